@@ -1,0 +1,1 @@
+SELECT COUNT(*) FROM tags WITH (epsilon = 0.5)

@@ -1,0 +1,1 @@
+WITH x AS (SELECT * FROM tags) SELECT person FROM x JOIN y; DROP TABLE tags -- no

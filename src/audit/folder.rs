@@ -1,0 +1,66 @@
+//! Reading the folder of the log: files that must be there, and all that are.
+
+use super::checkpoint::Checkpoint;
+use super::fault::{Fault, Why};
+use super::note::{Note, NoteError, VerifierKey};
+use super::tiles::{CHECKPOINT, Tile};
+use crate::storage::Storage;
+
+/// The content of a file that must be there.
+pub(super) fn read(storage: &dyn Storage, path: &str) -> Result<Vec<u8>, Fault> {
+    match storage.read(path) {
+        Ok(content) => content.ok_or_else(|| Fault::new(path, Why::Missing)),
+        Err(error) => Err(Fault::new(path, Why::Storage(error))),
+    }
+}
+
+/// The head that the folder states, signed by `key`.
+pub(super) fn head(storage: &dyn Storage, key: &VerifierKey) -> Result<(Note, Checkpoint), Fault> {
+    let content = read(storage, CHECKPOINT)?;
+    let open = || -> Result<_, NoteError> {
+        let note = Note::parse(&content)?;
+        let head = Checkpoint::open(&note, key)?;
+        Ok((note, head))
+    };
+    open().map_err(|error| Fault::new(CHECKPOINT, Why::Checkpoint(error)))
+}
+
+/// The files that a log of `size` entries does not have: tiles by their place, anything else by its path.
+pub(super) fn strays(storage: &dyn Storage, size: u64) -> Result<Vec<(String, Option<Tile>)>, Fault> {
+    let mut paths = Vec::new();
+    walk(storage, "log".to_owned(), 0, &mut paths)?;
+    let mut strays: Vec<_> =
+        paths.into_iter().map(|path| (Tile::parse(&path), path)).map(|(a, b)| (b, a)).collect();
+    strays.retain(|(path, tile)| path != CHECKPOINT && !tile.is_some_and(|tile| tile.belongs_to(size)));
+    Ok(strays)
+}
+
+fn walk(
+    storage: &dyn Storage,
+    directory: String,
+    depth: usize,
+    paths: &mut Vec<String>,
+) -> Result<(), Fault> {
+    let names = storage.list(&directory).map_err(|error| Fault::new(&directory, Why::Storage(error)))?;
+    // A file may have the name of a directory.
+    if names.is_empty() && matches!(storage.read(&directory), Ok(Some(_))) {
+        paths.push(directory);
+        return Ok(());
+    }
+    for name in names {
+        let is_directory = match depth {
+            0 => name == "tile",
+            1 => name == "entries" || name.bytes().all(|byte| byte.is_ascii_digit()),
+            // An index has at most seven groups of digits; what lies deeper is no tile.
+            2..=9 => name.starts_with('x') || name.ends_with(".p"),
+            _ => false,
+        };
+        let path = format!("{directory}/{name}");
+        if is_directory {
+            walk(storage, path, depth + 1, paths)?;
+        } else {
+            paths.push(path);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,484 @@
+//! The log as its one writer sees it.
+//!
+//! # Order of durable steps in an append
+//! 1. The bundle with the new entries. If we stop here, a bundle lies beyond the checkpoint; nothing was recorded.
+//! 2. The tiles of hashes, from the leaves upwards. If we stop here, the same.
+//! 3. The checkpoint: the commit point. If we stop after it, the entries are recorded, and partial tiles of older widths
+//!    lie about.
+//! 4. The partial tiles of older widths are removed. If we stop inside, some are left.
+//!
+//! Opening reads only what the checkpoint asks for, so leftovers do no harm; [`Log::tidy`] removes them, and the first
+//! append after opening calls it.
+
+use std::sync::Arc;
+
+use super::checkpoint::Checkpoint;
+use super::edge::{Edge, Files, Place};
+use super::entry::{Entry, EntryError};
+use super::fault::{AuditError, Fault, Why};
+use super::folder::{head, read, strays};
+use super::merkle::{CompactRange, Hash, consistency_proof, empty_root, inclusion_proof, leaf_hash};
+use super::note::{NoteError, Signer, VerifierKey};
+use super::proof::Proof;
+use super::tiles::{CHECKPOINT, Content, FULL, Tile, hashes, unpack};
+use crate::storage::Storage;
+
+/// The proof that an entry is durable in the log; made by an append after its checkpoint is, and by nothing else.
+#[must_use = "an answer is handed out only against the record of it"]
+#[derive(Debug)]
+pub struct Recorded {
+    index: u64,
+    checkpoint: Arc<str>,
+}
+
+impl Recorded {
+    /// The index of the entry in the log.
+    #[must_use]
+    pub const fn index(&self) -> u64 {
+        self.index
+    }
+
+    /// The signed checkpoint that covers the entry, as a note.
+    #[must_use]
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
+    }
+}
+
+/// The log, opened by its one writer; callers that share it put it behind a mutex.
+///
+/// After a failure of the storage it is poisoned: what was being appended may or may not be recorded, and only opening
+/// the log again tells.
+pub struct Log {
+    storage: Arc<dyn Storage>,
+    key: VerifierKey,
+    head: Checkpoint,
+    checkpoint: Arc<str>,
+    edge: Edge,
+    tidy: bool,
+    poisoned: bool,
+}
+
+impl Log {
+    /// Starts an empty log named `origin` in a folder without one.
+    ///
+    /// # Errors
+    /// [`AuditError::Exists`] when anything lies in the place of the log; [`AuditError::Signer`],
+    /// [`AuditError::Storage`].
+    pub fn create(
+        storage: Arc<dyn Storage>,
+        signer: &(impl Signer + ?Sized),
+        origin: &str,
+    ) -> Result<Self, AuditError> {
+        if !storage.list("log").map_err(AuditError::Storage)?.is_empty() {
+            return Err(AuditError::Exists);
+        }
+        let key = VerifierKey::of(signer).map_err(AuditError::Signer)?;
+        let head = Checkpoint { origin: origin.to_owned(), size: 0, root: empty_root() };
+        let checkpoint: Arc<str> = head.sign(signer).map_err(AuditError::Signer)?.to_string().into();
+        storage.write(CHECKPOINT, checkpoint.as_bytes()).map_err(AuditError::Storage)?;
+        Ok(Self { storage, key, head, checkpoint, edge: Edge::default(), tidy: true, poisoned: false })
+    }
+
+    /// Opens the log: checks the signature of its checkpoint and that the right edge has the root it states.
+    ///
+    /// Changes nothing. What lies left of the edge is checked by [`verify`](super::verify()).
+    ///
+    /// # Errors
+    /// [`AuditError::Damaged`] with the place, [`AuditError::Storage`].
+    pub fn open(storage: Arc<dyn Storage>, key: &VerifierKey) -> Result<Self, AuditError> {
+        let (note, head) = head(&*storage, key).map_err(AuditError::of)?;
+        let edge = load_edge(&*storage, head.size).map_err(AuditError::of)?;
+        if edge.tree().root() != head.root {
+            return Err(AuditError::of(Fault::new(CHECKPOINT, Why::Root)));
+        }
+        let (key, checkpoint) = (key.clone(), note.to_string().into());
+        Ok(Self { storage, key, head, checkpoint, edge, tidy: false, poisoned: false })
+    }
+
+    /// Removes what stopped appends left: tiles that the checkpoint does not ask for. Files that are no tiles stay, for
+    /// [`verify`](super::verify()) to find.
+    ///
+    /// Call it after opening, once the other book agrees with the head: had an older checkpoint been put back, the
+    /// newer entries would be such leftovers.
+    ///
+    /// # Errors
+    /// [`AuditError::Storage`], [`AuditError::Poisoned`]
+    pub fn tidy(&mut self) -> Result<(), AuditError> {
+        self.change(|_| Ok(()))
+    }
+
+    /// Records an entry; on return it is durable.
+    ///
+    /// # Errors
+    /// As [`Log::append_all`].
+    pub fn append(&mut self, entry: &Entry, signer: &(impl Signer + ?Sized)) -> Result<Recorded, AuditError> {
+        let index = self.head.size;
+        self.append_all(std::slice::from_ref(entry), signer)?;
+        Ok(Recorded { index, checkpoint: self.checkpoint.clone() })
+    }
+
+    /// Records several entries under one checkpoint, all or none; on return they are durable.
+    ///
+    /// # Errors
+    /// [`AuditError::Entry`] and [`AuditError::Signer`] change nothing. After [`AuditError::Storage`] the entries may
+    /// be recorded or not; every later call is [`AuditError::Poisoned`].
+    pub fn append_all(
+        &mut self,
+        entries: &[Entry],
+        signer: &(impl Signer + ?Sized),
+    ) -> Result<Vec<Recorded>, AuditError> {
+        let first = self.head.size;
+        let texts: Vec<_> =
+            entries.iter().map(Entry::to_text).collect::<Result<_, _>>().map_err(AuditError::Entry)?;
+        if VerifierKey::of(signer).map_err(AuditError::Signer)? != self.key {
+            return Err(AuditError::Signer(NoteError::Unsigned { name: self.key.name().to_owned() }));
+        }
+        if !texts.is_empty() {
+            self.change(|log| log.commit(&texts, signer))?;
+        }
+        Ok((first..self.head.size)
+            .map(|index| Recorded { index, checkpoint: self.checkpoint.clone() })
+            .collect())
+    }
+
+    /// Runs a change; unless it succeeds, the handle is of no further use.
+    fn change(&mut self, change: impl FnOnce(&mut Self) -> Result<(), AuditError>) -> Result<(), AuditError> {
+        if std::mem::replace(&mut self.poisoned, true) {
+            return Err(AuditError::Poisoned);
+        }
+        if !self.tidy {
+            for (path, tile) in strays(&*self.storage, self.head.size).map_err(AuditError::of)? {
+                if tile.is_some() {
+                    self.storage.remove(&path).map_err(AuditError::Storage)?;
+                }
+            }
+            self.tidy = true;
+        }
+        change(self)?;
+        self.poisoned = false;
+        Ok(())
+    }
+
+    fn commit(&mut self, texts: &[String], signer: &(impl Signer + ?Sized)) -> Result<(), AuditError> {
+        let before = self.head.size;
+        let mut edge = self.edge.clone();
+        let mut files = Files::new();
+        for text in texts {
+            edge.push(text.as_bytes(), &mut files).ok_or(AuditError::Entry(EntryError::TooLong))?;
+        }
+        edge.partials(&mut files);
+        let head =
+            Checkpoint { origin: self.head.origin.clone(), size: edge.size(), root: edge.tree().root() };
+        let checkpoint = head.sign(signer).map_err(AuditError::Signer)?.to_string();
+
+        // Steps 1 and 2: the order of `files` is the order of the steps.
+        for (tile, content) in files.iter().filter(|(tile, _)| !tile.belongs_to(before)) {
+            self.storage.write(&tile.to_string(), content).map_err(AuditError::Storage)?;
+        }
+        // Step 3, the commit point.
+        self.storage.write(CHECKPOINT, checkpoint.as_bytes()).map_err(AuditError::Storage)?;
+        (self.head, self.checkpoint, self.edge) = (head, checkpoint.into(), edge);
+        // Step 4.
+        for old in open_tiles(before).filter(|tile| !tile.belongs_to(self.head.size)) {
+            let place = if old.is_full_in(self.head.size) { old.partials() } else { old.to_string() };
+            self.storage.remove(&place).map_err(AuditError::Storage)?;
+        }
+        Ok(())
+    }
+
+    /// The number of entries and the root over them.
+    #[must_use]
+    pub const fn head(&self) -> (u64, Hash) {
+        (self.head.size, self.head.root)
+    }
+
+    /// The newest signed checkpoint, as a note.
+    #[must_use]
+    pub fn checkpoint(&self) -> &str {
+        &self.checkpoint
+    }
+
+    /// The entry at `index`, as stored.
+    ///
+    /// # Errors
+    /// [`AuditError::NoEntry`] beyond the end; [`AuditError::Damaged`], [`AuditError::Storage`].
+    pub fn entry(&self, index: u64) -> Result<Entry, AuditError> {
+        let missing = AuditError::NoEntry { index, size: self.head.size };
+        let bundle = index / u64::from(FULL);
+        let Some(tile) = Tile::at(Content::Entries, bundle, self.head.size) else { return Err(missing) };
+        let place = usize::try_from(index % u64::from(FULL)).unwrap_or(usize::MAX);
+        self.bundle(tile)?.into_iter().nth(place).ok_or(missing)
+    }
+
+    /// All entries, as stored.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, AuditError>> + '_ {
+        let bundles = 0..self.head.size.div_ceil(u64::from(FULL));
+        bundles.filter_map(|index| Tile::at(Content::Entries, index, self.head.size)).flat_map(|tile| {
+            match self.bundle(tile) {
+                Ok(entries) => entries.into_iter().map(Ok).collect(),
+                Err(error) => vec![Err(error)],
+            }
+        })
+    }
+
+    fn bundle(&self, tile: Tile) -> Result<Vec<Entry>, AuditError> {
+        let content = if Tile::open(Content::Entries, self.head.size) == Some(tile) {
+            self.edge.bundle().to_vec()
+        } else {
+            read(&*self.storage, &tile.to_string()).map_err(AuditError::of)?
+        };
+        parse_bundle(tile, &content).map_err(AuditError::of)
+    }
+
+    /// The proof that the entry at `index` is in the log at its present head.
+    ///
+    /// # Errors
+    /// [`AuditError::NoEntry`] beyond the end; [`AuditError::Damaged`], [`AuditError::Storage`].
+    pub fn prove(&self, index: u64) -> Result<Proof, AuditError> {
+        let size = self.head.size;
+        if index >= size {
+            return Err(AuditError::NoEntry { index, size });
+        }
+        let hashes = inclusion_proof(index, size, |height, index| self.node(height, index))?;
+        Ok(Proof { extra: None, index, hashes, checkpoint: self.checkpoint.to_string() })
+    }
+
+    /// The proof that the log as it was at `old` entries is the beginning of the present one.
+    ///
+    /// # Errors
+    /// [`AuditError::NoEntry`] beyond the end; [`AuditError::Damaged`], [`AuditError::Storage`].
+    pub fn prove_consistency(&self, old: u64) -> Result<Vec<Hash>, AuditError> {
+        self.check_size(old)?;
+        consistency_proof(old, self.head.size, |height, index| self.node(height, index))
+    }
+
+    /// The root that the log had at `size` entries.
+    ///
+    /// # Errors
+    /// [`AuditError::NoEntry`] beyond the end; [`AuditError::Damaged`], [`AuditError::Storage`].
+    pub fn root_at(&self, size: u64) -> Result<Hash, AuditError> {
+        self.check_size(size)?;
+        CompactRange::load(size, |height, index| self.node(height, index)).map(|range| range.root())
+    }
+
+    fn check_size(&self, size: u64) -> Result<(), AuditError> {
+        if size > self.head.size {
+            return Err(AuditError::NoEntry { index: size, size: self.head.size });
+        }
+        Ok(())
+    }
+
+    /// The root of a complete subtree, from the edge or from one full tile.
+    fn node(&self, height: u32, index: u64) -> Result<Hash, AuditError> {
+        let place = Place::of(height, index);
+        let content = Content::Hashes(place.level);
+        let full = Tile::full(content, place.tile);
+        let root = if full.belongs_to(self.head.size) {
+            let bytes = read(&*self.storage, &full.to_string()).map_err(AuditError::of)?;
+            hashes(&bytes).and_then(|tile| place.root_in(tile))
+        } else {
+            place.root_in(self.edge.tile(place.level))
+        };
+        root.ok_or_else(|| AuditError::of(Fault::new(full, Why::Tile)))
+    }
+}
+
+impl std::fmt::Debug for Log {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Log")
+            .field("head", &self.head)
+            .field("poisoned", &self.poisoned)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The tiles that a log of `size` entries has not filled yet.
+fn open_tiles(size: u64) -> impl Iterator<Item = Tile> {
+    let levels = (0..64).map(Content::Hashes);
+    std::iter::once(Content::Entries).chain(levels).filter_map(move |content| Tile::open(content, size))
+}
+
+/// The entries of a bundle, which must be as many as its width says.
+pub(super) fn parse_bundle(tile: Tile, content: &[u8]) -> Result<Vec<Entry>, Fault> {
+    split_bundle(tile, content)?
+        .iter()
+        .enumerate()
+        .map(|(place, bytes)| parse_entry(tile, place, bytes))
+        .collect()
+}
+
+pub(super) fn split_bundle(tile: Tile, content: &[u8]) -> Result<Vec<&[u8]>, Fault> {
+    let entries = unpack(content).map_err(|place| Fault::new(tile.item("entry", place), Why::Bundle))?;
+    if entries.len() == usize::from(tile.width()) { Ok(entries) } else { Err(Fault::new(tile, Why::Bundle)) }
+}
+
+pub(super) fn parse_entry(tile: Tile, place: usize, bytes: &[u8]) -> Result<Entry, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault::new(tile.item("entry", place), Why::NotText))?;
+    Entry::parse(text).map_err(|error| Fault::new(tile.item("entry", place), Why::Entry(error)))
+}
+
+/// The hashes of a tile, which must be as many as its width says.
+pub(super) fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<Hash>, Fault> {
+    let bytes = read(storage, &tile.to_string())?;
+    let hashes = hashes(&bytes).filter(|hashes| hashes.len() == usize::from(tile.width()));
+    hashes.map(<[Hash]>::to_vec).ok_or_else(|| Fault::new(tile, Why::Tile))
+}
+
+fn load_edge(storage: &dyn Storage, size: u64) -> Result<Edge, Fault> {
+    let mut tiles = Vec::new();
+    for content in (0..64).map(Content::Hashes).take_while(|content| content.count(size) > 0) {
+        tiles.push(match Tile::open(content, size) {
+            Some(tile) => read_tile(storage, tile)?,
+            None => Vec::new(),
+        });
+    }
+    let mut bundle = Vec::new();
+    if let Some(tile) = Tile::open(Content::Entries, size) {
+        bundle = read(storage, &tile.to_string())?;
+        // Appending goes on from this bundle, so its entries must be those of the tree.
+        let leaves = tiles.first().into_iter().flatten();
+        for (place, (entry, leaf)) in split_bundle(tile, &bundle)?.into_iter().zip(leaves).enumerate() {
+            parse_entry(tile, place, entry)?;
+            if leaf_hash(entry) != *leaf {
+                return Err(Fault::new(tile.item("entry", place), Why::Changed));
+            }
+        }
+    }
+    Edge::load(size, bundle, tiles).ok_or_else(|| Fault::new(CHECKPOINT, Why::Root))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::merkle::verify_consistency;
+    use crate::audit::testing::{TestSigner, entries, entry, log, signer};
+    use crate::audit::verify;
+    use crate::storage::{Fault as Failure, Image};
+
+    fn open(image: &Image) -> Log {
+        Log::open(Arc::new(image.clone()), &signer().key()).unwrap()
+    }
+
+    /// The whole log equals a list of entries and its tree one that is computed anew.
+    fn assert_holds(image: &Image, log: &Log, list: &[Entry]) {
+        let leaves: Vec<Hash> =
+            list.iter().map(|entry| leaf_hash(entry.to_text().unwrap().as_bytes())).collect();
+        assert_eq!(log.head(), (list.len() as u64, crate::audit::merkle::root(&leaves)));
+        assert_eq!(log.entries().collect::<Result<Vec<_>, _>>().unwrap(), list);
+        assert_eq!(verify(image, &signer().key()).unwrap().checkpoint, log.head);
+    }
+
+    #[test]
+    fn reopened_after_each_append_it_is_the_list() {
+        let (image, mut log) = log(0);
+        let mut list = Vec::new();
+        for number in 0..600 {
+            let recorded = log.append(&entry(number), &signer()).unwrap();
+            assert_eq!((recorded.index(), recorded.checkpoint()), (number, log.checkpoint()));
+            list.push(entry(number));
+            log = open(&image);
+            assert_eq!(log.head().0, number + 1);
+            if [1, 2, 255, 256, 257, 512, 600].contains(&(number + 1)) {
+                assert_holds(&image, &log, &list);
+            }
+        }
+        assert_eq!(log.entry(256).unwrap(), entry(256));
+        assert!(matches!(log.entry(600), Err(AuditError::NoEntry { index: 600, size: 600 })));
+    }
+
+    proptest::proptest! {
+        #![proptest_config(proptest::prelude::ProptestConfig::with_cases(24))]
+        #[test]
+        fn groups_of_any_size_give_the_same_log(groups in proptest::collection::vec((0_u64..300, proptest::bool::ANY), 1..6)) {
+            let (image, mut log) = log(0);
+            let mut list = Vec::new();
+            let mut roots = vec![log.head()];
+            for (count, reopen) in groups {
+                let group = entries(list.len() as u64..list.len() as u64 + count);
+                proptest::prop_assert_eq!(log.append_all(&group, &signer()).unwrap().len() as u64, count);
+                list.extend(group);
+                roots.push(log.head());
+                if reopen {
+                    log = open(&image);
+                }
+            }
+            assert_holds(&image, &log, &list);
+            let (size, root) = log.head();
+            for (old, old_root) in roots {
+                proptest::prop_assert_eq!(log.root_at(old).unwrap(), old_root);
+                let proof = log.prove_consistency(old).unwrap();
+                proptest::prop_assert!(old == 0 || verify_consistency(old, size, &old_root, &root, &proof).is_ok());
+            }
+        }
+    }
+
+    /// A stop at every durable step of an append, with every way to fail: after reopening, the log is what it was before
+    /// or after, appending goes on, and nothing is left over.
+    #[test]
+    fn a_stop_at_any_step_leaves_the_log_as_before_or_after() {
+        for (before, group) in [(254, 1), (255, 1), (255, 600), (256, 1), (100, 3)] {
+            for fault in [Failure::Error, Failure::TornWrite, Failure::LostSync, Failure::FullDisk] {
+                let mut failed = 0;
+                for step in 1.. {
+                    let (image, mut log) = log(before);
+                    let first = image.operations();
+                    image.fail_at(first + step, fault);
+                    let new = entries(before..before + group);
+                    if log.append_all(&new, &signer()).is_ok() {
+                        break;
+                    }
+                    failed += 1;
+                    assert!(matches!(log.append(&entry(0), &signer()), Err(AuditError::Poisoned)));
+                    let survived = image.crash();
+                    let mut log = open(&survived);
+                    let size = log.head().0;
+                    assert!(size == before || size == before + group, "{size}");
+                    log.tidy().unwrap();
+                    assert_holds(&survived, &log, &entries(0..size));
+                    // Without an explicit call the next append tidies up; another group than the one that was stopped.
+                    let survived = image.crash();
+                    assert_eq!(open(&survived).append(&entry(size), &signer()).unwrap().index(), size);
+                    assert_holds(&survived, &open(&survived), &entries(0..size + 1));
+                }
+                assert!(failed >= 3, "{failed}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_log_is_not_made_over_another_nor_written_with_another_key() {
+        let (image, mut log) = log(3);
+        let other = TestSigner::new("sandbox.example/log", [9; 32]);
+        assert!(matches!(Log::create(Arc::new(image.clone()), &signer(), "x"), Err(AuditError::Exists)));
+        assert!(matches!(log.append(&entry(3), &other), Err(AuditError::Signer(_))));
+        assert!(matches!(Log::open(Arc::new(image.clone()), &other.key()), Err(AuditError::Damaged(_))));
+        // A refusal that touched nothing does not poison.
+        let mut long = entry(3);
+        long.body.insert("text".to_owned(), "x".repeat(70_000).into());
+        assert!(matches!(log.append_all(&[entry(3), long], &signer()), Err(AuditError::Entry(_))));
+        assert_eq!(log.append(&entry(3), &signer()).unwrap().index(), 3);
+        assert_holds(&image, &log, &entries(0..4));
+    }
+
+    #[test]
+    fn a_damaged_edge_does_not_open() {
+        let (image, _) = log(300);
+        for path in
+            ["log/checkpoint", "log/tile/entries/001.p/44", "log/tile/0/001.p/44", "log/tile/1/000.p/1"]
+        {
+            let content = image.read(path).unwrap().unwrap();
+            for place in [0, content.len() / 2, content.len() - 1] {
+                let mut damaged = content.clone();
+                damaged[place] ^= 1;
+                image.write(path, &damaged).unwrap();
+                let opened = Log::open(Arc::new(image.clone()), &signer().key());
+                assert!(matches!(opened, Err(AuditError::Damaged(_))), "{path} {place}");
+            }
+            image.remove(path).unwrap();
+            assert!(Log::open(Arc::new(image.clone()), &signer().key()).is_err());
+            image.write(path, &content).unwrap();
+        }
+        open(&image);
+    }
+}

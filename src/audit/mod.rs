@@ -1,0 +1,29 @@
+//! Layer 2: the audit log, a folder that anyone can check with a public key alone.
+//!
+//! C2SP tlog-tiles with a checkpoint that is a signed note (Ed25519), RFC 6962 hashing, and tlog-proof files for single
+//! entries, so that tools made by others open it.
+
+pub mod checkpoint;
+mod commitment;
+mod edge;
+pub mod entry;
+mod fault;
+mod folder;
+mod log;
+pub mod merkle;
+pub mod note;
+mod proof;
+#[cfg(test)]
+mod testing;
+pub mod tiles;
+mod verify;
+
+pub use checkpoint::Checkpoint;
+pub use commitment::{Commitment, InvalidCommitment, commit, verify_commitment};
+pub use entry::{Entry, EntryError, Kind, amount, read_amount};
+pub use fault::{AuditError, Fault, Why};
+pub use log::{Log, Recorded};
+pub use merkle::Hash;
+pub use note::{Note, NoteError, Signer, VerifierKey};
+pub use proof::{Proof, ProofError};
+pub use verify::{Verified, verify, verify_each};

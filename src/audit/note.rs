@@ -1,0 +1,361 @@
+//! Signed notes (C2SP signed-note v1.0.0) with Ed25519 keys.
+
+use std::fmt;
+use std::str::FromStr;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD as BASE64;
+use ring::signature::{ED25519, UnparsedPublicKey};
+
+use super::merkle::short_hash;
+
+/// The largest note, in bytes, and the most signatures in it; the specification asks for at least 16.
+const MAX_LENGTH: usize = 1 << 20;
+const MAX_SIGNATURES: usize = 100;
+
+/// The signature type of plain Ed25519 over the text.
+const TYPE_ED25519: u8 = 1;
+
+/// What signs notes: a name and an Ed25519 key, wherever the secret half lives.
+pub trait Signer {
+    /// The name of the key: not empty, without spaces, control characters and `+`.
+    fn name(&self) -> &str;
+
+    /// The public half, as in RFC 8032.
+    fn public_key(&self) -> [u8; 32];
+
+    /// The signature over `message`, as in RFC 8032.
+    fn sign(&self, message: &[u8]) -> [u8; 64];
+}
+
+/// Why a text is not a signed note or a key, or not signed by the key that was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum NoteError {
+    /// Not a note.
+    #[error("the text is not a signed note")]
+    Malformed,
+    /// Not a key of the form `name+id+key`, or of another type than Ed25519.
+    #[error("`{given}` is not a verifier key of the form `name+id+key`")]
+    Key {
+        /// The beginning of what was given.
+        given: String,
+    },
+    /// A line that claims to be by the key is not.
+    #[error("the signature of `{name}` does not verify")]
+    Forged {
+        /// The name of the key.
+        name: String,
+    },
+    /// No line is by the key.
+    #[error("the note is not signed by `{name}`")]
+    Unsigned {
+        /// The name of the key.
+        name: String,
+    },
+}
+
+/// A public key with its name, written `name+id+key`.
+///
+/// ```
+/// use hushtag::audit::{Note, VerifierKey};
+///
+/// let key: VerifierKey = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW".parse()?;
+/// let note = Note::parse(
+///     "If you think cryptography is the answer to your problem,\n\
+///      then you don't know what your problem is.\n\n\
+///      — PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n"
+///         .as_bytes(),
+/// )?;
+/// note.verify(&key)?;
+/// # Ok::<(), hushtag::audit::NoteError>(())
+/// ```
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct VerifierKey {
+    name: String,
+    public_key: [u8; 32],
+}
+
+impl VerifierKey {
+    /// The public half of a signer.
+    ///
+    /// # Errors
+    /// [`NoteError::Key`] when its name is not one.
+    pub fn of(signer: &(impl Signer + ?Sized)) -> Result<Self, NoteError> {
+        let name = signer.name().to_owned();
+        if !is_key_name(&name) {
+            return Err(bad_key(&name));
+        }
+        Ok(Self { name, public_key: signer.public_key() })
+    }
+
+    /// The name of the key.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The Ed25519 public key.
+    #[must_use]
+    pub const fn public_key(&self) -> &[u8; 32] {
+        &self.public_key
+    }
+
+    /// The first four bytes of SHA-256(name, newline, type, key).
+    #[must_use]
+    pub fn id(&self) -> [u8; 4] {
+        short_hash(&[self.name.as_bytes(), b"\n", &[TYPE_ED25519], &self.public_key])
+    }
+}
+
+impl fmt::Display for VerifierKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let id = u32::from_be_bytes(self.id());
+        let key = [[TYPE_ED25519].as_slice(), &self.public_key].concat();
+        write!(f, "{}+{id:08x}+{}", self.name, BASE64.encode(key))
+    }
+}
+
+impl FromStr for VerifierKey {
+    type Err = NoteError;
+
+    fn from_str(text: &str) -> Result<Self, NoteError> {
+        let parse = || {
+            let (name, rest) = text.split_once('+')?;
+            let (_, key) = rest.split_once('+')?;
+            let bytes = BASE64.decode(key).ok()?;
+            let (_, public_key) = bytes.split_first()?;
+            let key = Self { name: name.to_owned(), public_key: public_key.try_into().ok()? };
+            // The id and the type byte are right exactly when the key prints as it was written.
+            (is_key_name(name) && key.to_string() == text).then_some(key)
+        };
+        parse().ok_or_else(|| bad_key(text))
+    }
+}
+
+fn bad_key(given: &str) -> NoteError {
+    NoteError::Key { given: given.chars().take(80).collect() }
+}
+
+fn is_key_name(name: &str) -> bool {
+    !name.is_empty() && !name.chars().any(|c| c.is_whitespace() || c.is_control() || c == '+')
+}
+
+/// One signature line.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NoteSignature {
+    name: String,
+    id: [u8; 4],
+    signature: Vec<u8>,
+}
+
+impl NoteSignature {
+    /// The name of the key it claims.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        let (name, encoded) = line.strip_prefix("— ")?.split_once(' ')?;
+        let bytes = BASE64.decode(encoded).ok()?;
+        let (id, signature) = bytes.split_first_chunk::<4>()?;
+        (is_key_name(name) && !signature.is_empty()).then(|| Self {
+            name: name.to_owned(),
+            id: *id,
+            signature: signature.to_vec(),
+        })
+    }
+
+    fn is_by(&self, key: &VerifierKey) -> bool {
+        self.name == key.name && self.id == key.id()
+    }
+}
+
+/// A text and its signatures; those of unknown keys are kept as they are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Note {
+    text: String,
+    signatures: Vec<NoteSignature>,
+}
+
+impl Note {
+    /// Signs a text, which ends in a newline.
+    ///
+    /// # Errors
+    /// [`NoteError::Malformed`] for a text no note can hold, [`NoteError::Key`] for a signer without a proper name.
+    pub fn sign(text: &str, signer: &(impl Signer + ?Sized)) -> Result<Self, NoteError> {
+        let key = VerifierKey::of(signer)?;
+        let signature = signer.sign(text.as_bytes()).to_vec();
+        let line = NoteSignature { id: key.id(), name: key.name, signature };
+        let note = Self { text: text.to_owned(), signatures: vec![line] };
+        // What cannot be read back as the same note is not handed out.
+        Self::parse(note.to_string().as_bytes()).ok().filter(|read| *read == note).ok_or(NoteError::Malformed)
+    }
+
+    /// Reads a note without believing it: the text counts only after [`Note::verify`].
+    ///
+    /// # Errors
+    /// [`NoteError::Malformed`] for anything but the one spelling of a note.
+    pub fn parse(bytes: &[u8]) -> Result<Self, NoteError> {
+        let parse = || {
+            let note = std::str::from_utf8(bytes).ok().filter(|note| note.len() <= MAX_LENGTH)?;
+            if note.bytes().any(|byte| byte < b' ' && byte != b'\n') {
+                return None;
+            }
+            let (text, lines) = note.rsplit_once("\n\n")?;
+            let lines = lines.strip_suffix('\n')?;
+            let signatures: Vec<_> = lines
+                .split('\n')
+                .take(MAX_SIGNATURES + 1)
+                .map(NoteSignature::parse)
+                .collect::<Option<_>>()?;
+            (signatures.len() <= MAX_SIGNATURES).then(|| Self { text: format!("{text}\n"), signatures })
+        };
+        parse().ok_or(NoteError::Malformed)
+    }
+
+    /// The text with its last newline: what is signed.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Checks that the key signed the text. Every line that claims the key must be right.
+    ///
+    /// # Errors
+    /// [`NoteError::Unsigned`] or [`NoteError::Forged`].
+    pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
+        let public_key = UnparsedPublicKey::new(&ED25519, &key.public_key);
+        let mut lines = self.signatures.iter().filter(|line| line.is_by(key)).peekable();
+        if lines.peek().is_none() {
+            return Err(NoteError::Unsigned { name: key.name.clone() });
+        }
+        if lines.all(|line| public_key.verify(self.text.as_bytes(), &line.signature).is_ok()) {
+            Ok(())
+        } else {
+            Err(NoteError::Forged { name: key.name.clone() })
+        }
+    }
+
+    /// The lines that are not by `key`: cosignatures of witnesses, or of nobody in particular.
+    pub fn others<'a>(&'a self, key: &'a VerifierKey) -> impl Iterator<Item = &'a NoteSignature> {
+        self.signatures.iter().filter(|line| !line.is_by(key))
+    }
+}
+
+impl fmt::Display for Note {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}", self.text)?;
+        self.signatures.iter().try_for_each(|line| {
+            let bytes = [line.id.as_slice(), &line.signature].concat();
+            writeln!(f, "— {} {}", line.name, BASE64.encode(bytes))
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::testing::TestSigner;
+
+    const VKEY: &str = "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+    const TEXT: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+    const LINE: &str = "— PeterNeumann x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=\n";
+    // The seed in PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz.
+    const SEED: &str = "gQoUAtUUbI2E8kQzMPVAgOv5juF9nHT2JS/F1ccoMXM=";
+
+    fn peter() -> VerifierKey {
+        VKEY.parse().unwrap()
+    }
+
+    /// Known answer of `golang.org/x/mod/sumdb/note`, byte for byte.
+    #[test]
+    fn signs_and_verifies_as_the_reference_implementation() {
+        let signer = TestSigner::new("PeterNeumann", BASE64.decode(SEED).unwrap().try_into().unwrap());
+        assert_eq!(VerifierKey::of(&signer).unwrap().to_string(), VKEY);
+        let note = Note::sign(TEXT, &signer).unwrap();
+        assert_eq!(note.to_string(), format!("{TEXT}\n{LINE}"));
+        assert_eq!(note.verify(&peter()), Ok(()));
+    }
+
+    /// The example of the C2SP text.
+    #[test]
+    fn verifies_the_example_of_the_specification() {
+        let key: VerifierKey =
+            "example.com/foo+530d903a+AekyeRrm56hApGFkyQR4ZCbV54Id2LKaANYcrnKv3U2k".parse().unwrap();
+        let note = "This is an example message.\n\n— example.com/foo Uw2QOkn8srV1yJGh2VYRlL1Tnagv1YEq6TfXppzi2ONncAlTgK7Ztg1ERYNZXsYjOBH3mFXmRKuwHjG1Yu72IneyaQM=\n";
+        assert_eq!(Note::parse(note.as_bytes()).unwrap().verify(&key), Ok(()));
+    }
+
+    #[test]
+    fn a_mangled_key_is_no_key() {
+        for start in 0..VKEY.len() {
+            for end in start..=VKEY.len() {
+                let part = VKEY.get(start..end).unwrap();
+                assert!(part == VKEY || part.parse::<VerifierKey>().is_err(), "{part}");
+            }
+            let mut bytes = VKEY.as_bytes().to_vec();
+            bytes[start] += 1;
+            assert!(String::from_utf8(bytes).unwrap().parse::<VerifierKey>().is_err());
+        }
+        // Another length and another algorithm, with the id made to fit.
+        for other in [
+            "PeterNeumann+cc469956+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TWBADKEY==",
+            "PeterNeumann+173116ae+ZRpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW",
+        ] {
+            assert!(other.parse::<VerifierKey>().is_err());
+        }
+    }
+
+    #[test]
+    fn lines_of_unknown_keys_are_kept_and_a_forged_line_spoils_the_note() {
+        let unknown = "— PeterNeumann AAAAAAAA\n— witness.example AAAAAAB0ZXN0\n";
+        let text = format!("{TEXT}\n{unknown}{LINE}");
+        let note = Note::parse(text.as_bytes()).unwrap();
+        assert_eq!(note.to_string(), text);
+        assert_eq!(note.verify(&peter()), Ok(()));
+        assert_eq!(note.others(&peter()).count(), 2);
+
+        let unsigned = Note::parse(format!("{TEXT}\n{unknown}").as_bytes()).unwrap();
+        assert!(matches!(unsigned.verify(&peter()), Err(NoteError::Unsigned { .. })));
+        let forged = Note::parse(format!("{TEXT}more\n\n{LINE}").as_bytes()).unwrap();
+        assert!(matches!(forged.verify(&peter()), Err(NoteError::Forged { .. })));
+        let half = LINE.replace("x08go/ZJ", "x08go/ZK");
+        let half = Note::parse(format!("{TEXT}\n{LINE}{half}").as_bytes()).unwrap();
+        assert!(matches!(half.verify(&peter()), Err(NoteError::Forged { .. })));
+    }
+
+    #[test]
+    fn another_spelling_is_no_note() {
+        let good = format!("{TEXT}\n{LINE}");
+        let many = format!("{TEXT}\n{}", LINE.repeat(MAX_SIGNATURES + 1));
+        let long = format!("{}\n\n{LINE}", "x".repeat(MAX_LENGTH));
+        let bad = [
+            "",
+            "\n\n",
+            TEXT,
+            LINE,
+            &many,
+            &long,
+            good.trim_end(),
+            &format!("{good}\n"),
+            &good.replace("— ", "- "),
+            &good.replace("PeterNeumann ", "PeterNeumann  "),
+            &good.replace("PeterNeumann ", "Peter+Neumann "),
+            &good.replace("cryptography", "crypto\tgraphy"),
+            &good.replace("nAM=", "nAM"),
+            &good.replace("nAM=", "nAN="),
+            &good.replace("x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=", "x08goA=="),
+        ];
+        for text in bad {
+            assert_eq!(Note::parse(text.as_bytes()), Err(NoteError::Malformed), "{text:.300}");
+        }
+        assert_eq!(Note::parse(b"\xff\n\n"), Err(NoteError::Malformed));
+        let signer = TestSigner::new("a", [1; 32]);
+        for text in ["no newline", "tab\t\n", ""] {
+            assert_eq!(Note::sign(text, &signer), Err(NoteError::Malformed), "{text}");
+        }
+        assert!(Note::sign("x\n", &TestSigner::new("a b", [1; 32])).is_err());
+    }
+}

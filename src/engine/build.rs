@@ -1,0 +1,240 @@
+//! From files to cubes: consents first, then people, records and relations, then one cube a tag set and recipient.
+
+use std::collections::BTreeMap;
+
+use super::EngineError;
+use super::cells::{Table, shape};
+use super::consents;
+use super::hygiene::{Hygiene, MaxBadRows};
+use super::intern::Interner;
+use super::people::People;
+use super::read::Input;
+use super::records::{Records, Values};
+use super::relations::Lists;
+use crate::consent::{Coverage, Fold, Requirement};
+use crate::deidentify::{CutKey, PseudonymKey};
+use crate::policy::{Dataset, Shape, Study};
+use crate::release::{Cube, CubeShape, Exact};
+use crate::tags::{Clamp, Measure, Source, nearest};
+use crate::types::{DatasetName, RecipientId, Secret, Timestamp};
+
+/// The tables of one seal.
+#[derive(Default)]
+pub struct Sources {
+    /// Tables by dataset; a dataset may come in several.
+    pub data: Vec<(DatasetName, Input)>,
+    /// Tables of consent events.
+    pub consents: Vec<Input>,
+}
+
+/// The cubes of one recipient, one for each tag set of the study, in order.
+pub struct Built {
+    /// The recipient.
+    pub recipient: RecipientId,
+    /// The cubes.
+    pub cubes: Vec<Exact<Cube>>,
+}
+
+/// The public shapes of a study's cubes, one for each tag set, in order.
+///
+/// # Errors
+/// [`EngineError::TooManyCells`]
+pub fn shapes(study: &Study) -> Result<Vec<CubeShape>, EngineError> {
+    let sets = study.catalogue.sets().iter();
+    sets.map(|set| shape(&study.catalogue, set).ok_or(EngineError::TooManyCells)).collect()
+}
+
+/// Builds the cubes of every permitted recipient of one study.
+///
+/// # Errors
+/// [`EngineError`] for missing, damaged or too dirty files; depends on single files, never on the join.
+///
+/// # Privacy
+/// The cubes are [`Exact`]; the hygiene is a function of single files. Raw ids and rows are gone on return.
+pub fn build(
+    study: &Study,
+    flows: &[(RecipientId, Vec<Requirement>)],
+    sources: Sources,
+    as_of: Timestamp,
+    epoch_key: &Secret,
+    allowed: MaxBadRows,
+) -> Result<(Vec<Built>, Hygiene), EngineError> {
+    let mut inputs = by_dataset(study, sources.data)?;
+    let namespace = study.datasets.first().map_or("", |dataset| dataset.ids.as_str());
+    let mut seal = Seal { study, as_of, allowed, interner: Interner::default(), hygiene: Hygiene::default() };
+    let coverages = seal.fold(flows, sources.consents, namespace)?;
+    let people = seal.interner.len();
+    let is_in: Vec<bool> = (0..people)
+        .map(|p| u32::try_from(p).is_ok_and(|p| coverages.iter().any(|c| c.contains(p))))
+        .collect();
+    let mut fields = BTreeMap::new();
+    let mut own = BTreeMap::new();
+    let mut lists = BTreeMap::new();
+    for dataset in &study.datasets {
+        let files = inputs.remove(&dataset.name).unwrap_or_default();
+        match &dataset.shape {
+            Shape::People => fields.extend(seal.people(dataset, files, people)?),
+            Shape::Records => own.extend(seal.records(dataset, files, people, &is_in)?),
+            Shape::Relation { target, relation } => {
+                lists.insert(*relation, seal.relation(dataset, files, target)?);
+            }
+        }
+    }
+    let cut = seal.cut(&lists, &is_in, epoch_key, namespace);
+    own.extend(seal.own_lists(&lists, people));
+    let mut built = Vec::new();
+    for ((recipient, _), coverage) in flows.iter().zip(&coverages) {
+        let audience = seal.audience(&cut, &own, coverage, people);
+        let measures = own.iter().chain(&audience).map(|(measure, values)| (*measure, values)).collect();
+        let table = Table { catalogue: &study.catalogue, measures, fields: &fields, people };
+        built.push(Built { recipient: recipient.clone(), cubes: table.cubes(coverage)? });
+    }
+    Ok((built, seal.hygiene))
+}
+
+type Inputs = BTreeMap<DatasetName, Vec<Input>>;
+
+fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, EngineError> {
+    let mut inputs = Inputs::new();
+    for (name, input) in data {
+        if study.dataset(&name).is_none() {
+            let nearest = nearest(name.as_str(), study.datasets.iter().map(|dataset| dataset.name.as_str()));
+            return Err(EngineError::UnknownDataset { dataset: name.to_string(), nearest });
+        }
+        inputs.entry(name).or_default().push(input);
+    }
+    match study.datasets.iter().find(|dataset| !inputs.contains_key(&dataset.name)) {
+        Some(missing) => Err(EngineError::MissingDataset { dataset: missing.name.to_string() }),
+        None => Ok(inputs),
+    }
+}
+
+/// One seal under way. Dropped at its end, and all raw ids with it.
+struct Seal<'a> {
+    study: &'a Study,
+    as_of: Timestamp,
+    allowed: MaxBadRows,
+    interner: Interner,
+    hygiene: Hygiene,
+}
+
+impl Seal<'_> {
+    fn fold(
+        &mut self,
+        flows: &[(RecipientId, Vec<Requirement>)],
+        files: Vec<Input>,
+        namespace: &str,
+    ) -> Result<Vec<Coverage>, EngineError> {
+        let mut folds: Vec<Fold> =
+            flows.iter().map(|(_, requirements)| Fold::new(requirements.clone(), self.as_of)).collect();
+        for file in files {
+            let report = consents::hear(file, namespace, &mut self.interner, &mut folds, self.allowed)?;
+            self.hygiene.files.push(report);
+        }
+        let people = self.interner.len();
+        Ok(folds.into_iter().map(|fold| fold.finish(people)).collect())
+    }
+
+    fn people(
+        &mut self,
+        dataset: &Dataset,
+        files: Vec<Input>,
+        people: usize,
+    ) -> Result<Vec<(usize, Vec<usize>)>, EngineError> {
+        let mut table = People::new(dataset, &self.study.catalogue, people);
+        for file in files {
+            self.hygiene.files.push(table.read(file, &self.interner, self.allowed)?);
+        }
+        Ok(table.finish().collect())
+    }
+
+    fn records(
+        &mut self,
+        dataset: &Dataset,
+        files: Vec<Input>,
+        people: usize,
+        is_in: &[bool],
+    ) -> Result<Vec<(usize, Values)>, EngineError> {
+        let mut records = Records::new(dataset, &self.study.catalogue, self.as_of, people);
+        for file in files {
+            self.hygiene.files.push(records.gather(file, &self.interner, is_in, self.allowed)?);
+        }
+        Ok(records.finish(&self.study.catalogue, self.as_of).collect())
+    }
+
+    fn relation(&mut self, dataset: &Dataset, files: Vec<Input>, target: &str) -> Result<Lists, EngineError> {
+        let mut lists = Lists::default();
+        let first = self.hygiene.files.len();
+        for file in files {
+            let report = lists.read(file, dataset, target, &mut self.interner, self.allowed)?;
+            self.hygiene.files.push(report);
+        }
+        // Rows may repeat across files; they are counted with the dataset's first one.
+        let duplicates = lists.distinct();
+        if let Some(report) = self.hygiene.files.get_mut(first) {
+            report.duplicates = duplicates;
+            report.used = report.used.saturating_sub(duplicates);
+        }
+        Ok(lists)
+    }
+
+    /// One cut per relation and epoch, shared by all measures and recipients.
+    fn cut(
+        &self,
+        lists: &BTreeMap<usize, Lists>,
+        is_in: &[bool],
+        epoch_key: &Secret,
+        namespace: &str,
+    ) -> BTreeMap<usize, Lists> {
+        let pseudonyms = self.interner.pseudonyms(&PseudonymKey::derive(epoch_key, namespace));
+        let carrying = self.study.catalogue.relations().iter().enumerate();
+        carrying
+            .filter_map(|(index, relation)| {
+                let key = CutKey::derive(epoch_key, relation.dataset.as_str());
+                let cut = lists.get(&index)?.cut(is_in, relation.max_reach?, &key, &pseudonyms);
+                Some((index, cut))
+            })
+            .collect()
+    }
+
+    fn range(&self, measure: usize) -> Clamp {
+        self.study.catalogue.measures().get(measure).map_or(Clamp::WIDEST, Measure::range)
+    }
+
+    fn own_lists(&self, lists: &BTreeMap<usize, Lists>, people: usize) -> Vec<(usize, Values)> {
+        let measures = self.study.catalogue.measures().iter().enumerate();
+        let own = measures.filter_map(|(index, measure)| match measure.source {
+            Source::OwnListSize { relation } => {
+                Some((index, lists.get(&relation)?.own_sizes(people, self.range(index))))
+            }
+            _ => None,
+        });
+        own.collect()
+    }
+
+    fn audience(
+        &self,
+        cut: &BTreeMap<usize, Lists>,
+        own: &BTreeMap<usize, Values>,
+        coverage: &Coverage,
+        people: usize,
+    ) -> BTreeMap<usize, Values> {
+        let measures = self.study.catalogue.measures().iter().enumerate();
+        let arrived = |relation: &usize, inner: Option<&usize>| {
+            let inner = inner.and_then(|inner| own.get(inner));
+            cut.get(relation).map(|lists| lists.contributions(people, coverage, inner))
+        };
+        measures
+            .filter_map(|(index, measure)| {
+                let range = self.range(index);
+                let values = match &measure.source {
+                    Source::AudienceSize { relation } => arrived(relation, None)?.sizes(range),
+                    Source::AudienceSum { relation, of } => arrived(relation, Some(of))?.sums(range),
+                    Source::AudienceMean { relation, of } => arrived(relation, Some(of))?.means(range),
+                    _ => return None,
+                };
+                Some((index, values))
+            })
+            .collect()
+    }
+}

@@ -1,0 +1,115 @@
+//! File hygiene: what was dropped from each file and why; a function of that file only.
+
+use std::collections::BTreeMap;
+
+use serde::Serialize;
+
+/// How many first places of bad rows are kept for a message.
+const FIRST_PLACES: usize = 5;
+
+/// Where a bad row is and what is wrong with it; never the value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Place {
+    /// Row of the table, from 1, not counting a header.
+    pub row: u64,
+    /// The column.
+    pub column: String,
+    /// The reason.
+    pub reason: &'static str,
+}
+
+impl std::fmt::Display for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "row {}, column `{}`: {}", self.row, self.column, self.reason)
+    }
+}
+
+/// What was read from one file and what was dropped.
+///
+/// # Privacy
+/// A function of one party's file alone; shown to whoever seals with that file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct FileHygiene {
+    /// The dataset, or `consents`.
+    pub dataset: String,
+    /// The file's name without its folders.
+    pub file: String,
+    /// Rows in it.
+    pub rows: u64,
+    /// Rows that were not dropped.
+    pub used: u64,
+    /// Bad rows by reason.
+    pub dropped: BTreeMap<&'static str, u64>,
+    /// Rows of a relation in which somebody lists herself.
+    pub self_follows: u64,
+    /// Rows of a relation that repeat an earlier one.
+    pub duplicates: u64,
+    /// Columns that nothing declares; never decoded.
+    pub undeclared_columns: Vec<String>,
+    #[serde(skip)]
+    first: Vec<Place>,
+}
+
+/// What a seal read and dropped, file by file.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct Hygiene {
+    /// Every file, in the order it was read.
+    pub files: Vec<FileHygiene>,
+}
+
+/// The share of bad rows that a file may have, in thousandths of a percent.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct MaxBadRows(u32);
+
+impl Default for MaxBadRows {
+    /// A tenth of a percent.
+    fn default() -> Self {
+        Self(100)
+    }
+}
+
+impl std::str::FromStr for MaxBadRows {
+    type Err = crate::types::amount::InvalidAmount;
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        let nano = crate::types::NanoEpsilon::parse(text)?.get();
+        Ok(Self(u32::try_from(nano / 1_000_000).unwrap_or(100_000).min(100_000)))
+    }
+}
+
+impl std::fmt::Display for MaxBadRows {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", crate::types::NanoEpsilon::new(u128::from(self.0) * 1_000_000))
+    }
+}
+
+impl FileHygiene {
+    /// Starts the report of a file.
+    pub(super) fn new(dataset: &str, table: &super::read::Table) -> Self {
+        Self {
+            dataset: dataset.to_owned(),
+            file: table.name.clone(),
+            undeclared_columns: table.undeclared.clone(),
+            ..Self::default()
+        }
+    }
+
+    /// Counts one dropped row.
+    pub(super) fn drop_row(&mut self, row: u64, column: &str, reason: &'static str) {
+        *self.dropped.entry(reason).or_default() += 1;
+        if self.first.len() < FIRST_PLACES {
+            self.first.push(Place { row: row + 1, column: column.to_owned(), reason });
+        }
+    }
+
+    /// Ends the report; too many bad rows stop the seal.
+    pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
+        let bad: u64 = self.dropped.values().sum();
+        self.rows = rows;
+        self.used = rows - bad - self.self_follows;
+        if u128::from(bad) * 100_000 > u128::from(rows) * u128::from(allowed.0) {
+            let (file, first) = (self.file, self.first);
+            return Err(super::EngineError::BadRows { file, bad, rows, allowed: allowed.to_string(), first });
+        }
+        Ok(self)
+    }
+}

@@ -1,0 +1,87 @@
+//! Interning: each distinct raw id becomes one dense number; no text per row after that.
+
+use hashbrown::hash_map::{Entry, HashMap};
+
+use super::EngineError;
+use super::read::Id;
+use crate::deidentify::{Pseudonym, PseudonymKey};
+
+/// All ids of one namespace seen in one seal. Holds raw ids in memory until it is dropped; never written anywhere.
+#[derive(Default)]
+pub(super) struct Interner {
+    numbers: HashMap<i64, u32>,
+    texts: HashMap<Box<str>, u32>,
+    len: u32,
+}
+
+impl Interner {
+    /// How many distinct ids there are.
+    pub(super) fn len(&self) -> usize {
+        self.len as usize
+    }
+
+    /// The dense number of an id that was interned before.
+    pub(super) fn find(&self, id: &Id<'_>) -> Option<u32> {
+        match id {
+            Id::Number(number) => self.numbers.get(number).copied(),
+            Id::Text(text) => self.texts.get(*text).copied(),
+        }
+    }
+
+    /// The dense number of an id, new or known.
+    pub(super) fn intern(&mut self, id: &Id<'_>) -> Result<u32, EngineError> {
+        let next = self.len;
+        let found = match id {
+            Id::Number(number) => match self.numbers.entry(*number) {
+                Entry::Occupied(known) => *known.get(),
+                Entry::Vacant(free) => *free.insert(next),
+            },
+            Id::Text(text) => match self.texts.get(*text) {
+                Some(known) => *known,
+                None => *self.texts.entry((*text).into()).insert(next).get(),
+            },
+        };
+        if found == next {
+            self.len = next.checked_add(1).filter(|len| *len < u32::MAX).ok_or(EngineError::TooManyIds)?;
+        }
+        Ok(found)
+    }
+
+    /// The pseudonym of every id, by dense number.
+    pub(super) fn pseudonyms(&self, key: &PseudonymKey) -> Vec<Pseudonym> {
+        let mut all = vec![key.pseudonym(b""); self.len()];
+        let mut spelled = String::new();
+        for (number, index) in &self.numbers {
+            use std::fmt::Write as _;
+            spelled.clear();
+            // Writing to a string cannot fail.
+            let _ = write!(spelled, "{number}");
+            if let Some(slot) = all.get_mut(*index as usize) {
+                *slot = key.pseudonym(spelled.as_bytes());
+            }
+        }
+        for (text, index) in &self.texts {
+            if let Some(slot) = all.get_mut(*index as usize) {
+                *slot = key.pseudonym(text.as_bytes());
+            }
+        }
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_id_has_one_number_and_one_pseudonym_in_either_spelling() {
+        let mut interner = Interner::default();
+        assert_eq!(interner.intern(&Id::Number(7)).unwrap(), 0);
+        assert_eq!(interner.intern(&Id::Text("007")).unwrap(), 1);
+        assert_eq!(interner.intern(&Id::Number(7)).unwrap(), 0);
+        assert_eq!(interner.find(&Id::Text("x")), None);
+        let key = PseudonymKey::derive(&crate::types::Secret::new([3; 32]), "phone");
+        let pseudonyms = interner.pseudonyms(&key);
+        assert!(pseudonyms[0] == key.pseudonym(b"7") && pseudonyms[1] == key.pseudonym(b"007"));
+    }
+}

@@ -1,0 +1,64 @@
+//! Layer 4: rows in, sealed cubes out. Readers, interning, kernels, cube building.
+//!
+//! Rows end here: they stream through as Arrow batches, become numbers per person in memory, and leave as
+//! [`Exact`](crate::release::Exact) cubes that only the door can open. Nothing of a row reaches the disk.
+
+mod build;
+mod cells;
+mod consents;
+mod hygiene;
+mod intern;
+mod people;
+pub mod read;
+mod records;
+mod relations;
+
+pub use build::{Built, Sources, build, shapes};
+pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
+pub use read::{Input, ReadError};
+
+/// Why a seal stopped. Names the file, row, column and reason; never a value.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EngineError {
+    /// More bad rows than allowed.
+    #[error(
+        "{file}: {bad} of {rows} rows are bad, more than the allowed {allowed} %; the first: {}",
+        .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    BadRows {
+        /// The file.
+        file: String,
+        /// Bad rows in it.
+        bad: u64,
+        /// All rows in it.
+        rows: u64,
+        /// The limit in percent.
+        allowed: String,
+        /// The first places.
+        first: Vec<Place>,
+    },
+    /// A file could not be read.
+    #[error("{0}")]
+    Read(#[from] ReadError),
+    /// A dataset that a study declares was not handed in.
+    #[error("no file for dataset `{dataset}`: add `--data {dataset}=PATH`")]
+    MissingDataset {
+        /// The dataset.
+        dataset: String,
+    },
+    /// A dataset that no study declares was handed in.
+    #[error("no study declares a dataset `{dataset}`{}", .nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default())]
+    UnknownDataset {
+        /// The dataset.
+        dataset: String,
+        /// The nearest declared name.
+        nearest: Option<String>,
+    },
+    /// More than 2^32 - 2 distinct ids.
+    #[error("too many distinct ids for one seal")]
+    TooManyIds,
+    /// A vocabulary whose cube does not fit memory.
+    #[error("the cube of a tag set does not fit memory")]
+    TooManyCells,
+}

@@ -1,0 +1,235 @@
+//! One column of a batch as its declaration reads it: ids, whole numbers, instants, words.
+
+use arrow_array::cast::AsArray;
+use arrow_array::types::{Int64Type, TimestampSecondType};
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
+use arrow_cast::{CastOptions, cast_with_options};
+use arrow_schema::{DataType, TimeUnit};
+
+use super::ReadError;
+use crate::types::Timestamp;
+
+/// A cell of an id column.
+pub enum Id<'a> {
+    /// A whole number, or a text that spells one canonically.
+    Number(i64),
+    /// Any other text.
+    Text(&'a str),
+}
+
+/// What a cell holds.
+pub enum Cell<T> {
+    /// Nothing: a null or an empty CSV cell.
+    Null,
+    /// Something that does not read as declared.
+    Unreadable,
+    /// A value.
+    Value(T),
+}
+
+/// A column as text or whole numbers; nulls are kept.
+pub enum Column {
+    /// Whole numbers: integers, or seconds since 1970 for instants.
+    Numbers(Int64Array),
+    /// Text.
+    Words(StringArray),
+}
+
+fn is_integer(kind: &DataType) -> bool {
+    kind.is_integer()
+}
+
+fn is_text(kind: &DataType) -> bool {
+    match kind {
+        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
+        DataType::Dictionary(_, value) => is_text(value),
+        _ => false,
+    }
+}
+
+/// Casts to a plain type; what does not fit becomes null when `safe`.
+fn plain(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+    cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).ok()
+}
+
+/// Casts that must not lose a cell: a number outside i64 would silently become a null.
+fn lossless(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+    plain(array, to).filter(|cast| cast.null_count() == array.logical_null_count())
+}
+
+impl Column {
+    /// An id: text or whole numbers.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub fn ids(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        let kind = array.data_type();
+        let found = if is_integer(kind) {
+            // Numbers above i64 stay what they are when written as text.
+            lossless(array, &DataType::Int64)
+                .map(|cast| Self::Numbers(cast.as_primitive::<Int64Type>().clone()))
+                .or_else(|| Self::words(array))
+        } else if is_text(kind) {
+            Self::words(array)
+        } else {
+            None
+        };
+        found.ok_or_else(|| wrong(file, column, kind, "ids are text or whole numbers"))
+    }
+
+    /// Whole numbers (amounts in minor units); text is read digit by digit.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub fn numbers(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        let kind = array.data_type();
+        let found = if is_integer(kind) {
+            // A number above i64 is kept as text, where it does not read as a number: a bad row, not a null.
+            lossless(array, &DataType::Int64)
+                .map(|cast| Self::Numbers(cast.as_primitive::<Int64Type>().clone()))
+                .or_else(|| Self::words(array))
+        } else if is_text(kind) {
+            Self::words(array)
+        } else {
+            None
+        };
+        found.ok_or_else(|| wrong(file, column, kind, "amounts and integers are whole numbers (minor units)"))
+    }
+
+    /// Instants: Arrow timestamps and dates (UTC where they name no zone), or RFC 3339 text with an offset.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub fn times(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        let kind = array.data_type();
+        let found = match kind {
+            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => seconds(array),
+            kind if is_text(kind) => Self::words(array),
+            _ => None,
+        };
+        found.ok_or_else(|| {
+            wrong(file, column, kind, "times are timestamps, dates, or RFC 3339 text with an offset")
+        })
+    }
+
+    /// Words: text, flags or whole numbers, each in its plain spelling; instants in RFC 3339.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub fn texts(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        let kind = array.data_type();
+        let found = match kind {
+            DataType::Null | DataType::Boolean => Self::words(array),
+            DataType::Timestamp(..) => {
+                let utc = DataType::Timestamp(TimeUnit::Second, Some("+00:00".into()));
+                plain(array, &utc).and_then(|cast| Self::words(&cast))
+            }
+            kind if is_text(kind) || is_integer(kind) => Self::words(array),
+            _ => None,
+        };
+        found.ok_or_else(|| wrong(file, column, kind, "words are text, flags or whole numbers"))
+    }
+
+    fn words(array: &ArrayRef) -> Option<Self> {
+        lossless(array, &DataType::Utf8).map(|cast| Self::Words(cast.as_string::<i32>().clone()))
+    }
+
+    /// The id in a row; `None` for a null or an empty text.
+    #[must_use]
+    pub fn id(&self, row: usize) -> Option<Id<'_>> {
+        match self {
+            Self::Numbers(numbers) => numbers.is_valid(row).then(|| Id::Number(numbers.value(row))),
+            Self::Words(words) => {
+                let text = words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())?;
+                Some(canonical_number(text).map_or(Id::Text(text), Id::Number))
+            }
+        }
+    }
+
+    /// The whole number in a row.
+    #[must_use]
+    pub fn number(&self, row: usize) -> Cell<i64> {
+        match self {
+            Self::Numbers(numbers) if numbers.is_valid(row) => Cell::Value(numbers.value(row)),
+            Self::Numbers(_) => Cell::Null,
+            Self::Words(_) => match self.text(row) {
+                None => Cell::Null,
+                Some(text) => text.trim().parse().map_or(Cell::Unreadable, Cell::Value),
+            },
+        }
+    }
+
+    /// The instant in a row.
+    #[must_use]
+    pub fn time(&self, row: usize) -> Cell<i64> {
+        match self {
+            Self::Numbers(_) => self.number(row),
+            Self::Words(_) => match self.text(row) {
+                None => Cell::Null,
+                Some(text) => Timestamp::parse(text).map_or(Cell::Unreadable, |at| Cell::Value(at.seconds())),
+            },
+        }
+    }
+
+    /// The text in a row; `None` for a null or an empty text.
+    #[must_use]
+    pub fn text(&self, row: usize) -> Option<&str> {
+        match self {
+            Self::Words(words) => {
+                words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())
+            }
+            Self::Numbers(_) => None,
+        }
+    }
+}
+
+/// The number that `text` spells in the one way a number is printed, so that `7` in a file of text ids and 7 in a file of
+/// integer ids are one person, and `007` is another.
+fn canonical_number(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
+    let canonical = digits.len() <= 19
+        && digits.iter().all(u8::is_ascii_digit)
+        && (digits.first() != Some(&b'0') || bytes == b"0")
+        && !digits.is_empty();
+    if canonical { text.parse().ok() } else { None }
+}
+
+/// Instants as whole seconds, rounded towards the past.
+fn seconds(array: &ArrayRef) -> Option<Column> {
+    let per_second = match array.data_type() {
+        DataType::Timestamp(TimeUnit::Millisecond, _) => 1_000,
+        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000_000,
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000_000,
+        DataType::Date32 | DataType::Date64 => {
+            let midnight = lossless(array, &DataType::Timestamp(TimeUnit::Second, None))?;
+            return Some(Column::Numbers(midnight.as_primitive::<TimestampSecondType>().reinterpret_cast()));
+        }
+        _ => 1,
+    };
+    let raw = lossless(array, &DataType::Int64)?;
+    let raw = raw.as_primitive::<Int64Type>();
+    Some(Column::Numbers(if per_second == 1 {
+        raw.clone()
+    } else {
+        raw.unary(|at: i64| at.div_euclid(per_second))
+    }))
+}
+
+fn wrong(file: &str, column: &str, kind: &DataType, wanted: &'static str) -> ReadError {
+    ReadError::WrongType { file: file.to_owned(), column: column.to_owned(), found: kind.to_string(), wanted }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_person_has_one_number_and_leading_zeros_make_another() {
+        assert_eq!(canonical_number("7"), Some(7));
+        assert_eq!(canonical_number("13800000000"), Some(13_800_000_000));
+        for text in ["007", "-0", "+7", "7 ", "", "-", "9999999999999999999", "٧"] {
+            assert_eq!(canonical_number(text), None, "{text}");
+        }
+    }
+}

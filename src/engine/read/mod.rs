@@ -1,0 +1,69 @@
+//! Files and batches as streams of declared columns. Undeclared columns are never decoded.
+
+mod column;
+mod open;
+
+pub use column::Column;
+pub use column::{Cell, Id};
+pub use open::{Input, Table, Use, Wanted, open};
+
+/// A file that cannot be read as its dataset declares.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReadError {
+    /// No such file, no permission, or not a plain file.
+    #[error("{file}: cannot be opened")]
+    Open {
+        /// The file.
+        file: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The file is cut off, or damaged, or not of its format.
+    #[error("{file}: damaged or not {format}{}", .row.map(|r| format!(" (near row {r})")).unwrap_or_default())]
+    Damaged {
+        /// The file.
+        file: String,
+        /// The format that its name promises.
+        format: &'static str,
+        /// Rows that were read before.
+        row: Option<u64>,
+    },
+    /// The name does not end in a known format.
+    #[error("{file}: unknown format: use .parquet, .csv or .arrow")]
+    UnknownFormat {
+        /// The file.
+        file: String,
+    },
+    /// A declared column is not there.
+    #[error("{file}: column `{column}` is missing{}", .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
+    MissingColumn {
+        /// The file.
+        file: String,
+        /// The declared column.
+        column: String,
+        /// The nearest column that is there.
+        nearest: Option<String>,
+    },
+    /// A column occurs twice.
+    #[error("{file}: column `{column}` occurs twice")]
+    DuplicateColumn {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+    },
+    /// A column of a type that its declaration does not allow.
+    #[error("{file}: column `{column}` is {found}, but {wanted}")]
+    WrongType {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// The type it has.
+        found: String,
+        /// What its declaration allows.
+        wanted: &'static str,
+    },
+}

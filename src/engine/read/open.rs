@@ -1,0 +1,209 @@
+//! Opens Parquet, CSV and Arrow IPC files, and Arrow readers of the caller, as one kind of table.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_csv::reader::{Format, ReaderBuilder};
+use arrow_ipc::reader::FileReader;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+
+use super::ReadError;
+
+/// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
+const BATCH: usize = 16_384;
+
+/// Where the rows of a dataset come from.
+#[non_exhaustive]
+pub enum Input {
+    /// A file; the format follows from its name.
+    Path(PathBuf),
+    /// Batches of the caller, with the name that reports give them.
+    Reader(String, Box<dyn RecordBatchReader + Send>),
+}
+
+impl From<PathBuf> for Input {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+
+/// An open table that yields batches of the wanted columns, in the wanted order.
+pub struct Table {
+    /// How reports call it: the file's name without its folders.
+    pub name: String,
+    /// Columns that the file has and nothing declares; never decoded.
+    pub undeclared: Vec<String>,
+    /// For every wanted column whether batches carry it.
+    pub present: Vec<bool>,
+    format: &'static str,
+    positions: Vec<usize>,
+    batches: Batches,
+    rows: u64,
+}
+
+/// How a dataset uses a column.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Use {
+    /// Declared and not needed: the file must have it, and it is never decoded.
+    Declared,
+    /// Read where the file has it.
+    Optional,
+    /// Read; its absence stops the seal.
+    Required,
+}
+
+/// A wanted column.
+pub struct Wanted<'a> {
+    /// The column's name.
+    pub column: &'a str,
+    /// How it is used.
+    pub used: Use,
+}
+
+/// Opens `input` for the wanted columns.
+///
+/// # Errors
+/// [`ReadError`] for a file that is missing, cut off, of another format, or without a required column.
+pub fn open(input: Input, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+    match input {
+        Input::Reader(name, reader) => {
+            let chosen = choose(&name, &reader.schema(), wanted)?;
+            let indices = chosen.indices.clone();
+            let batches = reader.map(move |batch| batch?.project(&indices));
+            Ok(chosen.table(name, "Arrow batches", Box::new(batches)))
+        }
+        Input::Path(path) => {
+            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
+            let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
+            match extension.as_str() {
+                "parquet" => parquet(&path, name, wanted),
+                "csv" => csv(&path, name, wanted),
+                "arrow" | "ipc" | "feather" => ipc(&path, name, wanted),
+                _ => Err(ReadError::UnknownFormat { file: name }),
+            }
+        }
+    }
+}
+
+impl Table {
+    /// The next batch: one array for every wanted column that is present, in the wanted order.
+    ///
+    /// # Errors
+    /// [`ReadError::Damaged`] with the rows read before.
+    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
+        let damaged =
+            |row| ReadError::Damaged { file: self.name.clone(), format: self.format, row: Some(row) };
+        match self.batches.next() {
+            None => Ok(None),
+            // The error's own text may quote a value, so it is not passed on.
+            Some(Err(_)) => Err(damaged(self.rows)),
+            Some(Ok(batch)) => {
+                let batch = batch.project(&self.positions).map_err(|_| damaged(self.rows))?;
+                self.rows += batch.num_rows() as u64;
+                Ok(Some(batch))
+            }
+        }
+    }
+}
+
+/// Which columns of a file are read.
+struct Chosen {
+    /// Ascending positions in the file.
+    indices: Vec<usize>,
+    /// For every present wanted column its position inside `indices`.
+    positions: Vec<usize>,
+    present: Vec<bool>,
+    undeclared: Vec<String>,
+}
+
+fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, ReadError> {
+    let names: Vec<&str> =
+        schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}')).collect();
+    let (mut found, mut known) = (Vec::new(), Vec::new());
+    for want in wanted {
+        let mut places = names.iter().enumerate().filter(|(_, name)| **name == want.column);
+        match (places.next(), places.next()) {
+            (Some((place, _)), None) => {
+                known.push(place);
+                found.push((want.used != Use::Declared).then_some(place));
+            }
+            (Some(_), Some(_)) => {
+                return Err(ReadError::DuplicateColumn {
+                    file: file.to_owned(),
+                    column: want.column.to_owned(),
+                });
+            }
+            (None, _) if want.used != Use::Optional => {
+                let nearest = crate::tags::nearest(want.column, names.iter().copied());
+                let column = want.column.to_owned();
+                return Err(ReadError::MissingColumn { file: file.to_owned(), column, nearest });
+            }
+            (None, _) => found.push(None),
+        }
+    }
+    let mut indices: Vec<usize> = found.iter().flatten().copied().collect();
+    indices.sort_unstable();
+    indices.dedup();
+    let position = |place: &usize| indices.iter().position(|index| index == place);
+    let positions = found.iter().flatten().filter_map(position).collect();
+    let unread = names.iter().enumerate().filter(|(place, _)| !known.contains(place));
+    let undeclared = unread.map(|(_, name)| (*name).to_owned()).collect();
+    Ok(Chosen { positions, present: found.iter().map(Option::is_some).collect(), undeclared, indices })
+}
+
+impl Chosen {
+    fn table(self, name: String, format: &'static str, batches: Batches) -> Table {
+        let Self { positions, present, undeclared, .. } = self;
+        Table { name, undeclared, present, format, positions, batches, rows: 0 }
+    }
+}
+
+fn file(path: &Path, name: &str) -> Result<File, ReadError> {
+    let open = || {
+        let file = File::open(path)?;
+        if file.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
+    };
+    open().map_err(|source| ReadError::Open { file: name.to_owned(), source })
+}
+
+fn damaged(file: &str, format: &'static str) -> ReadError {
+    ReadError::Damaged { file: file.to_owned(), format, row: None }
+}
+
+fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+    const FORMAT: &str = "Parquet";
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new(file(path, &name)?).map_err(|_| damaged(&name, FORMAT))?;
+    let chosen = choose(&name, builder.schema(), wanted)?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.indices.iter().copied());
+    let reader =
+        builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|_| damaged(&name, FORMAT))?;
+    Ok(chosen.table(name, FORMAT, Box::new(reader)))
+}
+
+fn ipc(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+    const FORMAT: &str = "Arrow IPC";
+    let schema = FileReader::try_new(file(path, &name)?, None).map_err(|_| damaged(&name, FORMAT))?.schema();
+    let chosen = choose(&name, &schema, wanted)?;
+    let reader = FileReader::try_new(file(path, &name)?, Some(chosen.indices.clone()));
+    Ok(chosen.table(name.clone(), FORMAT, Box::new(reader.map_err(|_| damaged(&name, FORMAT))?)))
+}
+
+/// Every CSV cell is read as text; its column's declaration says how to read on.
+fn csv(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+    const FORMAT: &str = "CSV with a header";
+    let format = Format::default().with_header(true);
+    let (header, _) = format.infer_schema(file(path, &name)?, Some(0)).map_err(|_| damaged(&name, FORMAT))?;
+    let texts = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+    let schema: SchemaRef = Arc::new(Schema::new(texts.collect::<Vec<_>>()));
+    let chosen = choose(&name, &schema, wanted)?;
+    let builder = ReaderBuilder::new(schema).with_format(format).with_batch_size(BATCH);
+    let reader = builder.with_projection(chosen.indices.clone()).build(file(path, &name)?);
+    Ok(chosen.table(name.clone(), FORMAT, Box::new(reader.map_err(|_| damaged(&name, FORMAT))?)))
+}

@@ -1,0 +1,106 @@
+//! Layer 2: keys and sealed things. One 32-byte root key; everything else is derived from it, or random and wrapped.
+//!
+//! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/epoch-ID.key` a wrapped epoch key,
+//! `keys/sign.key` the sealed key that signs the log.
+
+mod keyring;
+mod seal;
+mod sign;
+
+pub use keyring::{Keyring, RootKey, random_secret};
+pub use seal::{SealError, open, seal, seal_padded};
+pub use sign::SigningKey;
+
+use crate::storage::StorageError;
+use std::path::PathBuf;
+
+/// Why a key cannot be had; never holds key bytes.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The key is not there: never made, or destroyed.
+    #[error("there is no key `{0}`")]
+    Absent(String),
+    /// A key would be overwritten.
+    #[error("there is already a key `{0}`")]
+    Exists(String),
+    /// The file cannot be read or written.
+    #[error("cannot use the key file `{}`", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
+    /// Others may read the file.
+    #[error("the key file `{}` has mode {mode:03o}: only its owner may have access (chmod 600)", .path.display())]
+    LooseMode {
+        /// The file.
+        path: PathBuf,
+        /// Its permission bits.
+        mode: u32,
+    },
+    /// The text is not a key.
+    #[error("`{place}` is not a key: it should be {wanted}")]
+    Malformed {
+        /// The file or variable, never its content.
+        place: String,
+        /// What a key looks like.
+        wanted: &'static str,
+    },
+    /// The system gives no random numbers.
+    #[error("the system gives no random numbers")]
+    NoRandomness,
+    /// A sealed key does not open: another root key or sandbox, or changed bytes.
+    #[error("the key `{place}` does not open under this root key")]
+    Sealed {
+        /// The file.
+        place: String,
+        /// Why.
+        #[source]
+        source: SealError,
+    },
+    /// The folder failed.
+    #[error("the keys of the folder cannot be used")]
+    Storage(#[from] StorageError),
+}
+
+const HEX: &[u8; 16] = b"0123456789abcdef";
+
+fn to_hex(bytes: &[u8; 32]) -> zeroize::Zeroizing<String> {
+    let mut text = String::with_capacity(64);
+    for byte in bytes {
+        for digit in [byte >> 4, byte & 15] {
+            text.push(HEX.get(usize::from(digit)).copied().map_or('0', char::from));
+        }
+    }
+    text.into()
+}
+
+/// The 32 bytes that 64 lowercase or uppercase hexadecimal digits spell.
+fn from_hex(text: &[u8]) -> Option<crate::types::Secret> {
+    let digits: &[u8; 64] = text.try_into().ok()?;
+    let mut bytes = zeroize::Zeroizing::new([0; 32]);
+    for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
+        for &digit in pair {
+            let value = char::from(digit).to_digit(16).and_then(|value| u8::try_from(value).ok())?;
+            *byte = (*byte << 4) | value;
+        }
+    }
+    Some(crate::types::Secret::new(*bytes))
+}
+
+/// The text of a small key file outside the sandbox, after checking that it is one and only its owner has access.
+fn read_private_file(path: &std::path::Path) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError> {
+    use std::io::{Error, ErrorKind, Read};
+    use std::os::unix::fs::PermissionsExt;
+    let failed = |source| KeyError::File(path.to_owned(), source);
+    // Opening a pipe would wait for ever, so the kind is looked at first, and again on the open file.
+    if !std::fs::metadata(path).map_err(failed)?.is_file() {
+        return Err(failed(Error::new(ErrorKind::InvalidInput, "not a file")));
+    }
+    let file = std::fs::File::open(path).map_err(failed)?;
+    let metadata = file.metadata().map_err(failed)?;
+    let mode = metadata.permissions().mode() & 0o777;
+    if mode & 0o077 != 0 {
+        return Err(KeyError::LooseMode { path: path.to_owned(), mode });
+    }
+    let mut text = zeroize::Zeroizing::new(Vec::with_capacity(256));
+    file.take(256).read_to_end(&mut text).map_err(failed)?;
+    Ok(text)
+}

@@ -1,0 +1,161 @@
+//! Ed25519 signing keys (RFC 8032): of the sandbox, sealed in `keys/sign.key`, and of a handler, in a file of its own.
+
+use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, to_hex};
+use crate::storage::Storage;
+use crate::types::Secret;
+use ring::signature::{Ed25519KeyPair, KeyPair};
+use std::io::Write;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use zeroize::Zeroizing;
+
+const PLACE: &str = "keys/sign.key";
+/// The first word of a key file, so that no other 64 digits are taken for a signing key.
+const HEADER: &str = "hushtag-ed25519-1 ";
+const WANTED: &str = "`hushtag-ed25519-1`, a space, 64 hexadecimal digits and a line end";
+
+/// A key that signs: checkpoints of the log, approvals of a study.
+pub struct SigningKey {
+    seed: Secret,
+    pair: Ed25519KeyPair,
+}
+
+impl SigningKey {
+    /// A fresh key.
+    ///
+    /// # Errors
+    /// [`KeyError::NoRandomness`]
+    pub fn generate() -> Result<Self, KeyError> {
+        Self::from_seed(random_secret()?, "a fresh key")
+    }
+
+    fn from_seed(seed: Secret, place: &str) -> Result<Self, KeyError> {
+        let malformed = |_| KeyError::Malformed { place: place.to_owned(), wanted: WANTED };
+        // "Unchecked" means that no public key is given to compare with: the seed alone is the key.
+        let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).map_err(malformed)?;
+        Ok(Self { seed, pair })
+    }
+
+    /// Makes the signing key of a sandbox and stores it sealed as `keys/sign.key`, where none may be.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`], or the system gives no randomness or storage.
+    pub fn create(storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
+        if storage.read(PLACE)?.is_some() {
+            return Err(KeyError::Exists(PLACE.to_owned()));
+        }
+        let key = Self::generate()?;
+        let sealed = seal(&keyring.sign_wrap(), &[keyring.sandbox().as_bytes()], key.seed.expose())
+            .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
+        storage.write(PLACE, &sealed)?;
+        Ok(key)
+    }
+
+    /// Opens `keys/sign.key` of a sandbox.
+    ///
+    /// # Errors
+    /// [`KeyError::Absent`]; [`KeyError::Sealed`] under another root key or in another sandbox.
+    pub fn load(storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
+        let sealed = storage.read(PLACE)?.ok_or_else(|| KeyError::Absent(PLACE.to_owned()))?;
+        let seed = open(&keyring.sign_wrap(), &[keyring.sandbox().as_bytes()], &sealed)
+            .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
+        let malformed = |_| KeyError::Malformed { place: PLACE.to_owned(), wanted: "32 sealed bytes" };
+        let seed: Zeroizing<[u8; 32]> = Zeroizing::new(seed.as_slice().try_into().map_err(malformed)?);
+        Self::from_seed(Secret::new(*seed), PLACE)
+    }
+
+    /// Writes the key to a new file that only its owner can read.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`] when something has that name.
+    pub fn write_file(&self, path: &Path) -> Result<(), KeyError> {
+        let failed = |source| KeyError::File(path.to_owned(), source);
+        let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+                return Err(KeyError::Exists(path.display().to_string()));
+            }
+            other => other.map_err(failed)?,
+        };
+        let digits = to_hex(self.seed.expose());
+        let line = Zeroizing::new([HEADER, &digits, "\n"].concat());
+        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    }
+
+    /// Reads a file that [`SigningKey::write_file`] wrote.
+    ///
+    /// # Errors
+    /// [`KeyError`] when it is not a file, readable by others, or not such a key.
+    pub fn read_file(path: &Path) -> Result<Self, KeyError> {
+        let text = read_private_file(path)?;
+        let place = path.display().to_string();
+        let line = text.strip_suffix(b"\n").unwrap_or(&text);
+        let seed = line.strip_prefix(HEADER.as_bytes()).and_then(from_hex);
+        Self::from_seed(
+            seed.ok_or_else(|| KeyError::Malformed { place: place.clone(), wanted: WANTED })?,
+            &place,
+        )
+    }
+
+    /// The public key.
+    #[must_use]
+    pub fn public(&self) -> [u8; 32] {
+        fixed(self.pair.public_key().as_ref())
+    }
+
+    /// The signature of `message`.
+    #[must_use]
+    pub fn sign(&self, message: &[u8]) -> [u8; 64] {
+        fixed(self.pair.sign(message).as_ref())
+    }
+}
+
+/// Copies bytes whose number the algorithm fixes.
+fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
+    let mut out = [0; N];
+    for (to, from) in out.iter_mut().zip(bytes) {
+        *to = *from;
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::RootKey;
+    use super::*;
+    use crate::storage::Image;
+    use ring::signature::{ED25519, UnparsedPublicKey};
+
+    #[test]
+    fn rfc_8032_test_1() {
+        let seed = from_hex(b"9d61b19deffd5a60ba844af492ec2cc44449c5697b326919703bac031cae7f60").unwrap();
+        let key = SigningKey::from_seed(seed, "vector").unwrap();
+        let public = "d75a980182b10ab7d54bfed3c964073a0ee172f3daa62325af021a68f707511a";
+        assert_eq!(to_hex(&key.public()).as_str(), public);
+        assert_eq!(key.sign(b"")[..4], [0xe5, 0x56, 0x43, 0x00]);
+    }
+
+    #[test]
+    fn a_sandbox_key_is_sealed_and_comes_back() {
+        let image = Image::new();
+        RootKey::generate(&image).unwrap();
+        let ring = |sandbox| Keyring::new(RootKey::load(&image).unwrap(), sandbox);
+        let key = SigningKey::create(&image, &ring("s")).unwrap();
+        assert!(matches!(SigningKey::create(&image, &ring("s")), Err(KeyError::Exists(_))));
+        let again = SigningKey::load(&image, &ring("s")).unwrap();
+        let signature = again.sign(b"text");
+        UnparsedPublicKey::new(&ED25519, key.public()).verify(b"text", &signature).unwrap();
+        assert!(matches!(SigningKey::load(&image, &ring("t")), Err(KeyError::Sealed { .. })));
+    }
+
+    #[test]
+    fn a_key_file_is_written_once_and_read_back() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("handler.key");
+        let key = SigningKey::generate().unwrap();
+        key.write_file(&path).unwrap();
+        assert!(matches!(key.write_file(&path), Err(KeyError::Exists(_))));
+        assert_eq!(SigningKey::read_file(&path).unwrap().public(), key.public());
+        std::fs::write(&path, to_hex(&[0; 32]).as_bytes()).unwrap();
+        assert!(matches!(SigningKey::read_file(&path), Err(KeyError::Malformed { .. })));
+    }
+}

@@ -1,0 +1,153 @@
+//! Layer 2: the budget ledger. A charge is durable before anything is drawn for it, and is never given back.
+//!
+//! Each record carries a MAC over its bytes and its predecessor's MAC; its state, the answer and the totals are bound to
+//! that chain. [`Ledger`] is the contract, [`RedbLedger`] the embedded implementation.
+
+mod charge;
+mod pool;
+mod rows;
+mod store;
+mod walk;
+
+pub use charge::{
+    Charge, LogHead, OverBudget, Record, Request, Reservation, Share, State, StoredAnswer, Unfinished,
+};
+pub use pool::{Pool, PoolKind, Totals};
+pub use store::{RedbLedger, read_copy};
+
+use crate::storage::StorageError;
+use crate::types::Timestamp;
+
+/// Why the ledger did not do a step; holds nothing of people or questions.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LedgerError {
+    /// The answer of this charge is already stored: reserve again to get it.
+    #[error("charge {seq} already has a stored answer")]
+    AlreadyStored {
+        /// The charge.
+        seq: u64,
+    },
+    /// The ledger is another sandbox's.
+    #[error("the ledger belongs to another sandbox")]
+    AnotherSandbox,
+    /// The time given is before the last record's.
+    #[error("the clock went backwards: it is {now}, the last charge was at {last}")]
+    ClockBackwards {
+        /// The time given.
+        now: Timestamp,
+        /// The time of the last record.
+        last: Timestamp,
+    },
+    /// Bytes are not what the ledger wrote, or the key is another one.
+    #[error("the ledger is damaged or forged at {place}")]
+    Damaged {
+        /// Where, such as `record 17`.
+        place: String,
+    },
+    /// There is a ledger already.
+    #[error("there is already a ledger")]
+    Exists,
+    /// There is no ledger.
+    #[error("there is no ledger")]
+    Missing,
+    /// An earlier step failed in the storage: what is durable is known only after opening again.
+    #[error("the ledger failed before and must be opened again")]
+    Poisoned,
+    /// The folder failed.
+    #[error("the ledger cannot be reached")]
+    Storage(#[from] StorageError),
+    /// The embedded store failed.
+    #[error("the store of the ledger failed")]
+    Store(#[source] StoreFault),
+    /// A number left its range; nothing was written.
+    #[error("a number of the ledger left its range")]
+    TooLarge,
+    /// The step does not fit the state of this charge.
+    #[error("charge {seq} is not in the state for this step")]
+    WrongState {
+        /// The charge.
+        seq: u64,
+    },
+}
+
+/// What the embedded store said.
+#[derive(Debug, thiserror::Error)]
+#[error(transparent)]
+pub struct StoreFault(redb::Error);
+
+impl LedgerError {
+    fn damaged(place: impl Into<String>) -> Self {
+        Self::Damaged { place: place.into() }
+    }
+
+    /// Whether the handle that saw it can go on.
+    fn poisons(&self) -> bool {
+        matches!(self, Self::Damaged { .. } | Self::Storage(_) | Self::Store(_))
+    }
+}
+
+/// The reading half of a ledger.
+pub trait Book: Send + Sync {
+    /// The pool fixed when the ledger was made.
+    fn pool(&self) -> &Pool;
+
+    /// What was spent, reserved charges included; O(1) in the number of charges.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn spent(&self) -> Result<Totals, LedgerError>;
+
+    /// The charges that are not committed, in order: recovery finishes those with a stored answer.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn uncommitted(&self) -> Result<Vec<Unfinished>, LedgerError>;
+
+    /// All records in order, each checked against the chain before it is handed over; ends after the first error.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError>;
+
+    /// Walks everything: chain, states, answers, indexes, and the totals against the sums; says how many records there are.
+    ///
+    /// # Errors
+    /// [`LedgerError::Damaged`] names the first place.
+    fn verify(&self) -> Result<u64, LedgerError>;
+}
+
+/// A durable budget: the contract that every implementation keeps.
+///
+/// Each method is atomic and durable on return; many threads may call at once. If we stop inside one, either all of it
+/// or nothing is there when the ledger is opened again. After a [`LedgerError::Store`] it is not known which, so the
+/// handle refuses everything until then.
+pub trait Ledger: Book {
+    /// Charges a question, or finds what was done for it before. A key is charged once: the same question goes on under
+    /// its first price.
+    ///
+    /// If we stop after it, the units are spent and nothing was drawn: the same request gives [`Reservation::Resumed`].
+    ///
+    /// # Errors
+    /// [`LedgerError::ClockBackwards`] for a new charge before the last one; otherwise a failed or damaged store.
+    ///
+    /// # Privacy
+    /// The outcome depends on earlier requests and public limits, never on people.
+    fn reserve(&self, request: &Request) -> Result<Reservation, LedgerError>;
+
+    /// Stores the sealed answer of a charge. From here on it is never drawn again.
+    ///
+    /// If we stop after it, the same request gives [`Reservation::Stored`], and [`Book::uncommitted`] lists it.
+    ///
+    /// # Errors
+    /// [`LedgerError::AlreadyStored`] when another asker was first: its answer is the answer.
+    fn store(&self, charge: Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError>;
+
+    /// Notes that the log has the answer of charge `seq` as entry `log_index`; again with the same index is fine.
+    ///
+    /// If we stop before it, the log has the entry already: recovery finds it there and commits.
+    ///
+    /// # Errors
+    /// [`LedgerError::WrongState`] without a stored answer, or when committed with another index.
+    fn commit(&self, seq: u64, log_index: u64) -> Result<(), LedgerError>;
+}

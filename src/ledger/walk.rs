@@ -1,0 +1,111 @@
+//! Walking the whole ledger: every record against its predecessor, every total against its sum.
+
+use super::LedgerError;
+use super::rows::{
+    ANSWERS, KEYS, META, Macs, OPEN, RECORDS, RecordRow, STATES, StateRow, Tag, TotalsRow, answer, book,
+    fault, state, totals,
+};
+use super::store::guarded;
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
+
+/// A record as it lies in the store, its chain checked.
+pub(super) struct Row {
+    pub(super) seq: u64,
+    chain: Tag,
+    pub(super) body: RecordRow,
+    pub(super) state: StateRow,
+}
+
+/// Walks the records from the first, each against its predecessor's MAC.
+pub(super) struct Chain<'l> {
+    macs: &'l Macs,
+    rows: redb::Range<'static, u64, &'static [u8]>,
+    states: ReadOnlyTable<u64, &'static [u8]>,
+    seq: u64,
+    chain: Tag,
+    ended: bool,
+}
+
+impl<'l> Chain<'l> {
+    pub(super) fn from_the_first(macs: &'l Macs, transaction: &ReadTransaction) -> Result<Self, LedgerError> {
+        let records = transaction.open_table(RECORDS).map_err(fault)?;
+        Ok(Self {
+            macs,
+            rows: records.range::<u64>(..).map_err(fault)?,
+            states: transaction.open_table(STATES).map_err(fault)?,
+            seq: 0,
+            chain: macs.book,
+            ended: false,
+        })
+    }
+
+    pub(super) fn next_row(&mut self) -> Option<Result<Row, LedgerError>> {
+        if self.ended {
+            return None;
+        }
+        let row = guarded(|| self.checked()).transpose();
+        self.ended = !matches!(row, Some(Ok(_)));
+        row
+    }
+
+    fn checked(&mut self) -> Result<Option<Row>, LedgerError> {
+        let Some(row) = self.rows.next() else { return Ok(None) };
+        let (found, bytes) = row.map_err(fault)?;
+        let seq = self.seq.saturating_add(1);
+        if found.value() != seq {
+            return Err(LedgerError::damaged(format!("record {seq}")));
+        }
+        let (chain, body) = self.macs.read_record(seq, &self.chain, bytes.value())?;
+        let state = state(self.macs, &self.states, seq, &chain)?;
+        (self.seq, self.chain) = (seq, chain);
+        Ok(Some(Row { seq, chain, body, state }))
+    }
+}
+
+/// Checks all rows of one snapshot; the number of records.
+pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, LedgerError> {
+    let answers = transaction.open_table(ANSWERS).map_err(fault)?;
+    let keys = transaction.open_table(KEYS).map_err(fault)?;
+    let open = transaction.open_table(OPEN).map_err(fault)?;
+    let meta = transaction.open_table(META).map_err(fault)?;
+    let records = transaction.open_table(RECORDS).map_err(fault)?;
+    let states = transaction.open_table(STATES).map_err(fault)?;
+    let (tag, row) = book(macs, &meta)?;
+    if tag != macs.book {
+        return Err(LedgerError::damaged("the book"));
+    }
+    let mut sums = TotalsRow::empty(tag, row.opened_at);
+    let mut chain = Chain::from_the_first(macs, transaction)?;
+    while let Some(row) = chain.next_row() {
+        let Row { seq, chain, body, state } = row?;
+        let wrong = |what: &str| LedgerError::damaged(format!("{what} of record {seq}"));
+        if body.at < sums.at {
+            return Err(wrong("time"));
+        }
+        if let Some(hash) = state.answer() {
+            answer(&answers, seq, &hash)?;
+        }
+        if keys.get(&body.key).map_err(fault)?.map(|seq| seq.value()) != Some(seq) {
+            return Err(wrong("key"));
+        }
+        let finished = matches!(state, StateRow::Committed { .. });
+        if open.get(seq).map_err(fault)?.is_some() == finished {
+            return Err(wrong("state"));
+        }
+        sums.add(&body, chain).and_then(|()| sums.count(None, state)).ok_or_else(|| wrong("units"))?;
+    }
+    if sums != totals(macs, &meta, &records)? {
+        return Err(LedgerError::damaged("the totals"));
+    }
+    let lengths = [
+        ("states", states.len().map_err(fault)?, sums.last),
+        ("keys", keys.len().map_err(fault)?, sums.last),
+        ("answers", answers.len().map_err(fault)?, sums.stored.saturating_add(sums.committed)),
+        ("open charges", open.len().map_err(fault)?, sums.reserved.saturating_add(sums.stored)),
+        ("book rows", meta.len().map_err(fault)?, 2),
+    ];
+    match lengths.into_iter().find(|(_, found, expected)| found != expected) {
+        Some((place, ..)) => Err(LedgerError::damaged(format!("the list of {place}"))),
+        None => Ok(sums.last),
+    }
+}

@@ -1,0 +1,377 @@
+//! The analyst's handle: ask, forecast, remaining, vocabulary, and nothing else.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use serde_json::{Map, json};
+
+use super::sandbox::EpochFile;
+use super::seal::newest;
+use super::{Adopted, Inner, Operator, OperatorError};
+use crate::audit::Kind;
+use crate::dp::{Accounting, Confidence, rho_of};
+use crate::engine::shapes;
+use crate::ledger::{OverBudget, Share, Totals};
+use crate::policy::{Decision, Reason, decide};
+use crate::query::{Ask, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
+use crate::release::{Layout, Outcome, Question, Released, Selection, Value};
+use crate::types::{EpochId, NanoEpsilon, RecipientId, StudyId, Timestamp};
+
+/// What became of a question.
+#[derive(Debug)]
+pub enum Answer {
+    /// It left through the door.
+    Released(Box<Released>),
+    /// It was refused, for all of these reasons; logged.
+    Refused(Vec<Reason>),
+}
+
+/// The budget as an analyst may see it, in units of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Remaining {
+    /// Spent since the pool was opened, by everybody.
+    pub spent: u128,
+    /// The pool's limit.
+    pub limit: u128,
+    /// Spent ever, by everybody.
+    pub lifetime: u128,
+    /// The study's own cap, if it has one, and what it spent.
+    pub study: Option<(u128, u128)>,
+    /// How the pool counts.
+    pub accounting: Accounting,
+}
+
+/// One tag as an analyst sees it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagView {
+    /// Its name.
+    pub name: String,
+    /// Its closed vocabulary.
+    pub labels: Vec<String>,
+    /// How many people one person can move in it.
+    pub reach: u32,
+    /// Why.
+    pub because: String,
+}
+
+/// One measure that can be summed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MeasureView {
+    /// Its name.
+    pub name: String,
+    /// The range that each person's value is clamped to.
+    pub clamp: (i64, i64),
+    /// How many people one person can move in it.
+    pub reach: u32,
+    /// Why.
+    pub because: String,
+}
+
+/// Everything a question may name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Vocabulary {
+    /// The tags.
+    pub tags: Vec<TagView>,
+    /// The measures.
+    pub measures: Vec<MeasureView>,
+    /// Tag sets: a question stays inside one.
+    pub sets: Vec<(String, Vec<String>)>,
+}
+
+/// Asks questions for one recipient under one study. Cheap to clone; blocking; writes to no stream.
+#[derive(Clone)]
+pub struct Analyst {
+    inner: Arc<Inner>,
+    study: StudyId,
+    recipient: RecipientId,
+}
+
+impl Operator {
+    /// A handle for `recipient`; `study` may be left out where only one study names the recipient.
+    ///
+    /// # Errors
+    /// [`OperatorError::Unknown`]
+    pub fn analyst(
+        &self,
+        recipient: &RecipientId,
+        study: Option<&StudyId>,
+    ) -> Result<Analyst, OperatorError> {
+        let studies = &self.inner.studies;
+        if let Some(study) = study
+            && !studies.contains_key(study)
+        {
+            let known = studies.keys().map(ToString::to_string).collect();
+            return Err(OperatorError::Unknown { kind: "study", name: study.to_string(), known });
+        }
+        let naming = studies.values().filter(|adopted| study.is_none_or(|study| adopted.study.id == *study));
+        let naming: Vec<&Adopted> =
+            naming.filter(|adopted| adopted.study.recipient(recipient).is_some()).collect();
+        match naming.as_slice() {
+            [only] => {
+                let study = only.study.id.clone();
+                Ok(Analyst { inner: Arc::clone(&self.inner), study, recipient: recipient.clone() })
+            }
+            [] => {
+                let all = studies.values().flat_map(|adopted| &adopted.study.recipients);
+                let known = all.map(|recipient| recipient.id.to_string()).collect();
+                Err(OperatorError::Unknown { kind: "recipient", name: recipient.to_string(), known })
+            }
+            several => {
+                let names: Vec<String> = several.iter().map(|adopted| adopted.study.id.to_string()).collect();
+                let message = format!(
+                    "recipient `{recipient}` is in several studies ({}): say which",
+                    names.join(", ")
+                );
+                Err(OperatorError::Invalid(message))
+            }
+        }
+    }
+}
+
+impl Analyst {
+    /// Asks a question in SQL of `epoch`, or of the newest one.
+    ///
+    /// # Errors
+    /// [`OperatorError`] for a question outside the language or vocabulary, an unknown epoch, or damaged books.
+    ///
+    /// # Privacy
+    /// Charged before anything is drawn; a repeated question gives the stored answer. Every reply leaves on a multiple of
+    /// the response slot, so that its time tells nothing about people.
+    pub fn ask(&self, question: &str, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
+        self.in_slot(|| self.ask_parsed(&parse(question, &self.adopted()?.study.catalogue)?, epoch))
+    }
+
+    /// Asks a question that was built in Rust or read from JSON.
+    ///
+    /// # Errors
+    /// As [`Analyst::ask`].
+    pub fn ask_built(&self, question: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
+        self.in_slot(|| self.ask_parsed(question, epoch))
+    }
+
+    /// What a question would cost and how wide its answer would be; free, and no data is touched.
+    ///
+    /// # Errors
+    /// [`OperatorError::Question`]
+    pub fn forecast(&self, question: &str) -> Result<Forecast, OperatorError> {
+        let adopted = self.adopted()?;
+        let ask = parse(question, &adopted.study.catalogue)?;
+        Ok(plan(&ask, adopted, self.inner.accounting)?.forecast())
+    }
+
+    /// What is left of the budget.
+    ///
+    /// # Errors
+    /// [`OperatorError::Ledger`]
+    pub fn remaining(&self) -> Result<Remaining, OperatorError> {
+        let totals = self.inner.ledger.spent()?;
+        Ok(self.inner.remaining(&totals, self.adopted()?))
+    }
+
+    /// Everything a question may name, with its reach.
+    ///
+    /// # Errors
+    /// [`OperatorError::Bug`]
+    pub fn vocabulary(&self) -> Result<Vocabulary, OperatorError> {
+        let catalogue = &self.adopted()?.study.catalogue;
+        let tags = catalogue.tags().iter().enumerate().map(|(index, tag)| {
+            let reach = catalogue.reach([&index], []);
+            let labels = tag.labels().iter().map(ToString::to_string).collect();
+            TagView { name: tag.name().to_owned(), labels, reach: reach.people, because: reach.to_string() }
+        });
+        let measures = catalogue.summable().map(|(index, measure)| {
+            let reach = catalogue.reach([], [&index]);
+            MeasureView {
+                name: measure.name.clone().unwrap_or_default(),
+                clamp: (measure.range().low(), measure.range().high()),
+                reach: reach.people,
+                because: reach.to_string(),
+            }
+        });
+        let name = |tag: &usize| catalogue.tags().get(*tag).map(|tag| tag.name().to_owned());
+        let sets =
+            catalogue.sets().iter().map(|set| (set.name.clone(), set.tags.iter().filter_map(name).collect()));
+        Ok(Vocabulary { tags: tags.collect(), measures: measures.collect(), sets: sets.collect() })
+    }
+
+    fn adopted(&self) -> Result<&Adopted, OperatorError> {
+        self.inner.studies.get(&self.study).ok_or(OperatorError::Bug("an analyst's study is adopted"))
+    }
+
+    /// Runs `reply` and returns at the end of a slot, whatever it was.
+    fn in_slot<T>(&self, reply: impl FnOnce() -> T) -> T {
+        let started = Instant::now();
+        let replied = reply();
+        if let Some(slot) = self.inner.response_slot.filter(|slot| !slot.is_zero()) {
+            let slots = started.elapsed().as_nanos() / slot.as_nanos() + 1;
+            let due = u64::try_from(slots * slot.as_nanos()).map(Duration::from_nanos).unwrap_or(slot);
+            std::thread::sleep(due.saturating_sub(started.elapsed()));
+        }
+        replied
+    }
+
+    fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
+        let (inner, adopted) = (&*self.inner, self.adopted()?);
+        let plan = plan(ask, adopted, inner.accounting)?;
+        let epoch = self.epoch(epoch, adopted)?;
+        let now = inner.clock.now();
+        let recipient = adopted.study.recipient(&self.recipient);
+        let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
+        let permit = match decide(&adopted.study, &adopted.regime, recipient, now) {
+            Decision::Permit(flow) => flow.permit(plan.claim().question),
+            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, reasons, now),
+        };
+        let cube = inner.cube(&epoch, adopted, &self.recipient, plan.set())?;
+        let shapes = shapes(&adopted.study)?;
+        let shape =
+            shapes.get(plan.set()).ok_or(OperatorError::Bug("a plan names a tag set of its study"))?;
+        let question = Question {
+            study_cap: inner.cap(adopted),
+            epoch: &epoch.epoch,
+            text: plan.question(),
+            claim: plan.claim(),
+            units: plan.cost(),
+            selection: &selection(&plan, adopted),
+            shape,
+            layout: &layout(&plan, adopted.study.release.min_people),
+            now,
+        };
+        match inner.door().release(permit, &question, &cube)? {
+            Outcome::Released(released) => Ok(Answer::Released(Box::new(released))),
+            Outcome::OverBudget(limits) => {
+                self.refuse(&plan, &epoch, limits.iter().map(over_budget).collect(), now)
+            }
+        }
+    }
+
+    fn epoch(&self, wanted: Option<&EpochId>, adopted: &Adopted) -> Result<EpochFile, OperatorError> {
+        let all = self.inner.epochs()?;
+        // An adopted study answers only from epochs sealed under its own text.
+        let same = |epoch: &EpochFile| {
+            epoch.studies.iter().any(|entry| entry.id == adopted.study.id && entry.hash == adopted.study.hash)
+        };
+        let own: Vec<EpochFile> = all.into_iter().filter(same).collect();
+        let found = match wanted {
+            Some(id) => own.iter().find(|epoch| epoch.epoch == *id),
+            None => newest(&own),
+        };
+        found.cloned().ok_or_else(|| OperatorError::Unknown {
+            kind: "epoch",
+            name: wanted.map_or_else(|| "(the newest)".to_owned(), ToString::to_string),
+            known: own.iter().map(|epoch| epoch.epoch.to_string()).collect(),
+        })
+    }
+
+    /// A refusal is logged before it is said.
+    fn refuse(
+        &self,
+        plan: &Plan,
+        epoch: &EpochFile,
+        reasons: Vec<Reason>,
+        now: Timestamp,
+    ) -> Result<Answer, OperatorError> {
+        let mut body = Map::new();
+        body.insert("act".into(), json!("ask"));
+        body.insert("study".into(), json!(self.study));
+        body.insert("recipient".into(), json!(self.recipient));
+        body.insert("epoch".into(), json!(epoch.epoch));
+        body.insert("question".into(), json!(plan.question()));
+        body.insert("rules".into(), reasons.iter().map(|reason| json!(reason.rule)).collect());
+        self.inner.append(Kind::Refuse, now, body)?;
+        Ok(Answer::Refused(reasons))
+    }
+}
+
+fn plan(ask: &Ask, adopted: &Adopted, accounting: Accounting) -> Result<Plan, OperatorError> {
+    let terms = &adopted.study.release;
+    let defaults = Defaults {
+        default_error: terms.default_error,
+        default_error_of: terms.default_error_of.clone(),
+        min_people: terms.min_people,
+    };
+    Ok(Plan::new(ask, &adopted.study.catalogue, &defaults, accounting)?)
+}
+
+/// Which cell of the set's cube goes into which group: from the vocabulary alone.
+fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
+    let catalogue = &adopted.study.catalogue;
+    let tags = catalogue.sets().get(plan.set()).map_or(&[][..], |set| &set.tags);
+    let radices: Vec<usize> =
+        tags.iter().map(|tag| catalogue.tags().get(*tag).map_or(1, |tag| tag.labels().len())).collect();
+    let cells: usize = radices.iter().product();
+    let mut codes = vec![0; radices.len()];
+    let mut groups = Vec::with_capacity(cells);
+    for _ in 0..cells {
+        let group = plan.matches(&codes).then(|| plan.cell(&codes)).flatten();
+        groups.push(group.and_then(|group| u32::try_from(group).ok()));
+        // Counts on like an odometer: the last tag fastest, as the cube's cells are ordered.
+        for (code, radix) in codes.iter_mut().zip(&radices).rev() {
+            *code += 1;
+            if *code < *radix {
+                break;
+            }
+            *code = 0;
+        }
+    }
+    let values = plan.parts().iter().map(|part| match part.kind {
+        PartKind::Count => Value::People,
+        PartKind::Sum { summable, .. } => Value::Sum(summable),
+    });
+    Selection { groups, values: values.collect() }
+}
+
+fn layout(plan: &Plan, min_people: u64) -> Layout {
+    let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
+    let counts = |part: usize| plan.parts().get(part).is_some_and(|part| part.kind == PartKind::Count);
+    let columns = plan.columns().iter().filter_map(|column| match column.kind {
+        ColumnKind::Number(part) => Some((column.name.clone(), part, counts(part))),
+        ColumnKind::Tag(_) => None,
+    });
+    let confidence = Confidence::new(f64::from(plan.confidence().thousandths()) / 1000.0);
+    Layout {
+        tags: plan.group_names().map(str::to_owned).collect(),
+        groups: (0..plan.cells()).map(labels).collect(),
+        columns: columns.collect(),
+        counted: plan.parts().iter().position(|part| part.kind == PartKind::Count),
+        min_people,
+        confidence: confidence.unwrap_or(Confidence::DEFAULT),
+    }
+}
+
+/// A limit in the way, as a reason like any other: public numbers only.
+fn over_budget(limit: &OverBudget) -> Reason {
+    let whose = match limit.share {
+        Share::Pool => "the pool of the sandbox",
+        Share::Recipient => "the share of the recipient",
+        Share::Study => "the cap of the study",
+    };
+    let OverBudget { limit, spent, asked, .. } = limit;
+    Reason {
+        rule: "BUDGET".into(),
+        article: String::new(),
+        because: format!("{whose} has {} of {limit} units left, and the question costs {asked}", limit.saturating_sub(*spent)),
+        fix: "allow a larger error, drop a tag that others can move, or ask a question that was answered before".into(),
+    }
+}
+
+impl Inner {
+    /// The study's cap in units of the pool, rounded down.
+    pub(super) fn cap(&self, adopted: &Adopted) -> Option<u128> {
+        let units = |epsilon: NanoEpsilon| match self.accounting {
+            Accounting::Pure => epsilon.get(),
+            Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
+        };
+        adopted.study.cap.map(units)
+    }
+
+    pub(super) fn remaining(&self, totals: &Totals, adopted: &Adopted) -> Remaining {
+        let spent = totals.studies.get(adopted.study.id.as_str()).copied().unwrap_or(0);
+        Remaining {
+            spent: totals.pool,
+            limit: self.ledger.pool().limit,
+            lifetime: totals.lifetime,
+            study: self.cap(adopted).map(|cap| (cap, spent)),
+            accounting: self.accounting,
+        }
+    }
+}

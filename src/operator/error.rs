@@ -1,0 +1,112 @@
+//! Why an operator's act failed, sorted by who can mend it.
+
+use crate::audit::{AuditError, Fault};
+use crate::engine::EngineError;
+use crate::keys::KeyError;
+use crate::ledger::LedgerError;
+use crate::policy::{Reason, RegimeError, StudyError};
+use crate::query::QuestionError;
+use crate::release::ReleaseError;
+use crate::storage::{LockError, StorageError};
+
+/// Why an act on a sandbox failed. Never says anything that depends on people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum OperatorError {
+    /// The log failed.
+    #[error("the audit log failed")]
+    Audit(#[from] AuditError),
+    /// Something that cannot be.
+    #[error("a bug: {0}")]
+    Bug(&'static str),
+    /// A book or a sealed file is missing, damaged, rolled back or forged.
+    #[error("{place}: {why}")]
+    Damaged {
+        /// Which file or record.
+        place: String,
+        /// What is wrong with it.
+        why: String,
+    },
+    /// The input of a seal.
+    #[error("{0}")]
+    Engine(#[from] EngineError),
+    /// An epoch of this id was sealed before.
+    #[error("epoch `{0}` is already sealed, and an epoch is sealed once")]
+    EpochExists(String),
+    /// An as-of that is not yet.
+    #[error("as-of {0} lies in the future")]
+    Future(String),
+    /// A setting of `init` that cannot be.
+    #[error("{0}")]
+    Invalid(String),
+    /// A key is missing or does not fit.
+    #[error("{0}")]
+    Key(#[from] KeyError),
+    /// The ledger failed.
+    #[error("the budget ledger failed")]
+    Ledger(#[from] LedgerError),
+    /// Another process writes.
+    #[error("{0}")]
+    Lock(#[from] LockError),
+    /// The folder holds no sandbox.
+    #[error("`{0}` is not a sandbox")]
+    NotASandbox(String),
+    /// A question outside the language or the vocabulary.
+    #[error("{0}")]
+    Question(#[from] QuestionError),
+    /// Policy refuses the act; logged.
+    #[error("refused: {}", .0.iter().map(|reason| reason.because.as_str()).collect::<Vec<_>>().join("; "))]
+    Refused(Vec<Reason>),
+    /// A study names a regime that cannot be used.
+    #[error("{0}")]
+    Regime(#[from] RegimeError),
+    /// The door failed.
+    #[error("no answer left")]
+    Release(#[from] ReleaseError),
+    /// The folder failed.
+    #[error("{0}")]
+    Storage(#[from] StorageError),
+    /// A broken study file.
+    #[error("{0}")]
+    Study(#[from] StudyError),
+    /// Nobody by that name.
+    #[error("unknown {kind} `{name}`{}", if .known.is_empty() { String::new() } else { format!(": there are {}", .known.join(", ")) })]
+    Unknown {
+        /// `recipient`, `study`, `epoch`.
+        kind: &'static str,
+        /// What was asked for.
+        name: String,
+        /// What there is.
+        known: Vec<String>,
+    },
+}
+
+impl OperatorError {
+    /// The damage that `place` shows.
+    pub(super) fn damaged(place: impl Into<String>, why: impl Into<String>) -> Self {
+        Self::Damaged { place: place.into(), why: why.into() }
+    }
+
+    /// Whether a book or a sealed file is missing, damaged, rolled back or forged.
+    #[must_use]
+    pub fn is_damage(&self) -> bool {
+        let ledger = |error: &LedgerError| {
+            matches!(error, LedgerError::Damaged { .. } | LedgerError::Missing | LedgerError::AnotherSandbox)
+        };
+        let audit = |error: &AuditError| matches!(error, AuditError::Damaged(_));
+        match self {
+            Self::Damaged { .. } => true,
+            Self::Ledger(error) | Self::Release(ReleaseError::Ledger(error)) => ledger(error),
+            Self::Audit(error) | Self::Release(ReleaseError::Audit(error)) => audit(error),
+            Self::Release(ReleaseError::Damaged) => true,
+            Self::Key(error) => matches!(error, KeyError::Sealed { .. }),
+            _ => false,
+        }
+    }
+}
+
+impl From<Fault> for OperatorError {
+    fn from(fault: Fault) -> Self {
+        Self::Damaged { place: fault.place.clone(), why: fault.why.to_string() }
+    }
+}

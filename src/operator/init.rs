@@ -1,0 +1,187 @@
+//! `init`: a new sandbox in an empty folder.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::{Map, json};
+
+use super::open::Keys;
+use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile, StudyEntry, study_path};
+use super::{LogSigner, Operator, OperatorError, accounting};
+use crate::audit::{Entry, Kind, Log, VerifierKey, amount};
+use crate::dp::{Accounting, Delta, rho_of};
+use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
+use crate::ledger::{Pool, PoolKind, RedbLedger};
+use crate::policy::{Regime, Study};
+use crate::storage::{Folder, Storage};
+use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
+
+/// The budget of all people of a sandbox, fixed at init and never raised.
+#[derive(Debug, Clone)]
+pub struct PoolTerms {
+    /// The limit.
+    pub epsilon: NanoEpsilon,
+    /// `None`: pure differential privacy; otherwise zCDP, shown at this delta.
+    pub delta: Option<Delta>,
+    /// After how long a renewal may be signed.
+    pub window: Option<Days>,
+}
+
+/// What a new sandbox is made of.
+pub struct Setup {
+    /// Name and text of each study.
+    pub studies: Vec<(String, String)>,
+    /// The budget.
+    pub pool: PoolTerms,
+    /// Handlers and the keys with which they sign, as vkey strings.
+    pub handlers: Vec<(HandlerId, String)>,
+}
+
+impl Operator {
+    /// Makes a sandbox in `dir`, which must be empty or absent, and opens it.
+    ///
+    /// # Errors
+    /// [`OperatorError`]; the folder is as before.
+    pub fn init(dir: &Path, setup: Setup, keys: Keys, clock: Box<dyn Clock>) -> Result<Self, OperatorError> {
+        let existed = dir.exists();
+        // Everything that can be refused is refused before anything is written.
+        check(&setup)?;
+        let folder = Folder::create(dir)?;
+        let lock = folder.lock(Duration::ZERO, "hushtag init")?;
+        let storage: Arc<dyn Storage> = Arc::new(folder);
+        let made = Self::init_on(Arc::clone(&storage), setup, keys, clock);
+        match made {
+            Ok(mut operator) => {
+                operator._lock = Some(lock);
+                Ok(operator)
+            }
+            Err(error) => {
+                for name in storage.list("").unwrap_or_default() {
+                    // What cannot be removed stays; it is no sandbox without sandbox.toml.
+                    let _ = storage.remove(&name);
+                }
+                drop(lock);
+                let _ = std::fs::remove_file(dir.join("lock"));
+                if !existed {
+                    let _ = std::fs::remove_dir(dir);
+                }
+                Err(error)
+            }
+        }
+    }
+
+    /// Makes a sandbox on an empty storage and opens it.
+    ///
+    /// Order: keys, studies, ledger, log with its first entry, and last `sandbox.toml`. If we stop before the last, there
+    /// is no sandbox.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn init_on(
+        storage: Arc<dyn Storage>,
+        setup: Setup,
+        keys: Keys,
+        clock: Box<dyn Clock>,
+    ) -> Result<Self, OperatorError> {
+        let studies = check(&setup)?;
+        let now = clock.now();
+        let id = sandbox_id()?;
+        let root = match keys {
+            Keys::InFolder => RootKey::generate(&*storage)?,
+            Keys::Given(root) => root,
+        };
+        let keyring = Keyring::new(root, &id);
+        let key = SigningKey::create(&*storage, &keyring)?;
+        let signer = LogSigner { name: format!("hushtag/{id}"), key };
+        let vkey = VerifierKey::of(&signer)
+            .map_err(|_| OperatorError::Bug("the name of a log is plain"))?
+            .to_string();
+        for (study, (_, text)) in studies.iter().zip(&setup.studies) {
+            storage.write(&study_path(&study.hash), text.as_bytes())?;
+        }
+        let pool = pool(&setup.pool, now)?;
+        let body = init_entry(&id, &setup, &studies, &pool);
+        RedbLedger::create(&*storage, &keyring.ledger_mac(), &id, pool)?;
+        let mut log = Log::create(Arc::clone(&storage), &signer, &signer.name)?;
+        let entry = Entry { kind: Kind::Init, at: now, ledger_seq: None, body };
+        let _recorded = log.append(&entry, &signer)?;
+        let file = SandboxFile {
+            version: 1,
+            id,
+            created: now.to_string(),
+            vkey,
+            approval: "none".into(),
+            studies,
+            handlers: setup.handlers.into_iter().map(|(id, vkey)| HandlerEntry { id, vkey }).collect(),
+        };
+        storage.write(SANDBOX, file.to_text()?.as_bytes())?;
+        Self::open_on(storage, keyring, clock)
+    }
+}
+
+/// Parses everything and finds every contradiction; writes nothing.
+fn check(setup: &Setup) -> Result<Vec<StudyEntry>, OperatorError> {
+    if setup.pool.epsilon == NanoEpsilon::ZERO {
+        return Err(OperatorError::Invalid("the budget must be above 0".into()));
+    }
+    let mut entries: Vec<StudyEntry> = Vec::new();
+    for (name, text) in &setup.studies {
+        let study = Study::parse(name, text)?;
+        Regime::built_in(&study.regime)?;
+        if entries.iter().any(|entry| entry.id == study.id) {
+            return Err(OperatorError::Invalid(format!("study `{}` is given twice", study.id)));
+        }
+        entries.push(StudyEntry { id: study.id, hash: study.hash });
+    }
+    if entries.is_empty() {
+        return Err(OperatorError::Invalid("a sandbox needs at least one study".into()));
+    }
+    for (id, vkey) in &setup.handlers {
+        if vkey.parse::<VerifierKey>().is_err() {
+            return Err(OperatorError::Invalid(format!("the key of handler `{id}` is not a vkey string")));
+        }
+    }
+    Ok(entries)
+}
+
+/// The limit of the pool in its own units, rounded down.
+fn pool(terms: &PoolTerms, now: crate::types::Timestamp) -> Result<Pool, OperatorError> {
+    let kind = match &terms.delta {
+        None => PoolKind::Pure,
+        Some(delta) => PoolKind::Zcdp { delta: delta.to_string() },
+    };
+    let limit = match accounting(&kind)? {
+        Accounting::Pure => terms.epsilon.get(),
+        Accounting::Zcdp { delta } => rho_of(terms.epsilon, delta).get(),
+    };
+    let window_days = terms.window.map(Days::days);
+    Ok(Pool { accounting: kind, limit, opened_at: now, window_days })
+}
+
+fn init_entry(
+    id: &str,
+    setup: &Setup,
+    studies: &[StudyEntry],
+    pool: &Pool,
+) -> Map<String, serde_json::Value> {
+    let accounting = match &pool.accounting {
+        PoolKind::Pure => json!({ "kind": "pure" }),
+        PoolKind::Zcdp { delta } => json!({ "kind": "zcdp", "delta": delta }),
+    };
+    let mut body = Map::new();
+    body.insert("sandbox".into(), json!(id));
+    body.insert("studies".into(), json!(studies));
+    body.insert("approval".into(), json!("none"));
+    body.insert("accounting".into(), accounting);
+    body.insert("limit".into(), amount(pool.limit));
+    let handlers = setup.handlers.iter().map(|(id, vkey)| json!({ "id": id, "vkey": vkey }));
+    body.insert("handlers".into(), handlers.collect());
+    body
+}
+
+/// A random name of 64 bits.
+fn sandbox_id() -> Result<String, OperatorError> {
+    let random = random_secret()?;
+    Ok(random.expose().iter().take(8).map(|byte| format!("{byte:02x}")).collect())
+}

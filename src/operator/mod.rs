@@ -1,0 +1,99 @@
+//! Layer 5: the folder on disk. Init, open, seal, ask, verify: orchestration only, every decision is made below.
+//!
+//! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
+
+mod analyst;
+mod error;
+mod init;
+mod open;
+mod sandbox;
+mod seal;
+mod status;
+mod verify;
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+pub use analyst::{Analyst, Answer, MeasureView, Remaining, TagView, Vocabulary};
+pub use error::OperatorError;
+pub use init::{PoolTerms, Setup};
+pub use open::Keys;
+pub use seal::{SealTerms, Sealed};
+pub use status::{EpochStatus, Status};
+pub use verify::{Verification, verify_log};
+
+use crate::audit::{Log, Signer};
+use crate::dp::{Accounting, Delta};
+use crate::keys::{Keyring, SigningKey};
+use crate::ledger::{Ledger, PoolKind};
+use crate::policy::{Regime, Study};
+use crate::release::{Cube, Exact};
+use crate::storage::{Storage, WriterLock};
+use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
+use sandbox::{EpochFile, SandboxFile};
+
+/// A study under which the sandbox works, and its regime.
+struct Adopted {
+    study: Study,
+    regime: Regime,
+}
+
+/// The cube of one tag set for one recipient of one study in one epoch.
+type CubeKey = (EpochId, StudyId, RecipientId, usize);
+
+/// Everything that the operator and its analysts share.
+struct Inner {
+    storage: Arc<dyn Storage>,
+    clock: Box<dyn Clock>,
+    file: SandboxFile,
+    keyring: Keyring,
+    answers: Secret,
+    signer: LogSigner,
+    ledger: Box<dyn Ledger>,
+    accounting: Accounting,
+    log: Mutex<Log>,
+    studies: BTreeMap<StudyId, Adopted>,
+    epochs: RwLock<Vec<EpochFile>>,
+    cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
+    response_slot: Option<Duration>,
+}
+
+/// Runs a sandbox: one writing process at a time.
+pub struct Operator {
+    inner: Arc<Inner>,
+    /// Held as long as the operator lives; `None` on a storage that is not a folder.
+    _lock: Option<WriterLock>,
+}
+
+/// The log's signing key under the log's name.
+struct LogSigner {
+    name: String,
+    key: SigningKey,
+}
+
+impl Signer for LogSigner {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn public_key(&self) -> [u8; 32] {
+        self.key.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message)
+    }
+}
+
+/// How the pool counts, in the terms of `dp`.
+fn accounting(kind: &PoolKind) -> Result<Accounting, OperatorError> {
+    match kind {
+        PoolKind::Pure => Ok(Accounting::Pure),
+        PoolKind::Zcdp { delta } => {
+            let delta: Delta =
+                delta.parse().map_err(|_| OperatorError::Bug("the delta of a pool was checked at init"))?;
+            Ok(Accounting::Zcdp { delta })
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! `open`: the keys, the two books, their agreement, and what a stop has left unfinished.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use super::sandbox::{EpochFile, SANDBOX, SandboxFile, study_path};
+use super::{Adopted, Inner, LogSigner, Operator, OperatorError, accounting};
+use crate::audit::{Kind, Log, Signer, VerifierKey};
+use crate::keys::{Keyring, RootKey, SigningKey};
+use crate::ledger::{Book, RedbLedger};
+use crate::policy::{Regime, Study};
+use crate::release::Door;
+use crate::storage::{Folder, Storage};
+use crate::types::{Clock, EpochId, StudyId};
+
+/// Where the root key is.
+pub enum Keys {
+    /// `keys/root.key` in the folder of the sandbox, mode 0600.
+    InFolder,
+    /// Given by the caller.
+    Given(RootKey),
+}
+
+/// The interval in which every reply leaves.
+const RESPONSE_SLOT: Duration = Duration::from_millis(250);
+
+impl Operator {
+    /// Opens the sandbox in `dir` as its one writer, after waiting up to `wait` for another one.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn open(
+        dir: &Path,
+        keys: Keys,
+        clock: Box<dyn Clock>,
+        wait: Duration,
+    ) -> Result<Self, OperatorError> {
+        let folder = Folder::open(dir)?;
+        if folder.read(SANDBOX)?.is_none() {
+            return Err(OperatorError::NotASandbox(dir.display().to_string()));
+        }
+        let lock = folder.lock(wait, "hushtag")?;
+        let storage: Arc<dyn Storage> = Arc::new(folder);
+        let keyring = keyring(&*storage, keys)?;
+        let mut operator = Self::open_on(storage, keyring, clock)?;
+        operator._lock = Some(lock);
+        Ok(operator)
+    }
+
+    /// Opens the sandbox on a storage of which the caller is the one writer.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn open_on(
+        storage: Arc<dyn Storage>,
+        keyring: Keyring,
+        clock: Box<dyn Clock>,
+    ) -> Result<Self, OperatorError> {
+        let file = SandboxFile::read(&*storage)?;
+        let key = SigningKey::load(&*storage, &keyring)?;
+        let signer = LogSigner { name: format!("hushtag/{}", file.id), key };
+        let vkey = VerifierKey::of(&signer).map_err(|_| OperatorError::Bug("the name of a log is plain"))?;
+        if vkey.to_string() != file.vkey {
+            return Err(OperatorError::damaged(SANDBOX, "its vkey is not that of keys/sign.key"));
+        }
+        let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
+        let mut log = Log::open(Arc::clone(&storage), &vkey)?;
+        agree(&ledger, &log)?;
+        // Only now that the ledger has seen no later head may leftovers beyond this one go.
+        log.tidy()?;
+        settle_seals(&*storage, &log)?;
+        let studies = studies(&*storage, &file)?;
+        let epochs = EpochFile::all(&*storage)?;
+        let inner = Inner {
+            accounting: accounting(&ledger.pool().accounting)?,
+            answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
+            ledger: Box::new(ledger),
+            log: Mutex::new(log),
+            epochs: RwLock::new(epochs),
+            cubes: Mutex::new(BTreeMap::new()),
+            response_slot: Some(RESPONSE_SLOT),
+            storage,
+            clock,
+            file,
+            keyring,
+            signer,
+            studies,
+        };
+        let operator = Self { inner: Arc::new(inner), _lock: None };
+        operator.inner.door().recover(operator.inner.clock.now())?;
+        Ok(operator)
+    }
+
+    /// Lets replies leave as soon as they are ready, for benchmarks and tests: how long a reply took then tells something
+    /// about the work behind it.
+    #[must_use]
+    pub fn without_response_slot(mut self) -> Self {
+        if let Some(inner) = Arc::get_mut(&mut self.inner) {
+            inner.response_slot = None;
+        }
+        self
+    }
+}
+
+/// The keyring of the sandbox on `storage`.
+pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, OperatorError> {
+    let file = SandboxFile::read(storage)?;
+    let root = match keys {
+        Keys::InFolder => RootKey::load(storage)?,
+        Keys::Given(root) => root,
+    };
+    Ok(Keyring::new(root, &file.id))
+}
+
+/// The two books agree when the log still has the head that the last charge saw.
+fn agree(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
+    let mut last = None;
+    for record in ledger.records()? {
+        last = Some(record?);
+    }
+    let Some(last) = last else { return Ok(()) };
+    let rolled_back = || {
+        let why = "is not the log that the ledger has seen: one of the two was rolled back or replaced";
+        OperatorError::damaged("log/checkpoint", why)
+    };
+    let (size, _) = log.head();
+    if size < last.log_head.size {
+        return Err(rolled_back());
+    }
+    let root = log.root_at(last.log_head.size)?;
+    if root == last.log_head.root { Ok(()) } else { Err(rolled_back()) }
+}
+
+/// Finishes or undoes seals that a stop interrupted: the log entry decides.
+fn settle_seals(storage: &dyn Storage, log: &Log) -> Result<(), OperatorError> {
+    let folders = storage.list("epochs")?;
+    for name in &folders {
+        let Some(epoch) = name.strip_suffix(".new").and_then(|id| EpochId::new(id).ok()) else { continue };
+        if is_logged(log, &epoch)? {
+            storage.rename(&format!("epochs/{name}"), &format!("epochs/{epoch}"))?;
+        } else {
+            storage.remove(&format!("epochs/{name}"))?;
+        }
+    }
+    let sealed = storage.list("epochs")?;
+    for name in storage.list("keys")? {
+        let id = name.strip_prefix("epoch-").and_then(|name| name.strip_suffix(".key"));
+        if let Some(epoch) = id.and_then(|id| EpochId::new(id).ok())
+            && !sealed.iter().any(|name| name == epoch.as_str())
+        {
+            Keyring::destroy_epoch(storage, &epoch)?;
+        }
+    }
+    Ok(())
+}
+
+fn is_logged(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
+    for entry in log.entries() {
+        let entry = entry?;
+        if entry.kind == Kind::Seal
+            && entry.body.get("epoch").and_then(|id| id.as_str()) == Some(epoch.as_str())
+        {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+fn studies(storage: &dyn Storage, file: &SandboxFile) -> Result<BTreeMap<StudyId, Adopted>, OperatorError> {
+    let mut all = BTreeMap::new();
+    for entry in &file.studies {
+        let place = study_path(&entry.hash);
+        let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
+        let bytes = storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
+        let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
+        if format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()) != entry.hash {
+            return Err(damaged("is not the text whose hash was adopted"));
+        }
+        let study = Study::parse(&place, &text)?;
+        let regime = Regime::built_in(&study.regime)?;
+        all.insert(study.id.clone(), Adopted { study, regime });
+    }
+    Ok(all)
+}
+
+impl Inner {
+    /// The door between the two books.
+    pub(super) fn door(&self) -> Door<'_> {
+        Door {
+            sandbox: &self.file.id,
+            ledger: &*self.ledger,
+            log: &self.log,
+            signer: &self.signer as &(dyn Signer + Send + Sync),
+            answers: &self.answers,
+        }
+    }
+}

@@ -1,0 +1,168 @@
+//! The files of a sandbox that are neither book nor key: `sandbox.toml`, adopted studies, epoch folders.
+
+use serde::{Deserialize, Serialize};
+
+use super::OperatorError;
+use crate::storage::Storage;
+use crate::types::json::{from_canonical, to_canonical};
+use crate::types::{EpochId, HandlerId, StudyId, Timestamp};
+
+/// Says that the folder is a sandbox; written last at init.
+pub(super) const SANDBOX: &str = "sandbox.toml";
+
+/// An adopted study, by the hash of its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StudyEntry {
+    pub(super) id: StudyId,
+    pub(super) hash: String,
+}
+
+/// A handler and the key with which it signs.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandlerEntry {
+    pub(super) id: HandlerId,
+    pub(super) vkey: String,
+}
+
+/// Public constants of a sandbox.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SandboxFile {
+    pub(super) version: u32,
+    pub(super) id: String,
+    pub(super) created: String,
+    /// The key that the log is verified with.
+    pub(super) vkey: String,
+    /// `none`: studies take effect without the handlers' signatures.
+    pub(super) approval: String,
+    pub(super) studies: Vec<StudyEntry>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub(super) handlers: Vec<HandlerEntry>,
+}
+
+impl SandboxFile {
+    pub(super) fn read(storage: &dyn Storage) -> Result<Self, OperatorError> {
+        let bytes = storage.read(SANDBOX)?.ok_or_else(|| OperatorError::NotASandbox("this folder".into()))?;
+        let damaged = |_| OperatorError::damaged(SANDBOX, "not the text that init wrote");
+        let text = String::from_utf8(bytes).map_err(|_| OperatorError::damaged(SANDBOX, "not UTF-8"))?;
+        let file: Self = toml::from_str(&text).map_err(damaged)?;
+        if file.version != 1 {
+            return Err(OperatorError::damaged(SANDBOX, format!("version {} is not known", file.version)));
+        }
+        Ok(file)
+    }
+
+    pub(super) fn to_text(&self) -> Result<String, OperatorError> {
+        toml::to_string(self).map_err(|_| OperatorError::Bug("sandbox.toml is plain"))
+    }
+}
+
+/// Where the text of an adopted study lies.
+pub(super) fn study_path(hash: &str) -> String {
+    format!("studies/{}.toml", hash.trim_start_matches("blake3:"))
+}
+
+/// What is public about a sealed epoch.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct EpochFile {
+    pub(super) v: u8,
+    pub(super) epoch: EpochId,
+    as_of: i64,
+    sealed_at: i64,
+    /// The studies it was sealed under; it answers under no other text.
+    pub(super) studies: Vec<StudyEntry>,
+}
+
+impl EpochFile {
+    pub(super) fn new(
+        epoch: EpochId,
+        as_of: Timestamp,
+        sealed_at: Timestamp,
+        studies: Vec<StudyEntry>,
+    ) -> Self {
+        Self { v: 1, epoch, as_of: as_of.seconds(), sealed_at: sealed_at.seconds(), studies }
+    }
+
+    pub(super) fn as_of(&self) -> Timestamp {
+        Timestamp::from_seconds(self.as_of)
+    }
+
+    pub(super) fn sealed_at(&self) -> Timestamp {
+        Timestamp::from_seconds(self.sealed_at)
+    }
+
+    pub(super) fn to_text(&self) -> Result<String, OperatorError> {
+        let bug = OperatorError::Bug("epoch.json is plain");
+        let Ok(value) = serde_json::to_value(self) else { return Err(bug) };
+        to_canonical(&value).map_err(|_| bug)
+    }
+
+    /// The epochs of a sandbox, oldest seal first. Leftovers of stopped seals have names that no epoch has.
+    pub(super) fn all(storage: &dyn Storage) -> Result<Vec<Self>, OperatorError> {
+        let mut all = Vec::new();
+        for name in storage.list("epochs")? {
+            if EpochId::new(&name).is_ok() {
+                all.push(Self::read(storage, &name)?);
+            }
+        }
+        all.sort_by_key(|epoch| (epoch.sealed_at, epoch.epoch.clone()));
+        Ok(all)
+    }
+
+    fn read(storage: &dyn Storage, name: &str) -> Result<Self, OperatorError> {
+        let place = format!("epochs/{name}/epoch.json");
+        let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
+        let bytes = storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
+        let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
+        let value = from_canonical(&text).map_err(|_| damaged("not the text that seal wrote"))?;
+        let file: Self =
+            serde_json::from_value(value).map_err(|_| damaged("not the text that seal wrote"))?;
+        if file.v == 1 && file.epoch.as_str() == name {
+            Ok(file)
+        } else {
+            Err(damaged("is of another epoch"))
+        }
+    }
+
+    /// What binds a cube to its place: changing any of it makes the cube unreadable.
+    pub(super) fn binding(
+        &self,
+        sandbox: &str,
+        study: &StudyEntry,
+        recipient: &str,
+        set: &str,
+    ) -> Vec<Vec<u8>> {
+        let times = [self.as_of.to_be_bytes().to_vec(), self.sealed_at.to_be_bytes().to_vec()];
+        let texts = [sandbox, self.epoch.as_str(), study.id.as_str(), &study.hash, recipient, set];
+        texts.iter().map(|text| text.as_bytes().to_vec()).chain(times).collect()
+    }
+}
+
+/// Where the cubes of one study and recipient lie.
+pub(super) fn cube_path(folder: &str, study: &StudyId, recipient: &str) -> String {
+    format!("{folder}/{study}.{recipient}.cube")
+}
+
+/// Several sealed cubes as one file: a length of eight bytes before each.
+pub(super) fn join_cubes(cubes: &[Vec<u8>]) -> Vec<u8> {
+    let framed = |cube: &Vec<u8>| [&(cube.len() as u64).to_be_bytes(), cube.as_slice()].concat();
+    cubes.iter().flat_map(framed).collect()
+}
+
+/// The sealed cube at `position` of such a file.
+pub(super) fn split_cube(file: &[u8], position: usize) -> Option<&[u8]> {
+    let mut rest = file;
+    for index in 0..=position {
+        let (length, after) = rest.split_first_chunk::<8>()?;
+        let length = usize::try_from(u64::from_be_bytes(*length)).ok()?;
+        let (cube, after) = after.split_at_checked(length)?;
+        if index == position {
+            return Some(cube);
+        }
+        rest = after;
+    }
+    None
+}

@@ -1,0 +1,301 @@
+//! `seal`: files in, sealed cubes of every permitted study and recipient out, in one run.
+
+use std::sync::Arc;
+
+use serde_json::{Map, Value, json};
+
+use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
+use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
+use crate::audit::{Entry, Kind};
+use crate::consent::Requirement;
+use crate::engine::{Built, Hygiene, Input, MaxBadRows, Sources, build, shapes};
+use crate::keys::Keyring;
+use crate::policy::{Decision, Reason, decide};
+use crate::release::{Cube, Exact};
+use crate::types::{Days, EpochId, RecipientId, Secret, Timestamp};
+
+/// Which epoch is sealed, and from what day.
+pub struct SealTerms {
+    /// The new epoch's id.
+    pub epoch: EpochId,
+    /// Consents count as of this instant, windows end at it.
+    pub as_of: Timestamp,
+    /// How many bad rows a file may have.
+    pub max_bad_rows: MaxBadRows,
+}
+
+/// What a seal did.
+#[derive(Debug)]
+pub struct Sealed {
+    /// What was read and dropped, file by file.
+    pub hygiene: Hygiene,
+    /// Recipients (study, recipient) that have a cube now.
+    pub recipients: Vec<(String, String)>,
+    /// Recipients that policy refuses, with all reasons.
+    pub refused: Vec<(String, String, Vec<Reason>)>,
+}
+
+/// The permitted recipients of a study and what each demands of people.
+type Flows = Vec<(RecipientId, Vec<Requirement>)>;
+
+impl Operator {
+    /// Seals an epoch.
+    ///
+    /// Order: epoch key; cubes into `epochs/ID.new`; the log entry, which decides; the folder's final name. If we stop
+    /// before the entry, the next open removes what there is; after it, the next open gives the folder its name.
+    ///
+    /// # Errors
+    /// [`OperatorError`]; the sandbox is as before.
+    ///
+    /// # Privacy
+    /// The hygiene is a function of single files. Joined facts are in the sealed cubes alone.
+    pub fn seal(&self, terms: &SealTerms, sources: Sources) -> Result<Sealed, OperatorError> {
+        let inner = &*self.inner;
+        let now = inner.clock.now();
+        if inner.epochs()?.iter().any(|epoch| epoch.epoch == terms.epoch) {
+            return Err(OperatorError::EpochExists(terms.epoch.to_string()));
+        }
+        // A bare date means its end, so today is allowed; a later day would count consents that do not exist yet.
+        if terms.as_of > now.saturating_add(Days::ONE) {
+            return Err(OperatorError::Future(terms.as_of.to_string()));
+        }
+        let (flows, refused) = inner.flows(now);
+        if flows.is_empty() {
+            let reasons: Vec<Reason> = refused.iter().flat_map(|(_, _, reasons)| reasons.clone()).collect();
+            inner.log_refusal(&refused, &terms.epoch, now)?;
+            return Err(OperatorError::Refused(reasons));
+        }
+        let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch)?;
+        let staged = format!("epochs/{}.new", terms.epoch);
+        let sealed = inner.stage(terms, sources, &flows, &key, now, &staged);
+        let (hygiene, file, entry) = match sealed {
+            Ok(staged) => staged,
+            Err(error) => {
+                // If removing fails too, the next open does it.
+                let _ = inner.storage.remove(&staged);
+                let _ = Keyring::destroy_epoch(&*inner.storage, &terms.epoch);
+                return Err(error);
+            }
+        };
+        if !refused.is_empty() {
+            inner.log_refusal(&refused, &terms.epoch, now)?;
+        }
+        inner.append(Kind::Seal, now, entry)?;
+        inner.storage.rename(&staged, &format!("epochs/{}", terms.epoch))?;
+        inner
+            .epochs
+            .write()
+            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?
+            .push(file);
+        let names = |(study, flows): (&Adopted, Flows)| {
+            let id = study.study.id.to_string();
+            flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient.to_string()))
+        };
+        Ok(Sealed { hygiene, recipients: flows.into_iter().flat_map(names).collect(), refused })
+    }
+}
+
+/// What staging yields: the hygiene, the public file of the epoch and the body of its log entry.
+type Staged = (Hygiene, EpochFile, Map<String, Value>);
+
+impl Inner {
+    pub(super) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
+        let epochs = self
+            .epochs
+            .read()
+            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?;
+        Ok(epochs.clone())
+    }
+
+    /// Every study with its permitted recipients, and the refused ones.
+    fn flows(&self, now: Timestamp) -> (Vec<(&Adopted, Flows)>, Vec<(String, String, Vec<Reason>)>) {
+        let (mut all, mut refused) = (Vec::new(), Vec::new());
+        for adopted in self.studies.values() {
+            let mut flows = Flows::new();
+            for recipient in &adopted.study.recipients {
+                match decide(&adopted.study, &adopted.regime, recipient, now) {
+                    Decision::Permit(flow) => {
+                        flows.push((recipient.id.clone(), flow.requirements().to_vec()))
+                    }
+                    Decision::Deny(reasons) => {
+                        refused.push((adopted.study.id.to_string(), recipient.id.to_string(), reasons));
+                    }
+                }
+            }
+            if !flows.is_empty() {
+                all.push((adopted, flows));
+            }
+        }
+        (all, refused)
+    }
+
+    fn stage(
+        &self,
+        terms: &SealTerms,
+        sources: Sources,
+        flows: &[(&Adopted, Flows)],
+        key: &Secret,
+        now: Timestamp,
+        folder: &str,
+    ) -> Result<Staged, OperatorError> {
+        let entries = flows.iter().map(|(adopted, _)| StudyEntry {
+            id: adopted.study.id.clone(),
+            hash: adopted.study.hash.clone(),
+        });
+        let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, entries.collect());
+        let mut hygiene = Hygiene::default();
+        let mut cubes = Vec::new();
+        let mut sources = Some(sources);
+        for (position, (adopted, flows)) in flows.iter().enumerate() {
+            let last = position + 1 == file.studies.len();
+            let own = if last { sources.take() } else { sources.as_ref().and_then(again) };
+            let own = own.ok_or_else(|| {
+                OperatorError::Invalid(
+                    "several studies cannot share an Arrow reader, which can be read once: use files".into(),
+                )
+            })?;
+            let own = only_declared(own, adopted, self.studies.values());
+            let (built, report) = build(&adopted.study, flows, own, terms.as_of, key, terms.max_bad_rows)?;
+            hygiene.files.extend(report.files);
+            let Some(study) = file.studies.get(position) else { continue };
+            for one in built {
+                cubes.push(self.write_cubes(&file, study, adopted, &one, key, folder)?);
+            }
+        }
+        self.storage.write(&format!("{folder}/epoch.json"), file.to_text()?.as_bytes())?;
+        let mut body = Map::new();
+        body.insert("epoch".into(), json!(file.epoch));
+        body.insert("as_of".into(), json!(terms.as_of.to_string()));
+        body.insert("studies".into(), json!(file.studies));
+        body.insert("cubes".into(), Value::Array(cubes));
+        Ok((hygiene, file, body))
+    }
+
+    fn write_cubes(
+        &self,
+        file: &EpochFile,
+        study: &StudyEntry,
+        adopted: &Adopted,
+        built: &Built,
+        key: &Secret,
+        folder: &str,
+    ) -> Result<Value, OperatorError> {
+        let recipient = built.recipient.as_str();
+        let key = cube_key(key, study, recipient);
+        let sets = adopted.study.catalogue.sets().iter().zip(shapes(&adopted.study)?);
+        let mut sealed = Vec::new();
+        for ((set, shape), cube) in sets.zip(&built.cubes) {
+            let binding = file.binding(&self.file.id, study, recipient, &set.name);
+            let parts: Vec<&[u8]> = binding.iter().map(Vec::as_slice).collect();
+            sealed.push(cube.seal(&shape, &key, &parts).map_err(crate::release::ReleaseError::Seal)?);
+        }
+        let joined = join_cubes(&sealed);
+        self.storage.write(&cube_path(folder, &study.id, recipient), &joined)?;
+        // A ciphertext under a fresh key tells nothing, so its hash may be public.
+        let hash = blake3::hash(&joined).to_hex().to_string();
+        Ok(json!({ "study": study.id, "recipient": recipient, "blake3": hash }))
+    }
+
+    /// The cube of one tag set, from memory or from its sealed file.
+    pub(super) fn cube(
+        &self,
+        epoch: &EpochFile,
+        adopted: &Adopted,
+        recipient: &RecipientId,
+        set: usize,
+    ) -> Result<Arc<Exact<Cube>>, OperatorError> {
+        let at: CubeKey = (epoch.epoch.clone(), adopted.study.id.clone(), recipient.clone(), set);
+        let mut cubes =
+            self.cubes.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the cubes"))?;
+        if let Some(cube) = cubes.get(&at) {
+            return Ok(Arc::clone(cube));
+        }
+        let place = cube_path(&format!("epochs/{}", epoch.epoch), &adopted.study.id, recipient.as_str());
+        let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
+        let study = StudyEntry { id: adopted.study.id.clone(), hash: adopted.study.hash.clone() };
+        let file = self.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
+        let sealed = split_cube(&file, set).ok_or_else(|| damaged("is cut off"))?;
+        let key = cube_key(&self.keyring.epoch(&*self.storage, &epoch.epoch)?, &study, recipient.as_str());
+        let shapes = shapes(&adopted.study)?;
+        let sets = adopted.study.catalogue.sets();
+        let (Some(shape), Some(declared)) = (shapes.get(set), sets.get(set)) else {
+            return Err(OperatorError::Bug("a plan names a tag set of its study"));
+        };
+        let binding = epoch.binding(&self.file.id, &study, recipient.as_str(), &declared.name);
+        let parts: Vec<&[u8]> = binding.iter().map(Vec::as_slice).collect();
+        let cube = Exact::<Cube>::unseal(sealed, shape, &key, &parts)
+            .map_err(|_| damaged("does not open: changed bytes, another key, or another place"))?;
+        let cube = Arc::new(cube);
+        cubes.insert(at, Arc::clone(&cube));
+        Ok(cube)
+    }
+
+    /// Writes an entry that belongs to no charge.
+    pub(super) fn append(
+        &self,
+        kind: Kind,
+        at: Timestamp,
+        body: Map<String, Value>,
+    ) -> Result<u64, OperatorError> {
+        let mut log =
+            self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let entry = Entry { kind, at, ledger_seq: None, body };
+        Ok(log.append(&entry, &self.signer)?.index())
+    }
+
+    fn log_refusal(
+        &self,
+        refused: &[(String, String, Vec<Reason>)],
+        epoch: &EpochId,
+        now: Timestamp,
+    ) -> Result<(), OperatorError> {
+        for (study, recipient, reasons) in refused {
+            let mut body = Map::new();
+            body.insert("act".into(), json!("seal"));
+            body.insert("epoch".into(), json!(epoch));
+            body.insert("study".into(), json!(study));
+            body.insert("recipient".into(), json!(recipient));
+            let rules: Vec<&str> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
+            body.insert("rules".into(), json!(rules));
+            self.append(Kind::Refuse, now, body)?;
+        }
+        Ok(())
+    }
+}
+
+/// The key of the cubes of one study and recipient inside an epoch.
+fn cube_key(epoch: &Secret, study: &StudyEntry, recipient: &str) -> Secret {
+    let place = format!("{}\n{}\n{recipient}", study.id, study.hash);
+    epoch.derive_for("hushtag 2026-11 v1 cubes of a recipient", place.as_bytes())
+}
+
+/// The same files once more; readers can be read once only.
+fn again(sources: &Sources) -> Option<Sources> {
+    let path = |input: &Input| match input {
+        Input::Path(path) => Some(Input::Path(path.clone())),
+        Input::Reader(..) => None,
+    };
+    let data = sources.data.iter().map(|(name, input)| Some((name.clone(), path(input)?)));
+    Some(Sources {
+        data: data.collect::<Option<Vec<_>>>()?,
+        consents: sources.consents.iter().map(path).collect::<Option<Vec<_>>>()?,
+    })
+}
+
+/// A dataset of another study of the sandbox is no stranger; only one that no study declares is.
+fn only_declared<'a>(
+    mut sources: Sources,
+    adopted: &Adopted,
+    studies: impl Iterator<Item = &'a Adopted> + Clone,
+) -> Sources {
+    sources.data.retain(|(name, _)| {
+        let elsewhere = studies.clone().any(|other| other.study.dataset(name).is_some());
+        adopted.study.dataset(name).is_some() || !elsewhere
+    });
+    sources
+}
+
+/// The epoch that answers when a question names none: greatest as-of, then last sealed.
+pub(super) fn newest(epochs: &[EpochFile]) -> Option<&EpochFile> {
+    epochs.iter().max_by_key(|epoch| (epoch.as_of(), epoch.sealed_at()))
+}

@@ -1,0 +1,73 @@
+//! What is public about a sandbox: epochs, recipients, budget.
+
+use super::{Operator, OperatorError};
+use crate::dp::Accounting;
+use crate::ledger::Totals;
+use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
+
+/// A sealed epoch.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EpochStatus {
+    /// Its id.
+    pub id: EpochId,
+    /// Consents and windows as of.
+    pub as_of: Timestamp,
+    /// When it was sealed.
+    pub sealed_at: Timestamp,
+    /// Whole hours since then.
+    pub hours_since_seal: i64,
+}
+
+/// What is public about a sandbox.
+#[derive(Debug, Clone)]
+pub struct Status {
+    /// Its id.
+    pub sandbox: String,
+    /// The key with which its log is verified.
+    pub vkey: String,
+    /// Every recipient with its study.
+    pub recipients: Vec<(RecipientId, StudyId)>,
+    /// Epochs, oldest seal first.
+    pub epochs: Vec<EpochStatus>,
+    /// How the pool counts.
+    pub accounting: Accounting,
+    /// The pool's limit, in its units.
+    pub limit: u128,
+    /// What was spent of it, in its units.
+    pub totals: Totals,
+    /// Entries in the log.
+    pub log_size: u64,
+}
+
+impl Operator {
+    /// What is public about the sandbox.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn status(&self) -> Result<Status, OperatorError> {
+        let inner = &*self.inner;
+        let now = inner.clock.now();
+        let recipients = inner.studies.values().flat_map(|adopted| {
+            let study = &adopted.study;
+            study.recipients.iter().map(|recipient| (recipient.id.clone(), study.id.clone()))
+        });
+        let epochs = inner.epochs()?.into_iter().map(|epoch| EpochStatus {
+            as_of: epoch.as_of(),
+            sealed_at: epoch.sealed_at(),
+            hours_since_seal: (now.seconds() - epoch.sealed_at().seconds()).max(0) / 3600,
+            id: epoch.epoch,
+        });
+        let log =
+            inner.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        Ok(Status {
+            sandbox: inner.file.id.clone(),
+            vkey: inner.file.vkey.clone(),
+            recipients: recipients.collect(),
+            epochs: epochs.collect(),
+            accounting: inner.accounting,
+            limit: inner.ledger.pool().limit,
+            totals: inner.ledger.spent()?,
+            log_size: log.head().0,
+        })
+    }
+}

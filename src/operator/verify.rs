@@ -1,0 +1,145 @@
+//! `verify`: the log alone with a public key, or both books against each other with the root key.
+
+use std::collections::BTreeMap;
+
+use super::OperatorError;
+use super::open::{Keys, keyring};
+use super::sandbox::{SANDBOX, SandboxFile, study_path};
+use crate::audit::{Entry, Hash, Kind, Verified, VerifierKey, verify_each};
+use crate::ledger::{Book, State, read_copy};
+use crate::storage::Storage;
+
+/// What was checked and found to be so.
+#[derive(Debug, Clone)]
+pub struct Verification {
+    /// The log.
+    pub log: Verified,
+    /// The key that it was verified with.
+    pub vkey: String,
+    /// Studies whose text has the hash that the log names.
+    pub studies: u64,
+    /// Charges of the ledger that agree with the log, or `None` when the ledger was not read (no root key).
+    pub charges: Option<u64>,
+}
+
+/// An `ask` entry as the ledger has to know it.
+struct Asked {
+    index: u64,
+    units: u128,
+    study: String,
+    recipient: String,
+}
+
+/// Verifies the log of a sandbox, the study texts that it names and, where the root key is at hand, the ledger.
+/// Reads only; the folder may be in use if the writer is at rest.
+///
+/// # Errors
+/// [`OperatorError::Damaged`] with the first place that is wrong.
+pub fn verify_log(
+    storage: &dyn Storage,
+    vkey: Option<&VerifierKey>,
+    keys: Option<Keys>,
+) -> Result<Verification, OperatorError> {
+    let file = SandboxFile::read(storage)?;
+    let own = || {
+        file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
+    };
+    let key = vkey.map_or_else(own, |key| Ok(key.clone()))?;
+    let mut asked = BTreeMap::new();
+    let mut heads: Vec<Hash> = Vec::new();
+    let mut named = Vec::new();
+    let mut twice = None;
+    let log = verify_each(storage, &key, |tree, entry| {
+        let index = heads.len() as u64;
+        heads.push(tree.root());
+        if entry.kind == Kind::Init {
+            named.extend(
+                entry.body.get("studies").and_then(|list| list.as_array()).cloned().unwrap_or_default(),
+            );
+        }
+        if entry.kind == Kind::Ask
+            && let Some(seq) = entry.ledger_seq
+            && asked.insert(seq, asked_entry(index, entry)).is_some()
+        {
+            twice = Some(index);
+        }
+        Ok(())
+    })?;
+    if let Some(index) = twice {
+        return Err(OperatorError::damaged(format!("log entry {index}"), "a charge is answered twice"));
+    }
+    heads.push(log.checkpoint.root);
+    let studies = check_studies(storage, &named)?;
+    let charges = match keys {
+        None => None,
+        Some(keys) => {
+            let keyring = keyring(storage, keys)?;
+            let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
+            Some(check_ledger(&*ledger, &asked, &heads)?)
+        }
+    };
+    Ok(Verification { log, vkey: key.to_string(), studies, charges })
+}
+
+fn asked_entry(index: u64, entry: &Entry) -> Asked {
+    let text = |name: &str| entry.body.get(name).and_then(|value| value.as_str()).unwrap_or("").to_owned();
+    let units = entry.charged_units().unwrap_or(0);
+    Asked { index, units, study: text("study"), recipient: text("recipient") }
+}
+
+fn check_studies(storage: &dyn Storage, named: &[serde_json::Value]) -> Result<u64, OperatorError> {
+    for study in named {
+        let hash = study.get("hash").and_then(|hash| hash.as_str()).unwrap_or("");
+        let place = study_path(hash);
+        let text =
+            storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
+        if format!("blake3:{}", blake3::hash(&text).to_hex()) != hash {
+            return Err(OperatorError::damaged(place, "is not the text whose hash the log names"));
+        }
+    }
+    Ok(named.len() as u64)
+}
+
+/// Ledger against log, both ways: heads, sequence numbers, units, totals.
+fn check_ledger(
+    ledger: &dyn Book,
+    asked: &BTreeMap<u64, Asked>,
+    heads: &[Hash],
+) -> Result<u64, OperatorError> {
+    let count = ledger.verify()?;
+    let mut committed = 0usize;
+    for record in ledger.records()? {
+        let record = record?;
+        let damaged = |why: &str| OperatorError::damaged(format!("ledger record {}", record.seq), why);
+        let seen = usize::try_from(record.log_head.size).ok().and_then(|size| heads.get(size));
+        if seen != Some(&record.log_head.root) {
+            return Err(damaged(
+                "saw a head that the log does not have: one of the two was rolled back or replaced",
+            ));
+        }
+        let entry = asked.get(&record.seq);
+        if let State::Committed { log_index } = record.state {
+            committed += 1;
+            let agrees = entry.is_some_and(|entry| {
+                entry.index == log_index
+                    && entry.units == record.units
+                    && entry.study == record.study.as_str()
+                    && entry.recipient == record.recipient.as_str()
+            });
+            if !agrees {
+                return Err(damaged("and its log entry do not agree"));
+            }
+        }
+    }
+    let unknown = asked.iter().find(|(seq, _)| **seq == 0 || **seq > count);
+    if let Some((seq, entry)) = unknown {
+        let why =
+            format!("names charge {seq}, which the ledger does not have: it was rolled back or replaced");
+        return Err(OperatorError::damaged(format!("log entry {}", entry.index), why));
+    }
+    // An answer that was logged and not yet marked is finished at the next open; any other entry has its charge.
+    if asked.len() < committed {
+        return Err(OperatorError::damaged("log", "has fewer answers than the ledger has committed charges"));
+    }
+    Ok(count)
+}

@@ -1,0 +1,237 @@
+//! The study file as it is written: serde shapes with the place of everything that may turn out wrong later.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::Deserialize;
+use serde::de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeserializer};
+use toml::Spanned;
+use toml::value::Datetime;
+
+use super::study::Action;
+use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId};
+
+/// A table of named things that remembers where each name stands.
+pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StudyFile {
+    pub(super) study: StudySection,
+    pub(super) notice: NoticeSection,
+    #[serde(default)]
+    pub(super) documents: BTreeMap<String, DocumentSection>,
+    pub(super) handlers: Spanned<Vec<HandlerSection>>,
+    pub(super) recipients: Spanned<Vec<RecipientSection>>,
+    #[serde(default)]
+    pub(super) population: PopulationSection,
+    pub(super) datasets: BTreeMap<Spanned<DatasetName>, DatasetSection>,
+    #[serde(default)]
+    pub(super) measures: Named<MeasureSection>,
+    pub(super) tags: Spanned<Named<TagSection>>,
+    #[serde(default, rename = "metrics")]
+    pub(super) _metrics: Named<MetricSection>,
+    #[serde(default)]
+    pub(super) budget: BudgetSection,
+    pub(super) release: ReleaseSection,
+    #[serde(default)]
+    pub(super) tag_sets: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct StudySection {
+    pub(super) id: StudyId,
+    pub(super) regime: String,
+    pub(super) purpose: String,
+    pub(super) action: Action,
+    pub(super) basis: String,
+    pub(super) retention: Days,
+    #[serde(default)]
+    pub(super) methods: Vec<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NoticeSection {
+    pub(super) id: String,
+    pub(super) version: u32,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DocumentSection {
+    pub(super) id: String,
+    pub(super) approved: Spanned<Datetime>,
+    pub(super) expires: Spanned<Datetime>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct HandlerSection {
+    pub(super) id: Spanned<HandlerId>,
+    pub(super) legal_id: String,
+    pub(super) kind: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RecipientSection {
+    pub(super) id: Spanned<RecipientId>,
+    pub(super) legal_id: String,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) contact: String,
+    #[serde(default)]
+    pub(super) country: String,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PopulationSection {
+    pub(super) age: Option<AgeStatement>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum AgeStatement {
+    DeclaredAdults,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum DatasetKind {
+    People,
+    Records,
+    Relation,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct DatasetSection {
+    pub(super) kind: DatasetKind,
+    pub(super) handler: Spanned<HandlerId>,
+    pub(super) ids: String,
+    pub(super) owner: String,
+    pub(super) target: Option<Spanned<String>>,
+    pub(super) category: String,
+    pub(super) max_reach: Option<Spanned<u32>>,
+    #[serde(default)]
+    pub(super) fields: Named<Written<FieldSection>>,
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum FieldType {
+    Amount,
+    Flag,
+    Integer,
+    Person,
+    Text,
+    Time,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct FieldSection {
+    #[serde(rename = "type")]
+    pub(super) kind: FieldType,
+    pub(super) max_reach: Option<u32>,
+    pub(super) negative: Option<bool>,
+}
+
+impl From<FieldType> for FieldSection {
+    fn from(kind: FieldType) -> Self {
+        Self { kind, max_reach: None, negative: None }
+    }
+}
+
+#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Role {
+    Audience,
+    Own,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MeasureSection {
+    pub(super) from: Option<Spanned<String>>,
+    pub(super) over: Option<Spanned<String>>,
+    pub(super) role: Option<Role>,
+    pub(super) count: Option<bool>,
+    pub(super) size: Option<bool>,
+    pub(super) sum: Option<Spanned<String>>,
+    pub(super) mean: Option<Spanned<String>>,
+    pub(super) days_since_last: Option<Spanned<String>>,
+    pub(super) time: Option<Spanned<String>>,
+    pub(super) window: Option<Spanned<Days>>,
+    pub(super) clamp: Option<Spanned<(i64, i64)>>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TagSection {
+    pub(super) measure: Option<Spanned<Written<MeasureSection>>>,
+    #[serde(default)]
+    pub(super) bands: Option<Spanned<BTreeMap<String, i64>>>,
+    pub(super) absent: Option<Spanned<String>>,
+    pub(super) field: Option<Spanned<String>>,
+    pub(super) values: Option<Spanned<Vec<String>>>,
+}
+
+/// A named ratio of released numbers: checked for its shape; nothing computes it yet.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MetricSection {
+    #[serde(rename = "ratio")]
+    pub(super) _ratio: [String; 2],
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BudgetSection {
+    pub(super) epsilon: Option<NanoEpsilon>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ReleaseSection {
+    pub(super) min_people: u64,
+    pub(super) default_error: Spanned<u64>,
+    #[serde(default)]
+    pub(super) default_error_of: BTreeMap<Spanned<String>, u64>,
+    #[serde(default = "default_max_cells")]
+    pub(super) max_cells: u64,
+}
+
+const fn default_max_cells() -> u64 {
+    65_536
+}
+
+/// Either a word or a table: `amount = "amount"` and `referrer = { type = "person", max_reach = 4 }`.
+pub(super) enum Written<T> {
+    Word(String),
+    Table(T),
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct WordOrTable<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for WordOrTable<T> {
+            type Value = Written<T>;
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a name or a table")
+            }
+            fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {
+                Ok(Written::Word(word.to_owned()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(Written::Table)
+            }
+        }
+        deserializer.deserialize_any(WordOrTable(PhantomData))
+    }
+}

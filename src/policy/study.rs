@@ -1,0 +1,243 @@
+//! The study: what is shared, why, with whom, on which documents, as which tags, at which price. Cannot be invalid.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::tags::Catalogue;
+use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
+
+use super::{StudyError, compile, file};
+
+/// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are those of the study file")]
+pub enum Action {
+    Collect,
+    Provide,
+    Joint,
+    Entrust,
+    Disclose,
+    Export,
+    Decide,
+}
+
+impl Action {
+    /// The word of the study file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Collect => "collect",
+            Self::Provide => "provide",
+            Self::Joint => "joint",
+            Self::Entrust => "entrust",
+            Self::Disclose => "disclose",
+            Self::Export => "export",
+            Self::Decide => "decide",
+        }
+    }
+}
+
+/// A company that decides purpose and method and hands data in (PIPL art. 73(1)).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Handler {
+    /// The name inside the study.
+    pub id: HandlerId,
+    /// The legal id.
+    pub legal_id: String,
+    /// What kind of company, such as `platform` or `payment-institution`.
+    pub kind: String,
+}
+
+/// Who asks questions (PIPL art. 23).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Recipient {
+    /// The name inside the study.
+    pub id: RecipientId,
+    /// The legal id that a consent must name.
+    pub legal_id: String,
+    /// The name shown to people.
+    pub name: String,
+    /// How people reach it.
+    pub contact: String,
+    /// ISO 3166 country.
+    pub country: String,
+}
+
+/// The notice that consents must have been given under (PIPL art. 17).
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Notice {
+    /// Its id.
+    pub id: String,
+    /// Its current version.
+    pub version: u32,
+}
+
+/// A document that a rule asks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Document {
+    /// Its id.
+    pub id: String,
+    /// Start of the day it was approved on.
+    pub approved: Timestamp,
+    /// Start of the day it expires on.
+    pub expires: Timestamp,
+}
+
+/// The type of a declared field.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FieldKind {
+    /// Integer minor units (fen); below zero only where the field says so.
+    Amount {
+        /// Whether amounts below zero are good rows.
+        negative: bool,
+    },
+    /// Yes or no.
+    Flag,
+    /// A whole number.
+    Integer,
+    /// A pointer to another person, cut to `max_reach` where it carries contributions.
+    Person {
+        /// The cut D.
+        max_reach: u32,
+    },
+    /// Words.
+    Text,
+    /// An instant.
+    Time,
+}
+
+/// A declared field of a dataset.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Field {
+    /// The column's name in the files.
+    pub column: String,
+    /// Its type.
+    pub kind: FieldKind,
+}
+
+/// What the rows of a dataset are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Shape {
+    /// One row a person.
+    People,
+    /// Payments and the like: owner and fields.
+    Records,
+    /// A list: each row says that the owner lists the target.
+    Relation {
+        /// The column of the person who is listed.
+        target: String,
+        /// Position of the relation in the catalogue.
+        relation: usize,
+    },
+}
+
+/// A table that a handler hands in, and the columns of it that are read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Dataset {
+    /// The name inside the study.
+    pub name: DatasetName,
+    /// What its rows are.
+    pub shape: Shape,
+    /// Who hands it in.
+    pub handler: HandlerId,
+    /// The namespace of its ids; people of two datasets meet only inside one namespace.
+    pub ids: String,
+    /// The column of the person who owns the row.
+    pub owner: String,
+    /// The data category, by which the regime decides sensitivity.
+    pub category: String,
+    /// Declared fields.
+    pub fields: Vec<Field>,
+}
+
+impl Dataset {
+    /// The declared field in this column.
+    #[must_use]
+    pub fn field(&self, column: &str) -> Option<&Field> {
+        self.fields.iter().find(|field| field.column == column)
+    }
+}
+
+/// At which price and width answers leave.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ReleaseTerms {
+    /// Cells whose noisy count is below it are shown as suppressed; 0 for never.
+    pub min_people: u64,
+    /// Half-width of a count at 95 %, in people, when a question names no price.
+    pub default_error: u64,
+    /// Half-width of the sum of a measure at 95 %, in its unit.
+    pub default_error_of: BTreeMap<String, u64>,
+}
+
+/// A study, parsed and checked as a whole.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Study {
+    /// Its id.
+    pub id: StudyId,
+    /// `blake3:` and the hash of the file's bytes; one changed byte is another study.
+    pub hash: String,
+    /// The name of the regime it stands under.
+    pub regime: String,
+    /// What the data is used for.
+    pub purpose: String,
+    /// What is done with it.
+    pub action: Action,
+    /// The legal basis.
+    pub basis: String,
+    /// Methods that a consent has to list, if any are declared.
+    pub methods: BTreeSet<String>,
+    /// How long a consent without an end lasts.
+    pub retention: Days,
+    /// The notice.
+    pub notice: Notice,
+    /// Documents by the kind that rules ask for.
+    pub documents: BTreeMap<String, Document>,
+    /// The handlers.
+    pub handlers: Vec<Handler>,
+    /// The recipients.
+    pub recipients: Vec<Recipient>,
+    /// Whether the handlers declare that all people are adults.
+    pub declared_adults: bool,
+    /// The datasets.
+    pub datasets: Vec<Dataset>,
+    /// Measures, tags and tag sets.
+    pub catalogue: Catalogue,
+    /// The study's cap inside the pool, if it has one.
+    pub cap: Option<NanoEpsilon>,
+    /// Prices and widths.
+    pub release: ReleaseTerms,
+}
+
+impl Study {
+    /// Parses the text of a study file; `name` is how errors call the file.
+    ///
+    /// # Errors
+    /// [`StudyError`] with line, column and what was meant, for the first thing that is wrong.
+    ///
+    /// # Privacy
+    /// None: a study is a public text.
+    pub fn parse(name: &str, text: &str) -> Result<Self, StudyError> {
+        /// A study is written by people; anything larger is an attack on the parser.
+        const LARGEST: usize = 1 << 20;
+        if text.len() > LARGEST {
+            let fault = super::Fault::Contradiction("a study file has at most 1 MiB".into());
+            return Err(StudyError::at(name, text, None, fault));
+        }
+        let written: file::StudyFile =
+            toml::from_str(text).map_err(|error| StudyError::syntax(name, text, &error))?;
+        compile::compile(written, text).map_err(|(span, fault)| StudyError::at(name, text, Some(span), fault))
+    }
+
+    /// The recipient with this id.
+    #[must_use]
+    pub fn recipient(&self, id: &RecipientId) -> Option<&Recipient> {
+        self.recipients.iter().find(|recipient| recipient.id == *id)
+    }
+
+    /// The dataset with this name.
+    #[must_use]
+    pub fn dataset(&self, name: &DatasetName) -> Option<&Dataset> {
+        self.datasets.iter().find(|dataset| dataset.name == *name)
+    }
+}

@@ -1,0 +1,32 @@
+//! Layer 3: questions. SQL, the builder and JSON meet in one [`Ask`]; a [`Plan`] knows its exact cost before any data is
+//! touched; a [`Forecast`] is what of the plan may be shown.
+//!
+//! Everything here depends on the question, the catalogue and public constants only: a refusal leaks nothing.
+
+mod ask;
+mod canonical;
+mod error;
+mod forecast;
+mod payment;
+mod plan;
+mod price;
+mod select;
+mod sql;
+
+pub use ask::{Ask, Filter, Item, Selected, TagName, tag};
+pub use canonical::{Canonical, Condition};
+pub use error::{Place, Problem, QuestionError};
+pub use forecast::{Forecast, PartForecast};
+pub use plan::{Column, ColumnKind, Defaults, PartKind, Plan, PlannedPart};
+pub use price::{Confidence, Price};
+pub use sql::parse;
+
+/// The longest question, in bytes, and the longest canonical form.
+pub const MAX_TEXT: usize = 64 << 10;
+/// The most comparisons and connectives in one question.
+pub const MAX_CONDITIONS: usize = 256;
+/// The deepest nesting of parentheses and NOT.
+pub const MAX_DEPTH: usize = 32;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,93 @@
+//! The price of a question, resolved to each of its parts.
+
+use std::collections::BTreeMap;
+
+use super::canonical::{find_summable, measure_name};
+use super::{Defaults, PartKind, PlannedPart, Price, Problem, QuestionError};
+use crate::dp::{Accounting, Mechanism, NoiseError, Norms, rho_of};
+use crate::tags::Catalogue;
+use crate::types::NanoEpsilon;
+
+/// The price of one part.
+#[derive(Clone, Copy)]
+pub(super) enum PartPrice {
+    Error(u64),
+    /// An even share of this.
+    Share(NanoEpsilon),
+}
+
+impl PartPrice {
+    pub(super) fn mechanism(
+        self,
+        norms: Norms,
+        parts: usize,
+        accounting: Accounting,
+    ) -> Result<Mechanism, NoiseError> {
+        match self {
+            Self::Error(error) => Mechanism::for_error(error, accounting),
+            Self::Share(epsilon) => {
+                let units = match accounting {
+                    Accounting::Pure => epsilon.get(),
+                    Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
+                };
+                Mechanism::for_cost(units / (parts.max(1) as u128), norms, accounting)
+            }
+        }
+    }
+}
+
+/// The price of every part, and its canonical text.
+pub(super) struct Payment {
+    pub(super) of_parts: Vec<PartPrice>,
+    pub(super) text: String,
+}
+
+impl Payment {
+    pub(super) fn resolve(
+        price: &Price,
+        parts: &[PlannedPart],
+        catalogue: &Catalogue,
+        defaults: &Defaults,
+    ) -> Result<Self, QuestionError> {
+        let (count, sums) = match price {
+            Price::Epsilon(epsilon) => {
+                let of_parts = parts.iter().map(|_| PartPrice::Share(*epsilon)).collect();
+                return Ok(Self { of_parts, text: format!("epsilon = {epsilon}") });
+            }
+            Price::Errors { count, sums } => (*count, sums.clone()),
+            Price::Default => (None, BTreeMap::new()),
+        };
+        let mut given = BTreeMap::new();
+        for (name, error) in &sums {
+            given.insert(find_summable(catalogue, name)?, *error);
+        }
+        let (mut of_parts, mut settings) = (Vec::new(), Vec::new());
+        for part in parts {
+            let (setting, error) = match part.kind {
+                PartKind::Count => ("error".to_owned(), count.unwrap_or(defaults.default_error)),
+                PartKind::Sum { measure, .. } => {
+                    let name = measure_name(catalogue, measure);
+                    let error =
+                        given.remove(&measure).or_else(|| defaults.default_error_of.get(name).copied());
+                    (format!("error({name})"), error.ok_or_else(|| no_default(name))?)
+                }
+            };
+            settings.push(format!("{setting} = {error}"));
+            of_parts.push(PartPrice::Error(error));
+        }
+        let counted = parts.iter().any(|part| matches!(part.kind, PartKind::Count));
+        let unused =
+            given.keys().next().map(|measure| format!("error({})", measure_name(catalogue, *measure)));
+        match unused.or_else(|| (count.is_some() && !counted).then(|| "error".to_owned())) {
+            Some(setting) => {
+                Err(QuestionError::new(Problem::UnusedPrice { setting }, "drop it, or select what it prices"))
+            }
+            None => Ok(Self { of_parts, text: settings.join(", ") }),
+        }
+    }
+}
+
+fn no_default(measure: &str) -> QuestionError {
+    let hint = format!("write WITH (error({measure}) = n), in the unit of the measure");
+    QuestionError::new(Problem::NoDefault { measure: measure.to_owned() }, hint)
+}

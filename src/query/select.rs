@@ -1,0 +1,249 @@
+//! From the syntax tree of `sqlparser` to an [`Ask`]: what is not expected is refused, never ignored.
+
+use sqlparser::ast::{
+    BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
+    Query, Select, SelectItem, SetExpr, Spanned, UnaryOperator, Value,
+};
+use sqlparser::parser::Parser;
+use sqlparser::tokenizer::Span;
+
+use super::canonical::{find_label, find_summable, find_tag};
+use super::error::excerpt;
+use super::sql::{DIALECT, SHAPE, not_yet};
+use super::{Ask, Confidence, Filter, Item, Place, Price, Problem, QuestionError, Selected};
+use crate::tags::Catalogue;
+
+/// The question that `query` is.
+pub(super) fn lower(query: Query, catalogue: &Catalogue) -> Result<Ask, QuestionError> {
+    let beginning = query.span();
+    let select = only_select(query).map_err(|error| with_span(error, beginning))?;
+    check_table(&select)?;
+    let items = select.projection.iter().map(|item| selected(item, catalogue));
+    let items = items.collect::<Result<Vec<_>, _>>()?;
+    let filter = select.selection.as_ref().map(|expression| filter(expression, catalogue)).transpose()?;
+    let group_by = group_by(&select.group_by, catalogue)?;
+    for (item, written) in items.iter().zip(&select.projection) {
+        if let Item::Tag(name) = &item.item
+            && !group_by.contains(name)
+        {
+            let problem = Problem::NotGrouped { tag: name.clone() };
+            return Err(with_span(
+                QuestionError::new(problem, format!("add GROUP BY {name}")),
+                written.span(),
+            ));
+        }
+    }
+    if !items.iter().any(|item| matches!(item.item, Item::Count | Item::Sum(_))) {
+        let error = QuestionError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure");
+        return Err(with_span(error, beginning));
+    }
+    Ok(Ask { select: items, filter, group_by, price: Price::Default, confidence: Confidence::default() })
+}
+
+fn with_span(error: QuestionError, span: Span) -> QuestionError {
+    error.at(Place::from(span.start))
+}
+
+fn outside(written: &(impl ToString + Spanned), hint: impl Into<String>) -> QuestionError {
+    with_span(QuestionError::outside(&written.to_string(), hint), written.span())
+}
+
+/// The SELECT of a query that has nothing around it, and nothing in it but the four clauses of the language.
+fn only_select(mut query: Query) -> Result<Select, QuestionError> {
+    let refused = || QuestionError::outside("SELECT", SHAPE);
+    // The smallest question, parsed by the same parser: whatever else differs from it, in any field, is outside.
+    let smallest = Parser::parse_sql(&DIALECT, "SELECT x FROM tags").ok().and_then(|mut list| list.pop());
+    let Some(sqlparser::ast::Statement::Query(mut smallest)) = smallest else { return Err(refused()) };
+    let SetExpr::Select(select) = std::mem::replace(
+        &mut *query.body,
+        SetExpr::Values(sqlparser::ast::Values { explicit_row: false, value_keyword: false, rows: vec![] }),
+    ) else {
+        return Err(refused());
+    };
+    let SetExpr::Select(plain) = std::mem::replace(&mut *smallest.body, (*query.body).clone()) else {
+        return Err(refused());
+    };
+    let mut rest = (*select).clone();
+    rest.projection.clone_from(&plain.projection);
+    rest.from.clone_from(&plain.from);
+    rest.selection.clone_from(&plain.selection);
+    rest.group_by.clone_from(&plain.group_by);
+    if query != *smallest || rest != *plain {
+        return Err(refused());
+    }
+    Ok(*select)
+}
+
+fn check_table(select: &Select) -> Result<(), QuestionError> {
+    let Some(first) = select.from.first() else {
+        return Err(with_span(
+            QuestionError::new(Problem::OtherTable { found: String::new() }, "add FROM tags"),
+            select.span(),
+        ));
+    };
+    let other = |found: String, span| {
+        let problem = Problem::OtherTable { found: excerpt(&found) };
+        Err(with_span(QuestionError::new(problem, "the one table is FROM tags; it has no alias"), span))
+    };
+    if !first.to_string().eq_ignore_ascii_case("tags") {
+        return other(first.to_string(), first.span());
+    }
+    select.from.get(1).map_or(Ok(()), |second| other(second.to_string(), second.span()))
+}
+
+fn selected(item: &SelectItem, catalogue: &Catalogue) -> Result<Selected, QuestionError> {
+    match item {
+        SelectItem::UnnamedExpr(expression) => {
+            Ok(Selected { item: number_or_tag(expression, catalogue)?, alias: None })
+        }
+        SelectItem::ExprWithAlias { expr, alias } => {
+            Ok(Selected { item: number_or_tag(expr, catalogue)?, alias: Some(alias.value.clone()) })
+        }
+        SelectItem::Wildcard(_) | SelectItem::QualifiedWildcard(..) => {
+            Err(outside(item, "rows never leave: ask for COUNT(*) or SUM of a measure"))
+        }
+        SelectItem::ExprWithAliases { .. } => Err(outside(item, SHAPE)),
+    }
+}
+
+fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<Item, QuestionError> {
+    match expression {
+        Expr::Identifier(name) => Ok(Item::Tag(tag_name(name, catalogue)?)),
+        Expr::Function(function) => {
+            number(function, catalogue).map_err(|error| with_span(error, function.span()))
+        }
+        Expr::Nested(inner) => number_or_tag(inner, catalogue),
+        Expr::Subquery(_) => Err(outside(expression, "there are no sub-queries: ask two questions")),
+        _ => {
+            Err(outside(expression, "select tags, COUNT(*) and SUM(measure); compute with released numbers"))
+        }
+    }
+}
+
+fn tag_name(name: &Ident, catalogue: &Catalogue) -> Result<String, QuestionError> {
+    let found = find_tag(catalogue, &name.value).map_err(|error| with_span(error, name.span))?;
+    Ok(found.1.name().to_owned())
+}
+
+fn number(function: &Function, catalogue: &Catalogue) -> Result<Item, QuestionError> {
+    let name = function.name.to_string().to_ascii_lowercase();
+    let argument = match &function.args {
+        FunctionArguments::List(list) => list.args.first(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => None,
+    };
+    // Printing it again shows that there is one argument and nothing else: no DISTINCT, FILTER, OVER.
+    let whole =
+        argument.is_some_and(|argument| function.to_string() == format!("{}({argument})", function.name));
+    let whole_of = |wanted: &str| whole && name == wanted;
+    match argument {
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Wildcard)) if whole_of("count") => Ok(Item::Count),
+        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(measure)))) if whole_of("sum") => {
+            find_summable(catalogue, &measure.value).map_err(|error| with_span(error, measure.span))?;
+            Ok(Item::Sum(measure.value.to_ascii_lowercase()))
+        }
+        _ => Err(match name.as_str() {
+            "avg" => not_yet("AVG", "ask for SUM of the measure and COUNT(*) and divide"),
+            "quantile" | "median" => not_yet("QUANTILE", "group by a tag with bands of the measure"),
+            "count" => {
+                QuestionError::outside(&function.to_string(), "write COUNT(*): people are counted, each once")
+            }
+            "sum" => {
+                QuestionError::outside(&function.to_string(), "write SUM(measure), a single declared measure")
+            }
+            _ => QuestionError::outside(&function.to_string(), "the functions are COUNT(*) and SUM(measure)"),
+        }),
+    }
+}
+
+fn group_by(clause: &GroupByExpr, catalogue: &Catalogue) -> Result<Vec<String>, QuestionError> {
+    let GroupByExpr::Expressions(expressions, modifiers) = clause else {
+        return Err(outside(clause, "name the tags: GROUP BY tag, tag"));
+    };
+    if !modifiers.is_empty() {
+        return Err(outside(clause, "every combination of labels is answered already: drop the modifier"));
+    }
+    let mut names: Vec<String> = Vec::new();
+    for expression in expressions {
+        let Expr::Identifier(name) = expression else {
+            return Err(outside(expression, "name the tags: GROUP BY tag, tag"));
+        };
+        let name = tag_name(name, catalogue)?;
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn filter(expression: &Expr, catalogue: &Catalogue) -> Result<Filter, QuestionError> {
+    match expression {
+        Expr::Nested(inner) => filter(inner, catalogue),
+        Expr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(!filter(expr, catalogue)?),
+        Expr::BinaryOp { op: BinaryOperator::And, .. } => {
+            chain(expression, &BinaryOperator::And, catalogue).map(Filter::All)
+        }
+        Expr::BinaryOp { op: BinaryOperator::Or, .. } => {
+            chain(expression, &BinaryOperator::Or, catalogue).map(Filter::Any)
+        }
+        Expr::BinaryOp { left, op: BinaryOperator::Eq, right } => comparison(left, [&**right], catalogue),
+        Expr::BinaryOp { left, op: BinaryOperator::NotEq, right } => {
+            Ok(!comparison(left, [&**right], catalogue)?)
+        }
+        Expr::InList { expr, list, negated } => {
+            let inside = comparison(expr, list, catalogue)?;
+            Ok(if *negated { !inside } else { inside })
+        }
+        Expr::InSubquery { .. } | Expr::Subquery(_) | Expr::Exists { .. } => {
+            Err(outside(expression, "there are no sub-queries: list the labels"))
+        }
+        Expr::Identifier(_) => Err(outside(expression, "compare the tag with a label: tag = 'label'")),
+        _ => Err(outside(expression, "compare tags with labels by =, <> or IN, joined by AND, OR, NOT")),
+    }
+}
+
+/// The operands of a chain of one connective. The tree leans left, so the walk is a loop and not a recursion.
+fn chain(
+    expression: &Expr,
+    connective: &BinaryOperator,
+    catalogue: &Catalogue,
+) -> Result<Vec<Filter>, QuestionError> {
+    let mut operands = Vec::new();
+    let mut rest = expression;
+    while let Expr::BinaryOp { left, op, right } = rest
+        && op == connective
+    {
+        operands.push(&**right);
+        rest = left;
+    }
+    operands.push(rest);
+    operands.into_iter().rev().map(|operand| filter(operand, catalogue)).collect()
+}
+
+fn comparison<'a>(
+    left: &Expr,
+    labels: impl IntoIterator<Item = &'a Expr>,
+    catalogue: &Catalogue,
+) -> Result<Filter, QuestionError> {
+    let Expr::Identifier(name) = left else {
+        return Err(outside(left, "write the tag first: tag = 'label'"));
+    };
+    let (_, tag) = find_tag(catalogue, &name.value).map_err(|error| with_span(error, name.span))?;
+    let label = |expression: &Expr| match expression {
+        Expr::Value(value) => match &value.value {
+            Value::SingleQuotedString(text) => {
+                find_label(tag, text).map_err(|error| with_span(error, value.span))?;
+                Ok(text.clone())
+            }
+            other => Err(outside(
+                expression,
+                format!("labels take single quotes: '{}'", excerpt(&other.to_string())),
+            )),
+        },
+        Expr::Identifier(word) => {
+            Err(outside(expression, format!("labels take single quotes: '{}'", excerpt(&word.value))))
+        }
+        _ => Err(outside(expression, "compare the tag with a label in single quotes")),
+    };
+    let labels = labels.into_iter().map(label).collect::<Result<Vec<_>, _>>()?;
+    Ok(Filter::In { tag: tag.name().to_owned(), labels })
+}

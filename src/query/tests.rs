@@ -1,0 +1,400 @@
+//! One small catalogue, every spelling, every refusal.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::dp::{Accounting, Delta};
+use crate::tags::{
+    Bands, Catalogue, CatalogueDraft, Clamp, Label, Measure, Relation, Source, Tag, TagSource,
+};
+use crate::types::{DatasetName, NanoEpsilon};
+
+fn catalogue() -> Catalogue {
+    let dataset = |name| DatasetName::new(name).unwrap();
+    let measure = |name: &str, source, clamp: Option<(i64, i64)>| Measure {
+        name: Some(name.into()),
+        source,
+        clamp: clamp.map(|(low, high)| Clamp::new(low, high).unwrap()),
+        floor: Some(0),
+    };
+    let bands =
+        |labels: &[(&str, i64)]| Bands::new(labels.iter().map(|(l, b)| ((*l).to_owned(), *b))).unwrap();
+    let field = |name: &str, values: &[&str]| {
+        let values = values.iter().map(|value| Label::new(value).unwrap()).collect();
+        Tag::new(name, TagSource::Field { dataset: dataset("members"), field: name.into(), values }).unwrap()
+    };
+    let spend = Source::Sum { dataset: dataset("payments"), field: "amount".into(), window: None };
+    let tiers = bands(&[("none", 0), ("low", 1), ("high", 100)]);
+    let audience = bands(&[("small", 0), ("large", 10)]);
+    CatalogueDraft {
+        relations: vec![Relation { dataset: dataset("follows"), max_reach: Some(8) }],
+        measures: vec![
+            measure("spend", spend.clone(), Some((0, 1000))),
+            measure("fans", Source::AudienceSize { relation: 0 }, Some((0, 50))),
+            measure("unbounded", spend, None),
+        ],
+        tags: vec![
+            Tag::new("spend_tier", TagSource::Banded { measure: 0, bands: tiers, absent: None }).unwrap(),
+            Tag::new("audience", TagSource::Banded { measure: 1, bands: audience, absent: None }).unwrap(),
+            field("region", &["east", "south", "north", "west"]),
+            field("plan", &["free", "paid"]),
+        ],
+        sets: vec![
+            ("main".into(), vec!["spend_tier".into(), "audience".into(), "region".into()]),
+            ("plans".into(), vec!["plan".into(), "region".into()]),
+        ],
+        max_cells: 1000,
+    }
+    .check()
+    .unwrap()
+}
+
+fn defaults() -> Defaults {
+    Defaults { default_error: 200, default_error_of: [("spend".into(), 5000)].into(), min_people: 20 }
+}
+
+const ZCDP: Accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
+
+fn plan_of(ask: &Ask) -> Result<Plan, QuestionError> {
+    Plan::new(ask, &catalogue(), &defaults(), ZCDP)
+}
+
+fn plan(text: &str) -> Result<Plan, QuestionError> {
+    plan_of(&parse(text, &catalogue())?)
+}
+
+fn question(text: &str) -> String {
+    plan(text).unwrap_or_else(|error| panic!("{}", error.render(text))).question().to_owned()
+}
+
+#[test]
+fn sql_builder_and_json_meet_in_one_question() {
+    let sql = "select Spend_Tier, sum(SPEND) as total, count(*) people from TAGS -- a comment\n\
+        where region in ('south','east') and not (audience = 'small') group by spend_tier;";
+    let built = Ask::count().and_sum("spend").by("spend_tier").filter(tag("region").is_in(["east", "south"]));
+    let built = built.filter(tag("audience").is_not("small"));
+    let json = r#"{"select":[{"item":"count","as":"n"},{"item":{"sum":"spend"}}],"group_by":["spend_tier"],
+        "where":{"all":[{"not":{"in":{"tag":"audience","labels":["small"]}}},
+        {"in":{"tag":"region","labels":["south","east","south"]}}]}}"#;
+    let expected = "SELECT spend_tier, COUNT(*), SUM(spend) FROM tags \
+        WHERE audience = 'large' AND region IN ('east', 'south') GROUP BY spend_tier \
+        WITH (error = 200, error(spend) = 5000)";
+    assert_eq!(question(sql), expected);
+    assert_eq!(question(expected), expected);
+    assert_eq!(plan_of(&built).unwrap().question(), expected);
+    assert_eq!(plan_of(&serde_json::from_str(json).unwrap()).unwrap().question(), expected);
+    let round: Ask = serde_json::from_str(&serde_json::to_string(&built).unwrap()).unwrap();
+    assert_eq!(round, built);
+    assert!(serde_json::from_str::<Ask>(r#"{"select":[],"rows":true}"#).is_err());
+    assert!(serde_json::from_str::<Ask>(r#"{"select":[],"price":{"epsilon":"1e308"}}"#).is_err());
+
+    let shown = plan(sql).unwrap();
+    let names: Vec<_> = shown.columns().iter().map(|column| column.name.as_str()).collect();
+    assert_eq!(names, ["spend_tier", "total", "people"]);
+    assert_eq!(shown.columns()[1].kind, ColumnKind::Number(1));
+}
+
+#[test]
+fn different_questions_have_different_hashes() {
+    let texts = [
+        "SELECT COUNT(*) FROM tags",
+        "SELECT COUNT(*) FROM tags WITH (error = 201)",
+        "SELECT COUNT(*) FROM tags WITH (epsilon = 0.5)",
+        "SELECT SUM(spend) FROM tags",
+        "SELECT SUM(spend), COUNT(*) FROM tags",
+        "SELECT COUNT(*) FROM tags GROUP BY region",
+        "SELECT COUNT(*) FROM tags WHERE region = 'east'",
+        "SELECT COUNT(*) FROM tags WHERE region <> 'east'",
+        "SELECT COUNT(*) FROM tags WHERE region = 'east' OR audience = 'large'",
+        "SELECT COUNT(*) FROM tags WHERE region = 'east' AND audience = 'large'",
+    ];
+    let hashes: std::collections::BTreeSet<_> =
+        texts.iter().map(|t| plan(t).unwrap().claim().question).collect();
+    assert_eq!(hashes.len(), texts.len());
+    // The default price written out, and the confidence, make no other question.
+    assert_eq!(
+        question(texts[0]),
+        question("SELECT COUNT(*) FROM tags WITH (confidence = 0.99, error = 200)")
+    );
+}
+
+#[test]
+fn the_normal_form_simplifies_within_one_tag() {
+    let text = |filter: &str| question(&format!("SELECT COUNT(*) FROM tags WHERE {filter}"));
+    assert_eq!(text("audience IN ('small', 'large')"), question("SELECT COUNT(*) FROM tags"));
+    assert_eq!(text("NOT NOT region = 'east'"), text("region IN ('east')"));
+    assert_eq!(text("region <> 'east' AND region <> 'south'"), text("region NOT IN ('south', 'east')"));
+    assert_eq!(
+        text("region = 'east' AND region = 'south' OR audience = 'large'"),
+        text("audience = 'large'")
+    );
+    let other = text("NOT (region = 'east' AND (audience = 'large' OR spend_tier = 'low'))");
+    assert_eq!(other, text("region <> 'east' OR spend_tier <> 'low' AND audience = 'small'"));
+}
+
+#[test]
+fn the_plan_prices_each_part_by_what_it_reads() {
+    let own = plan("SELECT COUNT(*) FROM tags GROUP BY region").unwrap();
+    assert_eq!((own.claim().reach, own.cells(), own.set()), (1, 5, 0));
+    let audience = plan("SELECT SUM(fans) FROM tags WITH (error(fans) = 900)").unwrap();
+    assert_eq!((audience.claim().reach, audience.cells()), (9, 1));
+    // The COUNT for min_people is paid and hidden: one number moved by 1 + 8, and a sum by 50 + 8 * 50.
+    let norms: Vec<_> = audience.claim().parts.iter().map(|part| part.norms.l2_squared).collect();
+    assert_eq!((norms.as_slice(), audience.parts()[0].hidden), ([81, 450 * 450].as_slice(), true));
+    let forecast = audience.forecast();
+    assert_eq!(forecast.cost, audience.claim().cost(ZCDP).unwrap());
+    assert_eq!(forecast.cost, forecast.parts.iter().map(|part| part.cost).sum::<u128>());
+    assert!(forecast.parts[1].half_width <= 900 && forecast.reach_because.contains("follows"));
+    assert!(serde_json::to_value(&forecast).unwrap()["epsilon"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn epsilon_is_never_exceeded() {
+    let ask =
+        parse("SELECT COUNT(*), SUM(spend) FROM tags GROUP BY region WITH (epsilon = 0.5)", &catalogue())
+            .unwrap();
+    for accounting in [ZCDP, Accounting::Pure] {
+        let plan = Plan::new(&ask, &catalogue(), &defaults(), accounting).unwrap();
+        let epsilon = plan.forecast().epsilon;
+        assert!(
+            epsilon <= NanoEpsilon::new(500_000_000) && epsilon > NanoEpsilon::new(490_000_000),
+            "{epsilon}"
+        );
+    }
+}
+
+#[test]
+fn cells_and_filter_read_the_codes_of_the_set() {
+    let plan =
+        plan("SELECT COUNT(*) FROM tags WHERE audience = 'large' GROUP BY region, spend_tier").unwrap();
+    assert_eq!(plan.group_names().collect::<Vec<_>>(), ["spend_tier", "region"]);
+    let mut seen = Vec::new();
+    for tier in 0..3 {
+        for region in 0..5 {
+            let cell = plan.cell(&[tier, 1, region]).unwrap();
+            let labels: Vec<_> = plan.group_labels(cell).iter().map(|label| label.as_str()).collect();
+            assert_eq!(
+                labels,
+                [["none", "low", "high"][tier], ["east", "south", "north", "west", "other"][region]]
+            );
+            seen.push(cell);
+        }
+    }
+    assert_eq!(seen, (0..15).collect::<Vec<_>>());
+    assert!(plan.matches(&[0, 1, 0]) && !plan.matches(&[0, 0, 0]) && !plan.matches(&[]));
+    assert_eq!(plan.cell(&[3, 1, 0]), None);
+}
+
+/// Text, the column of the place on line 1 (0: none), a word of the message, a word of the hint.
+const REFUSED: &[(&str, u64, &str, &str)] = &[
+    ("SELECT person FROM tags", 8, "unknown tag `person`", "vocabulary"),
+    ("SELECT * FROM tags", 8, "`*`", "COUNT(*)"),
+    ("SELECT COUNT(*) FROM people", 22, "`people` is not a table", "FROM tags"),
+    ("SELECT COUNT(*) FROM tags t", 22, "not a table", "no alias"),
+    ("SELECT COUNT(*) FROM tags, tags", 28, "not a table", "FROM tags"),
+    ("SELECT COUNT(*) FROM tags JOIN tags", 27, "`JOIN`", "already joined"),
+    ("SELECT COUNT(*)", 1, "not a table", "FROM tags"),
+    ("SELECT COUNT(*) FROM (SELECT COUNT(*) FROM tags)", 23, "not a table", "FROM tags"),
+    ("SELECT COUNT(*) FROM tags WHERE region IN (SELECT region FROM tags)", 33, "IN (SELECT", "sub-queries"),
+    ("SELECT spend FROM tags", 8, "`spend` stands outside SUM", "SUM(spend)"),
+    ("SELECT COUNT(*) FROM tags WHERE spend = 'x'", 33, "outside SUM", "SUM(spend)"),
+    ("SELECT COUNT(*) + 1 FROM tags", 8, "outside the question language", "released numbers"),
+    ("SELECT SUM(spend * 2) FROM tags", 8, "SUM(spend * 2)", "SUM(measure)"),
+    ("SELECT SUM(unbounded) FROM tags", 12, "no declared clamp", "clamp"),
+    ("SELECT SUM(region) FROM tags", 12, "unknown measure", "vocabulary"),
+    ("SELECT COUNT(region) FROM tags", 8, "COUNT(region)", "COUNT(*)"),
+    ("SELECT COUNT(DISTINCT region) FROM tags", 14, "`DISTINCT`", "once"),
+    ("SELECT AVG(spend) FROM tags", 8, "AVG is not answered yet", "divide"),
+    ("SELECT MEDIAN(spend) FROM tags", 8, "QUANTILE is not answered yet", "bands"),
+    ("SELECT COUNT(*) AS 'a\tb' FROM tags", 0, "outside", "alias"),
+    ("SELECT region FROM tags GROUP BY region", 1, "no number", "COUNT(*)"),
+    ("SELECT region, COUNT(*) FROM tags", 8, "not grouped by", "GROUP BY region"),
+    ("SELECT COUNT(*) FROM tags GROUP BY 1", 36, "`1`", "GROUP BY tag"),
+    ("SELECT COUNT(*) FROM tags WHERE regoin = 'east'", 33, "unknown tag `regoin`", "`region`"),
+    ("SELECT COUNT(*) FROM tags WHERE region = 'East'", 42, "no label `East`", "'east'"),
+    ("SELECT COUNT(*) FROM tags WHERE region = \"east\"", 42, "`east`", "'east'"),
+    ("SELECT COUNT(*) FROM tags WHERE region = east", 42, "`east`", "'east'"),
+    ("SELECT COUNT(*) FROM tags WHERE 'east' = region", 33, "'east'", "tag first"),
+    ("SELECT COUNT(*) FROM tags WHERE r\u{435}gion = 'east'", 34, "`\u{435}`", "a to z"),
+    ("SELECT COUNT(*) FROM tags WHERE region = 'east'\0", 48, "outside", "names"),
+    ("SELECT COUNT(*) FROM tags WHERE region LIKE 'e%'", 40, "`LIKE`", "IN"),
+    ("SELECT COUNT(*) FROM tags WHERE region IS NULL", 40, "`IS`", "null"),
+    ("SELECT COUNT(*) FROM tags WHERE region > 'east'", 40, "`>`", "IN"),
+    ("SELECT COUNT(*) FROM tags WHERE region", 33, "`region`", "tag = 'label'"),
+    ("SELECT COUNT(*) FROM tags WHERE region = 'east' AND region = 'west'", 0, "everybody", "OR"),
+    ("SELECT COUNT(*) FROM tags WHERE region = 'east", 42, "cannot read", "quote"),
+    ("SELECT COUNT(*) FROM tags WHERE plan = 'free' GROUP BY spend_tier", 0, "no tag set", "`main`"),
+    ("SELECT COUNT(*) FROM tags; SELECT COUNT(*) FROM tags", 26, "`;`", "one question"),
+    ("SELECT COUNT(*) FROM tags LIMIT -1", 27, "LIMIT is not answered yet", "cost"),
+    ("SELECT COUNT(*) FROM tags ORDER BY region", 27, "ORDER BY", "sort"),
+    ("SELECT COUNT(*) FROM tags HAVING COUNT(*) > 5", 27, "HAVING", "filter"),
+    ("SELECT COUNT(*) FROM tags UNION SELECT COUNT(*) FROM tags", 27, "`UNION`", "one by one"),
+    ("DROP TABLE tags", 1, "`DROP`", "SELECT"),
+    ("EXPLAIN SELECT COUNT(*) FROM tags", 1, "`EXPLAIN`", "SELECT"),
+    ("SELECT COUNT(*) FROM tags GROUP BY region WITH ROLLUP", 43, "`WITH`", "last clause"),
+    ("WITH x AS (SELECT COUNT(*) FROM tags) SELECT COUNT(*) FROM tags", 1, "`WITH`", "last clause"),
+    ("SELECT COUNT(*) FROM tags WITH (error = 5) WITH (error = 5)", 27, "`WITH`", "once"),
+    ("SELECT COUNT(*) FROM tags WITH ()", 33, "WITH ()", "error"),
+    ("SELECT COUNT(*) FROM tags WITH (error = 0)", 33, "error = 0", "at least 1"),
+    ("SELECT COUNT(*) FROM tags WITH (error = -1)", 41, "`-`", "positive"),
+    ("SELECT COUNT(*) FROM tags WITH (epsilon = 1e308)", 33, "1e308", "at most 1000"),
+    ("SELECT COUNT(*) FROM tags WITH (epsilon = 1, error = 5)", 46, "error = 5", "either"),
+    ("SELECT COUNT(*) FROM tags WITH (error = 5, error = 5)", 44, "error = 5", "once"),
+    ("SELECT COUNT(*) FROM tags WITH (errror = 5)", 33, "errror", "`error`"),
+    ("SELECT COUNT(*) FROM tags WITH (confidence = 1)", 33, "confidence = 1", "between"),
+    ("SELECT COUNT(*) FROM tags WITH (error(spent) = 5)", 33, "unknown measure `spent`", "`spend`"),
+    ("SELECT COUNT(*) FROM tags WITH (error(spend) = 5)", 0, "`error(spend)`", "drop it"),
+    ("SELECT SUM(fans) FROM tags", 0, "no default error", "error(fans)"),
+    ("", 1, "cannot read", "SELECT"),
+    ("SELECT COUNT(*) FROM tags WHERE", 27, "the end", "WHERE"),
+];
+
+#[test]
+fn refusals_name_the_place_and_what_to_write() {
+    let mut wrong = Vec::new();
+    for (text, column, message, hint) in REFUSED {
+        let error = plan(text).map(|plan| plan.question().to_owned()).expect_err(text);
+        let rendered = error.render(text);
+        let placed = error.place.map_or(0, |place| place.column) == *column;
+        let worded = error.what.to_string().contains(message) && error.hint.contains(hint);
+        if !placed || !worded || rendered.lines().any(|line| line.chars().count() > 200) {
+            wrong.push(rendered);
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
+}
+
+#[test]
+fn the_caret_stands_under_the_word() {
+    let text = "SELECT COUNT(*)\nFROM tags\nWHERE regoin = 'east'";
+    let rendered = plan(text).unwrap_err().render(text);
+    assert_eq!(
+        rendered,
+        "unknown tag `regoin`\nline 3, column 7: WHERE regoin = 'east'\n                        ^\nhint: did you mean `region`?"
+    );
+}
+
+#[test]
+fn bombs_are_refused_early() {
+    let nested = |depth: usize, inner: &str| format!("{}{inner}{}", "(".repeat(depth), ")".repeat(depth));
+    let ask = |filter: &str| plan(&format!("SELECT COUNT(*) FROM tags WHERE {filter}")).map(drop);
+    assert_eq!(ask(&nested(MAX_DEPTH, "region IN ('east')")), Ok(()));
+    assert_eq!(ask(&nested(MAX_DEPTH + 1, "region = 'east'")).unwrap_err().what, Problem::TooDeep);
+    assert_eq!(ask(&format!("{}region = 'east'", "NOT ".repeat(10_000))).unwrap_err().what, Problem::TooDeep);
+    assert!(ask(&"NOT (".repeat(10_000)).is_err());
+    assert!(plan(&"(".repeat(60_000)).is_err() && plan(&"SELECT (".repeat(8_000)).is_err());
+    assert!(plan(&"/*".repeat(30_000)).is_err());
+    let chain = |count: usize, text: &str| vec![text; count].join(" OR ");
+    assert_eq!(ask(&chain(MAX_CONDITIONS, "region = 'east'")), Ok(()));
+    assert_eq!(ask(&chain(MAX_CONDITIONS + 1, "region = 'east'")).unwrap_err().what, Problem::TooMany);
+    assert_eq!(ask(&chain(4000, "region")).unwrap_err().what, Problem::TooMany);
+    assert!(ask(&format!("region = 'east'{}", "=1".repeat(20_000))).is_err());
+    assert!(plan(&format!("SELECT {} FROM tags", "a.".repeat(20_000))).is_err());
+    assert_eq!(ask(&"x".repeat(1 << 20)).unwrap_err().what, Problem::TooLong);
+    let deep = (0..10_000).fold(tag("region").is("east"), |filter, _| !filter);
+    let deep = Ask::count().filter(deep);
+    assert_eq!(plan_of(&deep).unwrap_err().what, Problem::TooDeep);
+}
+
+fn filters() -> impl Strategy<Value = Filter> {
+    let labels = |tag: &'static str, all: &'static [&'static str]| {
+        proptest::sample::subsequence(all, 1..=all.len()).prop_map(move |labels| self::tag(tag).is_in(labels))
+    };
+    let leaf = prop_oneof![
+        labels("spend_tier", &["none", "low", "high"]),
+        labels("audience", &["small", "large"]),
+        labels("region", &["east", "south", "north", "west", "other"]),
+    ];
+    leaf.prop_recursive(5, 40, 4, |inner| {
+        prop_oneof![
+            proptest::collection::vec(inner.clone(), 1..4).prop_map(Filter::All),
+            proptest::collection::vec(inner.clone(), 1..4).prop_map(Filter::Any),
+            inner.prop_map(|filter| !filter),
+        ]
+    })
+}
+
+/// Spells `filter` in one of many ways, chosen by the bits of `seed`.
+fn spell(filter: &Filter, seed: &mut u64) -> String {
+    *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+    let bits = *seed >> 40;
+    let case = |word: &str| if bits & 1 == 0 { word.to_uppercase() } else { word.to_owned() };
+    let space = [" ", "\n", "\t ", " /* x */ "][usize::try_from(bits >> 1 & 3).unwrap()];
+    let text = match filter {
+        Filter::In { tag, labels } => {
+            let mut labels: Vec<_> = labels.iter().map(|label| format!("'{label}'")).collect();
+            if bits & 8 != 0 {
+                labels.reverse();
+                labels.push(labels[0].clone());
+            }
+            match labels.as_slice() {
+                [one] if bits & 16 != 0 => format!("{}{space}={one}", case(tag)),
+                [one] => format!(
+                    "{} {}{space}{} {one}",
+                    case("not"),
+                    case(tag),
+                    if bits & 4 == 0 { "<>" } else { "!=" }
+                ),
+                _ => format!("{}{space}{} ({})", case(tag), case("in"), labels.join(",")),
+            }
+        }
+        Filter::Not(inner) => format!("{}{space}({})", case("not"), spell(inner, seed)),
+        Filter::All(parts) | Filter::Any(parts) => {
+            let word = if matches!(filter, Filter::All(_)) { "and" } else { "or" };
+            let mut parts: Vec<_> = parts.iter().map(|part| format!("({})", spell(part, seed))).collect();
+            if bits & 32 != 0 {
+                parts.reverse();
+                parts.push(parts[0].clone());
+            }
+            parts.join(&format!("{space}{}{space}", case(word)))
+        }
+    };
+    if bits & 64 == 0 { text } else { format!("{} {} ({text})", case("not"), case("not")) }
+}
+
+fn holds(filter: &Filter, codes: &[usize], catalogue: &Catalogue) -> bool {
+    match filter {
+        Filter::All(parts) => parts.iter().all(|part| holds(part, codes, catalogue)),
+        Filter::Any(parts) => parts.iter().any(|part| holds(part, codes, catalogue)),
+        Filter::Not(inner) => !holds(inner, codes, catalogue),
+        Filter::In { tag, labels } => {
+            let (position, tag) = catalogue.tag(tag).unwrap();
+            labels.iter().any(|label| tag.code(label) == Some(codes[position]))
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn every_spelling_has_one_question_and_one_meaning(filter in filters(), mut seed: u64, order: bool) {
+        let catalogue = catalogue();
+        let plain = plan_of(&Ask::count().by("region").by("audience").filter(filter.clone()));
+        let (first, second) = if order { ("region", "AUDIENCE") } else { ("Audience", "region") };
+        let spelled = spell(&filter, &mut seed);
+        let text = format!("Select count ( * ) as n, {first} fROM tags Where {spelled} group BY {second},{first}");
+        match (plain, plan(&text)) {
+            (Ok(plain), Ok(spelled)) => {
+                prop_assert_eq!(plain.question(), spelled.question());
+                prop_assert_eq!(plain.claim(), spelled.claim());
+                prop_assert_eq!(question(plain.question()), plain.question());
+                for codes in (0..30).map(|n| [n / 10, n / 5 % 2, n % 5]) {
+                    prop_assert_eq!(plain.matches(&codes), holds(&filter, &codes, &catalogue));
+                }
+            }
+            (Err(plain), Err(spelled)) => prop_assert!(
+                plain.what == spelled.what || matches!(spelled.what, Problem::TooMany | Problem::TooDeep)
+            ),
+            (plain, Err(error)) => prop_assert!(
+                matches!(error.what, Problem::TooMany | Problem::TooDeep), "{plain:?} {error}\n{text}"
+            ),
+            (Err(error), Ok(spelled)) => prop_assert!(false, "{error} {}", spelled.question()),
+        }
+    }
+
+    #[test]
+    fn no_text_panics(text in "(SELECT|COUNT|\\(|\\)|\\*|FROM|tags|WHERE|region|=|<>|'east'|IN|NOT|AND|OR|,|WITH|error|5|;|SUM|spend|\\.|-| |\n|\u{0}|\u{435}){0,40}") {
+        if let Err(error) = plan(&text) {
+            prop_assert!(error.render(&text).len() < 1024);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! The body of an answer: what is stored, sealed, committed to and later opened, as one canonical JSON text.
+
+use serde::{Deserialize, Serialize};
+
+use crate::dp::{Mechanism, Part};
+use crate::types::json::{from_canonical, to_canonical};
+
+use super::ReleaseError;
+
+/// One noisy vector and how it was made. Amounts are texts, so that every reader keeps them exactly.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct BodyPart {
+    /// `discrete-gaussian` or `discrete-laplace`.
+    pub(super) mechanism: String,
+    /// Sigma squared, or the scale.
+    pub(super) parameter: String,
+    pub(super) l1: String,
+    pub(super) l2_squared: String,
+    /// One noisy number a cell, in vocabulary order.
+    pub(super) values: Vec<String>,
+}
+
+/// Everything that a released answer says.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Body {
+    pub(super) v: u8,
+    pub(super) sandbox: String,
+    pub(super) ledger_seq: u64,
+    pub(super) study: String,
+    pub(super) policy: String,
+    pub(super) recipient: String,
+    pub(super) epoch: String,
+    /// The canonical question.
+    pub(super) question: String,
+    pub(super) reach: u32,
+    pub(super) units: String,
+    pub(super) parts: Vec<BodyPart>,
+}
+
+impl BodyPart {
+    pub(super) fn new(part: &Part, values: Vec<i128>) -> Self {
+        let (mechanism, parameter) = match &part.mechanism {
+            Mechanism::DiscreteGaussian(noise) => ("discrete-gaussian", noise.sigma_squared()),
+            Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale()),
+        };
+        Self {
+            mechanism: mechanism.to_owned(),
+            parameter: parameter.to_string(),
+            l1: part.norms.l1.to_string(),
+            l2_squared: part.norms.l2_squared.to_string(),
+            values: values.iter().map(i128::to_string).collect(),
+        }
+    }
+
+    /// The noisy number of a cell.
+    pub(super) fn value(&self, cell: usize) -> i128 {
+        self.values.get(cell).and_then(|text| text.parse().ok()).unwrap_or(0)
+    }
+}
+
+impl Body {
+    /// The one text of the body.
+    pub(super) fn to_text(&self) -> Result<String, ReleaseError> {
+        let value = serde_json::to_value(self).map_err(|_| ReleaseError::Bug("a body is plain JSON"))?;
+        to_canonical(&value).map_err(|_| ReleaseError::Bug("a body has a canonical form"))
+    }
+
+    /// Reads a stored body; its seal was verified before.
+    pub(super) fn parse(text: &str) -> Result<Self, ReleaseError> {
+        let value = from_canonical(text).map_err(|_| ReleaseError::Damaged)?;
+        serde_json::from_value(value).map_err(|_| ReleaseError::Damaged)
+    }
+}

@@ -1,0 +1,388 @@
+//! The door. Every line between a permit and an answer is here; read it from top to bottom.
+
+use std::sync::{Mutex, MutexGuard};
+
+use rand::SeedableRng;
+use rand::rngs::StdRng;
+use serde_json::{Map, Value as Json, json};
+use zeroize::{Zeroize, Zeroizing};
+
+use super::body::{Body, BodyPart};
+use super::released::{BudgetView, Cell, Layout, Part, Released, Row};
+use super::{Cube, CubeShape, Exact};
+use crate::audit::{AuditError, Entry, Kind, Log, Signer, commit};
+use crate::dp::{Claim, Mechanism};
+use crate::keys::{KeyError, SealError, open, random_secret, seal};
+use crate::ledger::{Charge, Ledger, LedgerError, LogHead, OverBudget, Request, Reservation, StoredAnswer};
+use crate::policy::Permit;
+use crate::types::{EpochId, Secret, Timestamp};
+
+/// Why no answer left. Depends on the question, the policy, the books and the machine, never on people.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ReleaseError {
+    /// The log failed.
+    #[error("the audit log failed")]
+    Audit(#[from] AuditError),
+    /// Something that cannot be.
+    #[error("a bug: {0}")]
+    Bug(&'static str),
+    /// A stored answer does not open.
+    #[error("a stored answer is damaged or forged")]
+    Damaged,
+    /// The system gives no random numbers.
+    #[error("no key could be made")]
+    Key(#[from] KeyError),
+    /// The ledger failed.
+    #[error("the budget ledger failed")]
+    Ledger(#[from] LedgerError),
+    /// The permit is for another question.
+    #[error("the permit is for another question")]
+    OtherQuestion,
+    /// The answer could not be sealed.
+    #[error("the answer could not be sealed")]
+    Seal(#[from] SealError),
+}
+
+/// What a vector adds up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Value {
+    /// People.
+    People,
+    /// The sum at this position of the cube's sums.
+    Sum(usize),
+}
+
+/// Which cells of the cube go into which cell of the answer; made from the question and the vocabulary alone.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Selection {
+    /// For every cell of the cube its group, or `None` where the filter leaves it out.
+    pub groups: Vec<Option<u32>>,
+    /// What each part of the claim adds up.
+    pub values: Vec<Value>,
+}
+
+/// A question at the door.
+pub struct Question<'a> {
+    /// The study's cap inside the pool, in units of the pool.
+    pub study_cap: Option<u128>,
+    /// The epoch.
+    pub epoch: &'a EpochId,
+    /// The canonical text.
+    pub text: &'a str,
+    /// What it costs and draws.
+    pub claim: &'a Claim,
+    /// The charge, in units of the pool: the cost of the claim under the pool's accounting.
+    pub units: u128,
+    /// Which cells it reads.
+    pub selection: &'a Selection,
+    /// The shape of the cube.
+    pub shape: &'a CubeShape,
+    /// How its reader sees it.
+    pub layout: &'a Layout,
+    /// The present time.
+    pub now: Timestamp,
+}
+
+/// What became of a permitted question.
+#[derive(Debug)]
+pub enum Outcome {
+    /// The answer.
+    Released(Released),
+    /// A limit would have been passed; nothing changed.
+    OverBudget(Vec<OverBudget>),
+}
+
+/// The two books and the keys that an answer needs.
+pub struct Door<'a> {
+    /// The id of the sandbox.
+    pub sandbox: &'a str,
+    /// The budget.
+    pub ledger: &'a dyn Ledger,
+    /// The log.
+    pub log: &'a Mutex<Log>,
+    /// The signer of the log.
+    pub signer: &'a (dyn Signer + Send + Sync),
+    /// The key under which answers are stored.
+    pub answers: &'a Secret,
+}
+
+impl Door<'_> {
+    /// Lets one answer out: reserve, draw, add, store, log, commit, hand out.
+    ///
+    /// # Errors
+    /// [`ReleaseError`]; whatever was charged stays charged, and the same question goes on from there.
+    ///
+    /// # Privacy
+    /// (epsilon, delta) or zCDP by the claim: one person's data, consent included, moves the exact vector of each part by
+    /// at most its norms; the noise is fresh from the system's generator and never kept; cost and refusals depend on the
+    /// question and the books alone. Source: Canonne, Kamath, Steinke 2020 (arXiv 2004.00010).
+    pub fn release(
+        &self,
+        permit: Permit,
+        question: &Question<'_>,
+        cube: &Exact<Cube>,
+    ) -> Result<Outcome, ReleaseError> {
+        // 1. The permit is for this question, and it is used up here.
+        if permit.question() != question.claim.question {
+            return Err(ReleaseError::OtherQuestion);
+        }
+        let mut log =
+            self.log.lock().map_err(|_| ReleaseError::Bug("a thread stopped while it held the log"))?;
+        // 2. Reserve. If we stop after it, the units are spent and nothing was drawn.
+        let request = self.request(&permit, question, &log);
+        let (stored, body, known) = match self.ledger.reserve(&request)? {
+            Reservation::OverBudget(limits) => return Ok(Outcome::OverBudget(limits)),
+            Reservation::Stored(stored) => {
+                let body = self.unseal(&stored)?;
+                (stored, body, true)
+            }
+            Reservation::New(charge) | Reservation::Resumed(charge) => {
+                // 3. Draw, then add. Nothing of it is durable or visible yet.
+                let (body, text) = self.draw(&permit, question, &charge, cube)?;
+                // 4. Store the sealed answer with the key of its commitment. From here it is never drawn again.
+                let sealed = self.seal(&text, charge.seq())?;
+                (self.ledger.store(charge, sealed)?, body, false)
+            }
+        };
+        // 5. and 6. Log the commitment, then mark it in the ledger.
+        let (index, checkpoint) = self.record(&stored, &body, question.now, &mut log)?;
+        // 8. Hand out.
+        let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
+        let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
+        Ok(Outcome::Released(hand_out(&body, question, budget, known, index, checkpoint)?))
+    }
+
+    /// Finishes answers that were stored and not logged or not marked when the process stopped.
+    ///
+    /// # Errors
+    /// [`ReleaseError`]
+    pub fn recover(&self, now: Timestamp) -> Result<(), ReleaseError> {
+        let mut log =
+            self.log.lock().map_err(|_| ReleaseError::Bug("a thread stopped while it held the log"))?;
+        for unfinished in self.ledger.uncommitted()? {
+            if let Some(sealed) = unfinished.sealed {
+                let stored = StoredAnswer { seq: unfinished.record.seq, sealed, log_index: None };
+                let body = self.unseal(&stored)?;
+                self.record(&stored, &body, now.max(unfinished.record.at), &mut log)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn request(&self, permit: &Permit, question: &Question<'_>, log: &MutexGuard<'_, Log>) -> Request {
+        let mut key = blake3::Hasher::new_derive_key("hushtag 2026-11 v1 key of a question");
+        for part in [question.epoch.as_str(), permit.study_hash(), permit.recipient().as_str()] {
+            key.update(part.as_bytes());
+            key.update(&[0]);
+        }
+        // The hash covers the canonical text and the price.
+        key.update(question.claim.question.as_bytes());
+        let (size, root) = log.head();
+        Request {
+            key: *key.finalize().as_bytes(),
+            study: permit.study().clone(),
+            recipient: permit.recipient().clone(),
+            epoch: question.epoch.clone(),
+            units: question.units,
+            study_cap: question.study_cap,
+            recipient_cap: None,
+            log_head: LogHead { size, root },
+            now: question.now,
+        }
+    }
+
+    fn draw(
+        &self,
+        permit: &Permit,
+        question: &Question<'_>,
+        charge: &Charge,
+        cube: &Exact<Cube>,
+    ) -> Result<(Body, String), ReleaseError> {
+        let parts = &question.claim.parts;
+        if parts.len() != question.selection.values.len()
+            || question.selection.groups.len() != question.shape.cells()
+        {
+            return Err(ReleaseError::Bug("claim, selection and cube belong together"));
+        }
+        // The noise of all cells first, before any exact number is looked at.
+        let mut rng = fresh_rng()?;
+        let noise: Vec<Vec<i64>> = parts
+            .iter()
+            .map(|part| (0..part.cells).map(|_| part.mechanism.draw(&mut rng)).collect())
+            .collect();
+        let mut answered = Vec::with_capacity(parts.len());
+        for ((part, value), noise) in parts.iter().zip(&question.selection.values).zip(noise) {
+            let mut cells: Vec<i128> = noise.into_iter().map(i128::from).collect();
+            add_exact(cube, question, *value, &mut cells);
+            answered.push(BodyPart::new(part, cells));
+        }
+        let body = Body {
+            v: 1,
+            sandbox: self.sandbox.to_owned(),
+            ledger_seq: charge.seq(),
+            study: permit.study().to_string(),
+            policy: permit.study_hash().to_owned(),
+            recipient: permit.recipient().to_string(),
+            epoch: question.epoch.to_string(),
+            question: question.text.to_owned(),
+            reach: question.claim.reach,
+            // A question that goes on after a stop has the price that was charged then.
+            units: charge.units().to_string(),
+            parts: answered,
+        };
+        let text = body.to_text()?;
+        Ok((body, text))
+    }
+
+    fn place(seq: u64) -> [u8; 8] {
+        seq.to_be_bytes()
+    }
+
+    fn seal(&self, text: &str, seq: u64) -> Result<Vec<u8>, ReleaseError> {
+        let key = random_secret()?;
+        let mut plain = Zeroizing::new(key.expose().to_vec());
+        plain.extend_from_slice(text.as_bytes());
+        Ok(seal(self.answers, &[self.sandbox.as_bytes(), &Self::place(seq)], &plain)?)
+    }
+
+    /// The commitment key and the text of a stored answer.
+    fn open_stored(&self, stored: &StoredAnswer) -> Result<(Secret, String), ReleaseError> {
+        let associated: [&[u8]; 2] = [self.sandbox.as_bytes(), &Self::place(stored.seq)];
+        let plain = open(self.answers, &associated, &stored.sealed).map_err(|_| ReleaseError::Damaged)?;
+        let (key, text) = plain.split_first_chunk::<32>().ok_or(ReleaseError::Damaged)?;
+        let text = std::str::from_utf8(text).map_err(|_| ReleaseError::Damaged)?;
+        Ok((Secret::new(*key), text.to_owned()))
+    }
+
+    fn unseal(&self, stored: &StoredAnswer) -> Result<Body, ReleaseError> {
+        let body = Body::parse(&self.open_stored(stored)?.1)?;
+        if body.ledger_seq == stored.seq { Ok(body) } else { Err(ReleaseError::Damaged) }
+    }
+
+    /// Steps 5 and 6, the same for a new answer, a repeated question and recovery.
+    fn record(
+        &self,
+        stored: &StoredAnswer,
+        body: &Body,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Result<(u64, String), ReleaseError> {
+        if let Some(index) = stored.log_index {
+            return Ok((index, log.checkpoint().to_owned()));
+        }
+        let logged = self.find(stored.seq, log)?;
+        let index = match logged {
+            Some(index) => index,
+            None => {
+                // If we stop after it, recovery finds the entry by its sequence number and does not write another.
+                let (key, text) = self.open_stored(stored)?;
+                let mut entry = Map::new();
+                entry.insert("study".into(), json!(body.study));
+                entry.insert("policy".into(), json!(body.policy));
+                entry.insert("recipient".into(), json!(body.recipient));
+                entry.insert("epoch".into(), json!(body.epoch));
+                entry.insert("question".into(), json!(body.question));
+                let units = body.units.parse().map_err(|_| ReleaseError::Damaged)?;
+                entry.insert("units".into(), crate::audit::amount(units));
+                entry.insert("answer".into(), Json::String(commit(&key, text.as_bytes()).to_string()));
+                let entry = Entry { kind: Kind::Ask, at: now, ledger_seq: Some(stored.seq), body: entry };
+                log.append(&entry, self.signer)?.index()
+            }
+        };
+        self.ledger.commit(stored.seq, index)?;
+        Ok((index, log.checkpoint().to_owned()))
+    }
+
+    /// The entry of a charge, if the log has it already: only the newest entries can be of an uncommitted charge.
+    fn find(&self, seq: u64, log: &Log) -> Result<Option<u64>, ReleaseError> {
+        let (size, _) = log.head();
+        for index in (0..size).rev() {
+            let entry = log.entry(index)?;
+            if entry.kind == Kind::Ask {
+                match entry.ledger_seq {
+                    Some(found) if found == seq => return Ok(Some(index)),
+                    // Answers are logged in the order of their charges only roughly; a charge far below is long past.
+                    Some(found) if found.saturating_add(1024) < seq => return Ok(None),
+                    _ => {}
+                }
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// A generator seeded by the system, fresh for one release; the seed is overwritten and kept nowhere.
+fn fresh_rng() -> Result<StdRng, ReleaseError> {
+    let secret = random_secret()?;
+    let mut seed = *secret.expose();
+    let rng = StdRng::from_seed(seed);
+    seed.zeroize();
+    Ok(rng)
+}
+
+/// Adds the exact number of every group to its noise.
+fn add_exact(cube: &Exact<Cube>, question: &Question<'_>, value: Value, cells: &mut [i128]) {
+    let cube = cube.open();
+    for (position, group) in question.selection.groups.iter().enumerate() {
+        let Some(cell) = group.and_then(|group| cells.get_mut(group as usize)) else { continue };
+        // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.
+        *cell += match value {
+            Value::People => cube.people(position),
+            Value::Sum(sum) => cube.sum(position, question.shape, sum),
+        };
+    }
+}
+
+fn hand_out(
+    body: &Body,
+    question: &Question<'_>,
+    budget: BudgetView,
+    stored: bool,
+    index: u64,
+    checkpoint: String,
+) -> Result<Released, ReleaseError> {
+    let layout = question.layout;
+    let width = |mechanism: &Mechanism| mechanism.half_width(layout.confidence);
+    let widths: Vec<u64> = question.claim.parts.iter().map(|part| width(&part.mechanism)).collect();
+    let parts = body.parts.iter().zip(&widths).map(|(part, half_width)| Part {
+        mechanism: part.mechanism.clone(),
+        parameter: part.parameter.clone(),
+        l1: part.l1.clone(),
+        l2_squared: part.l2_squared.clone(),
+        half_width: *half_width,
+    });
+    let rows = layout.groups.iter().enumerate().map(|(cell, labels)| {
+        let count = layout.counted.and_then(|part| body.parts.get(part)).map(|part| part.value(cell));
+        let suppressed = count.is_some_and(|count| count < i128::from(layout.min_people));
+        let columns = layout.columns.iter().filter(|_| !suppressed);
+        let cells = columns.filter_map(|(name, part, people)| {
+            let noisy = body.parts.get(*part)?.value(cell);
+            let half = i128::from(*widths.get(*part)?);
+            // Nobody counts below zero; cutting there is post-processing and costs nothing.
+            let shown = |value: i128| if *people { value.max(0) } else { value };
+            let (low, high) = (shown(noisy - half), shown(noisy + half));
+            Some(Cell { name: name.clone(), estimate: shown(noisy), noisy, low, high })
+        });
+        Row {
+            group: layout.tags.iter().cloned().zip(labels.iter().cloned()).collect(),
+            cells: cells.collect(),
+            suppressed,
+        }
+    });
+    Ok(Released {
+        question: body.question.clone(),
+        study: body.study.clone(),
+        recipient: body.recipient.clone(),
+        epoch: body.epoch.clone(),
+        policy: body.policy.clone(),
+        rows: rows.collect(),
+        reach: body.reach,
+        parts: parts.collect(),
+        units: body.units.parse().map_err(|_| ReleaseError::Damaged)?,
+        budget,
+        stored,
+        index,
+        checkpoint,
+    })
+}

@@ -1,0 +1,17 @@
+//! Layer 3: the trust boundary. [`Door::release`] is the one way by which any number about people leaves.
+//!
+//! In front of the door data is [`Exact`]: it cannot be printed, compared, cloned, serialised or opened by any other
+//! module. Behind it there is [`Released`], freely printable. Between the two stand a [`Permit`](crate::policy::Permit)
+//! from policy, a [`Charge`](crate::ledger::Charge) that is on disk, noise drawn here, and a
+//! [`Recorded`](crate::audit::Recorded) log entry that is on disk.
+
+mod body;
+mod cube;
+mod door;
+mod exact;
+mod released;
+
+pub use cube::{Cube, CubeShape};
+pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};
+pub use exact::Exact;
+pub use released::{BudgetView, Cell, Layout, Part, Released, Row};

@@ -1,0 +1,104 @@
+//! What has left: noisy numbers with their intervals, price and evidence. Freely printable.
+
+use crate::dp::Confidence;
+
+/// How the noisy numbers of an answer are laid out for its reader; a function of the question and the vocabulary.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// The tags of GROUP BY.
+    pub tags: Vec<String>,
+    /// The labels of every group, in cell order; one empty group without GROUP BY.
+    pub groups: Vec<Vec<String>>,
+    /// The columns: name, position of the part, and whether it counts people.
+    pub columns: Vec<(String, usize, bool)>,
+    /// The part that counts people, by which cells are suppressed.
+    pub counted: Option<usize>,
+    /// Cells whose noisy count is below it are suppressed.
+    pub min_people: u64,
+    /// The confidence of the intervals.
+    pub confidence: Confidence,
+}
+
+/// One released number.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cell {
+    /// The column.
+    pub name: String,
+    /// The number to read: for counts not below zero.
+    pub estimate: i128,
+    /// The number as released.
+    pub noisy: i128,
+    /// The lower end of the interval.
+    pub low: i128,
+    /// The upper end of the interval.
+    pub high: i128,
+}
+
+/// One released group.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Row {
+    /// Tag and label of the group.
+    pub group: Vec<(String, String)>,
+    /// Its numbers; empty when suppressed.
+    pub cells: Vec<Cell>,
+    /// Whether its noisy count is below `min_people`: a courtesy, not k-anonymity.
+    pub suppressed: bool,
+}
+
+/// One released vector: mechanism, sensitivity and width.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Part {
+    /// `discrete-gaussian` or `discrete-laplace`.
+    pub mechanism: String,
+    /// Sigma squared, or the scale, as an exact ratio.
+    pub parameter: String,
+    /// The L1 norm.
+    pub l1: String,
+    /// The squared L2 norm.
+    pub l2_squared: String,
+    /// The half-width of every interval.
+    pub half_width: u64,
+}
+
+/// The budget at the moment of the answer, in units of the pool.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BudgetView {
+    /// Spent since the pool was opened.
+    pub spent: u128,
+    /// The pool's limit.
+    pub limit: u128,
+    /// Spent ever.
+    pub lifetime: u128,
+}
+
+/// An answer that has left through the door.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Released {
+    /// The canonical question.
+    pub question: String,
+    /// The study.
+    pub study: String,
+    /// The recipient.
+    pub recipient: String,
+    /// The epoch.
+    pub epoch: String,
+    /// The hash of the study's text.
+    pub policy: String,
+    /// The groups.
+    pub rows: Vec<Row>,
+    /// How many people one person can move.
+    pub reach: u32,
+    /// How each vector was made.
+    pub parts: Vec<Part>,
+    /// The charge, in units of the pool.
+    pub units: u128,
+    /// The budget after it.
+    pub budget: BudgetView,
+    /// Whether this answer was given before: no charge, no new noise.
+    pub stored: bool,
+    /// The entry in the log.
+    pub index: u64,
+    /// The signed checkpoint that covers the entry.
+    pub checkpoint: String,
+}

@@ -1,0 +1,415 @@
+//! A real directory: every change is `write, fsync, rename, fsync(directory)` or `write at, fsync`.
+
+use super::{Blocks, Storage, StorageError, checked};
+use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::{self, ErrorKind, Read, Seek, Write};
+use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The file whose lock makes its holder the one writer; its content names the holder.
+const LOCK: &str = "lock";
+/// How often a waiting writer tries again.
+const RETRY: Duration = Duration::from_millis(20);
+
+/// The folder of a sandbox on disk.
+///
+/// Files under `keys/` have mode 0600 and are refused when a group or others may touch them; all others have mode 0644.
+/// Symlinks are refused wherever they stand inside.
+#[derive(Debug)]
+pub struct Folder {
+    root: PathBuf,
+    /// Two writes of one path would share a temporary file.
+    replacing: Mutex<()>,
+}
+
+/// Why the folder could not be locked for writing.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LockError {
+    /// Another writer holds it.
+    #[error("the folder is in use by {holder}; waited {} s", .waited.as_secs())]
+    Held {
+        /// What the holder wrote about itself: process id and command.
+        holder: String,
+        /// How long this writer waited.
+        waited: Duration,
+    },
+    /// The lock file cannot be used.
+    #[error("the folder cannot be locked")]
+    Storage(#[from] StorageError),
+}
+
+/// The right to write: while it lives, no other writer gets one, in this process or another.
+#[must_use = "the folder is unlocked when this is dropped"]
+#[derive(Debug)]
+pub struct WriterLock {
+    file: File,
+}
+
+impl Drop for WriterLock {
+    fn drop(&mut self) {
+        // The lock goes with the file; the name in it is a courtesy to those who wait.
+        let _ = self.file.set_len(0);
+    }
+}
+
+impl Folder {
+    /// Makes a new folder at `path`, which must be absent or an empty directory.
+    ///
+    /// # Errors
+    /// [`StorageError`] when something is there, or the system refuses.
+    pub fn create(path: &Path) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::new("create", &path.display().to_string(), source);
+        if fs::symlink_metadata(path).is_ok() {
+            let folder = Self::open(path)?;
+            if fs::read_dir(path).map_err(failed)?.next().is_some() {
+                return Err(failed(io::Error::new(
+                    ErrorKind::DirectoryNotEmpty,
+                    "the directory is not empty",
+                )));
+            }
+            return Ok(folder);
+        }
+        DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
+        sync_parent(path).map_err(failed)?;
+        Self::open(path)
+    }
+
+    /// Opens an existing folder; a symlink in its place is refused.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it is absent or not a directory.
+    pub fn open(path: &Path) -> Result<Self, StorageError> {
+        let failed = |source| StorageError::new("open", &path.display().to_string(), source);
+        let metadata = fs::symlink_metadata(path).map_err(failed)?;
+        if !metadata.is_dir() {
+            return Err(failed(io::Error::new(
+                ErrorKind::NotADirectory,
+                "not a directory (symlinks are refused)",
+            )));
+        }
+        Ok(Self { root: path.to_owned(), replacing: Mutex::new(()) })
+    }
+
+    /// Becomes the one writer, waiting up to `wait` for another one to finish; `who` names this one to those who wait.
+    ///
+    /// # Errors
+    /// [`LockError::Held`] names the holder; [`LockError::Storage`] when the lock file cannot be used.
+    pub fn lock(&self, wait: Duration, who: &str) -> Result<WriterLock, LockError> {
+        let failed = |source| StorageError::new("lock", LOCK, source);
+        let path = self.plain(LOCK).map_err(failed)?;
+        let mut file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(0o644)
+            .open(path)
+            .map_err(failed)?;
+        let start = Instant::now();
+        loop {
+            match file.try_lock() {
+                Ok(()) => break,
+                Err(TryLockError::Error(source)) => return Err(failed(source).into()),
+                Err(TryLockError::WouldBlock) if start.elapsed() < wait => std::thread::sleep(RETRY),
+                Err(TryLockError::WouldBlock) => {
+                    return Err(LockError::Held { holder: holder(&mut file), waited: start.elapsed() });
+                }
+            }
+        }
+        let name = format!("process {} ({who})\n", std::process::id());
+        file.set_len(0)
+            .and_then(|()| file.rewind())
+            .and_then(|()| file.write_all(name.as_bytes()))
+            .map_err(failed)?;
+        Ok(WriterLock { file })
+    }
+
+    /// The place of `path` on disk, after refusing every symlink on the way to it and in its place.
+    fn plain(&self, path: &str) -> io::Result<PathBuf> {
+        let mut place = self.root.clone();
+        for part in path.split('/').filter(|part| !part.is_empty()) {
+            place.push(part);
+            match fs::symlink_metadata(&place) {
+                Ok(metadata) if metadata.is_symlink() => {
+                    return Err(io::Error::new(ErrorKind::InvalidInput, "symlinks are refused"));
+                }
+                Ok(_) => {}
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(place)
+    }
+
+    /// Makes the directories above `place` that are missing, each durable in its parent.
+    fn make_parents(&self, path: &str) -> io::Result<()> {
+        let mut place = self.root.clone();
+        let parents = path.rsplit_once('/').map_or("", |(parents, _)| parents);
+        for part in parents.split('/').filter(|part| !part.is_empty()) {
+            place.push(part);
+            let mode = if is_key(path) { 0o700 } else { 0o755 };
+            match DirBuilder::new().mode(mode).create(&place) {
+                Ok(()) => sync_parent(&place)?,
+                Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    fn replace(&self, path: &str, content: &[u8]) -> io::Result<()> {
+        let place = self.plain(path)?;
+        self.make_parents(path)?;
+        let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let beside = place.with_file_name(format!(".{name}.tmp"));
+        let _one = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
+        // A leftover of a crash may have another mode, so it is made anew.
+        remove_if_there(&beside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode(path)).open(&beside)?;
+        // If we stop before the rename, the old content stands and a hidden leftover is replaced by the next write.
+        file.write_all(content)?;
+        file.sync_all()?;
+        fs::rename(&beside, &place)?;
+        // If we stop here, either content may stand, each of them whole.
+        sync_parent(&place)
+    }
+
+    fn load(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
+        let mut file = match File::open(self.plain(path)?) {
+            Ok(file) => file,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(error),
+        };
+        let metadata = file.metadata()?;
+        if !metadata.is_file() {
+            return Err(io::Error::new(ErrorKind::InvalidInput, "not a file"));
+        }
+        if is_key(path) && metadata.permissions().mode() & 0o077 != 0 {
+            return Err(io::Error::new(ErrorKind::PermissionDenied, "a key file must have mode 0600"));
+        }
+        let mut content = Vec::new();
+        file.read_to_end(&mut content)?;
+        Ok(Some(content))
+    }
+
+    fn move_to(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, target) = (self.plain(from)?, self.plain(to)?);
+        if fs::symlink_metadata(&target).is_ok() {
+            return Err(io::Error::new(ErrorKind::AlreadyExists, "the new name is taken"));
+        }
+        self.make_parents(to)?;
+        fs::rename(&from, &target)?;
+        // If we stop here, either name may stand, not both.
+        sync_parent(&target)?;
+        sync_parent(&from)
+    }
+
+    fn delete(&self, path: &str) -> io::Result<()> {
+        let place = self.plain(path)?;
+        match fs::symlink_metadata(&place) {
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(error),
+            // If we stop inside, a part of the directory is left and removing it again finishes.
+            Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&place)?,
+            Ok(_) => fs::remove_file(&place)?,
+        }
+        sync_parent(&place)
+    }
+
+    fn names(&self, directory: &str) -> io::Result<Vec<String>> {
+        let entries = match fs::read_dir(self.plain(directory)?) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut names = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if !name.starts_with('.') {
+                names.push(name);
+            }
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    fn random_access(&self, path: &str) -> io::Result<File> {
+        let place = self.plain(path)?;
+        self.make_parents(path)?;
+        let file = OpenOptions::new()
+            .read(true)
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .mode(mode(path))
+            .open(&place)?;
+        sync_parent(&place)?;
+        Ok(file)
+    }
+}
+
+impl Storage for Folder {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.load(checked("read", path)?).map_err(|source| StorageError::new("read", path, source))
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.replace(checked("write", path)?, content)
+            .map_err(|source| StorageError::new("write", path, source))
+    }
+
+    fn remove(&self, path: &str) -> Result<(), StorageError> {
+        self.delete(checked("remove", path)?).map_err(|source| StorageError::new("remove", path, source))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.move_to(checked("rename", from)?, checked("rename", to)?)
+            .map_err(|source| StorageError::new("rename", from, source))
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
+        if !directory.is_empty() {
+            checked("list", directory)?;
+        }
+        self.names(directory).map_err(|source| StorageError::new("list", directory, source))
+    }
+
+    fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError> {
+        let file = self
+            .random_access(checked("open", path)?)
+            .map_err(|source| StorageError::new("open", path, source))?;
+        Ok(Box::new(FileBlocks(file)))
+    }
+}
+
+#[derive(Debug)]
+struct FileBlocks(File);
+
+impl Blocks for FileBlocks {
+    fn len(&self) -> io::Result<u64> {
+        self.0.metadata().map(|metadata| metadata.len())
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+        self.0.read_exact_at(out, offset)
+    }
+
+    fn set_len(&self, len: u64) -> io::Result<()> {
+        self.0.set_len(len)
+    }
+
+    fn write_at(&self, offset: u64, content: &[u8]) -> io::Result<()> {
+        self.0.write_all_at(content, offset)
+    }
+
+    fn sync(&self) -> io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+fn is_key(path: &str) -> bool {
+    path.starts_with("keys/")
+}
+
+fn mode(path: &str) -> u32 {
+    if is_key(path) { 0o600 } else { 0o644 }
+}
+
+fn sync_parent(place: &Path) -> io::Result<()> {
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    File::open(parent)?.sync_all()
+}
+
+fn remove_if_there(place: &Path) -> io::Result<()> {
+    match fs::remove_file(place) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
+}
+
+fn holder(file: &mut File) -> String {
+    let mut name = String::new();
+    match file.rewind().and_then(|()| file.take(256).read_to_string(&mut name)) {
+        Ok(length) if length > 0 => name.trim().to_owned(),
+        _ => "another process".to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let place = tempfile::tempdir().unwrap();
+        let folder = Folder::create(&place.path().join("sandbox")).unwrap();
+        (place, folder)
+    }
+
+    #[test]
+    fn files_are_replaced_as_a_whole_with_their_mode() {
+        let (place, folder) = folder();
+        folder.write("keys/root.key", b"one").unwrap();
+        folder.write("epochs/e1/s.r.cube", b"cube").unwrap();
+        folder.write("keys/root.key", b"two").unwrap();
+        assert_eq!(folder.read("keys/root.key").unwrap().unwrap(), b"two");
+        assert_eq!(folder.read("keys/absent").unwrap(), None);
+        let mode = |path: &str| {
+            fs::metadata(place.path().join("sandbox").join(path)).unwrap().permissions().mode() & 0o777
+        };
+        assert_eq!((mode("keys/root.key"), mode("epochs/e1/s.r.cube"), mode("keys")), (0o600, 0o644, 0o700));
+        fs::set_permissions(place.path().join("sandbox/keys/root.key"), fs::Permissions::from_mode(0o640))
+            .unwrap();
+        assert!(folder.read("keys/root.key").is_err());
+        folder.rename("epochs/e1", "epochs/e2").unwrap();
+        assert_eq!(folder.list("epochs").unwrap(), ["e2"]);
+        folder.write("epochs/e3", b"").unwrap();
+        assert!(folder.rename("epochs/e3", "epochs/e2").is_err());
+        folder.remove("epochs").unwrap();
+        folder.remove("epochs").unwrap();
+        assert_eq!(folder.list("").unwrap(), ["keys"]);
+    }
+
+    #[test]
+    fn no_path_leaves_the_folder() {
+        let (place, folder) = folder();
+        for path in ["", "/etc/passwd", "../x", "a/../x", "a//b", "a/", ".hidden", "a\0b", "a\\b"] {
+            assert!(folder.write(path, b"").is_err(), "{path:?}");
+            assert!(folder.blocks(path).is_err(), "{path:?}");
+        }
+        let root = place.path().join("sandbox");
+        std::os::unix::fs::symlink("/etc", root.join("link")).unwrap();
+        assert!(folder.read("link/hostname").is_err());
+        assert!(folder.write("link", b"").is_err());
+        std::os::unix::fs::symlink(&root, place.path().join("alias")).unwrap();
+        assert!(Folder::open(&place.path().join("alias")).is_err());
+        assert!(Folder::create(&root).is_err(), "not empty");
+        assert!(Folder::open(&place.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn a_second_writer_is_told_who_holds_the_lock() {
+        let (_place, folder) = folder();
+        let lock = folder.lock(Duration::ZERO, "hushtag seal").unwrap();
+        let told = folder.lock(Duration::from_millis(30), "hushtag ask").unwrap_err().to_string();
+        assert!(told.contains("hushtag seal") && told.contains(&std::process::id().to_string()), "{told}");
+        drop(lock);
+        assert!(folder.lock(Duration::ZERO, "hushtag ask").is_ok());
+    }
+
+    #[test]
+    fn blocks_read_back() {
+        let (_place, folder) = folder();
+        let blocks = folder.blocks("ledger.redb").unwrap();
+        assert!(blocks.is_empty().unwrap());
+        blocks.set_len(8).unwrap();
+        blocks.write_at(2, b"abc").unwrap();
+        blocks.sync().unwrap();
+        let mut out = [0; 4];
+        blocks.read_at(1, &mut out).unwrap();
+        assert_eq!(&out, b"\0abc");
+        assert!(blocks.read_at(6, &mut out).is_err());
+    }
+}

@@ -1,0 +1,121 @@
+//! Layer 2, floor: the one trait through which every durable byte of a sandbox passes.
+//!
+//! Two implementors: [`Folder`], a real directory, and [`Image`], a pair of a live and a durable image in memory that
+//! can fail at its k-th operation, so that tests can stop a sandbox between any two durable steps.
+
+mod folder;
+mod image;
+
+pub use folder::{Folder, LockError, WriterLock};
+pub use image::{Fault, Image};
+
+/// A failed storage operation; after one, the handle that saw it is poisoned until the sandbox is reopened.
+#[derive(Debug, thiserror::Error)]
+#[error("cannot {action} `{path}`")]
+pub struct StorageError {
+    /// What was tried: `read`, `write`, `remove`, `rename`, `list`, `open`, `lock`.
+    pub action: &'static str,
+    /// The path inside the sandbox folder.
+    pub path: String,
+    /// What the system said.
+    #[source]
+    pub source: std::io::Error,
+}
+
+impl StorageError {
+    pub(crate) fn new(action: &'static str, path: &str, source: std::io::Error) -> Self {
+        Self { action, path: path.to_owned(), source }
+    }
+}
+
+/// Refuses a path that is absolute, empty, or holds a component that is empty, hidden, `.` or `..`.
+///
+/// Hidden names are kept for the temporary files of [`Folder`].
+fn checked<'a>(action: &'static str, path: &'a str) -> Result<&'a str, StorageError> {
+    let plain = |part: &str| !part.is_empty() && !part.starts_with('.') && !part.contains(['\\', '\0']);
+    if path.split('/').all(plain) {
+        return Ok(path);
+    }
+    let reason = "a path inside the folder has plain names between single `/`";
+    Err(StorageError::new(action, path, std::io::Error::new(std::io::ErrorKind::InvalidInput, reason)))
+}
+
+/// A directory of durable files. Paths are relative, `/`-separated, and never leave the directory.
+pub trait Storage: Send + Sync {
+    /// The content of a file, or `None` when there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`] when it exists and cannot be read (a symlink or a directory in its place included).
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StorageError>;
+
+    /// Replaces a file as a whole; durable on return. If we stop inside, the old content is still there.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the old content is still there.
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError>;
+
+    /// Removes a file, or a directory with all it holds; durable on return; fine when there is none.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    fn remove(&self, path: &str) -> Result<(), StorageError>;
+
+    /// Gives a file or directory another name in one step; durable on return. The new name must be free.
+    ///
+    /// # Errors
+    /// [`StorageError`]; nothing was renamed.
+    fn rename(&self, from: &str, to: &str) -> Result<(), StorageError>;
+
+    /// The names directly inside a directory, sorted; empty when there is no such directory.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    fn list(&self, directory: &str) -> Result<Vec<String>, StorageError>;
+
+    /// Opens a file (created when absent) for random access: what the embedded ledger stands on.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError>;
+}
+
+/// A file with random access, as the embedded store needs it.
+pub trait Blocks: Send + Sync + std::fmt::Debug {
+    /// Its length in bytes.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn len(&self) -> std::io::Result<u64>;
+
+    /// Fills `out` from `offset`.
+    ///
+    /// # Errors
+    /// What the system says; reading past the end is an error.
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()>;
+
+    /// Cuts or extends (with zeros) the file.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_len(&self, len: u64) -> std::io::Result<()>;
+
+    /// Writes at `offset`; not durable before [`Blocks::sync`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn write_at(&self, offset: u64, content: &[u8]) -> std::io::Result<()>;
+
+    /// Makes all writes before it durable.
+    ///
+    /// # Errors
+    /// What the system says; afterwards nothing is known about the writes before it.
+    fn sync(&self) -> std::io::Result<()>;
+
+    /// Whether the file is empty.
+    ///
+    /// # Errors
+    /// As [`Blocks::len`].
+    fn is_empty(&self) -> std::io::Result<bool> {
+        Ok(self.len()? == 0)
+    }
+}

@@ -1,0 +1,422 @@
+//! The catalogue: every relation, measure, tag and tag set of a study, closed and checked once.
+
+use std::collections::BTreeSet;
+
+use super::{Bands, Label, MAX_LABELS, Measure, Source, TagError, nearest};
+use crate::types::DatasetName;
+
+/// A relation whose rows may carry something from their owner to the people they name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Relation {
+    /// The dataset.
+    pub dataset: DatasetName,
+    /// The cut D: the most people that one owner's list may reach. Without it no measure may carry contributions.
+    pub max_reach: Option<u32>,
+}
+
+/// Where the value of a tag comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum TagSource {
+    /// The band of a measure.
+    Banded {
+        /// Index of the measure in the catalogue.
+        measure: usize,
+        /// The bands.
+        bands: Bands,
+        /// The label of people whose measure is absent; it is the last one.
+        absent: Option<Label>,
+    },
+    /// A declared field of a people dataset; anything not listed is `other`, the last label.
+    Field {
+        /// The people dataset.
+        dataset: DatasetName,
+        /// The field.
+        field: String,
+        /// The declared values.
+        values: Vec<Label>,
+    },
+}
+
+/// A tag: a name, a closed vocabulary and where its value comes from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Tag {
+    name: String,
+    labels: Vec<Label>,
+    source: TagSource,
+}
+
+impl Tag {
+    /// A tag named `name`; its vocabulary follows from its source.
+    ///
+    /// # Errors
+    /// [`TagError`] for a name that questions could not use, repeated labels, too many labels.
+    pub fn new(name: &str, source: TagSource) -> Result<Self, TagError> {
+        check_name("tag", name)?;
+        let mut labels: Vec<Label> = match &source {
+            TagSource::Banded { bands, absent, .. } => bands.labels().iter().chain(absent).cloned().collect(),
+            TagSource::Field { values, .. } => values.clone(),
+        };
+        if let TagSource::Field { .. } = source {
+            labels.push(Label::new("other")?);
+        }
+        if labels.len() > MAX_LABELS {
+            return Err(TagError::LabelCount { count: labels.len() });
+        }
+        let mut seen = BTreeSet::new();
+        if let Some(twice) = labels.iter().find(|label| !seen.insert(label.as_str())) {
+            return Err(TagError::DuplicateLabel { label: twice.to_string() });
+        }
+        Ok(Self { name: name.to_owned(), labels, source })
+    }
+
+    /// The tag's name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The closed vocabulary; the position of a label is its code.
+    #[must_use]
+    pub fn labels(&self) -> &[Label] {
+        &self.labels
+    }
+
+    /// Where its value comes from.
+    #[must_use]
+    pub fn source(&self) -> &TagSource {
+        &self.source
+    }
+
+    /// The code of a label, if the vocabulary has it.
+    #[must_use]
+    pub fn code(&self, label: &str) -> Option<usize> {
+        self.labels.iter().position(|known| known.as_str() == label)
+    }
+}
+
+/// A declared set of tags that questions may combine; each has a sealed cube of its own.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct TagSet {
+    /// The name.
+    pub name: String,
+    /// Indices of its tags in the catalogue, in declared order.
+    pub tags: Vec<usize>,
+    /// The product of its vocabularies.
+    pub cells: u64,
+}
+
+/// How many people one person can move, and through which relations.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reach {
+    /// R = 1 + the sum of `max_reach` over the relations that carry contributions.
+    pub people: u32,
+    /// Those relations with their `max_reach`, in catalogue order.
+    pub through: Vec<(DatasetName, u32)>,
+}
+
+impl std::fmt::Display for Reach {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        if self.through.is_empty() {
+            return write!(f, "can be moved by nobody else because it reads the person's own rows only");
+        }
+        write!(f, "can be moved by other people; one person moves at most {} because", self.people)?;
+        for (position, (dataset, reach)) in self.through.iter().enumerate() {
+            let join = if position == 0 { "" } else { " and" };
+            write!(f, "{join} her list in `{dataset}` is cut to {reach}")?;
+        }
+        write!(f, ", and she moves her own")
+    }
+}
+
+/// The parts of a catalogue before they are checked together.
+#[derive(Debug, Clone, Default)]
+pub struct CatalogueDraft {
+    /// All relations.
+    pub relations: Vec<Relation>,
+    /// All measures, named and unnamed.
+    pub measures: Vec<Measure>,
+    /// All tags.
+    pub tags: Vec<Tag>,
+    /// Declared sets by name; when empty, one set `default` of all tags.
+    pub sets: Vec<(String, Vec<String>)>,
+    /// The most cells a set may have.
+    pub max_cells: u64,
+}
+
+/// Every relation, measure, tag and tag set of a study. Cannot be invalid.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Catalogue {
+    relations: Vec<Relation>,
+    measures: Vec<Measure>,
+    tags: Vec<Tag>,
+    sets: Vec<TagSet>,
+}
+
+impl CatalogueDraft {
+    /// Checks the parts together.
+    ///
+    /// # Errors
+    /// [`TagError`] for the first contradiction.
+    pub fn check(self) -> Result<Catalogue, TagError> {
+        self.check_measures()?;
+        self.check_tags()?;
+        let sets = self.resolve_sets()?;
+        Ok(Catalogue { relations: self.relations, measures: self.measures, tags: self.tags, sets })
+    }
+
+    fn check_measures(&self) -> Result<(), TagError> {
+        let mut names = BTreeSet::new();
+        for measure in &self.measures {
+            if let Some(name) = &measure.name {
+                check_name("measure", name)?;
+                if !names.insert(name) {
+                    return Err(TagError::Duplicate { name: name.clone() });
+                }
+            }
+            if let Some(relation) = measure.source.contributing_relation() {
+                let max_reach = self.relations.get(relation).and_then(|r| r.max_reach).unwrap_or(0);
+                if !(1..=1_000_000).contains(&max_reach) {
+                    return Err(TagError::InvalidReach { given: max_reach });
+                }
+            }
+            if let Source::AudienceSum { of, .. } | Source::AudienceMean { of, .. } = &measure.source {
+                let inner = self.measures.get(*of);
+                let own = |inner: &&Measure| inner.source.is_own();
+                if inner.filter(own).is_none() {
+                    let name = inner.and_then(|m| m.name.clone()).unwrap_or_default();
+                    return Err(TagError::Nested { name });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn check_tags(&self) -> Result<(), TagError> {
+        let mut names = BTreeSet::new();
+        for tag in &self.tags {
+            if !names.insert(&tag.name) || self.measures.iter().any(|m| m.name.as_ref() == Some(&tag.name)) {
+                return Err(TagError::Duplicate { name: tag.name.clone() });
+            }
+            if let TagSource::Banded { measure, bands, absent } = &tag.source {
+                let unknown =
+                    || TagError::Unknown { kind: "measure", name: measure.to_string(), nearest: None };
+                let measure = self.measures.get(*measure).ok_or_else(unknown)?;
+                if measure.source.can_be_absent() && absent.is_none() {
+                    return Err(TagError::MissingAbsent);
+                }
+                let (bound, low) = (bands.lowest(), self.lowest(measure));
+                if bound > low {
+                    let label = bands.labels().first().map(ToString::to_string).unwrap_or_default();
+                    return Err(TagError::LowestBand { label, bound, low });
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// The smallest value of a measure: of an audience mean, that of its inner measure.
+    fn lowest(&self, measure: &Measure) -> i64 {
+        match measure.source {
+            Source::AudienceMean { of, .. } => self.measures.get(of).map_or(i64::MIN, Measure::lowest),
+            _ => measure.lowest(),
+        }
+    }
+
+    fn resolve_sets(&self) -> Result<Vec<TagSet>, TagError> {
+        let all = || vec![("default".to_owned(), self.tags.iter().map(|tag| tag.name.clone()).collect())];
+        let declared = if self.sets.is_empty() { all() } else { self.sets.clone() };
+        declared.iter().map(|(name, members)| self.resolve_set(name, members)).collect()
+    }
+
+    fn resolve_set(&self, name: &str, members: &[String]) -> Result<TagSet, TagError> {
+        check_name("tag set", name)?;
+        let mut tags = Vec::new();
+        for member in members {
+            let position =
+                self.tags.iter().position(|tag| tag.name == *member).ok_or_else(|| TagError::Unknown {
+                    kind: "tag",
+                    name: member.clone(),
+                    nearest: nearest(member, self.tags.iter().map(Tag::name)),
+                })?;
+            if tags.contains(&position) {
+                return Err(TagError::Duplicate { name: member.clone() });
+            }
+            tags.push(position);
+        }
+        let chosen = || tags.iter().filter_map(|index| self.tags.get(*index));
+        let product = chosen().try_fold(1u128, |cells, tag| cells.checked_mul(tag.labels.len() as u128));
+        let cells = product.unwrap_or(u128::MAX);
+        match u64::try_from(cells) {
+            Ok(cells) if cells <= self.max_cells => Ok(TagSet { name: name.to_owned(), tags, cells }),
+            _ => {
+                let largest = chosen().max_by_key(|tag| tag.labels.len());
+                let coarsen = largest.map(|tag| tag.name.clone()).unwrap_or_default();
+                let what = format!("tag set `{name}`");
+                Err(TagError::TooManyCells { what, cells, limit: self.max_cells, coarsen })
+            }
+        }
+    }
+}
+
+impl Catalogue {
+    /// All relations.
+    #[must_use]
+    pub fn relations(&self) -> &[Relation] {
+        &self.relations
+    }
+
+    /// All measures, named and unnamed; tags and other measures refer to them by position.
+    #[must_use]
+    pub fn measures(&self) -> &[Measure] {
+        &self.measures
+    }
+
+    /// All tags in declared order.
+    #[must_use]
+    pub fn tags(&self) -> &[Tag] {
+        &self.tags
+    }
+
+    /// All tag sets in declared order.
+    #[must_use]
+    pub fn sets(&self) -> &[TagSet] {
+        &self.sets
+    }
+
+    /// Position and tag of a name.
+    #[must_use]
+    pub fn tag(&self, name: &str) -> Option<(usize, &Tag)> {
+        self.tags.iter().enumerate().find(|(_, tag)| tag.name == name)
+    }
+
+    /// Position and measure of a name.
+    #[must_use]
+    pub fn measure(&self, name: &str) -> Option<(usize, &Measure)> {
+        self.measures.iter().enumerate().find(|(_, measure)| measure.name.as_deref() == Some(name))
+    }
+
+    /// The measures that a question may sum: named, with a declared clamp. The cube carries a sum for each, in this order.
+    pub fn summable(&self) -> impl Iterator<Item = (usize, &Measure)> {
+        self.measures.iter().enumerate().filter(|(_, m)| m.name.is_some() && m.clamp.is_some())
+    }
+
+    /// The first tag set that holds all of `tags`.
+    #[must_use]
+    pub fn set_holding(&self, tags: &BTreeSet<usize>) -> Option<(usize, &TagSet)> {
+        self.sets.iter().enumerate().find(|(_, set)| tags.iter().all(|tag| set.tags.contains(tag)))
+    }
+
+    /// The reach of a question that uses these tags and measures anywhere (SELECT, WHERE or GROUP BY).
+    ///
+    /// # Privacy
+    /// Adding or removing one person changes the tags or measures of at most [`Reach::people`] people: herself, and for
+    /// every relation that carries contributions the `max_reach` people to which her list is cut.
+    #[must_use]
+    pub fn reach<'a>(
+        &self,
+        tags: impl IntoIterator<Item = &'a usize>,
+        measures: impl IntoIterator<Item = &'a usize>,
+    ) -> Reach {
+        let of_tag = |index: &usize| match self.tags.get(*index).map(Tag::source) {
+            Some(TagSource::Banded { measure, .. }) => Some(*measure),
+            Some(TagSource::Field { .. }) | None => None,
+        };
+        let used = tags.into_iter().filter_map(of_tag).chain(measures.into_iter().copied());
+        let carrying: BTreeSet<usize> =
+            used.filter_map(|measure| self.measures.get(measure)?.source.contributing_relation()).collect();
+        let through: Vec<(DatasetName, u32)> = carrying
+            .into_iter()
+            .filter_map(|index| self.relations.get(index))
+            .map(|relation| (relation.dataset.clone(), relation.max_reach.unwrap_or(u32::MAX)))
+            .collect();
+        let people = through.iter().fold(1u32, |people, (_, reach)| people.saturating_add(*reach));
+        Reach { people, through }
+    }
+}
+
+/// Words that the question language reserves.
+const KEYWORDS: [&str; 36] = [
+    "all", "and", "as", "asc", "avg", "between", "by", "case", "count", "desc", "distinct", "else", "end",
+    "exists", "false", "from", "group", "having", "in", "is", "join", "like", "limit", "median", "not",
+    "null", "on", "or", "order", "quantile", "select", "sum", "true", "union", "where", "with",
+];
+
+fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
+    let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
+    let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
+    // `tags` is the one table of the language.
+    if starts && plain && name.len() <= 63 && name != "tags" && !KEYWORDS.contains(&name) {
+        Ok(())
+    } else {
+        Err(TagError::InvalidName { kind, name: name.chars().take(64).collect() })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tags::Clamp;
+
+    fn dataset(name: &str) -> DatasetName {
+        DatasetName::new(name).unwrap()
+    }
+
+    fn draft() -> CatalogueDraft {
+        let spend = Source::Sum { dataset: dataset("payments"), field: "amount".into(), window: None };
+        let named = |name: &str, source| Measure {
+            name: Some(name.into()),
+            source,
+            clamp: Some(Clamp::new(0, 100).unwrap()),
+            floor: Some(0),
+        };
+        let bands = Bands::new([("low".into(), 0), ("high".into(), 10)]).unwrap();
+        let banded = |name, measure, absent: Option<&str>| {
+            let absent = absent.map(|label| Label::new(label).unwrap());
+            Tag::new(name, TagSource::Banded { measure, bands: bands.clone(), absent }).unwrap()
+        };
+        CatalogueDraft {
+            relations: vec![Relation { dataset: dataset("follows"), max_reach: Some(8) }],
+            measures: vec![
+                named("spend", spend),
+                named("of_fans", Source::AudienceMean { relation: 0, of: 0 }),
+            ],
+            tags: vec![banded("tier", 0, None), banded("audience", 1, Some("none"))],
+            sets: vec![],
+            max_cells: 6,
+        }
+    }
+
+    #[test]
+    fn reach_counts_each_relation_once() {
+        let catalogue = draft().check().unwrap();
+        assert_eq!(catalogue.reach(&[0], &[0]).people, 1);
+        assert_eq!(catalogue.reach(&[0, 1], &[]).people, 9);
+        assert_eq!(catalogue.reach(&[1], &[1]).people, 9);
+        assert_eq!(catalogue.reach(&[], &[1]).people, 9);
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        let mut nested = draft();
+        nested.measures.push(Measure {
+            name: Some("twice".into()),
+            source: Source::AudienceMean { relation: 0, of: 1 },
+            clamp: None,
+            floor: Some(0),
+        });
+        assert!(matches!(nested.check(), Err(TagError::Nested { name }) if name == "of_fans"));
+        let uncut = CatalogueDraft {
+            relations: vec![Relation { dataset: dataset("follows"), max_reach: None }],
+            ..draft()
+        };
+        assert!(matches!(uncut.check(), Err(TagError::InvalidReach { given: 0 })));
+        let wide = CatalogueDraft { max_cells: 5, ..draft() };
+        assert!(
+            matches!(wide.check(), Err(TagError::TooManyCells { cells: 6, coarsen, .. }) if coarsen == "audience")
+        );
+        assert!(
+            Tag::new("sum", TagSource::Field { dataset: dataset("m"), field: "f".into(), values: vec![] })
+                .is_err()
+        );
+    }
+}

@@ -1,0 +1,130 @@
+//! Layer 1: measures, bands and tags as a closed catalogue; pure, exact, and knowing its own reach.
+//!
+//! A tag is a closed list of labels. Its value for a person is computed from her own records and from bounded
+//! contributions of others (normal form, PRIVACY.md); the catalogue knows which relations carry contributions into
+//! which tag, so the reach of any question is computed and never typed by hand.
+
+mod band;
+mod catalogue;
+mod measure;
+
+pub use band::{Bands, Label, MAX_LABELS};
+pub use catalogue::{Catalogue, CatalogueDraft, Reach, Relation, Tag, TagSet, TagSource};
+pub use measure::{Clamp, Measure, Source, Window};
+
+/// Why a part of a catalogue cannot be: the study file adds the place.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum TagError {
+    /// Two names of the same kind.
+    #[error("`{name}` is already defined")]
+    Duplicate {
+        /// The name.
+        name: String,
+    },
+    /// A label that occurs twice in one tag.
+    #[error("label `{label}` occurs twice")]
+    DuplicateLabel {
+        /// The label.
+        label: String,
+    },
+    /// Two bands that start at the same bound.
+    #[error("bands `{first}` and `{second}` start at the same bound {bound}")]
+    EqualBounds {
+        /// One label.
+        first: String,
+        /// The other label.
+        second: String,
+        /// The bound they share.
+        bound: i64,
+    },
+    /// A clamp with its ends the wrong way round or too wide.
+    #[error("clamp [{low}, {high}] is not a range inside -2^62 ..= 2^62")]
+    InvalidClamp {
+        /// The lower end.
+        low: i64,
+        /// The upper end.
+        high: i64,
+    },
+    /// A label that could not be typed in a question.
+    #[error("`{label}` is not a label: use 1 to 64 characters without control characters or quotes")]
+    InvalidLabel {
+        /// The label.
+        label: String,
+    },
+    /// A name that a question could not use.
+    #[error(
+        "`{name}` is not a {kind} name: use a to z, 0 to 9 and `_`, starting with a letter, and no SQL keyword"
+    )]
+    InvalidName {
+        /// `tag`, `measure` or `tag set`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+    },
+    /// A `max_reach` of zero or more than a million.
+    #[error("max_reach {given} is not between 1 and 1000000")]
+    InvalidReach {
+        /// What was given.
+        given: u32,
+    },
+    /// The lowest band starts above the smallest possible value.
+    #[error("the lowest band `{label}` starts at {bound}, but values go down to {low}")]
+    LowestBand {
+        /// The label of the lowest band.
+        label: String,
+        /// Where it starts.
+        bound: i64,
+        /// The smallest value of the measure.
+        low: i64,
+    },
+    /// The measure of some people is absent and the tag has no label for them.
+    #[error("the measure is absent for some people: add `absent = \"none\"` or another label for them")]
+    MissingAbsent,
+    /// A relation measure inside an audience measure.
+    #[error(
+        "`{name}` is itself a measure over a relation: its contributions would travel two steps (reach 1 + D + D^2)"
+    )]
+    Nested {
+        /// The inner measure.
+        name: String,
+    },
+    /// A tag or a set of tags with too many labels.
+    #[error("{what} has {cells} cells, more than max_cells = {limit}: coarsen `{coarsen}`, its largest tag")]
+    TooManyCells {
+        /// What has them.
+        what: String,
+        /// How many.
+        cells: u128,
+        /// How many there may be.
+        limit: u64,
+        /// The tag with the most labels.
+        coarsen: String,
+    },
+    /// More labels or bands than a tag may have, or none.
+    #[error("{count} labels: a tag has between 1 and {MAX_LABELS}")]
+    LabelCount {
+        /// How many there are.
+        count: usize,
+    },
+    /// A name that nothing defines.
+    #[error("unknown {kind} `{name}`{}", .nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default())]
+    Unknown {
+        /// `measure`, `tag`, `relation`.
+        kind: &'static str,
+        /// The name.
+        name: String,
+        /// The nearest known name.
+        nearest: Option<String>,
+    },
+}
+
+/// The known word nearest to `word`, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}

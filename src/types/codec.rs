@@ -1,0 +1,92 @@
+//! The one place that encodes and decodes binary records.
+//!
+//! `bincode` 2.0.1 is finished and unmaintained (RUSTSEC-2025-0141), so it only ever decodes bytes whose MAC or AEAD
+//! tag was verified first, with a limit, the whole input, and a re-encoding that must equal it.
+
+use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
+use bincode::{Decode, Encode};
+
+/// The largest record, in bytes: a cube of 65,536 cells with some sums fits well inside.
+const LIMIT: usize = 64 << 20;
+
+const fn configuration() -> Configuration<LittleEndian, Varint, Limit<LIMIT>> {
+    standard().with_limit::<LIMIT>()
+}
+
+/// Bytes that are not the one encoding of a record.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CodecError {
+    /// The record cannot be written.
+    #[error("the record does not fit its encoding")]
+    Encode(#[source] bincode::error::EncodeError),
+    /// The bytes do not decode.
+    #[error("the bytes are not a record")]
+    Decode(#[source] bincode::error::DecodeError),
+    /// Bytes follow the record, or another spelling of the same record was used.
+    #[error("the bytes are not the canonical form of a record")]
+    NotCanonical,
+}
+
+/// The canonical bytes of `record`.
+///
+/// # Errors
+/// [`CodecError::Encode`] above 64 MiB.
+pub fn encode<T: Encode>(record: &T) -> Result<Vec<u8>, CodecError> {
+    bincode::encode_to_vec(record, configuration()).map_err(CodecError::Encode)
+}
+
+/// The record that `verified` spells; the caller has checked a MAC or an AEAD tag over these bytes.
+///
+/// # Errors
+/// [`CodecError`] when the bytes are not exactly one record in its canonical form.
+pub fn decode<T: Encode + Decode<()>>(verified: &[u8]) -> Result<T, CodecError> {
+    let (record, consumed) =
+        bincode::decode_from_slice::<T, _>(verified, configuration()).map_err(CodecError::Decode)?;
+    if consumed != verified.len() || encode(&record)? != verified {
+        return Err(CodecError::NotCanonical);
+    }
+    Ok(record)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Encode, Decode, wincode::SchemaRead, wincode::SchemaWrite, Debug, PartialEq)]
+    struct Sample {
+        small: u64,
+        wide: i128,
+        text: String,
+        list: Vec<u32>,
+    }
+
+    fn sample() -> Sample {
+        Sample {
+            small: 70_000,
+            wide: -5_000_000_000_000,
+            text: "tag".into(),
+            list: vec![0, 250, 251, 1 << 20],
+        }
+    }
+
+    #[test]
+    fn one_spelling_only() {
+        let bytes = encode(&sample()).unwrap();
+        assert_eq!(decode::<Sample>(&bytes).unwrap(), sample());
+        let mut longer = bytes.clone();
+        longer.push(0);
+        assert!(matches!(decode::<Sample>(&longer), Err(CodecError::NotCanonical)));
+        assert!(decode::<Sample>(&bytes[..bytes.len() - 1]).is_err());
+        // 251 announces two bytes; a small number written long is another spelling of the same record.
+        assert!(decode::<u64>(&[251, 3, 0]).is_err());
+    }
+
+    #[test]
+    fn the_successor_crate_reads_the_same_bytes() {
+        let bytes = encode(&sample()).unwrap();
+        let configuration = wincode::config::Configuration::default().with_varint_encoding();
+        let read: Sample = wincode::config::deserialize(&bytes, configuration).unwrap();
+        assert_eq!(read, sample());
+    }
+}
