@@ -1,17 +1,30 @@
 #![doc = include_str!("../README.md")]
 
-pub mod audit;
+pub mod types;
+
 pub mod consent;
 pub mod deidentify;
 pub mod dp;
-pub mod engine;
+pub mod policy;
+pub mod tags;
+
+pub mod audit;
 pub mod keys;
 pub mod ledger;
-pub mod operator;
-pub mod policy;
-pub mod population;
+pub mod storage;
+
 pub mod query;
 pub mod release;
-pub mod storage;
-pub mod tags;
-pub mod types;
+
+pub mod engine;
+pub mod population;
+
+pub mod operator;
+
+#[cfg(feature = "cli")]
+pub mod cli;
+pub mod report;
+
+pub use operator::{Analyst, Answer, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup};
+pub use policy::{Reason, Study};
+pub use release::Released;

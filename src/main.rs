@@ -1,2 +1,7 @@
-//! The command.
-fn main() {}
+//! The command `hushtag`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hushtag::cli::run()
+}

@@ -128,7 +128,8 @@ impl Requirement {
     /// What the row says about this requirement as of a date. Never yields [`Standing::Live`] unless every part of
     /// the consent is present and right.
     pub(super) fn read(&self, row: &Row<'_>, as_of: Timestamp) -> Word {
-        if !self.may_be_named_by(row) {
+        // Death is a status of the person (PIPL art. 49), whatever purpose the row names.
+        if row.event != Some("deceased") && !self.may_be_named_by(row) {
             return Word::Silent;
         }
         let act = match row.event {
@@ -143,6 +144,10 @@ impl Requirement {
         let Some(at) = row.at.and_then(|text| Timestamp::parse(text).ok()) else { return Word::Unreadable };
         if at > as_of {
             return Word::Silent;
+        }
+        // A word that the regime does not know may mean this trigger, so the row can neither lift a block nor be outlived.
+        if row.trigger.is_some_and(|word| !self.known_triggers.contains(word)) {
+            return Word::Unreadable;
         }
         match act {
             Act::Deny(standing) => Word::Consent(at, standing),

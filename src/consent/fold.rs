@@ -232,6 +232,9 @@ mod tests {
             deceased,
             Row { event: Some("lifted"), at: Some("2026-08-02T00:00:00Z"), ..unscoped }
         ]));
+        let elsewhere =
+            Row { purpose: Some("ads"), recipient: Some("LEGAL-D"), trigger: Some("SC39"), ..deceased };
+        assert!(!is_in(&[clean(), elsewhere]), "a death is no matter of purpose");
         assert!(!is_in(&[clean(), Row { at: Some("?"), ..clean() }]), "an unreadable row puts her out");
     }
 

@@ -8,10 +8,15 @@ mod cells;
 mod consents;
 mod hygiene;
 mod intern;
+#[cfg(test)]
+mod neighbours;
 mod people;
 pub mod read;
 mod records;
 mod relations;
+
+#[cfg(test)]
+mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};

@@ -237,7 +237,7 @@ impl Analyst {
             now,
         };
         match inner.door().release(permit, &question, &cube)? {
-            Outcome::Released(released) => Ok(Answer::Released(Box::new(released))),
+            Outcome::Released(released) => Ok(Answer::Released(released)),
             Outcome::OverBudget(limits) => {
                 self.refuse(&plan, &epoch, limits.iter().map(over_budget).collect(), now)
             }
@@ -282,7 +282,7 @@ impl Analyst {
     }
 }
 
-fn plan(ask: &Ask, adopted: &Adopted, accounting: Accounting) -> Result<Plan, OperatorError> {
+pub(super) fn plan(ask: &Ask, adopted: &Adopted, accounting: Accounting) -> Result<Plan, OperatorError> {
     let terms = &adopted.study.release;
     let defaults = Defaults {
         default_error: terms.default_error,

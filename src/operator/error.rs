@@ -98,7 +98,7 @@ impl OperatorError {
             Self::Damaged { .. } => true,
             Self::Ledger(error) | Self::Release(ReleaseError::Ledger(error)) => ledger(error),
             Self::Audit(error) | Self::Release(ReleaseError::Audit(error)) => audit(error),
-            Self::Release(ReleaseError::Damaged) => true,
+            Self::Release(ReleaseError::Damaged | ReleaseError::RolledBack) => true,
             Self::Key(error) => matches!(error, KeyError::Sealed { .. }),
             _ => false,
         }

@@ -3,6 +3,7 @@
 //! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
 
 mod analyst;
+mod check;
 mod error;
 mod init;
 mod open;
@@ -16,6 +17,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 pub use analyst::{Analyst, Answer, MeasureView, Remaining, TagView, Vocabulary};
+pub use check::{Finding, check_study};
 pub use error::OperatorError;
 pub use init::{PoolTerms, Setup};
 pub use open::Keys;

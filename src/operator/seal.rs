@@ -38,6 +38,9 @@ pub struct Sealed {
 /// The permitted recipients of a study and what each demands of people.
 type Flows = Vec<(RecipientId, Vec<Requirement>)>;
 
+/// Study, recipient and all reasons of a refusal.
+type RefusedFlow = (String, String, Vec<Reason>);
+
 impl Operator {
     /// Seals an epoch.
     ///
@@ -108,7 +111,7 @@ impl Inner {
     }
 
     /// Every study with its permitted recipients, and the refused ones.
-    fn flows(&self, now: Timestamp) -> (Vec<(&Adopted, Flows)>, Vec<(String, String, Vec<Reason>)>) {
+    fn flows(&self, now: Timestamp) -> (Vec<(&Adopted, Flows)>, Vec<RefusedFlow>) {
         let (mut all, mut refused) = (Vec::new(), Vec::new());
         for adopted in self.studies.values() {
             let mut flows = Flows::new();
@@ -245,7 +248,7 @@ impl Inner {
 
     fn log_refusal(
         &self,
-        refused: &[(String, String, Vec<Reason>)],
+        refused: &[RefusedFlow],
         epoch: &EpochId,
         now: Timestamp,
     ) -> Result<(), OperatorError> {

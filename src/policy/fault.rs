@@ -6,7 +6,7 @@ use crate::tags::TagError;
 
 /// A study file that does not parse: file, line, column and what was meant.
 #[derive(Debug, thiserror::Error)]
-#[error("{file}:{line}:{column}: {fault}")]
+#[error("{file}:{line}:{column}: {}", on_one_line(.fault))]
 pub struct StudyError {
     /// The file's name as it was given.
     pub file: String,
@@ -54,6 +54,19 @@ pub enum Fault {
     /// Something else that cannot be as written.
     #[error("{0}")]
     Contradiction(String),
+}
+
+/// A quoted name may hold line breaks and control characters: a message, and the terminal it is shown on, must not.
+fn on_one_line(fault: &Fault) -> String {
+    let mut line = String::new();
+    for character in fault.to_string().chars() {
+        if character.is_control() {
+            line.extend(character.escape_default());
+        } else {
+            line.push(character);
+        }
+    }
+    line
 }
 
 /// Line and column (from 1) of a byte offset.

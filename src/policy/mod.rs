@@ -7,6 +7,7 @@ mod compile;
 mod decide;
 mod fault;
 mod file;
+mod measures;
 mod regime;
 mod study;
 

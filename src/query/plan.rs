@@ -56,7 +56,7 @@ pub enum ColumnKind {
 /// A shown column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// The alias, or the canonical name.
+    /// The alias; without one `people`, `sum_` and the measure, or the tag.
     pub name: String,
     /// What it holds.
     pub kind: ColumnKind,
@@ -308,11 +308,10 @@ fn columns(ask: &Ask, group: &[(usize, String, Vec<Label>)], parts: &[PlannedPar
     };
     let column = |selected: &super::Selected| {
         let (name, kind) = match &selected.item {
-            Item::Count => ("COUNT(*)".to_owned(), named("COUNT(*)")?),
+            Item::Count => ("people".to_owned(), named("COUNT(*)")?),
             Item::Sum(measure) => {
-                let name = format!("SUM({})", measure.to_ascii_lowercase());
-                let kind = named(&name)?;
-                (name, kind)
+                let measure = measure.to_ascii_lowercase();
+                (format!("sum_{measure}"), named(&format!("SUM({measure})"))?)
             }
             Item::Tag(tag) => {
                 let tag = tag.to_ascii_lowercase();

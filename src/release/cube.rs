@@ -70,6 +70,12 @@ impl Cube {
         self.people.get(position).copied().map_or(0, i128::from)
     }
 
+    /// People of every cell and all sums, for unit tests that compare true cubes.
+    #[cfg(test)]
+    pub(crate) fn cells_in_test(&self) -> (&[u64], &[i128]) {
+        (&self.people, &self.sums)
+    }
+
     /// One of a cell's sums.
     pub(super) fn sum(&self, position: usize, shape: &CubeShape, sum: usize) -> i128 {
         self.sums.get(position * shape.sums + sum).copied().unwrap_or(0)

@@ -39,6 +39,9 @@ pub enum ReleaseError {
     /// The permit is for another question.
     #[error("the permit is for another question")]
     OtherQuestion,
+    /// The log has an answer that the ledger does not.
+    #[error("the log has an answer that the ledger has lost: the ledger was rolled back")]
+    RolledBack,
     /// The answer could not be sealed.
     #[error("the answer could not be sealed")]
     Seal(#[from] SealError),
@@ -88,7 +91,7 @@ pub struct Question<'a> {
 #[derive(Debug)]
 pub enum Outcome {
     /// The answer.
-    Released(Released),
+    Released(Box<Released>),
     /// A limit would have been passed; nothing changed.
     OverBudget(Vec<OverBudget>),
 }
@@ -131,26 +134,30 @@ impl Door<'_> {
             self.log.lock().map_err(|_| ReleaseError::Bug("a thread stopped while it held the log"))?;
         // 2. Reserve. If we stop after it, the units are spent and nothing was drawn.
         let request = self.request(&permit, question, &log);
-        let (stored, body, known) = match self.ledger.reserve(&request)? {
+        let charge = match self.ledger.reserve(&request)? {
             Reservation::OverBudget(limits) => return Ok(Outcome::OverBudget(limits)),
             Reservation::Stored(stored) => {
                 let body = self.unseal(&stored)?;
-                (stored, body, true)
+                let index = self.finish(&stored, &body, question.now, &mut log)?;
+                return self.hand_out(&body, question, true, index, &log);
             }
-            Reservation::New(charge) | Reservation::Resumed(charge) => {
-                // 3. Draw, then add. Nothing of it is durable or visible yet.
-                let (body, text) = self.draw(&permit, question, &charge, cube)?;
-                // 4. Store the sealed answer with the key of its commitment. From here it is never drawn again.
-                let sealed = self.seal(&text, charge.seq())?;
-                (self.ledger.store(charge, sealed)?, body, false)
-            }
+            Reservation::New(charge) => charge,
+            Reservation::Resumed(charge) => match find(charge.seq(), &log)? {
+                // Nothing was drawn, so it goes on from here under the price of then.
+                None => charge,
+                // The log knows an answer that the ledger has lost: drawing a second one would halve its noise.
+                Some(_) => return Err(ReleaseError::RolledBack),
+            },
         };
+        // 3. Draw, then add. Nothing of it is durable or visible yet.
+        let (body, text) = self.draw(&permit, question, &charge, cube)?;
+        // 4. Store the sealed answer with the key of its commitment. From here it is never drawn again.
+        let sealed = self.seal(&text, charge.seq())?;
+        let stored = self.ledger.store(charge, sealed)?;
         // 5. and 6. Log the commitment, then mark it in the ledger.
-        let (index, checkpoint) = self.record(&stored, &body, question.now, &mut log)?;
-        // 8. Hand out.
-        let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
-        let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
-        Ok(Outcome::Released(hand_out(&body, question, budget, known, index, checkpoint)?))
+        let index = self.record(&stored, &body, question.now, &mut log)?;
+        // 7. There is no anchor yet. 8. Hand out.
+        self.hand_out(&body, question, false, index, &log)
     }
 
     /// Finishes answers that were stored and not logged or not marked when the process stopped.
@@ -164,7 +171,7 @@ impl Door<'_> {
             if let Some(sealed) = unfinished.sealed {
                 let stored = StoredAnswer { seq: unfinished.record.seq, sealed, log_index: None };
                 let body = self.unseal(&stored)?;
-                self.record(&stored, &body, now.max(unfinished.record.at), &mut log)?;
+                self.finish(&stored, &body, now.max(unfinished.record.at), &mut log)?;
             }
         }
         Ok(())
@@ -260,56 +267,74 @@ impl Door<'_> {
         if body.ledger_seq == stored.seq { Ok(body) } else { Err(ReleaseError::Damaged) }
     }
 
-    /// Steps 5 and 6, the same for a new answer, a repeated question and recovery.
+    /// What is left of steps 5 and 6 for an answer that is already stored: the same for a repeated question and for recovery.
+    fn finish(
+        &self,
+        stored: &StoredAnswer,
+        body: &Body,
+        now: Timestamp,
+        log: &mut Log,
+    ) -> Result<u64, ReleaseError> {
+        if let Some(index) = stored.log_index {
+            return Ok(index);
+        }
+        match find(stored.seq, log)? {
+            Some(index) => {
+                self.ledger.commit(stored.seq, index)?;
+                Ok(index)
+            }
+            None => self.record(stored, body, now, log),
+        }
+    }
+
+    /// Steps 5 and 6. If we stop between them, the entry is found by its sequence number and no other is written.
     fn record(
         &self,
         stored: &StoredAnswer,
         body: &Body,
         now: Timestamp,
         log: &mut Log,
-    ) -> Result<(u64, String), ReleaseError> {
-        if let Some(index) = stored.log_index {
-            return Ok((index, log.checkpoint().to_owned()));
-        }
-        let logged = self.find(stored.seq, log)?;
-        let index = match logged {
-            Some(index) => index,
-            None => {
-                // If we stop after it, recovery finds the entry by its sequence number and does not write another.
-                let (key, text) = self.open_stored(stored)?;
-                let mut entry = Map::new();
-                entry.insert("study".into(), json!(body.study));
-                entry.insert("policy".into(), json!(body.policy));
-                entry.insert("recipient".into(), json!(body.recipient));
-                entry.insert("epoch".into(), json!(body.epoch));
-                entry.insert("question".into(), json!(body.question));
-                let units = body.units.parse().map_err(|_| ReleaseError::Damaged)?;
-                entry.insert("units".into(), crate::audit::amount(units));
-                entry.insert("answer".into(), Json::String(commit(&key, text.as_bytes()).to_string()));
-                let entry = Entry { kind: Kind::Ask, at: now, ledger_seq: Some(stored.seq), body: entry };
-                log.append(&entry, self.signer)?.index()
-            }
-        };
+    ) -> Result<u64, ReleaseError> {
+        let (key, text) = self.open_stored(stored)?;
+        let mut entry = Map::new();
+        entry.insert("study".into(), json!(body.study));
+        entry.insert("policy".into(), json!(body.policy));
+        entry.insert("recipient".into(), json!(body.recipient));
+        entry.insert("epoch".into(), json!(body.epoch));
+        entry.insert("question".into(), json!(body.question));
+        let units = body.units.parse().map_err(|_| ReleaseError::Damaged)?;
+        entry.insert("units".into(), crate::audit::amount(units));
+        entry.insert("answer".into(), Json::String(commit(&key, text.as_bytes()).to_string()));
+        let entry = Entry { kind: Kind::Ask, at: now, ledger_seq: Some(stored.seq), body: entry };
+        let index = log.append(&entry, self.signer)?.index();
         self.ledger.commit(stored.seq, index)?;
-        Ok((index, log.checkpoint().to_owned()))
+        Ok(index)
     }
 
-    /// The entry of a charge, if the log has it already: only the newest entries can be of an uncommitted charge.
-    fn find(&self, seq: u64, log: &Log) -> Result<Option<u64>, ReleaseError> {
-        let (size, _) = log.head();
-        for index in (0..size).rev() {
-            let entry = log.entry(index)?;
-            if entry.kind == Kind::Ask {
-                match entry.ledger_seq {
-                    Some(found) if found == seq => return Ok(Some(index)),
-                    // Answers are logged in the order of their charges only roughly; a charge far below is long past.
-                    Some(found) if found.saturating_add(1024) < seq => return Ok(None),
-                    _ => {}
-                }
-            }
-        }
-        Ok(None)
+    fn hand_out(
+        &self,
+        body: &Body,
+        question: &Question<'_>,
+        stored: bool,
+        index: u64,
+        log: &Log,
+    ) -> Result<Outcome, ReleaseError> {
+        let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
+        let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
+        let checkpoint = log.checkpoint().to_owned();
+        Ok(Outcome::Released(Box::new(lay_out(body, question, budget, stored, index, checkpoint)?)))
     }
+}
+
+/// The entry of a charge, if the log has one. Reads the whole log: for answers that a stop interrupted only.
+fn find(seq: u64, log: &Log) -> Result<Option<u64>, ReleaseError> {
+    for (index, entry) in (0..).zip(log.entries()) {
+        let entry = entry?;
+        if entry.kind == Kind::Ask && entry.ledger_seq == Some(seq) {
+            return Ok(Some(index));
+        }
+    }
+    Ok(None)
 }
 
 /// A generator seeded by the system, fresh for one release; the seed is overwritten and kept nowhere.
@@ -334,7 +359,7 @@ fn add_exact(cube: &Exact<Cube>, question: &Question<'_>, value: Value, cells: &
     }
 }
 
-fn hand_out(
+fn lay_out(
     body: &Body,
     question: &Question<'_>,
     budget: BudgetView,
@@ -377,6 +402,7 @@ fn hand_out(
         epoch: body.epoch.clone(),
         policy: body.policy.clone(),
         rows: rows.collect(),
+        confidence: layout.confidence,
         reach: body.reach,
         parts: parts.collect(),
         units: body.units.parse().map_err(|_| ReleaseError::Damaged)?,

@@ -72,7 +72,7 @@ pub struct BudgetView {
 }
 
 /// An answer that has left through the door.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Released {
     /// The canonical question.
@@ -87,6 +87,8 @@ pub struct Released {
     pub policy: String,
     /// The groups.
     pub rows: Vec<Row>,
+    /// The confidence of the intervals.
+    pub confidence: Confidence,
     /// How many people one person can move.
     pub reach: u32,
     /// How each vector was made.

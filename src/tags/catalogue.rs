@@ -165,6 +165,9 @@ impl CatalogueDraft {
     }
 
     fn check_measures(&self) -> Result<(), TagError> {
+        if let Some(given) = self.relations.iter().filter_map(|r| r.max_reach).find(|r| !is_reach(*r)) {
+            return Err(TagError::InvalidReach { given });
+        }
         let mut names = BTreeSet::new();
         for measure in &self.measures {
             if let Some(name) = &measure.name {
@@ -175,7 +178,7 @@ impl CatalogueDraft {
             }
             if let Some(relation) = measure.source.contributing_relation() {
                 let max_reach = self.relations.get(relation).and_then(|r| r.max_reach).unwrap_or(0);
-                if !(1..=1_000_000).contains(&max_reach) {
+                if !is_reach(max_reach) {
                     return Err(TagError::InvalidReach { given: max_reach });
                 }
             }
@@ -332,6 +335,11 @@ impl Catalogue {
         let people = through.iter().fold(1u32, |people, (_, reach)| people.saturating_add(*reach));
         Reach { people, through }
     }
+}
+
+/// Whether `max_reach` is a cut that keeps somebody.
+pub(crate) fn is_reach(max_reach: u32) -> bool {
+    (1..=1_000_000).contains(&max_reach)
 }
 
 /// Words that the question language reserves.

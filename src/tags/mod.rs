@@ -9,6 +9,7 @@ mod catalogue;
 mod measure;
 
 pub use band::{Bands, Label, MAX_LABELS};
+pub(crate) use catalogue::is_reach;
 pub use catalogue::{Catalogue, CatalogueDraft, Reach, Relation, Tag, TagSet, TagSource};
 pub use measure::{Clamp, Measure, Source, Window};
 

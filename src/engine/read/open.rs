@@ -1,6 +1,7 @@
 //! Opens Parquet, CSV and Arrow IPC files, and Arrow readers of the caller, as one kind of table.
 
 use std::fs::File;
+use std::panic::AssertUnwindSafe;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -81,12 +82,13 @@ pub fn open(input: Input, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
         Input::Path(path) => {
             let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-            match extension.as_str() {
-                "parquet" => parquet(&path, name, wanted),
-                "csv" => csv(&path, name, wanted),
-                "arrow" | "ipc" | "feather" => ipc(&path, name, wanted),
-                _ => Err(ReadError::UnknownFormat { file: name }),
-            }
+            let opened = std::panic::catch_unwind(|| match extension.as_str() {
+                "parquet" => parquet(&path, name.clone(), wanted),
+                "csv" => csv(&path, name.clone(), wanted),
+                "arrow" | "ipc" | "feather" => ipc(&path, name.clone(), wanted),
+                _ => Err(ReadError::UnknownFormat { file: name.clone() }),
+            });
+            opened.unwrap_or_else(|_| Err(damaged(&name, "of its format")))
         }
     }
 }
@@ -99,7 +101,11 @@ impl Table {
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         let damaged =
             |row| ReadError::Damaged { file: self.name.clone(), format: self.format, row: Some(row) };
-        match self.batches.next() {
+        // The decoders are meant to return errors; should one panic on a forged file, the seal stops all the same.
+        let batches = &mut self.batches;
+        let next =
+            std::panic::catch_unwind(AssertUnwindSafe(|| batches.next())).map_err(|_| damaged(self.rows))?;
+        match next {
             None => Ok(None),
             // The error's own text may quote a value, so it is not passed on.
             Some(Err(_)) => Err(damaged(self.rows)),

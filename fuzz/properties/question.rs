@@ -1,0 +1,48 @@
+//! Questions: any text, over a small catalogue with labels that are hard to print.
+
+use std::sync::LazyLock;
+
+use hushtag::query::{Canonical, parse};
+use hushtag::tags::{Catalogue, CatalogueDraft, Clamp, Label, Measure, Source, Tag, TagSource};
+use hushtag::types::DatasetName;
+
+static CATALOGUE: LazyLock<Option<Catalogue>> = LazyLock::new(catalogue);
+
+fn catalogue() -> Option<Catalogue> {
+    let tag = |name: &str, labels: &[&str]| {
+        let values = labels.iter().map(|label| Label::new(label).ok()).collect::<Option<Vec<_>>>()?;
+        let dataset = DatasetName::new("members").ok()?;
+        Tag::new(name, TagSource::Field { dataset, field: name.into(), values }).ok()
+    };
+    let dataset = DatasetName::new("payments").ok()?;
+    let spend = Measure {
+        name: Some("spend".into()),
+        source: Source::Sum { dataset, field: "amount".into(), window: None },
+        clamp: Some(Clamp::new(0, 1000).ok()?),
+        floor: Some(0),
+    };
+    let tags = vec![tag("region", &["east", "west"])?, tag("plan", &["a (b)", "c, d", "e--f"])?];
+    CatalogueDraft { relations: vec![], measures: vec![spend], tags, sets: vec![], max_cells: 100 }
+        .check()
+        .ok()
+}
+
+/// Parsing never panics, an error renders in bounded length, and the canonical text of a question is a question with
+/// this canonical form. The error says why it is no question.
+pub(crate) fn check(data: &[u8]) -> Result<(), String> {
+    let catalogue = CATALOGUE.as_ref().ok_or("the catalogue cannot be made")?;
+    let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
+    let ask = match parse(text, catalogue) {
+        Ok(ask) => ask,
+        Err(error) => {
+            let rendered = error.render(text);
+            assert!(rendered.len() < 4096, "an error without an end");
+            return Err(rendered);
+        }
+    };
+    let canonical = Canonical::new(&ask, catalogue).map_err(|error| error.to_string())?;
+    let printed = canonical.text(catalogue);
+    let again = parse(&printed, catalogue).map(|ask| Canonical::new(&ask, catalogue));
+    assert_eq!(again, Ok(Ok(canonical)), "{printed}");
+    Ok(())
+}

@@ -1,0 +1,1 @@
+SELECT spend, COUNT(*) FROM tags GROUP BY region

@@ -1,0 +1,1 @@
+SELECT plan, region, COUNT(*) FROM tags WHERE (plan IN ('c, d') OR NOT region <> 'other') AND plan <> 'other' GROUP BY plan, region WITH (error = 50)

@@ -1,0 +1,159 @@
+//! From errors to exit codes, each with one line that says what to do next.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use super::output::Output;
+use crate::engine::{EngineError, ReadError};
+use crate::keys::KeyError;
+use crate::ledger::LedgerError;
+use crate::operator::OperatorError;
+use crate::policy::Reason;
+use crate::release::ReleaseError;
+use crate::storage::StorageError;
+
+/// Input or output failed.
+const FAILED: u8 = 1;
+/// Usage, or a question outside the language or vocabulary.
+const USAGE: u8 = 2;
+/// Refused by policy, consent or budget.
+const REFUSED: u8 = 3;
+/// Findings.
+const FINDINGS: u8 = 4;
+/// A book or sealed file is missing, damaged, rolled back or forged.
+const DAMAGED: u8 = 5;
+
+/// Why the command ends, with which code, and what to do next.
+#[derive(Debug)]
+pub struct Failure {
+    code: u8,
+    message: Option<String>,
+    next: Option<String>,
+}
+
+impl Failure {
+    fn new(code: u8, message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self { code, message: Some(message.into()), next: Some(next.into()) }
+    }
+
+    pub(super) fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(USAGE, message, next)
+    }
+
+    pub(super) fn failed(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(FAILED, message, next)
+    }
+
+    pub(super) fn output(error: std::io::Error) -> Self {
+        Self::new(FAILED, format!("cannot print the result: {error}"), "see where stdout goes")
+    }
+
+    /// Findings were printed as the result.
+    pub(super) const fn findings() -> Self {
+        Self { code: FINDINGS, message: None, next: None }
+    }
+
+    /// A refusal that was printed as the result.
+    pub(super) const fn refused() -> Self {
+        Self { code: REFUSED, message: None, next: None }
+    }
+
+    /// Prints the message and the next step, and gives the code.
+    pub(super) fn report(&self, output: &Output) -> ExitCode {
+        if let Some(message) = &self.message {
+            output.error(&format!("error: {message}"));
+        }
+        if let Some(next) = &self.next {
+            output.error(&format!("  next: {next}"));
+        }
+        ExitCode::from(self.code)
+    }
+}
+
+/// An error with its causes on one line; a cause that its parent's text already ends with is not repeated.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(source) = cause {
+        let said = source.to_string();
+        if !text.ends_with(&said) {
+            text = format!("{text}: {said}");
+        }
+        cause = source.source();
+    }
+    text
+}
+
+/// Reasons as a refusal reads.
+pub(super) fn refusal_text(reasons: &[Reason]) -> String {
+    let mut text = String::from("refused:\n");
+    for reason in reasons {
+        let article =
+            if reason.article.is_empty() { String::new() } else { format!(" ({})", reason.article) };
+        text.push_str(&format!("  {}{article}: {}\n    mend: {}\n", reason.rule, reason.because, reason.fix));
+    }
+    text
+}
+
+impl From<OperatorError> for Failure {
+    fn from(error: OperatorError) -> Self {
+        let (code, next) = judge(&error);
+        Self::new(code, chain(&error), next)
+    }
+}
+
+impl From<StorageError> for Failure {
+    fn from(error: StorageError) -> Self {
+        OperatorError::from(error).into()
+    }
+}
+
+impl From<KeyError> for Failure {
+    fn from(error: KeyError) -> Self {
+        OperatorError::from(error).into()
+    }
+}
+
+/// Exit code and next step.
+fn judge(error: &OperatorError) -> (u8, &'static str) {
+    if error.is_damage() {
+        return (
+            DAMAGED,
+            "restore the folder from a copy you trust, or seal a new sandbox; `audit verify` names the place",
+        );
+    }
+    match error {
+        OperatorError::Question(_) => (USAGE, "see `hushtag vocabulary` for tags, labels and measures"),
+        OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
+        OperatorError::EpochExists(_) => (USAGE, "choose another --epoch; an epoch is sealed once"),
+        OperatorError::Future(_) => (USAGE, "give an --as-of that has passed"),
+        OperatorError::Invalid(_) => (USAGE, "see `hushtag help`"),
+        OperatorError::Refused(_) => (REFUSED, "see `hushtag policy check STUDY` for all findings"),
+        OperatorError::Study(_) | OperatorError::Regime(_) => {
+            (FAILED, "mend the study file; `hushtag policy check` tells all it can")
+        }
+        OperatorError::Engine(engine) => (FAILED, input(engine)),
+        OperatorError::NotASandbox(_) => (FAILED, "make one with `hushtag init`, or check the path"),
+        OperatorError::Lock(_) => (FAILED, "wait for the other process, or give a longer --wait"),
+        OperatorError::Key(KeyError::LooseMode { .. }) => (FAILED, "run chmod 600 on it"),
+        OperatorError::Key(_) => (FAILED, "give the root key with --root-key or HUSHTAG_ROOT_KEY"),
+        OperatorError::Ledger(LedgerError::ClockBackwards { .. })
+        | OperatorError::Release(ReleaseError::Ledger(LedgerError::ClockBackwards { .. })) => {
+            (FAILED, "set the clock right; nothing is charged before the time of the last charge")
+        }
+        _ => (FAILED, "check space and rights of the folder, then try again: nothing was lost"),
+    }
+}
+
+fn input(error: &EngineError) -> &'static str {
+    match error {
+        EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
+        EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
+            "each dataset of the study needs one --data NAME=PATH"
+        }
+        EngineError::Read(ReadError::MissingColumn { .. } | ReadError::WrongType { .. }) => {
+            "make the file and the study name the same columns and types"
+        }
+        _ => "check the file; nothing was sealed",
+    }
+}

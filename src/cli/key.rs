@@ -1,0 +1,58 @@
+//! `hushtag key`.
+
+use std::path::PathBuf;
+
+use clap::Subcommand;
+use serde_json::json;
+
+use super::{Context, Failure};
+use crate::audit::{Signer, VerifierKey};
+use crate::keys::SigningKey;
+
+#[derive(Subcommand)]
+pub(super) enum KeyCommand {
+    /// Make an Ed25519 key in a new file of mode 0600 and print its public part as a vkey
+    #[command(after_help = "Example:\n  hushtag key new --out platform.key --name social-platform")]
+    New {
+        /// The new file
+        #[arg(long)]
+        out: PathBuf,
+        /// The name in the vkey [default: the file's name without its ending]
+        #[arg(long)]
+        name: Option<String>,
+    },
+}
+
+/// A key that signs under a name of its own.
+struct Named {
+    name: String,
+    key: SigningKey,
+}
+
+impl Signer for Named {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn public_key(&self) -> [u8; 32] {
+        self.key.public()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.key.sign(message)
+    }
+}
+
+impl KeyCommand {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let Self::New { out, name } = self;
+        let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let name = name.or(stem).unwrap_or_default();
+        let named = Named { name, key: SigningKey::generate()? };
+        let vkey = VerifierKey::of(&named)
+            .map_err(|error| Failure::usage(error.to_string(), "give --name without spaces and `+`"))?
+            .to_string();
+        named.key.write_file(&out)?;
+        context.output.either(|| json!({ "vkey": vkey, "file": out.display().to_string() }), || vkey.clone())
+    }
+}

@@ -1,0 +1,134 @@
+//! Layer 6: the command. Results go to stdout, everything else to stderr; exit codes are those of the interface.
+
+mod ask;
+mod audit;
+mod budget;
+mod demo;
+mod exit;
+mod init;
+mod key;
+mod output;
+mod policy;
+mod sandbox;
+mod seal;
+mod status;
+mod vocabulary;
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand, ValueEnum};
+
+pub use exit::Failure;
+use output::Output;
+
+/// A data sandbox: two companies join a social graph with payments under per-person consent; only noised aggregates leave.
+#[derive(Parser)]
+#[command(name = "hushtag", version, about, arg_required_else_help = true, max_term_width = 100)]
+struct Cli {
+    /// How long to wait for another writing process, in seconds
+    #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS")]
+    wait: u64,
+    /// The root key: a file of mode 0600 with 64 hex digits [default: keys/root.key in the sandbox]
+    #[arg(long, global = true, value_name = "FILE")]
+    root_key: Option<PathBuf>,
+    /// How results are printed
+    #[arg(long, global = true, value_enum, default_value_t = Format::Text)]
+    format: Format,
+    /// Print results only, no notes
+    #[arg(long, global = true)]
+    quiet: bool,
+    #[command(subcommand)]
+    command: Command,
+}
+
+/// How results are printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+enum Format {
+    /// Tables for people.
+    #[value(alias = "table", alias = "pretty")]
+    Text,
+    /// JSON for scripts.
+    Json,
+    /// CSV (`ask` only).
+    Csv,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// The whole story on made-up people: init, seal, five questions, budget, verification
+    #[command(after_help = "Examples:\n  hushtag demo\n  hushtag demo --dir try --people 1000000 --seed 3")]
+    Demo(demo::Demo),
+    /// Make a sandbox in an empty folder
+    #[command(after_help = "Example:\n  hushtag init box --study study.toml --epsilon 4 --approval none")]
+    Init(init::Init),
+    /// Seal an epoch: read the files, keep only encrypted tag counts
+    #[command(
+        after_help = "Example:\n  hushtag seal box --epoch 2026-q3 --as-of 2026-10-01 \\\n    --data follows=follows.csv --data payments=payments.parquet --consents consents.csv"
+    )]
+    Seal(seal::Seal),
+    /// Ask a question, or see what it would cost
+    #[command(
+        after_help = "Examples:\n  hushtag ask box --recipient brand-insights --forecast \"SELECT COUNT(*) FROM tags\"\n  hushtag ask box --recipient brand-insights --format json \\\n    \"SELECT spend_tier, COUNT(*) AS people FROM tags GROUP BY spend_tier WITH (error = 200)\""
+    )]
+    Ask(ask::AskCommand),
+    /// What was spent and what is left
+    #[command(after_help = "Example:\n  hushtag budget box")]
+    Budget(budget::Budget),
+    /// Tags, labels, measures and how far one person reaches into each
+    #[command(after_help = "Example:\n  hushtag vocabulary box --recipient brand-insights")]
+    Vocabulary(vocabulary::VocabularyCommand),
+    /// Epochs, recipients, budget
+    #[command(after_help = "Example:\n  hushtag status box --format json")]
+    Status(status::StatusCommand),
+    /// The audit log
+    #[command(subcommand)]
+    Audit(audit::AuditCommand),
+    /// Study files
+    #[command(subcommand)]
+    Policy(policy::PolicyCommand),
+    /// Keys
+    #[command(subcommand)]
+    Key(key::KeyCommand),
+}
+
+/// What every command may need from the global options.
+struct Context {
+    wait: std::time::Duration,
+    root_key: Option<PathBuf>,
+    output: Output,
+}
+
+/// Runs the command line of this process.
+#[must_use]
+pub fn run() -> ExitCode {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are results (0); anything else is usage (2). A closed pipe is nobody's error.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let context = Context {
+        wait: std::time::Duration::from_secs(cli.wait),
+        root_key: cli.root_key,
+        output: Output::new(cli.format, cli.quiet),
+    };
+    let done = match cli.command {
+        Command::Demo(command) => command.run(&context),
+        Command::Init(command) => command.run(&context),
+        Command::Seal(command) => command.run(&context),
+        Command::Ask(command) => command.run(&context),
+        Command::Budget(command) => command.run(&context),
+        Command::Vocabulary(command) => command.run(&context),
+        Command::Status(command) => command.run(&context),
+        Command::Audit(command) => command.run(&context),
+        Command::Policy(command) => command.run(&context),
+        Command::Key(command) => command.run(&context),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => failure.report(&context.output),
+    }
+}

@@ -1,0 +1,59 @@
+//! Where results and notes go.
+
+use std::io::{self, Write};
+
+use serde_json::Value;
+
+use super::{Failure, Format};
+
+/// Prints results to stdout and notes to stderr.
+pub(super) struct Output {
+    format: Format,
+    quiet: bool,
+}
+
+impl Output {
+    pub(super) const fn new(format: Format, quiet: bool) -> Self {
+        Self { format, quiet }
+    }
+
+    pub(super) const fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Prints a result.
+    pub(super) fn result(&self, text: &str) -> Result<(), Failure> {
+        let mut out = io::stdout().lock();
+        let text = text.trim_end_matches('\n');
+        match writeln!(out, "{text}").and_then(|()| out.flush()) {
+            // A reader that closed the pipe has all it wanted.
+            Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(error)),
+            _ => Ok(()),
+        }
+    }
+
+    /// Prints a result as JSON or, in the other formats, as text.
+    pub(super) fn either(
+        &self,
+        json: impl FnOnce() -> Value,
+        text: impl FnOnce() -> String,
+    ) -> Result<(), Failure> {
+        match self.format {
+            Format::Json => self.result(&json().to_string()),
+            Format::Text => self.result(&text()),
+            Format::Csv => Err(Failure::usage("only `ask` prints CSV", "use --format text or --format json")),
+        }
+    }
+
+    /// Prints a note; lost notes are no failure.
+    pub(super) fn note(&self, text: &str) {
+        if !self.quiet {
+            let _ = writeln!(io::stderr().lock(), "{text}");
+        }
+    }
+
+    /// Prints an error, also when quiet.
+    pub(super) fn error(&self, text: &str) {
+        let _ = writeln!(io::stderr().lock(), "{text}");
+    }
+}

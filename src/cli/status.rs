@@ -1,0 +1,22 @@
+//! `hushtag status`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::sandbox::open;
+use super::{Context, Failure};
+use crate::report::{status_json, status_text};
+
+#[derive(Args)]
+pub(super) struct StatusCommand {
+    /// The sandbox
+    dir: PathBuf,
+}
+
+impl StatusCommand {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let status = open(&self.dir, context)?.status()?;
+        context.output.either(|| status_json(&status), || status_text(&status))
+    }
+}

@@ -1,0 +1,30 @@
+//! `hushtag vocabulary`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use super::sandbox::open;
+use super::{Context, Failure};
+use crate::report::{vocabulary_json, vocabulary_text};
+use crate::types::{RecipientId, StudyId};
+
+#[derive(Args)]
+pub(super) struct VocabularyCommand {
+    /// The sandbox
+    dir: PathBuf,
+    /// Who asks
+    #[arg(long)]
+    recipient: RecipientId,
+    /// Under which study, if several name the recipient
+    #[arg(long)]
+    study: Option<StudyId>,
+}
+
+impl VocabularyCommand {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let operator = open(&self.dir, context)?;
+        let vocabulary = operator.analyst(&self.recipient, self.study.as_ref())?.vocabulary()?;
+        context.output.either(|| vocabulary_json(&vocabulary), || vocabulary_text(&vocabulary))
+    }
+}

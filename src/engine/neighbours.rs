@@ -1,0 +1,223 @@
+//! Promise 3 on the real engine: with and without each person of random small populations, no question's true answer
+//! moves further than its declared norms, and the same check rejects the designs that PRIVACY.md calls wrong.
+
+mod model;
+mod people;
+
+use rand::rngs::StdRng;
+use rand::seq::{IndexedRandom, SliceRandom};
+use rand::{RngExt, SeedableRng};
+
+use self::model::{Cells, Design, RECIPIENTS, cells};
+use self::people::Population;
+use super::{MaxBadRows, build};
+use crate::consent::Requirement;
+use crate::dp::{Accounting, Norms};
+use crate::policy::{Decision, Regime, Study, decide};
+use crate::query::{Ask, Defaults, Filter, PartKind, Plan, Problem, tag};
+use crate::tags::Catalogue;
+use crate::types::{RecipientId, Secret, Timestamp};
+
+const POPULATIONS: u64 = 200;
+const QUESTIONS: usize = 150;
+const REACHES: [u32; 3] = [1, 2, 3];
+/// 2026-10-01T00:00:00Z
+const AS_OF: Timestamp = Timestamp::from_seconds(1_790_812_800);
+
+/// One study with questions about it.
+struct Survey {
+    reach: u32,
+    study: Study,
+    flows: Vec<(RecipientId, Vec<Requirement>)>,
+    questions: Vec<Question>,
+}
+
+/// A question: which group each cell of the cube falls into, what its parts add up, and how far each may move.
+struct Question {
+    text: String,
+    groups: Vec<Option<usize>>,
+    parts: Vec<(PartKind, Norms)>,
+    cells: usize,
+}
+
+impl Survey {
+    fn new(reach: u32) -> Self {
+        let text = include_str!("neighbours/study.toml").replace("REACH", &reach.to_string());
+        let study = Study::parse("study.toml", &text).unwrap();
+        let regime = Regime::built_in(&study.regime).unwrap();
+        let flows =
+            study.recipients.iter().map(|recipient| match decide(&study, &regime, recipient, AS_OF) {
+                Decision::Permit(flow) => (recipient.id.clone(), flow.requirements().to_vec()),
+                Decision::Deny(reasons) => panic!("{reasons:?}"),
+            });
+        let flows: Vec<_> = flows.collect();
+        assert_eq!(flows.len(), RECIPIENTS);
+        let mut rng = StdRng::seed_from_u64(u64::from(reach));
+        let questions = std::iter::repeat_with(|| question(&study, &mut rng)).flatten().take(QUESTIONS);
+        Self { reach, questions: questions.collect(), flows, study }
+    }
+
+    /// The true cubes of the engine, one a recipient.
+    fn engine(&self, people: &Population, without: Option<usize>) -> Vec<Cells> {
+        let key = Secret::new([9; 32]);
+        let (sources, allowed) = (people.tables(without, AS_OF), MaxBadRows::default());
+        let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, allowed).unwrap();
+        let of = |built: &super::Built| {
+            let [cube] = built.cubes.as_slice() else { panic!("the study has one tag set") };
+            let (people, sums) = cube.reveal_in_test().cells_in_test();
+            let width = sums.len() / people.len();
+            let cells = people.iter().zip(sums.chunks(width)).enumerate();
+            let filled = cells.filter(|(_, (people, _))| **people > 0);
+            filled.map(|(at, (people, sums))| (at, (i128::from(*people), sums.to_vec()))).collect()
+        };
+        built.iter().map(of).collect()
+    }
+
+    fn model(&self, people: &Population, without: Option<usize>, design: Design) -> Vec<Cells> {
+        (0..RECIPIENTS).map(|recipient| cells(people, without, recipient, self.reach, design)).collect()
+    }
+
+    /// The questions whose answers move too far between neighbours.
+    fn excesses(&self, with: &Cells, without: &Cells) -> Vec<String> {
+        let mut change = with.clone();
+        for (at, (people, sums)) in without {
+            let cell = change.entry(*at).or_insert_with(|| (0, vec![0; sums.len()]));
+            cell.0 -= people;
+            cell.1.iter_mut().zip(sums).for_each(|(sum, other)| *sum -= other);
+        }
+        self.questions.iter().filter_map(|question| question.excess(&change)).collect()
+    }
+}
+
+impl Question {
+    fn excess(&self, change: &Cells) -> Option<String> {
+        self.parts.iter().find_map(|(kind, norms)| {
+            let mut moved = vec![0i128; self.cells];
+            for (at, (people, sums)) in change {
+                let Some(group) = self.groups[*at] else { continue };
+                moved[group] += match kind {
+                    PartKind::Count => *people,
+                    PartKind::Sum { summable, .. } => sums[*summable],
+                };
+            }
+            let l1: u128 = moved.iter().map(|by| by.unsigned_abs()).sum();
+            let l2_squared: u128 = moved.iter().map(|by| by.unsigned_abs().pow(2)).sum();
+            let inside = l1 <= norms.l1 && l2_squared <= norms.l2_squared;
+            (!inside).then(|| format!("{}: {kind:?} moves by {moved:?}, declared {norms:?}", self.text))
+        })
+    }
+}
+
+/// A random question, or `None` when its filter excludes everybody.
+fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
+    let catalogue = &study.catalogue;
+    let mut tags: Vec<&str> = catalogue.tags().iter().map(|tag| tag.name()).collect();
+    tags.shuffle(rng);
+    let mut ask = Ask::count();
+    for (_, measure) in catalogue.summable() {
+        if rng.random_bool(0.7) {
+            ask = ask.and_sum(measure.name.clone().unwrap());
+        }
+    }
+    // A third without groups: exactly one number.
+    let grouped = *[0, 0, 1, 1, 2, 3].choose(rng).unwrap();
+    for tag in tags.iter().take(grouped) {
+        ask = ask.by(*tag);
+    }
+    if rng.random_bool(0.6) {
+        ask = ask.filter(filter(catalogue, rng, 2));
+    }
+    let terms = &study.release;
+    let (default_error, default_error_of) = (terms.default_error, terms.default_error_of.clone());
+    let defaults = Defaults { default_error, default_error_of, min_people: 0 };
+    let accounting = Accounting::Zcdp { delta: "1e-12".parse().unwrap() };
+    match Plan::new(&ask, catalogue, &defaults, accounting) {
+        Ok(plan) => Some(planned(&plan, catalogue)),
+        Err(error) if error.what == Problem::Nobody => None,
+        Err(error) => panic!("{error}"),
+    }
+}
+
+fn planned(plan: &Plan, catalogue: &Catalogue) -> Question {
+    let set = &catalogue.sets()[plan.set()];
+    let sizes: Vec<usize> = set.tags.iter().map(|tag| catalogue.tags()[*tag].labels().len()).collect();
+    let codes_of = |mut position: usize| {
+        let mut codes: Vec<usize> = sizes
+            .iter()
+            .rev()
+            .map(|size| {
+                let code = position % size;
+                position /= size;
+                code
+            })
+            .collect();
+        codes.reverse();
+        codes
+    };
+    let groups = (0..sizes.iter().product()).map(|position| {
+        let codes = codes_of(position);
+        plan.matches(&codes).then(|| plan.cell(&codes).unwrap())
+    });
+    let norms = plan.claim().parts.iter().map(|part| part.norms);
+    Question {
+        text: plan.question().to_owned(),
+        groups: groups.collect(),
+        parts: plan.parts().iter().map(|part| part.kind).zip(norms).collect(),
+        cells: plan.cells(),
+    }
+}
+
+fn filter(catalogue: &Catalogue, rng: &mut StdRng, depth: u32) -> Filter {
+    let kind = if depth == 0 { 3 } else { rng.random_range(0..5) };
+    let mut inner = || filter(catalogue, rng, depth - 1);
+    match kind {
+        0 => inner().and(inner()),
+        1 => inner().or(inner()),
+        2 => !inner(),
+        _ => {
+            let of = catalogue.tags().choose(rng).unwrap();
+            let labels: Vec<&str> = of.labels().iter().map(|label| label.as_str()).collect();
+            tag(of.name()).is_in(labels.sample(rng, 2).copied())
+        }
+    }
+}
+
+#[test]
+fn one_person_moves_no_answer_further_than_its_declared_norms() {
+    let surveys = REACHES.map(Survey::new);
+    for (seed, survey) in (0..POPULATIONS).zip(surveys.iter().cycle()) {
+        let people = Population::random(seed);
+        let with = survey.engine(&people, None);
+        assert!(with == survey.model(&people, None, Design::Right), "population {seed}");
+        for person in 0..people.len() {
+            let without = survey.engine(&people, Some(person));
+            let model = survey.model(&people, Some(person), Design::Right);
+            assert!(without == model, "population {seed} without {person}");
+            for (with, without) in with.iter().zip(&without) {
+                let excesses = survey.excesses(with, without);
+                assert!(excesses.is_empty(), "population {seed} without {person}: {excesses:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn every_wrong_design_moves_some_answer_too_far() {
+    for survey in REACHES.map(Survey::new) {
+        for design in Design::WRONG {
+            let rejected = (0..POPULATIONS).any(|seed| {
+                let people = Population::random(seed);
+                let with = survey.model(&people, None, design);
+                let mut all = (0..people.len()).flat_map(|person| {
+                    let without = survey.model(&people, Some(person), design);
+                    with.iter()
+                        .zip(without)
+                        .map(|(with, without)| survey.excesses(with, &without))
+                        .collect::<Vec<_>>()
+                });
+                all.any(|excesses| !excesses.is_empty())
+            });
+            assert!(rejected, "{design:?} passed with max_reach {}", survey.reach);
+        }
+    }
+}

@@ -1,0 +1,40 @@
+//! An answer as CSV: one line a group, four columns a number.
+
+use crate::release::Released;
+
+/// Quotes a cell where RFC 4180 asks for it.
+fn quoted(text: &str) -> String {
+    if text.contains([',', '"', '\n', '\r']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// An answer as CSV (RFC 4180); suppressed groups have empty numbers.
+#[must_use]
+pub fn answer_csv(released: &Released) -> String {
+    let tags =
+        released.rows.first().map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect::<Vec<_>>());
+    let shown = released.rows.iter().find(|row| !row.suppressed);
+    let names: Vec<String> =
+        shown.map(|row| row.cells.iter().map(|cell| cell.name.clone()).collect()).unwrap_or_default();
+    let numbers = names.iter().flat_map(|name| [name.clone(), format!("{name}_low"), format!("{name}_high")]);
+    let header = tags.unwrap_or_default().into_iter().chain(numbers).chain(["suppressed".to_owned()]);
+    let mut lines = vec![header.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",")];
+    for row in &released.rows {
+        let labels = row.group.iter().map(|(_, label)| quoted(label));
+        let cells: Vec<String> = if row.suppressed {
+            vec![String::new(); names.len() * 3]
+        } else {
+            row.cells
+                .iter()
+                .flat_map(|cell| [cell.estimate, cell.low, cell.high].map(|n| n.to_string()))
+                .collect()
+        };
+        let line = labels.chain(cells).chain([row.suppressed.to_string()]);
+        lines.push(line.collect::<Vec<_>>().join(","));
+    }
+    lines.push(String::new());
+    lines.join("\n")
+}

@@ -1,0 +1,213 @@
+//! The JSON that scripts rely on.
+
+use serde_json::{Map, Value, json};
+
+use super::{delta, epsilon, unit};
+use crate::audit::amount;
+use crate::dp::Accounting;
+use crate::engine::Hygiene;
+use crate::operator::{Remaining, Status, Vocabulary};
+use crate::policy::Reason;
+use crate::query::Forecast;
+use crate::release::{Cell, Released, Row};
+use crate::types::NanoEpsilon;
+
+/// An epsilon as a JSON number; shown, never charged.
+#[expect(clippy::cast_precision_loss, reason = "a shown number of at most ten digits")]
+fn number(epsilon: NanoEpsilon) -> Value {
+    json!(epsilon.get() as f64 / 1e9)
+}
+
+/// A released integer: a JSON number where every reader keeps it exactly, text beyond.
+fn integer(value: i128) -> Value {
+    i64::try_from(value)
+        .ok()
+        .filter(|small| small.unsigned_abs() < 1 << 53)
+        .map_or_else(|| json!(value.to_string()), Value::from)
+}
+
+fn delta_json(accounting: Accounting) -> Value {
+    delta(accounting).map_or(json!(0), |delta| json!(delta.get()))
+}
+
+/// An answer.
+#[must_use]
+pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
+    let parts: Vec<Value> = released
+        .parts
+        .iter()
+        .map(|part| mechanism(&part.mechanism, &part.parameter, &part.l1, &part.l2_squared, part.half_width))
+        .collect();
+    let spent = &released.budget;
+    json!({
+        "question": released.question,
+        "study": released.study,
+        "recipient": released.recipient,
+        "epoch": released.epoch,
+        "policy": released.policy,
+        "rows": released.rows.iter().map(row).collect::<Vec<_>>(),
+        "confidence": released.confidence.get(),
+        "privacy": privacy(parts, released.reach, released.units, accounting),
+        "budget": budget(spent.spent, spent.limit, spent.lifetime, accounting),
+        "stored": released.stored,
+        "audit": { "index": released.index, "checkpoint": released.checkpoint, "anchor": "none" },
+    })
+}
+
+fn row(row: &Row) -> Value {
+    let group: Map<String, Value> =
+        row.group.iter().map(|(tag, label)| (tag.clone(), json!(label))).collect();
+    let mut all = Map::new();
+    all.insert("group".into(), Value::Object(group));
+    for cell in &row.cells {
+        all.insert(cell.name.clone(), cell_json(cell));
+    }
+    all.insert("suppressed".into(), json!(row.suppressed));
+    Value::Object(all)
+}
+
+fn cell_json(cell: &Cell) -> Value {
+    json!({
+        "estimate": integer(cell.estimate),
+        "low": integer(cell.low),
+        "high": integer(cell.high),
+        "noisy": integer(cell.noisy),
+    })
+}
+
+fn mechanism(name: &str, parameter: &str, l1: &str, l2_squared: &str, half_width: u64) -> Value {
+    let common = json!({ "mechanism": name, "half_width": half_width });
+    let Value::Object(mut all) = common else { return common };
+    if name == "discrete-laplace" {
+        all.insert("sensitivity".into(), json!(l1));
+        all.insert("scale".into(), json!(parameter));
+    } else {
+        all.insert("sensitivity_squared".into(), json!(l2_squared));
+        all.insert("sigma_squared".into(), json!(parameter));
+    }
+    Value::Object(all)
+}
+
+/// The first part stands for the answer where there is one only; all parts are listed.
+fn privacy(parts: Vec<Value>, reach: u32, units: u128, accounting: Accounting) -> Value {
+    let mut all = match parts.first() {
+        Some(Value::Object(first)) => first.clone(),
+        _ => Map::new(),
+    };
+    all.insert("reach".into(), json!(reach));
+    all.insert(unit(accounting).into(), amount(units));
+    all.insert("epsilon".into(), number(epsilon(units, accounting)));
+    all.insert("delta".into(), delta_json(accounting));
+    all.insert("parts".into(), Value::Array(parts));
+    Value::Object(all)
+}
+
+fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> Value {
+    let unit = unit(accounting);
+    let mut all = Map::new();
+    all.insert(format!("spent_{unit}"), amount(spent));
+    all.insert(format!("limit_{unit}"), amount(limit));
+    all.insert(format!("lifetime_{unit}"), amount(lifetime));
+    all.insert("epsilon_spent".into(), number(epsilon(spent, accounting)));
+    all.insert("epsilon_lifetime".into(), number(epsilon(lifetime, accounting)));
+    Value::Object(all)
+}
+
+/// A forecast: the same objects as the later answer has, before anything is charged.
+#[must_use]
+pub fn forecast_json(forecast: &Forecast, remaining: &Remaining) -> Value {
+    let accounting = remaining.accounting;
+    let parts = forecast.parts.iter().map(|part| {
+        // The mechanism decides which of the two norms is the sensitivity.
+        let mut part_json =
+            mechanism(part.mechanism, &part.parameter, &part.sensitivity, &part.sensitivity, part.half_width);
+        if let Value::Object(all) = &mut part_json {
+            all.insert("name".into(), json!(part.name));
+            all.insert("hidden".into(), json!(part.hidden));
+            all.insert(unit(accounting).into(), amount(part.cost));
+        }
+        part_json
+    });
+    let left = remaining.limit.saturating_sub(remaining.spent);
+    json!({
+        "forecast": true,
+        "question": forecast.question,
+        "cells": forecast.cells,
+        "reach_because": forecast.reach_because,
+        "privacy": privacy(parts.collect(), forecast.reach, forecast.cost, accounting),
+        "budget": budget(remaining.spent, remaining.limit, remaining.lifetime, accounting),
+        "remaining_after": left.checked_sub(forecast.cost).map(amount),
+        "such_questions_left": amount(left.checked_div(forecast.cost).unwrap_or(0)),
+    })
+}
+
+/// A refusal is an answer too.
+#[must_use]
+pub fn refusal_json(reasons: &[Reason]) -> Value {
+    json!({ "refused": true, "reasons": reasons })
+}
+
+/// The budget of a sandbox.
+#[must_use]
+pub fn budget_json(status: &Status) -> Value {
+    let totals = &status.totals;
+    let shares = |shares: &std::collections::BTreeMap<String, u128>| -> Map<String, Value> {
+        shares.iter().map(|(name, units)| (name.clone(), amount(*units))).collect()
+    };
+    let mut all = budget(totals.pool, status.limit, totals.lifetime, status.accounting);
+    if let Value::Object(map) = &mut all {
+        map.insert("delta".into(), delta_json(status.accounting));
+        map.insert("epsilon_limit".into(), number(epsilon(status.limit, status.accounting)));
+        map.insert("studies".into(), Value::Object(shares(&totals.studies)));
+        map.insert("recipients".into(), Value::Object(shares(&totals.recipients)));
+    }
+    all
+}
+
+/// The public state of a sandbox.
+#[must_use]
+pub fn status_json(status: &Status) -> Value {
+    let recipients = status.recipients.iter().map(|(id, study)| json!({ "id": id, "study": study }));
+    let epochs = status.epochs.iter().map(|epoch| {
+        json!({
+            "id": epoch.id,
+            "as_of": epoch.as_of.to_string(),
+            "sealed_at": epoch.sealed_at.to_string(),
+            "hours_since_seal": epoch.hours_since_seal,
+        })
+    });
+    json!({
+        "sandbox": status.sandbox,
+        "vkey": status.vkey,
+        "recipients": recipients.collect::<Vec<_>>(),
+        "epochs": epochs.collect::<Vec<_>>(),
+        "pool": budget_json(status),
+        "log_size": status.log_size,
+        "anchor": "none",
+    })
+}
+
+/// What questions may name.
+#[must_use]
+pub fn vocabulary_json(vocabulary: &Vocabulary) -> Value {
+    let tags = vocabulary.tags.iter().map(|tag| {
+        json!({ "name": tag.name, "labels": tag.labels, "reach": tag.reach, "reach_because": tag.because })
+    });
+    let measures = vocabulary.measures.iter().map(|measure| {
+        let clamp = [measure.clamp.0, measure.clamp.1];
+        json!({ "name": measure.name, "clamp": clamp, "reach": measure.reach, "reach_because": measure.because })
+    });
+    let sets: Map<String, Value> =
+        vocabulary.sets.iter().map(|(name, tags)| (name.clone(), json!(tags))).collect();
+    json!({
+        "tags": tags.collect::<Vec<_>>(),
+        "measures": measures.collect::<Vec<_>>(),
+        "tag_sets": sets,
+    })
+}
+
+/// What a seal read and dropped.
+#[must_use]
+pub fn hygiene_json(hygiene: &Hygiene) -> Value {
+    json!({ "files": hygiene.files })
+}

@@ -1,0 +1,41 @@
+//! Layer 6: answers, forecasts and budgets as JSON, CSV and tables. Sees released values and public constants only.
+
+mod csv;
+mod json;
+#[cfg(feature = "cli")]
+mod table;
+
+pub use csv::answer_csv;
+pub use json::{
+    answer_json, budget_json, forecast_json, hygiene_json, refusal_json, status_json, vocabulary_json,
+};
+#[cfg(feature = "cli")]
+pub use table::{answer_table, budget_text, forecast_text, hygiene_text, status_text, vocabulary_text};
+
+use crate::dp::{Accounting, Delta, epsilon_of};
+use crate::types::{NanoEpsilon, NanoRho};
+
+/// Units of a pool as an epsilon, rounded up.
+fn epsilon(units: u128, accounting: Accounting) -> NanoEpsilon {
+    match accounting {
+        Accounting::Pure => NanoEpsilon::new(units),
+        Accounting::Zcdp { .. } if units == 0 => NanoEpsilon::ZERO,
+        Accounting::Zcdp { delta } => epsilon_of(NanoRho::new(units), delta),
+    }
+}
+
+/// The delta of a pool; a pure one has none.
+fn delta(accounting: Accounting) -> Option<Delta> {
+    match accounting {
+        Accounting::Pure => None,
+        Accounting::Zcdp { delta } => Some(delta),
+    }
+}
+
+/// What the units of a pool are called.
+fn unit(accounting: Accounting) -> &'static str {
+    match accounting {
+        Accounting::Pure => "nano_epsilon",
+        Accounting::Zcdp { .. } => "nano_rho",
+    }
+}

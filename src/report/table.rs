@@ -1,0 +1,222 @@
+//! What a person reads in a terminal.
+
+use comfy_table::{CellAlignment, Table, presets};
+
+use super::{delta, epsilon, unit};
+use crate::dp::Accounting;
+use crate::engine::Hygiene;
+use crate::operator::{Remaining, Status, Vocabulary};
+use crate::query::Forecast;
+use crate::release::Released;
+
+fn table(header: Vec<String>) -> Table {
+    let mut table = Table::new();
+    table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header);
+    table
+}
+
+/// An integer with a thin gap every three digits.
+fn grouped(value: i128) -> String {
+    let digits = value.unsigned_abs().to_string();
+    let mut text = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            text.push(',');
+        }
+        text.push(digit);
+    }
+    if value < 0 { format!("-{text}") } else { text }
+}
+
+/// An epsilon with three digits behind the point, rounded up.
+fn short(units: u128, accounting: Accounting) -> String {
+    let thousandths = epsilon(units, accounting).get().div_ceil(1_000_000);
+    format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
+}
+
+fn guarantee(accounting: Accounting) -> String {
+    match delta(accounting) {
+        None => "pure".to_owned(),
+        Some(delta) => format!("at delta {delta}"),
+    }
+}
+
+fn right(table: &mut Table, first: usize) {
+    for column in table.column_iter_mut().skip(first) {
+        column.set_cell_alignment(CellAlignment::Right);
+    }
+}
+
+/// An answer as a table with its price and place in the log.
+#[must_use]
+pub fn answer_table(released: &Released, accounting: Accounting) -> String {
+    let tags = released.rows.first().map_or(0, |row| row.group.len());
+    let mut header: Vec<String> = released
+        .rows
+        .first()
+        .map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect())
+        .unwrap_or_default();
+    if let Some(row) = released.rows.iter().find(|row| !row.suppressed) {
+        let interval = format!("{} % interval", (released.confidence.get() * 1000.0).round() / 10.0);
+        header.extend(row.cells.iter().flat_map(|cell| [cell.name.clone(), interval.clone()]));
+    }
+    let mut table = table(header);
+    let mut suppressed = 0;
+    for row in &released.rows {
+        let mut cells: Vec<String> = row.group.iter().map(|(_, label)| label.clone()).collect();
+        if row.suppressed {
+            suppressed += 1;
+            cells.push("(few)".to_owned());
+        }
+        for cell in &row.cells {
+            cells.push(grouped(cell.estimate));
+            cells.push(format!("{} to {}", grouped(cell.low), grouped(cell.high)));
+        }
+        table.add_row(cells);
+    }
+    right(&mut table, tags);
+    let paid = if released.stored {
+        "stored answer: nothing charged, no new noise".to_owned()
+    } else {
+        format!(
+            "charged epsilon {} ({} {})",
+            short(released.units, accounting),
+            released.units,
+            unit(accounting)
+        )
+    };
+    let reach = match released.reach {
+        1 => "nobody moves anybody else's tags".to_owned(),
+        people => format!("one person moves the tags of at most {people}, her own included"),
+    };
+    let mut text = format!("{table}\n{paid}; {reach}; log entry {}\n", released.index);
+    if suppressed > 0 {
+        text.push_str("(few): the noisy count is below the study's minimum; a courtesy, not a guarantee\n");
+    }
+    text
+}
+
+/// A forecast.
+#[must_use]
+pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
+    let accounting = remaining.accounting;
+    let mut table = table(["number", "half-width of every cell", "cost"].map(str::to_owned).to_vec());
+    for part in &forecast.parts {
+        let note = if part.hidden { " (for the minimum count)" } else { "" };
+        table.add_row([
+            format!("{}{note}", part.name),
+            format!("± {}", grouped(i128::from(part.half_width))),
+            format!("{} {}", part.cost, unit(accounting)),
+        ]);
+    }
+    right(&mut table, 1);
+    let left = remaining.limit.saturating_sub(remaining.spent);
+    let such = left.checked_div(forecast.cost).unwrap_or(0);
+    format!(
+        "{table}\ncosts epsilon {} {} ({} {}); {} cells; the question {}\n{}\n",
+        short(forecast.cost, accounting),
+        guarantee(accounting),
+        forecast.cost,
+        unit(accounting),
+        forecast.cells,
+        forecast.reach_because,
+        if such == 0 {
+            "more than is left in the pool".to_owned()
+        } else {
+            format!(
+                "{} such questions fit into what is left of the pool; nothing was charged",
+                grouped(i128::try_from(such).unwrap_or(i128::MAX))
+            )
+        }
+    )
+}
+
+/// The budget of a sandbox.
+#[must_use]
+pub fn budget_text(status: &Status) -> String {
+    let (accounting, totals) = (status.accounting, &status.totals);
+    let mut table = table(["", "epsilon", unit(accounting)].map(str::to_owned).to_vec());
+    let mut row = |name: &str, units: u128| {
+        table.add_row([
+            name.to_owned(),
+            short(units, accounting),
+            grouped(i128::try_from(units).unwrap_or(i128::MAX)),
+        ]);
+    };
+    row("limit of the pool", status.limit);
+    row("spent", totals.pool);
+    row("left", status.limit.saturating_sub(totals.pool));
+    row("spent ever", totals.lifetime);
+    for (study, units) in &totals.studies {
+        row(&format!("  study {study}"), *units);
+    }
+    for (recipient, units) in &totals.recipients {
+        row(&format!("  recipient {recipient}"), *units);
+    }
+    right(&mut table, 1);
+    let note = match accounting {
+        Accounting::Pure => String::new(),
+        Accounting::Zcdp { .. } => " (such epsilons do not simply add up; the nano_rho do)".to_owned(),
+    };
+    format!("{table}\nepsilon {}{note}\n", guarantee(accounting))
+}
+
+/// The public state of a sandbox.
+#[must_use]
+pub fn status_text(status: &Status) -> String {
+    let mut epochs = table(["epoch", "as of", "hours since seal"].map(str::to_owned).to_vec());
+    for epoch in &status.epochs {
+        epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), epoch.hours_since_seal.to_string()]);
+    }
+    let recipients: Vec<String> =
+        status.recipients.iter().map(|(recipient, study)| format!("{recipient} (study {study})")).collect();
+    format!(
+        "sandbox {}\nlog key {}\nlog entries {}, anchor none\nrecipients: {}\n{epochs}\n{}",
+        status.sandbox,
+        status.vkey,
+        status.log_size,
+        recipients.join(", "),
+        budget_text(status)
+    )
+}
+
+/// What questions may name.
+#[must_use]
+pub fn vocabulary_text(vocabulary: &Vocabulary) -> String {
+    let mut tags = table(["tag", "labels", "reach", "this tag"].map(str::to_owned).to_vec());
+    for tag in &vocabulary.tags {
+        tags.add_row([tag.name.clone(), tag.labels.join(", "), tag.reach.to_string(), tag.because.clone()]);
+    }
+    let mut measures = table(["measure", "clamp", "reach", "this measure"].map(str::to_owned).to_vec());
+    for measure in &vocabulary.measures {
+        let clamp = format!("{} to {}", grouped(measure.clamp.0.into()), grouped(measure.clamp.1.into()));
+        measures.add_row([measure.name.clone(), clamp, measure.reach.to_string(), measure.because.clone()]);
+    }
+    let sets: Vec<String> =
+        vocabulary.sets.iter().map(|(name, tags)| format!("tag set {name}: {}\n", tags.join(", "))).collect();
+    format!("{tags}\n{measures}\n{}", sets.concat())
+}
+
+/// What a seal read and dropped.
+#[must_use]
+pub fn hygiene_text(hygiene: &Hygiene) -> String {
+    let header = ["dataset", "file", "rows", "used", "bad", "repeated", "to self", "columns not read"];
+    let mut table = table(header.map(str::to_owned).to_vec());
+    for file in &hygiene.files {
+        let reasons: Vec<String> =
+            file.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
+        let bad = if reasons.is_empty() { "0".to_owned() } else { reasons.join(", ") };
+        table.add_row([
+            file.dataset.clone(),
+            file.file.clone(),
+            grouped(file.rows.into()),
+            grouped(file.used.into()),
+            bad,
+            grouped(file.duplicates.into()),
+            grouped(file.self_follows.into()),
+            file.undeclared_columns.join(", "),
+        ]);
+    }
+    right(&mut table, 2);
+    format!("{table}\n")
+}

@@ -1,0 +1,371 @@
+//! Bad input is told apart and explained: the message names file, row or column and what is wrong, never a value, and the
+//! folder is byte for byte as before (promises 2 and 8).
+#![cfg(test)]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, DictionaryArray, Float64Array, Int64Array, LargeStringArray, RecordBatch, RecordBatchIterator,
+    StringArray, TimestampNanosecondArray, UInt64Array,
+};
+use hushtag::engine::{EngineError, Input, MaxBadRows, ReadError, Sources};
+use hushtag::operator::{Answer, Operator, OperatorError, SealTerms, Sealed};
+use hushtag::population::Files;
+use hushtag::storage::{Folder, LockError};
+use hushtag::types::{DatasetName, EpochId, RecipientId, StudyId, Timestamp};
+use support::{CHEAP, FixedClock, RECIPIENT, STUDY, as_of, population, setup};
+
+pub mod support;
+
+/// Planted in ids, words and amounts of bad rows; no message may hold it.
+const CANARY: &str = "7777canary";
+
+struct Case {
+    home: tempfile::TempDir,
+    operator: Operator,
+    files: Files,
+}
+
+fn terms(epoch: &str) -> SealTerms {
+    SealTerms { epoch: EpochId::new(epoch).unwrap(), as_of: as_of(), max_bad_rows: MaxBadRows::default() }
+}
+
+fn init(dir: &Path, study: &str) -> Result<Operator, OperatorError> {
+    let setup = hushtag::operator::Setup { studies: vec![("study.toml".into(), study.into())], ..setup("4") };
+    let keys = hushtag::operator::Keys::InFolder;
+    Operator::init(dir, setup, keys, Box::new(FixedClock::default())).map(Operator::without_response_slot)
+}
+
+/// Every file below `folder` with its content.
+fn snapshot(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    let mut open = vec![folder.to_owned()];
+    while let Some(next) = open.pop() {
+        for entry in fs::read_dir(next).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                all.insert(path.clone(), Vec::new());
+                open.push(path);
+            } else {
+                all.insert(path.clone(), fs::read(path).unwrap());
+            }
+        }
+    }
+    all
+}
+
+fn path(text: &Path) -> Input {
+    Input::Path(text.to_owned())
+}
+
+fn reader(name: &str, columns: Vec<(&str, ArrayRef)>) -> Input {
+    let batch = RecordBatch::try_from_iter(columns).unwrap();
+    let schema = batch.schema();
+    Input::Reader(name.to_owned(), Box::new(RecordBatchIterator::new([Ok(batch)], schema)))
+}
+
+impl Case {
+    fn new() -> Self {
+        let home = tempfile::tempdir().unwrap();
+        let operator = init(&home.path().join("sandbox"), STUDY).unwrap();
+        let files = population(60, 3).write_csv(&home.path().join("input")).unwrap();
+        Self { home, operator, files }
+    }
+
+    fn sandbox(&self) -> PathBuf {
+        self.home.path().join("sandbox")
+    }
+
+    fn write(&self, name: &str, content: impl AsRef<[u8]>) -> Input {
+        let place = self.home.path().join(name);
+        fs::write(&place, content).unwrap();
+        path(&place)
+    }
+
+    /// The good files, but `bad` in the place of one of them.
+    fn sources(&self, dataset: &str, bad: Input) -> Sources {
+        let tables = [
+            ("follows", &self.files.follows),
+            ("payments", &self.files.payments),
+            ("members", &self.files.members),
+        ];
+        let mut bad = Some(bad);
+        let mut choose = |name: &str, good: &PathBuf| {
+            if name == dataset { bad.take().unwrap() } else { path(good) }
+        };
+        let consents = vec![choose("consents", &self.files.consents)];
+        let data = tables.map(|(name, good)| (DatasetName::new(name).unwrap(), choose(name, good)));
+        Sources { data: data.into(), consents }
+    }
+
+    fn seal(&self, dataset: &str, input: Input) -> Result<Sealed, OperatorError> {
+        self.operator.seal(&terms("autumn"), self.sources(dataset, input))
+    }
+
+    /// Seals with `bad` in one place, which must fail, say exactly `message`, and leave everything as it was.
+    fn refuses(&self, dataset: &str, bad: Input, message: &str) -> OperatorError {
+        let before = snapshot(&self.sandbox());
+        let error = self.seal(dataset, bad).unwrap_err();
+        assert_eq!(error.to_string(), message);
+        assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
+        assert!(snapshot(&self.sandbox()) == before, "the folder changed after: {message}");
+        error
+    }
+}
+
+fn read_error(error: OperatorError) -> ReadError {
+    match error {
+        OperatorError::Engine(EngineError::Read(error)) => error,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn a_missing_or_doubled_column_is_named() {
+    let case = Case::new();
+    let bad = case.write("bad.csv", format!("payer,amont,at\n{CANARY},5,2026-09-01T00:00:00Z\n"));
+    let message = "bad.csv: column `amount` is missing; did you mean `amont`?";
+    assert!(matches!(read_error(case.refuses("payments", bad, message)), ReadError::MissingColumn { .. }));
+    let bad = case.write("twice.csv", format!("user,region,region\n{CANARY},east,west\n"));
+    let error = case.refuses("members", bad, "twice.csv: column `region` occurs twice");
+    assert!(matches!(read_error(error), ReadError::DuplicateColumn { .. }));
+    let bad = case.write("events.csv", format!("person,event,purpose,recipient,at\n{CANARY},given,,,\n"));
+    case.refuses("consents", bad, "events.csv: column `trigger` is missing");
+}
+
+#[test]
+fn a_file_without_rows_is_fine_and_one_without_a_header_is_not() {
+    let case = Case::new();
+    let bad = case.write("void.csv", "");
+    case.refuses("follows", bad, "void.csv: column `follower` is missing");
+    let sealed = case.seal("follows", case.write("none.csv", "follower,followee\n")).unwrap();
+    assert_eq!(sealed.hygiene.files.iter().find(|file| file.file == "none.csv").unwrap().rows, 0);
+}
+
+#[test]
+fn damaged_files_are_called_damaged() {
+    let case = Case::new();
+    let good = population(60, 3).write_parquet(&case.home.path().join("parquet")).unwrap();
+    let whole = fs::read(&good.payments).unwrap();
+    let half = case.write("half.parquet", whole.get(..whole.len() / 2).unwrap());
+    let error = case.refuses("payments", half, "half.parquet: damaged or not Parquet");
+    assert!(matches!(read_error(error), ReadError::Damaged { .. }));
+    let mut torn = whole.clone();
+    // The footer is whole, a page in the middle is not.
+    torn.iter_mut().skip(whole.len() / 4).take(64).for_each(|byte| *byte = !*byte);
+    let torn = case.write("torn.parquet", torn);
+    case.refuses("payments", torn, "torn.parquet: damaged or not Parquet (near row 0)");
+    case.refuses("payments", case.write("void.parquet", ""), "void.parquet: damaged or not Parquet");
+    case.refuses("payments", case.write("text.arrow", CANARY), "text.arrow: damaged or not Arrow IPC");
+    let latin = [b"user,region\n".as_slice(), CANARY.as_bytes(), b",s\xfcd\n"].concat();
+    let message = "latin.csv: damaged or not CSV with a header (near row 0)";
+    case.refuses("members", case.write("latin.csv", latin), message);
+    let ragged = format!("user,region\n{CANARY},east,{CANARY}\n");
+    let message = "ragged.csv: damaged or not CSV with a header (near row 0)";
+    case.refuses("members", case.write("ragged.csv", ragged), message);
+}
+
+#[test]
+fn what_is_not_a_file_is_not_opened() {
+    let case = Case::new();
+    for (name, make) in [("folder.csv", true), ("absent.csv", false)] {
+        let place = case.home.path().join(name);
+        if make {
+            fs::create_dir(&place).unwrap();
+        }
+        let error = case.refuses("follows", path(&place), &format!("{name}: cannot be opened"));
+        assert!(matches!(read_error(error), ReadError::Open { .. }));
+    }
+    let error = case.refuses(
+        "follows",
+        case.write("list.xlsx", ""),
+        "list.xlsx: unknown format: use .parquet, .csv or .arrow",
+    );
+    assert!(matches!(read_error(error), ReadError::UnknownFormat { .. }));
+}
+
+#[test]
+fn datasets_are_those_of_the_study() {
+    let case = Case::new();
+    let before = snapshot(&case.sandbox());
+    let mut more = case.sources("follows", path(&case.files.follows));
+    more.data.push((DatasetName::new("folows").unwrap(), path(&case.files.follows)));
+    let error = case.operator.seal(&terms("autumn"), more).unwrap_err();
+    assert!(matches!(error, OperatorError::Engine(EngineError::UnknownDataset { .. })));
+    assert_eq!(error.to_string(), "no study declares a dataset `folows`: did you mean `follows`?");
+    let mut fewer = case.sources("follows", path(&case.files.follows));
+    fewer.data.pop();
+    let error = case.operator.seal(&terms("autumn"), fewer).unwrap_err();
+    assert!(matches!(error, OperatorError::Engine(EngineError::MissingDataset { .. })));
+    assert_eq!(error.to_string(), "no file for dataset `members`: add `--data members=PATH`");
+    assert!(snapshot(&case.sandbox()) == before);
+}
+
+#[test]
+fn bad_rows_are_counted_and_too_many_stop_the_seal() {
+    let case = Case::new();
+    let rows = format!(
+        "payer,amount,at\n{CANARY},-5,2026-09-01T00:00:00Z\n,5,2026-09-01T00:00:00Z\n1,{CANARY},2026-09-01T00:00:00Z\n\
+         2,5,2026-09-01T00:00:00\n3,,2026-09-01T00:00:00Z\n4,5,{CANARY}\n5,9223372036854775808,2026-09-01T00:00:00Z\n"
+    );
+    let message = "bad.csv: 7 of 7 rows are bad, more than the allowed 0.1 %; the first: \
+                   row 1, column `amount`: below zero; row 2, column `payer`: no owner; \
+                   row 3, column `amount`: not a whole number; \
+                   row 4, column `at`: not an instant with an offset; row 5, column `amount`: empty";
+    let error = case.refuses("payments", case.write("bad.csv", &rows), message);
+    assert!(matches!(error, OperatorError::Engine(EngineError::BadRows { bad: 7, rows: 7, .. })));
+    let lenient = SealTerms { max_bad_rows: "100".parse().unwrap(), ..terms("autumn") };
+    let sources = case.sources("payments", case.write("bad.csv", &rows));
+    let sealed = case.operator.seal(&lenient, sources).unwrap();
+    let file = sealed.hygiene.files.iter().find(|file| file.file == "bad.csv").unwrap();
+    let expected = [("below zero", 1), ("empty", 1), ("no owner", 1), ("not a whole number", 2)];
+    let expected = expected.into_iter().chain([("not an instant with an offset", 2)]).collect();
+    assert_eq!((&file.dropped, file.used), (&expected, 0));
+}
+
+#[test]
+fn columns_of_another_type_are_refused_and_those_of_a_like_type_are_read() {
+    let case = Case::new();
+    let payments = |payer: ArrayRef, amount: ArrayRef, at: ArrayRef| {
+        reader("batch", vec![("payer", payer), ("amount", amount), ("at", at)])
+    };
+    let words = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text, text])) };
+    let at = || words("2026-09-01T00:00:00Z");
+    let numbers = || -> ArrayRef { Arc::new(Int64Array::from(vec![5, 6])) };
+    let floats = || -> ArrayRef { Arc::new(Float64Array::from(vec![1.0, 2.5])) };
+    for (bad, message) in [
+        (payments(floats(), numbers(), at()), "column `payer` is Float64, but ids are text or whole numbers"),
+        (
+            payments(numbers(), floats(), at()),
+            "column `amount` is Float64, but amounts and integers are whole numbers (minor units)",
+        ),
+        (
+            payments(numbers(), numbers(), numbers()),
+            "column `at` is Int64, but times are timestamps, dates, or RFC 3339 text with an offset",
+        ),
+    ] {
+        let error = case.refuses("payments", bad, &format!("batch: {message}"));
+        assert!(matches!(read_error(error), ReadError::WrongType { .. }));
+    }
+    let large: ArrayRef = Arc::new(LargeStringArray::from(vec!["1", "2"]));
+    let dictionary: ArrayRef = Arc::new(["5", "5"].into_iter().collect::<DictionaryArray<Int32Type>>());
+    let nanoseconds: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![-1, i64::MIN]));
+    let sealed = case.seal("payments", payments(large, dictionary, nanoseconds)).unwrap();
+    let file = sealed.hygiene.files.iter().find(|file| file.file == "batch").unwrap();
+    assert_eq!((file.rows, file.used), (2, 2));
+}
+
+#[test]
+fn the_largest_amounts_do_not_overflow() {
+    let case = Case::new();
+    let payers: ArrayRef = Arc::new(StringArray::from(vec![population(60, 3).id(0); 40]));
+    let at: ArrayRef = Arc::new(StringArray::from(vec!["2026-09-01T00:00:00Z"; 40]));
+    let amounts: ArrayRef = Arc::new(UInt64Array::from(vec![i64::MAX.unsigned_abs(); 40]));
+    case.seal("payments", reader("batch", vec![("payer", payers), ("amount", amounts), ("at", at)])).unwrap();
+    let question = "SELECT region, SUM(spend) FROM tags GROUP BY region";
+    assert!(matches!(support::analyst(&case.operator).ask(question, None).unwrap(), Answer::Released(_)));
+}
+
+#[test]
+fn duplicates_self_follows_and_nobody_at_all_are_no_errors() {
+    let case = Case::new();
+    let rows = "follower,followee\n".to_owned() + &"1,2\n".repeat(500) + "3,3\n";
+    let sealed = case.seal("follows", case.write("same.csv", rows)).unwrap();
+    let file = sealed.hygiene.files.iter().find(|file| file.file == "same.csv").unwrap();
+    assert_eq!((file.rows, file.used, file.duplicates, file.self_follows), (501, 1, 499, 1));
+
+    let case = Case::new();
+    let header = "person,event,trigger,purpose,recipient,at\n";
+    case.seal("consents", case.write("nobody.csv", header)).unwrap();
+    let Answer::Released(released) = support::analyst(&case.operator).ask(CHEAP, None).unwrap() else {
+        panic!("the question is in the language");
+    };
+    let width = i128::from(released.parts[0].half_width);
+    let noisy = released.rows.iter().flat_map(|row| &row.cells).map(|cell| cell.noisy);
+    assert!(noisy.into_iter().all(|noisy| noisy.abs() <= 3 * width));
+}
+
+#[test]
+fn an_epoch_is_sealed_once_and_not_before_its_day() {
+    let case = Case::new();
+    case.seal("follows", path(&case.files.follows)).unwrap();
+    let error = case.refuses(
+        "follows",
+        path(&case.files.follows),
+        "epoch `autumn` is already sealed, and an epoch is sealed once",
+    );
+    assert!(matches!(error, OperatorError::EpochExists(_)));
+    let before = snapshot(&case.sandbox());
+    let later = Timestamp::parse("2026-10-03T00:00:00Z").unwrap();
+    let future = SealTerms { as_of: later, ..terms("winter") };
+    let error = case.operator.seal(&future, case.sources("follows", path(&case.files.follows))).unwrap_err();
+    assert!(matches!(error, OperatorError::Future(_)));
+    assert_eq!(error.to_string(), "as-of 2026-10-03T00:00:00Z lies in the future");
+    assert!(snapshot(&case.sandbox()) == before);
+}
+
+#[test]
+fn nobody_answers_before_a_seal_or_under_an_unknown_name() {
+    let case = Case::new();
+    let before = snapshot(&case.sandbox());
+    let analyst = support::analyst(&case.operator);
+    let error = analyst.ask(CHEAP, None).unwrap_err();
+    assert_eq!(error.to_string(), "unknown epoch `(the newest)`");
+    let recipient = |name: &str| RecipientId::new(name).unwrap();
+    let error = case.operator.analyst(&recipient("brand"), None).err().unwrap();
+    assert_eq!(error.to_string(), format!("unknown recipient `brand`: there are {RECIPIENT}"));
+    let error =
+        case.operator.analyst(&recipient(RECIPIENT), Some(&StudyId::new("smal").unwrap())).err().unwrap();
+    assert_eq!(error.to_string(), "unknown study `smal`: there are small");
+    assert!(snapshot(&case.sandbox()) == before, "what nobody knows is not logged");
+
+    case.seal("follows", path(&case.files.follows)).unwrap();
+    let error = analyst.ask(CHEAP, Some(&EpochId::new("spring").unwrap())).unwrap_err();
+    assert!(matches!(error, OperatorError::Unknown { kind: "epoch", .. }));
+    assert_eq!(error.to_string(), "unknown epoch `spring`: there are autumn");
+}
+
+#[test]
+fn a_broken_study_makes_no_folder() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("sandbox");
+    let dropped = STUDY.replace("fields = { region = \"text\"", "fields = { area = \"text\"");
+    // No measure reads the relation's contributions here, so nothing but the number itself is wrong.
+    let own = STUDY.replace("role = \"audience\", mean = \"spend\"", "role = \"own\", size = true");
+    let own = own.replace("role = \"audience\"", "role = \"own\"");
+    assert!(!own.contains("role = \"audience\""));
+    let endless = own.replace("max_reach = 2", "max_reach = 0");
+    assert!(dropped != STUDY && endless != own);
+    for (study, what) in [
+        (dropped.as_str(), "unknown field of a people dataset `members.region`"),
+        (endless.as_str(), "max_reach 0 is not between 1 and 1000000"),
+    ] {
+        let error = init(&dir, study).err().unwrap();
+        assert!(matches!(error, OperatorError::Study(_)));
+        assert!(error.to_string().starts_with("study.toml:") && error.to_string().contains(what), "{error}");
+        assert!(!dir.exists());
+    }
+}
+
+#[test]
+fn a_symlink_is_no_sandbox_and_an_open_one_is_held() {
+    let case = Case::new();
+    let link = case.home.path().join("link");
+    std::os::unix::fs::symlink(case.sandbox(), &link).unwrap();
+    let before = snapshot(&case.sandbox());
+    let open = |dir: &Path| {
+        let clock = Box::new(FixedClock::default());
+        Operator::open(dir, hushtag::operator::Keys::InFolder, clock, std::time::Duration::ZERO)
+    };
+    let error = open(&link).err().unwrap();
+    assert!(matches!(error, OperatorError::Storage(_)), "{error:?}");
+    assert!(init(&link, STUDY).is_err());
+    let error = open(&case.sandbox()).err().unwrap();
+    assert!(matches!(error, OperatorError::Lock(LockError::Held { .. })), "{error:?}");
+    assert!(Folder::open(&link).is_err());
+    assert!(snapshot(&case.sandbox()) == before);
+}

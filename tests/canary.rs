@@ -1,0 +1,108 @@
+//! Promise: only aggregates leave. Marked ids, merchants and amounts go in, things fail on the way, and no output, error
+//! or file of the folder carries a mark; no key leaves `keys/`.
+#![cfg(feature = "cli")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
+
+mod command;
+
+use command::{Case, consent, id};
+
+/// Marks: ids, a merchant, a region, an amount that nothing else would print.
+const PERSON: &str = "canaryperson";
+const MERCHANT: &str = "canarymerchant";
+const REGION: &str = "canaryregion";
+const AMOUNT: i64 = 987_654_321_987;
+
+fn marked(people: u32) -> Case {
+    let case = Case::new(people);
+    for number in 0..9 {
+        let person = format!("{PERSON}{number}");
+        case.append("consents.csv", &format!("{}\n{}\n", consent(&person, "SC23"), consent(&person, "SC29")));
+        case.append("follows.csv", &format!("{person},{},\n{},{person},\n", id(number), id(number)));
+        case.append("payments.csv", &format!("{person},{AMOUNT},2026-09-01T00:00:00Z,{MERCHANT}\n"));
+        case.append("members.csv", &format!("{person},{REGION}\n"));
+    }
+    case
+}
+
+fn needles() -> Vec<Vec<u8>> {
+    let amount = AMOUNT.to_string().into_bytes();
+    let mut all: Vec<Vec<u8>> = [PERSON, MERCHANT, REGION].map(|mark| mark.as_bytes().to_vec()).to_vec();
+    all.extend([amount, AMOUNT.to_le_bytes().to_vec(), AMOUNT.to_be_bytes().to_vec()]);
+    // An ordinary id, as text and as the number it spells.
+    let number: i64 = id(7).parse().unwrap();
+    all.extend([id(7).into_bytes(), number.to_le_bytes().to_vec(), number.to_be_bytes().to_vec()]);
+    all
+}
+
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn no_mark_leaves_in_any_output_error_or_file() {
+    let case = marked(80);
+    let mut outputs = Vec::new();
+    let mut run = |label: &str, output: std::process::Output, code: i32| {
+        assert_eq!(output.status.code(), Some(code), "{label}: {}", command::stderr(&output));
+        outputs.push((label.to_owned(), [output.stdout, output.stderr].concat()));
+    };
+    run("init", case.init("4"), 0);
+    // Failures on the way: bad rows that carry marks, a column of marks in the wrong place, a cut file.
+    let good = std::fs::read_to_string(case.path("payments.csv")).unwrap();
+    let bad: String = (0..40).map(|n| format!("{PERSON}{n},{MERCHANT},{REGION},{AMOUNT}\n")).collect();
+    case.append("payments.csv", &bad);
+    run("bad rows", case.seal("e1"), 1);
+    case.write("payments.csv", &good.replace("payer,", &format!("{PERSON},")));
+    run("missing column", case.seal("e1"), 1);
+    case.write("payments.csv", &format!("{good}{PERSON},{AMOUNT}\n"));
+    run("short line", case.seal("e1"), 1);
+    case.write("payments.csv", &good);
+    run("seal", case.seal("e1"), 0);
+    run("seal again", case.seal("e1"), 2);
+    run("count", case.ask("SELECT region, COUNT(*), SUM(spend) FROM tags GROUP BY region"), 0);
+    run("unknown label", case.ask("SELECT COUNT(*) FROM tags WHERE region = 'nowhere'"), 2);
+    run("over budget", case.ask("SELECT COUNT(*) FROM tags WITH (error = 1)"), 3);
+    run("status", case.run(&["status", "box", "--format", "json"]), 0);
+    run("budget", case.run(&["budget", "box"]), 0);
+    run("vocabulary", case.run(&["vocabulary", "box", "--recipient", "brand-insights"]), 0);
+    run("verify", case.run(&["audit", "verify", "box"]), 0);
+    let files = Case::files(&case.path("box"));
+    assert!(files.len() > 8, "the folder holds the books, the keys and the epoch");
+    let seen = outputs
+        .into_iter()
+        .chain(files.into_iter().map(|(path, content)| (path.display().to_string(), content)));
+    for (place, content) in seen {
+        for needle in needles() {
+            assert!(!holds(&content, &needle), "{place} carries {}", String::from_utf8_lossy(&needle));
+        }
+    }
+}
+
+#[test]
+fn no_key_leaves_its_folder() {
+    let case = Case::new(30);
+    assert!(case.init("4").status.success() && case.seal("e1").status.success());
+    let answer = case.ask("SELECT COUNT(*) FROM tags");
+    let root = std::fs::read_to_string(case.path("box/keys/root.key")).unwrap();
+    let root = root.trim();
+    let raw: Vec<u8> = (0..32).map(|n| u8::from_str_radix(&root[2 * n..2 * n + 2], 16).unwrap()).collect();
+    assert!(command::stdout(&answer).contains("\"estimate\""));
+    let shown = [answer.stdout, answer.stderr].concat();
+    assert!(!holds(&shown, root.as_bytes()) && !holds(&shown, &raw));
+    for (path, content) in Case::files(&case.path("box")) {
+        if !path.ends_with("keys/root.key") {
+            assert!(!holds(&content, root.as_bytes()) && !holds(&content, &raw), "{}", path.display());
+        }
+        if path.components().any(|part| part.as_os_str() == "keys") {
+            use std::os::unix::fs::PermissionsExt;
+            let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+            assert_eq!(mode & 0o777, 0o600, "{}", path.display());
+        }
+    }
+}

@@ -1,0 +1,7 @@
+//! Who is in has no copy.
+
+fn copied<T: Clone>() {}
+
+fn main() {
+    copied::<hushtag::consent::Coverage>();
+}

@@ -1,0 +1,315 @@
+//! Promise 4: wherever a sandbox stops, the budget never comes back, no answer is lost or drawn again, and an epoch is
+//! there as a whole or not at all.
+//!
+//! Two ways to stop: a storage in memory that fails at its k-th operation, and a child process that ends itself after
+//! its n-th durable step on a real folder.
+
+pub mod support;
+
+use std::fs::{File, OpenOptions};
+use std::io::Write as _;
+use std::path::Path;
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use hushtag::audit::{Entry, Kind, verify_each};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, verify_log};
+use hushtag::storage::{Blocks, Fault, Folder, Image, Storage, StorageError};
+use serde::{Deserialize, Serialize};
+
+use support::{CHEAP, FixedClock, SOCIAL};
+
+const BUDGET: &str = "8";
+const EPOCH: &str = "e1";
+const PEOPLE: u32 = 30;
+/// What is asked, in this order; some repeated, the fourth beyond the budget.
+const QUESTIONS: [&str; 7] = [
+    CHEAP,
+    SOCIAL,
+    CHEAP,
+    "SELECT audience_size, COUNT(*) FROM tags GROUP BY audience_size WITH (error = 1)",
+    "SELECT COUNT(*) FROM tags WHERE region IN ('east', 'south')",
+    SOCIAL,
+    "SELECT list_size, COUNT(*) FROM tags GROUP BY list_size",
+];
+const BEYOND_BUDGET: usize = 3;
+
+/// What somebody outside has seen happen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+enum Event {
+    Initialised,
+    Sealed,
+    Answered { question: usize, index: u64, units: u64, rows: String },
+    Refused,
+    Spent(u64),
+    Steps(u64),
+}
+
+fn spent(analyst: &Analyst) -> Result<u64, OperatorError> {
+    analyst.remaining().map(|remaining| u64::try_from(remaining.spent).unwrap())
+}
+
+fn ask(analyst: &Analyst, question: usize) -> Result<(Event, bool), OperatorError> {
+    Ok(match analyst.ask(QUESTIONS[question], None)? {
+        Answer::Refused(_) => (Event::Refused, false),
+        Answer::Released(answer) => {
+            let (index, units) = (answer.index, u64::try_from(answer.units).unwrap());
+            (Event::Answered { question, index, units, rows: format!("{:?}", answer.rows) }, answer.stored)
+        }
+    })
+}
+
+fn seal(operator: &Operator) -> Result<(), OperatorError> {
+    operator.seal(&support::terms(EPOCH), support::sources(&support::population(PEOPLE, 1))).map(|_| ())
+}
+
+/// A whole life of a sandbox. Failures are passed over, as a careless caller would.
+fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
+    let Ok(operator) = support::init(storage, BUDGET) else { return };
+    see(Event::Initialised);
+    if seal(&operator).is_ok() {
+        see(Event::Sealed);
+    }
+    let analyst = support::analyst(&operator);
+    for question in 0..QUESTIONS.len() {
+        if let Ok((event, _)) = ask(&analyst, question) {
+            see(event);
+        }
+        if let Ok(spent) = spent(&analyst) {
+            see(Event::Spent(spent));
+        }
+    }
+}
+
+fn logged_seals(storage: &dyn Storage, vkey: &str) -> usize {
+    let mut seals = 0;
+    let count = |_: &_, entry: &Entry| {
+        seals += usize::from(entry.kind == Kind::Seal);
+        Ok(())
+    };
+    verify_each(storage, &vkey.parse().unwrap(), count).unwrap();
+    seals
+}
+
+/// Everything that must hold of what a stop has left on `storage`, and of going on from there.
+fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, OperatorError>, whole: u64) {
+    let operator = match reopened {
+        Err(OperatorError::NotASandbox(_)) => {
+            assert!(!seen.contains(&Event::Initialised), "the sandbox is gone");
+            return;
+        }
+        other => other.unwrap(),
+    };
+    let analyst = support::analyst(&operator);
+    let kept = spent(&analyst).unwrap();
+    let acknowledged =
+        seen.iter().filter_map(|event| if let Event::Spent(spent) = event { Some(*spent) } else { None });
+    let acknowledged = acknowledged.max().unwrap_or(0);
+    assert!(kept >= acknowledged, "spent fell from {acknowledged} to {kept}");
+    assert!(verify_log(&*storage, None, Some(Keys::Given(support::root_key()))).unwrap().charges.is_some());
+
+    let status = operator.status().unwrap();
+    assert_eq!(status.epochs.len(), logged_seals(&*storage, &status.vkey), "the log tells of another epoch");
+    if status.epochs.is_empty() {
+        assert!(!seen.contains(&Event::Sealed), "the epoch is gone");
+        assert_eq!(storage.list("epochs").unwrap(), [""; 0], "half an epoch is left");
+        let keys = storage.list("keys").unwrap();
+        assert!(!keys.iter().any(|key| key.starts_with("epoch-")), "a key of no epoch is left: {keys:?}");
+        seal(&operator).unwrap();
+    }
+
+    let mut paid = 0;
+    for event in seen {
+        if let Event::Answered { question, units, .. } = event {
+            let (again, stored) = ask(&analyst, *question).unwrap();
+            assert!(stored && again == *event, "handed out {event:?}, and now {again:?}");
+            paid += if QUESTIONS[..*question].contains(&QUESTIONS[*question]) { 0 } else { *units };
+        }
+    }
+    assert!(kept >= paid, "answers for {paid} were handed out and {kept} was charged");
+    assert_eq!(spent(&analyst).unwrap(), kept, "an answer that was handed out was charged again");
+
+    // Going on costs each question once, whatever had become of it.
+    for question in 0..QUESTIONS.len() {
+        let (event, _) = ask(&analyst, question).unwrap();
+        assert_eq!(event == Event::Refused, question == BEYOND_BUDGET, "{event:?}");
+    }
+    assert_eq!(spent(&analyst).unwrap(), whole);
+    drop((analyst, operator));
+    verify_log(&*storage, None, Some(Keys::Given(support::root_key()))).unwrap();
+}
+
+/// A life without a stop: how many operations it takes, and what it spends.
+fn undisturbed() -> (u64, u64) {
+    let (image, mut seen) = (Image::new(), Vec::new());
+    live(Arc::new(image.clone()), &mut |event| seen.push(event));
+    let answered = seen.iter().filter(|event| matches!(event, Event::Answered { .. })).count();
+    assert_eq!((answered, seen.contains(&Event::Refused)), (QUESTIONS.len() - 1, true), "{seen:#?}");
+    let Some(Event::Spent(whole)) = seen.last() else { panic!("{seen:#?}") };
+    (image.operations(), *whole)
+}
+
+/// Fails every `stride`-th operation with every fault, and reopens what a power cut then leaves.
+fn fail_every(stride: usize) {
+    let (operations, whole) = undisturbed();
+    for (offset, fault) in
+        [Fault::Error, Fault::FullDisk, Fault::LostSync, Fault::TornWrite].into_iter().enumerate()
+    {
+        for at in (1 + offset as u64..=operations).step_by(stride) {
+            let (image, mut seen) = (Image::new(), Vec::new());
+            image.fail_at(at, fault);
+            live(Arc::new(image.clone()), &mut |event| seen.push(event));
+            for (name, left) in [("clean", image.crash()), ("torn", image.crash_torn(at))] {
+                println!("{fault:?} at operation {at} of {operations}, {name}");
+                let storage: Arc<dyn Storage> = Arc::new(left);
+                check(&seen, Arc::clone(&storage), support::open(Arc::clone(&storage)), whole);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_failing_storage_costs_no_promise() {
+    fail_every(STRIDE);
+}
+
+/// Of some 270 operations; each fault starts one later than the one before.
+const STRIDE: usize = 5;
+
+#[test]
+#[ignore = "every operation: minutes"]
+fn a_failing_storage_costs_no_promise_at_any_operation() {
+    fail_every(1);
+}
+
+/// A real folder that ends the process after so many durable steps.
+#[derive(Debug)]
+struct Ending {
+    folder: Folder,
+    steps: Arc<Steps>,
+}
+
+#[derive(Debug)]
+struct Steps {
+    done: AtomicU64,
+    last: u64,
+}
+
+impl Steps {
+    fn after<T>(&self, result: T) -> T {
+        if self.done.fetch_add(1, Ordering::SeqCst) + 1 == self.last {
+            std::process::abort();
+        }
+        result
+    }
+}
+
+impl Storage for Ending {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.folder.read(path)
+    }
+
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.steps.after(self.folder.write(path, content))
+    }
+
+    fn remove(&self, path: &str) -> Result<(), StorageError> {
+        self.steps.after(self.folder.remove(path))
+    }
+
+    fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.steps.after(self.folder.rename(from, to))
+    }
+
+    fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
+        self.folder.list(directory)
+    }
+
+    fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError> {
+        let blocks = self.steps.after(self.folder.blocks(path))?;
+        Ok(Box::new(EndingBlocks { blocks, steps: Arc::clone(&self.steps) }))
+    }
+}
+
+#[derive(Debug)]
+struct EndingBlocks {
+    blocks: Box<dyn Blocks>,
+    steps: Arc<Steps>,
+}
+
+impl Blocks for EndingBlocks {
+    fn len(&self) -> std::io::Result<u64> {
+        self.blocks.len()
+    }
+
+    fn read_at(&self, offset: u64, out: &mut [u8]) -> std::io::Result<()> {
+        self.blocks.read_at(offset, out)
+    }
+
+    fn set_len(&self, len: u64) -> std::io::Result<()> {
+        self.blocks.set_len(len)
+    }
+
+    fn write_at(&self, offset: u64, content: &[u8]) -> std::io::Result<()> {
+        self.blocks.write_at(offset, content)
+    }
+
+    fn sync(&self) -> std::io::Result<()> {
+        self.steps.after(self.blocks.sync())
+    }
+}
+
+/// The folder of the child and the step after which it ends.
+const CHILD: &str = "HUSHTAG_TEST_CRASH_AFTER";
+const EVENTS: &str = "events.jsonl";
+
+/// Does nothing unless it is the child.
+#[test]
+fn the_child_process() {
+    let Ok(asked) = std::env::var(CHILD) else { return };
+    let (last, folder) = asked.split_once(' ').unwrap();
+    let steps = Arc::new(Steps { done: AtomicU64::new(0), last: last.parse().unwrap() });
+    let mut out = OpenOptions::new().append(true).open(Path::new(folder).join(EVENTS)).unwrap();
+    let mut see = |event: Event| writeln!(out, "{}", serde_json::to_string(&event).unwrap()).unwrap();
+    let sandbox = Folder::create(&Path::new(folder).join("sandbox")).unwrap();
+    live(Arc::new(Ending { folder: sandbox, steps: Arc::clone(&steps) }), &mut see);
+    see(Event::Steps(steps.done.load(Ordering::SeqCst)));
+}
+
+/// What a child that ends after `last` steps in `folder` has let be seen.
+fn child(folder: &Path, last: u64) -> Vec<Event> {
+    File::create(folder.join(EVENTS)).unwrap();
+    let ended = Command::new(std::env::current_exe().unwrap())
+        .args(["the_child_process", "--exact", "--test-threads=1"])
+        .env(CHILD, format!("{last} {}", folder.display()))
+        .output()
+        .unwrap();
+    let text = std::fs::read_to_string(folder.join(EVENTS)).unwrap();
+    let seen: Vec<Event> = text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let finished = matches!(seen.last(), Some(Event::Steps(_)));
+    // Killed by its own signal, and by nothing else such as a failed assertion.
+    assert_eq!((ended.status.success(), ended.status.code().is_none()), (finished, !finished), "{ended:?}");
+    seen
+}
+
+#[test]
+fn a_process_that_ends_after_any_durable_step_costs_no_promise() {
+    let place = tempfile::tempdir().unwrap();
+    let whole_life = child(place.path(), u64::MAX);
+    let [.., Event::Spent(whole), Event::Steps(steps)] = whole_life.as_slice() else {
+        panic!("{whole_life:#?}")
+    };
+    assert!(*steps >= 40, "only {steps} steps");
+    for last in 1..=*steps {
+        println!("the process ends after step {last} of {steps}");
+        let place = tempfile::tempdir().unwrap();
+        let seen = child(place.path(), last);
+        let sandbox = place.path().join("sandbox");
+        let storage = Arc::new(Folder::open(&sandbox).unwrap());
+        let keys = Keys::Given(support::root_key());
+        let reopened = Operator::open(&sandbox, keys, Box::new(FixedClock::default()), Duration::ZERO);
+        check(&seen, storage, reopened.map(Operator::without_response_slot), *whole);
+    }
+}

@@ -1,0 +1,184 @@
+//! Promise: scripts can rely on exit codes, on what goes to stdout, and on an error that says what to do next.
+#![cfg(feature = "cli")]
+#![expect(clippy::panic, reason = "a test fails by panicking")]
+
+mod command;
+
+use command::{Case, stderr, stdout};
+use serde_json::Value;
+
+fn json(output: &std::process::Output) -> Value {
+    serde_json::from_str(&stdout(output))
+        .unwrap_or_else(|_| panic!("not JSON: {}{}", stdout(output), stderr(output)))
+}
+
+#[test]
+fn a_whole_use_through_the_command() {
+    let case = Case::new(120);
+    assert_eq!(case.run(&["policy", "check", "study.toml"]).status.code(), Some(0));
+    assert_eq!(case.init("4").status.code(), Some(0));
+    // Nothing is sealed yet.
+    assert_eq!(case.ask("SELECT COUNT(*) FROM tags").status.code(), Some(2));
+    let sealed = case.seal("e1");
+    assert_eq!(sealed.status.code(), Some(0), "{}", stderr(&sealed));
+    let status = json(&case.run(&["status", "box", "--format", "json"]));
+    assert_eq!(status["epochs"][0]["id"], "e1");
+    assert_eq!(status["epochs"][0]["as_of"], "2026-10-02T00:00:00Z");
+    assert_eq!(status["recipients"][0]["id"], "brand-insights");
+
+    let question = "SELECT region, COUNT(*) AS people FROM tags GROUP BY region WITH (error = 60)";
+    let forecast = json(&case.run(&[
+        "ask",
+        "box",
+        "--recipient",
+        "brand-insights",
+        "--forecast",
+        "--format",
+        "json",
+        question,
+    ]));
+    assert_eq!(forecast["forecast"], true);
+    assert_eq!(forecast["budget"]["spent_nano_rho"], 0);
+    let answer = json(&case.ask(question));
+    assert_eq!(answer["privacy"]["nano_rho"], forecast["privacy"]["nano_rho"], "the forecast is the charge");
+    assert_eq!(answer["budget"]["spent_nano_rho"], forecast["privacy"]["nano_rho"]);
+    assert_eq!(answer["rows"].as_array().unwrap().len(), 5, "every label, `other` included");
+    assert_eq!(answer["stored"], false);
+    assert_eq!(answer["audit"]["anchor"], "none");
+
+    let again = json(&case.ask(&question.to_lowercase().replace("region", "REGION")));
+    assert_eq!(again["stored"], true);
+    assert_eq!(again["rows"], answer["rows"], "the stored answer, not new noise");
+    assert_eq!(again["budget"], answer["budget"]);
+    assert_eq!(again["audit"]["index"], answer["audit"]["index"]);
+
+    let csv = case.run(&["ask", "box", "--recipient", "brand-insights", "--format", "csv", question]);
+    assert_eq!(stdout(&csv).lines().next(), Some("region,people,people_low,people_high,suppressed"));
+    let verified = json(&case.run(&["audit", "verify", "box", "--format", "json"]));
+    assert_eq!(verified["ledger_charges"], 1);
+    assert_eq!(verified["charged_units"], answer["privacy"]["nano_rho"]);
+}
+
+#[test]
+fn refusals_are_answers_and_cost_nothing() {
+    let case = Case::new(60);
+    case.init("0.5");
+    case.seal("e1");
+    let refused = case.ask("SELECT COUNT(*) FROM tags WITH (error = 2)");
+    assert_eq!(refused.status.code(), Some(3));
+    let refusal = json(&refused);
+    assert_eq!(refusal["refused"], true);
+    assert_eq!(refusal["reasons"][0]["rule"], "BUDGET");
+    let budget = json(&case.run(&["budget", "box", "--format", "json"]));
+    assert_eq!(budget["spent_nano_rho"], 0);
+    let kinds = json(&case.run(&["audit", "verify", "box", "--format", "json"]))["kinds"].clone();
+    assert_eq!(kinds["refuse"], 1, "a refusal is an entry");
+
+    // A study that policy denies: no purpose of sale.
+    case.write("sale.toml", &command::study().replace("campaign-measurement", "sale"));
+    let check = case.run(&["policy", "check", "sale.toml", "--format", "json"]);
+    assert_eq!(check.status.code(), Some(4));
+    assert_eq!(json(&check)["findings"][0]["rule"], "R10");
+    let init = case.run(&["init", "sold", "--study", "sale.toml", "--epsilon", "1", "--approval", "none"]);
+    assert_eq!(init.status.code(), Some(0), "policy decides when data flows");
+    let seal = case.run(&[
+        "seal",
+        "sold",
+        "--epoch",
+        "e1",
+        "--as-of",
+        "2026-10-01",
+        "--data",
+        "follows=follows.csv",
+        "--data",
+        "payments=payments.csv",
+        "--data",
+        "members=members.csv",
+        "--consents",
+        "consents.csv",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(seal.status.code(), Some(3), "{}", stderr(&seal));
+    assert_eq!(json(&seal)["reasons"][0]["article"], "PIPL 10");
+}
+
+#[test]
+fn usage_input_and_damage_have_their_codes_and_say_what_next() {
+    let case = Case::new(40);
+    let expect = |output: std::process::Output, code: i32, said: &str| {
+        let text = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{text}");
+        assert!(text.contains(said), "`{said}` is not in: {text}");
+        assert!(output.stdout.is_empty(), "an error is no result");
+    };
+    expect(case.run(&["frobnicate"]), 2, "unrecognized subcommand");
+    expect(case.run(&["status", "nowhere"]), 1, "next:");
+    case.write("broken.toml", &command::study().replace("max_reach = 6", "max_raech = 6"));
+    let broken = case.run(&["init", "b", "--study", "broken.toml", "--epsilon", "1", "--approval", "none"]);
+    expect(broken, 1, "did you mean `max_reach`?");
+    assert!(!case.path("b").exists(), "the folder is as before");
+    expect(case.run(&["init", "b", "--study", "study.toml", "--epsilon", "1"]), 2, "--approval");
+    case.init("4");
+    expect(case.init("4"), 1, "next:");
+    let good = std::fs::read_to_string(case.path("payments.csv")).unwrap();
+    case.append("payments.csv", "13800000001,-5,2026-09-01T00:00:00Z,m1\n,5,2026-09-01T00:00:00Z,m1\n");
+    expect(case.seal("e1"), 1, "row 41, column `amount`: below zero; row 42, column `payer`: no owner");
+    assert!(!case.path("box/epochs/e1").exists() && !case.path("box/epochs/e1.new").exists());
+    case.write("payments.csv", &good);
+    expect(case.seal("Q3"), 2, "is not a name");
+    case.seal("e1");
+    expect(case.seal("e1"), 2, "already sealed");
+    expect(case.ask("SELECT person FROM tags"), 2, "next:");
+    expect(case.ask("SELECT COUNT(*) FROM tags WHERE regoin = 'east'"), 2, "region");
+    let stranger = case.run(&["ask", "box", "--recipient", "stranger", "SELECT COUNT(*) FROM tags"]);
+    expect(stranger, 2, "unknown recipient `stranger`");
+    let epoch = case.run(&[
+        "ask",
+        "box",
+        "--recipient",
+        "brand-insights",
+        "--epoch",
+        "e9",
+        "SELECT COUNT(*) FROM tags",
+    ]);
+    expect(epoch, 2, "unknown epoch `e9`");
+}
+
+#[test]
+fn damage_is_five_and_names_its_place() {
+    let case = Case::new(40);
+    case.init("4");
+    case.seal("e1");
+    case.ask("SELECT COUNT(*) FROM tags");
+    let flip = |name: &str| {
+        let mut content = std::fs::read(case.path(name)).unwrap();
+        let middle = content.len() / 2;
+        content[middle] ^= 1;
+        std::fs::write(case.path(name), content).unwrap();
+    };
+    for (name, said) in [
+        ("box/epochs/e1/demo.brand-insights.cube", "demo.brand-insights.cube"),
+        ("box/log/checkpoint", "checkpoint"),
+        ("box/ledger.redb", "ledger"),
+    ] {
+        let good = std::fs::read(case.path(name)).unwrap();
+        flip(name);
+        let output = case.ask("SELECT COUNT(*) FROM tags WITH (error = 150)");
+        let text = stderr(&output);
+        // A flipped byte of the store's file may belong to no record.
+        if name.ends_with("redb") && output.status.success() {
+            continue;
+        }
+        assert_eq!(output.status.code(), Some(5), "{name}: {text}");
+        assert!(text.contains(said), "{text}");
+        std::fs::write(case.path(name), good).unwrap();
+    }
+    let bundle = Case::files(&case.path("box/log/tile/entries")).remove(0).0;
+    let mut content = std::fs::read(&bundle).unwrap();
+    content[20] ^= 1;
+    std::fs::write(&bundle, content).unwrap();
+    let verify = case.run(&["audit", "verify", "box"]);
+    assert_eq!(verify.status.code(), Some(5));
+    assert!(stderr(&verify).contains("entries"), "{}", stderr(&verify));
+}

@@ -1,0 +1,56 @@
+//! Promise 8: no panic on any input. Every seed and every input that once broke a property is replayed; files whose
+//! name starts with `bad-` are refused (let nobody in), all others are not.
+#![cfg(test)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+#[path = "../fuzz/properties/consents.rs"]
+mod consents;
+#[path = "../fuzz/properties/question.rs"]
+mod question;
+#[path = "../fuzz/properties/reference.rs"]
+mod reference;
+#[path = "../fuzz/properties/study.rs"]
+mod study;
+
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(folder).into_iter().flatten();
+    let mut files: Vec<PathBuf> = entries.map(|entry| entry.unwrap().path()).collect();
+    files.sort();
+    files
+}
+
+fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
+    let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
+    let seeds = files(&fuzz.join("seeds").join(target));
+    assert!(seeds.len() > 1, "the seeds of {target} are gone");
+    for file in seeds.into_iter().chain(files(&fuzz.join("regressions").join(target))) {
+        let name = file.file_name().unwrap().to_string_lossy();
+        let outcome = check(&fs::read(&file).unwrap());
+        assert_eq!(outcome.is_err(), name.starts_with("bad-"), "{}: {outcome:?}", file.display());
+    }
+}
+
+#[test]
+fn studies() {
+    replay("study", study::check);
+}
+
+#[test]
+fn consent_tables() {
+    replay("consents", consents::check);
+}
+
+#[test]
+fn questions() {
+    replay("question", question::check);
+}
+
+/// A target without properties replayed here would be fuzzed and never guarded.
+#[test]
+fn every_target_is_replayed() {
+    let targets = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("fuzz_targets"));
+    let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
+    assert_eq!(names, ["consents", "question", "study"]);
+}

@@ -1,0 +1,110 @@
+//! What several integration tests share: a small study, tiny populations as Arrow readers, a fixed clock, and a sandbox
+//! on any storage.
+//!
+//! Take it in with `pub mod support;`: what one test leaves unused is then no warning.
+
+use std::sync::Arc;
+
+use hushtag::engine::{Input, Sources};
+use hushtag::keys::{Keyring, RootKey};
+use hushtag::operator::{Analyst, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup};
+use hushtag::population::{Population, PopulationConfig};
+use hushtag::storage::Storage;
+use hushtag::types::{Clock, EpochId, NanoEpsilon, RecipientId, Timestamp};
+
+/// A study over the tables of a [`Population`]: own-record, own-list, audience and field tags, and two measures to sum.
+pub const STUDY: &str = include_str!("study.toml");
+/// Its recipient.
+pub const RECIPIENT: &str = "brand-insights";
+/// A question about own records alone.
+pub const CHEAP: &str = "SELECT spend_tier, COUNT(*) FROM tags GROUP BY spend_tier";
+/// A question that other people move.
+pub const SOCIAL: &str =
+    "SELECT audience_size, COUNT(*), SUM(spend) FROM tags WHERE region <> 'other' GROUP BY audience_size";
+
+/// The instant up to which windows and consents of the populations run.
+pub fn as_of() -> Timestamp {
+    PopulationConfig::default().as_of
+}
+
+/// A clock that stands eight hours after [`as_of`].
+#[derive(Debug, Clone, Copy)]
+pub struct FixedClock(pub Timestamp);
+
+impl Default for FixedClock {
+    fn default() -> Self {
+        Self(Timestamp::from_seconds(as_of().seconds() + 8 * 3600))
+    }
+}
+
+impl Clock for FixedClock {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// A few people; the same seed makes the same ones.
+pub fn population(people: u32, seed: u64) -> Population {
+    let config = PopulationConfig {
+        people,
+        seed,
+        follows_per_person: 4,
+        payments_per_person: 3,
+        ..Default::default()
+    };
+    Population::new(config).unwrap()
+}
+
+/// Everything of a population that [`STUDY`] reads, as Arrow readers.
+pub fn sources(population: &Population) -> Sources {
+    let table = |name: &str, reader| (name.parse().unwrap(), Input::Reader(name.into(), reader));
+    Sources {
+        data: vec![
+            table("follows", population.follows()),
+            table("payments", population.payments()),
+            table("members", population.members()),
+        ],
+        consents: vec![Input::Reader("consents".into(), population.consents())],
+    }
+}
+
+/// The terms of a seal as of [`as_of`]; tiny populations may have any share of bad rows.
+pub fn terms(epoch: &str) -> SealTerms {
+    SealTerms { epoch: EpochId::new(epoch).unwrap(), as_of: as_of(), max_bad_rows: "100".parse().unwrap() }
+}
+
+/// A sandbox with [`STUDY`] and a zCDP pool of `epsilon`.
+pub fn setup(epsilon: &str) -> Setup {
+    let epsilon = NanoEpsilon::parse(epsilon).unwrap();
+    Setup {
+        studies: vec![("study.toml".into(), STUDY.into())],
+        pool: PoolTerms { epsilon, delta: Some("1e-12".parse().unwrap()), window: None },
+        handlers: Vec::new(),
+    }
+}
+
+/// The root key of every sandbox made here.
+pub fn root_key() -> RootKey {
+    RootKey::from_hex(&"5a".repeat(32), "the root key of the tests").unwrap()
+}
+
+/// Makes a sandbox on `storage` that answers at once.
+pub fn init(storage: Arc<dyn Storage>, epsilon: &str) -> Result<Operator, OperatorError> {
+    let keys = Keys::Given(root_key());
+    Operator::init_on(storage, setup(epsilon), keys, Box::new(FixedClock::default()))
+        .map(Operator::without_response_slot)
+}
+
+/// Opens the sandbox on `storage` by the normal path.
+pub fn open(storage: Arc<dyn Storage>) -> Result<Operator, OperatorError> {
+    let text =
+        storage.read("sandbox.toml")?.ok_or_else(|| OperatorError::NotASandbox("the storage".into()))?;
+    let file: toml::Table = toml::from_str(&String::from_utf8(text).unwrap()).unwrap();
+    let keyring = Keyring::new(root_key(), file["id"].as_str().unwrap());
+    Operator::open_on(storage, keyring, Box::new(FixedClock::default())).map(Operator::without_response_slot)
+}
+
+/// The handle of [`RECIPIENT`].
+pub fn analyst(operator: &Operator) -> Analyst {
+    operator.analyst(&RecipientId::new(RECIPIENT).unwrap(), None).unwrap()
+}
