@@ -260,6 +260,17 @@ fn columns_of_another_type_are_refused_and_those_of_a_like_type_are_read() {
 }
 
 #[test]
+fn a_number_beyond_the_range_is_a_bad_row_and_not_an_empty_one() {
+    let case = Case::new();
+    let words = |text: &str| -> ArrayRef { Arc::new(StringArray::from(vec![text])) };
+    let amount: ArrayRef = Arc::new(UInt64Array::from(vec![u64::MAX]));
+    let columns = vec![("payer", words("1")), ("amount", amount), ("at", words("2026-09-01T00:00:00Z"))];
+    let message = "batch: 1 of 1 rows are bad, more than the allowed 0.1 %; the first: \
+                   row 1, column `amount`: not a whole number";
+    case.refuses("payments", reader("batch", columns), message);
+}
+
+#[test]
 fn the_largest_amounts_do_not_overflow() {
     let case = Case::new();
     let payers: ArrayRef = Arc::new(StringArray::from(vec![population(60, 3).id(0); 40]));

@@ -3,6 +3,7 @@
 //!
 //! Two ways to stop: a storage in memory that fails at its k-th operation, and a child process that ends itself after
 //! its n-th durable step on a real folder.
+#![cfg(test)]
 
 pub mod support;
 

@@ -182,7 +182,7 @@ impl Measures<'_> {
     }
 }
 
-/// The window of a measure over records; without one it reads everything before as-of, if the records have a time.
+/// The window of a measure over records; without one it reads every row of the files, whatever its time.
 fn window(records: &Dataset, section: &MeasureSection) -> Outcome<Option<Window>> {
     match (&section.window, &section.time) {
         (None, None) => Ok(None),

@@ -139,9 +139,14 @@ impl Default for ConsentTerms {
 
 /// Made-up people, deterministic in their configuration.
 ///
-/// ```ignore
-/// let population = Population::new(PopulationConfig { people: 1_000, ..PopulationConfig::default() })?;
-/// let files = population.write_parquet(folder)?;
+/// ```
+/// use hushtag::population::{Population, PopulationConfig};
+///
+/// let folder = tempfile::tempdir()?;
+/// let population = Population::new(PopulationConfig { people: 100, ..PopulationConfig::default() })?;
+/// let files = population.write_parquet(folder.path())?;
+/// assert!(files.consents.exists());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug, Clone)]
 pub struct Population {

@@ -1,6 +1,6 @@
 //! What a person reads in a terminal.
 
-use comfy_table::{CellAlignment, Table, presets};
+use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{delta, epsilon, unit};
 use crate::dp::Accounting;
@@ -9,8 +9,12 @@ use crate::operator::{Remaining, Status, Vocabulary};
 use crate::query::Forecast;
 use crate::release::Released;
 
+/// The widest table: cells with sentences are wrapped, in a terminal and in a file alike.
+const WIDTH: u16 = 120;
+
 fn table(header: Vec<String>) -> Table {
     let mut table = Table::new();
+    table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header);
     table
 }

@@ -220,7 +220,10 @@ impl CatalogueDraft {
     /// The smallest value of a measure: of an audience mean, that of its inner measure.
     fn lowest(&self, measure: &Measure) -> i64 {
         match measure.source {
-            Source::AudienceMean { of, .. } => self.measures.get(of).map_or(i64::MIN, Measure::lowest),
+            Source::AudienceMean { of, .. } => {
+                let inner = self.measures.get(of).map_or(i64::MIN, Measure::lowest);
+                inner.clamp(measure.range().low(), measure.range().high())
+            }
             _ => measure.lowest(),
         }
     }

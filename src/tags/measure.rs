@@ -63,7 +63,7 @@ pub enum Source {
     Count {
         /// The records.
         dataset: DatasetName,
-        /// The part of time, or all of it before as-of when the records have no time field.
+        /// The part of time; without one every row of the files.
         window: Option<Window>,
     },
     /// The sum of an amount or integer field over the person's records; 0 for none. Moved by the owner only.

@@ -17,6 +17,8 @@ pub(super) struct Rows {
     pub(super) members: Vec<(Option<String>, Option<String>)>,
     /// Who has consented cleanly.
     pub(super) consenting: BTreeSet<String>,
+    /// Who has consented to another recipient; the reference never looks at it.
+    pub(super) consenting_to_second: BTreeSet<String>,
 }
 
 /// The declared constants of the study, once more and by hand.
