@@ -180,7 +180,7 @@ fn a_failing_storage_costs_no_promise() {
 const STRIDE: usize = 5;
 
 #[test]
-#[ignore = "every operation: minutes"]
+#[ignore = "every operation: most of a minute"]
 fn a_failing_storage_costs_no_promise_at_any_operation() {
     fail_every(1);
 }

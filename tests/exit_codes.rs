@@ -174,6 +174,20 @@ fn damage_is_five_and_names_its_place() {
         assert!(text.contains(said), "{text}");
         std::fs::write(case.path(name), good).unwrap();
     }
+    for name in ["box/keys/sign.key", "box/keys/epoch-e1.key", "box/ledger.redb", "box/log/checkpoint"] {
+        let good = std::fs::read(case.path(name)).unwrap();
+        std::fs::remove_file(case.path(name)).unwrap();
+        assert_eq!(
+            case.ask("SELECT COUNT(*) FROM tags WITH (error = 160)").status.code(),
+            Some(5),
+            "without {name}"
+        );
+        std::fs::write(case.path(name), good).unwrap();
+        if name.starts_with("box/keys") {
+            use std::os::unix::fs::PermissionsExt;
+            std::fs::set_permissions(case.path(name), std::fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
     let bundle = Case::files(&case.path("box/log/tile/entries")).remove(0).0;
     let mut content = std::fs::read(&bundle).unwrap();
     content[20] ^= 1;

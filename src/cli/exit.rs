@@ -10,7 +10,7 @@ use crate::ledger::LedgerError;
 use crate::operator::OperatorError;
 use crate::policy::Reason;
 use crate::release::ReleaseError;
-use crate::storage::StorageError;
+use crate::storage::{LockError, StorageError};
 
 /// Input or output failed.
 const FAILED: u8 = 1;
@@ -134,8 +134,12 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         }
         OperatorError::Engine(engine) => (FAILED, input(engine)),
         OperatorError::NotASandbox(_) => (FAILED, "make one with `hushtag init`, or check the path"),
-        OperatorError::Lock(_) => (FAILED, "wait for the other process, or give a longer --wait"),
-        OperatorError::Key(KeyError::LooseMode { .. }) => (FAILED, "run chmod 600 on it"),
+        OperatorError::Lock(LockError::Held { .. }) => {
+            (FAILED, "wait for the other process, or give a longer --wait")
+        }
+        OperatorError::Key(KeyError::LooseMode { .. } | KeyError::Storage(_)) => {
+            (FAILED, "make it readable by its owner alone: run chmod 600 on it")
+        }
         OperatorError::Key(_) => (FAILED, "give the root key with --root-key or HUSHTAG_ROOT_KEY"),
         OperatorError::Ledger(LedgerError::ClockBackwards { .. })
         | OperatorError::Release(ReleaseError::Ledger(LedgerError::ClockBackwards { .. })) => {

@@ -99,7 +99,9 @@ impl OperatorError {
             Self::Ledger(error) | Self::Release(ReleaseError::Ledger(error)) => ledger(error),
             Self::Audit(error) | Self::Release(ReleaseError::Audit(error)) => audit(error),
             Self::Release(ReleaseError::Damaged | ReleaseError::RolledBack) => true,
-            Self::Key(error) => matches!(error, KeyError::Sealed { .. }),
+            Self::Key(KeyError::Sealed { .. }) => true,
+            // The root key may live elsewhere; every other key is a sealed file of the folder.
+            Self::Key(KeyError::Absent(place)) => place != "keys/root.key",
             _ => false,
         }
     }

@@ -401,6 +401,7 @@ fn lay_out(
         recipient: body.recipient.clone(),
         epoch: body.epoch.clone(),
         policy: body.policy.clone(),
+        columns: layout.columns.iter().map(|(name, ..)| name.clone()).collect(),
         rows: rows.collect(),
         confidence: layout.confidence,
         reach: body.reach,

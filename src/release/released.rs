@@ -85,6 +85,8 @@ pub struct Released {
     pub epoch: String,
     /// The hash of the study's text.
     pub policy: String,
+    /// The names of the numbers, in the order of every row's cells.
+    pub columns: Vec<String>,
     /// The groups.
     pub rows: Vec<Row>,
     /// The confidence of the intervals.

@@ -16,9 +16,7 @@ fn quoted(text: &str) -> String {
 pub fn answer_csv(released: &Released) -> String {
     let tags =
         released.rows.first().map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect::<Vec<_>>());
-    let shown = released.rows.iter().find(|row| !row.suppressed);
-    let names: Vec<String> =
-        shown.map(|row| row.cells.iter().map(|cell| cell.name.clone()).collect()).unwrap_or_default();
+    let names = &released.columns;
     let numbers = names.iter().flat_map(|name| [name.clone(), format!("{name}_low"), format!("{name}_high")]);
     let header = tags.unwrap_or_default().into_iter().chain(numbers).chain(["suppressed".to_owned()]);
     let mut lines = vec![header.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",")];

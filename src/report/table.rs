@@ -60,10 +60,8 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
         .first()
         .map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect())
         .unwrap_or_default();
-    if let Some(row) = released.rows.iter().find(|row| !row.suppressed) {
-        let interval = format!("{} % interval", (released.confidence.get() * 1000.0).round() / 10.0);
-        header.extend(row.cells.iter().flat_map(|cell| [cell.name.clone(), interval.clone()]));
-    }
+    let interval = format!("{} % interval", (released.confidence.get() * 1000.0).round() / 10.0);
+    header.extend(released.columns.iter().flat_map(|name| [name.clone(), interval.clone()]));
     let mut table = table(header);
     let mut suppressed = 0;
     for row in &released.rows {
