@@ -57,6 +57,7 @@ impl AuditCommand {
                     "kinds": kinds,
                     "charged_units": crate::audit::amount(verified.log.charged_units),
                     "studies": verified.studies,
+                    "cubes": verified.cubes,
                     "ledger_charges": verified.charges,
                     "other_signatures": verified.log.other_signatures,
                 })
@@ -67,10 +68,11 @@ impl AuditCommand {
                     |charges| format!("{charges} charges of the ledger agree with it, heads and units included"),
                 );
                 format!(
-                    "verified: signature, tree and {} entries ({})\n{} study text(s) have the hash that the log names\n{ledger}\nkey {}",
+                    "verified: signature, tree and {} entries ({})\n{} study text(s) and {} cube file(s) have the hash that the log names\n{ledger}\nkey {}",
                     verified.log.checkpoint.size,
                     kinds.join(", "),
                     verified.studies,
+                    verified.cubes,
                     verified.vkey
                 )
             },

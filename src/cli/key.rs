@@ -6,8 +6,9 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
-use crate::audit::{Signer, VerifierKey};
+use crate::audit::VerifierKey;
 use crate::keys::SigningKey;
+use crate::operator::NamedKey;
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
@@ -23,32 +24,12 @@ pub(super) enum KeyCommand {
     },
 }
 
-/// A key that signs under a name of its own.
-struct Named {
-    name: String,
-    key: SigningKey,
-}
-
-impl Signer for Named {
-    fn name(&self) -> &str {
-        &self.name
-    }
-
-    fn public_key(&self) -> [u8; 32] {
-        self.key.public()
-    }
-
-    fn sign(&self, message: &[u8]) -> [u8; 64] {
-        self.key.sign(message)
-    }
-}
-
 impl KeyCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let Self::New { out, name } = self;
         let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
         let name = name.or(stem).unwrap_or_default();
-        let named = Named { name, key: SigningKey::generate()? };
+        let named = NamedKey { name, key: SigningKey::generate()? };
         let vkey = VerifierKey::of(&named)
             .map_err(|error| Failure::usage(error.to_string(), "give --name without spaces and `+`"))?
             .to_string();

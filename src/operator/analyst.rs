@@ -7,9 +7,10 @@ use serde_json::{Map, json};
 
 use super::sandbox::EpochFile;
 use super::seal::newest;
+use super::shown::show;
 use super::{Adopted, Inner, Operator, OperatorError};
 use crate::audit::Kind;
-use crate::dp::{Accounting, Confidence, rho_of};
+use crate::dp::{Accounting, rho_of};
 use crate::engine::shapes;
 use crate::ledger::{OverBudget, Share, Totals};
 use crate::policy::{Decision, Reason, decide};
@@ -237,7 +238,10 @@ impl Analyst {
             now,
         };
         match inner.door().release(permit, &question, &cube)? {
-            Outcome::Released(released) => Ok(Answer::Released(released)),
+            Outcome::Released(mut released) => {
+                show(plan.shown(), &mut released);
+                Ok(Answer::Released(released))
+            }
             Outcome::OverBudget(limits) => {
                 self.refuse(&plan, &epoch, limits.iter().map(over_budget).collect(), now)
             }
@@ -327,14 +331,13 @@ fn layout(plan: &Plan, min_people: u64) -> Layout {
         ColumnKind::Number(part) => Some((column.name.clone(), part, counts(part))),
         ColumnKind::Tag(_) => None,
     });
-    let confidence = Confidence::new(f64::from(plan.confidence().thousandths()) / 1000.0);
     Layout {
         tags: plan.group_names().map(str::to_owned).collect(),
         groups: (0..plan.cells()).map(labels).collect(),
         columns: columns.collect(),
         counted: plan.parts().iter().position(|part| part.kind == PartKind::Count),
         min_people,
-        confidence: confidence.unwrap_or(Confidence::DEFAULT),
+        confidence: plan.confidence().into(),
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::{Map, json};
 
 use super::open::Keys;
 use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile, StudyEntry, study_path};
-use super::{LogSigner, Operator, OperatorError, accounting};
+use super::{NamedKey, Operator, OperatorError, accounting};
 use crate::audit::{Entry, Kind, Log, VerifierKey, amount};
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
@@ -93,7 +93,7 @@ impl Operator {
         };
         let keyring = Keyring::new(root, &id);
         let key = SigningKey::create(&*storage, &keyring)?;
-        let signer = LogSigner { name: format!("hushtag/{id}"), key };
+        let signer = NamedKey { name: format!("hushtag/{id}"), key };
         let vkey = VerifierKey::of(&signer)
             .map_err(|_| OperatorError::Bug("the name of a log is plain"))?
             .to_string();

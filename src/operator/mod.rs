@@ -9,6 +9,7 @@ mod init;
 mod open;
 mod sandbox;
 mod seal;
+mod shown;
 mod status;
 mod verify;
 
@@ -51,7 +52,7 @@ struct Inner {
     file: SandboxFile,
     keyring: Keyring,
     answers: Secret,
-    signer: LogSigner,
+    signer: NamedKey,
     ledger: Box<dyn Ledger>,
     accounting: Accounting,
     log: Mutex<Log>,
@@ -68,13 +69,15 @@ pub struct Operator {
     _lock: Option<WriterLock>,
 }
 
-/// The log's signing key under the log's name.
-struct LogSigner {
-    name: String,
-    key: SigningKey,
+/// A signing key under the name that notes give it.
+pub struct NamedKey {
+    /// The name, such as that of a log or a handler.
+    pub name: String,
+    /// The key.
+    pub key: SigningKey,
 }
 
-impl Signer for LogSigner {
+impl Signer for NamedKey {
     fn name(&self) -> &str {
         &self.name
     }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile, study_path};
-use super::{Adopted, Inner, LogSigner, Operator, OperatorError, accounting};
+use super::{Adopted, Inner, NamedKey, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Signer, VerifierKey};
 use crate::keys::{Keyring, RootKey, SigningKey};
 use crate::ledger::{Book, RedbLedger};
@@ -60,7 +60,7 @@ impl Operator {
     ) -> Result<Self, OperatorError> {
         let file = SandboxFile::read(&*storage)?;
         let key = SigningKey::load(&*storage, &keyring)?;
-        let signer = LogSigner { name: format!("hushtag/{}", file.id), key };
+        let signer = NamedKey { name: format!("hushtag/{}", file.id), key };
         let vkey = VerifierKey::of(&signer).map_err(|_| OperatorError::Bug("the name of a log is plain"))?;
         if vkey.to_string() != file.vkey {
             return Err(OperatorError::damaged(SANDBOX, "its vkey is not that of keys/sign.key"));

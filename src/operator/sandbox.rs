@@ -142,7 +142,7 @@ impl EpochFile {
 }
 
 /// Where the cubes of one study and recipient lie.
-pub(super) fn cube_path(folder: &str, study: &StudyId, recipient: &str) -> String {
+pub(super) fn cube_path(folder: &str, study: &str, recipient: &str) -> String {
     format!("{folder}/{study}.{recipient}.cube")
 }
 

@@ -193,7 +193,7 @@ impl Inner {
             sealed.push(cube.seal(&shape, &key, &parts).map_err(crate::release::ReleaseError::Seal)?);
         }
         let joined = join_cubes(&sealed);
-        self.storage.write(&cube_path(folder, &study.id, recipient), &joined)?;
+        self.storage.write(&cube_path(folder, study.id.as_str(), recipient), &joined)?;
         // A ciphertext under a fresh key tells nothing, so its hash may be public.
         let hash = blake3::hash(&joined).to_hex().to_string();
         Ok(json!({ "study": study.id, "recipient": recipient, "blake3": hash }))
@@ -213,7 +213,8 @@ impl Inner {
         if let Some(cube) = cubes.get(&at) {
             return Ok(Arc::clone(cube));
         }
-        let place = cube_path(&format!("epochs/{}", epoch.epoch), &adopted.study.id, recipient.as_str());
+        let place =
+            cube_path(&format!("epochs/{}", epoch.epoch), adopted.study.id.as_str(), recipient.as_str());
         let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
         let study = StudyEntry { id: adopted.study.id.clone(), hash: adopted.study.hash.clone() };
         let file = self.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;

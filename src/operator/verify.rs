@@ -2,9 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use serde_json::{Map, Value};
+
 use super::OperatorError;
 use super::open::{Keys, keyring};
-use super::sandbox::{SANDBOX, SandboxFile, study_path};
+use super::sandbox::{SANDBOX, SandboxFile, cube_path, study_path};
 use crate::audit::{Entry, Hash, Kind, Verified, VerifierKey, verify_each};
 use crate::ledger::{Book, State, read_copy};
 use crate::storage::Storage;
@@ -18,6 +20,8 @@ pub struct Verification {
     pub vkey: String,
     /// Studies whose text has the hash that the log names.
     pub studies: u64,
+    /// Sealed cubes whose ciphertext has the hash that the log names.
+    pub cubes: u64,
     /// Charges of the ledger that agree with the log, or `None` when the ledger was not read (no root key).
     pub charges: Option<u64>,
 }
@@ -47,7 +51,7 @@ pub fn verify_log(
     let key = vkey.map_or_else(own, |key| Ok(key.clone()))?;
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
-    let mut named = Vec::new();
+    let (mut named, mut sealed) = (Vec::new(), Vec::new());
     let mut twice = None;
     let log = verify_each(storage, &key, |tree, entry| {
         let index = heads.len() as u64;
@@ -56,6 +60,9 @@ pub fn verify_log(
             named.extend(
                 entry.body.get("studies").and_then(|list| list.as_array()).cloned().unwrap_or_default(),
             );
+        }
+        if entry.kind == Kind::Seal {
+            sealed.push(entry.body.clone());
         }
         if entry.kind == Kind::Ask
             && let Some(seq) = entry.ledger_seq
@@ -70,6 +77,7 @@ pub fn verify_log(
     }
     heads.push(log.checkpoint.root);
     let studies = check_studies(storage, &named)?;
+    let cubes = check_cubes(storage, &sealed)?;
     let charges = match keys {
         None => None,
         Some(keys) => {
@@ -78,7 +86,7 @@ pub fn verify_log(
             Some(check_ledger(&*ledger, &asked, &heads)?)
         }
     };
-    Ok(Verification { log, vkey: key.to_string(), studies, charges })
+    Ok(Verification { log, vkey: key.to_string(), studies, cubes, charges })
 }
 
 fn asked_entry(index: u64, entry: &Entry) -> Asked {
@@ -87,7 +95,7 @@ fn asked_entry(index: u64, entry: &Entry) -> Asked {
     Asked { index, units, study: text("study"), recipient: text("recipient") }
 }
 
-fn check_studies(storage: &dyn Storage, named: &[serde_json::Value]) -> Result<u64, OperatorError> {
+fn check_studies(storage: &dyn Storage, named: &[Value]) -> Result<u64, OperatorError> {
     for study in named {
         let hash = study.get("hash").and_then(|hash| hash.as_str()).unwrap_or("");
         let place = study_path(hash);
@@ -98,6 +106,26 @@ fn check_studies(storage: &dyn Storage, named: &[serde_json::Value]) -> Result<u
         }
     }
     Ok(named.len() as u64)
+}
+
+/// Every cube that a `seal` entry names, by the hash of its ciphertext.
+fn check_cubes(storage: &dyn Storage, sealed: &[Map<String, Value>]) -> Result<u64, OperatorError> {
+    let mut count = 0;
+    for seal in sealed {
+        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
+        let folder = format!("epochs/{}", text(seal.get("epoch")));
+        for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
+            let (study, recipient) = (text(cube.get("study")), text(cube.get("recipient")));
+            let place = cube_path(&folder, &study, &recipient);
+            let bytes =
+                storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
+            if blake3::hash(&bytes).to_hex().to_string() != text(cube.get("blake3")) {
+                return Err(OperatorError::damaged(place, "is not the file whose hash the log names"));
+            }
+            count += 1;
+        }
+    }
+    Ok(count)
 }
 
 /// Ledger against log, both ways: heads, sequence numbers, units, totals.

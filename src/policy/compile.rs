@@ -40,12 +40,21 @@ pub(super) fn tag_fault(span: Range<usize>) -> impl FnOnce(TagError) -> Misplace
     move |error| (span, Fault::Tag(error))
 }
 
+/// The entries of a table in the order in which they are written.
+pub(super) fn as_written<K: Ord, V>(
+    table: &BTreeMap<Spanned<K>, V>,
+) -> impl Iterator<Item = (&Spanned<K>, &V)> {
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    entries.into_iter()
+}
+
 pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
     let handlers = handlers(&file)?;
     let recipients = recipients(&file)?;
     let mut draft = CatalogueDraft { max_cells: file.release.max_cells, ..CatalogueDraft::default() };
     let mut datasets = Vec::new();
-    for (name, section) in &file.datasets {
+    for (name, section) in as_written(&file.datasets) {
         datasets.push(dataset(name, section, &handlers, &mut draft)?);
     }
     if let Some(first) = datasets.first()
@@ -56,14 +65,14 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         return says(place, "all datasets must use one namespace of ids: people of two are not linked yet");
     }
     Measures { datasets: &datasets, sections: &file.measures, draft: &mut draft }.all()?;
-    for (name, section) in file.tags.get_ref() {
+    for (name, section) in as_written(file.tags.get_ref()) {
         let tag = tag(name, section, &datasets, &file.measures, &mut draft)?;
         draft.tags.push(tag);
     }
     if draft.tags.is_empty() {
         return says(file.tags.span(), "a study needs at least one tag");
     }
-    for (name, members) in &file.tag_sets {
+    for (name, members) in as_written(&file.tag_sets) {
         let members = members.iter().map(|member| member.get_ref().clone()).collect();
         draft.sets.push((name.get_ref().clone(), members));
     }

@@ -5,7 +5,7 @@ use std::ops::Range;
 use toml::Spanned;
 
 use super::Fault;
-use super::compile::{Outcome, says, tag_fault, unknown};
+use super::compile::{Outcome, as_written, says, tag_fault, unknown};
 use super::file::{MeasureSection, Named, Role};
 use super::study::{Dataset, FieldKind, Shape};
 use crate::tags::{CatalogueDraft, Clamp, Measure, Source, TagError, Window};
@@ -22,7 +22,9 @@ impl Measures<'_> {
     /// All named measures.
     pub(super) fn all(&mut self) -> Outcome<()> {
         for over_relation in [false, true] {
-            for (name, section) in self.sections.iter().filter(|(_, s)| s.over.is_some() == over_relation) {
+            for (name, section) in
+                as_written(self.sections).filter(|(_, s)| s.over.is_some() == over_relation)
+            {
                 let measure = self.one(Some(name.get_ref().clone()), section, &name.span())?;
                 self.draft.measures.push(measure);
             }

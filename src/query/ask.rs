@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Confidence, Price};
+use super::{Confidence, Price, Shown};
 use crate::types::NanoEpsilon;
 
 /// One number or tag of the SELECT list.
@@ -26,6 +26,19 @@ pub struct Selected {
     /// The shown name, if another than its own.
     #[serde(rename = "as", default, skip_serializing_if = "Option::is_none")]
     pub alias: Option<String>,
+}
+
+impl Selected {
+    /// The name of its column: the alias; without one `people`, `sum_` and the measure, or the tag.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match (&self.alias, &self.item) {
+            (Some(alias), _) => alias.clone(),
+            (None, Item::Count) => "people".to_owned(),
+            (None, Item::Sum(measure)) => format!("sum_{}", measure.to_ascii_lowercase()),
+            (None, Item::Tag(tag)) => tag.to_ascii_lowercase(),
+        }
+    }
 }
 
 /// Which people are counted: a tree over tag labels.
@@ -118,6 +131,8 @@ pub struct Ask {
     pub(super) price: Price,
     #[serde(default)]
     pub(super) confidence: Confidence,
+    #[serde(default, skip_serializing_if = "Shown::is_plain")]
+    pub(super) shown: Shown,
 }
 
 impl Ask {
@@ -129,6 +144,7 @@ impl Ask {
             group_by: vec![],
             price: Price::Default,
             confidence: Confidence::default(),
+            shown: Shown::default(),
         }
     }
 

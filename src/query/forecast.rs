@@ -56,8 +56,7 @@ fn as_number<S: Serializer>(epsilon: &NanoEpsilon, serializer: S) -> Result<S::O
 
 impl Forecast {
     pub(super) fn of(plan: &Plan) -> Self {
-        let shown = dp::Confidence::new(f64::from(plan.confidence().thousandths()) / 1000.0);
-        let shown = shown.unwrap_or(dp::Confidence::DEFAULT);
+        let shown = dp::Confidence::from(plan.confidence());
         let part = |(planned, part): (&super::PlannedPart, &dp::Part)| {
             let (mechanism, parameter, sensitivity) = match part.mechanism {
                 Mechanism::DiscreteGaussian(noise) => {

@@ -11,6 +11,8 @@ mod payment;
 mod plan;
 mod price;
 mod select;
+mod select_shown;
+mod shown;
 mod sql;
 
 pub use ask::{Ask, Filter, Item, Selected, TagName, tag};
@@ -19,6 +21,7 @@ pub use error::{Place, Problem, QuestionError};
 pub use forecast::{Forecast, PartForecast};
 pub use plan::{Column, ColumnKind, Defaults, PartKind, Plan, PlannedPart};
 pub use price::{Confidence, Price};
+pub use shown::{Comparison, Having, Order, Shown};
 pub use sql::parse;
 
 /// The longest question, in bytes, and the longest canonical form.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::canonical::measure_name;
 use super::payment::Payment;
-use super::{Ask, Canonical, Confidence, Forecast, Item, Problem, QuestionError};
+use super::{Ask, Canonical, Confidence, Forecast, Item, Problem, QuestionError, Shown};
 use crate::dp::{Accounting, Claim, Contribution, NoiseError, Norms, Part, QuestionHash, Shape};
 use crate::tags::{Catalogue, Label, Reach, Tag};
 
@@ -79,6 +79,7 @@ pub struct Plan {
     columns: Vec<Column>,
     reach: Reach,
     confidence: Confidence,
+    shown: Shown,
     pub(super) accounting: Accounting,
     claim: Claim,
     cost: u128,
@@ -119,7 +120,8 @@ impl Plan {
             QuestionError::new(Problem::Cost(error), "allow a larger error, or declare narrower clamps")
         })?;
         let columns = columns(ask, &group, &parts);
-        let confidence = ask.confidence;
+        check_shown(&ask.shown, &columns)?;
+        let (confidence, shown) = (ask.confidence, ask.shown.clone());
         Ok(Self {
             canonical,
             question,
@@ -130,6 +132,7 @@ impl Plan {
             columns,
             reach,
             confidence,
+            shown,
             accounting,
             claim,
             cost,
@@ -182,6 +185,12 @@ impl Plan {
     #[must_use]
     pub fn confidence(&self) -> Confidence {
         self.confidence
+    }
+
+    /// How the released rows are shown.
+    #[must_use]
+    pub fn shown(&self) -> &Shown {
+        &self.shown
     }
 
     /// How many cells are released, also those that are empty.
@@ -307,19 +316,26 @@ fn columns(ask: &Ask, group: &[(usize, String, Vec<Label>)], parts: &[PlannedPar
         parts.iter().position(|part| part.name.eq_ignore_ascii_case(name)).map(ColumnKind::Number)
     };
     let column = |selected: &super::Selected| {
-        let (name, kind) = match &selected.item {
-            Item::Count => ("people".to_owned(), named("COUNT(*)")?),
-            Item::Sum(measure) => {
-                let measure = measure.to_ascii_lowercase();
-                (format!("sum_{measure}"), named(&format!("SUM({measure})"))?)
-            }
+        let kind = match &selected.item {
+            Item::Count => named("COUNT(*)")?,
+            Item::Sum(measure) => named(&format!("SUM({})", measure.to_ascii_lowercase()))?,
             Item::Tag(tag) => {
-                let tag = tag.to_ascii_lowercase();
-                let position = group.iter().position(|(_, name, _)| *name == tag)?;
-                (tag, ColumnKind::Tag(position))
+                ColumnKind::Tag(group.iter().position(|(_, name, _)| name.eq_ignore_ascii_case(tag))?)
             }
         };
-        Some(Column { name: selected.alias.clone().unwrap_or(name), kind })
+        Some(Column { name: selected.name(), kind })
     };
     ask.selected().iter().filter_map(column).collect()
+}
+
+/// A question that was built or read from JSON may name columns that it does not select.
+fn check_shown(shown: &Shown, columns: &[Column]) -> Result<(), QuestionError> {
+    let known = |name: &&str| columns.iter().any(|column| column.name == **name);
+    match shown.columns().into_iter().find(|name| !known(name)) {
+        None => Ok(()),
+        Some(other) => {
+            let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
+            Err(QuestionError::outside(other, format!("name a selected column: {}", names.join(", "))))
+        }
+    }
 }

@@ -57,6 +57,13 @@ impl Confidence {
     }
 }
 
+impl From<Confidence> for crate::dp::Confidence {
+    fn from(confidence: Confidence) -> Self {
+        // Thousandths between 1 and 999 are inside its range.
+        Self::new(f64::from(confidence.0) / 1000.0).unwrap_or(Self::DEFAULT)
+    }
+}
+
 impl Default for Confidence {
     fn default() -> Self {
         Self(950)

@@ -9,13 +9,15 @@ use sqlparser::tokenizer::Span;
 
 use super::canonical::{find_label, find_summable, find_tag};
 use super::error::excerpt;
+use super::select_shown::{Clauses, shown};
 use super::sql::{DIALECT, SHAPE, not_yet};
 use super::{Ask, Confidence, Filter, Item, Place, Price, Problem, QuestionError, Selected};
 use crate::tags::Catalogue;
 
 /// The question that `query` is.
-pub(super) fn lower(query: Query, catalogue: &Catalogue) -> Result<Ask, QuestionError> {
+pub(super) fn lower(mut query: Query, catalogue: &Catalogue) -> Result<Ask, QuestionError> {
     let beginning = query.span();
+    let clauses = clauses(&mut query);
     let select = only_select(query).map_err(|error| with_span(error, beginning))?;
     check_table(&select)?;
     let items = select.projection.iter().map(|item| selected(item, catalogue));
@@ -37,14 +39,25 @@ pub(super) fn lower(query: Query, catalogue: &Catalogue) -> Result<Ask, Question
         let error = QuestionError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure");
         return Err(with_span(error, beginning));
     }
-    Ok(Ask { select: items, filter, group_by, price: Price::Default, confidence: Confidence::default() })
+    let shown = shown(&clauses, &items, catalogue)?;
+    let (price, confidence) = (Price::Default, Confidence::default());
+    Ok(Ask { select: items, filter, group_by, price, confidence, shown })
+}
+
+/// Takes off what only says how rows are shown.
+fn clauses(query: &mut Query) -> Clauses {
+    let having = match &mut *query.body {
+        SetExpr::Select(select) => select.having.take(),
+        _ => None,
+    };
+    Clauses { having, order_by: query.order_by.take(), limit: query.limit_clause.take() }
 }
 
 fn with_span(error: QuestionError, span: Span) -> QuestionError {
     error.at(Place::from(span.start))
 }
 
-fn outside(written: &(impl ToString + Spanned), hint: impl Into<String>) -> QuestionError {
+pub(super) fn outside(written: &(impl ToString + Spanned), hint: impl Into<String>) -> QuestionError {
     with_span(QuestionError::outside(&written.to_string(), hint), written.span())
 }
 
@@ -106,7 +119,7 @@ fn selected(item: &SelectItem, catalogue: &Catalogue) -> Result<Selected, Questi
     }
 }
 
-fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<Item, QuestionError> {
+pub(super) fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<Item, QuestionError> {
     match expression {
         Expr::Identifier(name) => Ok(Item::Tag(tag_name(name, catalogue)?)),
         Expr::Function(function) => {
@@ -197,6 +210,7 @@ fn filter(expression: &Expr, catalogue: &Catalogue) -> Result<Filter, QuestionEr
             Err(outside(expression, "there are no sub-queries: list the labels"))
         }
         Expr::Identifier(_) => Err(outside(expression, "compare the tag with a label: tag = 'label'")),
+        Expr::BinaryOp { .. } => Err(outside(expression, "list the labels: `tag IN ('a', 'b')`")),
         _ => Err(outside(expression, "compare tags with labels by =, <> or IN, joined by AND, OR, NOT")),
     }
 }

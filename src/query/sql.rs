@@ -89,13 +89,16 @@ fn check_token(token: &TokenWithSpan) -> Result<(), QuestionError> {
         | Token::RParen
         | Token::Eq
         | Token::Neq
+        | Token::Lt
+        | Token::Gt
+        | Token::LtEq
+        | Token::GtEq
+        | Token::Minus
         | Token::Mul
         | Token::Period
         | Token::Plus
         | Token::Div => return Ok(()),
         Token::SemiColon => "ask one question at a time",
-        Token::Minus => "numbers are positive, and there is no arithmetic: subtract released numbers instead",
-        Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => "list the labels: `tag IN ('a', 'b')`",
         Token::Char(c) if !c.is_ascii() => {
             "the character only looks like a letter: names use a to z, 0 to 9 and _"
         }
@@ -121,14 +124,7 @@ fn refused_word(keyword: Keyword, written: &str) -> Option<QuestionError> {
         | Keyword::BETWEEN => "list the labels: `tag IN ('a', 'b')`",
         Keyword::IS | Keyword::NULL => "no tag is null: people without a value have a label of their own",
         Keyword::DISTINCT => "every person is counted once already: drop the word",
-        Keyword::HAVING => return Some(not_yet("HAVING", "filter the released rows where you receive them")),
-        Keyword::ORDER => return Some(not_yet("ORDER BY", "sort the released rows where you receive them")),
-        Keyword::LIMIT | Keyword::OFFSET | Keyword::FETCH => {
-            return Some(not_yet(
-                "LIMIT",
-                "cut the released rows where you receive them; it would not lower the cost",
-            ));
-        }
+        Keyword::OFFSET | Keyword::FETCH => "every released row costs the same: write LIMIT alone",
         Keyword::INSERT
         | Keyword::UPDATE
         | Keyword::DELETE
@@ -157,7 +153,8 @@ fn check_limits(tokens: &[TokenWithSpan]) -> Result<(), QuestionError> {
                 operators += 1
             }
             Token::Word(word) if word.keyword == Keyword::NOT => operators += 1,
-            Token::Eq | Token::Neq | Token::Mul | Token::Plus | Token::Div | Token::Period => operators += 1,
+            Token::Eq | Token::Neq | Token::Lt | Token::Gt | Token::LtEq | Token::GtEq => operators += 1,
+            Token::Mul | Token::Plus | Token::Minus | Token::Div | Token::Period => operators += 1,
             _ => {}
         }
         refusals = if is_keyword(&token.token, Keyword::NOT) { refusals.saturating_add(1) } else { 0 };

@@ -106,3 +106,28 @@ pub struct Released {
     /// The signed checkpoint that covers the entry.
     pub checkpoint: String,
 }
+
+#[cfg(test)]
+impl Released {
+    /// An answer with these rows and nothing else.
+    pub(crate) fn of_rows_in_test(rows: Vec<Row>, confidence: Confidence, budget: BudgetView) -> Self {
+        let text = String::new;
+        Self {
+            question: text(),
+            study: text(),
+            recipient: text(),
+            epoch: text(),
+            policy: text(),
+            columns: Vec::new(),
+            rows,
+            confidence,
+            reach: 1,
+            parts: Vec::new(),
+            units: 0,
+            budget,
+            stored: false,
+            index: 0,
+            checkpoint: text(),
+        }
+    }
+}

@@ -79,24 +79,19 @@ impl Case {
         self.run(&["init", "box", "--study", "study.toml", "--epsilon", epsilon, "--approval", "none"])
     }
 
-    /// Runs `seal` with the files of the folder.
+    /// Runs `seal` on the sandbox `box` with the files of the folder.
     pub(crate) fn seal(&self, epoch: &str) -> Output {
-        self.run(&[
-            "seal",
-            "box",
-            "--epoch",
-            epoch,
-            "--as-of",
-            "2026-10-01",
-            "--data",
-            "follows=follows.csv",
-            "--data",
-            "payments=payments.csv",
-            "--data",
-            "members=members.csv",
-            "--consents",
-            "consents.csv",
-        ])
+        self.seal_in("box", epoch, "text")
+    }
+
+    /// Runs `seal` on a sandbox with the files of the folder.
+    pub(crate) fn seal_in(&self, sandbox: &str, epoch: &str, format: &str) -> Output {
+        let files = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
+        let mut arguments =
+            vec!["seal", sandbox, "--epoch", epoch, "--as-of", "2026-10-01", "--format", format];
+        arguments.extend(files.iter().flat_map(|file| ["--data", file]));
+        arguments.extend(["--consents", "consents.csv"]);
+        self.run(&arguments)
     }
 
     /// Asks a question and wants JSON.

@@ -132,17 +132,17 @@ pub(super) fn cells(
         };
         // Code and vocabulary of each tag, in the order of the catalogue.
         let codes = [
+            (band(&[0, 1, 60], spend(person), 1), 3),
             (band(&[0, 1, 2, 4], followers, 1), 4),
             (if by_net.is_empty() { 2 } else { band(&[-50, 0], net_of_followers, size(by_net)) }, 3),
             (usize::from(!by_like[own].is_empty()), 2),
             (usize::from(listed.len() >= 4), 2),
             (last.map_or(2, |days| usize::from(days >= 30)), 3),
             (region, 3),
-            (band(&[0, 1, 60], spend(person), 1), 3),
         ];
         let position = codes.iter().fold(0, |position, (code, labels)| position * labels + code);
         let mean = if fans.is_empty() { 0 } else { spend_of_fans.div_euclid(size(fans)) };
-        let sums = [net(person), spend(person), mean, followers, net_of_followers.clamp(-60, 90)];
+        let sums = [spend(person), net(person), followers, net_of_followers.clamp(-60, 90), mean];
         let cell = cells.entry(position).or_insert_with(|| (0, vec![0; sums.len()]));
         cell.0 += 1;
         cell.1.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);

@@ -35,10 +35,6 @@ pub enum Column {
     Words(StringArray),
 }
 
-fn is_integer(kind: &DataType) -> bool {
-    kind.is_integer()
-}
-
 fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
@@ -63,18 +59,8 @@ impl Column {
     /// # Errors
     /// [`ReadError::WrongType`]
     pub fn ids(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
-        let kind = array.data_type();
-        let found = if is_integer(kind) {
-            // Numbers above i64 stay what they are when written as text.
-            lossless(array, &DataType::Int64)
-                .map(|cast| Self::Numbers(cast.as_primitive::<Int64Type>().clone()))
-                .or_else(|| Self::words(array))
-        } else if is_text(kind) {
-            Self::words(array)
-        } else {
-            None
-        };
-        found.ok_or_else(|| wrong(file, column, kind, "ids are text or whole numbers"))
+        Self::numbers_or_words(array)
+            .ok_or_else(|| wrong(file, column, array.data_type(), "ids are text or whole numbers"))
     }
 
     /// Whole numbers (amounts in minor units); text is read digit by digit.
@@ -82,18 +68,8 @@ impl Column {
     /// # Errors
     /// [`ReadError::WrongType`]
     pub fn numbers(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
-        let kind = array.data_type();
-        let found = if is_integer(kind) {
-            // A number above i64 is kept as text, where it does not read as a number: a bad row, not a null.
-            lossless(array, &DataType::Int64)
-                .map(|cast| Self::Numbers(cast.as_primitive::<Int64Type>().clone()))
-                .or_else(|| Self::words(array))
-        } else if is_text(kind) {
-            Self::words(array)
-        } else {
-            None
-        };
-        found.ok_or_else(|| wrong(file, column, kind, "amounts and integers are whole numbers (minor units)"))
+        let wanted = "amounts and integers are whole numbers (minor units)";
+        Self::numbers_or_words(array).ok_or_else(|| wrong(file, column, array.data_type(), wanted))
     }
 
     /// Instants: Arrow timestamps and dates (UTC where they name no zone), or RFC 3339 text with an offset.
@@ -124,10 +100,25 @@ impl Column {
                 let utc = DataType::Timestamp(TimeUnit::Second, Some("+00:00".into()));
                 plain(array, &utc).and_then(|cast| Self::words(&cast))
             }
-            kind if is_text(kind) || is_integer(kind) => Self::words(array),
+            kind if is_text(kind) || kind.is_integer() => Self::words(array),
             _ => None,
         };
         found.ok_or_else(|| wrong(file, column, kind, "words are text, flags or whole numbers"))
+    }
+
+    /// Integers as numbers, text as words; nothing else.
+    fn numbers_or_words(array: &ArrayRef) -> Option<Self> {
+        let kind = array.data_type();
+        if kind.is_integer() {
+            // A number above i64 is kept as text: as an id it stays what it is, as an amount it is a bad row and not a null.
+            lossless(array, &DataType::Int64)
+                .map(|cast| Self::Numbers(cast.as_primitive::<Int64Type>().clone()))
+                .or_else(|| Self::words(array))
+        } else if is_text(kind) {
+            Self::words(array)
+        } else {
+            None
+        }
     }
 
     fn words(array: &ArrayRef) -> Option<Self> {

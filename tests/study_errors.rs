@@ -1,0 +1,121 @@
+//! A broken study file is refused with its line and column and with what was meant (the types it parses into cannot be
+//! invalid).
+#![cfg(test)]
+
+use hushtag::policy::{Study, StudyError};
+
+const STUDY: &str = include_str!("../policies/demo/study.toml");
+
+/// Replaces `old`, which must be there, and says what the parser says and at which line.
+fn broken(old: &str, new: &str) -> StudyError {
+    assert!(STUDY.contains(old), "the study has no `{old}`");
+    let text = STUDY.replacen(old, new, 1);
+    match Study::parse("study.toml", &text) {
+        Ok(_) => panic!("`{new}` was accepted"),
+        Err(error) => {
+            let line = text.lines().nth(error.line - 1).unwrap();
+            assert!(error.column <= line.chars().count() + 1, "{error} is outside its line");
+            error
+        }
+    }
+}
+
+/// The line on which `text` stands in the study.
+fn line_of(text: &str) -> usize {
+    STUDY.lines().position(|line| line.contains(text)).unwrap() + 1
+}
+
+#[test]
+fn the_study_of_the_demo_is_whole() {
+    let study = Study::parse("study.toml", STUDY).unwrap();
+    assert_eq!(study.id.as_str(), "demo");
+    assert_eq!(study.catalogue.sets().len(), 2);
+    assert_eq!(study.catalogue.sets()[0].cells, 5 * 4 * 4 * 4 * 5);
+}
+
+/// What is broken, what replaces it, where the error stands (a piece of its line), and what it says.
+type Case = (&'static str, &'static str, &'static str, &'static str);
+
+#[test]
+fn each_mistake_has_its_place_and_says_what_was_meant() {
+    let cases: [Case; 24] = [
+        ("max_reach = 6", "max_raech = 6", "max_reach = 6", "did you mean `max_reach`?"),
+        ("action = \"provide\"", "action = \"provid\"", "action = ", "did you mean `provide`?"),
+        ("id = \"demo\"", "id = \"De/mo\"", "id = \"demo\"", "`De/mo` is not a name"),
+        ("retention = \"90d\"", "retention = \"3 months\"", "retention = ", "between `1d` and `36525d`"),
+        (
+            "handler = \"social-platform\"",
+            "handler = \"social-plattform\"",
+            "handler = \"social-platform\"",
+            "did you mean `social-platform`?",
+        ),
+        ("owner = \"payer\"", "", "[datasets.payments]", "missing field `owner`"),
+        ("target = \"followee\"", "", "[datasets.follows]", "a relation needs `target`"),
+        ("amount = \"amount\"", "amount = \"money\"", "fields = { amount", "unknown field type `money`"),
+        ("sum = \"amount\"", "sum = \"amuont\"", "sum = \"amount\"", "did you mean `amount`?"),
+        ("sum = \"amount\"", "sum = \"at\"", "sum = \"amount\"", "only fields of type amount or integer"),
+        (", at = \"time\" }", " }", "window = \"90d\"", "declares none"),
+        ("clamp = [0, 500_000]", "clamp = [5, 0]", "clamp = [0, 500_000]", "clamp [5, 0] is not a range"),
+        ("measure = \"spend\"", "measure = \"spent\"", "measure = \"spend\"", "did you mean `spend`?"),
+        (
+            "low = 1, mid = 50_000",
+            "low = 1, mid = 1",
+            "bands = { none = 0, low = 1, mid = 50_000",
+            "start at the same bound 1",
+        ),
+        ("none = 0, low = 1", "none = 0, none = 1", "bands = { none = 0, low = 1", "duplicate key"),
+        (
+            "bands = { none = 0, low = 1",
+            "bands = { none = 3, low = 4",
+            "[tags.spend_tier]",
+            "values go down to 0",
+        ),
+        ("absent = \"never\"", "", "[tags.lapsed]", "absent"),
+        ("absent = \"never\"", "absent = \"active\"", "[tags.lapsed]", "label `active` occurs twice"),
+        ("\"south\", \"north\"", "\"south\", \"south\"", "[tags.region]", "label `south` occurs twice"),
+        ("\"south\", \"north\"", "\"it's\", \"north\"", "values = [", "is not a label"),
+        (
+            "field = \"members.region\"",
+            "field = \"members.regoin\"",
+            "field = \"members.region\"",
+            "did you mean `members.region`?",
+        ),
+        ("mean = \"spend\"", "mean = \"fans\"", "mean = \"spend\"", "travel two steps"),
+        (
+            "role = \"audience\"\nmean = \"spend\"",
+            "role = \"own\"\nmean = \"spend\"",
+            "[measures.fans_spend]",
+            "flow along my list: refused",
+        ),
+        ("default_error = 150", "default_error = 0", "default_error = 150", "it must be at least 1"),
+    ];
+    for (old, new, place, said) in cases {
+        let error = broken(old, new);
+        let text = error.to_string();
+        assert!(text.contains(said), "`{new}`: `{said}` is not in: {text}");
+        assert!(text.starts_with("study.toml:") && !text.contains('\n'), "{text}");
+        let line = line_of(place);
+        assert!(error.line.abs_diff(line) <= 1, "`{new}`: line {} instead of {line}: {text}", error.line);
+    }
+}
+
+#[test]
+fn a_relation_that_carries_contributions_has_no_default_reach() {
+    let text = STUDY.lines().filter(|line| !line.starts_with("max_reach")).collect::<Vec<_>>().join("\n");
+    let error = Study::parse("study.toml", &text).unwrap_err();
+    assert!(error.to_string().contains("needs `max_reach`; there is no default"), "{error}");
+}
+
+#[test]
+fn too_many_cells_name_the_tag_to_coarsen() {
+    let error = broken("max_cells = 65_536", "max_cells = 100");
+    assert!(error.to_string().contains("coarsen `"), "{error}");
+}
+
+#[test]
+fn a_study_of_many_megabytes_or_no_text_at_all_is_refused() {
+    assert!(Study::parse("big.toml", &"#".repeat(2 << 20)).is_err());
+    for text in ["", "\0", "study", "[study", "[[study]]", "study = 3"] {
+        assert!(Study::parse("odd.toml", text).is_err(), "{text:?}");
+    }
+}
