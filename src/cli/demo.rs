@@ -190,14 +190,15 @@ impl Demo {
 
 /// The half-width does not grow with the people, so its share shrinks with them.
 fn shrinks(width: u64, people: u32) -> String {
-    let share = |people: u64| {
-        let hundredths = width.saturating_mul(10_000).div_ceil(people.max(1));
-        format!("{}.{:02} %", hundredths / 100, hundredths % 100)
+    let share = |people: u32| {
+        let thousandths = width.saturating_mul(100_000).div_ceil(u64::from(people.max(1)));
+        format!("{}.{:03} %", thousandths / 1000, thousandths % 1000)
     };
+    let more = if people < 1_000_000 { 1_000_000 } else { 10_000_000 };
     format!(
-        "± {width} people is {} of all {people}; with --people 1000000 the same width would be {}\n",
-        share(u64::from(people)),
-        share(1_000_000)
+        "± {width} people is {} of all {people}; with --people {more} the same ± {width} would be {}\n",
+        share(people),
+        share(more)
     )
 }
 
