@@ -52,6 +52,16 @@ fn a_whole_use_through_the_command() {
     assert_eq!(again["budget"], answer["budget"]);
     assert_eq!(again["audit"]["index"], answer["audit"]["index"]);
 
+    let sorted = json(&case.ask(
+        "SELECT region AS home, COUNT(*) AS people FROM tags GROUP BY region HAVING people >= 0 \
+         ORDER BY home DESC LIMIT 2 WITH (error = 60)",
+    ));
+    assert_eq!(sorted["stored"], true, "how rows are shown is no other question");
+    let homes = sorted["rows"].as_array().unwrap().iter().map(|row| row["group"]["home"].as_str().unwrap());
+    let kept = answer["rows"].as_array().unwrap().iter().filter(|row| row["suppressed"] == false);
+    let regions: Vec<&str> = kept.map(|row| row["group"]["region"].as_str().unwrap()).collect();
+    assert_eq!(homes.collect::<Vec<_>>(), regions.into_iter().rev().take(2).collect::<Vec<_>>());
+
     let csv = case.run(&["ask", "box", "--recipient", "brand-insights", "--format", "csv", question]);
     assert_eq!(stdout(&csv).lines().next(), Some("region,people,people_low,people_high,suppressed"));
     let verified = json(&case.run(&["audit", "verify", "box", "--format", "json"]));

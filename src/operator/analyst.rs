@@ -331,8 +331,13 @@ fn layout(plan: &Plan, min_people: u64) -> Layout {
         ColumnKind::Number(part) => Some((column.name.clone(), part, counts(part))),
         ColumnKind::Tag(_) => None,
     });
+    // A tag that is selected under another name is shown under it.
+    let shown = |(position, name): (usize, &str)| {
+        let column = plan.columns().iter().find(|column| column.kind == ColumnKind::Tag(position));
+        column.map_or_else(|| name.to_owned(), |column| column.name.clone())
+    };
     Layout {
-        tags: plan.group_names().map(str::to_owned).collect(),
+        tags: plan.group_names().enumerate().map(shown).collect(),
         groups: (0..plan.cells()).map(labels).collect(),
         columns: columns.collect(),
         counted: plan.parts().iter().position(|part| part.kind == PartKind::Count),

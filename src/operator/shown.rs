@@ -1,6 +1,6 @@
 //! Applies HAVING, ORDER BY and LIMIT to rows that have already left: post-processing, free.
 
-use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
 use crate::query::{Order, Shown};
 use crate::release::{Released, Row};
@@ -10,10 +10,7 @@ pub(super) fn show(shown: &Shown, released: &mut Released) {
     if let Some(having) = &shown.having {
         released.rows.retain(|row| !row.suppressed && having.is_met(&|column: &str| number(row, column)));
     }
-    if !shown.order_by.is_empty() {
-        let vocabulary = released.rows.clone();
-        released.rows.sort_by(|a, b| compare(a, b, &shown.order_by, &vocabulary));
-    }
+    sort(&mut released.rows, &shown.order_by);
     if let Some(limit) = shown.limit {
         released.rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
@@ -23,31 +20,39 @@ fn number(row: &Row, column: &str) -> Option<i128> {
     row.cells.iter().find(|cell| cell.name == column).map(|cell| cell.estimate)
 }
 
-fn compare(a: &Row, b: &Row, orders: &[Order], rows: &[Row]) -> Ordering {
-    orders.iter().fold(Ordering::Equal, |decided, order| {
-        decided.then_with(|| {
-            let by_value = key(a, &order.column, rows).cmp(&key(b, &order.column, rows));
-            // A suppressed row has no number and comes last either way.
-            let present = a.suppressed.cmp(&b.suppressed);
-            let by_value = if order.descending { by_value.reverse() } else { by_value };
-            if tag_of(a, &order.column).is_some() { by_value } else { present.then(by_value) }
-        })
-    })
+fn sort(rows: &mut [Row], orders: &[Order]) {
+    if orders.is_empty() {
+        return;
+    }
+    let places: Vec<_> = orders.iter().map(|order| vocabulary(rows, &order.column)).collect();
+    rows.sort_by_cached_key(|row| {
+        orders.iter().zip(&places).map(|(order, places)| key(row, order, places)).collect::<Vec<_>>()
+    });
+}
+
+/// The place of each label of a tag: rows are released in the order of the vocabulary.
+fn vocabulary(rows: &[Row], column: &str) -> BTreeMap<String, i128> {
+    let mut places = BTreeMap::new();
+    for label in rows.iter().filter_map(|row| tag_of(row, column)) {
+        if !places.contains_key(label) {
+            places.insert(label.to_owned(), i128::try_from(places.len()).unwrap_or(i128::MAX));
+        }
+    }
+    places
 }
 
 fn tag_of<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
     row.group.iter().find(|(tag, _)| tag == column).map(|(_, label)| label.as_str())
 }
 
-/// A number, or the place of a label in the vocabulary: rows are released in its order.
-fn key(row: &Row, column: &str, rows: &[Row]) -> Option<i128> {
-    match tag_of(row, column) {
-        None => number(row, column),
-        Some(label) => {
-            let place = rows.iter().position(|other| tag_of(other, column) == Some(label))?;
-            i128::try_from(place).ok()
-        }
-    }
+/// What a row sorts by in one column. A suppressed row has no number and comes last, whatever the direction.
+fn key(row: &Row, order: &Order, places: &BTreeMap<String, i128>) -> (bool, i128) {
+    let value = match tag_of(row, &order.column) {
+        Some(label) => places.get(label).copied(),
+        None => number(row, &order.column),
+    };
+    let turned = if order.descending { value.map(i128::saturating_neg) } else { value };
+    (value.is_none(), turned.unwrap_or(0))
 }
 
 #[cfg(test)]
