@@ -96,9 +96,11 @@ fn could_name(event: &Event, demand: &Requirement) -> bool {
     if event.is(DECEASED) {
         return true;
     }
+    let spelled =
+        |cell: &str, name: &str| cell.trim().to_ascii_lowercase() == name.trim().to_ascii_lowercase();
     event.cell("trigger").is_none_or(|trigger| trigger == demand.trigger || unknown(trigger))
-        && event.cell("purpose").is_none_or(|purpose| purpose == demand.purpose)
-        && event.cell("recipient").is_none_or(|recipient| recipient == demand.recipient)
+        && event.cell("purpose").is_none_or(|purpose| spelled(purpose, &demand.purpose))
+        && event.cell("recipient").is_none_or(|recipient| spelled(recipient, &demand.recipient))
 }
 
 fn says_when_and_what(event: &Event) -> bool {
@@ -115,7 +117,9 @@ fn is_readable(event: &Event, demand: &Requirement) -> bool {
         return true;
     }
     let one_of = |column, words: &[&str]| event.cell(column).is_none_or(|word| words.contains(&word));
-    ["trigger", "purpose", "recipient"].iter().all(|column| event.cell(column).is_some())
+    let exact =
+        [("trigger", &demand.trigger), ("purpose", &demand.purpose), ("recipient", &demand.recipient)];
+    exact.iter().all(|(column, name)| event.cell(column) == Some(name.as_str()))
         && ["own_step", "pre_ticked", "service_gate", "service_necessary"]
             .iter()
             .all(|column| one_of(column, &["true", "1", "false", "0"]))

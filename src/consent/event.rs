@@ -110,12 +110,13 @@ enum Act {
 
 impl Requirement {
     /// Whether the row may speak about this requirement: whatever it names must match, and what it leaves out or
-    /// spells unreadably may mean anything.
+    /// spells unreadably may mean anything. Other case or spaces around a name do not hide a withdrawal.
     fn may_be_named_by(&self, row: &Row<'_>) -> bool {
+        let like = |word: &str, name: &str| word.trim().eq_ignore_ascii_case(name.trim());
         let trigger =
             row.trigger.is_none_or(|word| word == self.trigger || !self.known_triggers.contains(word));
-        let purpose = row.purpose.is_none_or(|word| word == self.purpose);
-        trigger && purpose && row.recipient.is_none_or(|word| word == self.recipient)
+        let purpose = row.purpose.is_none_or(|word| like(word, &self.purpose));
+        trigger && purpose && row.recipient.is_none_or(|word| like(word, &self.recipient))
     }
 
     /// Whether the row names exactly this requirement.

@@ -232,6 +232,13 @@ mod tests {
             deceased,
             Row { event: Some("lifted"), at: Some("2026-08-02T00:00:00Z"), ..unscoped }
         ]));
+        let sloppy =
+            |purpose, recipient| Row { purpose, recipient, ..at("withdrawn", "2026-09-02T00:00:00Z") };
+        assert!(
+            !is_in(&[clean(), sloppy(Some(" Measurement"), Some("legal-c "))]),
+            "a sloppy withdrawal counts"
+        );
+        assert!(is_in(&[clean(), sloppy(Some("ads"), Some("LEGAL-C"))]), "one for another purpose does not");
         let elsewhere =
             Row { purpose: Some("ads"), recipient: Some("LEGAL-D"), trigger: Some("SC39"), ..deceased };
         assert!(!is_in(&[clean(), elsewhere]), "a death is no matter of purpose");
