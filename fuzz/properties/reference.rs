@@ -96,8 +96,7 @@ fn could_name(event: &Event, demand: &Requirement) -> bool {
     if event.is(DECEASED) {
         return true;
     }
-    let spelled =
-        |cell: &str, name: &str| cell.trim().to_ascii_lowercase() == name.trim().to_ascii_lowercase();
+    let spelled = |cell: &str, name: &str| cell.trim().eq_ignore_ascii_case(name.trim());
     event.cell("trigger").is_none_or(|trigger| trigger == demand.trigger || unknown(trigger))
         && event.cell("purpose").is_none_or(|purpose| spelled(purpose, &demand.purpose))
         && event.cell("recipient").is_none_or(|recipient| spelled(recipient, &demand.recipient))
