@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 
 use hushtag::query::{Canonical, parse};
-use hushtag::tags::{Catalogue, CatalogueDraft, Clamp, Label, Measure, Source, Tag, TagSource};
+use hushtag::tags::{Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Source, Tag, TagSource};
 use hushtag::types::DatasetName;
 
 static CATALOGUE: LazyLock<Option<Catalogue>> = LazyLock::new(catalogue);
@@ -19,6 +19,7 @@ fn catalogue() -> Option<Catalogue> {
         name: Some("spend".into()),
         source: Source::Sum { dataset, field: "amount".into(), window: None },
         clamp: Some(Clamp::new(0, 1000).ok()?),
+        grid: Grid::new(vec![0, 10, 500], Clamp::new(0, 1000).ok()?, 0).ok(),
         floor: Some(0),
     };
     let tags = vec![tag("region", &["east", "west"])?, tag("plan", &["a (b)", "c, d", "e--f"])?];

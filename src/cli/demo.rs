@@ -27,15 +27,15 @@ const DAY: i64 = 86_400;
 const QUESTIONS: [(&str, &str); 5] = [
     (
         "How many people are at each level of spending, and what do they spend? (own payments only: a small error is cheap)",
-        "SELECT spend_tier, COUNT(*) AS people, SUM(spend) AS fen FROM tags GROUP BY spend_tier WITH (error = 40)",
+        "SELECT spend_tier, COUNT(*) AS people, SUM(spend) AS fen, AVG(spend) AS mean FROM tags GROUP BY spend_tier WITH (error = 40)",
     ),
     (
         "Where do active and lapsed customers live?",
         "SELECT lapsed, region, COUNT(*) AS people FROM tags GROUP BY lapsed, region WITH (error = 40)",
     ),
     (
-        "Do people who follow many others buy more often?",
-        "SELECT following, COUNT(*) AS people FROM tags WHERE order_freq IN ('some', 'many') GROUP BY following WITH (error = 40)",
+        "Do people who follow many others spend more?",
+        "SELECT following, COUNT(*) AS people, MEDIAN(spend) AS median FROM tags GROUP BY following WITH (error = 40)",
     ),
     (
         "How large is the audience of the best customers? (others move this tag: dearer)",
@@ -181,6 +181,7 @@ impl Demo {
              \x20 hushtag vocabulary {sandbox} --recipient brand-insights\n\
              \x20 hushtag ask {sandbox} --recipient brand-insights --forecast \"SELECT order_freq, COUNT(*) FROM tags GROUP BY order_freq\"\n\
              \x20 hushtag ask {sandbox} --recipient brand-insights --format json \"SELECT COUNT(*) FROM tags WITH (error = 200)\"\n\
+             \x20 hushtag metrics {sandbox} --recipient brand-insights\n\
              \x20 hushtag audit verify {sandbox}\n\
              \x20 hushtag policy check {}",
             input.join("study.toml").display()

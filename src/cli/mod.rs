@@ -7,6 +7,7 @@ mod demo;
 mod exit;
 mod init;
 mod key;
+mod metrics;
 mod output;
 mod policy;
 mod sandbox;
@@ -72,6 +73,11 @@ enum Command {
         after_help = "Examples:\n  hushtag ask box --recipient brand-insights --forecast \"SELECT COUNT(*) FROM tags\"\n  hushtag ask box --recipient brand-insights --format json \\\n    \"SELECT spend_tier, COUNT(*) AS people FROM tags GROUP BY spend_tier WITH (error = 200)\""
     )]
     Ask(ask::AskCommand),
+    /// The study's named metrics, or what they would cost
+    #[command(
+        after_help = "Examples:\n  hushtag metrics box --recipient brand-insights --forecast\n  hushtag metrics box --recipient brand-insights --format json"
+    )]
+    Metrics(metrics::MetricsCommand),
     /// What was spent and what is left
     #[command(after_help = "Example:\n  hushtag budget box")]
     Budget(budget::Budget),
@@ -120,6 +126,7 @@ pub fn run() -> ExitCode {
         Command::Init(command) => command.run(&context),
         Command::Seal(command) => command.run(&context),
         Command::Ask(command) => command.run(&context),
+        Command::Metrics(command) => command.run(&context),
         Command::Budget(command) => command.run(&context),
         Command::Vocabulary(command) => command.run(&context),
         Command::Status(command) => command.run(&context),

@@ -37,6 +37,14 @@ impl Confidence {
         self.0
     }
 
+    /// The confidence at which `count` intervals hold all together with this one (Bonferroni).
+    #[must_use]
+    pub fn for_each_of(self, count: usize) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a handful")]
+        let count = count.max(1) as f64;
+        Self((1.0 - self.tail() / count).min(1.0 - f64::EPSILON))
+    }
+
     fn tail(self) -> f64 {
         1.0 - self.0
     }
@@ -139,7 +147,7 @@ fn smallest(guess: f64, covers: impl Fn(u64) -> bool) -> u64 {
 
 /// z with P(|Z| <= z) = confidence for a standard normal Z: Newton on the complementary error function from the
 /// approximation 26.2.23 of Abramowitz, Stegun.
-fn two_sided_quantile(confidence: Confidence) -> f64 {
+pub(crate) fn two_sided_quantile(confidence: Confidence) -> f64 {
     let tail = confidence.tail();
     let t = (-2.0 * libm::log(tail / 2.0)).sqrt();
     let top = 2.515_517 + t * (0.802_853 + t * 0.010_328);

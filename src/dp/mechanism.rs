@@ -180,6 +180,15 @@ impl Mechanism {
         }
     }
 
+    /// The standard deviation, not below the true one; shown, never charged.
+    #[must_use]
+    pub fn deviation(&self) -> f64 {
+        match self {
+            Self::DiscreteGaussian(noise) => as_float(noise.sigma_squared()).sqrt(),
+            Self::DiscreteLaplace(noise) => as_float(noise.scale()) * std::f64::consts::SQRT_2,
+        }
+    }
+
     /// The smallest k with P(|noise| <= k) >= confidence.
     #[must_use]
     pub fn half_width(&self, confidence: Confidence) -> u64 {

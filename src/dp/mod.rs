@@ -21,6 +21,7 @@
 
 mod bernoulli;
 mod claim;
+mod derived;
 mod gaussian;
 mod interval;
 mod laplace;
@@ -29,6 +30,8 @@ mod sensitivity;
 mod zcdp;
 
 pub use claim::{Claim, Part, QuestionHash};
+pub(crate) use derived::float;
+pub use derived::{Noisy, Quantile, combined_half_width, quantile, rank_half_width, ratio_interval};
 pub use gaussian::DiscreteGaussian;
 pub use interval::{Confidence, InvalidConfidence};
 pub use laplace::DiscreteLaplace;

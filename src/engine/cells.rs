@@ -6,12 +6,13 @@ use super::EngineError;
 use super::records::Values;
 use crate::consent::Coverage;
 use crate::release::{Cube, CubeShape, Exact};
-use crate::tags::{Catalogue, TagSet, TagSource};
+use crate::tags::{Catalogue, Grid, MeasureColumns, TagSet, TagSource};
 
 /// The public shape of the cube of one tag set.
 pub(super) fn shape(catalogue: &Catalogue, set: &TagSet) -> Option<CubeShape> {
     let radices = set.tags.iter().map(|tag| catalogue.tags().get(*tag).map_or(1, |tag| tag.labels().len()));
-    CubeShape::new(radices.collect(), catalogue.summable().count())
+    let columns = catalogue.columns();
+    CubeShape::new(radices.collect(), columns.counts, columns.measures.len())
 }
 
 /// Everything known about people, ready to be counted. No `Debug`.
@@ -55,19 +56,35 @@ impl Table<'_> {
 
     /// Counts everybody who is in into the cube of every tag set.
     pub(super) fn cubes(&self, coverage: &Coverage) -> Result<Vec<Exact<Cube>>, EngineError> {
-        let summed: Vec<Option<&Values>> =
-            self.catalogue.summable().map(|(measure, _)| self.measures.get(&measure).copied()).collect();
+        let columns = self.catalogue.columns().measures;
+        let used: Vec<(&MeasureColumns, Option<&Grid>, Option<&Values>)> = columns
+            .iter()
+            .map(|columns| {
+                let grid = self.catalogue.measures().get(columns.measure).and_then(|m| m.grid.as_ref());
+                (columns, grid, self.measures.get(&columns.measure).copied())
+            })
+            .collect();
+        let mut values = vec![None; used.len()];
         let mut cubes = Vec::new();
         for set in self.catalogue.sets() {
             let shape = shape(self.catalogue, set).ok_or(EngineError::TooManyCells)?;
             let mut cube = Cube::empty(&shape);
             for person in 0..self.people {
-                if u32::try_from(person).is_ok_and(|person| coverage.contains(person)) {
-                    let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
-                    let values =
-                        summed.iter().map(|values| values.and_then(|v| v.whole(person)).unwrap_or(0));
-                    cube.count(position, values);
+                if !u32::try_from(person).is_ok_and(|person| coverage.contains(person)) {
+                    continue;
                 }
+                let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
+                for (value, (_, _, all)) in values.iter_mut().zip(&used) {
+                    *value = all.and_then(|all| all.whole(person));
+                }
+                let counted = values.iter().zip(&used).flat_map(|(value, (columns, grid, _))| {
+                    // Column 0 is everybody's and counted once; a missing value is in no other column.
+                    let present = value.filter(|_| columns.present > 0).map(|_| columns.present);
+                    let cell = value.zip(*grid).zip(columns.grid.as_ref());
+                    [present, cell.map(|((value, grid), columns)| columns.start + grid.cell(value))]
+                });
+                let counted = std::iter::once(0).chain(counted.flatten());
+                cube.count(&shape, position, counted, values.iter().map(|value| value.unwrap_or(0)));
             }
             cubes.push(Exact::new(cube));
         }

@@ -4,6 +4,8 @@
 mod model;
 mod people;
 
+use std::collections::BTreeMap;
+
 use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
@@ -14,8 +16,8 @@ use super::{MaxBadRows, build};
 use crate::consent::Requirement;
 use crate::dp::{Accounting, Norms};
 use crate::policy::{Decision, Regime, Study, decide};
-use crate::query::{Ask, Defaults, Filter, PartKind, Plan, Problem, tag};
-use crate::tags::Catalogue;
+use crate::query::{Ask, Defaults, Filter, Item, PartKind, Plan, Probability, Problem, tag};
+use crate::tags::{Catalogue, Columns};
 use crate::types::{RecipientId, Secret, Timestamp};
 
 const POPULATIONS: u64 = 200;
@@ -37,7 +39,7 @@ struct Question {
     text: String,
     groups: Vec<Option<usize>>,
     parts: Vec<(PartKind, Norms)>,
-    cells: usize,
+    columns: Columns,
 }
 
 impl Survey {
@@ -64,11 +66,12 @@ impl Survey {
         let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, allowed).unwrap();
         let of = |built: &super::Built| {
             let [cube] = built.cubes.as_slice() else { panic!("the study has one tag set") };
-            let (people, sums) = cube.reveal_in_test().cells_in_test();
-            let width = sums.len() / people.len();
-            let cells = people.iter().zip(sums.chunks(width)).enumerate();
-            let filled = cells.filter(|(_, (people, _))| **people > 0);
-            filled.map(|(at, (people, sums))| (at, (i128::from(*people), sums.to_vec()))).collect()
+            let (counts, sums) = cube.reveal_in_test().cells_in_test();
+            let columns = self.study.catalogue.columns();
+            let cells = counts.chunks(columns.counts).zip(sums.chunks(columns.measures.len())).enumerate();
+            let filled = cells.filter(|(_, (counts, _))| counts[0] > 0);
+            let wide = |counts: &[u64]| counts.iter().copied().map(i128::from).collect();
+            filled.map(|(at, (counts, sums))| (at, (wide(counts), sums.to_vec()))).collect()
         };
         built.iter().map(of).collect()
     }
@@ -80,9 +83,9 @@ impl Survey {
     /// The questions whose answers move too far between neighbours.
     fn excesses(&self, with: &Cells, without: &Cells) -> Vec<String> {
         let mut change = with.clone();
-        for (at, (people, sums)) in without {
-            let cell = change.entry(*at).or_insert_with(|| (0, vec![0; sums.len()]));
-            cell.0 -= people;
+        for (at, (counts, sums)) in without {
+            let cell = change.entry(*at).or_insert_with(|| (vec![0; counts.len()], vec![0; sums.len()]));
+            cell.0.iter_mut().zip(counts).for_each(|(count, other)| *count -= other);
             cell.1.iter_mut().zip(sums).for_each(|(sum, other)| *sum -= other);
         }
         self.questions.iter().filter_map(|question| question.excess(&change)).collect()
@@ -92,14 +95,21 @@ impl Survey {
 impl Question {
     fn excess(&self, change: &Cells) -> Option<String> {
         self.parts.iter().find_map(|(kind, norms)| {
-            let mut moved = vec![0i128; self.cells];
-            for (at, (people, sums)) in change {
+            let of = |measure| self.columns.of(measure).unwrap();
+            let mut moved = BTreeMap::<(usize, usize), i128>::new();
+            for (at, (counts, sums)) in change {
                 let Some(group) = self.groups[*at] else { continue };
-                moved[group] += match kind {
-                    PartKind::Count => *people,
-                    PartKind::Sum { summable, .. } => sums[*summable],
+                let numbers = match *kind {
+                    PartKind::Count => &counts[..1],
+                    PartKind::Present { measure } => &counts[of(measure).present..][..1],
+                    PartKind::Sum { measure } => &sums[of(measure).sum..][..1],
+                    PartKind::Histogram { measure } => &counts[of(measure).grid.clone().unwrap()],
                 };
+                for (offset, number) in numbers.iter().enumerate() {
+                    *moved.entry((group, offset)).or_default() += number;
+                }
             }
+            let moved: Vec<i128> = moved.into_values().filter(|by| *by != 0).collect();
             let l1: u128 = moved.iter().map(|by| by.unsigned_abs()).sum();
             let l2_squared: u128 = moved.iter().map(|by| by.unsigned_abs().pow(2)).sum();
             let inside = l1 <= norms.l1 && l2_squared <= norms.l2_squared;
@@ -116,7 +126,13 @@ fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
     let mut ask = Ask::count();
     for (_, measure) in catalogue.summable() {
         if rng.random_bool(0.7) {
-            ask = ask.and_sum(measure.name.clone().unwrap());
+            let name = measure.name.clone().unwrap();
+            ask = match rng.random_range(0..4) {
+                0 if measure.grid.is_some() => ask.and(Item::Histogram(name)),
+                1 if measure.grid.is_some() => ask.and_quantile(name, Probability::HALF),
+                2 => ask.and_average(name),
+                _ => ask.and_sum(name),
+            };
         }
     }
     // A third without groups: exactly one number.
@@ -163,7 +179,7 @@ fn planned(plan: &Plan, catalogue: &Catalogue) -> Question {
         text: plan.question().to_owned(),
         groups: groups.collect(),
         parts: plan.parts().iter().map(|part| part.kind).zip(norms).collect(),
-        cells: plan.cells(),
+        columns: catalogue.columns(),
     }
 }
 

@@ -20,7 +20,7 @@ use slow::{Cells, Rows, Terms};
 
 const DAY: i64 = 86_400;
 
-/// People, then sums cell by cell.
+/// Counts cell by cell, then sums cell by cell.
 type Plain = (Vec<u64>, Vec<i128>);
 
 fn study(terms: &Terms) -> Study {
@@ -79,7 +79,7 @@ category = "profile"
 fields = {{ region = "text" }}
 [measures]
 spend = {{ from = "payments", sum = "amount", window = "{window_days}d", clamp = {spend_clamp:?} }}
-orders = {{ from = "payments", count = true, window = "{window_days}d", clamp = [0, 5] }}
+orders = {{ from = "payments", count = true, window = "{window_days}d", clamp = [0, 5], grid = [0, 1, 3] }}
 points = {{ from = "payments", sum = "points", window = "{window_days}d", clamp = [-50, 50] }}
 recency = {{ from = "payments", days_since_last = "at" }}
 recent = {{ from = "payments", days_since_last = "at", window = "{window_days}d" }}
@@ -87,7 +87,7 @@ friends = {{ over = "follows", role = "own", size = true, clamp = [0, 4] }}
 fans = {{ over = "follows", role = "audience", size = true, clamp = [0, 6] }}
 fans_sum = {{ over = "follows", role = "audience", sum = "spend", clamp = [0, 300] }}
 fans_recent = {{ over = "follows", role = "audience", mean = "recent", clamp = {recent_clamp:?} }}
-fans_points = {{ over = "follows", role = "audience", mean = "points", clamp = [-10, 10] }}
+fans_points = {{ over = "follows", role = "audience", mean = "points", clamp = [-10, 10], grid = [-10, -1, 2] }}
 [tags]
 t_spend = {{ measure = "spend", bands = {{ a = 0, b = 50, c = 200 }} }}
 t_points = {{ measure = "points", bands = {{ a = -50, b = 0, c = 3 }} }}
@@ -115,12 +115,23 @@ const RADICES: [usize; 8] = [3, 3, 3, 3, 3, 4, 4, 3];
 fn plain(cells: &Cells, study: &Study) -> Plain {
     let names: Vec<&str> = study.catalogue.summable().filter_map(|(_, m)| m.name.as_deref()).collect();
     let size: usize = RADICES.iter().product();
-    let mut plain = (vec![0; size], vec![0; size * names.len()]);
-    for (codes, (people, sums)) in cells {
-        let cell = codes.iter().zip(RADICES).fold(0, |cell, (code, radix)| cell * radix + code);
-        plain.0[cell] = *people;
-        for (position, name) in names.iter().enumerate() {
-            plain.1[cell * names.len() + position] = sums[name];
+    let none = slow::Tally::default();
+    let mut plain = (Vec::new(), Vec::new());
+    for cell in 0..size {
+        let mut rest = cell;
+        let mut codes: Vec<usize> =
+            RADICES.iter().rev().map(|radix| (rest % radix, rest /= radix).0).collect();
+        codes.reverse();
+        let tally = cells.get(&codes).unwrap_or(&none);
+        plain.0.push(tally.people);
+        for name in &names {
+            if ["fans_recent", "fans_points"].contains(name) {
+                plain.0.push(tally.present.get(name).copied().unwrap_or(0));
+            }
+            if ["orders", "fans_points"].contains(name) {
+                plain.0.extend(tally.grids.get(name).copied().unwrap_or_default());
+            }
+            plain.1.push(tally.sums.get(name).copied().unwrap_or(0));
         }
     }
     plain

@@ -12,10 +12,10 @@ use super::{Adopted, Inner, Operator, OperatorError};
 use crate::audit::Kind;
 use crate::dp::{Accounting, rho_of};
 use crate::engine::shapes;
-use crate::ledger::{OverBudget, Share, Totals};
+use crate::ledger::{OverBudget, Share};
 use crate::policy::{Decision, Reason, decide};
 use crate::query::{Ask, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
-use crate::release::{Layout, Outcome, Question, Released, Selection, Value};
+use crate::release::{Holds, Layout, Outcome, Question, Released, Selection, Value};
 use crate::types::{EpochId, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 /// What became of a question.
@@ -38,8 +38,19 @@ pub struct Remaining {
     pub lifetime: u128,
     /// The study's own cap, if it has one, and what it spent.
     pub study: Option<(u128, u128)>,
+    /// The recipient's own share, if it has one, and what it spent under all studies.
+    pub recipient: Option<(u128, u128)>,
     /// How the pool counts.
     pub accounting: Accounting,
+}
+
+impl Remaining {
+    /// What may still be spent: the least that pool, study and recipient have left.
+    #[must_use]
+    pub fn left(&self) -> u128 {
+        let caps = [Some((self.limit, self.spent)), self.study, self.recipient];
+        caps.into_iter().flatten().map(|(limit, spent)| limit.saturating_sub(spent)).min().unwrap_or(0)
+    }
 }
 
 /// One tag as an analyst sees it.
@@ -166,7 +177,19 @@ impl Analyst {
     /// [`OperatorError::Ledger`]
     pub fn remaining(&self) -> Result<Remaining, OperatorError> {
         let totals = self.inner.ledger.spent()?;
-        Ok(self.inner.remaining(&totals, self.adopted()?))
+        let study = &self.adopted()?.study;
+        let cap = |limit: Option<NanoEpsilon>, spent: Option<&u128>| {
+            self.inner.units_of(limit).map(|limit| (limit, spent.copied().unwrap_or(0)))
+        };
+        let share = study.recipient(&self.recipient).and_then(|recipient| recipient.share);
+        Ok(Remaining {
+            spent: totals.pool,
+            limit: self.inner.ledger.pool().limit,
+            lifetime: totals.lifetime,
+            study: cap(study.cap, totals.studies.get(study.id.as_str())),
+            recipient: cap(share, totals.recipients.get(self.recipient.as_str())),
+            accounting: self.inner.accounting,
+        })
     }
 
     /// Everything a question may name, with its reach.
@@ -195,12 +218,17 @@ impl Analyst {
         Ok(Vocabulary { tags: tags.collect(), measures: measures.collect(), sets: sets.collect() })
     }
 
-    fn adopted(&self) -> Result<&Adopted, OperatorError> {
+    pub(super) fn adopted(&self) -> Result<&Adopted, OperatorError> {
         self.inner.studies.get(&self.study).ok_or(OperatorError::Bug("an analyst's study is adopted"))
     }
 
+    /// How the pool counts.
+    pub(super) fn accounting(&self) -> Accounting {
+        self.inner.accounting
+    }
+
     /// Runs `reply` and returns at the end of a slot, whatever it was.
-    fn in_slot<T>(&self, reply: impl FnOnce() -> T) -> T {
+    pub(super) fn in_slot<T>(&self, reply: impl FnOnce() -> T) -> T {
         let started = Instant::now();
         let replied = reply();
         if let Some(slot) = self.inner.response_slot.filter(|slot| !slot.is_zero()) {
@@ -211,7 +239,7 @@ impl Analyst {
         replied
     }
 
-    fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
+    pub(super) fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         let (inner, adopted) = (&*self.inner, self.adopted()?);
         let plan = plan(ask, adopted, inner.accounting)?;
         let epoch = self.epoch(epoch, adopted)?;
@@ -227,7 +255,8 @@ impl Analyst {
         let shape =
             shapes.get(plan.set()).ok_or(OperatorError::Bug("a plan names a tag set of its study"))?;
         let question = Question {
-            study_cap: inner.cap(adopted),
+            study_cap: inner.units_of(adopted.study.cap),
+            recipient_cap: inner.units_of(recipient.share),
             epoch: &epoch.epoch,
             text: plan.question(),
             claim: plan.claim(),
@@ -317,19 +346,37 @@ fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
             *code = 0;
         }
     }
-    let values = plan.parts().iter().map(|part| match part.kind {
-        PartKind::Count => Value::People,
-        PartKind::Sum { summable, .. } => Value::Sum(summable),
-    });
-    Selection { groups, values: values.collect() }
+    let columns = catalogue.columns();
+    let value = |kind: PartKind| match kind {
+        PartKind::Count => Some(Value::Counts(0..1)),
+        PartKind::Present { measure } => {
+            let present = columns.of(measure)?.present;
+            Some(Value::Counts(present..present + 1))
+        }
+        PartKind::Sum { measure } => Some(Value::Sum(columns.of(measure)?.sum)),
+        PartKind::Histogram { measure } => columns.of(measure)?.grid.clone().map(Value::Counts),
+    };
+    Selection { groups, values: plan.parts().iter().filter_map(|part| value(part.kind)).collect() }
 }
 
 fn layout(plan: &Plan, min_people: u64) -> Layout {
     let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
-    let counts = |part: usize| plan.parts().get(part).is_some_and(|part| part.kind == PartKind::Count);
-    let columns = plan.columns().iter().filter_map(|column| match column.kind {
-        ColumnKind::Number(part) => Some((column.name.clone(), part, counts(part))),
-        ColumnKind::Tag(_) => None,
+    let people =
+        |part: usize| plan.parts().get(part).is_some_and(|part| !matches!(part.kind, PartKind::Sum { .. }));
+    let columns = plan.columns().iter().filter_map(|column| {
+        let holds = match &column.kind {
+            ColumnKind::Number { part, offset } => {
+                Holds::Number { part: *part, offset: *offset, people: people(*part) }
+            }
+            ColumnKind::Average { sum, count, range } => {
+                Holds::Average { sum: *sum, count: *count, range: *range }
+            }
+            ColumnKind::Quantile { part, level, ranges } => {
+                Holds::Quantile { part: *part, level: level.thousandths(), ranges: ranges.clone() }
+            }
+            ColumnKind::Tag(_) => return None,
+        };
+        Some((column.name.clone(), holds))
     });
     // A tag that is selected under another name is shown under it.
     let shown = |(position, name): (usize, &str)| {
@@ -363,23 +410,11 @@ fn over_budget(limit: &OverBudget) -> Reason {
 }
 
 impl Inner {
-    /// The study's cap in units of the pool, rounded down.
-    pub(super) fn cap(&self, adopted: &Adopted) -> Option<u128> {
-        let units = |epsilon: NanoEpsilon| match self.accounting {
+    /// A cap in units of the pool, rounded down.
+    pub(super) fn units_of(&self, cap: Option<NanoEpsilon>) -> Option<u128> {
+        cap.map(|epsilon| match self.accounting {
             Accounting::Pure => epsilon.get(),
             Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
-        };
-        adopted.study.cap.map(units)
-    }
-
-    pub(super) fn remaining(&self, totals: &Totals, adopted: &Adopted) -> Remaining {
-        let spent = totals.studies.get(adopted.study.id.as_str()).copied().unwrap_or(0);
-        Remaining {
-            spent: totals.pool,
-            limit: self.ledger.pool().limit,
-            lifetime: totals.lifetime,
-            study: self.cap(adopted).map(|cap| (cap, spent)),
-            accounting: self.accounting,
-        }
+        })
     }
 }

@@ -4,8 +4,9 @@ use serde::Serialize;
 
 use super::Adopted;
 use super::analyst::plan;
+use super::metrics::check_metrics;
 use crate::dp::{Accounting, Delta, rho_of};
-use crate::policy::{Decision, Regime, Study, decide};
+use crate::policy::{Decision, Regime, Study, StudyError, decide};
 use crate::query::Ask;
 use crate::types::Timestamp;
 
@@ -48,10 +49,7 @@ pub fn check_study(file: &str, text: &str, now: Timestamp) -> Vec<Finding> {
     let study = match Study::parse(file, text) {
         Ok(study) => study,
         Err(error) => {
-            // The error names the file, and so does the finding: line, column and fault are left.
-            let said = error.to_string();
-            let place = said.strip_prefix(&format!("{file}:")).unwrap_or(&said);
-            return vec![finding("SYNTAX", place.to_owned(), "")];
+            return vec![finding("SYNTAX", place_of(file, &error), "")];
         }
     };
     let regime = match Regime::built_in(&study.regime) {
@@ -71,12 +69,26 @@ pub fn check_study(file: &str, text: &str, now: Timestamp) -> Vec<Finding> {
         }
     }
     let adopted = Adopted { study, regime };
+    let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
+    if let Err(error) = check_metrics(&adopted, file, text, accounting) {
+        all.push(finding(
+            "METRIC",
+            place_of(file, &error),
+            "mend the formula; names and labels are those of this study",
+        ));
+    }
     for (name, share) in expensive(&adopted) {
         let message =
             format!("the default question by `{name}` costs {share} % of the study's cap, more than 5 %");
         all.push(finding("PRICE", message, "raise default_error, lower max_reach, or coarsen the tag"));
     }
     all
+}
+
+/// The error names the file, and so does its finding: line, column and fault are left.
+fn place_of(file: &str, error: &StudyError) -> String {
+    let said = error.to_string();
+    said.strip_prefix(&format!("{file}:")).unwrap_or(&said).to_owned()
 }
 
 /// Tags by which the default count costs too much, with the percentage. A study without a cap has no measure for it.

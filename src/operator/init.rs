@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use serde_json::{Map, json};
 
+use super::metrics::check_metrics;
 use super::open::Keys;
 use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile, StudyEntry, study_path};
-use super::{NamedKey, Operator, OperatorError, accounting};
+use super::{Adopted, NamedKey, Operator, OperatorError, accounting};
 use crate::audit::{Entry, Kind, Log, VerifierKey, amount};
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
@@ -128,11 +129,13 @@ fn check(setup: &Setup) -> Result<Vec<StudyEntry>, OperatorError> {
     let mut entries: Vec<StudyEntry> = Vec::new();
     for (name, text) in &setup.studies {
         let study = Study::parse(name, text)?;
-        Regime::built_in(&study.regime)?;
+        let regime = Regime::built_in(&study.regime)?;
         if entries.iter().any(|entry| entry.id == study.id) {
             return Err(OperatorError::Invalid(format!("study `{}` is given twice", study.id)));
         }
-        entries.push(StudyEntry { id: study.id, hash: study.hash });
+        entries.push(StudyEntry { id: study.id.clone(), hash: study.hash.clone() });
+        let kind = setup.pool.delta.map_or(Accounting::Pure, |delta| Accounting::Zcdp { delta });
+        check_metrics(&Adopted { study, regime }, name, text, kind)?;
     }
     if entries.is_empty() {
         return Err(OperatorError::Invalid("a sandbox needs at least one study".into()));

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::query::{Order, Shown};
 use crate::release::{Released, Row};
+use crate::types::Decimal;
 
 /// Keeps, sorts and cuts the rows of `released`.
 pub(super) fn show(shown: &Shown, released: &mut Released) {
@@ -16,8 +17,9 @@ pub(super) fn show(shown: &Shown, released: &mut Released) {
     }
 }
 
-fn number(row: &Row, column: &str) -> Option<i128> {
-    row.cells.iter().find(|cell| cell.name == column).map(|cell| cell.estimate)
+/// The estimate of a column, which an average over what may be nobody does not have.
+fn number(row: &Row, column: &str) -> Option<Decimal> {
+    row.cells.iter().find(|cell| cell.name == column).and_then(|cell| cell.estimate)
 }
 
 fn sort(rows: &mut [Row], orders: &[Order]) {
@@ -45,11 +47,11 @@ fn tag_of<'a>(row: &'a Row, column: &str) -> Option<&'a str> {
     row.group.iter().find(|(tag, _)| tag == column).map(|(_, label)| label.as_str())
 }
 
-/// What a row sorts by in one column. A suppressed row has no number and comes last, whatever the direction.
+/// What a row sorts by in one column. A row without the number comes last, whatever the direction.
 fn key(row: &Row, order: &Order, places: &BTreeMap<String, i128>) -> (bool, i128) {
     let value = match tag_of(row, &order.column) {
         Some(label) => places.get(label).copied(),
-        None => number(row, &order.column),
+        None => number(row, &order.column).map(Decimal::thousandths),
     };
     let turned = if order.descending { value.map(i128::saturating_neg) } else { value };
     (value.is_none(), turned.unwrap_or(0))
@@ -65,10 +67,10 @@ mod tests {
     fn released(rows: &[(&str, Option<i128>)]) -> Released {
         let cell = |value: i128| Cell {
             name: "people".into(),
-            estimate: value,
-            noisy: value,
-            low: value,
-            high: value,
+            estimate: Some(value.into()),
+            noisy: Some(value),
+            low: value.into(),
+            high: value.into(),
         };
         let row = |(label, value): &(&str, Option<i128>)| Row {
             group: vec![("tier".into(), (*label).to_owned())],

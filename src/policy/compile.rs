@@ -9,9 +9,10 @@ use toml::value::Datetime;
 use super::Fault;
 use super::file::{
     AgeStatement, DatasetKind, DatasetSection, DocumentSection, FieldSection, FieldType, MeasureSection,
-    Named, StudyFile, TagSection, Written,
+    Named, RecipientSection, StudyFile, TagSection, Written,
 };
 use super::measures::Measures;
+use super::metrics::metrics;
 use super::study::{
     Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
 };
@@ -96,6 +97,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         declared_adults: matches!(file.population.age, Some(AgeStatement::DeclaredAdults)),
         datasets,
         catalogue,
+        metrics: metrics(&file.metrics)?,
         cap: file.budget.epsilon,
         release,
     })
@@ -131,7 +133,15 @@ fn recipients(file: &StudyFile) -> Outcome<Vec<Recipient>> {
             name: section.name.clone(),
             contact: section.contact.clone(),
             country: section.country.clone(),
+            share: section.epsilon.as_ref().map(|epsilon| *epsilon.get_ref()),
         });
+    }
+    let above = |section: &&RecipientSection| {
+        let share = section.epsilon.as_ref().map(Spanned::get_ref);
+        share.zip(file.budget.epsilon.as_ref()).is_some_and(|(share, cap)| share > cap)
+    };
+    if let Some(share) = file.recipients.get_ref().iter().find(above).and_then(|r| r.epsilon.as_ref()) {
+        return says(share.span(), "the share of a recipient is above the study's own epsilon in [budget]");
     }
     if all.is_empty() {
         return says(file.recipients.span(), "a study needs at least one recipient");

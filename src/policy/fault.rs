@@ -79,7 +79,7 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 
 impl StudyError {
     /// The error for `span` of `text`.
-    pub(super) fn at(file: &str, text: &str, span: Option<Range<usize>>, fault: Fault) -> Self {
+    pub(crate) fn at(file: &str, text: &str, span: Option<Range<usize>>, fault: Fault) -> Self {
         let (line, column) = place(text, span.map_or(0, |span| span.start));
         Self { file: file.to_owned(), line, column, fault }
     }

@@ -30,8 +30,8 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) measures: Named<MeasureSection>,
     pub(super) tags: Spanned<Named<TagSection>>,
-    #[serde(default, rename = "metrics")]
-    pub(super) _metrics: Named<MetricSection>,
+    #[serde(default)]
+    pub(super) metrics: Named<MetricSection>,
     #[serde(default)]
     pub(super) budget: BudgetSection,
     pub(super) release: ReleaseSection,
@@ -86,6 +86,7 @@ pub(super) struct RecipientSection {
     pub(super) contact: String,
     #[serde(default)]
     pub(super) country: String,
+    pub(super) epsilon: Option<Spanned<NanoEpsilon>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -169,6 +170,7 @@ pub(super) struct MeasureSection {
     pub(super) time: Option<Spanned<String>>,
     pub(super) window: Option<Spanned<Days>>,
     pub(super) clamp: Option<Spanned<(i64, i64)>>,
+    pub(super) grid: Option<Spanned<Vec<i64>>>,
 }
 
 #[derive(Deserialize)]
@@ -182,12 +184,25 @@ pub(super) struct TagSection {
     pub(super) values: Option<Spanned<Vec<String>>>,
 }
 
-/// A named ratio of released numbers: checked for its shape; nothing computes it yet.
+/// A named formula over released numbers.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MetricSection {
-    #[serde(rename = "ratio")]
-    pub(super) _ratio: [String; 2],
+    pub(super) value: Option<Spanned<String>>,
+    pub(super) ratio: Option<[Spanned<String>; 2]>,
+    pub(super) difference: Option<[Spanned<String>; 2]>,
+    pub(super) growth: Option<[Spanned<String>; 2]>,
+    pub(super) product: Option<[Spanned<String>; 2]>,
+    pub(super) weighted: Option<Named<f64>>,
+    #[serde(default)]
+    pub(super) by: Vec<String>,
+    pub(super) error: Option<u64>,
+    #[serde(default)]
+    pub(super) error_of: Named<u64>,
+    #[serde(default)]
+    pub(super) unit: String,
+    #[serde(default)]
+    pub(super) means: String,
 }
 
 #[derive(Deserialize, Default)]

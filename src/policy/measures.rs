@@ -8,7 +8,7 @@ use super::Fault;
 use super::compile::{Outcome, as_written, says, tag_fault, unknown};
 use super::file::{MeasureSection, Named, Role};
 use super::study::{Dataset, FieldKind, Shape};
-use crate::tags::{CatalogueDraft, Clamp, Measure, Source, TagError, Window};
+use crate::tags::{CatalogueDraft, Clamp, Grid, Measure, Source, TagError, Window};
 use crate::types::Days;
 
 /// Turns measure sections into measures; own-record measures first, so that audience measures can refer to them.
@@ -53,7 +53,18 @@ impl Measures<'_> {
                 return says(place.clone(), "a measure reads either records (`from`) or a relation (`over`)");
             }
         };
-        Ok(Measure { name, source, clamp, floor })
+        let mut measure = Measure { name, source, clamp, grid: None, floor };
+        measure.grid = match (&section.grid, clamp) {
+            (None, _) => None,
+            (Some(written), Some(clamp)) => {
+                let grid = Grid::new(written.get_ref().clone(), clamp, measure.lowest());
+                Some(grid.map_err(tag_fault(written.span()))?)
+            }
+            (Some(written), None) => {
+                return says(written.span(), "a `grid` cuts the range of a `clamp`: declare one");
+            }
+        };
+        Ok(measure)
     }
 
     fn find(&self, written: &Spanned<String>, wanted: &'static str) -> Outcome<&Dataset> {

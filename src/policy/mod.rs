@@ -8,11 +8,13 @@ mod decide;
 mod fault;
 mod file;
 mod measures;
+mod metrics;
 mod regime;
 mod study;
 
 pub use decide::{Decision, Flow, Permit, Reason, decide};
 pub use fault::{Fault, StudyError};
+pub use metrics::{Formula, Metric, Operand};
 pub use regime::{Regime, RegimeError};
 pub use study::{
     Action, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
-use super::{StudyError, compile, file};
+use super::{Metric, StudyError, compile, file};
 
 /// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
@@ -61,6 +61,8 @@ pub struct Recipient {
     pub contact: String,
     /// ISO 3166 country.
     pub country: String,
+    /// Its share: the cap on all that it may spend, under whatever study.
+    pub share: Option<NanoEpsilon>,
 }
 
 /// The notice that consents must have been given under (PIPL art. 17).
@@ -170,7 +172,7 @@ pub struct ReleaseTerms {
 }
 
 /// A study, parsed and checked as a whole.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 #[non_exhaustive]
 pub struct Study {
     /// Its id.
@@ -203,6 +205,8 @@ pub struct Study {
     pub datasets: Vec<Dataset>,
     /// Measures, tags and tag sets.
     pub catalogue: Catalogue,
+    /// Named formulas over released numbers, as written.
+    pub metrics: Vec<Metric>,
     /// The study's cap inside the pool, if it has one.
     pub cap: Option<NanoEpsilon>,
     /// Prices and widths.

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{Confidence, Price, Shown};
+use super::{Price, Probability, Shown};
 use crate::types::NanoEpsilon;
 
 /// One number or tag of the SELECT list.
@@ -11,8 +11,21 @@ use crate::types::NanoEpsilon;
 pub enum Item {
     /// How many people.
     Count,
+    /// How many people have a value of a measure.
+    Present(String),
     /// The sum of a measure over people.
     Sum(String),
+    /// The mean of a measure over the people who have a value.
+    Average(String),
+    /// A quantile of a measure over the people who have a value; the measure needs a grid.
+    Quantile {
+        /// The measure.
+        measure: String,
+        /// Which one: 0.5 is the median.
+        level: Probability,
+    },
+    /// How many people are in each cell of a measure's grid.
+    Histogram(String),
     /// The label of a tag that is grouped by.
     Tag(String),
 }
@@ -29,15 +42,29 @@ pub struct Selected {
 }
 
 impl Selected {
-    /// The name of its column: the alias; without one `people`, `sum_` and the measure, or the tag.
+    /// The name of its column: the alias; without one `people`, the tag, or what is computed and the measure, such as
+    /// `sum_spend`, `median_spend` and `p90_spend`. The columns of a histogram add `_to_` and the last value of the cell.
     #[must_use]
     pub fn name(&self) -> String {
-        match (&self.alias, &self.item) {
-            (Some(alias), _) => alias.clone(),
-            (None, Item::Count) => "people".to_owned(),
-            (None, Item::Sum(measure)) => format!("sum_{}", measure.to_ascii_lowercase()),
-            (None, Item::Tag(tag)) => tag.to_ascii_lowercase(),
+        if let Some(alias) = &self.alias {
+            return alias.clone();
         }
+        let (what, name) = match &self.item {
+            Item::Count => return "people".to_owned(),
+            Item::Tag(tag) => return tag.to_ascii_lowercase(),
+            Item::Present(measure) => ("count".to_owned(), measure),
+            Item::Sum(measure) => ("sum".to_owned(), measure),
+            Item::Average(measure) => ("avg".to_owned(), measure),
+            Item::Histogram(measure) => ("histogram".to_owned(), measure),
+            Item::Quantile { measure, level } if *level == Probability::HALF => {
+                ("median".to_owned(), measure)
+            }
+            Item::Quantile { measure, level } => {
+                let (percent, rest) = (level.thousandths() / 10, level.thousandths() % 10);
+                (if rest == 0 { format!("p{percent}") } else { format!("p{percent}_{rest}") }, measure)
+            }
+        };
+        format!("{what}_{}", name.to_ascii_lowercase())
     }
 }
 
@@ -129,21 +156,23 @@ pub struct Ask {
     pub(super) group_by: Vec<String>,
     #[serde(default)]
     pub(super) price: Price,
-    #[serde(default)]
-    pub(super) confidence: Confidence,
+    #[serde(default = "Probability::nominal")]
+    pub(super) confidence: Probability,
     #[serde(default, skip_serializing_if = "Shown::is_plain")]
     pub(super) shown: Shown,
 }
 
 impl Ask {
-    pub(super) fn of(item: Item) -> Self {
+    /// One item.
+    #[must_use]
+    pub fn of(item: Item) -> Self {
         let select = vec![Selected { item, alias: None }];
         Self {
             select,
             filter: None,
             group_by: vec![],
             price: Price::Default,
-            confidence: Confidence::default(),
+            confidence: Probability::nominal(),
             shown: Shown::default(),
         }
     }
@@ -160,18 +189,47 @@ impl Ask {
         Self::of(Item::Sum(measure.into()))
     }
 
+    /// The mean of a measure.
+    #[must_use]
+    pub fn average(measure: impl Into<String>) -> Self {
+        Self::of(Item::Average(measure.into()))
+    }
+
+    /// A quantile of a measure.
+    #[must_use]
+    pub fn quantile(measure: impl Into<String>, level: Probability) -> Self {
+        Self::of(Item::Quantile { measure: measure.into(), level })
+    }
+
+    /// Also `item`.
+    #[must_use]
+    pub fn and(mut self, item: Item) -> Self {
+        self.select.push(Selected { item, alias: None });
+        self
+    }
+
     /// Also how many people.
     #[must_use]
-    pub fn and_count(mut self) -> Self {
-        self.select.push(Selected { item: Item::Count, alias: None });
-        self
+    pub fn and_count(self) -> Self {
+        self.and(Item::Count)
     }
 
     /// Also the sum of a measure.
     #[must_use]
-    pub fn and_sum(mut self, measure: impl Into<String>) -> Self {
-        self.select.push(Selected { item: Item::Sum(measure.into()), alias: None });
-        self
+    pub fn and_sum(self, measure: impl Into<String>) -> Self {
+        self.and(Item::Sum(measure.into()))
+    }
+
+    /// Also the mean of a measure.
+    #[must_use]
+    pub fn and_average(self, measure: impl Into<String>) -> Self {
+        self.and(Item::Average(measure.into()))
+    }
+
+    /// Also a quantile of a measure.
+    #[must_use]
+    pub fn and_quantile(self, measure: impl Into<String>, level: Probability) -> Self {
+        self.and(Item::Quantile { measure: measure.into(), level })
     }
 
     /// Shows the item selected last under another name.
@@ -234,7 +292,7 @@ impl Ask {
 
     /// The probability of the shown intervals; changes no noise and no cost.
     #[must_use]
-    pub fn confidence(mut self, confidence: Confidence) -> Self {
+    pub fn confidence(mut self, confidence: Probability) -> Self {
         self.confidence = confidence;
         self
     }

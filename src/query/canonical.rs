@@ -7,7 +7,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::excerpt;
-use super::{Ask, Filter, Item, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Problem, QuestionError};
+use super::part::parts_of;
+use super::{Ask, Filter, Item, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, PartKind, Problem, QuestionError};
 use crate::tags::{Catalogue, Label, Tag, nearest};
 
 /// A filter in normal form; tags and labels are positions in the catalogue.
@@ -64,10 +65,9 @@ impl Condition {
 pub struct Canonical {
     /// Tags grouped by, as positions in the catalogue, ascending.
     pub group: BTreeSet<usize>,
-    /// Whether people are counted.
-    pub count: bool,
-    /// Measures summed, as positions in the catalogue, ascending.
-    pub sums: BTreeSet<usize>,
+    /// What is released in every cell. An average is a sum and a count, a quantile is a histogram: how a number is shown
+    /// makes no other question.
+    pub parts: BTreeSet<PartKind>,
     /// Who is counted; everybody without one.
     pub condition: Option<Condition>,
 }
@@ -81,7 +81,7 @@ impl Canonical {
     pub fn new(ask: &Ask, catalogue: &Catalogue) -> Result<Self, QuestionError> {
         let group = ask.group_by.iter().map(|name| find_tag(catalogue, name).map(|(tag, _)| tag));
         let group = group.collect::<Result<BTreeSet<_>, _>>()?;
-        let (mut count, mut sums) = (false, BTreeSet::new());
+        let mut parts = BTreeSet::new();
         for selected in &ask.select {
             if let Some(alias) = &selected.alias
                 && (alias.is_empty() || alias.len() > 64 || alias.chars().any(char::is_control))
@@ -91,32 +91,33 @@ impl Canonical {
                     "an alias has 1 to 64 bytes and no control characters",
                 ));
             }
-            match &selected.item {
-                Item::Count => count = true,
-                Item::Sum(name) => {
-                    sums.insert(find_summable(catalogue, name)?);
-                }
-                Item::Tag(name) => {
-                    let (position, tag) = find_tag(catalogue, name)?;
-                    if !group.contains(&position) {
-                        let problem = Problem::NotGrouped { tag: tag.name().to_owned() };
-                        return Err(QuestionError::new(problem, format!("add GROUP BY {}", tag.name())));
-                    }
+            parts.extend(parts_of(&selected.item, catalogue)?);
+            if let Item::Tag(name) = &selected.item {
+                let (position, tag) = find_tag(catalogue, name)?;
+                if !group.contains(&position) {
+                    let problem = Problem::NotGrouped { tag: tag.name().to_owned() };
+                    return Err(QuestionError::new(problem, format!("add GROUP BY {}", tag.name())));
                 }
             }
         }
-        if !count && sums.is_empty() {
+        if parts.is_empty() {
             return Err(QuestionError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure"));
         }
         let condition = match &ask.filter {
             Some(filter) => condition(filter, catalogue)?,
             None => None,
         };
-        let canonical = Self { group, count, sums, condition };
+        let canonical = Self { group, parts, condition };
         if canonical.text(catalogue).len() > MAX_TEXT {
             return Err(QuestionError::new(Problem::TooLong, "shorten the lists of labels"));
         }
         Ok(canonical)
+    }
+
+    /// Every measure that is read.
+    #[must_use]
+    pub fn measures(&self) -> BTreeSet<usize> {
+        self.parts.iter().filter_map(|part| part.measure()).collect()
     }
 
     /// Every tag used anywhere in the question.
@@ -135,10 +136,7 @@ impl Canonical {
         let group: Vec<&str> =
             self.group.iter().filter_map(|tag| catalogue.tags().get(*tag)).map(Tag::name).collect();
         let mut items: Vec<String> = group.iter().map(|name| (*name).to_owned()).collect();
-        if self.count {
-            items.push("COUNT(*)".to_owned());
-        }
-        items.extend(self.sums.iter().map(|measure| format!("SUM({})", measure_name(catalogue, *measure))));
+        items.extend(self.parts.iter().map(|part| part.name(catalogue)));
         let mut text = format!("SELECT {} FROM tags", items.join(", "));
         if let Some(condition) = &self.condition {
             text.push_str(" WHERE ");
@@ -309,7 +307,7 @@ pub(super) fn find_tag<'a>(catalogue: &'a Catalogue, name: &str) -> Result<(usiz
     catalogue.tag(&lower).ok_or_else(|| match catalogue.measure(&lower) {
         Some(_) => QuestionError::new(
             Problem::BareMeasure { name: lower.clone() },
-            format!("write SUM({lower}); only tags are selected, filtered and grouped by"),
+            format!("write SUM({lower}) or AVG({lower}); only tags are selected, filtered and grouped by"),
         ),
         None => {
             unknown("tag", name, nearest(&excerpt(&lower), catalogue.tags().iter().map(Tag::name)), "tags")
@@ -328,6 +326,20 @@ pub(super) fn find_summable(catalogue: &Catalogue, name: &str) -> Result<usize, 
             "declare `clamp = [low, high]` for it in the study",
         )),
         None => Err(unknown("measure", name, nearest(&excerpt(&lower), names()), "measures")),
+    }
+}
+
+/// The measure of a name as somebody wrote it, if it has quantiles.
+pub(super) fn find_gridded(catalogue: &Catalogue, name: &str) -> Result<usize, QuestionError> {
+    let position = find_summable(catalogue, name)?;
+    match catalogue.measures().get(position) {
+        Some(declared) if declared.grid.is_some() => Ok(position),
+        _ => {
+            let measure = name.to_ascii_lowercase();
+            let hint =
+                "declare `grid = [0, 100, ...]` for it in the study, or group by a tag with bands of it";
+            Err(QuestionError::new(Problem::NoGrid { measure }, hint))
+        }
     }
 }
 

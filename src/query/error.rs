@@ -38,8 +38,8 @@ pub enum Problem {
         /// The tags, in backticks.
         tags: String,
     },
-    /// A measure outside SUM.
-    #[error("measure `{name}` stands outside SUM")]
+    /// A measure outside a function.
+    #[error("measure `{name}` stands outside a function")]
     BareMeasure {
         /// The measure.
         name: String,
@@ -66,8 +66,14 @@ pub enum Problem {
         found: String,
     },
     /// A measure without a price.
-    #[error("the study has no default error for SUM of `{measure}`")]
+    #[error("the study has no default error for the sum of `{measure}`")]
     NoDefault {
+        /// The measure.
+        measure: String,
+    },
+    /// A measure without a grid.
+    #[error("measure `{measure}` has no declared grid, so it has no quantiles")]
+    NoGrid {
         /// The measure.
         measure: String,
     },
@@ -89,12 +95,9 @@ pub enum Problem {
         /// The measure.
         measure: String,
     },
-    /// Part of the language of questions, but not answered.
-    #[error("{what} is not answered yet")]
-    NotYet {
-        /// The clause or function.
-        what: &'static str,
-    },
+    /// A metric of a number and itself.
+    #[error("both operands are the same released number")]
+    SameNumber,
     /// Another table than `tags`.
     #[error("`{found}` is not a table")]
     OtherTable {
@@ -106,6 +109,14 @@ pub enum Problem {
     Outside {
         /// The offending words.
         found: String,
+    },
+    /// More released numbers than the study allows.
+    #[error("the question releases {cells} cells, more than the study's max_cells = {limit}")]
+    TooManyCells {
+        /// How many a part of it would release.
+        cells: u128,
+        /// How many there may be.
+        limit: u64,
     },
     /// Nested too deeply.
     #[error("the question is nested deeper than {MAX_DEPTH} levels")]

@@ -2,14 +2,14 @@
 
 use serde::{Serialize, Serializer};
 
-use super::{Confidence, Plan};
-use crate::dp::{self, Accounting, Mechanism, epsilon_of};
-use crate::types::{NanoEpsilon, NanoRho};
+use super::{ColumnKind, Plan, Probability};
+use crate::dp::{self, Accounting, Mechanism, Noisy, epsilon_of, rank_half_width, ratio_interval};
+use crate::types::{Decimal, NanoEpsilon, NanoRho};
 
 /// What of one part may be known before it is paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct PartForecast {
-    /// `COUNT(*)` or `SUM(measure)`.
+    /// The item that shows exactly this, such as `COUNT(*)` or `SUM(spend)`.
     pub name: String,
     /// Whether it was not asked for and is paid only to apply the study's `min_people`.
     pub hidden: bool,
@@ -25,6 +25,37 @@ pub struct PartForecast {
     pub sensitivity: String,
 }
 
+/// What the width of a computed number is counted in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum WidthUnit {
+    /// The unit of the measure.
+    Value,
+    /// Percent of the people of the cell: the share up to the shown quantile is within this of the level.
+    PercentOfPeople,
+}
+
+/// The width of a computed number in a cell of a given size.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Width {
+    /// The people of the cell who have a value.
+    pub people: u64,
+    /// Half of the interval at most, rounded up; `None` where the interval would tell nothing.
+    #[serde(serialize_with = "as_text")]
+    pub half_width: Option<Decimal>,
+}
+
+/// An average or a quantile: its width depends on how many people are in the cell, which nobody knows before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct ColumnForecast {
+    /// The shown name.
+    pub name: String,
+    /// What the widths are counted in.
+    pub unit: WidthUnit,
+    /// The widths at growing sizes.
+    pub widths: Vec<Width>,
+}
+
 /// What of a question may be known before it is paid; the later charge is the same claim and so the same cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Forecast {
@@ -38,9 +69,11 @@ pub struct Forecast {
     #[serde(serialize_with = "as_number")]
     pub epsilon: NanoEpsilon,
     /// The probability of the half-widths.
-    pub confidence: Confidence,
+    pub confidence: Probability,
     /// What is released in every cell.
     pub parts: Vec<PartForecast>,
+    /// How wide averages and quantiles will be.
+    pub computed: Vec<ColumnForecast>,
     /// How many cells are released.
     pub cells: usize,
     /// How many people one person can move.
@@ -52,6 +85,50 @@ pub struct Forecast {
 #[expect(clippy::cast_precision_loss, reason = "shown, never charged")]
 fn as_number<S: Serializer>(epsilon: &NanoEpsilon, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(epsilon.get() as f64 / 1e9)
+}
+
+#[expect(clippy::ref_option, reason = "the signature that serde calls")]
+fn as_text<S: Serializer>(width: &Option<Decimal>, serializer: S) -> Result<S::Ok, S::Error> {
+    match width {
+        Some(width) => serializer.collect_str(width),
+        None => serializer.serialize_none(),
+    }
+}
+
+/// The sizes of cells at which widths are told.
+const SIZES: [u64; 4] = [100, 1_000, 10_000, 100_000];
+
+/// The widths of a computed column, if it is one.
+fn computed(plan: &Plan, column: &super::Column, confidence: dp::Confidence) -> Option<ColumnForecast> {
+    let mechanism = |part: usize| plan.claim().parts.get(part).map(|part| part.mechanism);
+    let at = |half_width: &dyn Fn(u64) -> Option<Decimal>| {
+        SIZES.map(|people| Width { people, half_width: half_width(people) }).to_vec()
+    };
+    let (unit, widths) = match &column.kind {
+        ColumnKind::Number { .. } | ColumnKind::Tag(_) => return None,
+        ColumnKind::Average { sum, count, range } => {
+            let (sum, count) = (mechanism(*sum)?, mechanism(*count)?);
+            // The interval is widest where the mean is furthest from zero.
+            let mean = if range.1.unsigned_abs() >= range.0.unsigned_abs() { range.1 } else { range.0 };
+            let half_width = |people: u64| {
+                let value = i128::from(mean) * i128::from(people);
+                let (top, bottom) =
+                    (Noisy { value, mechanism: sum }, Noisy { value: i128::from(people), mechanism: count });
+                let (low, high) = ratio_interval(top, bottom, confidence)?;
+                Some(Decimal::ceil((high - low) / 2.0))
+            };
+            (WidthUnit::Value, at(&half_width))
+        }
+        ColumnKind::Quantile { part, level, ranges } => {
+            let mechanism = mechanism(*part)?;
+            let half_width = |people| {
+                let share = rank_half_width(ranges.len(), people, mechanism, level.thousandths(), confidence);
+                (share < 1000.0).then(|| Decimal::ceil(share / 10.0))
+            };
+            (WidthUnit::PercentOfPeople, at(&half_width))
+        }
+    };
+    Some(ColumnForecast { name: column.name.clone(), unit, widths })
 }
 
 impl Forecast {
@@ -86,6 +163,7 @@ impl Forecast {
             epsilon,
             confidence: plan.confidence(),
             parts: plan.parts().iter().zip(&plan.claim().parts).map(part).collect(),
+            computed: plan.columns().iter().filter_map(|column| computed(plan, column, shown)).collect(),
             cells: plan.cells(),
             reach: plan.reach().people,
             reach_because: plan.reach().to_string(),

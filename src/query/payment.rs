@@ -64,18 +64,23 @@ impl Payment {
         let (mut of_parts, mut settings) = (Vec::new(), Vec::new());
         for part in parts {
             let (setting, error) = match part.kind {
-                PartKind::Count => ("error".to_owned(), count.unwrap_or(defaults.default_error)),
-                PartKind::Sum { measure, .. } => {
+                PartKind::Count | PartKind::Present { .. } | PartKind::Histogram { .. } => {
+                    ("error".to_owned(), count.unwrap_or(defaults.default_error))
+                }
+                PartKind::Sum { measure } => {
                     let name = measure_name(catalogue, measure);
                     let error =
                         given.remove(&measure).or_else(|| defaults.default_error_of.get(name).copied());
                     (format!("error({name})"), error.ok_or_else(|| no_default(name))?)
                 }
             };
-            settings.push(format!("{setting} = {error}"));
+            let setting = format!("{setting} = {error}");
+            if !settings.contains(&setting) {
+                settings.push(setting);
+            }
             of_parts.push(PartPrice::Error(error));
         }
-        let counted = parts.iter().any(|part| matches!(part.kind, PartKind::Count));
+        let counted = parts.iter().any(|part| !matches!(part.kind, PartKind::Sum { .. }));
         let unused =
             given.keys().next().map(|measure| format!("error({})", measure_name(catalogue, *measure)));
         match unused.or_else(|| (count.is_some() && !counted).then(|| "error".to_owned())) {

@@ -2,11 +2,11 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::canonical::measure_name;
+use super::canonical::{find_gridded, find_summable};
 use super::payment::Payment;
-use super::{Ask, Canonical, Confidence, Forecast, Item, Problem, QuestionError, Shown};
-use crate::dp::{Accounting, Claim, Contribution, NoiseError, Norms, Part, QuestionHash, Shape};
-use crate::tags::{Catalogue, Label, Reach, Tag};
+use super::{Ask, Canonical, Forecast, Item, PartKind, Probability, Problem, QuestionError, Selected, Shown};
+use crate::dp::{Accounting, Claim, NoiseError, Part, QuestionHash};
+use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
 
 /// What the study says about prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,36 +19,47 @@ pub struct Defaults {
     pub min_people: u64,
 }
 
-/// What a part releases in every cell.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum PartKind {
-    /// People.
-    Count,
-    /// The sum of a measure over people.
-    Sum {
-        /// The measure's position in the catalogue.
-        measure: usize,
-        /// Its position among the summable measures: the cube's order of sums.
-        summable: usize,
-    },
-}
-
 /// A part of the plan; the claim has its price at the same position.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PlannedPart {
     /// What it releases.
     pub kind: PartKind,
-    /// `COUNT(*)` or `SUM(measure)`.
+    /// The item that shows exactly this, such as `COUNT(*)` or `SUM(spend)`.
     pub name: String,
+    /// How many numbers it releases in every cell.
+    pub width: usize,
     /// Whether it was not asked for and is paid only to apply `min_people`.
     pub hidden: bool,
 }
 
-/// What a shown column holds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What a shown column holds; parts are positions among those of the plan.
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ColumnKind {
-    /// A number: the position of its part.
-    Number(usize),
+    /// One of the numbers of a part: `offset` is its place among those of a cell.
+    Number {
+        /// The part.
+        part: usize,
+        /// 0, or the cell of the grid.
+        offset: usize,
+    },
+    /// The mean of a measure.
+    Average {
+        /// The part of its sum.
+        sum: usize,
+        /// The part of the people who have a value.
+        count: usize,
+        /// The declared range of the measure: no mean is outside.
+        range: (i64, i64),
+    },
+    /// A quantile of a measure.
+    Quantile {
+        /// The part of its histogram.
+        part: usize,
+        /// Which one.
+        level: Probability,
+        /// The smallest and the largest value of every cell of the grid.
+        ranges: Vec<(i64, i64)>,
+    },
     /// A label: the position of its tag among those grouped by.
     Tag(usize),
 }
@@ -56,7 +67,7 @@ pub enum ColumnKind {
 /// A shown column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// The alias; without one `people`, `sum_` and the measure, or the tag.
+    /// As [`Selected::name`](super::Selected::name) says.
     pub name: String,
     /// What it holds.
     pub kind: ColumnKind,
@@ -78,7 +89,7 @@ pub struct Plan {
     parts: Vec<PlannedPart>,
     columns: Vec<Column>,
     reach: Reach,
-    confidence: Confidence,
+    confidence: Probability,
     shown: Shown,
     pub(super) accounting: Accounting,
     claim: Claim,
@@ -96,30 +107,37 @@ impl Plan {
         defaults: &Defaults,
         accounting: Accounting,
     ) -> Result<Self, QuestionError> {
-        let canonical = Canonical::new(ask, catalogue)?;
+        let mut canonical = Canonical::new(ask, catalogue)?;
+        let counted = !canonical.parts.insert(PartKind::Count);
+        if !counted && defaults.min_people == 0 {
+            canonical.parts.remove(&PartKind::Count);
+        }
         let used = canonical.tags();
         let (set, tag_set) = catalogue.set_holding(&used).ok_or_else(|| across_sets(&used, catalogue))?;
         let set_tags = tag_set.tags.clone();
         let group = group(&canonical, &set_tags, catalogue);
         let cells = group.iter().try_fold(1usize, |cells, (_, _, labels)| cells.checked_mul(labels.len()));
-        let reach = catalogue.reach(&used, &canonical.sums);
-        let parts = parts(&canonical, catalogue, defaults);
+        let reach = catalogue.reach(&used, &canonical.measures());
+        let parts: Vec<PlannedPart> =
+            canonical.parts.iter().map(|kind| planned(*kind, counted, catalogue)).collect();
         let price = Payment::resolve(ask.price(), &parts, catalogue, defaults)?;
         let question = format!("{} WITH ({})", canonical.text(catalogue), price.text);
 
-        let norms = |part: &PlannedPart| norms(part, catalogue, reach.people, group.is_empty());
         let priced = parts.iter().zip(&price.of_parts).map(|(part, price)| {
-            let norms = norms(part)?;
+            let cells = released(cells, part, catalogue)?;
+            let norms = part.kind.norms(catalogue, reach.people, group.is_empty())?;
             let mechanism =
                 price.mechanism(norms, parts.len(), accounting).map_err(|error| unpayable(error, part))?;
-            Ok(Part { mechanism, norms, cells: cells.unwrap_or(usize::MAX) })
+            Ok(Part { mechanism, norms, cells })
         });
         let priced = priced.collect::<Result<Vec<_>, QuestionError>>()?;
         let claim = Claim { question: hash(&question), parts: priced, reach: reach.people };
         let cost = claim.cost(accounting).map_err(|error| {
             QuestionError::new(Problem::Cost(error), "allow a larger error, or declare narrower clamps")
         })?;
-        let columns = columns(ask, &group, &parts);
+        let columns =
+            ask.selected().iter().filter_map(|selected| columns(selected, &group, &parts, catalogue));
+        let columns: Vec<Column> = columns.flatten().collect();
         check_shown(&ask.shown, &columns)?;
         let (confidence, shown) = (ask.confidence, ask.shown.clone());
         Ok(Self {
@@ -183,7 +201,7 @@ impl Plan {
 
     /// The probability of shown intervals.
     #[must_use]
-    pub fn confidence(&self) -> Confidence {
+    pub fn confidence(&self) -> Probability {
         self.confidence
     }
 
@@ -274,58 +292,69 @@ fn group(
     canonical.group.iter().filter_map(resolved).collect()
 }
 
-/// One COUNT, asked for or needed for `min_people`, and each SUM.
-fn parts(canonical: &Canonical, catalogue: &Catalogue, defaults: &Defaults) -> Vec<PlannedPart> {
-    let mut parts = Vec::new();
-    if canonical.count || defaults.min_people > 0 {
-        parts.push(PlannedPart {
-            kind: PartKind::Count,
-            name: "COUNT(*)".to_owned(),
-            hidden: !canonical.count,
-        });
-    }
-    for (summable, (measure, _)) in catalogue.summable().enumerate() {
-        if canonical.sums.contains(&measure) {
-            let name = format!("SUM({})", measure_name(catalogue, measure));
-            parts.push(PlannedPart { kind: PartKind::Sum { measure, summable }, name, hidden: false });
-        }
-    }
-    parts
+fn planned(kind: PartKind, counted: bool, catalogue: &Catalogue) -> PlannedPart {
+    let hidden = kind == PartKind::Count && !counted;
+    PlannedPart { kind, name: kind.name(catalogue), width: kind.width(catalogue), hidden }
 }
 
-fn norms(part: &PlannedPart, catalogue: &Catalogue, reach: u32, one: bool) -> Result<Norms, QuestionError> {
-    let contribution = match part.kind {
-        PartKind::Count => Contribution::COUNT,
-        PartKind::Sum { measure, .. } => {
-            let range = catalogue.measures().get(measure).map_or(crate::tags::Clamp::WIDEST, |m| m.range());
-            Contribution { low: range.low(), high: range.high() }
-        }
-    };
-    let shape = if one { Shape::One } else { Shape::Exclusive };
-    Norms::of(contribution, reach, shape).map_err(|error| {
-        QuestionError::new(
-            Problem::Sensitivity(error),
-            "declare a narrower clamp or a smaller max_reach in the study",
-        )
+/// How many numbers a part releases in all cells.
+fn released(cells: Option<usize>, part: &PlannedPart, catalogue: &Catalogue) -> Result<usize, QuestionError> {
+    let limit = catalogue.max_cells();
+    let all = cells.and_then(|cells| cells.checked_mul(part.width));
+    all.filter(|all| *all as u64 <= limit).ok_or_else(|| {
+        let problem = Problem::TooManyCells { cells: all.map_or(u128::MAX, |all| all as u128), limit };
+        QuestionError::new(problem, format!("group {} by fewer tags", part.name))
     })
 }
 
-/// The shown columns, each to the tag or part that fills it.
-fn columns(ask: &Ask, group: &[(usize, String, Vec<Label>)], parts: &[PlannedPart]) -> Vec<Column> {
-    let named = |name: &str| {
-        parts.iter().position(|part| part.name.eq_ignore_ascii_case(name)).map(ColumnKind::Number)
-    };
-    let column = |selected: &super::Selected| {
-        let kind = match &selected.item {
-            Item::Count => named("COUNT(*)")?,
-            Item::Sum(measure) => named(&format!("SUM({})", measure.to_ascii_lowercase()))?,
-            Item::Tag(tag) => {
-                ColumnKind::Tag(group.iter().position(|(_, name, _)| name.eq_ignore_ascii_case(tag))?)
+/// The shown columns of one selected item, each with the tag or parts that fill it; the canonical form has found all names.
+fn columns(
+    selected: &Selected,
+    group: &[(usize, String, Vec<Label>)],
+    parts: &[PlannedPart],
+    catalogue: &Catalogue,
+) -> Option<Vec<Column>> {
+    let part_of = |kind: PartKind| parts.iter().position(|part| part.kind == kind);
+    let number = |kind: PartKind| Some(ColumnKind::Number { part: part_of(kind)?, offset: 0 });
+    let kind = match &selected.item {
+        Item::Count => number(PartKind::Count)?,
+        Item::Present(measure) => {
+            number(PartKind::present(find_summable(catalogue, measure).ok()?, catalogue))?
+        }
+        Item::Sum(measure) => number(PartKind::Sum { measure: find_summable(catalogue, measure).ok()? })?,
+        Item::Average(measure) => {
+            let measure = find_summable(catalogue, measure).ok()?;
+            let range = catalogue.measures().get(measure).map_or(Clamp::WIDEST, Measure::range);
+            ColumnKind::Average {
+                sum: part_of(PartKind::Sum { measure })?,
+                count: part_of(PartKind::present(measure, catalogue))?,
+                range: (range.low(), range.high()),
             }
-        };
-        Some(Column { name: selected.name(), kind })
+        }
+        Item::Quantile { measure, level } => {
+            let measure = find_gridded(catalogue, measure).ok()?;
+            let part = part_of(PartKind::Histogram { measure })?;
+            ColumnKind::Quantile { part, level: *level, ranges: ranges(measure, catalogue) }
+        }
+        Item::Histogram(measure) => {
+            let measure = find_gridded(catalogue, measure).ok()?;
+            let part = part_of(PartKind::Histogram { measure })?;
+            let cells = ranges(measure, catalogue).into_iter().enumerate();
+            let column = |(offset, (_, high))| Column {
+                name: format!("{}_to_{high}", selected.name()),
+                kind: ColumnKind::Number { part, offset },
+            };
+            return Some(cells.map(column).collect());
+        }
+        Item::Tag(tag) => {
+            ColumnKind::Tag(group.iter().position(|(_, name, _)| name.eq_ignore_ascii_case(tag))?)
+        }
     };
-    ask.selected().iter().filter_map(column).collect()
+    Some(vec![Column { name: selected.name(), kind }])
+}
+
+fn ranges(measure: usize, catalogue: &Catalogue) -> Vec<(i64, i64)> {
+    catalogue.measures().get(measure).and_then(|m| m.grid.as_ref()).map_or_else(Vec::new, Grid::ranges)
 }
 
 /// A question that was built or read from JSON may name columns that it does not select.

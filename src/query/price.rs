@@ -1,4 +1,4 @@
-//! What a question is willing to pay, and the confidence of the interval it is shown with; both exact.
+//! What a question is willing to pay, and the probability of the interval it is shown with; both exact.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -28,12 +28,21 @@ pub enum Price {
     Epsilon(#[serde(with = "epsilon_text")] NanoEpsilon),
 }
 
-/// The probability of the shown interval in thousandths, 1 to 999; 950 unless given.
+/// The probability of a shown interval, or the level of a quantile: thousandths, 1 to 999.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
-pub struct Confidence(u16);
+pub struct Probability(u16);
 
-impl Confidence {
+impl Probability {
+    /// One half: the median.
+    pub const HALF: Self = Self(500);
+
+    /// 0.95: the confidence of intervals unless another is given.
+    #[must_use]
+    pub const fn nominal() -> Self {
+        Self(950)
+    }
+
     /// `thousandths` of one, between 1 and 999.
     #[must_use]
     pub const fn new(thousandths: u16) -> Option<Self> {
@@ -57,36 +66,30 @@ impl Confidence {
     }
 }
 
-impl From<Confidence> for crate::dp::Confidence {
-    fn from(confidence: Confidence) -> Self {
+impl From<Probability> for crate::dp::Confidence {
+    fn from(confidence: Probability) -> Self {
         // Thousandths between 1 and 999 are inside its range.
         Self::new(f64::from(confidence.0) / 1000.0).unwrap_or(Self::DEFAULT)
     }
 }
 
-impl Default for Confidence {
-    fn default() -> Self {
-        Self(950)
-    }
-}
-
-impl fmt::Display for Confidence {
+impl fmt::Display for Probability {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let digits = format!("{:03}", self.0);
         write!(f, "0.{}", digits.trim_end_matches('0'))
     }
 }
 
-impl From<Confidence> for String {
-    fn from(confidence: Confidence) -> Self {
+impl From<Probability> for String {
+    fn from(confidence: Probability) -> Self {
         confidence.to_string()
     }
 }
 
-impl TryFrom<String> for Confidence {
+impl TryFrom<String> for Probability {
     type Error = &'static str;
     fn try_from(text: String) -> Result<Self, Self::Error> {
-        Self::read(&text).ok_or("a confidence is a decimal between 0.001 and 0.999")
+        Self::read(&text).ok_or("a confidence or a level is a decimal between 0.001 and 0.999")
     }
 }
 
@@ -134,9 +137,9 @@ mod tests {
         for bad in ["0", "-1", "1e308", "0.0000000001", "1001", ".5", "5.", "", "+1", "NaN", "١"] {
             assert_eq!(read_epsilon(bad), None, "{bad}");
         }
-        assert_eq!(Confidence::read("0.99").map(|c| c.to_string()), Some("0.99".into()));
+        assert_eq!(Probability::read("0.99").map(|c| c.to_string()), Some("0.99".into()));
         for bad in ["0", "1", "1.0", "0.9999", "95"] {
-            assert_eq!(Confidence::read(bad), None, "{bad}");
+            assert_eq!(Probability::read(bad), None, "{bad}");
         }
     }
 }

@@ -7,11 +7,11 @@ use sqlparser::ast::{
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
 
-use super::canonical::{find_label, find_summable, find_tag};
+use super::canonical::{find_gridded, find_label, find_summable, find_tag};
 use super::error::excerpt;
 use super::select_shown::{Clauses, shown};
-use super::sql::{DIALECT, SHAPE, not_yet};
-use super::{Ask, Confidence, Filter, Item, Place, Price, Problem, QuestionError, Selected};
+use super::sql::{DIALECT, SHAPE};
+use super::{Ask, Filter, Item, Place, Price, Probability, Problem, QuestionError, Selected};
 use crate::tags::Catalogue;
 
 /// The question that `query` is.
@@ -35,12 +35,12 @@ pub(super) fn lower(mut query: Query, catalogue: &Catalogue) -> Result<Ask, Ques
             ));
         }
     }
-    if !items.iter().any(|item| matches!(item.item, Item::Count | Item::Sum(_))) {
+    if items.iter().all(|item| matches!(item.item, Item::Tag(_))) {
         let error = QuestionError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure");
         return Err(with_span(error, beginning));
     }
     let shown = shown(&clauses, &items, catalogue)?;
-    let (price, confidence) = (Price::Default, Confidence::default());
+    let (price, confidence) = (Price::Default, Probability::nominal());
     Ok(Ask { select: items, filter, group_by, price, confidence, shown })
 }
 
@@ -127,9 +127,10 @@ pub(super) fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<
         }
         Expr::Nested(inner) => number_or_tag(inner, catalogue),
         Expr::Subquery(_) => Err(outside(expression, "there are no sub-queries: ask two questions")),
-        _ => {
-            Err(outside(expression, "select tags, COUNT(*) and SUM(measure); compute with released numbers"))
-        }
+        _ => Err(outside(
+            expression,
+            "select tags, COUNT(*), SUM, AVG or MEDIAN of a measure; compute with released numbers",
+        )),
     }
 }
 
@@ -138,34 +139,72 @@ fn tag_name(name: &Ident, catalogue: &Catalogue) -> Result<String, QuestionError
     Ok(found.1.name().to_owned())
 }
 
+/// What the functions are, for hints.
+const FUNCTIONS: &str = "the functions are COUNT(*), COUNT(measure), SUM(measure), AVG(measure), MEDIAN(measure), QUANTILE(measure, 0.9) and HISTOGRAM(measure)";
+
 fn number(function: &Function, catalogue: &Catalogue) -> Result<Item, QuestionError> {
     let name = function.name.to_string().to_ascii_lowercase();
-    let argument = match &function.args {
-        FunctionArguments::List(list) => list.args.first(),
-        FunctionArguments::None | FunctionArguments::Subquery(_) => None,
+    let arguments = match &function.args {
+        FunctionArguments::List(list) => list.args.as_slice(),
+        FunctionArguments::None | FunctionArguments::Subquery(_) => &[],
     };
-    // Printing it again shows that there is one argument and nothing else: no DISTINCT, FILTER, OVER.
-    let whole =
-        argument.is_some_and(|argument| function.to_string() == format!("{}({argument})", function.name));
-    let whole_of = |wanted: &str| whole && name == wanted;
-    match argument {
-        Some(FunctionArg::Unnamed(FunctionArgExpr::Wildcard)) if whole_of("count") => Ok(Item::Count),
-        Some(FunctionArg::Unnamed(FunctionArgExpr::Expr(Expr::Identifier(measure)))) if whole_of("sum") => {
-            find_summable(catalogue, &measure.value).map_err(|error| with_span(error, measure.span))?;
-            Ok(Item::Sum(measure.value.to_ascii_lowercase()))
+    // Printing it again shows that there are arguments and nothing else: no DISTINCT, FILTER, OVER.
+    let written: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+    let whole = function.to_string() == format!("{}({})", function.name, written.join(", "));
+    let measure = |argument: &Ident, find: fn(&Catalogue, &str) -> Result<usize, QuestionError>| {
+        find(catalogue, &argument.value).map_err(|error| with_span(error, argument.span))?;
+        Ok(argument.value.to_ascii_lowercase())
+    };
+    let arguments: Vec<&FunctionArgExpr> = arguments
+        .iter()
+        .filter_map(|argument| match argument {
+            FunctionArg::Unnamed(expression) if whole => Some(expression),
+            _ => None,
+        })
+        .collect();
+    match (name.as_str(), arguments.as_slice()) {
+        ("count", [FunctionArgExpr::Wildcard]) => Ok(Item::Count),
+        ("count", [FunctionArgExpr::Expr(Expr::Identifier(of))]) => {
+            measure(of, find_summable).map(Item::Present)
         }
-        _ => Err(match name.as_str() {
-            "avg" => not_yet("AVG", "ask for SUM of the measure and COUNT(*) and divide"),
-            "quantile" | "median" => not_yet("QUANTILE", "group by a tag with bands of the measure"),
-            "count" => {
-                QuestionError::outside(&function.to_string(), "write COUNT(*): people are counted, each once")
-            }
-            "sum" => {
-                QuestionError::outside(&function.to_string(), "write SUM(measure), a single declared measure")
-            }
-            _ => QuestionError::outside(&function.to_string(), "the functions are COUNT(*) and SUM(measure)"),
-        }),
+        ("sum", [FunctionArgExpr::Expr(Expr::Identifier(of))]) => measure(of, find_summable).map(Item::Sum),
+        ("avg", [FunctionArgExpr::Expr(Expr::Identifier(of))]) => {
+            measure(of, find_summable).map(Item::Average)
+        }
+        ("histogram", [FunctionArgExpr::Expr(Expr::Identifier(of))]) => {
+            measure(of, find_gridded).map(Item::Histogram)
+        }
+        ("median", [FunctionArgExpr::Expr(Expr::Identifier(of))]) => {
+            Ok(Item::Quantile { measure: measure(of, find_gridded)?, level: Probability::HALF })
+        }
+        ("quantile", [FunctionArgExpr::Expr(Expr::Identifier(of)), FunctionArgExpr::Expr(level)]) => {
+            Ok(Item::Quantile { measure: measure(of, find_gridded)?, level: quantile_level(level)? })
+        }
+        _ => Err(QuestionError::outside(&function.to_string(), usage(&name))),
     }
+}
+
+fn usage(name: &str) -> &'static str {
+    match name {
+        "count" => "write COUNT(*), each person once, or COUNT(measure): those who have a value",
+        "sum" => "write SUM(measure), a single declared measure",
+        "avg" => "write AVG(measure), a single declared measure",
+        "median" => "write MEDIAN(measure), a single declared measure with a grid",
+        "quantile" => "write QUANTILE(measure, 0.9), a declared measure with a grid and a level",
+        "histogram" => "write HISTOGRAM(measure), a single declared measure with a grid",
+        _ => FUNCTIONS,
+    }
+}
+
+fn quantile_level(expression: &Expr) -> Result<Probability, QuestionError> {
+    let read = match expression {
+        Expr::Value(value) => match &value.value {
+            Value::Number(text, false) => Probability::read(text),
+            _ => None,
+        },
+        _ => None,
+    };
+    read.ok_or_else(|| outside(expression, "a level is between 0.001 and 0.999, such as 0.5 for the median"))
 }
 
 fn group_by(clause: &GroupByExpr, catalogue: &Catalogue) -> Result<Vec<String>, QuestionError> {

@@ -3,11 +3,13 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::types::Decimal;
+
 /// How the released rows are shown.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Shown {
-    /// Which rows are shown; a suppressed one meets no condition.
+    /// Which rows are shown; one without the number, such as a suppressed one, meets no condition.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub having: Option<Having>,
     /// By which columns, the first one first; suppressed rows come last.
@@ -95,13 +97,13 @@ impl Having {
     }
 
     /// Whether a row meets the condition; `number` gives its released numbers by column.
-    pub fn is_met(&self, number: &impl Fn(&str) -> Option<i128>) -> bool {
+    pub fn is_met(&self, number: &impl Fn(&str) -> Option<Decimal>) -> bool {
         match self {
             Self::All(list) => list.iter().all(|having| having.is_met(number)),
             Self::Any(list) => list.iter().any(|having| having.is_met(number)),
             Self::Not(inner) => !inner.is_met(number),
             Self::Compare { column, is, number: given } => number(column).is_some_and(|value| {
-                let order = value.cmp(&i128::from(*given));
+                let order = value.cmp(&Decimal::from(i128::from(*given)));
                 match is {
                     Comparison::Equal => order.is_eq(),
                     Comparison::Greater => order.is_gt(),

@@ -10,7 +10,7 @@ use super::canonical::{find_summable, too_deep, too_many};
 use super::error::excerpt;
 use super::price::read_epsilon;
 use super::{
-    Ask, Confidence, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Place, Price, Problem, QuestionError, select,
+    Ask, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Place, Price, Probability, Problem, QuestionError, select,
 };
 use crate::tags::Catalogue;
 
@@ -136,10 +136,6 @@ fn refused_word(keyword: Keyword, written: &str) -> Option<QuestionError> {
     Some(QuestionError::outside(written, hint))
 }
 
-pub(super) fn not_yet(what: &'static str, hint: &str) -> QuestionError {
-    QuestionError::new(Problem::NotYet { what }, hint)
-}
-
 /// Bounds what `sqlparser` recurses into, and the length of its left-leaning chains.
 fn check_limits(tokens: &[TokenWithSpan]) -> Result<(), QuestionError> {
     let (mut open, mut refusals, mut operators) = (0usize, 0usize, 0usize);
@@ -229,7 +225,7 @@ fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<Query, QuestionError> {
 }
 
 pub(super) const SHAPE: &str =
-    "write SELECT tag, COUNT(*), SUM(measure) FROM tags WHERE tag = 'label' GROUP BY tag WITH (error = 200)";
+    "write SELECT tag, COUNT(*), AVG(measure) FROM tags WHERE tag = 'label' GROUP BY tag WITH (error = 200)";
 
 /// Reads `key = number, key(measure) = number, ...` into the price and confidence of `ask`.
 fn read_settings(
@@ -246,14 +242,14 @@ fn read_settings(
         let words: Vec<&Token> = setting.iter().map(|token| &token.token).collect();
         read_setting(&words, ask, &mut confidence, catalogue).map_err(|error| error.at(place(first)))?;
     }
-    ask.confidence = confidence.unwrap_or_default();
+    ask.confidence = confidence.unwrap_or(Probability::nominal());
     Ok(())
 }
 
 fn read_setting(
     words: &[&Token],
     ask: &mut Ask,
-    confidence: &mut Option<Confidence>,
+    confidence: &mut Option<Probability>,
     catalogue: &Catalogue,
 ) -> Result<(), QuestionError> {
     let found = || excerpt(&words.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
@@ -302,7 +298,7 @@ fn read_setting(
         }
         ("confidence", None) => {
             let given =
-                Confidence::read(number).ok_or_else(|| bad("a confidence is between 0.001 and 0.999"))?;
+                Probability::read(number).ok_or_else(|| bad("a confidence is between 0.001 and 0.999"))?;
             confidence.replace(given).map_or(Ok(()), |_| Err(twice()))
         }
         _ => {

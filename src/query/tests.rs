@@ -5,16 +5,24 @@ use proptest::prelude::*;
 use super::*;
 use crate::dp::{Accounting, Delta};
 use crate::tags::{
-    Bands, Catalogue, CatalogueDraft, Clamp, Label, Measure, Relation, Source, Tag, TagSource,
+    Bands, Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Relation, Source, Tag, TagSource,
 };
 use crate::types::{DatasetName, NanoEpsilon};
 
 fn catalogue() -> Catalogue {
+    catalogue_draft().check().unwrap()
+}
+
+fn catalogue_draft() -> CatalogueDraft {
     let dataset = |name| DatasetName::new(name).unwrap();
     let measure = |name: &str, source, clamp: Option<(i64, i64)>| Measure {
         name: Some(name.into()),
         source,
         clamp: clamp.map(|(low, high)| Clamp::new(low, high).unwrap()),
+        grid: clamp.and_then(|(low, high)| {
+            let grid = Grid::new(vec![low, high / 2, high], Clamp::new(low, high).unwrap(), low);
+            (name == "spend").then_some(grid.unwrap())
+        }),
         floor: Some(0),
     };
     let bands =
@@ -32,6 +40,7 @@ fn catalogue() -> Catalogue {
             measure("spend", spend.clone(), Some((0, 1000))),
             measure("fans", Source::AudienceSize { relation: 0 }, Some((0, 50))),
             measure("unbounded", spend, None),
+            measure("fans_spend", Source::AudienceMean { relation: 0, of: 0 }, Some((0, 1000))),
         ],
         tags: vec![
             Tag::new("spend_tier", TagSource::Banded { measure: 0, bands: tiers, absent: None }).unwrap(),
@@ -45,8 +54,6 @@ fn catalogue() -> Catalogue {
         ],
         max_cells: 1000,
     }
-    .check()
-    .unwrap()
 }
 
 fn defaults() -> Defaults {
@@ -91,7 +98,7 @@ fn sql_builder_and_json_meet_in_one_question() {
     let shown = plan(sql).unwrap();
     let names: Vec<_> = shown.columns().iter().map(|column| column.name.as_str()).collect();
     assert_eq!(names, ["spend_tier", "total", "people"]);
-    assert_eq!(shown.columns()[1].kind, ColumnKind::Number(1));
+    assert_eq!(shown.columns()[1].kind, ColumnKind::Number { part: 1, offset: 0 });
 }
 
 #[test]
@@ -101,7 +108,8 @@ fn different_questions_have_different_hashes() {
         "SELECT COUNT(*) FROM tags WITH (error = 201)",
         "SELECT COUNT(*) FROM tags WITH (epsilon = 0.5)",
         "SELECT SUM(spend) FROM tags",
-        "SELECT SUM(spend), COUNT(*) FROM tags",
+        "SELECT MEDIAN(spend) FROM tags",
+        "SELECT AVG(fans_spend) FROM tags WITH (error(fans_spend) = 5000)",
         "SELECT COUNT(*) FROM tags GROUP BY region",
         "SELECT COUNT(*) FROM tags WHERE region = 'east'",
         "SELECT COUNT(*) FROM tags WHERE region <> 'east'",
@@ -116,6 +124,68 @@ fn different_questions_have_different_hashes() {
         question(texts[0]),
         question("SELECT COUNT(*) FROM tags WITH (confidence = 0.99, error = 200)")
     );
+}
+
+#[test]
+fn what_is_released_makes_the_question_and_not_how_it_is_shown() {
+    let both = question("SELECT COUNT(*), SUM(spend) FROM tags");
+    for same in ["SUM(spend)", "AVG(spend)", "COUNT(spend), avg(Spend)", "AVG(spend), SUM(spend) AS total"] {
+        assert_eq!(question(&format!("SELECT {same} FROM tags")), both, "{same}");
+    }
+    let quantiles = question("SELECT MEDIAN(spend) FROM tags");
+    assert_eq!(quantiles, "SELECT COUNT(*), HISTOGRAM(spend) FROM tags WITH (error = 200)");
+    for same in
+        ["QUANTILE(spend, 0.5)", "QUANTILE(spend, 0.9) AS high, HISTOGRAM(spend)", "median(SPEND), count(*)"]
+    {
+        assert_eq!(question(&format!("SELECT {same} FROM tags")), quantiles, "{same}");
+    }
+    assert_eq!(question(&quantiles), quantiles);
+    // Some people have no audience, so who is averaged over is counted apart.
+    let absent = plan("SELECT AVG(fans_spend) AS mean FROM tags WITH (error(fans_spend) = 9000)").unwrap();
+    let parts: Vec<_> = absent.parts().iter().map(|part| (part.name.as_str(), part.hidden)).collect();
+    assert_eq!(parts, [("COUNT(*)", true), ("COUNT(fans_spend)", false), ("SUM(fans_spend)", false)]);
+    assert_eq!(absent.columns()[0].kind, ColumnKind::Average { sum: 2, count: 1, range: (0, 1000) });
+}
+
+#[test]
+fn a_histogram_releases_a_number_for_every_cell_of_the_grid() {
+    let plan = plan(
+        "SELECT region, HISTOGRAM(spend), MEDIAN(spend), QUANTILE(spend, 0.995) FROM tags GROUP BY region",
+    )
+    .unwrap();
+    let names: Vec<_> = plan.columns().iter().map(|column| column.name.as_str()).collect();
+    let grid = ["histogram_spend_to_499", "histogram_spend_to_999", "histogram_spend_to_1000"];
+    assert_eq!(names[1..4], grid);
+    assert_eq!(names[4..], ["median_spend", "p99_5_spend"]);
+    assert_eq!((plan.claim().parts[1].cells, plan.cells()), (15, 5));
+    // A histogram has several cells also without GROUP BY.
+    let alone = self::plan("SELECT HISTOGRAM(spend) FROM tags WHERE audience = 'small'").unwrap();
+    let norms: Vec<_> = alone.claim().parts.iter().map(|part| part.norms.l2_squared).collect();
+    assert_eq!(norms, [81, 9 * 9 + 8 * 8]);
+}
+
+#[test]
+fn a_question_releases_no_more_cells_than_the_study_allows() {
+    let mut draft = catalogue_draft();
+    draft.max_cells = 60;
+    let (catalogue, ask) = (draft.check().unwrap(), Ask::quantile("spend", Probability::HALF));
+    let plan = |ask: &Ask| Plan::new(ask, &catalogue, &defaults(), ZCDP);
+    assert!(plan(&ask.clone().by("region").by("audience")).is_ok());
+    let all = plan(&ask.by("region").by("audience").by("spend_tier")).unwrap_err();
+    assert_eq!(all.what, Problem::TooManyCells { cells: 90, limit: 60 });
+}
+
+#[test]
+fn the_forecast_tells_how_wide_an_average_will_be() {
+    let forecast = plan("SELECT AVG(spend), MEDIAN(spend) FROM tags WITH (error = 40)").unwrap().forecast();
+    let [average, median] = forecast.computed.as_slice() else { panic!("{:?}", forecast.computed) };
+    assert_eq!((average.name.as_str(), average.unit), ("avg_spend", WidthUnit::Value));
+    assert_eq!(median.unit, WidthUnit::PercentOfPeople);
+    for widths in [&average.widths, &median.widths] {
+        let known: Vec<_> = widths.iter().filter_map(|width| width.half_width).collect();
+        assert!(known.len() >= 3 && known.is_sorted_by(|a, b| a > b), "{known:?}");
+    }
+    assert!(serde_json::to_value(&forecast).unwrap()["computed"][0]["widths"][3]["half_width"].is_string());
 }
 
 #[test]
@@ -196,16 +266,24 @@ const REFUSED: &[(&str, u64, &str, &str)] = &[
     ("SELECT COUNT(*)", 1, "not a table", "FROM tags"),
     ("SELECT COUNT(*) FROM (SELECT COUNT(*) FROM tags)", 23, "not a table", "FROM tags"),
     ("SELECT COUNT(*) FROM tags WHERE region IN (SELECT region FROM tags)", 33, "IN (SELECT", "sub-queries"),
-    ("SELECT spend FROM tags", 8, "`spend` stands outside SUM", "SUM(spend)"),
-    ("SELECT COUNT(*) FROM tags WHERE spend = 'x'", 33, "outside SUM", "SUM(spend)"),
+    ("SELECT spend FROM tags", 8, "`spend` stands outside a function", "SUM(spend)"),
+    ("SELECT COUNT(*) FROM tags WHERE spend = 'x'", 33, "outside a function", "SUM(spend)"),
     ("SELECT COUNT(*) + 1 FROM tags", 8, "outside the question language", "released numbers"),
     ("SELECT SUM(spend * 2) FROM tags", 8, "SUM(spend * 2)", "SUM(measure)"),
     ("SELECT SUM(unbounded) FROM tags", 12, "no declared clamp", "clamp"),
     ("SELECT SUM(region) FROM tags", 12, "unknown measure", "vocabulary"),
-    ("SELECT COUNT(region) FROM tags", 8, "COUNT(region)", "COUNT(*)"),
+    ("SELECT COUNT(region) FROM tags", 14, "unknown measure", "vocabulary"),
     ("SELECT COUNT(DISTINCT region) FROM tags", 14, "`DISTINCT`", "once"),
-    ("SELECT AVG(spend) FROM tags", 8, "AVG is not answered yet", "divide"),
-    ("SELECT MEDIAN(spend) FROM tags", 8, "QUANTILE is not answered yet", "bands"),
+    ("SELECT AVG(spend, 2) FROM tags", 8, "AVG(spend, 2)", "single"),
+    ("SELECT AVG(DISTINCT spend) FROM tags", 12, "`DISTINCT`", "once"),
+    ("SELECT AVG(unbounded) FROM tags", 12, "no declared clamp", "clamp"),
+    ("SELECT MEDIAN(fans) FROM tags", 15, "no declared grid", "grid = ["),
+    ("SELECT QUANTILE(spend) FROM tags", 8, "QUANTILE(spend)", "level"),
+    ("SELECT QUANTILE(spend, 1) FROM tags", 24, "`1`", "between 0.001 and 0.999"),
+    ("SELECT QUANTILE(spend, -0.5) FROM tags", 25, "`-0.5`", "between 0.001 and 0.999"),
+    ("SELECT QUANTILE(spend, fans) FROM tags", 24, "`fans`", "such as 0.5"),
+    ("SELECT HISTOGRAM(*) FROM tags", 8, "HISTOGRAM(*)", "grid"),
+    ("SELECT VARIANCE(spend) FROM tags", 8, "VARIANCE(spend)", "the functions are"),
     ("SELECT COUNT(*) AS 'a\tb' FROM tags", 0, "outside", "alias"),
     ("SELECT region FROM tags GROUP BY region", 1, "no number", "COUNT(*)"),
     ("SELECT region, COUNT(*) FROM tags", 8, "not grouped by", "GROUP BY region"),

@@ -17,7 +17,7 @@ pub(super) struct BodyPart {
     pub(super) parameter: String,
     pub(super) l1: String,
     pub(super) l2_squared: String,
-    /// One noisy number a cell, in vocabulary order.
+    /// The noisy numbers, group by group in vocabulary order.
     pub(super) values: Vec<String>,
 }
 
@@ -54,9 +54,9 @@ impl BodyPart {
         }
     }
 
-    /// The noisy number of a cell.
-    pub(super) fn value(&self, cell: usize) -> i128 {
-        self.values.get(cell).and_then(|text| text.parse().ok()).unwrap_or(0)
+    /// The noisy numbers, group by group.
+    pub(super) fn numbers(&self) -> Vec<i128> {
+        self.values.iter().map(|text| text.parse().unwrap_or(0)).collect()
     }
 }
 

@@ -6,21 +6,22 @@ use super::Exact;
 use crate::keys::{SealError, open, seal_padded};
 use crate::types::{Secret, codec};
 
-/// The public shape of a cube: vocabulary sizes of its tags in order, and how many sums each cell carries.
+/// The public shape of a cube: vocabulary sizes of its tags in order, and how many counts and sums each cell carries.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CubeShape {
     radices: Vec<usize>,
+    counts: usize,
     sums: usize,
     cells: usize,
 }
 
 impl CubeShape {
-    /// A shape, or `None` when its cells do not fit the address space.
+    /// A shape, or `None` when its numbers do not fit the address space. The first count is that of all people.
     #[must_use]
-    pub fn new(radices: Vec<usize>, sums: usize) -> Option<Self> {
+    pub fn new(radices: Vec<usize>, counts: usize, sums: usize) -> Option<Self> {
         let cells = radices.iter().try_fold(1usize, |cells, radix| cells.checked_mul(*radix))?;
-        cells.checked_mul(sums.checked_add(1)?)?;
-        Some(Self { radices, sums, cells })
+        cells.checked_mul(counts.checked_mul(9)?.checked_add(sums.checked_mul(17)?)?)?.checked_add(18)?;
+        Some(Self { radices, counts, sums, cells })
     }
 
     /// How many cells there are.
@@ -38,14 +39,15 @@ impl CubeShape {
     /// The length of a sealed cube in bytes before encryption: the longest that any cube of this shape can have.
     fn padded(&self) -> usize {
         // The codec writes an u64 in at most 9 bytes and an i128 in at most 17; two lengths come first.
-        18 + self.cells * (9 + 17 * self.sums)
+        18 + self.cells * (9 * self.counts + 17 * self.sums)
     }
 }
 
-/// People and sums of every cell. A true cube is always inside an [`Exact`].
+/// Counts and sums of every cell. A true cube is always inside an [`Exact`].
 #[derive(Encode, Decode)]
 pub struct Cube {
-    people: Vec<u64>,
+    /// Cell by cell, `counts` numbers each.
+    counts: Vec<u64>,
     /// Cell by cell, `sums` numbers each.
     sums: Vec<i128>,
 }
@@ -54,26 +56,40 @@ impl Cube {
     /// A cube of this shape without anybody in it.
     #[must_use]
     pub fn empty(shape: &CubeShape) -> Self {
-        Self { people: vec![0; shape.cells], sums: vec![0; shape.cells * shape.sums] }
+        Self { counts: vec![0; shape.cells * shape.counts], sums: vec![0; shape.cells * shape.sums] }
     }
 
-    /// Counts one person with her clamped values into a cell. A position outside the shape counts nowhere.
-    pub fn count(&mut self, position: usize, values: impl ExactSizeIterator<Item = i64>) {
-        let Some(people) = self.people.get_mut(position) else { return };
-        *people += 1;
-        let start = position * values.len();
+    /// Counts one person into a cell: among `counted`, positions of the counts she belongs to, and with her clamped
+    /// `values`, one a sum. A position outside the shape counts nowhere.
+    pub fn count(
+        &mut self,
+        shape: &CubeShape,
+        position: usize,
+        counted: impl IntoIterator<Item = usize>,
+        values: impl IntoIterator<Item = i64>,
+    ) {
+        if position >= shape.cells {
+            return;
+        }
+        let start = position * shape.counts;
+        for column in counted {
+            if let Some(count) = self.counts.get_mut(start + column) {
+                *count += 1;
+            }
+        }
+        let start = position * shape.sums;
         self.sums.iter_mut().skip(start).zip(values).for_each(|(sum, value)| *sum += i128::from(value));
     }
 
-    /// The number of people in a cell.
-    pub(super) fn people(&self, position: usize) -> i128 {
-        self.people.get(position).copied().map_or(0, i128::from)
-    }
-
-    /// People of every cell and all sums, for unit tests that compare true cubes.
+    /// All counts and all sums, for unit tests that compare true cubes.
     #[cfg(test)]
     pub(crate) fn cells_in_test(&self) -> (&[u64], &[i128]) {
-        (&self.people, &self.sums)
+        (&self.counts, &self.sums)
+    }
+
+    /// One of a cell's counts.
+    pub(super) fn counted(&self, position: usize, shape: &CubeShape, column: usize) -> i128 {
+        self.counts.get(position * shape.counts + column).copied().map_or(0, i128::from)
     }
 
     /// One of a cell's sums.
@@ -104,7 +120,7 @@ impl Exact<Cube> {
     ) -> Result<Self, SealError> {
         let plain = open(key, associated, sealed)?;
         let cube: Cube = codec::decode(&plain).map_err(|_| SealError::UnknownFormat)?;
-        if cube.people.len() != shape.cells || cube.sums.len() != shape.cells * shape.sums {
+        if cube.counts.len() != shape.cells * shape.counts || cube.sums.len() != shape.cells * shape.sums {
             return Err(SealError::UnknownFormat);
         }
         Ok(Self::new(cube))

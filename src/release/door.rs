@@ -1,5 +1,6 @@
 //! The door. Every line between a permit and an answer is here; read it from top to bottom.
 
+use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
 use rand::SeedableRng;
@@ -8,10 +9,11 @@ use serde_json::{Map, Value as Json, json};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::body::{Body, BodyPart};
-use super::released::{BudgetView, Cell, Layout, Part, Released, Row};
+use super::lay_out::{Evidence, lay_out};
+use super::released::{BudgetView, Layout, Released};
 use super::{Cube, CubeShape, Exact};
 use crate::audit::{AuditError, Entry, Kind, Log, Signer, commit};
-use crate::dp::{Claim, Mechanism};
+use crate::dp::Claim;
 use crate::keys::{KeyError, SealError, open, random_secret, seal};
 use crate::ledger::{Charge, Ledger, LedgerError, LogHead, OverBudget, Request, Reservation, StoredAnswer};
 use crate::policy::Permit;
@@ -48,12 +50,22 @@ pub enum ReleaseError {
 }
 
 /// What a vector adds up.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Value {
-    /// People.
-    People,
+    /// The cube's counts at these positions, each a number of its own in every cell.
+    Counts(Range<usize>),
     /// The sum at this position of the cube's sums.
     Sum(usize),
+}
+
+impl Value {
+    /// How many numbers it has in every cell.
+    fn width(&self) -> usize {
+        match self {
+            Self::Counts(columns) => columns.len(),
+            Self::Sum(_) => 1,
+        }
+    }
 }
 
 /// Which cells of the cube go into which cell of the answer; made from the question and the vocabulary alone.
@@ -69,6 +81,8 @@ pub struct Selection {
 pub struct Question<'a> {
     /// The study's cap inside the pool, in units of the pool.
     pub study_cap: Option<u128>,
+    /// The recipient's share of the pool, in units of the pool.
+    pub recipient_cap: Option<u128>,
     /// The epoch.
     pub epoch: &'a EpochId,
     /// The canonical text.
@@ -193,7 +207,7 @@ impl Door<'_> {
             epoch: question.epoch.clone(),
             units: question.units,
             study_cap: question.study_cap,
-            recipient_cap: None,
+            recipient_cap: question.recipient_cap,
             log_head: LogHead { size, root },
             now: question.now,
         }
@@ -221,7 +235,7 @@ impl Door<'_> {
         let mut answered = Vec::with_capacity(parts.len());
         for ((part, value), noise) in parts.iter().zip(&question.selection.values).zip(noise) {
             let mut cells: Vec<i128> = noise.into_iter().map(i128::from).collect();
-            add_exact(cube, question, *value, &mut cells);
+            add_exact(cube, question, value, &mut cells);
             answered.push(BodyPart::new(part, cells));
         }
         let body = Body {
@@ -321,8 +335,8 @@ impl Door<'_> {
     ) -> Result<Outcome, ReleaseError> {
         let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
-        let checkpoint = log.checkpoint().to_owned();
-        Ok(Outcome::Released(Box::new(lay_out(body, question, budget, stored, index, checkpoint)?)))
+        let evidence = Evidence { budget, stored, index, checkpoint: log.checkpoint().to_owned() };
+        Ok(Outcome::Released(Box::new(lay_out(body, question, evidence)?)))
     }
 }
 
@@ -346,70 +360,20 @@ fn fresh_rng() -> Result<StdRng, ReleaseError> {
     Ok(rng)
 }
 
-/// Adds the exact number of every group to its noise.
-fn add_exact(cube: &Exact<Cube>, question: &Question<'_>, value: Value, cells: &mut [i128]) {
-    let cube = cube.open();
+/// Adds the exact numbers of every group to their noise.
+fn add_exact(cube: &Exact<Cube>, question: &Question<'_>, value: &Value, cells: &mut [i128]) {
+    let (cube, shape, width) = (cube.open(), question.shape, value.width());
     for (position, group) in question.selection.groups.iter().enumerate() {
-        let Some(cell) = group.and_then(|group| cells.get_mut(group as usize)) else { continue };
+        let Some(group) = group else { continue };
+        let numbers = cells.iter_mut().skip(*group as usize * width).take(width);
         // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.
-        *cell += match value {
-            Value::People => cube.people(position),
-            Value::Sum(sum) => cube.sum(position, question.shape, sum),
-        };
-    }
-}
-
-fn lay_out(
-    body: &Body,
-    question: &Question<'_>,
-    budget: BudgetView,
-    stored: bool,
-    index: u64,
-    checkpoint: String,
-) -> Result<Released, ReleaseError> {
-    let layout = question.layout;
-    let width = |mechanism: &Mechanism| mechanism.half_width(layout.confidence);
-    let widths: Vec<u64> = question.claim.parts.iter().map(|part| width(&part.mechanism)).collect();
-    let parts = body.parts.iter().zip(&widths).map(|(part, half_width)| Part {
-        mechanism: part.mechanism.clone(),
-        parameter: part.parameter.clone(),
-        l1: part.l1.clone(),
-        l2_squared: part.l2_squared.clone(),
-        half_width: *half_width,
-    });
-    let rows = layout.groups.iter().enumerate().map(|(cell, labels)| {
-        let count = layout.counted.and_then(|part| body.parts.get(part)).map(|part| part.value(cell));
-        let suppressed = count.is_some_and(|count| count < i128::from(layout.min_people));
-        let columns = layout.columns.iter().filter(|_| !suppressed);
-        let cells = columns.filter_map(|(name, part, people)| {
-            let noisy = body.parts.get(*part)?.value(cell);
-            let half = i128::from(*widths.get(*part)?);
-            // Nobody counts below zero; cutting there is post-processing and costs nothing.
-            let shown = |value: i128| if *people { value.max(0) } else { value };
-            let (low, high) = (shown(noisy - half), shown(noisy + half));
-            Some(Cell { name: name.clone(), estimate: shown(noisy), noisy, low, high })
-        });
-        Row {
-            group: layout.tags.iter().cloned().zip(labels.iter().cloned()).collect(),
-            cells: cells.collect(),
-            suppressed,
+        match value {
+            Value::Counts(columns) => {
+                numbers
+                    .zip(columns.clone())
+                    .for_each(|(n, column)| *n += cube.counted(position, shape, column));
+            }
+            Value::Sum(sum) => numbers.for_each(|n| *n += cube.sum(position, shape, *sum)),
         }
-    });
-    Ok(Released {
-        question: body.question.clone(),
-        study: body.study.clone(),
-        recipient: body.recipient.clone(),
-        epoch: body.epoch.clone(),
-        policy: body.policy.clone(),
-        columns: layout.columns.iter().map(|(name, ..)| name.clone()).collect(),
-        rows: rows.collect(),
-        confidence: layout.confidence,
-        reach: body.reach,
-        parts: parts.collect(),
-        units: body.units.parse().map_err(|_| ReleaseError::Damaged)?,
-        budget,
-        stored,
-        index,
-        checkpoint,
-    })
+    }
 }

@@ -9,9 +9,10 @@ mod body;
 mod cube;
 mod door;
 mod exact;
+mod lay_out;
 mod released;
 
 pub use cube::{Cube, CubeShape};
 pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};
 pub use exact::Exact;
-pub use released::{BudgetView, Cell, Layout, Part, Released, Row};
+pub use released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};

@@ -1,6 +1,39 @@
 //! What has left: noisy numbers with their intervals, price and evidence. Freely printable.
 
 use crate::dp::Confidence;
+use crate::types::Decimal;
+
+/// What a column of an answer holds; parts are positions in the claim.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Holds {
+    /// One number of a part.
+    Number {
+        /// The part.
+        part: usize,
+        /// The place among its numbers of a cell.
+        offset: usize,
+        /// Whether it counts people, and so is not below zero.
+        people: bool,
+    },
+    /// The mean: a sum divided by a count.
+    Average {
+        /// The part of the sum.
+        sum: usize,
+        /// The part of the count.
+        count: usize,
+        /// The range outside of which no mean is.
+        range: (i64, i64),
+    },
+    /// A quantile of a histogram.
+    Quantile {
+        /// The part of the histogram.
+        part: usize,
+        /// Which one, in thousandths.
+        level: u16,
+        /// The smallest and the largest value of every cell of the histogram.
+        ranges: Vec<(i64, i64)>,
+    },
+}
 
 /// How the noisy numbers of an answer are laid out for its reader; a function of the question and the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
@@ -9,8 +42,8 @@ pub struct Layout {
     pub tags: Vec<String>,
     /// The labels of every group, in cell order; one empty group without GROUP BY.
     pub groups: Vec<Vec<String>>,
-    /// The columns: name, position of the part, and whether it counts people.
-    pub columns: Vec<(String, usize, bool)>,
+    /// The columns, each with its name.
+    pub columns: Vec<(String, Holds)>,
     /// The part that counts people, by which cells are suppressed.
     pub counted: Option<usize>,
     /// Cells whose noisy count is below it are suppressed.
@@ -24,14 +57,14 @@ pub struct Layout {
 pub struct Cell {
     /// The column.
     pub name: String,
-    /// The number to read: for counts not below zero.
-    pub estimate: i128,
-    /// The number as released.
-    pub noisy: i128,
+    /// The number to read: for counts not below zero. `None` for an average or quantile over what may be nobody.
+    pub estimate: Option<Decimal>,
+    /// The number as released; a computed one has none of its own.
+    pub noisy: Option<i128>,
     /// The lower end of the interval.
-    pub low: i128,
+    pub low: Decimal,
     /// The upper end of the interval.
-    pub high: i128,
+    pub high: Decimal,
 }
 
 /// One released group.

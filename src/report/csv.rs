@@ -1,4 +1,4 @@
-//! An answer as CSV: one line a group, four columns a number.
+//! An answer as CSV: one line a group, three columns a number.
 
 use crate::release::Released;
 
@@ -11,7 +11,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// An answer as CSV (RFC 4180); suppressed groups have empty numbers.
+/// An answer as CSV (RFC 4180); numbers that are suppressed or cannot be told are empty.
 #[must_use]
 pub fn answer_csv(released: &Released) -> String {
     let tags =
@@ -27,7 +27,8 @@ pub fn answer_csv(released: &Released) -> String {
         } else {
             row.cells
                 .iter()
-                .flat_map(|cell| [cell.estimate, cell.low, cell.high].map(|n| n.to_string()))
+                .flat_map(|cell| [cell.estimate, Some(cell.low), Some(cell.high)])
+                .map(|number| number.map_or_else(String::new, |number| number.to_string()))
                 .collect()
         };
         let line = labels.chain(cells).chain([row.suppressed.to_string()]);

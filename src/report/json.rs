@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{delta, epsilon, unit};
+use super::{NOISE_NOTE, delta, epsilon, unit};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
@@ -10,7 +10,7 @@ use crate::operator::{Remaining, Status, Vocabulary};
 use crate::policy::Reason;
 use crate::query::Forecast;
 use crate::release::{Cell, Released, Row};
-use crate::types::NanoEpsilon;
+use crate::types::{Decimal, NanoEpsilon};
 
 /// An epsilon as a JSON number; shown, never charged.
 #[expect(clippy::cast_precision_loss, reason = "a shown number of at most ten digits")]
@@ -47,6 +47,7 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
         "policy": released.policy,
         "rows": released.rows.iter().map(row).collect::<Vec<_>>(),
         "confidence": released.confidence.get(),
+        "note": NOISE_NOTE,
         "privacy": privacy(parts, released.reach, released.units, accounting),
         "budget": budget(spent.spent, spent.limit, spent.lifetime, accounting),
         "stored": released.stored,
@@ -66,13 +67,22 @@ fn row(row: &Row) -> Value {
     Value::Object(all)
 }
 
+/// A released decimal: an integer where it is one.
+fn decimal(value: Decimal) -> Value {
+    match value.whole() {
+        Some(whole) => integer(whole),
+        None => serde_json::from_str(&value.to_string()).unwrap_or(Value::Null),
+    }
+}
+
+/// The number to read, its interval and, where it was released as such, the number before it was held at zero.
 fn cell_json(cell: &Cell) -> Value {
-    json!({
-        "estimate": integer(cell.estimate),
-        "low": integer(cell.low),
-        "high": integer(cell.high),
-        "noisy": integer(cell.noisy),
-    })
+    let mut all = Map::new();
+    all.insert("estimate".into(), cell.estimate.map_or(Value::Null, decimal));
+    all.insert("low".into(), decimal(cell.low));
+    all.insert("high".into(), decimal(cell.high));
+    all.extend(cell.noisy.map(|noisy| ("noisy".to_owned(), integer(noisy))));
+    Value::Object(all)
 }
 
 fn mechanism(name: &str, parameter: &str, l1: &str, l2_squared: &str, half_width: u64) -> Value {
@@ -128,11 +138,12 @@ pub fn forecast_json(forecast: &Forecast, remaining: &Remaining) -> Value {
         }
         part_json
     });
-    let left = remaining.limit.saturating_sub(remaining.spent);
+    let left = remaining.left();
     json!({
         "forecast": true,
         "question": forecast.question,
         "cells": forecast.cells,
+        "computed": forecast.computed,
         "reach_because": forecast.reach_because,
         "privacy": privacy(parts.collect(), forecast.reach, forecast.cost, accounting),
         "budget": budget(remaining.spent, remaining.limit, remaining.lifetime, accounting),

@@ -2,6 +2,7 @@
 
 mod csv;
 mod json;
+mod metrics;
 #[cfg(feature = "cli")]
 mod table;
 
@@ -9,11 +10,17 @@ pub use csv::answer_csv;
 pub use json::{
     answer_json, budget_json, forecast_json, hygiene_json, refusal_json, status_json, vocabulary_json,
 };
+pub use metrics::{metrics_forecast_json, metrics_json};
+#[cfg(feature = "cli")]
+pub use metrics::{metrics_forecast_text, metrics_text};
 #[cfg(feature = "cli")]
 pub use table::{answer_table, budget_text, forecast_text, hygiene_text, status_text, vocabulary_text};
 
 use crate::dp::{Accounting, Delta, epsilon_of};
 use crate::types::{NanoEpsilon, NanoRho};
+
+/// What a reader has to know who adds numbers up.
+const NOISE_NOTE: &str = "every number has noise of its own, so parts need not add up; intervals leave out clamping, cut lists and missing consent";
 
 /// Units of a pool as an epsilon, rounded up.
 fn epsilon(units: u128, accounting: Accounting) -> NanoEpsilon {

@@ -2,17 +2,18 @@
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{delta, epsilon, unit};
+use super::{NOISE_NOTE, delta, epsilon, unit};
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
 use crate::operator::{Remaining, Status, Vocabulary};
-use crate::query::Forecast;
+use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
 use crate::release::Released;
+use crate::types::Decimal;
 
 /// The widest table: cells with sentences are wrapped, in a terminal and in a file alike.
 const WIDTH: u16 = 120;
 
-fn table(header: Vec<String>) -> Table {
+pub(super) fn table(header: Vec<String>) -> Table {
     let mut table = Table::new();
     table.set_content_arrangement(ContentArrangement::Dynamic).set_width(WIDTH);
     table.load_style(presets::UTF8_BORDERS_ONLY).set_header(header);
@@ -32,8 +33,17 @@ fn grouped(value: i128) -> String {
     if value < 0 { format!("-{text}") } else { text }
 }
 
+/// A decimal with a thin gap every three digits before the point.
+fn decimal(value: Decimal) -> String {
+    let text = value.to_string();
+    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    let sign = if whole == "-0" { "-" } else { "" };
+    let whole = format!("{sign}{}", grouped(whole.parse().unwrap_or(0)));
+    if part.is_empty() { whole } else { format!("{whole}.{part}") }
+}
+
 /// An epsilon with three digits behind the point, rounded up.
-fn short(units: u128, accounting: Accounting) -> String {
+pub(super) fn short(units: u128, accounting: Accounting) -> String {
     let thousandths = epsilon(units, accounting).get().div_ceil(1_000_000);
     format!("{}.{:03}", thousandths / 1000, thousandths % 1000)
 }
@@ -71,8 +81,8 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
             cells.push("(few)".to_owned());
         }
         for cell in &row.cells {
-            cells.push(grouped(cell.estimate));
-            cells.push(format!("{} to {}", grouped(cell.low), grouped(cell.high)));
+            cells.push(cell.estimate.map_or_else(|| "unknown".to_owned(), decimal));
+            cells.push(format!("{} to {}", decimal(cell.low), decimal(cell.high)));
         }
         table.add_row(cells);
     }
@@ -92,6 +102,7 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
         people => format!("one person moves the tags of at most {people}, her own included"),
     };
     let mut text = format!("{table}\n{paid}; {reach}; log entry {}\n", released.index);
+    text.push_str(&format!("{NOISE_NOTE}\n"));
     if suppressed > 0 {
         text.push_str("(few): the noisy count is below the study's minimum; a courtesy, not a guarantee\n");
     }
@@ -112,10 +123,11 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
         ]);
     }
     right(&mut table, 1);
-    let left = remaining.limit.saturating_sub(remaining.spent);
+    let computed: String = forecast.computed.iter().map(widths).collect();
+    let left = remaining.left();
     let such = left.checked_div(forecast.cost).unwrap_or(0);
     format!(
-        "{table}\ncosts epsilon {} {} ({} {}); {} cells; the question {}\n{}\n",
+        "{table}\n{computed}costs epsilon {} {} ({} {}); {} cells; the question {}\n{}\n",
         short(forecast.cost, accounting),
         guarantee(accounting),
         forecast.cost,
@@ -123,14 +135,28 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
         forecast.cells,
         forecast.reach_because,
         if such == 0 {
-            "more than is left in the pool".to_owned()
+            "more than is left".to_owned()
         } else {
             format!(
-                "{} such questions fit into what is left of the pool; nothing was charged",
+                "{} such questions fit into what is left; nothing was charged",
                 grouped(i128::try_from(such).unwrap_or(i128::MAX))
             )
         }
     )
+}
+
+/// One line on a number whose width depends on the size of its cell.
+fn widths(column: &ColumnForecast) -> String {
+    let unit = match column.unit {
+        WidthUnit::Value => "",
+        WidthUnit::PercentOfPeople => " % of the people around the quantile",
+    };
+    let at = |width: &Width| match width.half_width {
+        Some(half) => format!("± {}{unit} at {}", decimal(half), grouped(width.people.into())),
+        None => format!("unknown at {}", grouped(width.people.into())),
+    };
+    let widths: Vec<String> = column.widths.iter().map(at).collect();
+    format!("{}, by people in the cell: at most {}\n", column.name, widths.join("; "))
 }
 
 /// The budget of a sandbox.

@@ -150,7 +150,11 @@ pub struct Catalogue {
     measures: Vec<Measure>,
     tags: Vec<Tag>,
     sets: Vec<TagSet>,
+    max_cells: u64,
 }
+
+/// The most numbers that one cube may hold: about 150 MB before encryption.
+const MOST_NUMBERS: u64 = 1 << 24;
 
 impl CatalogueDraft {
     /// Checks the parts together.
@@ -161,7 +165,16 @@ impl CatalogueDraft {
         self.check_measures()?;
         self.check_tags()?;
         let sets = self.resolve_sets()?;
-        Ok(Catalogue { relations: self.relations, measures: self.measures, tags: self.tags, sets })
+        let max_cells = self.max_cells;
+        let catalogue = Catalogue {
+            relations: self.relations,
+            measures: self.measures,
+            tags: self.tags,
+            sets,
+            max_cells,
+        };
+        catalogue.check_size()?;
+        Ok(catalogue)
     }
 
     fn check_measures(&self) -> Result<(), TagError> {
@@ -265,6 +278,26 @@ impl CatalogueDraft {
 }
 
 impl Catalogue {
+    fn check_size(&self) -> Result<(), TagError> {
+        let columns = self.columns();
+        let width = columns.counts.saturating_add(columns.measures.len());
+        let numbers = |set: &TagSet| u128::from(set.cells).saturating_mul(width as u128);
+        match self.sets.iter().find(|set| numbers(set) > u128::from(MOST_NUMBERS)) {
+            None => Ok(()),
+            Some(set) => Err(TagError::TooManyNumbers {
+                set: set.name.clone(),
+                numbers: numbers(set),
+                limit: MOST_NUMBERS,
+            }),
+        }
+    }
+
+    /// The most cells that a tag set, and each released part of a question, may have.
+    #[must_use]
+    pub fn max_cells(&self) -> u64 {
+        self.max_cells
+    }
+
     /// All relations.
     #[must_use]
     pub fn relations(&self) -> &[Relation] {
@@ -346,10 +379,44 @@ pub(crate) fn is_reach(max_reach: u32) -> bool {
 }
 
 /// Words that the question language reserves.
-const KEYWORDS: [&str; 36] = [
-    "all", "and", "as", "asc", "avg", "between", "by", "case", "count", "desc", "distinct", "else", "end",
-    "exists", "false", "from", "group", "having", "in", "is", "join", "like", "limit", "median", "not",
-    "null", "on", "or", "order", "quantile", "select", "sum", "true", "union", "where", "with",
+const KEYWORDS: [&str; 37] = [
+    "all",
+    "and",
+    "as",
+    "asc",
+    "avg",
+    "between",
+    "by",
+    "case",
+    "count",
+    "desc",
+    "distinct",
+    "else",
+    "end",
+    "exists",
+    "false",
+    "from",
+    "group",
+    "having",
+    "histogram",
+    "in",
+    "is",
+    "join",
+    "like",
+    "limit",
+    "median",
+    "not",
+    "null",
+    "on",
+    "or",
+    "order",
+    "quantile",
+    "select",
+    "sum",
+    "true",
+    "union",
+    "where",
+    "with",
 ];
 
 fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
@@ -378,6 +445,7 @@ mod tests {
             name: Some(name.into()),
             source,
             clamp: Some(Clamp::new(0, 100).unwrap()),
+            grid: None,
             floor: Some(0),
         };
         let bands = Bands::new([("low".into(), 0), ("high".into(), 10)]).unwrap();
@@ -413,6 +481,7 @@ mod tests {
             name: Some("twice".into()),
             source: Source::AudienceMean { relation: 0, of: 1 },
             clamp: None,
+            grid: None,
             floor: Some(0),
         });
         assert!(matches!(nested.check(), Err(TagError::Nested { name }) if name == "of_fans"));

@@ -1,6 +1,6 @@
 //! Measures: one exact number (or none) per person.
 
-use super::TagError;
+use super::{Grid, TagError};
 use crate::types::{DatasetName, Days};
 
 /// The range to which a person's value is clamped, in the measure's unit (fen for amounts).
@@ -146,6 +146,8 @@ pub struct Measure {
     pub source: Source,
     /// The declared range; only a measure with one can be summed.
     pub clamp: Option<Clamp>,
+    /// The declared cells of its range; only a measure with them has quantiles.
+    pub grid: Option<Grid>,
     /// The smallest value it can have before clamping (`None`: negative amounts are allowed).
     pub floor: Option<i64>,
 }

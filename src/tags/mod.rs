@@ -6,11 +6,15 @@
 
 mod band;
 mod catalogue;
+mod columns;
+mod grid;
 mod measure;
 
 pub use band::{Bands, Label, MAX_LABELS};
 pub(crate) use catalogue::is_reach;
 pub use catalogue::{Catalogue, CatalogueDraft, Reach, Relation, Tag, TagSet, TagSource};
+pub use columns::{Columns, MeasureColumns};
+pub use grid::{Grid, MAX_GRID};
 pub use measure::{Clamp, Measure, Source, Window};
 
 /// Why a part of a catalogue cannot be: the study file adds the place.
@@ -45,6 +49,16 @@ pub enum TagError {
         /// The lower end.
         low: i64,
         /// The upper end.
+        high: i64,
+    },
+    /// A grid that does not cut the whole range of its measure.
+    #[error(
+        "a grid has 2 to {MAX_GRID} ascending lower bounds, the first not above {low} and inside the clamp, the last not above {high}"
+    )]
+    InvalidGrid {
+        /// The smallest value of the measure.
+        low: i64,
+        /// The upper end of its clamp.
         high: i64,
     },
     /// A label that could not be typed in a question.
@@ -101,6 +115,18 @@ pub enum TagError {
         limit: u64,
         /// The tag with the most labels.
         coarsen: String,
+    },
+    /// A cube that would be too large to keep.
+    #[error(
+        "tag set `{set}` needs {numbers} numbers, more than {limit}: coarsen a grid or a tag, or lower max_cells"
+    )]
+    TooManyNumbers {
+        /// The tag set.
+        set: String,
+        /// Its cells times what each of them holds.
+        numbers: u128,
+        /// How many there may be.
+        limit: u64,
     },
     /// More labels or bands than a tag may have, or none.
     #[error("{count} labels: a tag has between 1 and {MAX_LABELS}")]

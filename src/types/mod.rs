@@ -1,13 +1,15 @@
-//! Layer 0: names, exact amounts, time, secrets and the codec. Imports nothing of the crate.
+//! Layer 0: names, exact amounts, decimals, time, secrets and the codec. Imports nothing of the crate.
 
 pub mod amount;
 pub mod codec;
+pub mod decimal;
 pub mod json;
 pub mod name;
 pub mod secret;
 pub mod time;
 
 pub use amount::{NanoEpsilon, NanoRho, Ratio};
+pub use decimal::Decimal;
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use time::{Clock, Days, SystemClock, Timestamp};

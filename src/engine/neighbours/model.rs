@@ -10,8 +10,8 @@ use crate::types::Secret;
 pub(super) const RECIPIENTS: usize = 2;
 const DAY: i64 = 86_400;
 
-/// The filled cells of a cube: people, and the sums in the order of the catalogue.
-pub(super) type Cells = BTreeMap<usize, (i128, Vec<i128>)>;
+/// The filled cells of a cube: counts, people first, and sums, both in the order of the catalogue.
+pub(super) type Cells = BTreeMap<usize, (Vec<i128>, Vec<i128>)>;
 
 /// How influence travels along lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -143,8 +143,16 @@ pub(super) fn cells(
         let position = codes.iter().fold(0, |position, (code, labels)| position * labels + code);
         let mean = if fans.is_empty() { 0 } else { spend_of_fans.div_euclid(size(fans)) };
         let sums = [spend(person), net(person), followers, net_of_followers.clamp(-60, 90), mean];
-        let cell = cells.entry(position).or_insert_with(|| (0, vec![0; sums.len()]));
-        cell.0 += 1;
+        // Everybody; the grid of `net`; who has a mean of fans at all, and its grid.
+        let mut counts = [0; 8];
+        counts[0] = 1;
+        counts[1 + band(&[-50, 0, 40], net(person), 1)] = 1;
+        if !fans.is_empty() {
+            counts[4] = 1;
+            counts[5 + band(&[0, 1, 50], mean, 1)] = 1;
+        }
+        let cell = cells.entry(position).or_insert_with(|| (vec![0; counts.len()], vec![0; sums.len()]));
+        cell.0.iter_mut().zip(counts).for_each(|(count, one)| *count += one);
         cell.1.iter_mut().zip(sums).for_each(|(sum, value)| *sum += value);
     }
     cells

@@ -47,11 +47,25 @@ struct Person {
     region: usize,
 }
 
-/// Sums of one cell by measure.
-pub(super) type Sums = BTreeMap<&'static str, i128>;
+/// The value of one person by measure, if she has one.
+type Has = BTreeMap<&'static str, Option<i128>>;
 
-/// Cells by the codes of their tags in `TAGS` order: people and sums.
-pub(super) type Cells = BTreeMap<Vec<usize>, (u64, Sums)>;
+/// Lower bounds of the two grids.
+const GRIDS: [(&str, [i128; 3]); 2] = [("orders", [0, 1, 3]), ("fans_points", [-10, -1, 2])];
+
+/// One cell.
+#[derive(Default, PartialEq)]
+pub(super) struct Tally {
+    pub(super) people: u64,
+    pub(super) sums: BTreeMap<&'static str, i128>,
+    /// People who have a value, by measure.
+    pub(super) present: BTreeMap<&'static str, u64>,
+    /// People in each cell of the two grids.
+    pub(super) grids: BTreeMap<&'static str, [u64; 3]>,
+}
+
+/// Cells by the codes of their tags in `TAGS` order.
+pub(super) type Cells = BTreeMap<Vec<usize>, Tally>;
 
 const DAY: i64 = 86_400;
 
@@ -200,10 +214,15 @@ impl Rows {
         }
         let mut cells = Cells::new();
         for person in people.values() {
-            let (count, sums) = cells.entry(person.codes(terms)).or_default();
-            *count += 1;
+            let tally = cells.entry(person.codes(terms)).or_default();
+            tally.people += 1;
             for (name, value) in person.values(terms) {
-                *sums.entry(name).or_default() += value;
+                *tally.sums.entry(name).or_default() += value.unwrap_or(0);
+                *tally.present.entry(name).or_default() += u64::from(value.is_some());
+                let grid = GRIDS.iter().find(|(gridded, _)| *gridded == name);
+                if let (Some(value), Some((_, bounds))) = (value, grid) {
+                    tally.grids.entry(name).or_default()[band(value, 1, bounds)] += 1;
+                }
             }
         }
         cells
@@ -232,16 +251,16 @@ impl Person {
         ]
     }
 
-    /// The values that cells sum; an absent one counts 0.
-    fn values(&self, terms: &Terms) -> Sums {
-        let floored = |mean: Option<(i128, i128)>| mean.map_or(0, |(sum, count)| sum.div_euclid(count));
+    /// The values that questions may use.
+    fn values(&self, terms: &Terms) -> Has {
+        let floored = |mean: Option<(i128, i128)>| mean.map(|(sum, count)| sum.div_euclid(count));
         BTreeMap::from([
-            ("spend", self.spend),
-            ("orders", clamp(self.orders, (0, 5))),
-            ("points", self.points),
-            ("friends", clamp(self.friends, (0, 4))),
-            ("fans", clamp(self.fans, (0, 6))),
-            ("fans_sum", clamp(self.fans_sum, (0, 300))),
+            ("spend", Some(self.spend)),
+            ("orders", Some(clamp(self.orders, (0, 5)))),
+            ("points", Some(self.points)),
+            ("friends", Some(clamp(self.friends, (0, 4)))),
+            ("fans", Some(clamp(self.fans, (0, 6)))),
+            ("fans_sum", Some(clamp(self.fans_sum, (0, 300)))),
             ("fans_recent", floored(mean(self.fans_recent, terms.recent_clamp))),
             ("fans_points", floored(mean(self.fans_points, (-10, 10)))),
         ])

@@ -1,0 +1,145 @@
+//! From the stored body of an answer to what its reader sees: post-processing of noisy numbers, free.
+
+use super::ReleaseError;
+use super::body::Body;
+use super::door::Question;
+use super::released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
+use crate::dp::{Claim, Mechanism, Noisy, quantile, ratio_interval};
+use crate::types::Decimal;
+
+/// What the books say about an answer.
+pub(super) struct Evidence {
+    pub(super) budget: BudgetView,
+    pub(super) stored: bool,
+    pub(super) index: u64,
+    pub(super) checkpoint: String,
+}
+
+pub(super) fn lay_out(
+    body: &Body,
+    question: &Question<'_>,
+    evidence: Evidence,
+) -> Result<Released, ReleaseError> {
+    let layout = question.layout;
+    let numbers = Numbers::new(body, question.claim, layout);
+    let parts = body.parts.iter().zip(&numbers.half_widths).map(|(part, half_width)| Part {
+        mechanism: part.mechanism.clone(),
+        parameter: part.parameter.clone(),
+        l1: part.l1.clone(),
+        l2_squared: part.l2_squared.clone(),
+        half_width: *half_width,
+    });
+    let rows = layout.groups.iter().enumerate().map(|(group, labels)| {
+        let count = layout.counted.and_then(|part| numbers.noisy(part, group, 0));
+        let suppressed = count.is_some_and(|count| count < i128::from(layout.min_people));
+        let columns = layout.columns.iter().filter(|_| !suppressed);
+        let cells = columns.filter_map(|(name, holds)| numbers.cell(name, holds, group));
+        Row {
+            group: layout.tags.iter().cloned().zip(labels.iter().cloned()).collect(),
+            cells: cells.collect(),
+            suppressed,
+        }
+    });
+    Ok(Released {
+        question: body.question.clone(),
+        study: body.study.clone(),
+        recipient: body.recipient.clone(),
+        epoch: body.epoch.clone(),
+        policy: body.policy.clone(),
+        columns: layout.columns.iter().map(|(name, _)| name.clone()).collect(),
+        rows: rows.collect(),
+        confidence: layout.confidence,
+        reach: body.reach,
+        parts: parts.collect(),
+        units: body.units.parse().map_err(|_| ReleaseError::Damaged)?,
+        budget: evidence.budget,
+        stored: evidence.stored,
+        index: evidence.index,
+        checkpoint: evidence.checkpoint,
+    })
+}
+
+/// The noisy numbers of an answer, and the noise that is in them.
+struct Numbers<'a> {
+    layout: &'a Layout,
+    /// All numbers of each part, group by group.
+    values: Vec<Vec<i128>>,
+    /// How many numbers each part has in a group.
+    widths: Vec<usize>,
+    mechanisms: Vec<Mechanism>,
+    half_widths: Vec<u64>,
+}
+
+impl<'a> Numbers<'a> {
+    fn new(body: &Body, claim: &Claim, layout: &'a Layout) -> Self {
+        let groups = layout.groups.len().max(1);
+        Self {
+            layout,
+            values: body.parts.iter().map(super::body::BodyPart::numbers).collect(),
+            widths: claim.parts.iter().map(|part| part.cells / groups).collect(),
+            mechanisms: claim.parts.iter().map(|part| part.mechanism).collect(),
+            half_widths: claim
+                .parts
+                .iter()
+                .map(|part| part.mechanism.half_width(layout.confidence))
+                .collect(),
+        }
+    }
+
+    /// The numbers of one part in one group.
+    fn group(&self, part: usize, group: usize) -> Option<&[i128]> {
+        let width = *self.widths.get(part)?;
+        let start = group.checked_mul(width)?;
+        self.values.get(part)?.get(start..start.checked_add(width)?)
+    }
+
+    fn noisy(&self, part: usize, group: usize, offset: usize) -> Option<i128> {
+        self.group(part, group)?.get(offset).copied()
+    }
+
+    fn cell(&self, name: &str, holds: &Holds, group: usize) -> Option<Cell> {
+        let (estimate, noisy, low, high) = match holds {
+            Holds::Number { part, offset, people } => {
+                let noisy = self.noisy(*part, group, *offset)?;
+                let half = i128::from(*self.half_widths.get(*part)?);
+                // Nobody counts below zero; cutting there is post-processing and costs nothing.
+                let shown = |value: i128| Decimal::from(if *people { value.max(0) } else { value });
+                (Some(shown(noisy)), Some(noisy), shown(noisy - half), shown(noisy + half))
+            }
+            Holds::Average { sum, count, range } => {
+                let number = |part: usize| {
+                    Some(Noisy { value: self.noisy(part, group, 0)?, mechanism: *self.mechanisms.get(part)? })
+                };
+                let (sum, count) = (number(*sum)?, number(*count)?);
+                let (least, most) = (Decimal::from(i128::from(range.0)), Decimal::from(i128::from(range.1)));
+                match ratio_interval(sum, count, self.layout.confidence) {
+                    Some((low, high)) => {
+                        let mean = Decimal::of_fraction(sum.value, count.value)?;
+                        let held = |value: Decimal| value.clamp(least, most);
+                        (Some(held(mean)), None, held(Decimal::floor(low)), held(Decimal::ceil(high)))
+                    }
+                    None => (None, None, least, most),
+                }
+            }
+            Holds::Quantile { part, level, ranges } => {
+                let (histogram, mechanism) = (self.group(*part, group)?, *self.mechanisms.get(*part)?);
+                let whole = |value: i64| Decimal::from(i128::from(value));
+                match quantile(histogram, mechanism, *level, self.layout.confidence) {
+                    Some(found) => {
+                        let (low, high) = (ranges.get(found.low)?.0, ranges.get(found.high)?.1);
+                        (Some(between(*ranges.get(found.cell)?, found.within)), None, whole(low), whole(high))
+                    }
+                    None => (None, None, whole(ranges.first()?.0), whole(ranges.last()?.1)),
+                }
+            }
+        };
+        Some(Cell { name: name.to_owned(), estimate, noisy, low, high })
+    }
+}
+
+/// The whole number that is `share` of the way from the first to the second.
+#[expect(clippy::cast_precision_loss, reason = "an estimate, shown beside its interval")]
+fn between((low, high): (i64, i64), share: f64) -> Decimal {
+    let way = Decimal::floor((i128::from(high) - i128::from(low)) as f64 * share);
+    Decimal::from((i128::from(low) + way.thousandths() / 1000).min(i128::from(high)))
+}
