@@ -114,9 +114,11 @@ pub fn quantile(
             float(1000 * up_to - i128::from(level) * total)
         })
         .collect();
+    // With one noise the half-width grows with the root of the squared weights.
+    let one = combined_half_width([(1.0, mechanism)], confidence);
     let half_width = |cell: usize| {
         let (before, after) = (cell_count(cell + 1), cell_count(last - cell));
-        combined_half_width([(above * above * before + below * below * after, mechanism)], confidence)
+        one * (above * above * before + below * below * after).sqrt()
     };
     if noisy.last().is_none_or(|all| *all <= half_width(last)) {
         return None;

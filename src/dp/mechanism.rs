@@ -180,6 +180,17 @@ impl Mechanism {
         }
     }
 
+    /// `count` independent draws.
+    ///
+    /// # Privacy
+    /// As [`Mechanism::draw`].
+    pub fn draws<R: Rng + ?Sized>(&self, count: usize, rng: &mut R) -> Vec<i64> {
+        match self {
+            Self::DiscreteGaussian(noise) => (0..count).map(|_| noise.sample(rng)).collect(),
+            Self::DiscreteLaplace(noise) => (0..count).map(|_| noise.sample(rng)).collect(),
+        }
+    }
+
     /// The standard deviation, not below the true one; shown, never charged.
     #[must_use]
     pub fn deviation(&self) -> f64 {

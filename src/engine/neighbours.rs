@@ -60,7 +60,7 @@ impl Survey {
     }
 
     /// The true cubes of the engine, one a recipient.
-    fn engine(&self, people: &Population, without: Option<usize>) -> Vec<Cells> {
+    fn engine(&self, people: &Population, without: &[usize]) -> Vec<Cells> {
         let key = Secret::new([9; 32]);
         let (sources, allowed) = (people.tables(without, AS_OF), MaxBadRows::default());
         let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, allowed).unwrap();
@@ -76,7 +76,7 @@ impl Survey {
         built.iter().map(of).collect()
     }
 
-    fn model(&self, people: &Population, without: Option<usize>, design: Design) -> Vec<Cells> {
+    fn model(&self, people: &Population, without: &[usize], design: Design) -> Vec<Cells> {
         (0..RECIPIENTS).map(|recipient| cells(people, without, recipient, self.reach, design)).collect()
     }
 
@@ -203,11 +203,11 @@ fn one_person_moves_no_answer_further_than_its_declared_norms() {
     let surveys = REACHES.map(Survey::new);
     for (seed, survey) in (0..POPULATIONS).zip(surveys.iter().cycle()) {
         let people = Population::random(seed);
-        let with = survey.engine(&people, None);
-        assert!(with == survey.model(&people, None, Design::Right), "population {seed}");
+        let with = survey.engine(&people, &[]);
+        assert!(with == survey.model(&people, &[], Design::Right), "population {seed}");
         for person in 0..people.len() {
-            let without = survey.engine(&people, Some(person));
-            let model = survey.model(&people, Some(person), Design::Right);
+            let without = survey.engine(&people, &[person]);
+            let model = survey.model(&people, &[person], Design::Right);
             assert!(without == model, "population {seed} without {person}");
             for (with, without) in with.iter().zip(&without) {
                 let excesses = survey.excesses(with, without);
@@ -223,9 +223,9 @@ fn every_wrong_design_moves_some_answer_too_far() {
         for design in Design::WRONG {
             let rejected = (0..POPULATIONS).any(|seed| {
                 let people = Population::random(seed);
-                let with = survey.model(&people, None, design);
+                let with = survey.model(&people, &[], design);
                 let mut all = (0..people.len()).flat_map(|person| {
-                    let without = survey.model(&people, Some(person), design);
+                    let without = survey.model(&people, &[person], design);
                     with.iter()
                         .zip(without)
                         .map(|(with, without)| survey.excesses(with, &without))
@@ -234,6 +234,31 @@ fn every_wrong_design_moves_some_answer_too_far() {
                 all.any(|excesses| !excesses.is_empty())
             });
             assert!(rejected, "{design:?} passed with max_reach {}", survey.reach);
+        }
+    }
+}
+
+#[test]
+fn every_subset_of_a_tiny_population_keeps_the_norms() {
+    const TINY: usize = 5;
+    for (seed, survey) in (0..12).zip(REACHES.map(Survey::new).iter().cycle()) {
+        let people = Population::random(seed);
+        let of_subset: Vec<Vec<Cells>> = (0..1_u32 << TINY)
+            .map(|subset| {
+                let away = (0..people.len()).filter(|own| *own >= TINY || subset >> own & 1 == 0);
+                survey.engine(&people, &away.collect::<Vec<_>>())
+            })
+            .collect();
+        for (subset, with) in of_subset.iter().enumerate() {
+            for person in (0..TINY).filter(|person| subset >> person & 1 == 1) {
+                for (with, without) in with.iter().zip(&of_subset[subset ^ 1 << person]) {
+                    let excesses = survey.excesses(with, without);
+                    assert!(
+                        excesses.is_empty(),
+                        "population {seed}, {subset:b} without {person}: {excesses:#?}"
+                    );
+                }
+            }
         }
     }
 }

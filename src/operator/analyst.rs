@@ -326,7 +326,7 @@ pub(super) fn plan(ask: &Ask, adopted: &Adopted, accounting: Accounting) -> Resu
 }
 
 /// Which cell of the set's cube goes into which group: from the vocabulary alone.
-fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
+pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
     let catalogue = &adopted.study.catalogue;
     let tags = catalogue.sets().get(plan.set()).map_or(&[][..], |set| &set.tags);
     let radices: Vec<usize> =

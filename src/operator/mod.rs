@@ -8,6 +8,8 @@ mod error;
 mod init;
 mod metrics;
 mod open;
+#[cfg(test)]
+mod random_questions;
 mod sandbox;
 mod seal;
 mod shown;

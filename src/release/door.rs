@@ -3,8 +3,8 @@
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard};
 
-use rand::SeedableRng;
 use rand::rngs::StdRng;
+use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value as Json, json};
 use zeroize::{Zeroize, Zeroizing};
 
@@ -226,18 +226,9 @@ impl Door<'_> {
         {
             return Err(ReleaseError::Bug("claim, selection and cube belong together"));
         }
-        // The noise of all cells first, before any exact number is looked at.
-        let mut rng = fresh_rng()?;
-        let noise: Vec<Vec<i64>> = parts
-            .iter()
-            .map(|part| (0..part.cells).map(|_| part.mechanism.draw(&mut rng)).collect())
-            .collect();
-        let mut answered = Vec::with_capacity(parts.len());
-        for ((part, value), noise) in parts.iter().zip(&question.selection.values).zip(noise) {
-            let mut cells: Vec<i128> = noise.into_iter().map(i128::from).collect();
-            add_exact(cube, question, value, &mut cells);
-            answered.push(BodyPart::new(part, cells));
-        }
+        let numbers = noised(question.claim, question.selection, question.shape, cube, &mut fresh_rng()?);
+        let answered =
+            parts.iter().zip(numbers).map(|(part, numbers)| BodyPart::new(part, numbers)).collect();
         let body = Body {
             v: 1,
             sandbox: self.sandbox.to_owned(),
@@ -360,10 +351,40 @@ fn fresh_rng() -> Result<StdRng, ReleaseError> {
     Ok(rng)
 }
 
+/// The noisy numbers of every part. The noise of all of them comes first, before any exact number is looked at.
+fn noised<R: Rng + ?Sized>(
+    claim: &Claim,
+    selection: &Selection,
+    shape: &CubeShape,
+    cube: &Exact<Cube>,
+    rng: &mut R,
+) -> Vec<Vec<i128>> {
+    let draws = claim.parts.iter().map(|part| part.mechanism.draws(part.cells, rng));
+    let mut parts: Vec<Vec<i128>> = draws.map(|noise| noise.into_iter().map(i128::from).collect()).collect();
+    for (numbers, value) in parts.iter_mut().zip(&selection.values) {
+        add_exact(cube.open(), selection, shape, value, numbers);
+    }
+    parts
+}
+
+/// [`noised`] with a known seed, for unit tests that replay the noise of one cube on another; and how far the generator
+/// has come.
+#[cfg(test)]
+pub(crate) fn noised_in_test(
+    claim: &Claim,
+    selection: &Selection,
+    shape: &CubeShape,
+    cube: &Exact<Cube>,
+    seed: u64,
+) -> (Vec<Vec<i128>>, u64) {
+    let mut rng = StdRng::seed_from_u64(seed);
+    (noised(claim, selection, shape, cube, &mut rng), rng.next_u64())
+}
+
 /// Adds the exact numbers of every group to their noise.
-fn add_exact(cube: &Exact<Cube>, question: &Question<'_>, value: &Value, cells: &mut [i128]) {
-    let (cube, shape, width) = (cube.open(), question.shape, value.width());
-    for (position, group) in question.selection.groups.iter().enumerate() {
+fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Value, cells: &mut [i128]) {
+    let width = value.width();
+    for (position, group) in selection.groups.iter().enumerate() {
         let Some(group) = group else { continue };
         let numbers = cells.iter_mut().skip(*group as usize * width).take(width);
         // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.

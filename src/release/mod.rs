@@ -13,6 +13,8 @@ mod lay_out;
 mod released;
 
 pub use cube::{Cube, CubeShape};
+#[cfg(test)]
+pub(crate) use door::noised_in_test;
 pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};
 pub use exact::Exact;
 pub use released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};

@@ -84,16 +84,16 @@ fn band(bounds: &[i128], sum: i128, count: i128) -> usize {
     bounds.iter().filter(|bound| sum >= **bound * count).count() - 1
 }
 
-/// The cube of one recipient, without what one person owns.
+/// The cube of one recipient, without what some people own.
 pub(super) fn cells(
     population: &Population,
-    without: Option<usize>,
+    without: &[usize],
     recipient: usize,
     reach: u32,
     design: Design,
 ) -> Cells {
     let people = &population.people;
-    let there = |own: usize| Some(own) != without;
+    let there = |own: usize| !without.contains(&own);
     let is_in: Vec<bool> = people
         .iter()
         .enumerate()

@@ -66,9 +66,9 @@ impl Population {
         if person.is_multiple_of(2) { (7_000 + person).to_string() } else { format!("p-{person}") }
     }
 
-    /// All tables, without what one person owns; rows of others that name her stay.
-    pub(super) fn tables(&self, without: Option<usize>, as_of: Timestamp) -> Sources {
-        let owners = || self.people.iter().enumerate().filter(move |(own, _)| Some(*own) != without);
+    /// All tables, without what some people own; rows of others that name them stay.
+    pub(super) fn tables(&self, without: &[usize], as_of: Timestamp) -> Sources {
+        let owners = || self.people.iter().enumerate().filter(move |(own, _)| !without.contains(own));
         let pairs = |list: fn(&Person) -> &Vec<usize>| {
             owners().flat_map(move |(own, person)| list(person).iter().map(move |other| (own, *other)))
         };
