@@ -2,7 +2,7 @@
 //! for narrow noise, heavy tails and counts near zero; and the same check rejects intervals that are 10 % too narrow.
 #![cfg(test)]
 
-use hushtag::dp::{Confidence, Mechanism, Noisy, combined_half_width, quantile, ratio_interval};
+use hushtag::dp::{Confidence, Mechanism, Noisy, Spread, combined_half_width, quantile, ratio_interval};
 use hushtag::query::PartKind;
 use hushtag::query::metric::{Node, Number, evaluate};
 use hushtag::types::Ratio;
@@ -28,8 +28,8 @@ fn confidences() -> [Confidence; 5] {
     [0.5, 0.8, 0.9, 0.95, 0.99].map(|value| Confidence::new(value).unwrap())
 }
 
-fn noisy(value: i128, mechanism: Mechanism, rng: &mut impl Rng) -> Noisy {
-    Noisy { value: value + i128::from(mechanism.draw(rng)), mechanism }
+fn noisy(value: i128, mechanism: Mechanism, rng: &mut impl Rng) -> i128 {
+    value + i128::from(mechanism.draw(rng))
 }
 
 /// Whether so many of [`RUNS`] is at least the confidence; five standard errors of luck are allowed.
@@ -39,11 +39,12 @@ fn is_enough(covered: u32, confidence: Confidence) -> bool {
 }
 
 /// Every case whose interval, by `covers`, misses the truth too often.
-fn misses(mut covers: impl FnMut(Confidence, &mut StdRng) -> bool, case: &str) -> Vec<String> {
+fn misses<C: FnMut(&mut StdRng) -> bool>(of: impl Fn(Confidence) -> C, case: &str) -> Vec<String> {
     let mut rng = StdRng::seed_from_u64(11);
     let mut all = Vec::new();
     for confidence in confidences() {
-        let covered = (0..RUNS).filter(|_| covers(confidence, &mut rng)).count();
+        let mut covers = of(confidence);
+        let covered = (0..RUNS).filter(|_| covers(&mut rng)).count();
         let covered = u32::try_from(covered).unwrap();
         if !is_enough(covered, confidence) {
             all.push(format!("{case} at {}: {covered} of {RUNS}", confidence.get()));
@@ -69,10 +70,13 @@ fn averages_and_ratios_are_covered() {
             for (top, bottom) in SIZES {
                 let (top, bottom) = (scaled(top, first), scaled(bottom, second).max(1));
                 let truth = top as f64 / bottom as f64;
-                let covers = |confidence, rng: &mut StdRng| {
-                    let (top, bottom) = (noisy(top, first, rng), noisy(bottom, second, rng));
-                    ratio_interval(top, bottom, confidence)
-                        .is_none_or(|(low, high)| low <= truth && truth <= high)
+                let covers = |confidence| {
+                    let spreads = [first, second].map(|mechanism| Spread::of(&mechanism, confidence));
+                    move |rng: &mut StdRng| {
+                        let top = Noisy { value: noisy(top, first, rng), spread: spreads[0] };
+                        let bottom = Noisy { value: noisy(bottom, second, rng), spread: spreads[1] };
+                        ratio_interval(top, bottom).is_none_or(|(low, high)| low <= truth && truth <= high)
+                    }
                 };
                 all.extend(misses(covers, &format!("{top} / {bottom} with {first:?}, {second:?}")));
             }
@@ -97,8 +101,10 @@ fn weighted_sums_are_covered_and_a_tenth_less_is_not() {
                 let sums: Vec<f64> = (0..RUNS).map(|_| sum().abs()).collect();
                 for confidence in confidences() {
                     let squares = |weight: f64| weight * weight * f64::from(draws);
-                    let terms = [(squares(weight), mechanism), (squares(other_weight), other)];
-                    let half = combined_half_width(terms, confidence);
+                    let spread = |mechanism| Spread::of(&mechanism, confidence);
+                    let terms =
+                        [(squares(weight), spread(mechanism)), (squares(other_weight), spread(other))];
+                    let half = combined_half_width(terms);
                     let within = |half: f64| {
                         let covered = sums.iter().filter(|sum| **sum <= half).count();
                         is_enough(u32::try_from(covered).unwrap(), confidence)
@@ -143,11 +149,14 @@ fn quantiles_are_covered() {
                     1000 * up_to >= i128::from(level) * total
                 });
                 let truth = truth.unwrap();
-                let covers = |confidence, rng: &mut StdRng| {
-                    let drawn: Vec<i128> =
-                        histogram.iter().map(|people| noisy(*people, mechanism, rng).value).collect();
-                    quantile(&drawn, mechanism, level, confidence)
-                        .is_none_or(|found| found.low <= truth && truth <= found.high)
+                let covers = |confidence| {
+                    let spread = Spread::of(&mechanism, confidence);
+                    move |rng: &mut StdRng| {
+                        let drawn: Vec<i128> =
+                            histogram.iter().map(|people| noisy(*people, mechanism, rng)).collect();
+                        quantile(&drawn, spread, level)
+                            .is_none_or(|found| found.low <= truth && truth <= found.high)
+                    }
                 };
                 all.extend(misses(covers, &format!("{level} of {histogram:?} with {mechanism:?}")));
             }
@@ -179,11 +188,13 @@ fn composed_metrics_are_covered() {
     let mut all = Vec::new();
     for mechanism in [gaussian(2629, 1), laplace(50, 1)] {
         for (node, truth) in &cases {
-            let covers = |confidence, rng: &mut StdRng| {
-                let drawn = truths.map(|value| noisy(value, mechanism, rng));
-                let found = evaluate(node, &|number: Number| drawn.get(number.question).copied(), confidence);
-                let found = found.unwrap();
-                found.low.is_none_or(|low| low <= *truth) && found.high.is_none_or(|high| *truth <= high)
+            let covers = |confidence| {
+                move |rng: &mut StdRng| {
+                    let drawn = truths.map(|value| (noisy(value, mechanism, rng), mechanism));
+                    let number = |number: Number| drawn.get(number.question).copied();
+                    let found = evaluate(node, &number, confidence).unwrap();
+                    found.low.is_none_or(|low| low <= *truth) && found.high.is_none_or(|high| *truth <= high)
+                }
             };
             all.extend(misses(covers, &format!("{node:?} with {mechanism:?}")));
         }

@@ -7,13 +7,32 @@
 use crate::dp::interval::Confidence;
 use crate::dp::{Mechanism, interval};
 
-/// A released number with the noise that is in it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// How far the noise of one mechanism spreads at one confidence: its own half-width, with half a step of the lattice, and
+/// that of a normal distribution of its variance.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Spread {
+    own: f64,
+    normal: f64,
+}
+
+impl Spread {
+    /// The spread of `mechanism`'s noise.
+    #[must_use]
+    pub fn of(mechanism: &Mechanism, confidence: Confidence) -> Self {
+        Self {
+            own: interval::as_float(mechanism.half_width(confidence)) + 0.5,
+            normal: interval::two_sided_quantile(confidence) * mechanism.deviation(),
+        }
+    }
+}
+
+/// A released number with the spread of the noise that is in it.
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Noisy {
     /// The number as released.
     pub value: i128,
-    /// Its noise.
-    pub mechanism: Mechanism,
+    /// The spread of its noise.
+    pub spread: Spread,
 }
 
 /// Widens every result by more than the rounding of floats took from it.
@@ -24,25 +43,17 @@ pub(crate) const fn float(value: i128) -> f64 {
     value as f64
 }
 
-/// The half-widths of one noise by which a sum of several is bounded: its own one, with half a step of the lattice, and
-/// that of a normal distribution of its variance.
-fn widths(mechanism: &Mechanism, confidence: Confidence) -> (f64, f64) {
-    let own = interval::as_float(mechanism.half_width(confidence)) + 0.5;
-    (own, interval::two_sided_quantile(confidence) * mechanism.deviation())
-}
-
 /// A half-width of the sum of independent noises, each times a weight; a term is the sum of the squared weights of all
-/// draws of one mechanism. Both bounds of [`widths`] are added in squares, and the larger one is taken.
+/// draws of one mechanism. Both half-widths of a [`Spread`] are added in squares, and the larger one is taken.
 ///
 /// For Gaussian noise the first is always enough; the sum of Laplace noises is between a single one, where the first is
 /// exact, and a normal one, where the second is.
 #[must_use]
-pub fn combined_half_width(terms: impl IntoIterator<Item = (f64, Mechanism)>, confidence: Confidence) -> f64 {
+pub fn combined_half_width(terms: impl IntoIterator<Item = (f64, Spread)>) -> f64 {
     let (mut own, mut normal) = (0.0, 0.0);
-    for (squared_weights, mechanism) in terms {
-        let (one, other) = widths(&mechanism, confidence);
-        own += squared_weights * one * one;
-        normal += squared_weights * other * other;
+    for (squared_weights, spread) in terms {
+        own += squared_weights * spread.own * spread.own;
+        normal += squared_weights * spread.normal * spread.normal;
     }
     f64::max(own, normal).sqrt() * (1.0 + MARGIN)
 }
@@ -53,12 +64,10 @@ pub fn combined_half_width(terms: impl IntoIterator<Item = (f64, Mechanism)>, co
 /// Fieller, *Some problems in interval estimation*, 1954: a ratio r is rejected when `numerator - r denominator` is
 /// further from zero than its half-width.
 #[must_use]
-pub fn ratio_interval(numerator: Noisy, denominator: Noisy, confidence: Confidence) -> Option<(f64, f64)> {
+pub fn ratio_interval(numerator: Noisy, denominator: Noisy) -> Option<(f64, f64)> {
     let (top, bottom) = (float(numerator.value), float(denominator.value));
-    let (top_widths, bottom_widths) =
-        (widths(&numerator.mechanism, confidence), widths(&denominator.mechanism, confidence));
-    let first = fieller(top, bottom, top_widths.0, bottom_widths.0)?;
-    let second = fieller(top, bottom, top_widths.1, bottom_widths.1)?;
+    let first = fieller(top, bottom, numerator.spread.own, denominator.spread.own)?;
+    let second = fieller(top, bottom, numerator.spread.normal, denominator.spread.normal)?;
     let (low, high) = (first.0.min(second.0), first.1.max(second.1));
     Some((low - low.abs() * MARGIN, high + high.abs() * MARGIN))
 }
@@ -96,12 +105,7 @@ pub struct Quantile {
 /// reaches zero. The interval leaves out a cell when D there, or in the cell before, is further on the wrong side of zero
 /// than its half-width.
 #[must_use]
-pub fn quantile(
-    histogram: &[i128],
-    mechanism: Mechanism,
-    level: u16,
-    confidence: Confidence,
-) -> Option<Quantile> {
+pub fn quantile(histogram: &[i128], spread: Spread, level: u16) -> Option<Quantile> {
     let last = histogram.len().checked_sub(1)?;
     let (below, above) = (f64::from(level), f64::from(1000 - level.min(1000)));
     let total: i128 = histogram.iter().sum();
@@ -115,7 +119,7 @@ pub fn quantile(
         })
         .collect();
     // With one noise the half-width grows with the root of the squared weights.
-    let one = combined_half_width([(1.0, mechanism)], confidence);
+    let one = combined_half_width([(1.0, spread)]);
     let half_width = |cell: usize| {
         let (before, after) = (cell_count(cell + 1), cell_count(last - cell));
         one * (above * above * before + below * below * after).sqrt()
@@ -140,13 +144,7 @@ pub fn quantile(
 
 /// The half-width of the share of people up to the worst cell of a histogram with `people` in it, in thousandths.
 #[must_use]
-pub fn rank_half_width(
-    cells: usize,
-    people: u64,
-    mechanism: Mechanism,
-    level: u16,
-    confidence: Confidence,
-) -> f64 {
+pub fn rank_half_width(cells: usize, people: u64, spread: Spread, level: u16) -> f64 {
     let (below, above) = (f64::from(level), f64::from(1000 - level.min(1000)));
     // The squared weights are linear in the cell, so the worst one is an end.
     let ends = [cell_count(1), cell_count(cells)];
@@ -154,7 +152,7 @@ pub fn rank_half_width(
         .map(|before| above * above * before + below * below * (cell_count(cells) - before))
         .into_iter()
         .fold(0.0, f64::max);
-    combined_half_width([(worst, mechanism)], confidence) / interval::as_float(people.max(1))
+    combined_half_width([(worst, spread)]) / interval::as_float(people.max(1))
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a grid has at most a few hundred cells")]
@@ -185,39 +183,42 @@ mod tests {
         Mechanism::gaussian(Ratio::new(sigma_squared, 1).unwrap()).unwrap()
     }
 
+    fn spread(sigma_squared: u128) -> Spread {
+        Spread::of(&gaussian(sigma_squared), Confidence::DEFAULT)
+    }
+
     fn noisy(value: i128, sigma_squared: u128) -> Noisy {
-        Noisy { value, mechanism: gaussian(sigma_squared) }
+        Noisy { value, spread: spread(sigma_squared) }
     }
 
     #[test]
     fn a_ratio_is_inside_its_interval_and_a_denominator_near_zero_tells_nothing() {
-        let (low, high) =
-            ratio_interval(noisy(5_000, 10_000), noisy(1_000, 100), Confidence::DEFAULT).unwrap();
+        let (low, high) = ratio_interval(noisy(5_000, 10_000), noisy(1_000, 100)).unwrap();
         assert!(low < 5.0 && 5.0 < high && high - low < 0.5, "{low} {high}");
         // A denominator without noise to speak of: the interval of the numerator, divided.
-        let (low, high) = ratio_interval(noisy(0, 10_000), noisy(1_000_000, 1), Confidence::DEFAULT).unwrap();
+        let (low, high) = ratio_interval(noisy(0, 10_000), noisy(1_000_000, 1)).unwrap();
         let half = (gaussian(10_000).half_width(Confidence::DEFAULT) as f64 + 0.5) / 1e6;
         assert!((high - half).abs() < 1e-8 && (low + half).abs() < 1e-8, "{low} {high} {half}");
         for denominator in [-500, 0, 19] {
-            assert_eq!(ratio_interval(noisy(5, 100), noisy(denominator, 100), Confidence::DEFAULT), None);
+            assert_eq!(ratio_interval(noisy(5, 100), noisy(denominator, 100)), None);
         }
-        let huge = ratio_interval(noisy(1 << 110, 1), noisy(1 << 47, 1), Confidence::DEFAULT).unwrap();
+        let huge = ratio_interval(noisy(1 << 110, 1), noisy(1 << 47, 1)).unwrap();
         assert!(huge.0.is_finite() && huge.1.is_finite());
     }
 
     #[test]
     fn a_quantile_is_the_first_cell_that_reaches_its_share() {
-        let median = |histogram: &[i128]| quantile(histogram, gaussian(1), 500, Confidence::DEFAULT).unwrap();
+        let median = |histogram: &[i128]| quantile(histogram, spread(1), 500).unwrap();
         let middle = median(&[1_000, 1_000, 2_000_000, 1_000]);
         assert_eq!((middle.cell, middle.low, middle.high), (2, 2, 2));
         assert!((middle.within - 0.5).abs() < 1e-3);
         // Exactly half lie in the first cell: the quantile is there, and the noise leaves the next one open.
         let edge = median(&[1_000, 1_000]);
         assert_eq!((edge.cell, edge.low, edge.high), (0, 0, 1));
-        let all = quantile(&[0, 0, 500_000], gaussian(1), 1, Confidence::DEFAULT).unwrap();
+        let all = quantile(&[0, 0, 500_000], spread(1), 1).unwrap();
         assert_eq!((all.cell, all.low, all.high), (2, 2, 2));
         for nobody in [&[-3, 2, 4][..], &[-1, -1], &[]] {
-            assert_eq!(quantile(nobody, gaussian(1), 500, Confidence::DEFAULT), None);
+            assert_eq!(quantile(nobody, spread(1), 500), None);
         }
     }
 
@@ -230,7 +231,7 @@ mod tests {
 
     #[test]
     fn the_share_of_people_gets_sharper_with_their_number() {
-        let width = |people| rank_half_width(10, people, gaussian(100), 500, Confidence::DEFAULT);
+        let width = |people| rank_half_width(10, people, spread(100), 500);
         assert!((width(1_000) / width(100_000) - 100.0).abs() < 1e-6);
     }
 }

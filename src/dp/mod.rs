@@ -31,7 +31,7 @@ mod zcdp;
 
 pub use claim::{Claim, Part, QuestionHash};
 pub(crate) use derived::float;
-pub use derived::{Noisy, Quantile, combined_half_width, quantile, rank_half_width, ratio_interval};
+pub use derived::{Noisy, Quantile, Spread, combined_half_width, quantile, rank_half_width, ratio_interval};
 pub use gaussian::DiscreteGaussian;
 pub use interval::{Confidence, InvalidConfidence};
 pub use laplace::DiscreteLaplace;

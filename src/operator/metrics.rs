@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::analyst::plan;
 use super::{Adopted, Analyst, Answer, OperatorError};
-use crate::dp::{Accounting, Noisy};
+use crate::dp::{Accounting, Mechanism};
 use crate::policy::{Fault, Formula, Operand, Reason, StudyError};
 use crate::query::metric::{Estimate, Node, Number, Questions, Written, evaluate};
 use crate::query::{Ask, ColumnKind, Forecast, Plan, QuestionError};
@@ -249,10 +249,10 @@ fn rows(node: &Node, plans: &[Plan], answers: &BTreeMap<usize, Released>) -> Vec
     .collect()
 }
 
-fn noisy(number: Number, plan: &Plan, row: &Row) -> Option<Noisy> {
+fn noisy(number: Number, plan: &Plan, row: &Row) -> Option<(i128, Mechanism)> {
     let part = plan.parts().iter().position(|part| part.kind == number.part)?;
     let holds = |kind: &ColumnKind| *kind == ColumnKind::Number { part, offset: 0 };
     let column = plan.columns().iter().find(|column| holds(&column.kind))?;
     let value = row.cells.iter().find(|cell| cell.name == column.name)?.noisy?;
-    Some(Noisy { value, mechanism: plan.claim().parts.get(part)?.mechanism })
+    Some((value, plan.claim().parts.get(part)?.mechanism))
 }

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 
 use super::{ColumnKind, Plan, Probability};
-use crate::dp::{self, Accounting, Mechanism, Noisy, epsilon_of, rank_half_width, ratio_interval};
+use crate::dp::{self, Accounting, Mechanism, Noisy, Spread, epsilon_of, rank_half_width, ratio_interval};
 use crate::types::{Decimal, NanoEpsilon, NanoRho};
 
 /// What of one part may be known before it is paid.
@@ -100,29 +100,30 @@ const SIZES: [u64; 4] = [100, 1_000, 10_000, 100_000];
 
 /// The widths of a computed column, if it is one.
 fn computed(plan: &Plan, column: &super::Column, confidence: dp::Confidence) -> Option<ColumnForecast> {
-    let mechanism = |part: usize| plan.claim().parts.get(part).map(|part| part.mechanism);
+    let spread =
+        |part: usize| plan.claim().parts.get(part).map(|part| Spread::of(&part.mechanism, confidence));
     let at = |half_width: &dyn Fn(u64) -> Option<Decimal>| {
         SIZES.map(|people| Width { people, half_width: half_width(people) }).to_vec()
     };
     let (unit, widths) = match &column.kind {
         ColumnKind::Number { .. } | ColumnKind::Tag(_) => return None,
         ColumnKind::Average { sum, count, range } => {
-            let (sum, count) = (mechanism(*sum)?, mechanism(*count)?);
+            let (sum, count) = (spread(*sum)?, spread(*count)?);
             // The interval is widest where the mean is furthest from zero.
             let mean = if range.1.unsigned_abs() >= range.0.unsigned_abs() { range.1 } else { range.0 };
             let half_width = |people: u64| {
                 let value = i128::from(mean) * i128::from(people);
                 let (top, bottom) =
-                    (Noisy { value, mechanism: sum }, Noisy { value: i128::from(people), mechanism: count });
-                let (low, high) = ratio_interval(top, bottom, confidence)?;
+                    (Noisy { value, spread: sum }, Noisy { value: i128::from(people), spread: count });
+                let (low, high) = ratio_interval(top, bottom)?;
                 Some(Decimal::ceil((high - low) / 2.0))
             };
             (WidthUnit::Value, at(&half_width))
         }
         ColumnKind::Quantile { part, level, ranges } => {
-            let mechanism = mechanism(*part)?;
+            let spread = spread(*part)?;
             let half_width = |people| {
-                let share = rank_half_width(ranges.len(), people, mechanism, level.thousandths(), confidence);
+                let share = rank_half_width(ranges.len(), people, spread, level.thousandths());
                 (share < 1000.0).then(|| Decimal::ceil(share / 10.0))
             };
             (WidthUnit::PercentOfPeople, at(&half_width))

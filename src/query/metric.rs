@@ -10,7 +10,7 @@ use std::collections::BTreeMap;
 use super::canonical::{find_summable, find_tag, measure_name};
 use super::part::parts_of;
 use super::{Ask, Canonical, Item, PartKind, Price, Problem, QuestionError, parse};
-use crate::dp::{Confidence, Noisy, combined_half_width, float, ratio_interval};
+use crate::dp::{Confidence, Mechanism, Noisy, Spread, combined_half_width, float, ratio_interval};
 use crate::tags::Catalogue;
 
 /// A released number: the position of its question, and which part of it.
@@ -219,11 +219,11 @@ impl Estimate {
 /// Post-processing: free.
 pub fn evaluate(
     node: &Node,
-    noisy: &impl Fn(Number) -> Option<Noisy>,
+    noisy: &impl Fn(Number) -> Option<(i128, Mechanism)>,
     confidence: Confidence,
 ) -> Option<Estimate> {
     match node {
-        Node::Number(number) => Some(released(*number, noisy(*number)?, confidence)),
+        Node::Number(number) => released(*number, noisy, confidence),
         Node::Ratio(first, second, less) => {
             let quotient = match (&**first, &**second) {
                 (Node::Number(top), Node::Number(bottom)) => ratio(*top, *bottom, noisy, confidence)?,
@@ -236,9 +236,9 @@ pub fn evaluate(
         }
         Node::Difference(first, second) => match (&**first, &**second) {
             (Node::Number(first), Node::Number(second)) => {
-                let (first, second) = (noisy(*first)?, noisy(*second)?);
+                let (first, second) = (read(*first, noisy, confidence)?, read(*second, noisy, confidence)?);
                 let value = float(first.value - second.value);
-                let half = combined_half_width([(1.0, first.mechanism), (1.0, second.mechanism)], confidence);
+                let half = combined_half_width([(1.0, first.spread), (1.0, second.spread)]);
                 Some(Estimate { value: Some(value), low: Some(value - half), high: Some(value + half) })
             }
             _ => {
@@ -267,37 +267,51 @@ pub fn evaluate(
 fn both(
     first: &Node,
     second: &Node,
-    noisy: &impl Fn(Number) -> Option<Noisy>,
+    noisy: &impl Fn(Number) -> Option<(i128, Mechanism)>,
     confidence: Confidence,
 ) -> Option<[Estimate; 2]> {
     let each = confidence.for_each_of(2);
     Some([evaluate(first, noisy, each)?, evaluate(second, noisy, each)?])
 }
 
-fn released(number: Number, noisy: Noisy, confidence: Confidence) -> Estimate {
-    let half = i128::from(noisy.mechanism.half_width(confidence));
+fn read(
+    number: Number,
+    noisy: &impl Fn(Number) -> Option<(i128, Mechanism)>,
+    confidence: Confidence,
+) -> Option<Noisy> {
+    let (value, mechanism) = noisy(number)?;
+    Some(Noisy { value, spread: Spread::of(&mechanism, confidence) })
+}
+
+fn released(
+    number: Number,
+    noisy: &impl Fn(Number) -> Option<(i128, Mechanism)>,
+    confidence: Confidence,
+) -> Option<Estimate> {
+    let (value, mechanism) = noisy(number)?;
+    let half = i128::from(mechanism.half_width(confidence));
     // Nobody counts below zero.
     let people = !matches!(number.part, PartKind::Sum { .. });
     let shown = |value: i128| Some(float(if people { value.max(0) } else { value }));
-    Estimate { value: shown(noisy.value), low: shown(noisy.value - half), high: shown(noisy.value + half) }
+    Some(Estimate { value: shown(value), low: shown(value - half), high: shown(value + half) })
 }
 
 /// The quotient of two released numbers that do not share their noise.
 fn ratio(
     top: Number,
     bottom: Number,
-    noisy: &impl Fn(Number) -> Option<Noisy>,
+    noisy: &impl Fn(Number) -> Option<(i128, Mechanism)>,
     confidence: Confidence,
 ) -> Option<Estimate> {
     let people = |number: Number| !matches!(number.part, PartKind::Sum { .. });
     if !people(bottom) {
         // A sum may be below zero, and a quotient of what may change its sign has no interval of this kind.
         let each = confidence.for_each_of(2);
-        return Some(divide(released(top, noisy(top)?, each), released(bottom, noisy(bottom)?, each)));
+        return Some(divide(released(top, noisy, each)?, released(bottom, noisy, each)?));
     }
-    let (first, second) = (noisy(top)?, noisy(bottom)?);
+    let (first, second) = (read(top, noisy, confidence)?, read(bottom, noisy, confidence)?);
     let held = |value: f64| if people(top) { value.max(0.0) } else { value };
-    Some(match ratio_interval(first, second, confidence) {
+    Some(match ratio_interval(first, second) {
         None => Estimate::UNKNOWN,
         Some((low, high)) => Estimate {
             value: Some(held(float(first.value) / float(second.value))),

@@ -4,7 +4,7 @@ use super::ReleaseError;
 use super::body::Body;
 use super::door::Question;
 use super::released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
-use crate::dp::{Claim, Mechanism, Noisy, quantile, ratio_interval};
+use crate::dp::{Claim, Noisy, Spread, quantile, ratio_interval};
 use crate::types::Decimal;
 
 /// What the books say about an answer.
@@ -60,24 +60,22 @@ pub(super) fn lay_out(
 }
 
 /// The noisy numbers of an answer, and the noise that is in them.
-struct Numbers<'a> {
-    layout: &'a Layout,
+struct Numbers {
     /// All numbers of each part, group by group.
     values: Vec<Vec<i128>>,
     /// How many numbers each part has in a group.
     widths: Vec<usize>,
-    mechanisms: Vec<Mechanism>,
+    spreads: Vec<Spread>,
     half_widths: Vec<u64>,
 }
 
-impl<'a> Numbers<'a> {
-    fn new(body: &Body, claim: &Claim, layout: &'a Layout) -> Self {
+impl Numbers {
+    fn new(body: &Body, claim: &Claim, layout: &Layout) -> Self {
         let groups = layout.groups.len().max(1);
         Self {
-            layout,
             values: body.parts.iter().map(super::body::BodyPart::numbers).collect(),
             widths: claim.parts.iter().map(|part| part.cells / groups).collect(),
-            mechanisms: claim.parts.iter().map(|part| part.mechanism).collect(),
+            spreads: claim.parts.iter().map(|part| Spread::of(&part.mechanism, layout.confidence)).collect(),
             half_widths: claim
                 .parts
                 .iter()
@@ -108,11 +106,11 @@ impl<'a> Numbers<'a> {
             }
             Holds::Average { sum, count, range } => {
                 let number = |part: usize| {
-                    Some(Noisy { value: self.noisy(part, group, 0)?, mechanism: *self.mechanisms.get(part)? })
+                    Some(Noisy { value: self.noisy(part, group, 0)?, spread: *self.spreads.get(part)? })
                 };
                 let (sum, count) = (number(*sum)?, number(*count)?);
                 let (least, most) = (Decimal::from(i128::from(range.0)), Decimal::from(i128::from(range.1)));
-                match ratio_interval(sum, count, self.layout.confidence) {
+                match ratio_interval(sum, count) {
                     Some((low, high)) => {
                         let mean = Decimal::of_fraction(sum.value, count.value)?;
                         let held = |value: Decimal| value.clamp(least, most);
@@ -122,9 +120,9 @@ impl<'a> Numbers<'a> {
                 }
             }
             Holds::Quantile { part, level, ranges } => {
-                let (histogram, mechanism) = (self.group(*part, group)?, *self.mechanisms.get(*part)?);
+                let (histogram, spread) = (self.group(*part, group)?, *self.spreads.get(*part)?);
                 let whole = |value: i64| Decimal::from(i128::from(value));
-                match quantile(histogram, mechanism, *level, self.layout.confidence) {
+                match quantile(histogram, spread, *level) {
                     Some(found) => {
                         let (low, high) = (ranges.get(found.low)?.0, ranges.get(found.high)?.1);
                         (Some(between(*ranges.get(found.cell)?, found.within)), None, whole(low), whole(high))
