@@ -197,3 +197,33 @@ fn damage_is_five_and_names_its_place() {
     assert_eq!(verify.status.code(), Some(5));
     assert!(stderr(&verify).contains("entries"), "{}", stderr(&verify));
 }
+
+#[test]
+fn the_command_prints_metrics_and_refuses_what_the_budget_refuses() {
+    let case = Case::new(120);
+    assert_eq!(case.init("4").status.code(), Some(0));
+    let sealed = case.seal("e1");
+    assert_eq!(sealed.status.code(), Some(0), "{}", stderr(&sealed));
+    let metrics =
+        |more: &[&str]| case.run(&[&["metrics", "box", "--recipient", "brand-insights"], more].concat());
+    let forecast = metrics(&["--forecast", "--format", "json"]);
+    let json = self::json(&forecast);
+    let cost = json["cost"]["nano_rho"].as_u64().unwrap();
+    assert!(cost > 0 && json["questions"].as_array().unwrap().len() == 4, "{json}");
+    let answer = self::json(&metrics(&["--format", "json"]));
+    assert_eq!(answer["charged"]["nano_rho"].as_u64().unwrap(), cost);
+    assert_eq!(answer["metrics"][0]["name"], "conversion");
+    let text = metrics(&[]);
+    assert_eq!(text.status.code(), Some(0));
+    assert!(stdout(&text).contains("conversion") && stdout(&text).contains("of which 4 were stored"));
+    assert!(stdout(&metrics(&["--forecast"])).contains("nothing was charged"));
+    assert_eq!(metrics(&["--format", "csv"]).status.code(), Some(2));
+    assert_eq!(metrics(&["--study", "other"]).status.code(), Some(2));
+
+    let poor = Case::new(120);
+    assert_eq!(poor.init("0.01").status.code(), Some(0));
+    assert_eq!(poor.seal("e1").status.code(), Some(0));
+    let refused = poor.run(&["metrics", "box", "--recipient", "brand-insights"]);
+    assert_eq!(refused.status.code(), Some(3));
+    assert!(stdout(&refused).contains("refused") && stdout(&refused).contains("BUDGET"));
+}

@@ -5,7 +5,6 @@
 //! least rho = sum of a^2 / (2 v), so by Cramér and Rao every unbiased estimate of it has a variance of at least 1 / (2 rho).
 
 use hushtag::operator::Operator;
-use hushtag::release::Released;
 
 use crate::support::RECIPIENT;
 use crate::world::{
@@ -166,7 +165,7 @@ fn the_noise_of_two_recipients_is_independent() {
         );
         paid += answers[0].units + answers[1].units;
         let deviation = variance(&answers[0]).sqrt();
-        let noise = answers.each_ref().map(|answer: &Box<Released>| {
+        let noise = answers.each_ref().map(|answer| {
             numbers(answer)
                 .iter()
                 .zip(&truth)

@@ -71,7 +71,7 @@ fn another_spelling_gives_the_stored_answer_for_nothing() {
                         // An average is computed from both, and is held inside the clamp.
                         let mean = Decimal::of_fraction(numbers[1], numbers[0]);
                         let mean = mean.map(|mean| mean.clamp(0.into(), 100_000.into()));
-                        let shown = cell.noisy.map_or(true, |number| numbers.contains(&number));
+                        let shown = cell.noisy.is_none_or(|number| numbers.contains(&number));
                         let computed =
                             cell.noisy.is_some() || cell.estimate.is_none() || cell.estimate == mean;
                         assert!(shown && computed, "{question}: {cell:?}");
