@@ -66,13 +66,15 @@ pub struct TagView {
     pub because: String,
 }
 
-/// One measure that can be summed.
+/// One measure that can be summed and averaged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeasureView {
     /// Its name.
     pub name: String,
     /// The range that each person's value is clamped to.
     pub clamp: (i64, i64),
+    /// The lower bounds of its grid; without one it has no quantiles.
+    pub grid: Option<Vec<i64>>,
     /// How many people one person can move in it.
     pub reach: u32,
     /// Why.
@@ -88,6 +90,8 @@ pub struct Vocabulary {
     pub measures: Vec<MeasureView>,
     /// Tag sets: a question stays inside one.
     pub sets: Vec<(String, Vec<String>)>,
+    /// Named metrics with what they mean.
+    pub metrics: Vec<(String, String)>,
 }
 
 /// Asks questions for one recipient under one study. Cheap to clone; blocking; writes to no stream.
@@ -197,7 +201,8 @@ impl Analyst {
     /// # Errors
     /// [`OperatorError::Bug`]
     pub fn vocabulary(&self) -> Result<Vocabulary, OperatorError> {
-        let catalogue = &self.adopted()?.study.catalogue;
+        let study = &self.adopted()?.study;
+        let catalogue = &study.catalogue;
         let tags = catalogue.tags().iter().enumerate().map(|(index, tag)| {
             let reach = catalogue.reach([&index], []);
             let labels = tag.labels().iter().map(ToString::to_string).collect();
@@ -208,6 +213,10 @@ impl Analyst {
             MeasureView {
                 name: measure.name.clone().unwrap_or_default(),
                 clamp: (measure.range().low(), measure.range().high()),
+                grid: measure
+                    .grid
+                    .as_ref()
+                    .map(|grid| grid.ranges().into_iter().map(|(low, _)| low).collect()),
                 reach: reach.people,
                 because: reach.to_string(),
             }
@@ -215,7 +224,13 @@ impl Analyst {
         let name = |tag: &usize| catalogue.tags().get(*tag).map(|tag| tag.name().to_owned());
         let sets =
             catalogue.sets().iter().map(|set| (set.name.clone(), set.tags.iter().filter_map(name).collect()));
-        Ok(Vocabulary { tags: tags.collect(), measures: measures.collect(), sets: sets.collect() })
+        let metrics = study.metrics.iter().map(|metric| (metric.name.clone(), metric.means.clone()));
+        Ok(Vocabulary {
+            tags: tags.collect(),
+            measures: measures.collect(),
+            sets: sets.collect(),
+            metrics: metrics.collect(),
+        })
     }
 
     pub(super) fn adopted(&self) -> Result<&Adopted, OperatorError> {

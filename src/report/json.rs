@@ -206,11 +206,14 @@ pub fn vocabulary_json(vocabulary: &Vocabulary) -> Value {
     });
     let measures = vocabulary.measures.iter().map(|measure| {
         let clamp = [measure.clamp.0, measure.clamp.1];
-        json!({ "name": measure.name, "clamp": clamp, "reach": measure.reach, "reach_because": measure.because })
+        let (name, grid, reach) = (&measure.name, &measure.grid, measure.reach);
+        json!({ "name": name, "clamp": clamp, "grid": grid, "reach": reach, "reach_because": measure.because })
     });
     let sets: Map<String, Value> =
         vocabulary.sets.iter().map(|(name, tags)| (name.clone(), json!(tags))).collect();
+    let metrics = vocabulary.metrics.iter().map(|(name, means)| json!({ "name": name, "means": means }));
     json!({
+        "metrics": metrics.collect::<Vec<_>>(),
         "tags": tags.collect::<Vec<_>>(),
         "measures": measures.collect::<Vec<_>>(),
         "tag_sets": sets,

@@ -215,14 +215,25 @@ pub fn vocabulary_text(vocabulary: &Vocabulary) -> String {
     for tag in &vocabulary.tags {
         tags.add_row([tag.name.clone(), tag.labels.join(", "), tag.reach.to_string(), tag.because.clone()]);
     }
-    let mut measures = table(["measure", "clamp", "reach", "this measure"].map(str::to_owned).to_vec());
+    let mut measures =
+        table(["measure", "clamp", "quantiles", "reach", "this measure"].map(str::to_owned).to_vec());
     for measure in &vocabulary.measures {
         let clamp = format!("{} to {}", grouped(measure.clamp.0.into()), grouped(measure.clamp.1.into()));
-        measures.add_row([measure.name.clone(), clamp, measure.reach.to_string(), measure.because.clone()]);
+        let quantiles = measure
+            .grid
+            .as_ref()
+            .map_or_else(|| "no grid".to_owned(), |grid| format!("by a grid of {} cells", grid.len()));
+        let reach = measure.reach.to_string();
+        measures.add_row([measure.name.clone(), clamp, quantiles, reach, measure.because.clone()]);
     }
     let sets: Vec<String> =
         vocabulary.sets.iter().map(|(name, tags)| format!("tag set {name}: {}\n", tags.join(", "))).collect();
-    format!("{tags}\n{measures}\n{}", sets.concat())
+    let metrics: Vec<String> = vocabulary
+        .metrics
+        .iter()
+        .map(|(name, means)| format!("metric {name}{}{means}\n", if means.is_empty() { "" } else { ": " }))
+        .collect();
+    format!("{tags}\n{measures}\n{}{}", sets.concat(), metrics.concat())
 }
 
 /// What a seal read and dropped.

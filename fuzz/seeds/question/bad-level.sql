@@ -1,0 +1,1 @@
+SELECT QUANTILE(spend, 1.5) FROM tags
