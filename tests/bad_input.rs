@@ -380,3 +380,20 @@ fn a_symlink_is_no_sandbox_and_an_open_one_is_held() {
     assert!(Folder::open(&link).is_err());
     assert!(snapshot(&case.sandbox()) == before);
 }
+
+/// Without a smallest number of people no group is suppressed, also where the noise is below zero.
+#[test]
+fn a_study_may_suppress_nothing() {
+    let home = tempfile::tempdir().unwrap();
+    let study = STUDY.replace("min_people = 5", "min_people = 0");
+    let operator = init(&home.path().join("box"), &study).unwrap();
+    operator.seal(&support::terms("e1"), support::sources(&population(2, 1))).unwrap();
+    let question =
+        "SELECT spend_tier, region, list_size, COUNT(*) FROM tags GROUP BY spend_tier, region, list_size";
+    let Answer::Released(answer) = support::analyst(&operator).ask(question, None).unwrap() else {
+        panic!("the question is in the language");
+    };
+    // Forty cells of noise around zero: all of them are above it once in 2^40 times.
+    assert!(answer.rows.len() == 40 && answer.rows.iter().all(|row| !row.suppressed && row.cells.len() == 1));
+    assert!(answer.rows.iter().any(|row| row.cells[0].noisy.unwrap() < 0));
+}

@@ -213,13 +213,20 @@ impl Log {
 
     /// All entries, as stored.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry, AuditError>> + '_ {
-        let bundles = 0..self.head.size.div_ceil(u64::from(FULL));
-        bundles.filter_map(|index| Tile::at(Content::Entries, index, self.head.size)).flat_map(|tile| {
-            match self.bundle(tile) {
-                Ok(entries) => entries.into_iter().map(Ok).collect(),
-                Err(error) => vec![Err(error)],
-            }
-        })
+        self.entries_from(0)
+    }
+
+    /// The entries from `index` on, in order; reads no bundle before that of the first one.
+    pub fn entries_from(&self, index: u64) -> impl Iterator<Item = Result<Entry, AuditError>> + '_ {
+        let full = u64::from(FULL);
+        let bundles = index / full..self.head.size.div_ceil(full);
+        let tiles = bundles.filter_map(|bundle| Tile::at(Content::Entries, bundle, self.head.size));
+        let entries = tiles.flat_map(|tile| match self.bundle(tile) {
+            Ok(entries) => entries.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
+        });
+        // An index of a bundle's entry is below 256.
+        entries.skip(usize::try_from(index % full).unwrap_or(0))
     }
 
     fn bundle(&self, tile: Tile) -> Result<Vec<Entry>, AuditError> {

@@ -114,11 +114,19 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
     Ok(Keyring::new(root, &file.id))
 }
 
-/// The two books agree when the log still has the head that the last charge saw.
+/// The two books agree when the log still has the head that the last charge saw, and names no charge after that one.
 fn agree(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
     let mut last = None;
     for record in ledger.records()? {
         last = Some(record?);
+    }
+    // A ledger that was put back has lost charges of which the log knows: what they spent must not come back.
+    let (seen, charges) = last.as_ref().map_or((0, None), |last| (last.log_head.size, Some(last.seq)));
+    for entry in log.entries_from(seen) {
+        if let Some(seq) = entry?.ledger_seq.filter(|seq| charges.is_none_or(|last| *seq > last)) {
+            let why = format!("does not have charge {seq}, which the log names: the ledger was rolled back");
+            return Err(OperatorError::damaged("ledger.redb", &why));
+        }
     }
     let Some(last) = last else { return Ok(()) };
     let rolled_back = || {

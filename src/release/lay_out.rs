@@ -31,7 +31,8 @@ pub(super) fn lay_out(
     });
     let rows = layout.groups.iter().enumerate().map(|(group, labels)| {
         let count = layout.counted.and_then(|part| numbers.noisy(part, group, 0));
-        let suppressed = count.is_some_and(|count| count < i128::from(layout.min_people));
+        let few = |count: i128| layout.min_people > 0 && count < i128::from(layout.min_people);
+        let suppressed = count.is_some_and(few);
         let columns = layout.columns.iter().filter(|_| !suppressed);
         let cells = columns.filter_map(|(name, holds)| numbers.cell(name, holds, group));
         Row {

@@ -46,7 +46,7 @@ pub struct Layout {
     pub columns: Vec<(String, Holds)>,
     /// The part that counts people, by which cells are suppressed.
     pub counted: Option<usize>,
-    /// Cells whose noisy count is below it are suppressed.
+    /// Cells whose noisy count is below it are suppressed; 0 for no such rule.
     pub min_people: u64,
     /// The confidence of the intervals.
     pub confidence: Confidence,

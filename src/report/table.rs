@@ -51,7 +51,7 @@ pub(super) fn short(units: u128, accounting: Accounting) -> String {
 fn guarantee(accounting: Accounting) -> String {
     match delta(accounting) {
         None => "pure".to_owned(),
-        Some(delta) => format!("at delta {delta}"),
+        Some(delta) => format!("at delta {delta} (such epsilons do not simply add up; the nano_rho do)"),
     }
 }
 
@@ -138,8 +138,10 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
             "more than is left".to_owned()
         } else {
             format!(
-                "{} such questions fit into what is left; nothing was charged",
-                grouped(i128::try_from(such).unwrap_or(i128::MAX))
+                "{} such questions fit into what is left; {} {} would be left after this one; nothing was charged",
+                grouped(i128::try_from(such).unwrap_or(i128::MAX)),
+                left.saturating_sub(forecast.cost),
+                unit(accounting)
             )
         }
     )
@@ -182,11 +184,7 @@ pub fn budget_text(status: &Status) -> String {
         row(&format!("  recipient {recipient}"), *units);
     }
     right(&mut table, 1);
-    let note = match accounting {
-        Accounting::Pure => String::new(),
-        Accounting::Zcdp { .. } => " (such epsilons do not simply add up; the nano_rho do)".to_owned(),
-    };
-    format!("{table}\nepsilon {}{note}\n", guarantee(accounting))
+    format!("{table}\nepsilon {}\n", guarantee(accounting))
 }
 
 /// The public state of a sandbox.

@@ -23,7 +23,7 @@ fn wide_study() -> String {
     let clamp = format!("clamp = [-{WIDEST}, {WIDEST}]");
     let bands = "bands = { none = 0, low = 1, mid = 5_000, high = 20_000 }";
     let lower = bands.replace("none = 0", &format!("none = -{WIDEST}"));
-    let grid = "\ngrid = [0, 1, 5_000, 20_000]";
+    let grid = "\ngrid = [0, 1, 5_000, 20_000, 50_000]";
     changed(
         &study(),
         &[

@@ -164,21 +164,7 @@ fn books_that_are_deleted_or_put_back_give_nothing_back() {
     put(&new, &dir);
     put(&old.join("ledger.redb"), &dir.join("ledger.redb"));
     println!("old ledger under a newer log, verified: {}", damaged(verified(&dir)));
-    // Whether `open` finds it or not, the books tell of it for ever after.
-    match open_at(&dir, now()).map(|operator| attacker(&operator)) {
-        Err(error) => println!("old ledger under a newer log, opened: {error}"),
-        Ok(analyst) => {
-            let again = try_ask(&analyst, &count(32), None).unwrap();
-            println!(
-                "old ledger under a newer log: opens, stored {}, same {}, spent {} of {whole}",
-                again.stored,
-                again.rows == answer,
-                spent(&analyst)
-            );
-            drop(analyst);
-            println!("and verified after another question: {}", damaged(verified(&dir)));
-        }
-    }
+    println!("old ledger under a newer log, opened: {}", damaged(open_at(&dir, now())));
     put(&new, &dir);
     assert_eq!(ask(32), (answer, whole), "the folder as it was answers as it did, for nothing");
     let clock = Box::new(FixedClock::default());

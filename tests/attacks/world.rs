@@ -27,18 +27,17 @@ pub(crate) fn changed(text: &str, changes: &[(&str, &str)]) -> String {
     })
 }
 
-/// The study of the attacks: two recipients, quantiles of `spend`, and `people`, a measure that is 1 for everybody.
+/// The study of the attacks: two recipients, and `people`, a measure that is 1 for everybody.
 ///
-/// A sum of `people` costs what a count costs. With `min_people = 0` counts below zero are still shown as suppressed, which
-/// would make what an attacker sees depend on chance; sums are always shown.
+/// A sum of `people` costs what a count costs, and is shown below zero too, where a count is cut.
 pub(crate) fn study() -> String {
     let recipient = "[[recipients]]\nid = \"ad-agency\"\nlegal_id = \"LEGAL-ID-D\"\nname = \"Ad Agency\"\n\
                      contact = \"privacy@agency.example\"\ncountry = \"CN\"\n[population]";
-    let clamp = "clamp = [0, 100_000]";
-    let grid = format!("{clamp}\ngrid = [0, 1, 5_000, 20_000]");
     let people = "[measures.people]\nfrom = \"payments\"\ncount = true\nclamp = [1, 1]\n[measures.spend]";
-    let changes = [("[population]", recipient), ("min_people = 5", "min_people = 0"), (clamp, &grid)];
-    changed(&changed(STUDY, &changes), &[("[measures.spend]", people)])
+    changed(
+        STUDY,
+        &[("[population]", recipient), ("min_people = 5", "min_people = 0"), ("[measures.spend]", people)],
+    )
 }
 
 /// One person with everything that she owns.
