@@ -109,16 +109,16 @@ impl Questions {
             }
         });
         let question = self.joined(numbers, ask, items);
-        let (_, joined) =
-            self.asked.get_mut(question).ok_or_else(|| QuestionError::outside(written.text, ""))?;
-        for part in &parts {
-            match part {
-                PartKind::Sum { measure } => {
-                    let name = measure_name(catalogue, *measure);
-                    let error = written.error_of.get(name).map(|error| (name, *error));
-                    tighten(&mut joined.price, None, error);
+        if let Some((_, joined)) = self.asked.get_mut(question) {
+            for part in &parts {
+                match part {
+                    PartKind::Sum { measure } => {
+                        let name = measure_name(catalogue, *measure);
+                        let error = written.error_of.get(name).map(|error| (name, *error));
+                        tighten(&mut joined.price, None, error);
+                    }
+                    _ => tighten(&mut joined.price, written.error, None),
                 }
-                _ => tighten(&mut joined.price, written.error, None),
             }
         }
         for measure in written.error_of.keys() {
@@ -162,10 +162,10 @@ fn cut(text: &str) -> (&str, String) {
 }
 
 impl Node {
-    /// Whether two operands are the same released number, so that a formula over both says nothing.
+    /// Refuses two operands that are the same released number: a formula over both says nothing.
     ///
     /// # Errors
-    /// [`QuestionError`] naming what to do.
+    /// [`QuestionError`]
     pub fn check_different(first: &Self, second: &Self) -> Result<(), QuestionError> {
         if first != second {
             return Ok(());

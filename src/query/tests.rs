@@ -448,10 +448,17 @@ proptest! {
     #[test]
     fn every_spelling_has_one_question_and_one_meaning(filter in filters(), mut seed: u64, order: bool) {
         let catalogue = catalogue();
-        let plain = plan_of(&Ask::count().by("region").by("audience").filter(filter.clone()));
+        let plain = Ask::count().by("region").by("audience").filter(filter.clone());
+        let plain = plan_of(&plain.and_average("spend").and_quantile("spend", Probability::HALF));
         let (first, second) = if order { ("region", "AUDIENCE") } else { ("Audience", "region") };
         let spelled = spell(&filter, &mut seed);
-        let text = format!("Select count ( * ) as n, {first} fROM tags Where {spelled} group BY {second},{first}");
+        // All release people, a sum and a histogram.
+        let numbers = [
+            "count ( * ) as n, Avg(SPEND), median(spend)",
+            "QUANTILE( Spend , 0.999 ),sum(spend) total",
+            "histogram(spend), COUNT(spend), avg(spend) AS a, avg(spend) AS b",
+        ][usize::try_from(seed >> 9 & 1).unwrap() + usize::from(order)];
+        let text = format!("Select {numbers}, {first} fROM tags Where {spelled} group BY {second},{first}");
         match (plain, plan(&text)) {
             (Ok(plain), Ok(spelled)) => {
                 prop_assert_eq!(plain.question(), spelled.question());
