@@ -34,7 +34,7 @@ fn analyst(storage: Arc<dyn Storage>) -> Result<Analyst, Box<dyn Error>> {
     let epsilon = NanoEpsilon::parse("1000000000")?;
     let study = include_str!("../policies/demo/study.toml").replace("epsilon = 4.0", "epsilon = 1000000000");
     let pool = PoolTerms { epsilon, delta: Some("1e-12".parse()?), window: None };
-    let setup = Setup { studies: vec![("study.toml".into(), study)], pool, handlers: vec![] };
+    let setup = Setup { studies: vec![("study.toml".into(), study)], pool, handlers: vec![], anchor: None };
     let root = hushtag::keys::RootKey::from_hex(&"5a".repeat(32), "the root key of the benchmark")?;
     let operator = Operator::init_on(storage, setup, Keys::Given(root), Box::new(Fixed(as_of)))?;
     let operator = operator.without_response_slot();

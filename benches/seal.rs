@@ -65,7 +65,12 @@ fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> 
 
 fn sandbox(dir: &std::path::Path, now: Timestamp) -> Result<Operator, Box<dyn Error>> {
     let pool = PoolTerms { epsilon: NanoEpsilon::parse("4")?, delta: Some(Delta::DEFAULT), window: None };
-    let setup = Setup { studies: vec![("study.toml".into(), STUDY.into())], pool, handlers: Vec::new() };
+    let setup = Setup {
+        studies: vec![("study.toml".into(), STUDY.into())],
+        pool,
+        handlers: Vec::new(),
+        anchor: None,
+    };
     Ok(Operator::init(dir, setup, Keys::InFolder, Box::new(Fixed(now)))?)
 }
 

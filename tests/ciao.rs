@@ -192,7 +192,12 @@ fn sealed(data: &Path, people: &BTreeSet<String>, study: &str, epsilon: &str) ->
         delta: Some(Delta::DEFAULT),
         window: None,
     };
-    let setup = Setup { studies: vec![("study.toml".into(), study.into())], pool, handlers: Vec::new() };
+    let setup = Setup {
+        studies: vec![("study.toml".into(), study.into())],
+        pool,
+        handlers: Vec::new(),
+        anchor: None,
+    };
     let dir = folder.path().join("sandbox");
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let operator = operator.without_response_slot();
@@ -345,7 +350,7 @@ fn a_forecast_is_charged_once_and_the_books_agree() {
     assert_eq!(analyst.remaining().unwrap().spent, forecast.cost, "a repeated question is free");
 
     let folder = Folder::open(&sandbox.folder.path().join("sandbox")).unwrap();
-    let verified = verify_log(&folder, None, Some(Keys::InFolder)).unwrap();
+    let verified = verify_log(&folder, None, Some(Keys::InFolder), None).unwrap();
     assert_eq!((verified.studies, verified.charges), (1, Some(1)));
 }
 

@@ -109,7 +109,9 @@ fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, O
         seen.iter().filter_map(|event| if let Event::Spent(spent) = event { Some(*spent) } else { None });
     let acknowledged = acknowledged.max().unwrap_or(0);
     assert!(kept >= acknowledged, "spent fell from {acknowledged} to {kept}");
-    assert!(verify_log(&*storage, None, Some(Keys::Given(support::root_key()))).unwrap().charges.is_some());
+    assert!(
+        verify_log(&*storage, None, Some(Keys::Given(support::root_key())), None).unwrap().charges.is_some()
+    );
 
     let status = operator.status().unwrap();
     assert_eq!(status.epochs.len(), logged_seals(&*storage, &status.vkey), "the log tells of another epoch");
@@ -139,7 +141,7 @@ fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, O
     }
     assert_eq!(spent(&analyst).unwrap(), whole);
     drop((analyst, operator));
-    verify_log(&*storage, None, Some(Keys::Given(support::root_key()))).unwrap();
+    verify_log(&*storage, None, Some(Keys::Given(support::root_key())), None).unwrap();
 }
 
 /// A life without a stop: how many operations it takes, and what it spends.

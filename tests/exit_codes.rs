@@ -227,3 +227,61 @@ fn the_command_prints_metrics_and_refuses_what_the_budget_refuses() {
     assert_eq!(refused.status.code(), Some(3));
     assert!(stdout(&refused).contains("refused") && stdout(&refused).contains("BUDGET"));
 }
+
+#[test]
+fn evidence_is_shown_proven_and_checked_by_whoever_has_the_key() {
+    let case = Case::new(120);
+    let anchor = case.path("anchors");
+    std::fs::create_dir(&anchor).unwrap();
+    let made = case.run(&[
+        "init",
+        "box",
+        "--study",
+        "study.toml",
+        "--epsilon",
+        "4",
+        "--approval",
+        "none",
+        "--anchor",
+        "anchors/box",
+        "--format",
+        "json",
+    ]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let key = json(&made)["vkey"].as_str().unwrap().to_owned();
+    assert_eq!(json(&made)["anchor"], "file");
+    assert_eq!(case.seal("e1").status.code(), Some(0));
+    let answer = json(&case.ask("SELECT COUNT(*) FROM tags"));
+    assert_eq!(answer["audit"]["anchor"], "file");
+
+    let shown = json(&case.run(&["audit", "show", "box", "--format", "json"]));
+    let kinds: Vec<&str> =
+        shown.as_array().unwrap().iter().map(|entry| entry["kind"].as_str().unwrap()).collect();
+    assert_eq!(kinds, ["init", "seal", "ask"]);
+    let asked = case.run(&["audit", "show", "box", "--kind", "ask", "--last", "5"]);
+    assert!(stdout(&asked).lines().count() == 1 && stdout(&asked).contains("SELECT COUNT(*) FROM tags"));
+    assert_eq!(case.run(&["audit", "show", "box", "--kind", "answer"]).status.code(), Some(2));
+
+    let prove =
+        |index: &str, out: &str| case.run(&["audit", "prove", "box", "--answer", index, "--out", out]);
+    assert_eq!(prove("2", "answer.json").status.code(), Some(0));
+    assert_eq!(prove("2", "answer.json").status.code(), Some(1), "nothing is overwritten");
+    assert_eq!(prove("1", "other.json").status.code(), Some(2), "a seal is no answer");
+    assert!(!case.path("other.json").exists());
+    let verify = |place: &str, more: &[&str]| case.run(&[&["audit", "verify", place], more].concat());
+    assert_eq!(verify("answer.json", &[]).status.code(), Some(2), "a bundle needs the key");
+    let checked = json(&verify("answer.json", &["--key", &key, "--format", "json"]));
+    assert_eq!((&checked["verified"], &checked["index"]), (&true.into(), &2.into()));
+    assert!(stdout(&verify("answer.json", &["--key", &key])).contains("question SELECT COUNT(*) FROM tags"));
+    let text = std::fs::read_to_string(case.path("answer.json")).unwrap();
+    case.write("answer.json", &text.replacen("brand-insights", "brand-outsight", 1));
+    let forged = verify("answer.json", &["--key", &key]);
+    assert_eq!(forged.status.code(), Some(5), "{}", stderr(&forged));
+    assert!(stderr(&forged).contains("answer.json: ") && stderr(&forged).contains("next: "));
+
+    let whole = verify("box", &["--key", &key, "--anchor", "anchors/box"]);
+    assert!(stdout(&whole).contains("the anchor's 3 entries"), "{}", stdout(&whole));
+    case.write("anchors/box", "not a checkpoint");
+    assert_eq!(verify("box", &["--key", &key]).status.code(), Some(5));
+    assert_eq!(case.ask("SELECT COUNT(*) FROM tags").status.code(), Some(5));
+}

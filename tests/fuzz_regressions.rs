@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "../fuzz/properties/bundle.rs"]
+mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
 mod consents;
 #[path = "../fuzz/properties/question.rs"]
@@ -33,6 +35,11 @@ fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
 }
 
 #[test]
+fn bundles() {
+    replay("bundle", bundle::check);
+}
+
+#[test]
 fn studies() {
     replay("study", study::check);
 }
@@ -52,5 +59,5 @@ fn questions() {
 fn every_target_is_replayed() {
     let targets = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("fuzz_targets"));
     let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
-    assert_eq!(names, ["consents", "question", "study"]);
+    assert_eq!(names, ["bundle", "consents", "question", "study"]);
 }

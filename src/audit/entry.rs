@@ -24,6 +24,9 @@ macro_rules! kinds {
         }
 
         impl Kind {
+            /// Every kind.
+            pub const ALL: &[Self] = &[$(Self::$kind),+];
+
             /// The word in the log.
             #[must_use]
             pub const fn as_str(self) -> &'static str {

@@ -39,6 +39,16 @@ pub enum Why {
     /// checkpoint that was put back.
     #[error("the file does not belong to the log at this checkpoint")]
     Stray,
+    /// The anchor states a head that the log does not begin with.
+    #[error(
+        "the anchor is at `{anchor}` and the log at `{log}`: the folder was put back, or another copy of it went on"
+    )]
+    Anchor {
+        /// Size and root of the anchor.
+        anchor: String,
+        /// Size and root of the log.
+        log: String,
+    },
     /// The charges of all answers do not fit into 128 bits.
     #[error("the sum of the charges is too large")]
     Charges,
@@ -113,5 +123,11 @@ impl AuditError {
             Why::Storage(error) => Self::Storage(error),
             _ => Self::Damaged(fault),
         }
+    }
+}
+
+impl From<StorageError> for AuditError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
     }
 }

@@ -193,6 +193,12 @@ impl Log {
         (self.head.size, self.head.root)
     }
 
+    /// The key that the log is verified with.
+    #[must_use]
+    pub const fn key(&self) -> &VerifierKey {
+        &self.key
+    }
+
     /// The newest signed checkpoint, as a note.
     #[must_use]
     pub fn checkpoint(&self) -> &str {

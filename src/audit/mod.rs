@@ -3,6 +3,8 @@
 //! C2SP tlog-tiles with a checkpoint that is a signed note (Ed25519), RFC 6962 hashing, and tlog-proof files for single
 //! entries, so that tools made by others open it.
 
+mod anchor;
+mod bundle;
 pub mod checkpoint;
 mod commitment;
 mod edge;
@@ -18,6 +20,8 @@ mod testing;
 pub mod tiles;
 mod verify;
 
+pub use anchor::{anchored, head_text};
+pub use bundle::{Bundle, BundleError, Opened};
 pub use checkpoint::Checkpoint;
 pub use commitment::{Commitment, InvalidCommitment, commit, verify_commitment};
 pub use entry::{Entry, EntryError, Kind, amount, read_amount};

@@ -1,81 +1,228 @@
 //! `hushtag audit`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
-use serde_json::json;
+use serde_json::{Value, json};
 
-use super::sandbox::keys;
+use super::init::read_text;
+use super::sandbox::{keys, open};
 use super::{Context, Failure};
-use crate::audit::VerifierKey;
+use crate::audit::{Bundle, Entry, Kind, VerifierKey, head_text};
 use crate::keys::{KeyError, RootKey};
-use crate::operator::{Keys, verify_log};
-use crate::storage::Folder;
+use crate::operator::{Keys, Verification, show_log, verify_log};
+use crate::storage::{AnchorFile, Folder};
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
-    /// Verify the log and, where the root key is at hand, the ledger against it
-    #[command(after_help = "Example:\n  hushtag audit verify box --key hushtag/...+...+...")]
+    /// Verify the log and, where the root key is at hand, the ledger against it; or the bundle of one answer
+    #[command(
+        after_help = "Examples:\n  hushtag audit verify box --key hushtag/...+...+... --anchor /mnt/other/box.anchor\n  hushtag audit verify answer.json --key hushtag/...+...+..."
+    )]
     Verify {
-        /// The sandbox
-        dir: PathBuf,
+        /// The sandbox, or a bundle that `audit prove` wrote
+        #[arg(value_name = "DIR|BUNDLE")]
+        place: PathBuf,
         /// The key of the log, kept outside the folder [default: the one that sandbox.toml names]
         #[arg(long, value_name = "VKEY")]
         key: Option<VerifierKey>,
+        /// The anchor [default: the one that sandbox.toml names]
+        #[arg(long, value_name = "FILE")]
+        anchor: Option<PathBuf>,
     },
+    /// List the entries of the log
+    #[command(after_help = "Example:\n  hushtag audit show box --kind ask --last 20")]
+    Show {
+        /// The sandbox
+        dir: PathBuf,
+        /// Only entries of this kind
+        #[arg(long, value_parser = kind)]
+        kind: Option<Kind>,
+        /// Only so many, the newest
+        #[arg(long, value_name = "N")]
+        last: Option<usize>,
+    },
+    /// Write a bundle with which anyone who has the log's key can check one answer
+    #[command(after_help = "Example:\n  hushtag audit prove box --answer 17 --out answer.json")]
+    Prove {
+        /// The sandbox
+        dir: PathBuf,
+        /// The index of its entry: `log entry` of an answer, or see `audit show`
+        #[arg(long, value_name = "INDEX")]
+        answer: u64,
+        /// The file, which must be absent
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
+fn kind(word: &str) -> Result<Kind, String> {
+    word.parse().map_err(|_| {
+        let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
+        format!("the kinds are {}", known.join(", "))
+    })
 }
 
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let Self::Verify { dir, key } = self;
-        let folder = Folder::open(&dir)?;
-        let keys = match keys(context)? {
-            // Without the root key the log alone is verified.
-            Keys::InFolder => match RootKey::load(&folder) {
-                Ok(root) => Some(Keys::Given(root)),
-                Err(KeyError::Absent(_)) => None,
-                Err(error) => return Err(error.into()),
-            },
-            given => Some(given),
-        };
-        let verified = verify_log(&folder, key.as_ref(), keys)?;
-        if key.is_none() {
-            context
-                .output
-                .note("note: the key came from the folder itself; give --key with one kept elsewhere");
+        match self {
+            Self::Verify { place, key, anchor: _ } if place.is_file() => {
+                bundle(&place, key.as_ref(), context)
+            }
+            Self::Verify { place, key, anchor } => folder(&place, key.as_ref(), anchor.as_deref(), context),
+            Self::Show { dir, kind, last } => show(&dir, kind, last, context),
+            Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
         }
-        let kinds: Vec<String> =
-            verified.log.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-        context.output.either(
-            || {
-                let kinds: serde_json::Map<_, _> =
-                    verified.log.kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
-                json!({
-                    "verified": true,
-                    "key": verified.vkey,
-                    "entries": verified.log.checkpoint.size,
-                    "kinds": kinds,
-                    "charged_units": crate::audit::amount(verified.log.charged_units),
-                    "studies": verified.studies,
-                    "cubes": verified.cubes,
-                    "ledger_charges": verified.charges,
-                    "other_signatures": verified.log.other_signatures,
-                })
-            },
-            || {
-                let ledger = verified.charges.map_or_else(
-                    || "the ledger was not read: no root key".to_owned(),
-                    |charges| format!("{charges} charges of the ledger agree with it, heads and units included"),
-                );
-                format!(
-                    "verified: signature, tree and {} entries ({})\n{} study text(s) and {} cube file(s) have the hash that the log names\n{ledger}\nkey {}",
-                    verified.log.checkpoint.size,
-                    kinds.join(", "),
-                    verified.studies,
-                    verified.cubes,
-                    verified.vkey
-                )
-            },
-        )
     }
+}
+
+fn folder(
+    dir: &Path,
+    key: Option<&VerifierKey>,
+    anchor: Option<&Path>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let folder = Folder::open(dir)?;
+    let keys = match keys(context)? {
+        // Without the root key the log alone is verified.
+        Keys::InFolder => match RootKey::load(&folder) {
+            Ok(root) => Some(Keys::Given(root)),
+            Err(KeyError::Absent(_)) => None,
+            Err(error) => return Err(error.into()),
+        },
+        given => Some(given),
+    };
+    let place = anchor.map(AnchorFile::new).transpose()?;
+    let verified = verify_log(&folder, key, keys, place.as_ref())?;
+    if key.is_none() {
+        context.output.note("note: the key came from the folder itself; give --key with one kept elsewhere");
+    }
+    context.output.either(|| folder_json(&verified), || folder_text(&verified))
+}
+
+fn folder_json(verified: &Verification) -> Value {
+    let kinds: serde_json::Map<_, _> =
+        verified.log.kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
+    json!({
+        "verified": true,
+        "key": verified.vkey,
+        "entries": verified.log.checkpoint.size,
+        "kinds": kinds,
+        "charged_units": crate::audit::amount(verified.log.charged_units),
+        "studies": verified.studies,
+        "cubes": verified.cubes,
+        "ledger_charges": verified.charges,
+        "anchored_entries": verified.anchored,
+        "other_signatures": verified.log.other_signatures,
+    })
+}
+
+fn folder_text(verified: &Verification) -> String {
+    let kinds: Vec<String> =
+        verified.log.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
+    let ledger = verified.charges.map_or_else(
+        || "the ledger was not read: no root key".to_owned(),
+        |charges| format!("{charges} charges of the ledger agree with it, heads and units included"),
+    );
+    let anchor = match (verified.anchored, verified.anchor_wanted) {
+        (Some(size), _) => format!("the anchor's {size} entries are the first ones of the log"),
+        (None, true) => "the anchor is not here and was not read: give --anchor, or a folder that was put back is not found".to_owned(),
+        (None, false) => "there is no anchor: both books put back together would not be found".to_owned(),
+    };
+    format!(
+        "verified: signature, tree and {} entries ({})\n{} study text(s) and {} cube file(s) have the hash that the log names\n{ledger}\n{anchor}\nkey {}",
+        verified.log.checkpoint.size,
+        kinds.join(", "),
+        verified.studies,
+        verified.cubes,
+        verified.vkey
+    )
+}
+
+fn bundle(path: &Path, key: Option<&VerifierKey>, context: &Context) -> Result<(), Failure> {
+    let key = key.ok_or_else(|| {
+        Failure::usage(
+            "a bundle is checked with the key of its log",
+            "give --key VKEY, from `hushtag init` or `status`",
+        )
+    })?;
+    let next = "ask whoever made the bundle for another one; this one proves nothing";
+    let opened = Bundle::parse(&read_text(path)?).and_then(|bundle| bundle.verify(key));
+    let opened = opened.map_err(|error| Failure::damaged(&path.display(), &error, next))?;
+    context.output.either(
+        || {
+            json!({
+                "verified": true,
+                "index": opened.index,
+                "head": head_text(&opened.head),
+                "entry": opened.entry.body,
+                "at": opened.entry.at.to_string(),
+                "answer": opened.answer,
+            })
+        },
+        || {
+            let text = |field: &str| opened.answer.get(field).and_then(Value::as_str).unwrap_or_default();
+            format!(
+                "verified: the log of {} has this answer as entry {} of {}, given at {}\nquestion {}\nrecipient {}, epoch {}, study {} ({})\nits noisy numbers, its noise and its charge are those to which the log committed",
+                key.name(),
+                opened.index,
+                opened.head.size,
+                opened.entry.at,
+                text("question"),
+                text("recipient"),
+                text("epoch"),
+                text("study"),
+                text("policy"),
+            )
+        },
+    )
+}
+
+fn show(dir: &Path, kind: Option<Kind>, last: Option<usize>, context: &Context) -> Result<(), Failure> {
+    let mut entries = show_log(dir)?;
+    entries.retain(|(_, entry)| kind.is_none_or(|kind| entry.kind == kind));
+    let first = entries.len().saturating_sub(last.unwrap_or(usize::MAX));
+    let shown = entries.get(first..).unwrap_or_default();
+    let object = |(index, entry): &(u64, Entry)| json!({ "index": index, "kind": entry.kind.as_str(), "at": entry.at.to_string(), "ledger_seq": entry.ledger_seq, "body": entry.body });
+    context.output.either(
+        || Value::Array(shown.iter().map(object).collect()),
+        || shown.iter().map(line).collect::<Vec<_>>().join("\n"),
+    )
+}
+
+/// One entry on one line: what names it, and what it cost.
+fn line((index, entry): &(u64, Entry)) -> String {
+    let mut text = format!("{index:>6}  {}  {:<7}", entry.at, entry.kind.as_str());
+    for field in ["recipient", "study", "epoch", "units", "rules", "question"] {
+        match entry.body.get(field) {
+            Some(Value::String(value)) => text.push_str(&format!("  {value}")),
+            Some(value) => text.push_str(&format!("  {value}")),
+            None => {}
+        }
+    }
+    text
+}
+
+fn prove(dir: &Path, answer: u64, out: &Path, context: &Context) -> Result<(), Failure> {
+    use std::io::Write as _;
+
+    let failed = |error: std::io::Error| {
+        Failure::failed(format!("{}: cannot be written: {error}", out.display()), "give another --out")
+    };
+    let operator = open(dir, context)?;
+    let text = operator.prove(answer)?.to_text();
+    let text = text.map_err(|error| Failure::failed(error.to_string(), "report this bug"))?;
+    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(out).map_err(failed)?;
+    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    let vkey = operator.status()?.vkey;
+    context.output.either(
+        || json!({ "bundle": out.display().to_string(), "index": answer, "key": vkey }),
+        || {
+            format!(
+                "{}: the answer of log entry {answer}; check it with\n  hushtag audit verify {} --key {vkey}",
+                out.display(),
+                out.display()
+            )
+        },
+    )
 }

@@ -79,7 +79,7 @@ impl Demo {
         self.ask(context, &analyst)?;
         let status = operator.status()?;
         context.output.result(&format!("\n5. The budget\n{}", budget_text(&status)))?;
-        let verified = verify_log(&Folder::open(&sandbox)?, None, Some(Keys::InFolder))?;
+        let verified = verify_log(&Folder::open(&sandbox)?, None, Some(Keys::InFolder), None)?;
         context.output.result(&format!(
             "6. The evidence: {} log entries verified with {}\n   and {} charges of the ledger agree with them\n",
             verified.log.checkpoint.size,
@@ -213,8 +213,12 @@ fn dated(study: &str, today: Timestamp) -> String {
 fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
     let epsilon = NanoEpsilon::new(4_000_000_000);
     let pool = PoolTerms { epsilon, delta: Some(Delta::DEFAULT), window: None };
-    let setup =
-        Setup { studies: vec![("input/study.toml".into(), study.to_owned())], pool, handlers: Vec::new() };
+    let setup = Setup {
+        studies: vec![("input/study.toml".into(), study.to_owned())],
+        pool,
+        handlers: Vec::new(),
+        anchor: None,
+    };
     Ok(Operator::init(sandbox, setup, Keys::InFolder, Box::new(SystemClock))?)
 }
 

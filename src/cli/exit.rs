@@ -44,6 +44,11 @@ impl Failure {
         Self::new(FAILED, message, next)
     }
 
+    /// Evidence that does not hold.
+    pub(super) fn damaged(place: &dyn std::fmt::Display, error: &dyn Error, next: &str) -> Self {
+        Self::new(DAMAGED, format!("{place}: {}", chain(error)), next)
+    }
+
     pub(super) fn output(error: std::io::Error) -> Self {
         Self::new(FAILED, format!("cannot print the result: {error}"), "see where stdout goes")
     }

@@ -39,6 +39,9 @@ pub(super) struct Init {
     /// A handler and its key
     #[arg(long = "handler", value_name = "ID=VKEY", value_parser = handler)]
     handlers: Vec<(HandlerId, String)>,
+    /// A file outside the folder for the newest checkpoint: finds a folder that was put back or copied
+    #[arg(long, value_name = "FILE")]
+    anchor: Option<PathBuf>,
     /// How studies take effect; signatures are to come, so this must be said
     #[arg(long, value_enum, required = true)]
     approval: Approval,
@@ -68,7 +71,7 @@ impl Init {
         }
         let delta = (!self.pure).then_some(self.delta);
         let pool = PoolTerms { epsilon: self.epsilon, delta, window: self.window };
-        let setup = Setup { studies, pool, handlers: self.handlers };
+        let setup = Setup { studies, pool, handlers: self.handlers, anchor: self.anchor };
         let operator = Operator::init(&self.dir, setup, keys(context)?, Box::new(SystemClock))?;
         let status = operator.status()?;
         context.output.note(

@@ -104,6 +104,18 @@ pub trait Book: Send + Sync {
     /// [`LedgerError`]
     fn uncommitted(&self) -> Result<Vec<Unfinished>, LedgerError>;
 
+    /// The last record, if there is one; O(1) in the number of charges.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn last(&self) -> Result<Option<Record>, LedgerError>;
+
+    /// The stored answer of charge `seq`, if there is one.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn answer(&self, seq: u64) -> Result<Option<StoredAnswer>, LedgerError>;
+
     /// All records in order, each checked against the chain before it is handed over; ends after the first error.
     ///
     /// # Errors

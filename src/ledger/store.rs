@@ -323,6 +323,34 @@ impl Book for RedbLedger {
         })
     }
 
+    fn last(&self) -> Result<Option<Record>, LedgerError> {
+        self.look(|transaction| {
+            let records = transaction.open_table(RECORDS).map_err(fault)?;
+            let states = transaction.open_table(STATES).map_err(fault)?;
+            let Some(seq) = records.last().map_err(fault)?.map(|(seq, _)| seq.value()) else {
+                return Ok(None);
+            };
+            let (chain, row) = record(&self.macs, &records, seq)?;
+            let now = state(&self.macs, &states, seq, &chain)?;
+            row.public(seq, now.public()).map(Some)
+        })
+    }
+
+    fn answer(&self, seq: u64) -> Result<Option<StoredAnswer>, LedgerError> {
+        self.look(|transaction| {
+            let records = transaction.open_table(RECORDS).map_err(fault)?;
+            let states = transaction.open_table(STATES).map_err(fault)?;
+            let answers = transaction.open_table(ANSWERS).map_err(fault)?;
+            if records.get(seq).map_err(fault)?.is_none() {
+                return Ok(None);
+            }
+            let (chain, _) = record(&self.macs, &records, seq)?;
+            let now = state(&self.macs, &states, seq, &chain)?;
+            let sealed = now.answer().map(|hash| answer(&answers, seq, &hash)).transpose()?;
+            Ok(sealed.map(|sealed| StoredAnswer { seq, sealed, log_index: log_index(now) }))
+        })
+    }
+
     fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError> {
         self.look(|transaction| {
             let mut chain = Chain::from_the_first(&self.macs, transaction)?;

@@ -1,6 +1,6 @@
 //! `init`: a new sandbox in an empty folder.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use crate::dp::{Accounting, Delta, rho_of};
 use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
 use crate::ledger::{Pool, PoolKind, RedbLedger};
 use crate::policy::{Regime, Study};
-use crate::storage::{Folder, Storage};
+use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
 
 /// The budget of all people of a sandbox, fixed at init and never raised.
@@ -37,6 +37,9 @@ pub struct Setup {
     pub pool: PoolTerms,
     /// Handlers and the keys with which they sign, as vkey strings.
     pub handlers: Vec<(HandlerId, String)>,
+    /// A file outside the folder that will hold the newest checkpoint: a folder that was put back is found with it, and
+    /// not without it. Nothing may be there yet.
+    pub anchor: Option<PathBuf>,
 }
 
 impl Operator {
@@ -48,6 +51,16 @@ impl Operator {
         let existed = dir.exists();
         // Everything that can be refused is refused before anything is written.
         check(&setup)?;
+        if let Some(anchor) = &setup.anchor
+            && std::path::absolute(anchor)
+                .ok()
+                .zip(std::path::absolute(dir).ok())
+                .is_none_or(|(a, d)| a.starts_with(d))
+        {
+            return Err(OperatorError::Invalid(
+                "the anchor has to lie outside the folder of the sandbox".into(),
+            ));
+        }
         let folder = Folder::create(dir)?;
         let lock = folder.lock(Duration::ZERO, "hushtag init")?;
         let storage: Arc<dyn Storage> = Arc::new(folder);
@@ -107,8 +120,19 @@ impl Operator {
         let mut log = Log::create(Arc::clone(&storage), &signer, &signer.name)?;
         let entry = Entry { kind: Kind::Init, at: now, ledger_seq: None, body };
         let _recorded = log.append(&entry, &signer)?;
+        // If we stop after it, an anchor lies about that belongs to no sandbox.
+        let anchor = match &setup.anchor {
+            Some(path) => {
+                let path = std::path::absolute(path)
+                    .map_err(|_| OperatorError::Invalid("the anchor has no absolute path".into()))?;
+                log.start_anchor(&AnchorFile::new(&path)?)?;
+                Some(path)
+            }
+            None => None,
+        };
         let file = SandboxFile {
             version: 1,
+            anchor,
             id,
             created: now.to_string(),
             vkey,
@@ -180,6 +204,8 @@ fn init_entry(
     body.insert("limit".into(), amount(pool.limit));
     let handlers = setup.handlers.iter().map(|(id, vkey)| json!({ "id": id, "vkey": vkey }));
     body.insert("handlers".into(), handlers.collect());
+    // Whoever takes the anchor out of sandbox.toml is found: it does not agree with this entry.
+    body.insert("anchored".into(), json!(setup.anchor.is_some()));
     body
 }
 

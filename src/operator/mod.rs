@@ -8,6 +8,7 @@ mod error;
 mod init;
 mod metrics;
 mod open;
+mod prove;
 #[cfg(test)]
 mod random_questions;
 mod sandbox;
@@ -26,6 +27,7 @@ pub use error::OperatorError;
 pub use init::{PoolTerms, Setup};
 pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
+pub use prove::show_log;
 pub use seal::{SealTerms, Sealed};
 pub use status::{EpochStatus, Status};
 pub use verify::{Verification, verify_log};
@@ -36,7 +38,7 @@ use crate::keys::{Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
 use crate::release::{Cube, Exact};
-use crate::storage::{Storage, WriterLock};
+use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
 use sandbox::{EpochFile, SandboxFile};
 
@@ -60,6 +62,7 @@ struct Inner {
     ledger: Box<dyn Ledger>,
     accounting: Accounting,
     log: Mutex<Log>,
+    anchor: Option<AnchorFile>,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,

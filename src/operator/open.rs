@@ -5,6 +5,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+use serde_json::Value;
+
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile, study_path};
 use super::{Adopted, Inner, NamedKey, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Signer, VerifierKey};
@@ -12,7 +14,7 @@ use crate::keys::{Keyring, RootKey, SigningKey};
 use crate::ledger::{Book, RedbLedger};
 use crate::policy::{Regime, Study};
 use crate::release::Door;
-use crate::storage::{Folder, Storage};
+use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, EpochId, StudyId};
 
 /// Where the root key is.
@@ -67,6 +69,7 @@ impl Operator {
         }
         let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
         let mut log = Log::open(Arc::clone(&storage), &vkey)?;
+        let anchor = anchor(&file, &log)?;
         agree(&ledger, &log)?;
         // Only now that the ledger has seen no later head may leftovers beyond this one go.
         log.tidy()?;
@@ -78,6 +81,7 @@ impl Operator {
             answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
+            anchor,
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
             response_slot: Some(RESPONSE_SLOT),
@@ -114,12 +118,25 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
     Ok(Keyring::new(root, &file.id))
 }
 
+/// The anchor that the sandbox was made with, of which the log must not have lost anything.
+fn anchor(file: &SandboxFile, log: &Log) -> Result<Option<AnchorFile>, OperatorError> {
+    let wanted = log.entry(0)?.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
+    match &file.anchor {
+        None if wanted => {
+            Err(OperatorError::damaged(SANDBOX, "names no anchor, and the sandbox was made with one"))
+        }
+        None => Ok(None),
+        Some(path) => {
+            let place = AnchorFile::new(path)?;
+            log.check_anchor(&place)?;
+            Ok(Some(place))
+        }
+    }
+}
+
 /// The two books agree when the log still has the head that the last charge saw, and names no charge after that one.
 fn agree(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
-    let mut last = None;
-    for record in ledger.records()? {
-        last = Some(record?);
-    }
+    let last = ledger.last()?;
     // A ledger that was put back has lost charges of which the log knows: what they spent must not come back.
     let (seen, charges) = last.as_ref().map_or((0, None), |last| (last.log_head.size, Some(last.seq)));
     for entry in log.entries_from(seen) {
@@ -202,6 +219,7 @@ impl Inner {
             log: &self.log,
             signer: &self.signer as &(dyn Signer + Send + Sync),
             answers: &self.answers,
+            anchor: self.anchor.as_ref(),
         }
     }
 }

@@ -41,7 +41,7 @@ fn sandbox(people: u32, pure: bool) -> Operator {
         window: None,
     };
     let text = include_str!("../../tests/support/study.toml").to_owned();
-    let setup = Setup { studies: vec![("study.toml".into(), text)], pool, handlers: vec![] };
+    let setup = Setup { studies: vec![("study.toml".into(), text)], pool, handlers: vec![], anchor: None };
     let keys = Keys::Given(RootKey::from_hex(&"5a".repeat(32), "the root key of the test").unwrap());
     let clock = Fixed(Timestamp::from_seconds(as_of().seconds() + 8 * 3600));
     let operator = Operator::init_on(Arc::new(Image::default()), setup, keys, Box::new(clock)).unwrap();

@@ -1,5 +1,7 @@
 //! The files of a sandbox that are neither book nor key: `sandbox.toml`, adopted studies, epoch folders.
 
+use std::path::PathBuf;
+
 use serde::{Deserialize, Serialize};
 
 use super::OperatorError;
@@ -37,6 +39,9 @@ pub(super) struct SandboxFile {
     pub(super) vkey: String,
     /// `none`: studies take effect without the handlers' signatures.
     pub(super) approval: String,
+    /// The file outside the folder that holds the newest checkpoint.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) anchor: Option<PathBuf>,
     pub(super) studies: Vec<StudyEntry>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) handlers: Vec<HandlerEntry>,

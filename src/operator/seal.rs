@@ -234,7 +234,7 @@ impl Inner {
         Ok(cube)
     }
 
-    /// Writes an entry that belongs to no charge.
+    /// Writes an entry that belongs to no charge, and anchors it.
     pub(super) fn append(
         &self,
         kind: Kind,
@@ -244,7 +244,11 @@ impl Inner {
         let mut log =
             self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
         let entry = Entry { kind, at, ledger_seq: None, body };
-        Ok(log.append(&entry, &self.signer)?.index())
+        let index = log.append(&entry, &self.signer)?.index();
+        if let Some(anchor) = &self.anchor {
+            log.advance_anchor(anchor)?;
+        }
+        Ok(index)
     }
 
     fn log_refusal(

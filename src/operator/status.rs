@@ -37,6 +37,8 @@ pub struct Status {
     pub totals: Totals,
     /// Entries in the log.
     pub log_size: u64,
+    /// Whether an anchor outside the folder holds the newest head.
+    pub anchored: bool,
 }
 
 impl Operator {
@@ -68,6 +70,7 @@ impl Operator {
             limit: inner.ledger.pool().limit,
             totals: inner.ledger.spent()?,
             log_size: log.head().0,
+            anchored: inner.anchor.is_some(),
         })
     }
 }

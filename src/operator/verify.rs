@@ -7,9 +7,11 @@ use serde_json::{Map, Value};
 use super::OperatorError;
 use super::open::{Keys, keyring};
 use super::sandbox::{SANDBOX, SandboxFile, cube_path, study_path};
-use crate::audit::{Entry, Hash, Kind, Verified, VerifierKey, verify_each};
+use crate::audit::{
+    Checkpoint, Entry, Hash, Kind, Verified, VerifierKey, Why, anchored, head_text, verify_each,
+};
 use crate::ledger::{Book, State, read_copy};
-use crate::storage::Storage;
+use crate::storage::{AnchorFile, Storage};
 
 /// What was checked and found to be so.
 #[derive(Debug, Clone)]
@@ -22,6 +24,10 @@ pub struct Verification {
     pub studies: u64,
     /// Sealed cubes whose ciphertext has the hash that the log names.
     pub cubes: u64,
+    /// How many entries the anchor covers, or `None` when no anchor was read.
+    pub anchored: Option<u64>,
+    /// Whether the sandbox was made with an anchor.
+    pub anchor_wanted: bool,
     /// Charges of the ledger that agree with the log, or `None` when the ledger was not read (no root key).
     pub charges: Option<u64>,
 }
@@ -35,7 +41,7 @@ struct Asked {
 }
 
 /// Verifies the log of a sandbox, the study texts that it names and, where the root key is at hand, the ledger.
-/// Reads only; the folder may be in use if the writer is at rest.
+/// Reads only; the folder may be in use if the writer is at rest. Without an `anchor`, that of `sandbox.toml` is read.
 ///
 /// # Errors
 /// [`OperatorError::Damaged`] with the first place that is wrong.
@@ -43,6 +49,7 @@ pub fn verify_log(
     storage: &dyn Storage,
     vkey: Option<&VerifierKey>,
     keys: Option<Keys>,
+    anchor: Option<&AnchorFile>,
 ) -> Result<Verification, OperatorError> {
     let file = SandboxFile::read(storage)?;
     let own = || {
@@ -52,11 +59,12 @@ pub fn verify_log(
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
     let (mut named, mut sealed) = (Vec::new(), Vec::new());
-    let mut twice = None;
+    let (mut twice, mut anchor_wanted) = (None, false);
     let log = verify_each(storage, &key, |tree, entry| {
         let index = heads.len() as u64;
         heads.push(tree.root());
         if entry.kind == Kind::Init {
+            anchor_wanted = entry.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
             named.extend(
                 entry.body.get("studies").and_then(|list| list.as_array()).cloned().unwrap_or_default(),
             );
@@ -76,6 +84,11 @@ pub fn verify_log(
         return Err(OperatorError::damaged(format!("log entry {index}"), "a charge is answered twice"));
     }
     heads.push(log.checkpoint.root);
+    // On another machine the anchor that sandbox.toml names is not there; whoever has it gives it.
+    let own = file.anchor.as_deref().and_then(|path| AnchorFile::new(path).ok());
+    let own = own.filter(|own| anchor.is_none() && own.path().is_file());
+    let place = anchor.or(own.as_ref());
+    let anchored = place.map(|place| check_anchor(place, &key, &heads, &log.checkpoint)).transpose()?;
     let studies = check_studies(storage, &named)?;
     let cubes = check_cubes(storage, &sealed)?;
     let charges = match keys {
@@ -86,7 +99,23 @@ pub fn verify_log(
             Some(check_ledger(&*ledger, &asked, &heads)?)
         }
     };
-    Ok(Verification { log, vkey: key.to_string(), studies, cubes, charges })
+    Ok(Verification { log, vkey: key.to_string(), studies, cubes, anchored, anchor_wanted, charges })
+}
+
+/// The log begins with the head that the anchor states; says how many entries that head covers.
+fn check_anchor(
+    place: &AnchorFile,
+    key: &VerifierKey,
+    heads: &[Hash],
+    log: &Checkpoint,
+) -> Result<u64, OperatorError> {
+    let anchor = anchored(place, place.read()?, key)?;
+    let own = usize::try_from(anchor.size).ok().and_then(|size| heads.get(size));
+    if own == Some(&anchor.root) {
+        return Ok(anchor.size);
+    }
+    let why = Why::Anchor { anchor: head_text(&anchor), log: head_text(log) };
+    Err(OperatorError::damaged(place.path().display().to_string(), why.to_string()))
 }
 
 fn asked_entry(index: u64, entry: &Entry) -> Asked {

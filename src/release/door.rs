@@ -17,6 +17,7 @@ use crate::dp::Claim;
 use crate::keys::{KeyError, SealError, open, random_secret, seal};
 use crate::ledger::{Charge, Ledger, LedgerError, LogHead, OverBudget, Request, Reservation, StoredAnswer};
 use crate::policy::Permit;
+use crate::storage::AnchorFile;
 use crate::types::{EpochId, Secret, Timestamp};
 
 /// Why no answer left. Depends on the question, the policy, the books and the machine, never on people.
@@ -122,6 +123,8 @@ pub struct Door<'a> {
     pub signer: &'a (dyn Signer + Send + Sync),
     /// The key under which answers are stored.
     pub answers: &'a Secret,
+    /// The file outside the folder that holds the newest checkpoint, if there is one.
+    pub anchor: Option<&'a AnchorFile>,
 }
 
 impl Door<'_> {
@@ -170,7 +173,7 @@ impl Door<'_> {
         let stored = self.ledger.store(charge, sealed)?;
         // 5. and 6. Log the commitment, then mark it in the ledger.
         let index = self.record(&stored, &body, question.now, &mut log)?;
-        // 7. There is no anchor yet. 8. Hand out.
+        // 7. Anchor. 8. Hand out.
         self.hand_out(&body, question, false, index, &log)
     }
 
@@ -258,8 +261,14 @@ impl Door<'_> {
         Ok(seal(self.answers, &[self.sandbox.as_bytes(), &Self::place(seq)], &plain)?)
     }
 
-    /// The commitment key and the text of a stored answer.
-    fn open_stored(&self, stored: &StoredAnswer) -> Result<(Secret, String), ReleaseError> {
+    /// The key of a stored answer's commitment and the text that it opens, for whoever the operator lets check it.
+    ///
+    /// # Errors
+    /// [`ReleaseError::Damaged`]
+    ///
+    /// # Privacy
+    /// None: the text left through the door when the answer was given.
+    pub fn opening(&self, stored: &StoredAnswer) -> Result<(Secret, String), ReleaseError> {
         let associated: [&[u8]; 2] = [self.sandbox.as_bytes(), &Self::place(stored.seq)];
         let plain = open(self.answers, &associated, &stored.sealed).map_err(|_| ReleaseError::Damaged)?;
         let (key, text) = plain.split_first_chunk::<32>().ok_or(ReleaseError::Damaged)?;
@@ -268,7 +277,7 @@ impl Door<'_> {
     }
 
     fn unseal(&self, stored: &StoredAnswer) -> Result<Body, ReleaseError> {
-        let body = Body::parse(&self.open_stored(stored)?.1)?;
+        let body = Body::parse(&self.opening(stored)?.1)?;
         if body.ledger_seq == stored.seq { Ok(body) } else { Err(ReleaseError::Damaged) }
     }
 
@@ -300,7 +309,7 @@ impl Door<'_> {
         now: Timestamp,
         log: &mut Log,
     ) -> Result<u64, ReleaseError> {
-        let (key, text) = self.open_stored(stored)?;
+        let (key, text) = self.opening(stored)?;
         let mut entry = Map::new();
         entry.insert("study".into(), json!(body.study));
         entry.insert("policy".into(), json!(body.policy));
@@ -324,9 +333,14 @@ impl Door<'_> {
         index: u64,
         log: &Log,
     ) -> Result<Outcome, ReleaseError> {
+        // A folder that was put back or copied is found here at the latest, and nothing leaves it.
+        if let Some(anchor) = self.anchor {
+            log.advance_anchor(anchor)?;
+        }
         let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
-        let evidence = Evidence { budget, stored, index, checkpoint: log.checkpoint().to_owned() };
+        let (checkpoint, anchored) = (log.checkpoint().to_owned(), self.anchor.is_some());
+        let evidence = Evidence { budget, stored, index, checkpoint, anchored };
         Ok(Outcome::Released(Box::new(lay_out(body, question, evidence)?)))
     }
 }

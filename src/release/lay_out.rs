@@ -13,6 +13,7 @@ pub(super) struct Evidence {
     pub(super) stored: bool,
     pub(super) index: u64,
     pub(super) checkpoint: String,
+    pub(super) anchored: bool,
 }
 
 pub(super) fn lay_out(
@@ -57,6 +58,7 @@ pub(super) fn lay_out(
         stored: evidence.stored,
         index: evidence.index,
         checkpoint: evidence.checkpoint,
+        anchored: evidence.anchored,
     })
 }
 

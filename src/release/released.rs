@@ -138,6 +138,8 @@ pub struct Released {
     pub index: u64,
     /// The signed checkpoint that covers the entry.
     pub checkpoint: String,
+    /// Whether an anchor outside the folder holds a head that covers the entry.
+    pub anchored: bool,
 }
 
 #[cfg(test)]
@@ -161,6 +163,7 @@ impl Released {
             stored: false,
             index: 0,
             checkpoint: text(),
+            anchored: false,
         }
     }
 }

@@ -51,8 +51,12 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
         "privacy": privacy(parts, released.reach, released.units, accounting),
         "budget": budget(spent.spent, spent.limit, spent.lifetime, accounting),
         "stored": released.stored,
-        "audit": { "index": released.index, "checkpoint": released.checkpoint, "anchor": "none" },
+        "audit": { "index": released.index, "checkpoint": released.checkpoint, "anchor": anchor(released.anchored) },
     })
+}
+
+fn anchor(anchored: bool) -> &'static str {
+    if anchored { "file" } else { "none" }
 }
 
 fn row(row: &Row) -> Value {
@@ -194,7 +198,7 @@ pub fn status_json(status: &Status) -> Value {
         "epochs": epochs.collect::<Vec<_>>(),
         "pool": budget_json(status),
         "log_size": status.log_size,
-        "anchor": "none",
+        "anchor": anchor(status.anchored),
     })
 }
 

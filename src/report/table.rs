@@ -197,10 +197,11 @@ pub fn status_text(status: &Status) -> String {
     let recipients: Vec<String> =
         status.recipients.iter().map(|(recipient, study)| format!("{recipient} (study {study})")).collect();
     format!(
-        "sandbox {}\nlog key {}\nlog entries {}, anchor none\nrecipients: {}\n{epochs}\n{}",
+        "sandbox {}\nlog key {}\nlog entries {}, anchor {}\nrecipients: {}\n{epochs}\n{}",
         status.sandbox,
         status.vkey,
         status.log_size,
+        if status.anchored { "in a file outside" } else { "none" },
         recipients.join(", "),
         budget_text(status)
     )

@@ -3,9 +3,11 @@
 //! Two implementors: [`Folder`], a real directory, and [`Image`], a pair of a live and a durable image in memory that
 //! can fail at its k-th operation, so that tests can stop a sandbox between any two durable steps.
 
+mod anchor;
 mod folder;
 mod image;
 
+pub use anchor::AnchorFile;
 pub use folder::{Folder, LockError, WriterLock};
 pub use image::{Fault, Image};
 

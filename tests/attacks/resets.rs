@@ -106,7 +106,7 @@ fn open(dir: &Path) -> Operator {
 /// What `audit verify` with the root key says.
 fn verified(dir: &Path) -> Result<u64, OperatorError> {
     let folder = Folder::open(dir).unwrap();
-    verify_log(&folder, None, Some(Keys::Given(root_key()))).map(|all| all.charges.unwrap())
+    verify_log(&folder, None, Some(Keys::Given(root_key())), None).map(|all| all.charges.unwrap())
 }
 
 /// Puts a copy of `from` (a file or a folder) in the place of `to`.

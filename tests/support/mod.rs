@@ -80,6 +80,7 @@ pub fn setup(epsilon: &str) -> Setup {
         studies: vec![("study.toml".into(), STUDY.into())],
         pool: PoolTerms { epsilon, delta: Some("1e-12".parse().unwrap()), window: None },
         handlers: Vec::new(),
+        anchor: None,
     }
 }
 

@@ -1,0 +1,78 @@
+//! The anchor: the newest checkpoint, kept where whoever restores or copies the folder does not restore it.
+//!
+//! It only moves forward, by compare-and-swap, and only to a head of which its old one is a prefix. A folder that was put
+//! back has a log that ends before the anchor; of two copies that went on, one has a log that the anchor is no prefix of.
+
+use super::checkpoint::Checkpoint;
+use super::fault::{AuditError, Fault, Why};
+use super::log::Log;
+use super::note::{Note, VerifierKey};
+use crate::storage::AnchorFile;
+
+impl Log {
+    /// Makes `place`, which must be empty, the anchor of this log.
+    ///
+    /// # Errors
+    /// [`AuditError::Exists`] when something is there; [`AuditError::Storage`].
+    pub fn start_anchor(&self, place: &AnchorFile) -> Result<(), AuditError> {
+        place.replace(|old| match old {
+            None => Ok(Some(self.checkpoint().as_bytes().to_vec())),
+            Some(_) => Err(AuditError::Exists),
+        })
+    }
+
+    /// Checks that the anchor is a prefix of this log, and changes nothing.
+    ///
+    /// # Errors
+    /// [`AuditError::Damaged`] with both heads when it is not, or when the anchor is missing or not signed by the log.
+    pub fn check_anchor(&self, place: &AnchorFile) -> Result<(), AuditError> {
+        self.prefix(place, place.read().map_err(AuditError::Storage)?).map(drop)
+    }
+
+    /// Moves the anchor to the head of this log; on return it is durable. The same head moves nothing.
+    ///
+    /// # Errors
+    /// As [`Log::check_anchor`]; the anchor is as before.
+    pub fn advance_anchor(&self, place: &AnchorFile) -> Result<(), AuditError> {
+        place.replace(|old| {
+            let old = self.prefix(place, old)?;
+            Ok((old.size < self.head().0).then(|| self.checkpoint().as_bytes().to_vec()))
+        })
+    }
+
+    /// The head that the anchor states, if this log begins with it.
+    fn prefix(&self, place: &AnchorFile, content: Option<Vec<u8>>) -> Result<Checkpoint, AuditError> {
+        let anchored = anchored(place, content, self.key())?;
+        let (size, root) = self.head();
+        let begins = anchored.size <= size && self.root_at(anchored.size)? == anchored.root;
+        if begins {
+            return Ok(anchored);
+        }
+        let log = Checkpoint { origin: anchored.origin.clone(), size, root };
+        Err(damaged(place, Why::Anchor { anchor: head_text(&anchored), log: head_text(&log) }))
+    }
+}
+
+/// The head that an anchor states.
+///
+/// # Errors
+/// [`AuditError::Damaged`] when it is missing or not signed by `key`.
+pub fn anchored(
+    place: &AnchorFile,
+    content: Option<Vec<u8>>,
+    key: &VerifierKey,
+) -> Result<Checkpoint, AuditError> {
+    let content = content.ok_or_else(|| damaged(place, Why::Missing))?;
+    let open = || Checkpoint::open(&Note::parse(&content)?, key);
+    open().map_err(|error| damaged(place, Why::Checkpoint(error)))
+}
+
+/// Size and root on one line.
+pub fn head_text(head: &Checkpoint) -> String {
+    let text = head.to_string();
+    text.lines().skip(1).collect::<Vec<_>>().join(" ")
+}
+
+fn damaged(place: &AnchorFile, why: Why) -> AuditError {
+    AuditError::of(Fault::new(place.path().display(), why))
+}

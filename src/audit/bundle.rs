@@ -1,0 +1,161 @@
+//! One answer with all that is needed to check it: anyone who has the log's public key can, without the sandbox.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::checkpoint::Checkpoint;
+use super::commitment::{Commitment, verify_commitment};
+use super::entry::{Entry, EntryError, Kind, read_amount};
+use super::note::VerifierKey;
+use super::proof::{Proof, ProofError};
+use crate::types::Secret;
+use crate::types::json::{JsonError, from_canonical, to_canonical};
+
+/// Why a bundle convinces nobody.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum BundleError {
+    /// Not the text of a bundle.
+    #[error("the file is not a bundle")]
+    Malformed(#[source] Option<JsonError>),
+    /// The entry is not in the log of the key.
+    #[error("the entry is not proven by the key")]
+    Proof(#[from] ProofError),
+    /// The entry cannot be read.
+    #[error("the entry cannot be read")]
+    Entry(#[from] EntryError),
+    /// The entry is of another kind.
+    #[error("the entry is of the kind `{0}`, not an answer")]
+    NotAnAnswer(Kind),
+    /// The answer is not the one to which the entry commits.
+    #[error("the answer is not the one to which the log committed")]
+    OtherAnswer,
+    /// A field of the answer contradicts the entry.
+    #[error("the answer and the entry do not agree in `{0}`")]
+    Disagree(&'static str),
+    /// The study text is not the one under which the answer was given.
+    #[error("the study text does not have the hash that the entry names")]
+    OtherStudy,
+}
+
+/// The format of the file.
+const FORMAT: &str = "hushtag-answer@v1";
+
+/// An answer, its entry in the log, the way from the entry to a signed checkpoint, the key of its commitment, and the study
+/// that it was given under.
+///
+/// # Privacy
+/// Holds what left through the door before, groups that were shown as suppressed included: all of it is noisy.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Bundle {
+    format: String,
+    /// The entry as the log has it.
+    entry: String,
+    /// Its proof (C2SP tlog-proof).
+    proof: String,
+    /// The body of the answer, to which the entry commits.
+    answer: String,
+    /// The key of the commitment, in hex.
+    opening: String,
+    /// The text of the study.
+    study: String,
+}
+
+/// What a bundle has shown.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Opened {
+    /// The entry.
+    pub entry: Entry,
+    /// Its index in the log.
+    pub index: u64,
+    /// The head of the log that covers it.
+    pub head: Checkpoint,
+    /// The body of the answer: question, noise and noisy numbers.
+    pub answer: Value,
+}
+
+impl Bundle {
+    /// Puts a bundle together; [`Bundle::verify`] says whether it convinces.
+    #[must_use]
+    pub fn new(entry: String, proof: &Proof, answer: String, opening: &Secret, study: String) -> Self {
+        let opening = opening.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        Self { format: FORMAT.to_owned(), entry, proof: proof.to_string(), answer, opening, study }
+    }
+
+    /// The text of the file: one canonical JSON object and a line break.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`]
+    pub fn to_text(&self) -> Result<String, BundleError> {
+        let value = serde_json::to_value(self).map_err(|_| BundleError::Malformed(None))?;
+        let text = to_canonical(&value).map_err(|error| BundleError::Malformed(Some(error)))?;
+        Ok(format!("{text}\n"))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`]
+    pub fn parse(text: &str) -> Result<Self, BundleError> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let value = from_canonical(text).map_err(|error| BundleError::Malformed(Some(error)))?;
+        let bundle: Self = serde_json::from_value(value).map_err(|_| BundleError::Malformed(None))?;
+        if bundle.format == FORMAT { Ok(bundle) } else { Err(BundleError::Malformed(None)) }
+    }
+
+    /// Checks the whole chain: the key signed a checkpoint, which covers the entry, which commits to the answer and names
+    /// the hash of the study.
+    ///
+    /// # Errors
+    /// [`BundleError`] for the first link that does not hold.
+    pub fn verify(&self, key: &VerifierKey) -> Result<Opened, BundleError> {
+        let proof: Proof = self.proof.parse()?;
+        let head = proof.verify(key, self.entry.as_bytes())?;
+        let entry = Entry::parse(&self.entry)?;
+        if entry.kind != Kind::Ask {
+            return Err(BundleError::NotAnAnswer(entry.kind));
+        }
+        let named = |field: &str| entry.body.get(field).and_then(Value::as_str).unwrap_or_default();
+        let commitment: Option<Commitment> = named("answer").parse().ok();
+        let opens = |(commitment, key): (Commitment, Secret)| {
+            verify_commitment(&commitment, &key, self.answer.as_bytes())
+        };
+        if !commitment.zip(self.opening_key()).is_some_and(opens) {
+            return Err(BundleError::OtherAnswer);
+        }
+        let answer = from_canonical(&self.answer).map_err(|_| BundleError::OtherAnswer)?;
+        for field in ["study", "policy", "recipient", "epoch", "question"] {
+            if answer.get(field).and_then(Value::as_str) != Some(named(field)) {
+                return Err(BundleError::Disagree(field));
+            }
+        }
+        if answer.get("ledger_seq").and_then(Value::as_u64) != entry.ledger_seq {
+            return Err(BundleError::Disagree("ledger_seq"));
+        }
+        let units = answer.get("units").and_then(Value::as_str).and_then(|units| units.parse().ok());
+        if units.is_none() || units != entry.body.get("units").and_then(read_amount) {
+            return Err(BundleError::Disagree("units"));
+        }
+        if format!("blake3:{}", blake3::hash(self.study.as_bytes()).to_hex()) != named("policy") {
+            return Err(BundleError::OtherStudy);
+        }
+        Ok(Opened { index: proof.index, entry, head, answer })
+    }
+
+    fn opening_key(&self) -> Option<Secret> {
+        // A commitment is written as a key is: 64 lower-case hex digits.
+        let digits: Vec<u8> = self.opening.bytes().map(hex_digit).collect::<Option<_>>()?;
+        let (pairs, rest) = digits.as_chunks::<2>();
+        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
+        bytes.try_into().ok().filter(|_| rest.is_empty()).map(Secret::new)
+    }
+}
+
+fn hex_digit(byte: u8) -> Option<u8> {
+    match byte {
+        b'0'..=b'9' => Some(byte - b'0'),
+        b'a'..=b'f' => Some(byte - b'a' + 10),
+        _ => None,
+    }
+}

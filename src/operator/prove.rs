@@ -1,0 +1,58 @@
+//! A bundle of one answer, and the entries of the log as anyone may read them.
+
+use super::sandbox::{SANDBOX, SandboxFile, study_path};
+use super::{Operator, OperatorError};
+use crate::audit::{Bundle, Entry, Kind, Log, VerifierKey};
+use crate::storage::Folder;
+use std::path::Path;
+use std::sync::Arc;
+
+impl Operator {
+    /// Everything that is needed to check the answer at `index` of the log, for somebody who has the log's public key.
+    ///
+    /// # Errors
+    /// [`OperatorError::Unknown`] when there is no answer at `index`; [`OperatorError::Damaged`].
+    ///
+    /// # Privacy
+    /// None: the answer left through the door when it was given.
+    pub fn prove(&self, index: u64) -> Result<Bundle, OperatorError> {
+        let inner = &*self.inner;
+        let log =
+            inner.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let unknown = || OperatorError::Unknown {
+            kind: "answer",
+            name: index.to_string(),
+            known: vec![format!("{} entries, see `hushtag audit show`", log.head().0)],
+        };
+        if index >= log.head().0 {
+            return Err(unknown());
+        }
+        let entry = log.entry(index)?;
+        let seq = entry.ledger_seq.filter(|_| entry.kind == Kind::Ask).ok_or_else(unknown)?;
+        let stored = inner.ledger.answer(seq)?.ok_or_else(|| {
+            OperatorError::damaged(format!("ledger record {seq}"), "has no answer, and the log names one")
+        })?;
+        let (opening, answer) = inner.door().opening(&stored)?;
+        let policy = entry.body.get("policy").and_then(|hash| hash.as_str()).unwrap_or_default();
+        let place = study_path(policy);
+        let study = inner.storage.read(&place)?.and_then(|text| String::from_utf8(text).ok());
+        let study = study.ok_or_else(|| OperatorError::damaged(place, "is missing"))?;
+        let text = entry.to_text().map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
+        Ok(Bundle::new(text, &log.prove(index)?, answer, &opening, study))
+    }
+}
+
+/// The entries of the log in `dir` with their indexes. Reads beside a writer, needs no key but the public one, and checks
+/// the head only: `verify` checks everything.
+///
+/// # Errors
+/// [`OperatorError`]
+pub fn show_log(dir: &Path) -> Result<Vec<(u64, Entry)>, OperatorError> {
+    let folder = Folder::open(dir)?;
+    let file = SandboxFile::read(&folder)?;
+    let key: VerifierKey =
+        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
+    let log = Log::open(Arc::new(folder), &key)?;
+    let entries = log.entries().collect::<Result<Vec<_>, _>>()?;
+    Ok((0..).zip(entries).collect())
+}

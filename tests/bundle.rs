@@ -1,0 +1,91 @@
+//! Promise 6 for one answer: a bundle convinces whoever has the log's public key, and no altered one does.
+#![cfg(test)]
+
+pub mod support;
+
+use std::sync::Arc;
+
+use hushtag::audit::{Bundle, VerifierKey};
+use hushtag::operator::{Answer, Operator, OperatorError};
+use hushtag::storage::Image;
+use serde_json::Value;
+use support::SOCIAL;
+
+fn answered() -> (Operator, u64, VerifierKey) {
+    let operator = support::init(Arc::new(Image::default()), "8").unwrap();
+    operator.seal(&support::terms("e1"), support::sources(&support::population(30, 1))).unwrap();
+    let analyst = support::analyst(&operator);
+    let Answer::Released(answer) = analyst.ask(SOCIAL, None).unwrap() else { panic!("refused") };
+    // Later entries, so that the proof has hashes.
+    for error in [30, 40, 50] {
+        analyst.ask(&format!("SELECT COUNT(*) FROM tags WITH (error = {error})"), None).unwrap();
+    }
+    let key = operator.status().unwrap().vkey.parse().unwrap();
+    (operator, answer.index, key)
+}
+
+#[test]
+fn a_bundle_convinces_with_the_public_key_alone() {
+    let (operator, index, key) = answered();
+    let text = operator.prove(index).unwrap().to_text().unwrap();
+    drop(operator);
+    let opened = Bundle::parse(&text).unwrap().verify(&key).unwrap();
+    assert_eq!((opened.index, opened.head.size), (index, 6));
+    assert_eq!(opened.answer["recipient"], support::RECIPIENT);
+    assert_eq!(opened.answer["parts"].as_array().unwrap().len(), 2);
+    let other: VerifierKey = answered().2;
+    assert!(Bundle::parse(&text).unwrap().verify(&other).is_err(), "another sandbox's key");
+}
+
+#[test]
+fn no_altered_bundle_convinces() {
+    let (operator, index, key) = answered();
+    let text = operator.prove(index).unwrap().to_text().unwrap();
+    let other = operator.prove(index + 1).unwrap().to_text().unwrap();
+    let (whole, other): (Value, Value) =
+        (serde_json::from_str(&text).unwrap(), serde_json::from_str(&other).unwrap());
+    let convinces = |bundle: &Value| {
+        let text = serde_json::to_string(bundle).unwrap();
+        Bundle::parse(&text).is_ok_and(|bundle| bundle.verify(&key).is_ok())
+    };
+    assert!(convinces(&whole) && convinces(&other));
+    for field in ["entry", "proof", "answer", "opening", "format"] {
+        let mut swapped = whole.clone();
+        swapped[field] = if field == "format" { "hushtag-answer@v2".into() } else { other[field].clone() };
+        assert!(!convinces(&swapped), "{field} of another answer");
+        let mut gone = whole.clone();
+        gone.as_object_mut().unwrap().remove(field);
+        assert!(!convinces(&gone), "without {field}");
+    }
+    let mut study = whole.clone();
+    study["study"] = format!("{} ", whole["study"].as_str().unwrap()).into();
+    assert!(!convinces(&study), "one more space in the study");
+    let mut more = whole.clone();
+    more["note"] = "trust me".into();
+    assert!(!convinces(&more), "an unknown field");
+    // Every single changed character of the answer, the entry, the opening and the proof.
+    for field in ["answer", "entry", "opening", "proof"] {
+        let text = whole[field].as_str().unwrap();
+        for place in
+            (0..text.len()).filter(|place| text.is_char_boundary(*place) && text.is_char_boundary(place + 1))
+        {
+            let mut bytes = text.as_bytes().to_vec();
+            bytes[place] = if bytes[place] == b'7' { b'8' } else { b'7' };
+            let mut changed = whole.clone();
+            changed[field] = String::from_utf8(bytes).unwrap().into();
+            assert!(!convinces(&changed), "{field}, character {place}");
+        }
+    }
+}
+
+#[test]
+fn only_answers_are_proven() {
+    let (operator, index, _) = answered();
+    for wrong in [0, 1, 99, u64::MAX] {
+        assert!(
+            matches!(operator.prove(wrong), Err(OperatorError::Unknown { kind: "answer", .. })),
+            "{wrong}"
+        );
+    }
+    assert!(operator.prove(index).is_ok());
+}
