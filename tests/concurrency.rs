@@ -1,0 +1,108 @@
+//! Promise 4 under load: however many threads ask, nothing is lost, nothing is spent twice, and a pool for exactly so many
+//! answers gives exactly so many.
+#![cfg(test)]
+
+pub mod support;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use hushtag::operator::{Answer, Keys, Operator, PoolTerms, Setup, verify_log};
+use hushtag::query::{Ask, tag};
+use hushtag::storage::{Image, Storage};
+use hushtag::types::NanoEpsilon;
+use support::FixedClock;
+
+const THREADS: usize = 64;
+const REGIONS: [&str; 5] = ["east", "south", "north", "west", "other"];
+const TIERS: [&str; 4] = ["none", "low", "mid", "high"];
+const LISTS: [&str; 2] = ["short", "long"];
+
+fn subset<'a>(labels: &[&'a str], bits: usize) -> Vec<&'a str> {
+    labels.iter().enumerate().filter(|(place, _)| bits >> place & 1 == 1).map(|(_, label)| *label).collect()
+}
+
+/// Different questions about own records: each counts people, and all cost the same.
+fn questions() -> Vec<Ask> {
+    let regions = (1..31).map(|bits| tag("region").is_in(subset(&REGIONS, bits)));
+    let all = regions.flat_map(|region| {
+        (1..15).flat_map(move |bits| {
+            let both = region.clone().and(tag("spend_tier").is_in(subset(&TIERS, bits)));
+            LISTS.map(|list| Ask::count().filter(both.clone().and(tag("list_size").is(list))))
+        })
+    });
+    all.collect()
+}
+
+/// A sandbox in memory whose pool pays for exactly `answers` of the questions.
+fn sandbox(storage: Arc<dyn Storage>, answers: u128) -> (Operator, u128) {
+    let make = |epsilon: NanoEpsilon, storage| {
+        let pool = PoolTerms { epsilon, delta: None, window: None };
+        let setup = Setup { pool, ..support::setup("1") };
+        let keys = Keys::Given(support::root_key());
+        let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default())).unwrap();
+        operator.without_response_slot()
+    };
+    let price = {
+        let probe = make(NanoEpsilon::new(1), Arc::new(Image::default()) as Arc<dyn Storage>);
+        support::analyst(&probe)
+            .forecast("SELECT COUNT(*) FROM tags WHERE region = 'east' AND spend_tier = 'low'")
+            .unwrap()
+            .cost
+    };
+    let operator = make(NanoEpsilon::new(price * answers), storage);
+    operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
+    (operator, price)
+}
+
+fn ask_from_many_threads(turns: usize, answers: usize) {
+    let storage: Arc<dyn Storage> = Arc::new(Image::default());
+    let (operator, price) = sandbox(Arc::clone(&storage), answers as u128);
+    let (analyst, questions) = (support::analyst(&operator), questions());
+    assert!(questions.len() > answers, "some have to be refused");
+    let given: Vec<(usize, String, bool, u64)> = std::thread::scope(|scope| {
+        let asker = |thread: usize| {
+            let (analyst, questions) = (analyst.clone(), &questions);
+            move || {
+                let mut given = Vec::new();
+                for turn in 0..turns {
+                    // Every thread walks in steps of its own, so that several meet at one question.
+                    let number = (thread * 31 + turn * (2 * thread + 1)) % questions.len();
+                    if let Answer::Released(answer) = analyst.ask_built(&questions[number], None).unwrap() {
+                        given.push((number, format!("{:?}", answer.rows), answer.stored, answer.index));
+                    }
+                }
+                given
+            }
+        };
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(asker(thread))).collect();
+        threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
+    });
+    let mut first: BTreeMap<usize, (&str, u64)> = BTreeMap::new();
+    for (number, rows, _, index) in &given {
+        let known = first.entry(*number).or_insert((rows, *index));
+        assert_eq!(*known, (rows.as_str(), *index), "two answers to question {number}");
+    }
+    let new = given.iter().filter(|(_, _, stored, _)| !stored).count();
+    let entries: BTreeSet<u64> = first.values().map(|(_, index)| *index).collect();
+    assert_eq!((new, first.len(), entries.len()), (answers, answers, answers));
+    let remaining = analyst.remaining().unwrap();
+    assert_eq!((remaining.spent, remaining.limit), (price * answers as u128, price * answers as u128));
+    drop((operator, analyst));
+    let verified = verify_log(&*storage, None, Some(Keys::Given(support::root_key())), None).unwrap();
+    assert_eq!(verified.charges, Some(answers as u64));
+    let refused =
+        verified.log.kinds.iter().find(|(kind, _)| kind.as_str() == "refuse").map_or(0, |(_, n)| *n);
+    assert_eq!(refused as usize + given.len(), THREADS * turns, "every refusal is logged");
+}
+
+#[test]
+fn a_pool_for_exactly_a_hundred_gives_a_hundred() {
+    ask_from_many_threads(20, 100);
+}
+
+#[test]
+#[ignore = "64,000 questions: some minutes"]
+fn a_pool_for_exactly_five_hundred_gives_five_hundred() {
+    ask_from_many_threads(1_000, 500);
+}
