@@ -93,7 +93,7 @@ fn ask_from_many_threads(turns: usize, answers: usize) {
     assert_eq!(verified.charges, Some(answers as u64));
     let refused =
         verified.log.kinds.iter().find(|(kind, _)| kind.as_str() == "refuse").map_or(0, |(_, n)| *n);
-    assert_eq!(refused as usize + given.len(), THREADS * turns, "every refusal is logged");
+    assert_eq!(usize::try_from(refused).unwrap() + given.len(), THREADS * turns, "every refusal is logged");
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Promise 4 once more, with real kills: a process that answers in four threads is killed at any moment, again and again on
 //! one folder. What it has let be seen stays, the budget never comes back, and the books verify after every kill.
-#![cfg(all(test, unix))]
+#![cfg(test)]
 
 pub mod support;
 

@@ -5,9 +5,9 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::refusal_text;
-use super::sandbox::open;
+use super::sandbox::{open, read};
 use super::{Context, Failure, Format};
-use crate::operator::{Analyst, Answer, OperatorError};
+use crate::operator::{Analyst, Answer, OperatorError, View};
 use crate::report::{answer_csv, answer_json, answer_table, forecast_json, forecast_text, refusal_json};
 use crate::types::{EpochId, RecipientId, StudyId};
 
@@ -44,14 +44,17 @@ pub(super) fn with_caret(error: OperatorError, question: &str) -> Failure {
 
 impl AskCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.forecast {
+            let reader = read(&self.dir, context)?;
+            return self.forecast(&reader.view(&self.recipient, self.study.as_ref())?, context);
+        }
         let operator = open(&self.dir, context)?;
-        let analyst = operator.analyst(&self.recipient, self.study.as_ref())?;
-        if self.forecast { self.forecast(&analyst, context) } else { self.ask(&analyst, context) }
+        self.ask(&operator.analyst(&self.recipient, self.study.as_ref())?, context)
     }
 
-    fn forecast(&self, analyst: &Analyst, context: &Context) -> Result<(), Failure> {
-        let forecast = analyst.forecast(&self.question).map_err(|error| with_caret(error, &self.question))?;
-        let remaining = analyst.remaining()?;
+    fn forecast(&self, view: &View<'_>, context: &Context) -> Result<(), Failure> {
+        let forecast = view.forecast(&self.question).map_err(|error| with_caret(error, &self.question))?;
+        let remaining = view.remaining()?;
         context
             .output
             .either(|| forecast_json(&forecast, &remaining), || forecast_text(&forecast, &remaining))

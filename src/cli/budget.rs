@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::sandbox::open;
+use super::sandbox::read;
 use super::{Context, Failure};
 use crate::report::{budget_json, budget_text};
 
@@ -16,7 +16,7 @@ pub(super) struct Budget {
 
 impl Budget {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let status = open(&self.dir, context)?.status()?;
+        let status = read(&self.dir, context)?.status()?;
         context.output.either(|| budget_json(&status), || budget_text(&status))
     }
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::sandbox::open;
+use super::sandbox::{open, read};
 use super::{Context, Failure};
 use crate::report::{metrics_forecast_json, metrics_forecast_text, metrics_json, metrics_text};
 use crate::types::{EpochId, RecipientId, StudyId};
@@ -29,16 +29,18 @@ pub(super) struct MetricsCommand {
 
 impl MetricsCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let operator = open(&self.dir, context)?;
-        let analyst = operator.analyst(&self.recipient, self.study.as_ref())?;
         let output = &context.output;
         if self.forecast {
-            let (forecast, remaining) = (analyst.forecast_metrics()?, analyst.remaining()?);
+            let reader = read(&self.dir, context)?;
+            let view = reader.view(&self.recipient, self.study.as_ref())?;
+            let (forecast, remaining) = (view.forecast_metrics()?, view.remaining()?);
             return output.either(
                 || metrics_forecast_json(&forecast, &remaining),
                 || metrics_forecast_text(&forecast, &remaining),
             );
         }
+        let operator = open(&self.dir, context)?;
+        let analyst = operator.analyst(&self.recipient, self.study.as_ref())?;
         let metrics = analyst.metrics(self.epoch.as_ref())?;
         let accounting = analyst.remaining()?.accounting;
         output.either(|| metrics_json(&metrics, accounting), || metrics_text(&metrics, accounting))?;

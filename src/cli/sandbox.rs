@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::{Context, Failure};
 use crate::keys::RootKey;
-use crate::operator::{Keys, Operator};
+use crate::operator::{Keys, Operator, Reader};
 use crate::types::SystemClock;
 
 /// The root key from `--root-key`, from `HUSHTAG_ROOT_KEY`, or in the folder.
@@ -25,4 +25,9 @@ pub(super) fn keys(context: &Context) -> Result<Keys, Failure> {
 /// Opens the sandbox as its one writer.
 pub(super) fn open(dir: &Path, context: &Context) -> Result<Operator, Failure> {
     Ok(Operator::open(dir, keys(context)?, Box::new(SystemClock), context.wait)?)
+}
+
+/// Opens the sandbox to read, also beside its writer.
+pub(super) fn read(dir: &Path, context: &Context) -> Result<Reader, Failure> {
+    Ok(Reader::open(dir, keys(context)?, Box::new(SystemClock))?)
 }

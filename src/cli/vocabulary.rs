@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::sandbox::open;
+use super::sandbox::read;
 use super::{Context, Failure};
 use crate::report::{vocabulary_json, vocabulary_text};
 use crate::types::{RecipientId, StudyId};
@@ -23,8 +23,8 @@ pub(super) struct VocabularyCommand {
 
 impl VocabularyCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let operator = open(&self.dir, context)?;
-        let vocabulary = operator.analyst(&self.recipient, self.study.as_ref())?.vocabulary()?;
+        let reader = read(&self.dir, context)?;
+        let vocabulary = reader.view(&self.recipient, self.study.as_ref())?.vocabulary();
         context.output.either(|| vocabulary_json(&vocabulary), || vocabulary_text(&vocabulary))
     }
 }

@@ -8,15 +8,16 @@ use serde_json::{Map, json};
 use super::sandbox::EpochFile;
 use super::seal::newest;
 use super::shown::show;
-use super::{Adopted, Inner, Operator, OperatorError};
+use super::view::{Remaining, View, Vocabulary, naming, units_of};
+use super::{Adopted, Inner, MetricsForecast, Operator, OperatorError};
 use crate::audit::Kind;
-use crate::dp::{Accounting, rho_of};
+use crate::dp::Accounting;
 use crate::engine::shapes;
 use crate::ledger::{OverBudget, Share};
 use crate::policy::{Decision, Reason, decide};
 use crate::query::{Ask, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
 use crate::release::{Holds, Layout, Outcome, Question, Released, Selection, Value};
-use crate::types::{EpochId, NanoEpsilon, RecipientId, StudyId, Timestamp};
+use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
 /// What became of a question.
 #[derive(Debug)]
@@ -25,73 +26,6 @@ pub enum Answer {
     Released(Box<Released>),
     /// It was refused, for all of these reasons; logged.
     Refused(Vec<Reason>),
-}
-
-/// The budget as an analyst may see it, in units of the pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Remaining {
-    /// Spent since the pool was opened, by everybody.
-    pub spent: u128,
-    /// The pool's limit.
-    pub limit: u128,
-    /// Spent ever, by everybody.
-    pub lifetime: u128,
-    /// The study's own cap, if it has one, and what it spent.
-    pub study: Option<(u128, u128)>,
-    /// The recipient's own share, if it has one, and what it spent under all studies.
-    pub recipient: Option<(u128, u128)>,
-    /// How the pool counts.
-    pub accounting: Accounting,
-}
-
-impl Remaining {
-    /// What may still be spent: the least that pool, study and recipient have left.
-    #[must_use]
-    pub fn left(&self) -> u128 {
-        let caps = [Some((self.limit, self.spent)), self.study, self.recipient];
-        caps.into_iter().flatten().map(|(limit, spent)| limit.saturating_sub(spent)).min().unwrap_or(0)
-    }
-}
-
-/// One tag as an analyst sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct TagView {
-    /// Its name.
-    pub name: String,
-    /// Its closed vocabulary.
-    pub labels: Vec<String>,
-    /// How many people one person can move in it.
-    pub reach: u32,
-    /// Why.
-    pub because: String,
-}
-
-/// One measure that can be summed and averaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MeasureView {
-    /// Its name.
-    pub name: String,
-    /// The range that each person's value is clamped to.
-    pub clamp: (i64, i64),
-    /// The lower bounds of its grid; without one it has no quantiles.
-    pub grid: Option<Vec<i64>>,
-    /// How many people one person can move in it.
-    pub reach: u32,
-    /// Why.
-    pub because: String,
-}
-
-/// Everything a question may name.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Vocabulary {
-    /// The tags.
-    pub tags: Vec<TagView>,
-    /// The measures.
-    pub measures: Vec<MeasureView>,
-    /// Tag sets: a question stays inside one.
-    pub sets: Vec<(String, Vec<String>)>,
-    /// Named metrics with what they mean.
-    pub metrics: Vec<(String, String)>,
 }
 
 /// Asks questions for one recipient under one study. Cheap to clone; blocking; writes to no stream.
@@ -112,35 +46,9 @@ impl Operator {
         recipient: &RecipientId,
         study: Option<&StudyId>,
     ) -> Result<Analyst, OperatorError> {
-        let studies = &self.inner.studies;
-        if let Some(study) = study
-            && !studies.contains_key(study)
-        {
-            let known = studies.keys().map(ToString::to_string).collect();
-            return Err(OperatorError::Unknown { kind: "study", name: study.to_string(), known });
-        }
-        let naming = studies.values().filter(|adopted| study.is_none_or(|study| adopted.study.id == *study));
-        let naming: Vec<&Adopted> =
-            naming.filter(|adopted| adopted.study.recipient(recipient).is_some()).collect();
-        match naming.as_slice() {
-            [only] => {
-                let study = only.study.id.clone();
-                Ok(Analyst { inner: Arc::clone(&self.inner), study, recipient: recipient.clone() })
-            }
-            [] => {
-                let all = studies.values().flat_map(|adopted| &adopted.study.recipients);
-                let known = all.map(|recipient| recipient.id.to_string()).collect();
-                Err(OperatorError::Unknown { kind: "recipient", name: recipient.to_string(), known })
-            }
-            several => {
-                let names: Vec<String> = several.iter().map(|adopted| adopted.study.id.to_string()).collect();
-                let message = format!(
-                    "recipient `{recipient}` is in several studies ({}): say which",
-                    names.join(", ")
-                );
-                Err(OperatorError::Invalid(message))
-            }
-        }
+        let adopted = naming(&self.inner.studies, recipient, study)?;
+        let study = adopted.study.id.clone();
+        Ok(Analyst { inner: Arc::clone(&self.inner), study, recipient: recipient.clone() })
     }
 }
 
@@ -170,9 +78,7 @@ impl Analyst {
     /// # Errors
     /// [`OperatorError::Question`]
     pub fn forecast(&self, question: &str) -> Result<Forecast, OperatorError> {
-        let adopted = self.adopted()?;
-        let ask = parse(question, &adopted.study.catalogue)?;
-        Ok(plan(&ask, adopted, self.inner.accounting)?.forecast())
+        self.view()?.forecast(question)
     }
 
     /// What is left of the budget.
@@ -180,20 +86,7 @@ impl Analyst {
     /// # Errors
     /// [`OperatorError::Ledger`]
     pub fn remaining(&self) -> Result<Remaining, OperatorError> {
-        let totals = self.inner.ledger.spent()?;
-        let study = &self.adopted()?.study;
-        let cap = |limit: Option<NanoEpsilon>, spent: Option<&u128>| {
-            self.inner.units_of(limit).map(|limit| (limit, spent.copied().unwrap_or(0)))
-        };
-        let share = study.recipient(&self.recipient).and_then(|recipient| recipient.share);
-        Ok(Remaining {
-            spent: totals.pool,
-            limit: self.inner.ledger.pool().limit,
-            lifetime: totals.lifetime,
-            study: cap(study.cap, totals.studies.get(study.id.as_str())),
-            recipient: cap(share, totals.recipients.get(self.recipient.as_str())),
-            accounting: self.inner.accounting,
-        })
+        self.view()?.remaining()
     }
 
     /// Everything a question may name, with its reach.
@@ -201,36 +94,20 @@ impl Analyst {
     /// # Errors
     /// [`OperatorError::Bug`]
     pub fn vocabulary(&self) -> Result<Vocabulary, OperatorError> {
-        let study = &self.adopted()?.study;
-        let catalogue = &study.catalogue;
-        let tags = catalogue.tags().iter().enumerate().map(|(index, tag)| {
-            let reach = catalogue.reach([&index], []);
-            let labels = tag.labels().iter().map(ToString::to_string).collect();
-            TagView { name: tag.name().to_owned(), labels, reach: reach.people, because: reach.to_string() }
-        });
-        let measures = catalogue.summable().map(|(index, measure)| {
-            let reach = catalogue.reach([], [&index]);
-            MeasureView {
-                name: measure.name.clone().unwrap_or_default(),
-                clamp: (measure.range().low(), measure.range().high()),
-                grid: measure
-                    .grid
-                    .as_ref()
-                    .map(|grid| grid.ranges().into_iter().map(|(low, _)| low).collect()),
-                reach: reach.people,
-                because: reach.to_string(),
-            }
-        });
-        let name = |tag: &usize| catalogue.tags().get(*tag).map(|tag| tag.name().to_owned());
-        let sets =
-            catalogue.sets().iter().map(|set| (set.name.clone(), set.tags.iter().filter_map(name).collect()));
-        let metrics = study.metrics.iter().map(|metric| (metric.name.clone(), metric.means.clone()));
-        Ok(Vocabulary {
-            tags: tags.collect(),
-            measures: measures.collect(),
-            sets: sets.collect(),
-            metrics: metrics.collect(),
-        })
+        Ok(self.view()?.vocabulary())
+    }
+
+    /// What the metrics of the study cost, question by question; free, and no data is touched.
+    ///
+    /// # Errors
+    /// [`OperatorError::Bug`]
+    pub fn forecast_metrics(&self) -> Result<MetricsForecast, OperatorError> {
+        self.view()?.forecast_metrics()
+    }
+
+    fn view(&self) -> Result<View<'_>, OperatorError> {
+        let (adopted, inner) = (self.adopted()?, &*self.inner);
+        Ok(View { adopted, recipient: &self.recipient, accounting: inner.accounting, book: &*inner.ledger })
     }
 
     pub(super) fn adopted(&self) -> Result<&Adopted, OperatorError> {
@@ -270,8 +147,8 @@ impl Analyst {
         let shape =
             shapes.get(plan.set()).ok_or(OperatorError::Bug("a plan names a tag set of its study"))?;
         let question = Question {
-            study_cap: inner.units_of(adopted.study.cap),
-            recipient_cap: inner.units_of(recipient.share),
+            study_cap: units_of(adopted.study.cap, inner.accounting),
+            recipient_cap: units_of(recipient.share, inner.accounting),
             epoch: &epoch.epoch,
             text: plan.question(),
             claim: plan.claim(),
@@ -421,15 +298,5 @@ fn over_budget(limit: &OverBudget) -> Reason {
         article: String::new(),
         because: format!("{whose} has {} of {limit} units left, and the question costs {asked}", limit.saturating_sub(*spent)),
         fix: "allow a larger error, drop a tag that others can move, or ask a question that was answered before".into(),
-    }
-}
-
-impl Inner {
-    /// A cap in units of the pool, rounded down.
-    pub(super) fn units_of(&self, cap: Option<NanoEpsilon>) -> Option<u128> {
-        cap.map(|epsilon| match self.accounting {
-            Accounting::Pure => epsilon.get(),
-            Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
-        })
     }
 }

@@ -99,6 +99,18 @@ impl Program {
     }
 }
 
+impl Program {
+    /// The metrics of a study that was checked when it was adopted.
+    pub(super) fn adopted(adopted: &Adopted, accounting: Accounting) -> Result<Self, OperatorError> {
+        Self::new(adopted, accounting)
+            .map_err(|_| OperatorError::Bug("the metrics of an adopted study were checked"))
+    }
+
+    pub(super) fn plans(&self) -> impl Iterator<Item = &Plan> {
+        self.plans.iter()
+    }
+}
+
 struct Builder<'a> {
     adopted: &'a Adopted,
     questions: Questions,
@@ -188,7 +200,7 @@ impl Analyst {
     /// # Privacy
     /// That of its questions: each leaves by the door, and the formulas see released numbers only.
     pub fn metrics(&self, epoch: Option<&EpochId>) -> Result<Metrics, OperatorError> {
-        let program = self.program()?;
+        let program = Program::adopted(self.adopted()?, self.accounting())?;
         let mut answers = BTreeMap::new();
         let mut refused = BTreeMap::new();
         self.in_slot(|| {
@@ -214,22 +226,6 @@ impl Analyst {
             }
         });
         Ok(Metrics { metrics: metrics.collect(), answers: answers.into_values().collect() })
-    }
-
-    /// What the metrics of the study cost, question by question; free, and no data is touched.
-    ///
-    /// # Errors
-    /// [`OperatorError::Bug`]
-    pub fn forecast_metrics(&self) -> Result<MetricsForecast, OperatorError> {
-        let metrics = self.adopted()?.study.metrics.iter();
-        let metrics = metrics.map(|m| (m.name.clone(), m.unit.clone(), m.means.clone())).collect();
-        let questions = self.program()?.plans.iter().map(Plan::forecast).collect();
-        Ok(MetricsForecast { metrics, questions })
-    }
-
-    fn program(&self) -> Result<Program, OperatorError> {
-        Program::new(self.adopted()?, self.accounting())
-            .map_err(|_| OperatorError::Bug("the metrics of an adopted study were checked"))
     }
 }
 

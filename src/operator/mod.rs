@@ -11,26 +11,30 @@ mod open;
 mod prove;
 #[cfg(test)]
 mod random_questions;
+mod reader;
 mod sandbox;
 mod seal;
 mod shown;
 mod status;
 mod verify;
+mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
-pub use analyst::{Analyst, Answer, MeasureView, Remaining, TagView, Vocabulary};
+pub use analyst::{Analyst, Answer};
 pub use check::{Finding, check_study};
 pub use error::OperatorError;
 pub use init::{PoolTerms, Setup};
 pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use prove::show_log;
+pub use reader::Reader;
 pub use seal::{SealTerms, Sealed};
 pub use status::{EpochStatus, Status};
 pub use verify::{Verification, verify_log};
+pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
 
 use crate::audit::{Log, Signer};
 use crate::dp::{Accounting, Delta};

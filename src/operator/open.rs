@@ -70,7 +70,8 @@ impl Operator {
         let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
         let mut log = Log::open(Arc::clone(&storage), &vkey)?;
         let anchor = anchor(&file, &log)?;
-        agree(&ledger, &log)?;
+        knows_all(&ledger, &log)?;
+        begins_as_seen(&ledger, &log)?;
         // Only now that the ledger has seen no later head may leftovers beyond this one go.
         log.tidy()?;
         settle_seals(&*storage, &log)?;
@@ -119,7 +120,7 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
 }
 
 /// The anchor that the sandbox was made with, of which the log must not have lost anything.
-fn anchor(file: &SandboxFile, log: &Log) -> Result<Option<AnchorFile>, OperatorError> {
+pub(super) fn anchor(file: &SandboxFile, log: &Log) -> Result<Option<AnchorFile>, OperatorError> {
     let wanted = log.entry(0)?.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
     match &file.anchor {
         None if wanted => {
@@ -134,28 +135,29 @@ fn anchor(file: &SandboxFile, log: &Log) -> Result<Option<AnchorFile>, OperatorE
     }
 }
 
-/// The two books agree when the log still has the head that the last charge saw, and names no charge after that one.
-fn agree(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
+/// The ledger has every charge that the log names: one that was put back has lost some, and what they spent must not come
+/// back. Read the log before the ledger where another process writes.
+pub(super) fn knows_all(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
     let last = ledger.last()?;
-    // A ledger that was put back has lost charges of which the log knows: what they spent must not come back.
-    let (seen, charges) = last.as_ref().map_or((0, None), |last| (last.log_head.size, Some(last.seq)));
+    let (seen, charges) = last.map_or((0, 0), |last| (last.log_head.size, last.seq));
     for entry in log.entries_from(seen) {
-        if let Some(seq) = entry?.ledger_seq.filter(|seq| charges.is_none_or(|last| *seq > last)) {
+        if let Some(seq) = entry?.ledger_seq.filter(|seq| *seq > charges) {
             let why = format!("does not have charge {seq}, which the log names: the ledger was rolled back");
-            return Err(OperatorError::damaged("ledger.redb", &why));
+            return Err(OperatorError::damaged("ledger.redb", why));
         }
     }
-    let Some(last) = last else { return Ok(()) };
-    let rolled_back = || {
-        let why = "is not the log that the ledger has seen: one of the two was rolled back or replaced";
-        OperatorError::damaged("log/checkpoint", why)
-    };
+    Ok(())
+}
+
+/// The log begins with the head that the last charge saw. Read the ledger before the log where another process writes.
+pub(super) fn begins_as_seen(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
+    let Some(last) = ledger.last()? else { return Ok(()) };
     let (size, _) = log.head();
-    if size < last.log_head.size {
-        return Err(rolled_back());
+    if size >= last.log_head.size && log.root_at(last.log_head.size)? == last.log_head.root {
+        return Ok(());
     }
-    let root = log.root_at(last.log_head.size)?;
-    if root == last.log_head.root { Ok(()) } else { Err(rolled_back()) }
+    let why = "is not the log that the ledger has seen: one of the two was rolled back or replaced";
+    Err(OperatorError::damaged("log/checkpoint", why))
 }
 
 /// Finishes or undoes seals that a stop interrupted: the log entry decides.
@@ -193,7 +195,10 @@ fn is_logged(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
     Ok(false)
 }
 
-fn studies(storage: &dyn Storage, file: &SandboxFile) -> Result<BTreeMap<StudyId, Adopted>, OperatorError> {
+pub(super) fn studies(
+    storage: &dyn Storage,
+    file: &SandboxFile,
+) -> Result<BTreeMap<StudyId, Adopted>, OperatorError> {
     let mut all = BTreeMap::new();
     for entry in &file.studies {
         let place = study_path(&entry.hash);

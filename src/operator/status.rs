@@ -1,8 +1,11 @@
 //! What is public about a sandbox: epochs, recipients, budget.
 
-use super::{Operator, OperatorError};
+use std::collections::BTreeMap;
+
+use super::sandbox::{EpochFile, SandboxFile};
+use super::{Adopted, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
-use crate::ledger::Totals;
+use crate::ledger::{Book, Totals};
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
 /// A sealed epoch.
@@ -48,29 +51,41 @@ impl Operator {
     /// [`OperatorError`]
     pub fn status(&self) -> Result<Status, OperatorError> {
         let inner = &*self.inner;
-        let now = inner.clock.now();
-        let recipients = inner.studies.values().flat_map(|adopted| {
-            let study = &adopted.study;
-            study.recipients.iter().map(|recipient| (recipient.id.clone(), study.id.clone()))
-        });
-        let epochs = inner.epochs()?.into_iter().map(|epoch| EpochStatus {
-            as_of: epoch.as_of(),
-            sealed_at: epoch.sealed_at(),
-            hours_since_seal: (now.seconds() - epoch.sealed_at().seconds()).max(0) / 3600,
-            id: epoch.epoch,
-        });
         let log =
             inner.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
-        Ok(Status {
-            sandbox: inner.file.id.clone(),
-            vkey: inner.file.vkey.clone(),
-            recipients: recipients.collect(),
-            epochs: epochs.collect(),
-            accounting: inner.accounting,
-            limit: inner.ledger.pool().limit,
-            totals: inner.ledger.spent()?,
-            log_size: log.head().0,
-            anchored: inner.anchor.is_some(),
-        })
+        let epochs = inner.epochs()?;
+        status(&inner.file, &inner.studies, &epochs, &*inner.ledger, log.head().0, inner.clock.now())
     }
+}
+
+/// What is public about a sandbox, from its parts.
+pub(super) fn status(
+    file: &SandboxFile,
+    studies: &BTreeMap<StudyId, Adopted>,
+    epochs: &[EpochFile],
+    book: &dyn Book,
+    log_size: u64,
+    now: Timestamp,
+) -> Result<Status, OperatorError> {
+    let recipients = studies.values().flat_map(|adopted| {
+        let study = &adopted.study;
+        study.recipients.iter().map(|recipient| (recipient.id.clone(), study.id.clone()))
+    });
+    let epochs = epochs.iter().map(|epoch| EpochStatus {
+        as_of: epoch.as_of(),
+        sealed_at: epoch.sealed_at(),
+        hours_since_seal: (now.seconds() - epoch.sealed_at().seconds()).max(0) / 3600,
+        id: epoch.epoch.clone(),
+    });
+    Ok(Status {
+        sandbox: file.id.clone(),
+        vkey: file.vkey.clone(),
+        recipients: recipients.collect(),
+        epochs: epochs.collect(),
+        accounting: accounting(&book.pool().accounting)?,
+        limit: book.pool().limit,
+        totals: book.spent()?,
+        log_size,
+        anchored: file.anchor.is_some(),
+    })
 }

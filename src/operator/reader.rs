@@ -1,0 +1,100 @@
+//! Reading beside the one writer: the state of a sandbox as it stood a moment ago, without its lock.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use super::open::{Keys, anchor, begins_as_seen, keyring, knows_all, studies};
+use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use super::view::{View, naming};
+use super::{Adopted, OperatorError, Status, accounting, status};
+use crate::audit::{Log, VerifierKey};
+use crate::dp::Accounting;
+use crate::keys::Keyring;
+use crate::ledger::{Book, read_copy};
+use crate::storage::{Folder, Storage};
+use crate::types::{Clock, RecipientId, StudyId};
+
+/// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts.
+pub struct Reader {
+    file: SandboxFile,
+    clock: Box<dyn Clock>,
+    book: Box<dyn Book>,
+    accounting: Accounting,
+    studies: BTreeMap<StudyId, Adopted>,
+    epochs: Vec<EpochFile>,
+    log_size: u64,
+}
+
+/// How often books are read that a writer changes meanwhile.
+const TRIES: usize = 5;
+
+impl Reader {
+    /// Reads the sandbox in `dir`; another process may be writing to it.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn open(dir: &Path, keys: Keys, clock: Box<dyn Clock>) -> Result<Self, OperatorError> {
+        let folder = Folder::open(dir)?;
+        if folder.read(SANDBOX)?.is_none() {
+            return Err(OperatorError::NotASandbox(dir.display().to_string()));
+        }
+        let storage: Arc<dyn Storage> = Arc::new(folder);
+        let file = SandboxFile::read(&*storage)?;
+        let keyring = keyring(&*storage, keys)?;
+        let mut tries = 1;
+        let (book, log_size) = loop {
+            match books(&storage, &file, &keyring) {
+                Err(error) if error.is_damage() && tries < TRIES => tries += 1,
+                other => break other?,
+            }
+        };
+        let accounting = accounting(&book.pool().accounting)?;
+        let (studies, epochs) = (studies(&*storage, &file)?, EpochFile::all(&*storage)?);
+        Ok(Self { file, clock, book, accounting, studies, epochs, log_size })
+    }
+
+    /// What `recipient` sees; `study` may be left out where only one study names the recipient.
+    ///
+    /// # Errors
+    /// [`OperatorError::Unknown`]
+    pub fn view<'a>(
+        &'a self,
+        recipient: &'a RecipientId,
+        study: Option<&StudyId>,
+    ) -> Result<View<'a>, OperatorError> {
+        let adopted = naming(&self.studies, recipient, study)?;
+        Ok(View { adopted, recipient, accounting: self.accounting, book: &*self.book })
+    }
+
+    /// What is public about the sandbox.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn status(&self) -> Result<Status, OperatorError> {
+        let now = self.clock.now();
+        status::status(&self.file, &self.studies, &self.epochs, &*self.book, self.log_size, now)
+    }
+}
+
+/// Both books as they stood, and how many entries the log had. A writer that appends meanwhile leaves files that do not fit
+/// what was read before them: then they are damaged for a moment, and are read again.
+fn books(
+    storage: &Arc<dyn Storage>,
+    file: &SandboxFile,
+    keyring: &Keyring,
+) -> Result<(Box<dyn Book>, u64), OperatorError> {
+    let key: VerifierKey =
+        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
+    let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
+    let mut book = copy()?;
+    let log = Log::open(Arc::clone(storage), &key)?;
+    anchor(file, &log)?;
+    begins_as_seen(&*book, &log)?;
+    if knows_all(&*book, &log).is_err() {
+        // Charged and logged since the ledger was read, or lost: a ledger read now has it, or it is lost.
+        book = copy()?;
+        knows_all(&*book, &log)?;
+    }
+    Ok((book, log.head().0))
+}
