@@ -253,8 +253,7 @@ pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
 
 fn layout(plan: &Plan, min_people: u64) -> Layout {
     let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
-    let people =
-        |part: usize| plan.parts().get(part).is_some_and(|part| !matches!(part.kind, PartKind::Sum { .. }));
+    let people = |part: usize| plan.parts().get(part).is_some_and(|part| part.kind.counts_people());
     let columns = plan.columns().iter().filter_map(|column| {
         let holds = match &column.kind {
             ColumnKind::Number { part, offset } => {

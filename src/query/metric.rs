@@ -291,7 +291,7 @@ fn released(
     let (value, mechanism) = noisy(number)?;
     let half = i128::from(mechanism.half_width(confidence));
     // Nobody counts below zero.
-    let people = !matches!(number.part, PartKind::Sum { .. });
+    let people = number.part.counts_people();
     let shown = |value: i128| Some(float(if people { value.max(0) } else { value }));
     Some(Estimate { value: shown(value), low: shown(value - half), high: shown(value + half) })
 }
@@ -303,14 +303,13 @@ fn ratio(
     noisy: &impl Fn(Number) -> Option<(i128, Mechanism)>,
     confidence: Confidence,
 ) -> Option<Estimate> {
-    let people = |number: Number| !matches!(number.part, PartKind::Sum { .. });
-    if !people(bottom) {
+    if !bottom.part.counts_people() {
         // A sum may be below zero, and a quotient of what may change its sign has no interval of this kind.
         let each = confidence.for_each_of(2);
         return Some(divide(released(top, noisy, each)?, released(bottom, noisy, each)?));
     }
     let (first, second) = (read(top, noisy, confidence)?, read(bottom, noisy, confidence)?);
-    let held = |value: f64| if people(top) { value.max(0.0) } else { value };
+    let held = |value: f64| if top.part.counts_people() { value.max(0.0) } else { value };
     Some(match ratio_interval(first, second) {
         None => Estimate::UNKNOWN,
         Some((low, high)) => Estimate {

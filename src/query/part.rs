@@ -47,6 +47,12 @@ impl PartKind {
         }
     }
 
+    /// Whether it counts people, and so is never below zero.
+    #[must_use]
+    pub const fn counts_people(self) -> bool {
+        !matches!(self, Self::Sum { .. })
+    }
+
     /// The item of the question language that shows exactly this.
     #[must_use]
     pub fn name(self, catalogue: &Catalogue) -> String {

@@ -80,7 +80,7 @@ impl Payment {
             }
             of_parts.push(PartPrice::Error(error));
         }
-        let counted = parts.iter().any(|part| !matches!(part.kind, PartKind::Sum { .. }));
+        let counted = parts.iter().any(|part| part.kind.counts_people());
         let unused =
             given.keys().next().map(|measure| format!("error({})", measure_name(catalogue, *measure)));
         match unused.or_else(|| (count.is_some() && !counted).then(|| "error".to_owned())) {
