@@ -1,54 +1,25 @@
 //! What a question costs in time: parse, plan and forecast; and a whole answer of 1,600 cells, on a folder and in memory,
 //! where the durable steps cost nothing. The response slot is off. `cargo bench --bench ask`
 
+pub mod support;
+
 use std::error::Error;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use criterion::{Criterion, criterion_group, criterion_main};
-use hushtag::engine::{Input, MaxBadRows, Sources};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, PoolTerms, SealTerms, Setup};
-use hushtag::population::{Population, PopulationConfig};
+use hushtag::operator::{Analyst, Answer};
 use hushtag::storage::{Folder, Image, Storage};
-use hushtag::types::{Clock, EpochId, NanoEpsilon, RecipientId, Timestamp};
+use hushtag::types::RecipientId;
 
 const ALL_CELLS: &str = "SELECT spend_tier, order_freq, lapsed, following, region, COUNT(*), AVG(spend) FROM tags \
      GROUP BY spend_tier, order_freq, lapsed, following, region";
 const FILTERED: &str = "SELECT spend_tier, COUNT(*) AS people, AVG(spend), MEDIAN(spend) FROM tags WHERE lapsed IN ('lapsed', 'never') \
      AND NOT (region = 'east' OR order_freq = 'many') GROUP BY spend_tier HAVING people > 100 ORDER BY people DESC LIMIT 3";
 
-/// A clock that stands at the day of the made-up people.
-struct Fixed(Timestamp);
-
-impl Clock for Fixed {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-}
-
-/// A sandbox of the demo's study with an epoch and a budget that no benchmark can spend.
 fn analyst(storage: Arc<dyn Storage>) -> Result<Analyst, Box<dyn Error>> {
-    let config = PopulationConfig { people: 5_000, ..PopulationConfig::default() };
-    let as_of = config.as_of;
-    let epsilon = NanoEpsilon::parse("1000000000")?;
-    let study = include_str!("../policies/demo/study.toml").replace("epsilon = 4.0", "epsilon = 1000000000");
-    let pool = PoolTerms { epsilon, delta: Some("1e-12".parse()?), window: None };
-    let setup = Setup { studies: vec![("study.toml".into(), study)], pool, handlers: vec![], anchor: None };
-    let root = hushtag::keys::RootKey::from_hex(&"5a".repeat(32), "the root key of the benchmark")?;
-    let operator = Operator::init_on(storage, setup, Keys::Given(root), Box::new(Fixed(as_of)))?;
-    let operator = operator.without_response_slot();
-    let made_up = Population::new(config)?;
-    let mut sources = Sources::default();
-    for (name, reader) in
-        [("follows", made_up.follows()), ("payments", made_up.payments()), ("members", made_up.members())]
-    {
-        sources.data.push((name.parse()?, Input::Reader(name.into(), reader)));
-    }
-    sources.consents.push(Input::Reader("consents".into(), made_up.consents()));
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, max_bad_rows: MaxBadRows::default() };
-    operator.seal(&terms, sources)?;
-    Ok(operator.analyst(&RecipientId::new("brand-insights")?, None)?)
+    Ok(support::sandbox(storage, 5_000)?.analyst(&RecipientId::new(support::RECIPIENT)?, None)?)
 }
 
 /// So many answers; each is a new question by its error.

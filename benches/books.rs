@@ -3,28 +3,17 @@
 //! `cargo bench --bench books`; `HUSHTAG_BENCH_ANSWERS` (20000) says how many. Without `--bench` it does nothing.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+pub mod support;
+
 use std::error::Error;
-use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hushtag::audit::{VerifierKey, verify};
-use hushtag::engine::{Input, MaxBadRows, Sources};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, PoolTerms, Reader, SealTerms, Setup, verify_log};
-use hushtag::population::{Population, PopulationConfig};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, Reader, verify_log};
 use hushtag::storage::Folder;
-use hushtag::types::{Clock, EpochId, NanoEpsilon, RecipientId, Timestamp};
-
-struct Fixed(Timestamp);
-
-impl Clock for Fixed {
-    fn now(&self) -> Timestamp {
-        self.0
-    }
-}
-
-fn clock() -> Box<Fixed> {
-    Box::new(Fixed(PopulationConfig::default().as_of))
-}
+use hushtag::types::RecipientId;
+use support::clock;
 
 fn main() -> Result<(), Box<dyn Error>> {
     if !std::env::args().any(|argument| argument == "--bench") {
@@ -33,8 +22,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let answers: u64 = std::env::var("HUSHTAG_BENCH_ANSWERS").map_or(Ok(20_000), |text| text.parse())?;
     let place = tempfile::tempdir()?;
     let dir = place.path().join("box");
-    let operator = sandbox(&dir)?;
-    let analyst = operator.analyst(&RecipientId::new("brand-insights")?, None)?;
+    let operator = support::sandbox(Arc::new(Folder::create(&dir)?), 200)?;
+    let analyst = operator.analyst(&RecipientId::new(support::RECIPIENT)?, None)?;
     let one = timed(|| ask(&analyst, 0..answers / 4))?;
     println!("1 asker: {:.0} answers/s", per_second(answers / 4, one));
     let eight = timed(|| {
@@ -89,25 +78,4 @@ fn ask(analyst: &Analyst, numbers: std::ops::Range<u64>) -> Result<(), Box<dyn E
         }
     }
     Ok(())
-}
-
-fn sandbox(dir: &Path) -> Result<Operator, Box<dyn Error>> {
-    let study = include_str!("../policies/demo/study.toml").replace("epsilon = 4.0", "epsilon = 1000000000");
-    let pool =
-        PoolTerms { epsilon: NanoEpsilon::parse("1000000000")?, delta: Some("1e-12".parse()?), window: None };
-    let setup = Setup { studies: vec![("study.toml".into(), study)], pool, handlers: vec![], anchor: None };
-    let operator = Operator::init(dir, setup, Keys::InFolder, clock())?.without_response_slot();
-    let config = PopulationConfig { people: 200, ..PopulationConfig::default() };
-    let as_of = config.as_of;
-    let made_up = Population::new(config)?;
-    let mut sources = Sources::default();
-    for (name, reader) in
-        [("follows", made_up.follows()), ("payments", made_up.payments()), ("members", made_up.members())]
-    {
-        sources.data.push((name.parse()?, Input::Reader(name.into(), reader)));
-    }
-    sources.consents.push(Input::Reader("consents".into(), made_up.consents()));
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, max_bad_rows: MaxBadRows::default() };
-    operator.seal(&terms, sources)?;
-    Ok(operator)
 }

@@ -1,0 +1,50 @@
+//! A sandbox of the demo's study over made-up people, with a budget that no benchmark can spend.
+
+use std::error::Error;
+use std::sync::Arc;
+
+use hushtag::engine::{Input, MaxBadRows, Sources};
+use hushtag::operator::{Keys, Operator, PoolTerms, SealTerms, Setup};
+use hushtag::population::{Population, PopulationConfig};
+use hushtag::storage::Storage;
+use hushtag::types::{Clock, EpochId, NanoEpsilon, Timestamp};
+
+/// Who asks.
+pub const RECIPIENT: &str = "brand-insights";
+
+/// A clock that stands at the day of the made-up people.
+pub struct Fixed(Timestamp);
+
+impl Clock for Fixed {
+    fn now(&self) -> Timestamp {
+        self.0
+    }
+}
+
+/// Its clock.
+pub fn clock() -> Box<Fixed> {
+    Box::new(Fixed(PopulationConfig::default().as_of))
+}
+
+/// A sandbox with one epoch that answers at once.
+pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<dyn Error>> {
+    let study =
+        include_str!("../../policies/demo/study.toml").replace("epsilon = 4.0", "epsilon = 1000000000");
+    let epsilon = NanoEpsilon::parse("1000000000")?;
+    let pool = PoolTerms { epsilon, delta: Some("1e-12".parse()?), window: None };
+    let setup = Setup { studies: vec![("study.toml".into(), study)], pool, handlers: vec![], anchor: None };
+    let operator = Operator::init_on(storage, setup, Keys::InFolder, clock())?.without_response_slot();
+    let config = PopulationConfig { people, ..PopulationConfig::default() };
+    let as_of = config.as_of;
+    let made_up = Population::new(config)?;
+    let mut sources = Sources::default();
+    for (name, reader) in
+        [("follows", made_up.follows()), ("payments", made_up.payments()), ("members", made_up.members())]
+    {
+        sources.data.push((name.parse()?, Input::Reader(name.into(), reader)));
+    }
+    sources.consents.push(Input::Reader("consents".into(), made_up.consents()));
+    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, max_bad_rows: MaxBadRows::default() };
+    operator.seal(&terms, sources)?;
+    Ok(operator)
+}
