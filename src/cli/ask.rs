@@ -1,32 +1,17 @@
 //! `hushtag ask`.
 
-use std::path::PathBuf;
-
 use clap::Args;
 
 use super::exit::refusal_text;
-use super::sandbox::{open, read};
+use super::sandbox::{Asker, open, read};
 use super::{Context, Failure, Format};
 use crate::operator::{Analyst, Answer, OperatorError, View};
 use crate::report::{answer_csv, answer_json, answer_table, forecast_json, forecast_text, refusal_json};
-use crate::types::{EpochId, RecipientId, StudyId};
 
 #[derive(Args)]
 pub(super) struct AskCommand {
-    /// The sandbox
-    dir: PathBuf,
-    /// Who asks
-    #[arg(long)]
-    recipient: RecipientId,
-    /// Under which study, if several name the recipient
-    #[arg(long)]
-    study: Option<StudyId>,
-    /// Which epoch answers [default: greatest as-of, then last sealed]
-    #[arg(long)]
-    epoch: Option<EpochId>,
-    /// Show the cost and the width of the answer; nothing is charged and no data is touched
-    #[arg(long)]
-    forecast: bool,
+    #[command(flatten)]
+    asker: Asker,
     /// The question
     #[arg(value_name = "SQL")]
     question: String,
@@ -44,12 +29,13 @@ pub(super) fn with_caret(error: OperatorError, question: &str) -> Failure {
 
 impl AskCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        if self.forecast {
-            let reader = read(&self.dir, context)?;
-            return self.forecast(&reader.view(&self.recipient, self.study.as_ref())?, context);
+        let Asker { dir, recipient, study, .. } = &self.asker;
+        if self.asker.forecast {
+            let reader = read(dir, context)?;
+            return self.forecast(&reader.view(recipient, study.as_ref())?, context);
         }
-        let operator = open(&self.dir, context)?;
-        self.ask(&operator.analyst(&self.recipient, self.study.as_ref())?, context)
+        let operator = open(dir, context)?;
+        self.ask(&operator.analyst(recipient, study.as_ref())?, context)
     }
 
     fn forecast(&self, view: &View<'_>, context: &Context) -> Result<(), Failure> {
@@ -64,7 +50,7 @@ impl AskCommand {
         let output = &context.output;
         let accounting = analyst.remaining()?.accounting;
         let answer = analyst
-            .ask(&self.question, self.epoch.as_ref())
+            .ask(&self.question, self.asker.epoch.as_ref())
             .map_err(|error| with_caret(error, &self.question))?;
         match answer {
             Answer::Released(released) if output.format() == Format::Csv => {

@@ -1,11 +1,32 @@
 //! Opening a sandbox with the key that the options name.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+
+use clap::Args;
 
 use super::{Context, Failure};
 use crate::keys::RootKey;
 use crate::operator::{Keys, Operator, Reader};
-use crate::types::SystemClock;
+use crate::types::{EpochId, RecipientId, StudyId, SystemClock};
+
+/// Who asks, of what; the same for single questions and metrics.
+#[derive(Args)]
+pub(super) struct Asker {
+    /// The sandbox
+    pub(super) dir: PathBuf,
+    /// Who asks
+    #[arg(long)]
+    pub(super) recipient: RecipientId,
+    /// Under which study, if several name the recipient
+    #[arg(long)]
+    pub(super) study: Option<StudyId>,
+    /// Which epoch answers [default: greatest as-of, then last sealed]
+    #[arg(long)]
+    pub(super) epoch: Option<EpochId>,
+    /// Show the cost and the width of the answer; nothing is charged and no data is touched
+    #[arg(long)]
+    pub(super) forecast: bool,
+}
 
 /// The root key from `--root-key`, from `HUSHTAG_ROOT_KEY`, or in the folder.
 pub(super) fn keys(context: &Context) -> Result<Keys, Failure> {

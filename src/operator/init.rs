@@ -87,8 +87,8 @@ impl Operator {
 
     /// Makes a sandbox on an empty storage and opens it.
     ///
-    /// Order: keys, studies, ledger, log with its first entry, and last `sandbox.toml`. If we stop before the last, there
-    /// is no sandbox.
+    /// Order: keys, studies, ledger, log with its first entry, anchor, and last `sandbox.toml`. If we stop before the last,
+    /// there is no sandbox; an anchor that was made stays, belongs to nobody, and may be removed.
     ///
     /// # Errors
     /// [`OperatorError`]

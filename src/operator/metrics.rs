@@ -97,9 +97,7 @@ impl Program {
         }
         Ok(Self { asks, plans, nodes })
     }
-}
 
-impl Program {
     /// The metrics of a study that was checked when it was adopted.
     pub(super) fn adopted(adopted: &Adopted, accounting: Accounting) -> Result<Self, OperatorError> {
         Self::new(adopted, accounting)

@@ -154,7 +154,14 @@ impl Questions {
 /// Cuts `COUNT(*) WHERE ...` before its WHERE. No label stands before the first quote, so it is the first WHERE there.
 fn cut(text: &str) -> (&str, String) {
     let unquoted = text.find('\'').and_then(|quote| text.get(..quote)).unwrap_or(text);
-    let place = unquoted.to_ascii_lowercase().find("where");
+    let lower = unquoted.to_ascii_lowercase();
+    // A measure may be called `nowhere`.
+    let in_name = |byte: Option<&u8>| byte.is_some_and(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
+    let alone = |place: usize| {
+        let before = place.checked_sub(1).and_then(|before| lower.as_bytes().get(before));
+        !in_name(before) && !in_name(lower.as_bytes().get(place + "where".len()))
+    };
+    let place = lower.match_indices("where").map(|(place, _)| place).find(|place| alone(*place));
     match place.and_then(|place| Some((text.get(..place)?, text.get(place..)?))) {
         Some((item, filter)) => (item.trim(), format!(" {filter}")),
         None => (text, String::new()),
@@ -324,5 +331,19 @@ fn divide(top: Estimate, bottom: Estimate) -> Estimate {
     match (bottom.low, bottom.high) {
         (Some(low), Some(high)) if low > 0.0 || high < 0.0 => top.corners(bottom, |a, b| a / b),
         _ => Estimate::UNKNOWN,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn a_number_is_cut_before_the_word_where() {
+        assert_eq!(cut("COUNT(*)"), ("COUNT(*)", String::new()));
+        assert_eq!(cut("SUM(nowhere) where a = ' WHERE '"), ("SUM(nowhere)", " where a = ' WHERE '".into()));
+        assert_eq!(cut("COUNT(*)WHERE(whereabouts = 'x')"), ("COUNT(*)", " WHERE(whereabouts = 'x')".into()));
+        assert_eq!(cut("SUM(where_to)"), ("SUM(where_to)", String::new()));
+        assert_eq!(cut("é where 'x"), ("é", " where 'x".into()));
     }
 }
