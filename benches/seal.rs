@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use hushtag::dp::Delta;
 use hushtag::engine::{Hygiene, Input, MaxBadRows, Sources};
-use hushtag::operator::{Keys, Operator, PoolTerms, SealTerms, Setup};
+use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::population::{Files, Population, PopulationConfig};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, Timestamp};
 
@@ -66,9 +66,10 @@ fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> 
 fn sandbox(dir: &std::path::Path, now: Timestamp) -> Result<Operator, Box<dyn Error>> {
     let pool = PoolTerms { epsilon: NanoEpsilon::parse("4")?, delta: Some(Delta::DEFAULT), window: None };
     let setup = Setup {
-        studies: vec![("study.toml".into(), STUDY.into())],
+        studies: vec![StudySource::new("study.toml", STUDY)],
         pool,
         handlers: Vec::new(),
+        approval: Approval::None,
         anchor: None,
     };
     Ok(Operator::init(dir, setup, Keys::InFolder, Box::new(Fixed(now)))?)

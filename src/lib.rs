@@ -25,6 +25,8 @@ pub mod operator;
 pub mod cli;
 pub mod report;
 
-pub use operator::{Analyst, Answer, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup};
+pub use operator::{
+    Analyst, Answer, Approval, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup, StudySource,
+};
 pub use policy::{Reason, Study};
 pub use release::Released;

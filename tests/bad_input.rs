@@ -13,7 +13,7 @@ use arrow_array::{
     StringArray, TimestampNanosecondArray, UInt64Array,
 };
 use hushtag::engine::{EngineError, Input, MaxBadRows, ReadError, Sources};
-use hushtag::operator::{Answer, Operator, OperatorError, SealTerms, Sealed};
+use hushtag::operator::{Answer, Operator, OperatorError, SealTerms, Sealed, StudySource};
 use hushtag::population::Files;
 use hushtag::storage::{Folder, LockError};
 use hushtag::types::{DatasetName, EpochId, RecipientId, StudyId, Timestamp};
@@ -35,7 +35,8 @@ fn terms(epoch: &str) -> SealTerms {
 }
 
 fn init(dir: &Path, study: &str) -> Result<Operator, OperatorError> {
-    let setup = hushtag::operator::Setup { studies: vec![("study.toml".into(), study.into())], ..setup("4") };
+    let setup =
+        hushtag::operator::Setup { studies: vec![StudySource::new("study.toml", study)], ..setup("4") };
     let keys = hushtag::operator::Keys::InFolder;
     Operator::init(dir, setup, keys, Box::new(FixedClock::default())).map(Operator::without_response_slot)
 }

@@ -6,10 +6,10 @@ pub mod support;
 use std::sync::Arc;
 
 use hushtag::audit::{Bundle, VerifierKey};
-use hushtag::operator::{Answer, Operator, OperatorError};
+use hushtag::operator::{Answer, Keys, Operator, OperatorError, StudySource};
 use hushtag::storage::Image;
 use serde_json::Value;
-use support::SOCIAL;
+use support::{FixedClock, HandlerKey, SOCIAL, STUDY, changed_study};
 
 fn answered() -> (Operator, u64, VerifierKey) {
     let operator = support::init(Arc::new(Image::default()), "8").unwrap();
@@ -76,6 +76,60 @@ fn no_altered_bundle_convinces() {
             assert!(!convinces(&changed), "{field}, character {place}");
         }
     }
+}
+
+#[test]
+fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
+    let handlers = support::handlers(1);
+    let [social, payment] = handlers.each_ref();
+    let signed =
+        |text: &str, keys: &[&HandlerKey]| support::signed(StudySource::new("study.toml", text), keys);
+    let keys = Keys::Given(support::root_key());
+    let setup = support::signed_setup("8", STUDY, &handlers);
+    let operator = Operator::init_on(Arc::new(Image::new()), setup, keys, Box::new(FixedClock::default()));
+    let mut operator = operator.unwrap().without_response_slot();
+    operator.adopt(&signed(&changed_study(), &[social, payment])).unwrap();
+    operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
+    let Answer::Released(answer) = support::analyst(&operator).ask(SOCIAL, None).unwrap() else {
+        panic!("refused")
+    };
+    let key: VerifierKey = operator.status().unwrap().vkey.parse().unwrap();
+    let text = operator.prove(answer.index).unwrap().to_text().unwrap();
+    let opened = Bundle::parse(&text).unwrap().verify(&key).unwrap();
+    assert_eq!(
+        opened.signed_by.unwrap(),
+        ["payment-platform", "social-platform"].map(|id| id.parse().unwrap())
+    );
+    let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let convinces = |field: &str, value: Option<String>| {
+        let mut bundle = whole.clone();
+        match value {
+            Some(value) => bundle[field] = value.into(),
+            None => drop(bundle.as_object_mut().unwrap().remove(field)),
+        }
+        let text = serde_json::to_string(&bundle).unwrap();
+        Bundle::parse(&text).is_ok_and(|bundle| bundle.verify(&key).is_ok())
+    };
+    let field = |field: &str| whole[field].as_str().unwrap().to_owned();
+    assert!(convinces("format", Some("hushtag-answer@v1".into())));
+    let half = signed(&changed_study(), &[social]).signatures.unwrap();
+    let moved = signed(STUDY, &[social, payment]).signatures.unwrap();
+    assert!(!convinces("approval", Some(half)) && !convinces("approval", Some(moved)));
+    assert!(!convinces("init", Some(field("entry"))) && !convinces("init_proof", Some(field("proof"))));
+    for name in ["approval", "regime", "init", "init_proof"] {
+        assert!(!convinces(name, None), "without {name}");
+        let text = field(name);
+        for place in (0..text.len()).step_by(if name == "regime" { 41 } else { 1 }) {
+            let mut bytes = text.clone().into_bytes();
+            bytes[place] ^= 1;
+            if let Ok(changed) = String::from_utf8(bytes) {
+                assert!(!convinces(name, Some(changed)), "{name}, byte {place}");
+            }
+        }
+    }
+    // Of a sandbox without approval: nobody signed, and the log says that nobody had to.
+    let (operator, index, key) = answered();
+    assert_eq!(operator.prove(index).unwrap().verify(&key).unwrap().signed_by, None);
 }
 
 #[test]

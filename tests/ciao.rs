@@ -15,7 +15,9 @@ use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use hushtag::dp::Delta;
 use hushtag::engine::{Hygiene, Input, MaxBadRows, Sources};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, PoolTerms, SealTerms, Setup, verify_log};
+use hushtag::operator::{
+    Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource, verify_log,
+};
 use hushtag::release::Released;
 use hushtag::storage::Folder;
 use hushtag::types::{DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
@@ -193,9 +195,10 @@ fn sealed(data: &Path, people: &BTreeSet<String>, study: &str, epsilon: &str) ->
         window: None,
     };
     let setup = Setup {
-        studies: vec![("study.toml".into(), study.into())],
+        studies: vec![StudySource::new("study.toml", study)],
         pool,
         handlers: Vec::new(),
+        approval: Approval::None,
         anchor: None,
     };
     let dir = folder.path().join("sandbox");

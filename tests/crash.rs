@@ -1,5 +1,5 @@
 //! Promise 4: wherever a sandbox stops, the budget never comes back, no answer is lost or drawn again, and an epoch is
-//! there as a whole or not at all.
+//! there as a whole or not at all; a study that was being adopted is in force or is not.
 //!
 //! Two ways to stop: a storage in memory that fails at its k-th operation, and a child process that ends itself after
 //! its n-th durable step on a real folder.
@@ -16,11 +16,11 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hushtag::audit::{Entry, Kind, verify_each};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, verify_log};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, StudySource, verify_log};
 use hushtag::storage::{Blocks, Fault, Folder, Image, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
-use support::{CHEAP, FixedClock, SOCIAL};
+use support::{CHEAP, FixedClock, SOCIAL, STUDY};
 
 const BUDGET: &str = "8";
 const EPOCH: &str = "e1";
@@ -44,6 +44,7 @@ enum Event {
     Sealed,
     Answered { question: usize, index: u64, units: u64, rows: String },
     Refused,
+    Adopted,
     Spent(u64),
     Steps(u64),
 }
@@ -68,7 +69,10 @@ fn seal(operator: &Operator) -> Result<(), OperatorError> {
 
 /// A whole life of a sandbox. Failures are passed over, as a careless caller would.
 fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
-    let Ok(operator) = support::init(storage, BUDGET) else { return };
+    let keys = Keys::Given(support::root_key());
+    let setup = support::signed_setup(BUDGET, STUDY, &support::handlers(1));
+    let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default()));
+    let Ok(mut operator) = operator.map(Operator::without_response_slot) else { return };
     see(Event::Initialised);
     if seal(&operator).is_ok() {
         see(Event::Sealed);
@@ -82,6 +86,45 @@ fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
             see(Event::Spent(spent));
         }
     }
+    drop(analyst);
+    for text in [support::changed_study(), third_study()] {
+        if operator.adopt(&signed(&text)).is_ok() {
+            see(Event::Adopted);
+        }
+    }
+    if let Ok(spent) = spent(&support::analyst(&operator)) {
+        see(Event::Spent(spent));
+    }
+}
+
+/// A text of the study with the signatures of both handlers.
+fn signed(text: &str) -> StudySource {
+    let [one, other] = support::handlers(1);
+    support::signed(StudySource::new("study.toml", text), &[&one, &other])
+}
+
+/// The study in force is the one that the log adopted last; afterwards it is the first one again.
+fn check_law(seen: &[Event], storage: &dyn Storage, operator: &mut Operator) {
+    let mut adopted = Vec::new();
+    let read = |_: &_, entry: &Entry| {
+        adopted.extend((entry.kind == Kind::Adopt).then(|| entry.body["adopted"]["hash"].to_string()));
+        Ok(())
+    };
+    verify_each(storage, &operator.status().unwrap().vkey.parse().unwrap(), read).unwrap();
+    let told = seen.iter().filter(|event| matches!(event, Event::Adopted)).count();
+    assert!(adopted.len() >= told, "an adoption is gone");
+    assert_eq!(storage.read("sandbox.toml.new").unwrap(), None, "half an adoption is left");
+    let hash = |text: &str| format!("\"{}\"", StudySource::new("study.toml", text).parse().unwrap().0.hash);
+    let texts = [STUDY.to_owned(), support::changed_study(), third_study()];
+    let last =
+        adopted.last().map_or(&texts[0], |last| texts.iter().find(|text| hash(text) == *last).unwrap());
+    assert!(!operator.adopt(&signed(last)).unwrap().changed, "the law is not what the log says");
+    operator.adopt(&signed(STUDY)).unwrap();
+}
+
+/// One more change, tried by a caller who passes over the failure of the first.
+fn third_study() -> String {
+    format!("{}# changed again\n", support::changed_study())
 }
 
 fn logged_seals(storage: &dyn Storage, vkey: &str) -> usize {
@@ -96,13 +139,14 @@ fn logged_seals(storage: &dyn Storage, vkey: &str) -> usize {
 
 /// Everything that must hold of what a stop has left on `storage`, and of going on from there.
 fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, OperatorError>, whole: u64) {
-    let operator = match reopened {
+    let mut operator = match reopened {
         Err(OperatorError::NotASandbox(_)) => {
             assert!(!seen.contains(&Event::Initialised), "the sandbox is gone");
             return;
         }
         other => other.unwrap(),
     };
+    check_law(seen, &*storage, &mut operator);
     let analyst = support::analyst(&operator);
     let kept = spent(&analyst).unwrap();
     let acknowledged =
@@ -185,6 +229,40 @@ const STRIDE: usize = 5;
 #[ignore = "every operation: most of a minute"]
 fn a_failing_storage_costs_no_promise_at_any_operation() {
     fail_every(1);
+}
+
+/// Two adoptions one after the other, each of which fails once, at any of its operations: whatever the log has adopted last
+/// is in force after a stop.
+#[test]
+fn an_adoption_that_failed_is_not_lost_with_the_next_one() {
+    let made = || {
+        let (image, keys) = (Image::new(), Keys::Given(support::root_key()));
+        let setup = support::signed_setup(BUDGET, STUDY, &support::handlers(1));
+        let storage = Arc::new(image.clone());
+        let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default())).unwrap();
+        (image, operator)
+    };
+    let texts = [support::changed_study(), third_study()];
+    let steps = {
+        let (image, mut operator) = made();
+        let before = image.operations();
+        operator.adopt(&signed(&texts[0])).unwrap();
+        image.operations() - before
+    };
+    for (first, second) in (1..=steps).flat_map(|first| (1..=steps + 2).map(move |second| (first, second))) {
+        println!("failures at operations {first} and {second}");
+        let (image, mut operator) = made();
+        let mut seen = Vec::new();
+        for (text, at) in texts.iter().zip([first, second]) {
+            image.fail_at(image.operations() + at, Fault::Error);
+            seen.extend(operator.adopt(&signed(text)).is_ok().then_some(Event::Adopted));
+        }
+        let storage: Arc<dyn Storage> = Arc::new(image.crash());
+        let mut operator = support::open(Arc::clone(&storage)).unwrap();
+        check_law(&seen, &*storage, &mut operator);
+        drop(operator);
+        verify_log(&*storage, None, Some(Keys::Given(support::root_key())), None).unwrap();
+    }
 }
 
 /// A real folder that ends the process after so many durable steps.

@@ -111,7 +111,8 @@ fn usage_input_and_damage_have_their_codes_and_say_what_next() {
     let broken = case.run(&["init", "b", "--study", "broken.toml", "--epsilon", "1", "--approval", "none"]);
     expect(broken, 1, "did you mean `max_reach`?");
     assert!(!case.path("b").exists(), "the folder is as before");
-    expect(case.run(&["init", "b", "--study", "study.toml", "--epsilon", "1"]), 2, "--approval");
+    expect(case.run(&["init", "b", "--study", "study.toml", "--epsilon", "1"]), 1, "--approval none");
+    assert!(!case.path("b").exists(), "the folder is as before");
     case.init("4");
     expect(case.init("4"), 1, "next:");
     let good = std::fs::read_to_string(case.path("payments.csv")).unwrap();

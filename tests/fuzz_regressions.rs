@@ -9,10 +9,18 @@ use std::path::{Path, PathBuf};
 mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
 mod consents;
+#[path = "../fuzz/properties/events.rs"]
+mod events;
+#[path = "../fuzz/properties/place.rs"]
+mod place;
 #[path = "../fuzz/properties/question.rs"]
 mod question;
 #[path = "../fuzz/properties/reference.rs"]
 mod reference;
+#[path = "../fuzz/properties/regime.rs"]
+mod regime;
+#[path = "../fuzz/properties/scenarios.rs"]
+mod scenarios;
 #[path = "../fuzz/properties/study.rs"]
 mod study;
 
@@ -45,6 +53,16 @@ fn studies() {
 }
 
 #[test]
+fn regimes() {
+    replay("regime", regime::check);
+}
+
+#[test]
+fn scenario_files() {
+    replay("scenarios", scenarios::check);
+}
+
+#[test]
 fn consent_tables() {
     replay("consents", consents::check);
 }
@@ -59,5 +77,5 @@ fn questions() {
 fn every_target_is_replayed() {
     let targets = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("fuzz_targets"));
     let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
-    assert_eq!(names, ["bundle", "consents", "question", "study"]);
+    assert_eq!(names, ["bundle", "consents", "question", "regime", "scenarios", "study"]);
 }

@@ -6,7 +6,7 @@ pub mod support;
 
 use std::sync::Arc;
 
-use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup, check_study};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup, StudySource, check_study};
 use hushtag::storage::Image;
 use hushtag::types::Timestamp;
 use support::{FixedClock, STUDY};
@@ -34,7 +34,7 @@ weighted = { conversion = 0.5, growth = -2, gap = 0.001 }
 "#;
 
 fn init(study: String, epsilon: &str) -> Result<Operator, OperatorError> {
-    let setup = Setup { studies: vec![("study.toml".into(), study)], ..support::setup(epsilon) };
+    let setup = Setup { studies: vec![StudySource::new("study.toml", study)], ..support::setup(epsilon) };
     let keys = Keys::Given(support::root_key());
     Operator::init_on(Arc::new(Image::default()), setup, keys, Box::new(FixedClock::default()))
         .map(Operator::without_response_slot)
@@ -189,7 +189,10 @@ fn a_study_with_a_metric_that_means_nothing_is_refused_with_its_place() {
             error.starts_with(&place) && error.contains(says),
             "{metrics}\n{error}\nwants {place} {says}"
         );
-        let findings = check_study("study.toml", &study, Timestamp::parse("2026-10-01T00:00:00Z").unwrap());
+        let findings = check_study(
+            &StudySource::new("study.toml", study.as_str()),
+            Timestamp::parse("2026-10-01T00:00:00Z").unwrap(),
+        );
         let found = findings
             .iter()
             .any(|f| ["METRIC", "SYNTAX"].contains(&f.rule.as_str()) && f.message.contains(says));

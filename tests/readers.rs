@@ -4,14 +4,16 @@
 
 pub mod support;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hushtag::operator::{Keys, Operator, Reader};
-use hushtag::types::RecipientId;
-use support::{CHEAP, FixedClock, RECIPIENT};
+use hushtag::operator::{Keys, Operator, Reader, Setup, StudySource};
+use hushtag::storage::{Blocks, Folder, Storage, StorageError};
+use hushtag::types::{RecipientId, StudyId};
+use support::{CHEAP, FixedClock, RECIPIENT, STUDY};
 
 fn writer(dir: &Path) -> Operator {
     let anchor = Some(dir.with_file_name("anchor"));
@@ -62,6 +64,101 @@ fn a_reader_sees_states_that_were_while_four_threads_ask() {
     });
     assert!(different > 20, "the writer was at rest: only {different} states");
     assert_eq!(reader(&dir).status().unwrap().totals.pool, operator.status().unwrap().totals.pool);
+}
+
+/// Whoever looks, at rest or not.
+type Look = Arc<Mutex<Option<Box<dyn FnMut(&str) + Send>>>>;
+
+/// A folder that calls somebody after each durable step.
+struct Watched {
+    folder: Folder,
+    look: Look,
+}
+
+impl Watched {
+    fn after<T>(&self, what: &str, done: T) -> T {
+        if let Some(look) = self.look.lock().unwrap().as_mut() {
+            look(what);
+        }
+        done
+    }
+}
+
+impl Storage for Watched {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        self.folder.read(path)
+    }
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        let done = self.folder.write(path, content);
+        self.after(&format!("write {path}"), done)
+    }
+    fn remove(&self, path: &str) -> Result<(), StorageError> {
+        let done = self.folder.remove(path);
+        self.after(&format!("remove {path}"), done)
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        let done = self.folder.rename(from, to);
+        self.after(&format!("rename {from}"), done)
+    }
+    fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
+        self.folder.list(directory)
+    }
+    fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError> {
+        self.folder.blocks(path)
+    }
+}
+
+/// What a reader sees of `dir`: the studies that name recipients, and the price of a question under the first.
+fn read(dir: &Path) -> (usize, u128) {
+    let reader =
+        Reader::open(dir, Keys::Given(support::root_key()), Box::new(FixedClock::default())).unwrap();
+    let recipient = RecipientId::new(RECIPIENT).unwrap();
+    let study = StudyId::new("small").unwrap();
+    let cost = reader.view(&recipient, Some(&study)).unwrap().forecast(CHEAP).unwrap().cost;
+    (reader.status().unwrap().recipients.len(), cost)
+}
+
+#[test]
+fn readers_beside_an_adoption_see_the_old_law_or_the_new_one_at_every_step() {
+    let place = tempfile::tempdir().unwrap();
+    let dir: PathBuf = place.path().join("box");
+    let handlers = support::handlers(1);
+    let look = Look::default();
+    let storage = Watched { folder: Folder::create(&dir).unwrap(), look: Arc::clone(&look) };
+    let setup =
+        Setup { anchor: Some(place.path().join("anchor")), ..support::signed_setup("8", STUDY, &handlers) };
+    let keys = Keys::Given(support::root_key());
+    let mut operator =
+        Operator::init_on(Arc::new(storage), setup, keys, Box::new(FixedClock::default())).unwrap();
+    let old = read(&dir);
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let (watched, told) = (dir.clone(), Arc::clone(&seen));
+    *look.lock().unwrap() =
+        Some(Box::new(move |what: &str| told.lock().unwrap().push((what.to_owned(), read(&watched)))));
+    let source = StudySource::new("study.toml", support::changed_study());
+    operator.adopt(&support::signed(source, &handlers.each_ref())).unwrap();
+    *look.lock().unwrap() = None;
+    let new = read(&dir);
+    assert_ne!(old.1, new.1);
+    let seen = seen.lock().unwrap();
+    let turn = seen.iter().position(|(_, state)| *state == new).unwrap();
+    assert!(seen[..turn].iter().all(|(_, state)| *state == old), "{seen:#?}");
+    assert!(seen[turn..].iter().all(|(_, state)| *state == new), "{seen:#?}");
+    let steps: Vec<&str> = seen.iter().map(|(what, _)| what.split('/').next().unwrap()).collect();
+    let order = [
+        "write regimes",
+        "write studies",
+        "write studies",
+        "write sandbox.toml.new",
+        "write log",
+        "write log",
+        "write log",
+        "remove log",
+        "remove log",
+        "write sandbox.toml",
+        "remove sandbox.toml.new",
+    ];
+    assert_eq!(steps, order);
 }
 
 #[cfg(feature = "cli")]

@@ -38,7 +38,7 @@ type Case = (&'static str, &'static str, &'static str, &'static str);
 
 #[test]
 fn each_mistake_has_its_place_and_says_what_was_meant() {
-    let cases: [Case; 24] = [
+    let cases: [Case; 27] = [
         ("max_reach = 6", "max_raech = 6", "max_reach = 6", "did you mean `max_reach`?"),
         ("action = \"provide\"", "action = \"provid\"", "action = ", "did you mean `provide`?"),
         ("id = \"demo\"", "id = \"De/mo\"", "id = \"demo\"", "`De/mo` is not a name"),
@@ -52,6 +52,19 @@ fn each_mistake_has_its_place_and_says_what_was_meant() {
         ("owner = \"payer\"", "", "[datasets.payments]", "missing field `owner`"),
         ("target = \"followee\"", "", "[datasets.follows]", "a relation needs `target`"),
         ("amount = \"amount\"", "amount = \"money\"", "fields = { amount", "unknown field type `money`"),
+        ("amount = \"amount\"", "amount = \"birth-year\"", "fields = { amount", "belong to a people dataset"),
+        (
+            "region = \"text\"",
+            "born = \"birth-year\", age = \"age-band\"",
+            "fields = { region",
+            "at most one field of type birth-year or age-band",
+        ),
+        (
+            "region = \"text\"",
+            "region = \"birth-year\"",
+            "field = \"members.region\"",
+            "a tag lists values of a field of type text, integer or flag",
+        ),
         ("sum = \"amount\"", "sum = \"amuont\"", "sum = \"amount\"", "did you mean `amount`?"),
         ("sum = \"amount\"", "sum = \"at\"", "sum = \"amount\"", "only fields of type amount or integer"),
         (", at = \"time\" }", " }", "window = \"90d\"", "declares none"),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::sync::Arc;
 
 use hushtag::engine::{Input, MaxBadRows, Sources};
-use hushtag::operator::{Keys, Operator, PoolTerms, SealTerms, Setup};
+use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::population::{Population, PopulationConfig};
 use hushtag::storage::Storage;
 use hushtag::types::{Clock, EpochId, NanoEpsilon, Timestamp};
@@ -32,7 +32,13 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
         include_str!("../../policies/demo/study.toml").replace("epsilon = 4.0", "epsilon = 1000000000");
     let epsilon = NanoEpsilon::parse("1000000000")?;
     let pool = PoolTerms { epsilon, delta: Some("1e-12".parse()?), window: None };
-    let setup = Setup { studies: vec![("study.toml".into(), study)], pool, handlers: vec![], anchor: None };
+    let setup = Setup {
+        studies: vec![StudySource::new("study.toml", study)],
+        pool,
+        handlers: vec![],
+        approval: Approval::None,
+        anchor: None,
+    };
     let operator = Operator::init_on(storage, setup, Keys::InFolder, clock())?.without_response_slot();
     let config = PopulationConfig { people, ..PopulationConfig::default() };
     let as_of = config.as_of;

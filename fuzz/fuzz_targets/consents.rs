@@ -5,6 +5,8 @@ use libfuzzer_sys::fuzz_target;
 
 #[path = "../properties/consents.rs"]
 mod consents;
+#[path = "../properties/events.rs"]
+mod events;
 #[path = "../properties/reference.rs"]
 mod reference;
 

@@ -3,6 +3,8 @@
 
 use libfuzzer_sys::fuzz_target;
 
+#[path = "../properties/place.rs"]
+mod place;
 #[path = "../properties/study.rs"]
 mod study;
 

@@ -1,9 +1,14 @@
 //! Consent tables as text: a header of column names, then a row a line, cells between commas.
 
-use super::reference::{Event, demands, fold_keeps_the_rule};
+use hushtag::consent::{Admits, Ages, Demand};
+
+use super::events::{Event, demands};
+use super::reference::{Born, fold_keeps_the_rule};
 
 /// People beyond it are the same person again, so that rows meet.
 const PEOPLE: u32 = 4;
+/// Their ages, where ages are read: one who may turn 14 this year, a child, an adult, and one of unknown age.
+const BORN: [Born; PEOPLE as usize] = [Born::Year(2011), Born::Band("<14"), Born::Year(1990), Born::Unknown];
 /// The rule is slow; a longer table tells nothing new.
 const ROWS: usize = 64;
 
@@ -25,11 +30,21 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
     let demands = demands().ok_or("the demands cannot be made")?;
     let events = events(text);
-    let nobody = fold_keeps_the_rule(&events, &[], PEOPLE);
+    let demand = |count| Demand {
+        requirements: demands.iter().take(count).cloned().collect(),
+        ages: Ages::DeclaredAdults,
+    };
+    let nobody = fold_keeps_the_rule(&events, &BORN, &demand(0));
     assert_eq!(nobody, 0, "without a demand nobody is in");
-    let first = demands.get(..1).unwrap_or(&[]);
-    let in_for_one = fold_keeps_the_rule(&events, first, PEOPLE);
-    let in_for_all = fold_keeps_the_rule(&events, &demands, PEOPLE);
+    let in_for_one = fold_keeps_the_rule(&events, &BORN, &demand(1));
+    let in_for_all = fold_keeps_the_rule(&events, &BORN, &demand(2));
     assert!(in_for_all <= in_for_one, "one more demand lets somebody in");
+    let ages = |all| {
+        let admits = Admits { children: all, minors: all };
+        Demand { ages: Ages::Read { child_below: 14, adult_from: 18, admits }, ..demand(1) }
+    };
+    let in_of_adults = fold_keeps_the_rule(&events, &BORN, &ages(false));
+    let in_of_all_ages = fold_keeps_the_rule(&events, &BORN, &ages(true));
+    assert!(in_of_adults <= in_of_all_ages && in_of_adults <= in_for_one, "a narrower age lets somebody in");
     if in_for_one > 0 { Ok(()) } else { Err("nobody is in".into()) }
 }

@@ -1,76 +1,70 @@
 //! The consent rule once more: slow, over all events of a person at once, written from the description of the table and
 //! sharing no code with the fold; and the promise that the fold keeps to it.
 
-use std::collections::BTreeMap;
+use hushtag::consent::{AgeFact, Ages, Check, ConsentKind, Coverage, Demand, Fold, Requirement};
+use hushtag::types::Timestamp;
 
-use hushtag::consent::{Coverage, Fold, Requirement, Row};
-use hushtag::types::{Days, Timestamp};
-
-/// The date as of which the properties fold.
-pub(crate) const AS_OF: &str = "2026-10-01T00:00:00Z";
-
-/// One row of a consent table: whose, and its cells by column. An empty cell is an absent one.
-#[derive(Debug, Clone)]
-pub(crate) struct Event {
-    pub(crate) person: u32,
-    pub(crate) cells: BTreeMap<String, String>,
-}
-
-impl Event {
-    fn cell(&self, column: &str) -> Option<&str> {
-        self.cells.get(column).map(String::as_str).filter(|text| !text.is_empty())
-    }
-
-    fn row(&self) -> Row<'_> {
-        Row {
-            handler: self.cell("handler"),
-            event: self.cell("event"),
-            kind: self.cell("kind"),
-            trigger: self.cell("trigger"),
-            purpose: self.cell("purpose"),
-            recipient: self.cell("recipient"),
-            categories: self.cell("categories"),
-            methods: self.cell("methods"),
-            notice: self.cell("notice"),
-            notice_version: self.cell("notice_version"),
-            shown_at: self.cell("shown_at"),
-            at: self.cell("at"),
-            valid_to: self.cell("valid_to"),
-            giver: self.cell("giver"),
-            own_step: self.cell("own_step"),
-            pre_ticked: self.cell("pre_ticked"),
-            bundle_size: self.cell("bundle_size"),
-            service_gate: self.cell("service_gate"),
-            service_necessary: self.cell("service_necessary"),
-        }
-    }
-
-    /// An instant in seconds; `Some(None)` is a cell that cannot be read.
-    fn instant(&self, column: &str) -> Option<Option<i64>> {
-        self.cell(column).map(|text| Timestamp::parse(text).ok().map(Timestamp::seconds))
-    }
-
-    fn at(&self) -> Option<i64> {
-        self.instant("at").flatten()
-    }
-
-    fn is(&self, words: &[&str]) -> bool {
-        self.cell("event").is_some_and(|event| words.contains(&event))
-    }
-}
+use super::events::{AS_OF, Event};
 
 const GIVEN: &[&str] = &["given"];
 const DENIED: &[&str] = &["refused", "withdrawn", "revoked"];
 const BLOCKED: &[&str] = &["objected", "restricted", "hold"];
 const LIFTED: &[&str] = &["lifted"];
 const DECEASED: &[&str] = &["deceased"];
+const DAY: i64 = 86_400;
 
-/// The rule: something is demanded, and for each demand her consent is live.
-pub(crate) fn is_in(events: &[&Event], demands: &[Requirement], as_of: Timestamp) -> bool {
-    !demands.is_empty() && demands.iter().all(|demand| is_live(events, demand, as_of))
+/// What is known of a person's age, as her record spells it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(crate) enum Born {
+    Unknown,
+    Year(i64),
+    Band(&'static str),
 }
 
-fn is_live(events: &[&Event], demand: &Requirement, as_of: Timestamp) -> bool {
+/// The rule: something is demanded, she is of an age that is admitted, and for each demand her consent is live.
+pub(crate) fn is_in(events: &[&Event], born: Born, demand: &Demand, as_of: Timestamp) -> bool {
+    let wanted = &demand.requirements;
+    let Some(child) = admitted(born, demand.ages, as_of) else { return false };
+    let guardian_until = match (born, demand.ages) {
+        // A guardian's consent counts from then on if it was given in a year in which she was at most so old.
+        (Born::Year(year), Ages::Read { child_below, .. }) => year + i64::from(child_below),
+        _ => i64::MIN,
+    };
+    let givers = Givers { child, guardian_until };
+    !wanted.is_empty() && wanted.iter().all(|required| is_live(events, required, &givers, as_of))
+}
+
+/// Who may consent for a person: whether she is a child, and the last year of which a guardian's consent goes on.
+struct Givers {
+    child: bool,
+    guardian_until: i64,
+}
+
+fn year(seconds: i64) -> Option<i64> {
+    Timestamp::from_seconds(seconds).to_string().split('-').next()?.parse().ok()
+}
+
+/// Whether she is a child, if she is of an age that is admitted.
+fn admitted(born: Born, ages: Ages, as_of: Timestamp) -> Option<bool> {
+    let Ages::Read { child_below, adult_from, admits } = ages else { return Some(false) };
+    let now = year(as_of.seconds())?;
+    let words =
+        [format!("<{child_below}"), format!("{child_below}-{}", adult_from - 1), format!("{adult_from}+")];
+    let [child, minor] = match born {
+        Born::Unknown => return None,
+        Born::Year(year) if year > now || year < now - 130 => return None,
+        Born::Year(year) => [child_below, adult_from].map(|limit| now - year <= i64::from(limit)),
+        Born::Band(word) => match words.iter().position(|known| known == word)? {
+            0 => [true, true],
+            1 => [false, true],
+            _ => [false, false],
+        },
+    };
+    let fine = if child { admits.children } else { !minor || admits.minors };
+    fine.then_some(child)
+}
+
+fn is_live(events: &[&Event], demand: &Requirement, givers: &Givers, as_of: Timestamp) -> bool {
     let about: Vec<&Event> = events.iter().copied().filter(|event| could_name(event, demand)).collect();
     let heard = |event: &&Event| event.at().is_none_or(|at| at <= as_of.seconds());
     if about.iter().any(|event| !says_when_and_what(event)) {
@@ -81,13 +75,44 @@ fn is_live(events: &[&Event], demand: &Requirement, as_of: Timestamp) -> bool {
         return false;
     }
     let latest = |words| about.iter().filter(|event| event.is(words)).filter_map(|event| event.at()).max();
-    if latest(DECEASED).is_some() || latest(BLOCKED).is_some_and(|block| latest(LIFTED) <= Some(block)) {
+    let blocks = about.iter().filter(|event| event.is(BLOCKED));
+    if latest(DECEASED).is_some() || blocks.into_iter().any(|block| !is_lifted(block, &about, demand)) {
         return false;
     }
     // At equal time the negative wins, a flawed consent being one.
     let Some(given) = latest(GIVEN).filter(|given| latest(DENIED) < Some(*given)) else { return false };
+    let pressed =
+        |refused: i64| demand.cool_down.is_some_and(|days| given < refused + i64::from(days.days()) * DAY);
+    if latest(&["refused"]).is_some_and(pressed) {
+        return false;
+    }
     let mut deciding = about.iter().filter(|event| event.is(GIVEN) && event.at() == Some(given));
-    deciding.all(|event| is_clean(event, demand, as_of))
+    deciding.all(|event| is_clean(event, demand, as_of) && by_the_right_person(event, givers))
+}
+
+fn spelled(cell: &str, name: &str) -> bool {
+    cell.trim().eq_ignore_ascii_case(name.trim())
+}
+
+/// Some later end names the same three things, or neither end nor block does: the end nothing at all, the block not all.
+fn is_lifted(block: &Event, about: &[&Event], demand: &Requirement) -> bool {
+    const THREE: [&str; 3] = ["trigger", "purpose", "recipient"];
+    let named = |event: &Event| THREE.iter().filter(|column| event.cell(column).is_some()).count();
+    // Of several names that a sloppy block may mean, it means the first; an end is exact or ends nothing.
+    let recipient = block.cell("recipient").and_then(|cell| {
+        let exact = demand.recipients.get(cell);
+        exact.or_else(|| demand.recipients.iter().find(|name| spelled(cell, name)))
+    });
+    let ends = |lift: &&&Event| match (named(block), named(lift)) {
+        (3, 3) => {
+            lift.cell("trigger") == Some(&demand.trigger)
+                && lift.cell("purpose") == Some(&demand.purpose)
+                && lift.cell("recipient") == recipient.map(String::as_str)
+        }
+        (3, _) => false,
+        (_, named) => named == 0,
+    };
+    about.iter().filter(|event| event.is(LIFTED)).filter(ends).any(|lift| lift.at() > block.at())
 }
 
 /// What a row leaves out, or names by a word that nobody knows, may mean any demand; a death means all of them.
@@ -96,10 +121,10 @@ fn could_name(event: &Event, demand: &Requirement) -> bool {
     if event.is(DECEASED) {
         return true;
     }
-    let spelled = |cell: &str, name: &str| cell.trim().eq_ignore_ascii_case(name.trim());
+    let recipient = |cell: &str| demand.recipients.iter().any(|name| spelled(cell, name));
     event.cell("trigger").is_none_or(|trigger| trigger == demand.trigger || unknown(trigger))
         && event.cell("purpose").is_none_or(|purpose| spelled(purpose, &demand.purpose))
-        && event.cell("recipient").is_none_or(|recipient| spelled(recipient, &demand.recipient))
+        && event.cell("recipient").is_none_or(recipient)
 }
 
 fn says_when_and_what(event: &Event) -> bool {
@@ -116,21 +141,22 @@ fn is_readable(event: &Event, demand: &Requirement) -> bool {
         return true;
     }
     let one_of = |column, words: &[&str]| event.cell(column).is_none_or(|word| words.contains(&word));
-    let exact =
-        [("trigger", &demand.trigger), ("purpose", &demand.purpose), ("recipient", &demand.recipient)];
-    exact.iter().all(|(column, name)| event.cell(column) == Some(name.as_str()))
+    event.cell("trigger") == Some(&demand.trigger)
+        && event.cell("purpose") == Some(&demand.purpose)
+        && event.cell("recipient").is_some_and(|cell| demand.recipients.contains(cell))
         && ["own_step", "pre_ticked", "service_gate", "service_necessary"]
             .iter()
             .all(|column| one_of(column, &["true", "1", "false", "0"]))
         && ["bundle_size", "notice_version"]
             .iter()
             .all(|column| event.cell(column).is_none_or(|text| text.parse::<u32>().is_ok()))
-        && ["shown_at", "valid_to"].iter().all(|column| event.instant(column) != Some(None))
+        && event.event_instant("shown_at") != Some(None)
+        && event.instant("valid_to") != Some(None)
         && one_of("kind", &["ordinary", "separate", "written"])
         && one_of("giver", &["self", "guardian"])
 }
 
-/// One affirmative act of her own, informed, for one thing, and not over yet.
+/// One affirmative act, as free and informed as this quality of consent asks for, for one thing, and not over yet.
 fn is_clean(event: &Event, demand: &Requirement, as_of: Timestamp) -> bool {
     let yes = |column| matches!(event.cell(column), Some("true" | "1"));
     let no = |column| matches!(event.cell(column), Some("false" | "0"));
@@ -139,80 +165,82 @@ fn is_clean(event: &Event, demand: &Requirement, as_of: Timestamp) -> bool {
         event.cell(column).is_some_and(|list| list.split('|').any(|item| item.trim() == word))
     };
     let Some(at) = event.at() else { return false };
-    let end = event.instant("valid_to").unwrap_or(Some(at + i64::from(demand.retention.days()) * 86_400));
-    let separate = matches!(event.cell("kind"), Some("separate" | "written"))
-        && yes("own_step")
-        && no("pre_ticked")
-        && number("bundle_size") == Some(1);
-    let free = no("service_gate") || (yes("service_gate") && yes("service_necessary"));
-    let informed = event.cell("notice") == Some(&demand.notice)
-        && number("notice_version") == Some(demand.notice_version)
-        && event.instant("shown_at").flatten().is_some_and(|shown| shown <= at);
+    let end = event.instant("valid_to").unwrap_or(Some(at + i64::from(demand.retention.days()) * DAY));
+    let passes = |check: &Check| match check {
+        Check::OwnStep => yes("own_step"),
+        Check::NotPreTicked => no("pre_ticked"),
+        Check::Single => number("bundle_size") == Some(1),
+        Check::NotGated => no("service_gate") || (yes("service_gate") && yes("service_necessary")),
+        Check::Notice => {
+            let (oldest, newest) = (*demand.notice_versions.start(), *demand.notice_versions.end());
+            let counts = |version: u32| oldest <= version && version <= newest;
+            event.cell("notice") == Some(&demand.notice) && number("notice_version").is_some_and(counts)
+        }
+        Check::ShownBefore => event.instant("shown_at").flatten().is_some_and(|shown| shown <= at),
+    };
+    let kind = |kind: &ConsentKind| {
+        let word = match kind {
+            ConsentKind::Ordinary => "ordinary",
+            ConsentKind::Separate => "separate",
+            ConsentKind::Written => "written",
+        };
+        event.cell("kind") == Some(word)
+    };
     let specific = demand.categories.iter().all(|word| names("categories", word))
         && demand.methods.iter().all(|word| names("methods", word))
         && event.cell("handler").is_some_and(|handler| demand.handlers.contains(handler));
     let lasting = end.is_some_and(|end| end > as_of.seconds());
-    separate && free && informed && specific && lasting && event.cell("giver") == Some("self")
+    demand.kinds.iter().any(kind) && demand.checks.iter().all(passes) && specific && lasting
 }
 
-/// What the properties demand: a consent for all categories, and one for the sensitive categories with a method.
-pub(crate) fn demands() -> Option<Vec<Requirement>> {
-    let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect();
-    let all = Requirement {
-        trigger: "SC23".into(),
-        purpose: "measurement".into(),
-        recipient: "LEGAL-C".into(),
-        categories: words(&["profile", "payment-record"]),
-        methods: words(&[]),
-        notice: "N-1".into(),
-        notice_version: 3,
-        retention: Days::parse("90d").ok()?,
-        handlers: words(&["platform", "LEGAL-A"]),
-        known_triggers: words(&["SC23", "SC25", "SC29"]),
-    };
-    let sensitive = Requirement {
-        trigger: "SC29".into(),
-        categories: words(&["payment-record"]),
-        methods: words(&["aggregate"]),
-        ..all.clone()
-    };
-    Some(vec![all, sensitive])
+fn by_the_right_person(event: &Event, givers: &Givers) -> bool {
+    match event.cell("giver") {
+        Some("self") => !givers.child,
+        Some("guardian") => {
+            let then = event.at().and_then(year).is_some_and(|year| year <= givers.guardian_until);
+            givers.child || then
+        }
+        _ => false,
+    }
 }
 
 fn folded<'a>(
     events: impl Iterator<Item = &'a Event>,
-    demands: &[Requirement],
+    born: &[Born],
+    demand: &Demand,
     as_of: Timestamp,
-    people: u32,
 ) -> Coverage {
-    let mut fold = Fold::new(demands.to_vec(), as_of);
+    let mut fold = Fold::new(demand.clone(), as_of);
     events.for_each(|event| fold.hear(event.person, &event.row()));
-    fold.finish(people as usize)
+    let fact = |born: &Born| match *born {
+        Born::Unknown => AgeFact::UNKNOWN,
+        Born::Year(year) => AgeFact::from_birth_year(year),
+        Born::Band(word) => AgeFact::from_band(word),
+    };
+    let facts: Vec<AgeFact> = born.iter().map(fact).collect();
+    fold.finish(born.len(), &facts)
 }
 
 /// The promise: the fold lets in exactly those whom the rule lets in, whatever the order of events and however often
 /// each is heard. Returns how many are in.
-pub(crate) fn fold_keeps_the_rule(events: &[Event], demands: &[Requirement], people: u32) -> usize {
+pub(crate) fn fold_keeps_the_rule(events: &[Event], born: &[Born], demand: &Demand) -> usize {
     let Ok(as_of) = Timestamp::parse(AS_OF) else { return 0 };
-    let coverage = folded(events.iter(), demands, as_of, people);
+    let coverage = folded(events.iter(), born, demand, as_of);
+    let backwards = folded(events.iter().rev(), born, demand, as_of);
+    let middle = events.len() / 2;
+    let turned_and_twice = folded(events.iter().skip(middle).chain(events), born, demand, as_of);
     let mut inside = 0;
-    for person in 0..people {
+    for (person, born) in (0..).zip(born) {
         let own: Vec<&Event> = events.iter().filter(|event| event.person == person).collect();
-        let rule = is_in(&own, demands, as_of);
+        let rule = is_in(&own, *born, demand, as_of);
         let fold = coverage.contains(person);
-        assert!(rule || !fold, "the fold lets in a person whom the rule keeps out: {own:#?}");
-        assert!(fold || !rule, "the fold keeps out a person whom the rule lets in: {own:#?}");
+        assert!(rule || !fold, "the fold lets in whom the rule keeps out: {born:?} {demand:#?} {own:#?}");
+        assert!(fold || !rule, "the fold keeps out whom the rule lets in: {born:?} {demand:#?} {own:#?}");
+        assert_eq!(fold, backwards.contains(person), "the order of events decides: {own:#?}");
+        assert_eq!(fold, turned_and_twice.contains(person), "hearing an event twice decides: {own:#?}");
         inside += usize::from(fold);
     }
-    assert!(!coverage.contains(people), "nobody beyond the folded numbers is in");
-    let backwards = folded(events.iter().rev(), demands, as_of, people);
-    let middle = events.len() / 2;
-    let turned = events.iter().skip(middle).chain(events);
-    let turned_and_twice = folded(turned, demands, as_of, people);
-    for person in 0..people {
-        let first = coverage.contains(person);
-        assert_eq!(first, backwards.contains(person), "the order of events decides: {events:#?}");
-        assert_eq!(first, turned_and_twice.contains(person), "hearing an event twice decides: {events:#?}");
-    }
+    let beyond = u32::try_from(born.len()).unwrap_or(u32::MAX);
+    assert!(!coverage.contains(beyond), "nobody beyond the folded numbers is in");
     inside
 }

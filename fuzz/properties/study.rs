@@ -2,7 +2,7 @@
 
 use std::sync::LazyLock;
 
-use hushtag::policy::{Decision, Regime, Study, StudyError, decide};
+use hushtag::policy::{Decision, Regime, Study, decide};
 use hushtag::types::Timestamp;
 
 static REGIME: LazyLock<Option<Regime>> = LazyLock::new(|| Regime::built_in("cn-pipl").ok());
@@ -19,7 +19,7 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
             Ok(())
         }
         Err(error) => {
-            points_into(&error, text);
+            crate::place::points_into(&error, text);
             Err(error.to_string())
         }
     }
@@ -38,16 +38,11 @@ fn every_decision_has_reasons(study: &Study) {
     let Some(regime) = &*REGIME else { return };
     for recipient in &study.recipients {
         match decide(study, regime, recipient, Timestamp::from_seconds(1_790_000_000)) {
-            Decision::Permit(flow) => assert!(!flow.requirements().is_empty(), "permitted without consent"),
+            Decision::Permit(flow) => {
+                let mut demanded = flow.demand().requirements.iter();
+                assert!(demanded.all(|own| !own.categories.is_empty()), "a consent to nothing");
+            }
             Decision::Deny(reasons) => assert!(!reasons.is_empty(), "denied without a reason"),
         }
     }
-}
-
-fn points_into(error: &StudyError, text: &str) {
-    let said = error.to_string();
-    assert!(!said.contains('\n'), "a message of several lines: {said}");
-    let line = error.line.checked_sub(1).and_then(|above| text.split('\n').nth(above));
-    let length = line.map(|line| line.chars().count());
-    assert!(length.is_some_and(|length| (1..=length + 1).contains(&error.column)), "outside: {said}");
 }

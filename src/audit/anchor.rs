@@ -21,12 +21,13 @@ impl Log {
         })
     }
 
-    /// Checks that the anchor is a prefix of this log, and changes nothing.
+    /// Checks that `content` of the anchor is a prefix of this log, and changes nothing. Where another process writes it is
+    /// read before the log is opened: a log that was read before it may have ended earlier.
     ///
     /// # Errors
     /// [`AuditError::Damaged`] with both heads when it is not, or when the anchor is missing or not signed by the log.
-    pub fn check_anchor(&self, place: &AnchorFile) -> Result<(), AuditError> {
-        self.prefix(place, place.read().map_err(AuditError::Storage)?).map(drop)
+    pub fn check_anchor(&self, place: &AnchorFile, content: Option<Vec<u8>>) -> Result<(), AuditError> {
+        self.prefix(place, content).map(drop)
     }
 
     /// Moves the anchor to the head of this log; on return it is durable. The same head moves nothing.

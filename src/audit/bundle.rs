@@ -1,15 +1,19 @@
 //! One answer with all that is needed to check it: anyone who has the log's public key can, without the sandbox.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::approval::{ApprovalFault, PinError, pinned_by};
 use super::checkpoint::Checkpoint;
 use super::commitment::{Commitment, verify_commitment};
 use super::entry::{Entry, EntryError, Kind, read_amount};
 use super::note::VerifierKey;
 use super::proof::{Proof, ProofError};
-use crate::types::Secret;
+use crate::policy::{Regime, Study};
 use crate::types::json::{JsonError, from_canonical, to_canonical};
+use crate::types::{HandlerId, Secret};
 
 /// Why a bundle convinces nobody.
 #[derive(Debug, thiserror::Error)]
@@ -33,6 +37,15 @@ pub enum BundleError {
     /// A field of the answer contradicts the entry.
     #[error("the answer and the entry do not agree in `{0}`")]
     Disagree(&'static str),
+    /// The study is not signed as the log says that it has to be.
+    #[error("the study is not approved")]
+    Approval(#[source] ApprovalFault),
+    /// The first entry of the log pins no keys that can be read.
+    #[error("the keys of the handlers cannot be read")]
+    Pinned(#[source] PinError),
+    /// This version cannot read the study or its regime.
+    #[error("the study or its regime cannot be read")]
+    Unreadable,
     /// The study text is not the one under which the answer was given.
     #[error("the study text does not have the hash that the entry names")]
     OtherStudy,
@@ -60,6 +73,27 @@ pub struct Bundle {
     opening: String,
     /// The text of the study.
     study: String,
+    /// The first entry of the log, which says how studies are approved, and its proof.
+    init: String,
+    init_proof: String,
+    /// Where studies are approved by signatures: the text of the regime, and the note that the handlers signed.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    regime: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    approval: Option<String>,
+}
+
+/// By what right a study was in force: what a bundle tells beside the answer.
+#[derive(Debug)]
+pub struct Ground {
+    /// The text of the study.
+    pub study: String,
+    /// The first entry of the log, as the log has it.
+    pub init: String,
+    /// Its proof.
+    pub init_proof: Proof,
+    /// The text of the regime and the signed note, where studies are approved by signatures.
+    pub approval: Option<(String, String)>,
 }
 
 /// What a bundle has shown.
@@ -73,14 +107,28 @@ pub struct Opened {
     pub head: Checkpoint,
     /// The body of the answer: question, noise and noisy numbers.
     pub answer: Value,
+    /// The handlers that signed the study, or `None` where the log says that studies need no signatures.
+    pub signed_by: Option<Vec<HandlerId>>,
 }
 
 impl Bundle {
     /// Puts a bundle together; [`Bundle::verify`] says whether it convinces.
     #[must_use]
-    pub fn new(entry: String, proof: &Proof, answer: String, opening: &Secret, study: String) -> Self {
+    pub fn new(entry: String, proof: &Proof, answer: String, opening: &Secret, ground: Ground) -> Self {
         let opening = opening.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        Self { format: FORMAT.to_owned(), entry, proof: proof.to_string(), answer, opening, study }
+        let (regime, approval) = ground.approval.unzip();
+        Self {
+            format: FORMAT.to_owned(),
+            entry,
+            proof: proof.to_string(),
+            answer,
+            opening,
+            study: ground.study,
+            init: ground.init,
+            init_proof: ground.init_proof.to_string(),
+            regime,
+            approval,
+        }
     }
 
     /// The text of the file: one canonical JSON object and a line break.
@@ -105,7 +153,7 @@ impl Bundle {
     }
 
     /// Checks the whole chain: the key signed a checkpoint, which covers the entry, which commits to the answer and names
-    /// the hash of the study.
+    /// the hash of the study, which every handler signed with the key that the log's first entry pins for it.
     ///
     /// # Errors
     /// [`BundleError`] for the first link that does not hold.
@@ -140,7 +188,38 @@ impl Bundle {
         if format!("blake3:{}", blake3::hash(self.study.as_bytes()).to_hex()) != named("policy") {
             return Err(BundleError::OtherStudy);
         }
-        Ok(Opened { index: proof.index, entry, head, answer })
+        let signed_by = self.check_approval(key, &proof)?;
+        Ok(Opened { index: proof.index, entry, head, answer, signed_by })
+    }
+
+    /// The handlers that signed the study, or `None` where the first entry of the log says that none need to.
+    fn check_approval(
+        &self,
+        key: &VerifierKey,
+        proof: &Proof,
+    ) -> Result<Option<Vec<HandlerId>>, BundleError> {
+        let init: Proof = self.init_proof.parse()?;
+        init.verify(key, self.init.as_bytes())?;
+        if init.index != 0 || init.checkpoint != proof.checkpoint {
+            return Err(BundleError::Disagree("init"));
+        }
+        let pinned = pinned_by(&Entry::parse(&self.init)?).map_err(BundleError::Pinned)?;
+        match (pinned, &self.regime, &self.approval) {
+            (None, None, None) => Ok(None),
+            (Some(pinned), Some(regime), Some(note)) => {
+                let study = Study::parse("study", &self.study).map_err(|_| BundleError::Unreadable)?;
+                let regime = Regime::parse("the regime", regime).map_err(|_| BundleError::Unreadable)?;
+                let handlers: BTreeSet<&HandlerId> =
+                    study.handlers.iter().map(|handler| &handler.id).collect();
+                let signed = pinned.check(&study, &regime, Some(note), &handlers);
+                let signed = signed.map_err(|faults| match faults.into_iter().next() {
+                    Some(fault) => BundleError::Approval(fault),
+                    None => BundleError::Unreadable,
+                })?;
+                Ok(Some(signed.into_iter().map(|(handler, _)| handler).collect()))
+            }
+            _ => Err(BundleError::Disagree("approval")),
+        }
     }
 
     fn opening_key(&self) -> Option<Secret> {

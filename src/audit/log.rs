@@ -17,7 +17,9 @@ use super::edge::{Edge, Files, Place};
 use super::entry::{Entry, EntryError};
 use super::fault::{AuditError, Fault, Why};
 use super::folder::{head, read, strays};
-use super::merkle::{CompactRange, Hash, consistency_proof, empty_root, inclusion_proof, leaf_hash};
+use super::merkle::{
+    CompactRange, Hash, consistency_proof, empty_root, inclusion_proof, leaf_hash, verify_inclusion,
+};
 use super::note::{NoteError, Signer, VerifierKey};
 use super::proof::Proof;
 use super::tiles::{CHECKPOINT, Content, FULL, Tile, hashes, unpack};
@@ -217,6 +219,19 @@ impl Log {
         self.bundle(tile)?.into_iter().nth(place).ok_or(missing)
     }
 
+    /// The entry at `index`, after checking that the head covers it: also one left of the edge is as it was recorded.
+    ///
+    /// # Errors
+    /// As [`Log::entry`]; [`AuditError::Damaged`] when the stored entry is another one.
+    pub fn proven_entry(&self, index: u64) -> Result<Entry, AuditError> {
+        let entry = self.entry(index)?;
+        let text = entry.to_text().map_err(AuditError::Entry)?;
+        let hashes = inclusion_proof(index, self.head.size, |height, index| self.node(height, index))?;
+        verify_inclusion(index, self.head.size, &leaf_hash(text.as_bytes()), &hashes, &self.head.root)
+            .map_err(|_| AuditError::of(Fault::new(format!("log entry {index}"), Why::Changed)))?;
+        Ok(entry)
+    }
+
     /// All entries, as stored.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry, AuditError>> + '_ {
         self.entries_from(0)
@@ -380,6 +395,20 @@ mod tests {
         assert_eq!(log.head(), (list.len() as u64, crate::audit::merkle::root(&leaves)));
         assert_eq!(log.entries().collect::<Result<Vec<_>, _>>().unwrap(), list);
         assert_eq!(verify(image, &signer().key()).unwrap().checkpoint, log.head);
+    }
+
+    #[test]
+    fn an_entry_left_of_the_edge_is_believed_only_with_its_proof() {
+        let (image, log) = log(300);
+        for index in [0, 3, 255, 256, 299] {
+            assert_eq!(log.proven_entry(index).unwrap(), entry(index));
+        }
+        let place = "log/tile/entries/000";
+        let text = String::from_utf8(image.read(place).unwrap().unwrap()).unwrap();
+        image.write(place, text.replacen("\"units\":3", "\"units\":4", 1).as_bytes()).unwrap();
+        let log = open(&image);
+        assert_ne!(log.entry(3).unwrap(), entry(3));
+        assert!(matches!(log.proven_entry(3), Err(AuditError::Damaged(_))));
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! entries, so that tools made by others open it.
 
 mod anchor;
+mod approval;
 mod bundle;
 pub mod checkpoint;
 mod commitment;
@@ -21,7 +22,8 @@ pub mod tiles;
 mod verify;
 
 pub use anchor::{anchored, head_text};
-pub use bundle::{Bundle, BundleError, Opened};
+pub use approval::{ApprovalFault, PinError, Pinned, approval_text, pinned_by};
+pub use bundle::{Bundle, BundleError, Ground, Opened};
 pub use checkpoint::Checkpoint;
 pub use commitment::{Commitment, InvalidCommitment, commit, verify_commitment};
 pub use entry::{Entry, EntryError, Kind, amount, read_amount};

@@ -238,6 +238,56 @@ impl Note {
         }
     }
 
+    /// Checks that the key signed the text, under whatever name. Every line that claims the key must be right.
+    ///
+    /// # Errors
+    /// [`NoteError::Unsigned`] or [`NoteError::Forged`], with the name of `key`.
+    pub fn verify_key(&self, key: &VerifierKey) -> Result<(), NoteError> {
+        let mut signed = false;
+        for line in &self.signatures {
+            let named = VerifierKey { name: line.name.clone(), public_key: key.public_key };
+            if line.is_by(&named) {
+                self.verify(&named).map_err(|_| NoteError::Forged { name: key.name.clone() })?;
+                signed = true;
+            }
+        }
+        if signed { Ok(()) } else { Err(NoteError::Unsigned { name: key.name.clone() }) }
+    }
+
+    /// The note with one more signature; as it is, if the key signed it before, under whatever name.
+    ///
+    /// # Errors
+    /// [`NoteError::Forged`] when a line claims the key and is not by it, [`NoteError::Key`] for a signer without a proper
+    /// name, [`NoteError::Malformed`] for more lines than a note may have.
+    pub fn signed_by(mut self, signer: &(impl Signer + ?Sized)) -> Result<Self, NoteError> {
+        match self.verify_key(&VerifierKey::of(signer)?) {
+            Err(NoteError::Unsigned { .. }) => {}
+            other => return other.map(|()| self),
+        }
+        self.signatures.extend(Self::sign(&self.text, signer)?.signatures);
+        Self::parse(self.to_string().as_bytes())
+    }
+
+    /// The note with the lines that `other`, a note over the same text, has and this one has not.
+    ///
+    /// # Errors
+    /// [`NoteError::Malformed`] when the texts differ, or for more lines than a note may have.
+    pub fn merged(mut self, other: Self) -> Result<Self, NoteError> {
+        if self.text != other.text {
+            return Err(NoteError::Malformed);
+        }
+        let more: Vec<_> =
+            other.signatures.into_iter().filter(|line| !self.signatures.contains(line)).collect();
+        self.signatures.extend(more);
+        Self::parse(self.to_string().as_bytes())
+    }
+
+    /// How many signature lines there are, whosever they are.
+    #[must_use]
+    pub fn lines(&self) -> usize {
+        self.signatures.len()
+    }
+
     /// The lines that are not by `key`: cosignatures of witnesses, or of nobody in particular.
     pub fn others<'a>(&'a self, key: &'a VerifierKey) -> impl Iterator<Item = &'a NoteSignature> {
         self.signatures.iter().filter(|line| !line.is_by(key))
@@ -324,6 +374,30 @@ mod tests {
         let half = LINE.replace("x08go/ZJ", "x08go/ZK");
         let half = Note::parse(format!("{TEXT}\n{LINE}{half}").as_bytes()).unwrap();
         assert!(matches!(half.verify(&peter()), Err(NoteError::Forged { .. })));
+    }
+
+    #[test]
+    fn a_key_signs_once_under_whatever_name_and_is_found_by_the_key() {
+        let (one, renamed) = (TestSigner::new("one", [1; 32]), TestSigner::new("renamed", [1; 32]));
+        let two = TestSigner::new("two", [2; 32]);
+        let note = Note::sign(TEXT, &one).unwrap();
+        assert_eq!(note.verify_key(&renamed.key()), Ok(()));
+        assert!(matches!(note.verify(&renamed.key()), Err(NoteError::Unsigned { .. })));
+        assert!(matches!(note.verify_key(&two.key()), Err(NoteError::Unsigned { .. })));
+        assert_eq!(note.clone().signed_by(&renamed).unwrap(), note, "the key has signed");
+        let both = note.clone().signed_by(&two).unwrap();
+        assert_eq!(
+            (both.lines(), both.verify_key(&one.key()), both.verify_key(&two.key())),
+            (2, Ok(()), Ok(()))
+        );
+        assert_eq!(note.clone().merged(both.clone()).unwrap(), both);
+        assert_eq!(both.clone().merged(note.clone()).unwrap(), both);
+        assert!(both.clone().merged(Note::sign("other\n", &two).unwrap()).is_err());
+        // The line of another text under the name and id of the key.
+        let other = Note::sign("other\n", &two).unwrap().signatures;
+        let forged = Note { signatures: [note.signatures, other].concat(), ..both };
+        assert!(matches!(forged.verify_key(&two.key()), Err(NoteError::Forged { .. })));
+        assert!(matches!(forged.signed_by(&two), Err(NoteError::Forged { .. })));
     }
 
     #[test]

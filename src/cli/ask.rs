@@ -62,7 +62,7 @@ impl AskCommand {
             Answer::Refused(reasons) => {
                 match output.format() {
                     Format::Json => output.result(&refusal_json(&reasons).to_string())?,
-                    Format::Text | Format::Csv => output.error(&refusal_text(&reasons)),
+                    Format::Text | Format::Csv | Format::Sarif => output.error(&refusal_text(&reasons)),
                 }
                 Err(Failure::refused())
             }

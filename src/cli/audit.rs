@@ -12,6 +12,7 @@ use crate::audit::{Bundle, Entry, Kind, VerifierKey, head_text};
 use crate::keys::{KeyError, RootKey};
 use crate::operator::{Keys, Verification, show_log, verify_log};
 use crate::storage::{AnchorFile, Folder};
+use crate::types::HandlerId;
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
@@ -110,6 +111,7 @@ fn folder_json(verified: &Verification) -> Value {
         "kinds": kinds,
         "charged_units": crate::audit::amount(verified.log.charged_units),
         "studies": verified.studies,
+        "approvals": verified.approvals,
         "cubes": verified.cubes,
         "ledger_charges": verified.charges,
         "anchored_entries": verified.anchored,
@@ -129,8 +131,12 @@ fn folder_text(verified: &Verification) -> String {
         (None, true) => "the anchor is not here and was not read: give --anchor, or a folder that was put back is not found".to_owned(),
         (None, false) => "there is no anchor: both books put back together would not be found".to_owned(),
     };
+    let approvals = verified.approvals.map_or_else(
+        || "studies need no signatures in this sandbox".to_owned(),
+        |count| format!("{count} signature(s) of handlers over them are by the keys that the log pins"),
+    );
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s) and {} cube file(s) have the hash that the log names\n{ledger}\n{anchor}\nkey {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{ledger}\n{anchor}\nkey {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,
@@ -158,12 +164,20 @@ fn bundle(path: &Path, key: Option<&VerifierKey>, context: &Context) -> Result<(
                 "entry": opened.entry.body,
                 "at": opened.entry.at.to_string(),
                 "answer": opened.answer,
+                "signed_by": opened.signed_by,
             })
         },
         || {
             let text = |field: &str| opened.answer.get(field).and_then(Value::as_str).unwrap_or_default();
+            let signed = match &opened.signed_by {
+                None => "the study needed no signatures, by the first entry of the log".to_owned(),
+                Some(handlers) => {
+                    let handlers: Vec<&str> = handlers.iter().map(HandlerId::as_str).collect();
+                    format!("the study is signed by {}", handlers.join(", "))
+                }
+            };
             format!(
-                "verified: the log of {} has this answer as entry {} of {}, given at {}\nquestion {}\nrecipient {}, epoch {}, study {} ({})\nits noisy numbers, its noise and its charge are those to which the log committed",
+                "verified: the log of {} has this answer as entry {} of {}, given at {}\nquestion {}\nrecipient {}, epoch {}, study {} ({})\nits noisy numbers, its noise and its charge are those to which the log committed\n{signed}",
                 key.name(),
                 opened.index,
                 opened.head.size,
@@ -193,7 +207,7 @@ fn show(dir: &Path, kind: Option<Kind>, last: Option<usize>, context: &Context) 
 /// One entry on one line: what names it, and what it cost.
 fn line((index, entry): &(u64, Entry)) -> String {
     let mut text = format!("{index:>6}  {}  {:<7}", entry.at, entry.kind.as_str());
-    for field in ["recipient", "study", "epoch", "units", "rules", "question"] {
+    for field in ["recipient", "study", "handler", "epoch", "units", "rules", "question"] {
         match entry.body.get(field) {
             Some(Value::String(value)) => text.push_str(&format!("  {value}")),
             Some(value) => text.push_str(&format!("  {value}")),

@@ -9,7 +9,9 @@ use super::exit::refusal_text;
 use super::{Context, Failure};
 use crate::dp::Delta;
 use crate::engine::{MaxBadRows, Sources};
-use crate::operator::{Analyst, Answer, Keys, Operator, PoolTerms, SealTerms, Setup, verify_log};
+use crate::operator::{
+    Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource, verify_log,
+};
 use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig};
 use crate::report::{answer_table, budget_text, hygiene_text};
 use crate::storage::Folder;
@@ -214,9 +216,10 @@ fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
     let epsilon = NanoEpsilon::new(4_000_000_000);
     let pool = PoolTerms { epsilon, delta: Some(Delta::DEFAULT), window: None };
     let setup = Setup {
-        studies: vec![("input/study.toml".into(), study.to_owned())],
+        studies: vec![StudySource::new("input/study.toml", study)],
         pool,
         handlers: Vec::new(),
+        approval: Approval::None,
         anchor: None,
     };
     Ok(Operator::init(sandbox, setup, Keys::InFolder, Box::new(SystemClock))?)

@@ -131,10 +131,18 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         OperatorError::Question(_) => (USAGE, "see `hushtag vocabulary` for tags, labels and measures"),
         OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
         OperatorError::EpochExists(_) => (USAGE, "choose another --epoch; an epoch is sealed once"),
+        OperatorError::OtherText { .. } => {
+            (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
+        }
         OperatorError::Future(_) => (USAGE, "give an --as-of that has passed"),
         OperatorError::Invalid(_) => (USAGE, "see `hushtag help`"),
         OperatorError::Refused(_) => (REFUSED, "see `hushtag policy check STUDY` for all findings"),
-        OperatorError::Study(_) | OperatorError::Regime(_) => {
+        OperatorError::Approval { .. } => (
+            FAILED,
+            "pin a key for each handler (--handler ID=VKEY) and let each run `hushtag policy sign`; or say --approval none",
+        ),
+        OperatorError::File(..) => (FAILED, "check the path"),
+        OperatorError::Study(_) | OperatorError::Regime(_) | OperatorError::RegimePath { .. } => {
             (FAILED, "mend the study file; `hushtag policy check` tells all it can")
         }
         OperatorError::Engine(engine) => (FAILED, input(engine)),

@@ -7,12 +7,14 @@ use clap::{Args, ValueEnum};
 use super::sandbox::keys;
 use super::{Context, Failure};
 use crate::dp::Delta;
-use crate::operator::{Operator, PoolTerms, Setup};
+use crate::operator::{self, Operator, PoolTerms, Setup, StudySource};
 use crate::types::{Days, HandlerId, NanoEpsilon, SystemClock};
 
 /// How studies take effect.
-#[derive(Debug, Clone, Copy, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 enum Approval {
+    /// Once every handler has signed: FILE.sig beside each study, from `hushtag policy sign`.
+    Signatures,
     /// Without the handlers' signatures.
     None,
 }
@@ -36,14 +38,14 @@ pub(super) struct Init {
     /// After how long a renewal may be signed, such as 90d
     #[arg(long, value_parser = Days::parse)]
     window: Option<Days>,
-    /// A handler and its key
+    /// A handler and the key with which it signs, from `hushtag key new`; pinned for ever
     #[arg(long = "handler", value_name = "ID=VKEY", value_parser = handler)]
     handlers: Vec<(HandlerId, String)>,
     /// A file outside the folder for the newest checkpoint: finds a folder that was put back or copied
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
-    /// How studies take effect; signatures are to come, so this must be said
-    #[arg(long, value_enum, required = true)]
+    /// How studies take effect
+    #[arg(long, value_enum, default_value_t = Approval::Signatures)]
     approval: Approval,
 }
 
@@ -63,21 +65,27 @@ pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
 
 impl Init {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        // There is one kind of approval until handlers can sign.
-        let Approval::None = self.approval;
-        let mut studies = Vec::new();
-        for path in &self.study {
-            studies.push((path.display().to_string(), read_text(path)?));
-        }
+        let load = |path: &PathBuf| StudySource::load_signed(path);
+        let studies = self.study.iter().map(load).collect::<Result<_, _>>()?;
+        let approval = match self.approval {
+            Approval::Signatures => operator::Approval::Signatures,
+            Approval::None => operator::Approval::None,
+        };
         let delta = (!self.pure).then_some(self.delta);
         let pool = PoolTerms { epsilon: self.epsilon, delta, window: self.window };
-        let setup = Setup { studies, pool, handlers: self.handlers, anchor: self.anchor };
+        let setup = Setup { studies, pool, handlers: self.handlers, approval, anchor: self.anchor };
         let operator = Operator::init(&self.dir, setup, keys(context)?, Box::new(SystemClock))?;
         let status = operator.status()?;
         context.output.note(
             "note: whoever runs this sandbox holds its keys and could read the cubes; it protects people against recipients,\n\
-             the other party and holders of files outside keys/. Studies take effect without signatures (--approval none).",
+             the other party and holders of files outside keys/.",
         );
+        if self.approval == Approval::None {
+            context.output.note("note: studies take effect without signatures (--approval none).");
+        }
+        for note in operator.price_notes(None) {
+            context.output.note(&format!("note: {note}"));
+        }
         context.output.either(
             || crate::report::status_json(&status),
             || {

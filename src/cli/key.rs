@@ -1,12 +1,12 @@
 //! `hushtag key`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use serde_json::json;
 
 use super::{Context, Failure};
-use crate::audit::VerifierKey;
+use crate::audit::{NoteError, VerifierKey};
 use crate::keys::SigningKey;
 use crate::operator::NamedKey;
 
@@ -27,13 +27,21 @@ pub(super) enum KeyCommand {
 impl KeyCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let Self::New { out, name } = self;
-        let stem = out.file_stem().map(|stem| stem.to_string_lossy().into_owned());
-        let name = name.or(stem).unwrap_or_default();
-        let named = NamedKey { name, key: SigningKey::generate()? };
-        let vkey = VerifierKey::of(&named)
-            .map_err(|error| Failure::usage(error.to_string(), "give --name without spaces and `+`"))?
-            .to_string();
+        let named = named_key(SigningKey::generate()?, name, &out)?;
+        let vkey = VerifierKey::of(&named).map_err(unfit)?.to_string();
         named.key.write_file(&out)?;
         context.output.either(|| json!({ "vkey": vkey, "file": out.display().to_string() }), || vkey.clone())
     }
+}
+
+/// The key under the name that is given, or that of its file without the ending.
+pub(super) fn named_key(key: SigningKey, name: Option<String>, file: &Path) -> Result<NamedKey, Failure> {
+    let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+    let named = NamedKey { name: name.or(stem).unwrap_or_default(), key };
+    VerifierKey::of(&named).map_err(unfit)?;
+    Ok(named)
+}
+
+fn unfit(error: NoteError) -> Failure {
+    Failure::usage(error.to_string(), "give --name without spaces and `+`")
 }

@@ -1,5 +1,6 @@
 //! Layer 6: the command. Results go to stdout, everything else to stderr; exit codes are those of the interface.
 
+mod adopt;
 mod ask;
 mod audit;
 mod budget;
@@ -12,6 +13,7 @@ mod output;
 mod policy;
 mod sandbox;
 mod seal;
+mod sign;
 mod status;
 mod vocabulary;
 
@@ -53,6 +55,8 @@ enum Format {
     Json,
     /// CSV (`ask` only).
     Csv,
+    /// SARIF 2.1.0 (`policy check` only).
+    Sarif,
 }
 
 #[derive(Subcommand)]
@@ -61,8 +65,13 @@ enum Command {
     #[command(after_help = "Examples:\n  hushtag demo\n  hushtag demo --dir try --people 1000000 --seed 3")]
     Demo(demo::Demo),
     /// Make a sandbox in an empty folder
-    #[command(after_help = "Example:\n  hushtag init box --study study.toml --epsilon 4 --approval none")]
+    #[command(
+        after_help = "Examples:\n  hushtag init box --study study.toml --epsilon 4 \\\n    --handler social-platform=platform+...+... --handler payment-platform=payments+...+...\n  hushtag init box --study study.toml --epsilon 4 --approval none"
+    )]
     Init(init::Init),
+    /// Adopt a new or changed study that every handler has signed; the budget stays as it is
+    #[command(after_help = "Example:\n  hushtag adopt box --study study.toml")]
+    Adopt(adopt::Adopt),
     /// Seal an epoch: read the files, keep only encrypted tag counts
     #[command(
         after_help = "Example:\n  hushtag seal box --epoch 2026-q3 --as-of 2026-10-01 \\\n    --data follows=follows.csv --data payments=payments.parquet --consents consents.csv"
@@ -98,6 +107,20 @@ enum Command {
     Key(key::KeyCommand),
 }
 
+impl Command {
+    /// The failure of a format that the command does not print.
+    fn misprinted(&self, format: Format) -> Option<Failure> {
+        let message = match (format, self) {
+            (Format::Csv, command) if !matches!(command, Self::Ask(_)) => "only `ask` prints CSV",
+            (Format::Sarif, command) if !matches!(command, Self::Policy(policy::PolicyCommand::Check(_))) => {
+                "only `policy check` prints SARIF"
+            }
+            _ => return None,
+        };
+        Some(Failure::usage(message, "use --format text or --format json"))
+    }
+}
+
 /// What every command may need from the global options.
 struct Context {
     wait: std::time::Duration,
@@ -121,9 +144,14 @@ pub fn run() -> ExitCode {
         root_key: cli.root_key,
         output: Output::new(cli.format, cli.quiet),
     };
+    // Before anything is done: an answer must not be charged and then not printed.
+    if let Some(failure) = cli.command.misprinted(cli.format) {
+        return failure.report(&context.output);
+    }
     let done = match cli.command {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
+        Command::Adopt(command) => command.run(&context),
         Command::Seal(command) => command.run(&context),
         Command::Ask(command) => command.run(&context),
         Command::Metrics(command) => command.run(&context),

@@ -40,8 +40,8 @@ impl Output {
     ) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.result(&json().to_string()),
-            Format::Text => self.result(&text()),
-            Format::Csv => Err(Failure::usage("only `ask` prints CSV", "use --format text or --format json")),
+            // Whoever prints CSV or SARIF does so before; others were refused before they did anything.
+            Format::Text | Format::Csv | Format::Sarif => self.result(&text()),
         }
     }
 

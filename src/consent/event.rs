@@ -1,34 +1,14 @@
 //! One consent event as written, and what it says about one requirement.
+//!
+//! Reading has two steps: a [`Gist`] of all cells but the three instants, which is the same for millions of rows and may
+//! be kept, and a [`Word`] once the instants are there. Every row goes through both.
 
 use std::collections::BTreeSet;
 
-use crate::types::{Days, Timestamp};
-
-/// What a live, separate, informed and specific consent has to name for one recipient and one trigger (PIPL art. 14,
-/// 23, 29): made by the policy from study and regime, the same for every person.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Requirement {
-    /// The trigger, such as `SC23`.
-    pub trigger: String,
-    /// The purpose of the study.
-    pub purpose: String,
-    /// The legal id of the recipient; a name is not enough.
-    pub recipient: String,
-    /// The data categories that the consent has to list.
-    pub categories: BTreeSet<String>,
-    /// The methods that the consent has to list, if the study declares any.
-    pub methods: BTreeSet<String>,
-    /// The id of the notice.
-    pub notice: String,
-    /// Its current version.
-    pub notice_version: u32,
-    /// How long a consent without an end of its own lasts.
-    pub retention: Days,
-    /// Ids and legal ids of the handlers that may have collected it.
-    pub handlers: BTreeSet<String>,
-    /// All triggers that the regime knows; another word is unreadable.
-    pub known_triggers: BTreeSet<String>,
-}
+use super::demand::{Check, ConsentKind, Requirement};
+use super::slot::{Flaws, Hold, Second};
+use super::standing::Standing;
+use crate::types::Timestamp;
 
 /// One row of the consent table, cells as text; `None` is an absent column, a null or an empty cell.
 ///
@@ -57,158 +37,324 @@ pub struct Row<'a> {
     pub service_necessary: Option<&'a str>,
 }
 
-/// Why a person is out under one requirement, in the order in which reasons are counted.
-///
-/// A fact about a person: no `Debug`, no `Display`, never printed.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[repr(u8)]
-pub(super) enum Standing {
-    /// No event names the requirement.
+/// The columns of the consent table: whose, when, and what. An absent one that is not [`REQUIRED`] is an absent statement.
+pub const COLUMNS: [&str; 21] = [
+    "person",
+    "ids",
+    "at",
+    "shown_at",
+    "valid_to",
+    "event",
+    "trigger",
+    "purpose",
+    "recipient",
+    "handler",
+    "kind",
+    "categories",
+    "methods",
+    "notice",
+    "notice_version",
+    "giver",
+    "own_step",
+    "pre_ticked",
+    "bundle_size",
+    "service_gate",
+    "service_necessary",
+];
+
+/// The columns that a consent table must have.
+pub const REQUIRED: [&str; 6] = ["person", "at", "event", "trigger", "purpose", "recipient"];
+
+impl<'a> Row<'a> {
+    /// A row whose cells are read by column name; `None` is an absent cell.
+    pub fn from_cells(cell: impl Fn(&str) -> Option<&'a str>) -> Self {
+        Self {
+            handler: cell("handler"),
+            event: cell("event"),
+            kind: cell("kind"),
+            trigger: cell("trigger"),
+            purpose: cell("purpose"),
+            recipient: cell("recipient"),
+            categories: cell("categories"),
+            methods: cell("methods"),
+            notice: cell("notice"),
+            notice_version: cell("notice_version"),
+            shown_at: cell("shown_at"),
+            at: cell("at"),
+            valid_to: cell("valid_to"),
+            giver: cell("giver"),
+            own_step: cell("own_step"),
+            pre_ticked: cell("pre_ticked"),
+            bundle_size: cell("bundle_size"),
+            service_gate: cell("service_gate"),
+            service_necessary: cell("service_necessary"),
+        }
+    }
+}
+
+impl Row<'_> {
+    /// Its three instants.
+    #[must_use]
+    pub fn times(&self) -> Times {
+        Times {
+            at: Moment::read(self.at),
+            shown_at: Moment::read(self.shown_at),
+            valid_to: Moment::read(self.valid_to),
+        }
+    }
+}
+
+/// An instant in a cell. It has no `Debug`: it belongs to a person.
+#[derive(Clone, Copy)]
+pub enum Moment {
+    /// No column, a null or an empty cell.
     Absent,
-    /// The latest event is a clean consent that is live at as-of.
-    Live,
-    Broken,
-    Refused,
-    Withdrawn,
-    Blocked,
-    Expired,
-    NotSeparate,
-    Bundled,
-    Coerced,
-    WrongNotice,
-    WrongScope,
-    WrongGiver,
-}
-
-impl Standing {
-    /// The number of variants.
-    pub(super) const COUNT: usize = Self::WrongGiver as usize + 1;
-}
-
-/// What a row says about one requirement.
-pub(super) enum Word {
-    /// Nothing: it names something else, or it is not yet in effect.
-    Silent,
-    /// It cannot be read, so it puts the person out for good.
+    /// Something else than an instant with an offset.
     Unreadable,
-    /// From `at` on the consent stands so.
-    Consent(Timestamp, Standing),
-    /// From `at` on the person is blocked, or no longer.
-    Block(Timestamp, bool),
-    /// The person is deceased; nothing lifts it.
-    Deceased,
+    /// Seconds since 1970-01-01T00:00:00Z.
+    At(i64),
 }
 
-/// What an event does, by its word.
-enum Act {
-    Given,
-    Deny(Standing),
-    Block,
-    Lift,
+impl Moment {
+    /// Reads an RFC 3339 instant.
+    #[must_use]
+    pub fn read(cell: Option<&str>) -> Self {
+        match cell.map(Timestamp::parse) {
+            None => Self::Absent,
+            Some(Ok(at)) => Self::At(at.seconds()),
+            Some(Err(_)) => Self::Unreadable,
+        }
+    }
+
+    /// Outer `None`: it cannot be read, or is outside the years in which events may be. Inner `None`: it is absent.
+    fn second(self) -> Cell<Second> {
+        match self {
+            Self::Absent => Some(None),
+            Self::Unreadable => None,
+            Self::At(seconds) => Second::new(seconds).map(Some),
+        }
+    }
+}
+
+/// The instants of one row. An event from before 1970-01-02 or after 2106-02-07T06:28:15Z, or with a notice shown then,
+/// is unreadable: 1970-01-01 is what a null becomes on its way through other programs.
+#[derive(Clone, Copy)]
+pub struct Times {
+    /// When it happened.
+    pub at: Moment,
+    /// When the notice was shown.
+    pub shown_at: Moment,
+    /// When the consent ends.
+    pub valid_to: Moment,
+}
+
+/// What the cells of a row say about one requirement, whenever it was.
+#[derive(Clone, Copy)]
+pub(super) enum Gist {
+    /// It names something else.
+    Silent,
+    /// It does not say what happened, so it puts the person out for good, whenever it was.
+    Unreadable,
+    /// Something else in it cannot be read, so it does the same unless it is after as-of.
+    UnreadableThen,
+    Given(Flaws),
+    Withdrawn,
+    Refused,
+    Hold(Whose, Hold),
+    /// The end of blocks that this requirement does not know.
+    EndsNothing,
     Deceased,
+    /// A consent for the trigger that cannot count here; it only tells a better reason than none.
+    Elsewhere(Standing),
+}
+
+/// Which blocks a row speaks about.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Whose {
+    /// Those that name trigger, purpose and this one of the requirement's recipients.
+    Recipient(u16),
+    /// Those that leave one of the three out.
+    Anybody,
+}
+
+/// What a row says about one requirement as of a date.
+#[derive(Clone, Copy)]
+pub(super) enum Word {
+    Silent,
+    Unreadable,
+    Given(Second, Flaws),
+    Withdrawn(Second),
+    Refused(Second),
+    Hold(Second, Whose, Hold),
+    /// Nothing lifts it.
+    Deceased,
+    Elsewhere(Standing),
+}
+
+/// Other case or spaces around a name do not hide a withdrawal.
+fn like(word: &str, name: &str) -> bool {
+    word.trim().eq_ignore_ascii_case(name.trim())
 }
 
 impl Requirement {
     /// Whether the row may speak about this requirement: whatever it names must match, and what it leaves out or
-    /// spells unreadably may mean anything. Other case or spaces around a name do not hide a withdrawal.
+    /// spells unreadably may mean anything.
     fn may_be_named_by(&self, row: &Row<'_>) -> bool {
-        let like = |word: &str, name: &str| word.trim().eq_ignore_ascii_case(name.trim());
         let trigger =
             row.trigger.is_none_or(|word| word == self.trigger || !self.known_triggers.contains(word));
-        let purpose = row.purpose.is_none_or(|word| like(word, &self.purpose));
-        trigger && purpose && row.recipient.is_none_or(|word| like(word, &self.recipient))
+        let recipient = |word| self.recipients.iter().any(|name| like(word, name));
+        trigger
+            && row.purpose.is_none_or(|word| like(word, &self.purpose))
+            && row.recipient.is_none_or(recipient)
     }
 
-    /// Whether the row names exactly this requirement.
-    fn is_named_by(&self, row: &Row<'_>) -> bool {
-        row.trigger == Some(&self.trigger)
-            && row.purpose == Some(&self.purpose)
-            && row.recipient == Some(&self.recipient)
+    /// Which recipient the row names when it names exactly this requirement.
+    fn named_by(&self, row: &Row<'_>) -> Option<u16> {
+        let named = row.trigger == Some(&self.trigger) && row.purpose == Some(&self.purpose);
+        let recipient = row.recipient.filter(|_| named)?;
+        u16::try_from(self.recipients.iter().position(|name| name == recipient)?).ok()
     }
 
-    /// What the row says about this requirement as of a date. Never yields [`Standing::Live`] unless every part of
-    /// the consent is present and right.
-    pub(super) fn read(&self, row: &Row<'_>, as_of: Timestamp) -> Word {
+    /// What the cells besides the instants say.
+    pub(super) fn gist(&self, row: &Row<'_>) -> Gist {
         // Death is a status of the person (PIPL art. 49), whatever purpose the row names.
         if row.event != Some("deceased") && !self.may_be_named_by(row) {
-            return Word::Silent;
+            return self.elsewhere(row).map_or(Gist::Silent, Gist::Elsewhere);
         }
-        let act = match row.event {
-            Some("given") => Act::Given,
-            Some("refused") => Act::Deny(Standing::Refused),
-            Some("withdrawn" | "revoked") => Act::Deny(Standing::Withdrawn),
-            Some("objected" | "restricted" | "hold") => Act::Block,
-            Some("lifted") => Act::Lift,
-            Some("deceased") => Act::Deceased,
-            Some(_) | None => return Word::Unreadable,
-        };
-        let Some(at) = row.at.and_then(|text| Timestamp::parse(text).ok()) else { return Word::Unreadable };
-        if at > as_of {
-            return Word::Silent;
-        }
-        // A word that the regime does not know may mean this trigger, so the row can neither lift a block nor be outlived.
-        if row.trigger.is_some_and(|word| !self.known_triggers.contains(word)) {
-            return Word::Unreadable;
-        }
-        match act {
-            Act::Deny(standing) => Word::Consent(at, standing),
-            Act::Block => Word::Block(at, true),
-            Act::Lift => Word::Block(at, false),
-            Act::Deceased => Word::Deceased,
-            // A consent whose trigger, purpose or recipient cannot be read puts the person out.
-            Act::Given if !self.is_named_by(row) => Word::Unreadable,
-            Act::Given => match self.examine(row, at, as_of) {
-                Some(standing) => Word::Consent(at, standing),
-                None => Word::Unreadable,
+        let gist = match row.event {
+            Some("given") => match self.named_by(row).and_then(|_| self.examine(row)) {
+                Some(flaws) => Gist::Given(flaws),
+                // A consent whose trigger, purpose or recipient cannot be read puts the person out.
+                None => Gist::UnreadableThen,
             },
+            Some("refused") => Gist::Refused,
+            Some("withdrawn" | "revoked") => Gist::Withdrawn,
+            Some("objected" | "restricted" | "hold") => self.block(row),
+            Some("lifted") => self.lift(row),
+            Some("deceased") => Gist::Deceased,
+            Some(_) | None => return Gist::Unreadable,
+        };
+        // A word that the regime does not know may mean this trigger, so the row can neither lift a block nor be outlived.
+        let unknown = row.trigger.is_some_and(|word| !self.known_triggers.contains(word));
+        if unknown { Gist::UnreadableThen } else { gist }
+    }
+
+    /// A readable consent for this trigger, but for another purpose, or for this one and another recipient.
+    fn elsewhere(&self, row: &Row<'_>) -> Option<Standing> {
+        let consent = row.event == Some("given") && row.trigger == Some(&self.trigger);
+        let purpose = row.purpose.filter(|_| consent)?;
+        self.examine(row)?;
+        if !like(purpose, &self.purpose) {
+            return Some(Standing::OtherPurpose);
+        }
+        row.recipient.map(|_| Standing::OtherRecipient)
+    }
+
+    /// A block that names all three belongs to that recipient, however sloppily it is spelled.
+    fn block(&self, row: &Row<'_>) -> Gist {
+        let (Some(_), Some(_), Some(word)) = (row.trigger, row.purpose, row.recipient) else {
+            return Gist::Hold(Whose::Anybody, Hold::Starts);
+        };
+        let mut names = self.recipients.iter();
+        let position = names
+            .position(|name| name == word)
+            .or_else(|| self.recipients.iter().position(|name| like(word, name)));
+        match position.and_then(|position| u16::try_from(position).ok()) {
+            Some(position) => Gist::Hold(Whose::Recipient(position), Hold::Starts),
+            None => Gist::UnreadableThen,
         }
     }
 
-    /// How a given consent stands, or `None` when a word or number in it cannot be read.
-    ///
-    /// The predicate `is_separate`: one affirmative act for one trigger, purpose, recipient and set of categories; an
-    /// own step, not pre-ticked, not bundled, not gated to a service that does not need it, after the right notice.
-    fn examine(&self, row: &Row<'_>, at: Timestamp, as_of: Timestamp) -> Option<Standing> {
+    /// An end ends what it names in full, or, naming nothing, the blocks that leave something out. Were it otherwise, a
+    /// hold by law would end with an objection.
+    fn lift(&self, row: &Row<'_>) -> Gist {
+        match (row.trigger, row.purpose, row.recipient) {
+            (None, None, None) => Gist::Hold(Whose::Anybody, Hold::Ends),
+            _ => self
+                .named_by(row)
+                .map_or(Gist::EndsNothing, |position| Gist::Hold(Whose::Recipient(position), Hold::Ends)),
+        }
+    }
+
+    /// What a row of this gist says as of a date. Never yields a consent without flaws unless every part that the
+    /// requirement demands is present and right.
+    pub(super) fn word(&self, gist: Gist, times: &Times, as_of: Timestamp) -> Word {
+        if matches!(gist, Gist::Silent | Gist::Unreadable) {
+            return if matches!(gist, Gist::Silent) { Word::Silent } else { Word::Unreadable };
+        }
+        let Some(Some(at)) = times.at.second() else {
+            return if matches!(gist, Gist::Elsewhere(_)) { Word::Silent } else { Word::Unreadable };
+        };
+        if at.seconds() > as_of.seconds() {
+            return Word::Silent;
+        }
+        let in_time = || self.flaws_in_time(at, times, as_of);
+        match gist {
+            Gist::Silent | Gist::EndsNothing => Word::Silent,
+            Gist::Unreadable | Gist::UnreadableThen => Word::Unreadable,
+            Gist::Given(flaws) => in_time().map_or(Word::Unreadable, |more| Word::Given(at, flaws.and(more))),
+            Gist::Withdrawn => Word::Withdrawn(at),
+            Gist::Refused => Word::Refused(at),
+            Gist::Hold(whose, hold) => Word::Hold(at, whose, hold),
+            Gist::Deceased => Word::Deceased,
+            Gist::Elsewhere(standing) => in_time().map_or(Word::Silent, |_| Word::Elsewhere(standing)),
+        }
+    }
+
+    /// The flaws of a given consent that its instants do not decide, or `None` when a word or number in it cannot be
+    /// read. An absent cell is a flaw wherever the cell is asked for.
+    fn examine(&self, row: &Row<'_>) -> Option<Flaws> {
         let own_step = flag(row.own_step)?;
         let pre_ticked = flag(row.pre_ticked)?;
         let gate = flag(row.service_gate)?;
         let necessary = flag(row.service_necessary)?;
         let bundle = number(row.bundle_size)?;
         let version = number(row.notice_version)?;
-        let shown_at = instant(row.shown_at)?;
-        let valid_to = instant(row.valid_to)?;
-        let separate_kind = match row.kind {
-            Some("separate" | "written") => true,
-            Some("ordinary") | None => false,
+        let kind = match row.kind {
+            Some("ordinary") => Some(ConsentKind::Ordinary),
+            Some("separate") => Some(ConsentKind::Separate),
+            Some("written") => Some(ConsentKind::Written),
+            None => None,
             Some(_) => return None,
         };
-        let by_herself = match row.giver {
-            Some("self") => true,
-            Some("guardian") | None => false,
+        let giver = match row.giver {
+            Some("self") => Flaws::BY_SELF,
+            Some("guardian") => Flaws::BY_GUARDIAN,
+            None => Flaws::BY_NOBODY,
             Some(_) => return None,
         };
-        let ends = valid_to.unwrap_or_else(|| at.saturating_add(self.retention));
         let listed = |cell: Option<&str>, wanted: &BTreeSet<String>| {
             wanted.iter().all(|word| cell.is_some_and(|list| list.split('|').any(|item| item.trim() == word)))
         };
-        let faults = [
-            (ends <= as_of, Standing::Expired),
-            (!separate_kind || own_step != Some(true) || pre_ticked != Some(false), Standing::NotSeparate),
-            (bundle != Some(1), Standing::Bundled),
-            (gate.is_none() || (gate == Some(true) && necessary != Some(true)), Standing::Coerced),
-            (row.notice != Some(&self.notice) || version != Some(self.notice_version), Standing::WrongNotice),
-            (shown_at.is_none_or(|shown| shown > at), Standing::WrongNotice),
-            (!listed(row.categories, &self.categories), Standing::WrongScope),
-            (!listed(row.methods, &self.methods), Standing::WrongScope),
-            (!row.handler.is_some_and(|handler| self.handlers.contains(handler)), Standing::WrongScope),
-            (!by_herself, Standing::WrongGiver),
+        let asked = |check: Check, holds: bool| !holds && self.checks.contains(&check);
+        let free = gate == Some(false) || (gate == Some(true) && necessary == Some(true));
+        let informed = row.notice == Some(&self.notice)
+            && version.is_some_and(|version| self.notice_versions.contains(&version));
+        let found = [
+            (!kind.is_some_and(|kind| self.kinds.contains(&kind)), Standing::Kind),
+            (asked(Check::OwnStep, own_step == Some(true)), Standing::OwnStep),
+            (asked(Check::NotPreTicked, pre_ticked == Some(false)), Standing::PreTicked),
+            (asked(Check::Single, bundle == Some(1)), Standing::Bundled),
+            (asked(Check::NotGated, free), Standing::Gated),
+            (asked(Check::Notice, informed), Standing::Notice),
+            (!listed(row.categories, &self.categories), Standing::Categories),
+            (!listed(row.methods, &self.methods), Standing::Methods),
+            (!row.handler.is_some_and(|handler| self.handlers.contains(handler)), Standing::Handler),
         ];
-        Some(
-            faults
-                .into_iter()
-                .find_map(|(found, standing)| found.then_some(standing))
-                .unwrap_or(Standing::Live),
-        )
+        Some(found.into_iter().fold(giver, |flaws, (holds, flaw)| flaws.with_if(holds, Flaws::of(flaw))))
+    }
+
+    /// The flaws that the instants decide, or `None` when one of them cannot be read.
+    fn flaws_in_time(&self, at: Second, times: &Times, as_of: Timestamp) -> Option<Flaws> {
+        let shown_at = times.shown_at.second()?;
+        let ends = match times.valid_to {
+            Moment::Unreadable => return None,
+            Moment::Absent => at.seconds().saturating_add(self.retention.seconds()),
+            Moment::At(end) => end,
+        };
+        let late = shown_at.is_none_or(|shown| shown > at) && self.checks.contains(&Check::ShownBefore);
+        let expired = Flaws::default().with_if(ends <= as_of.seconds(), Flaws::of(Standing::Expired));
+        Some(expired.with_if(late, Flaws::of(Standing::ShownLate)))
     }
 }
 
@@ -226,8 +372,4 @@ fn flag(cell: Option<&str>) -> Cell<bool> {
 
 fn number(cell: Option<&str>) -> Cell<u32> {
     cell.map(|text| text.parse().ok()).map_or(Some(None), |parsed| parsed.map(Some))
-}
-
-fn instant(cell: Option<&str>) -> Cell<Timestamp> {
-    cell.map(|text| Timestamp::parse(text).ok()).map_or(Some(None), |parsed| parsed.map(Some))
 }

@@ -1,11 +1,21 @@
 //! Layer 1: consent events of one person folded into yes or no as of a date. Unknown is no.
 //!
-//! [`Requirement`] says what one recipient's use demands for one trigger; [`Row`] is one event as written; [`Fold`]
-//! keeps, for every person and requirement, only the latest word not after as-of, so that millions of events stream
-//! through in bounded memory and in any order.
+//! [`Demand`] says what one recipient's use demands of everybody: a [`Requirement`] for each trigger, and ages; [`Row`]
+//! is one event as written; [`Fold`] keeps, for every person and requirement, only the latest words not after as-of, so
+//! that millions of events stream through in bounded memory and in any order; [`account`] explains one person to
+//! whoever has her rows.
 
+mod account;
+mod age;
+mod demand;
 mod event;
 mod fold;
+mod slot;
+mod standing;
 
-pub use event::{Requirement, Row};
-pub use fold::{Coverage, Fold};
+pub use account::{Account, account};
+pub use age::{Admits, AgeFact, Ages};
+pub use demand::{Check, ConsentKind, Demand, Requirement};
+pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
+pub use fold::{Coverage, Fold, Reading};
+pub use standing::Standing;

@@ -11,7 +11,7 @@ use super::people::People;
 use super::read::Input;
 use super::records::{Records, Values};
 use super::relations::Lists;
-use crate::consent::{Coverage, Fold, Requirement};
+use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::{CutKey, PseudonymKey};
 use crate::policy::{Dataset, Shape, Study};
 use crate::release::{Cube, CubeShape, Exact};
@@ -53,7 +53,7 @@ pub fn shapes(study: &Study) -> Result<Vec<CubeShape>, EngineError> {
 /// The cubes are [`Exact`]; the hygiene is a function of single files. Raw ids and rows are gone on return.
 pub fn build(
     study: &Study,
-    flows: &[(RecipientId, Vec<Requirement>)],
+    flows: &[(RecipientId, Demand)],
     sources: Sources,
     as_of: Timestamp,
     epoch_key: &Secret,
@@ -62,18 +62,28 @@ pub fn build(
     let mut inputs = by_dataset(study, sources.data)?;
     let namespace = study.datasets.first().map_or("", |dataset| dataset.ids.as_str());
     let mut seal = Seal { study, as_of, allowed, interner: Interner::default(), hygiene: Hygiene::default() };
-    let coverages = seal.fold(flows, sources.consents, namespace)?;
+    let folds = seal.hear(flows, sources.consents, namespace)?;
     let people = seal.interner.len();
+    // Ages say who is in, so people are read before everything that counts only those.
+    let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
+    let mut fields = BTreeMap::new();
+    let mut ages = Vec::new();
+    for dataset in study.datasets.iter().filter(|dataset| dataset.shape == Shape::People) {
+        let files = inputs.remove(&dataset.name).unwrap_or_default();
+        let mut table = seal.people(dataset, files, people, read_ages)?;
+        ages.extend(table.take_ages());
+        fields.extend(table.finish());
+    }
+    let coverages: Vec<Coverage> = folds.into_iter().map(|fold| fold.finish(people, &ages)).collect();
     let is_in: Vec<bool> = (0..people)
         .map(|p| u32::try_from(p).is_ok_and(|p| coverages.iter().any(|c| c.contains(p))))
         .collect();
-    let mut fields = BTreeMap::new();
     let mut own = BTreeMap::new();
     let mut lists = BTreeMap::new();
     for dataset in &study.datasets {
         let files = inputs.remove(&dataset.name).unwrap_or_default();
         match &dataset.shape {
-            Shape::People => fields.extend(seal.people(dataset, files, people)?),
+            Shape::People => {}
             Shape::Records => own.extend(seal.records(dataset, files, people, &is_in)?),
             Shape::Relation { target, relation } => {
                 lists.insert(*relation, seal.relation(dataset, files, target)?);
@@ -118,34 +128,34 @@ struct Seal<'a> {
     hygiene: Hygiene,
 }
 
-impl Seal<'_> {
-    fn fold(
+impl<'s> Seal<'s> {
+    fn hear(
         &mut self,
-        flows: &[(RecipientId, Vec<Requirement>)],
+        flows: &[(RecipientId, Demand)],
         files: Vec<Input>,
         namespace: &str,
-    ) -> Result<Vec<Coverage>, EngineError> {
+    ) -> Result<Vec<Fold>, EngineError> {
         let mut folds: Vec<Fold> =
-            flows.iter().map(|(_, requirements)| Fold::new(requirements.clone(), self.as_of)).collect();
+            flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
         for file in files {
             let report = consents::hear(file, namespace, &mut self.interner, &mut folds, self.allowed)?;
             self.hygiene.files.push(report);
         }
-        let people = self.interner.len();
-        Ok(folds.into_iter().map(|fold| fold.finish(people)).collect())
+        Ok(folds)
     }
 
     fn people(
         &mut self,
-        dataset: &Dataset,
+        dataset: &'s Dataset,
         files: Vec<Input>,
         people: usize,
-    ) -> Result<Vec<(usize, Vec<usize>)>, EngineError> {
-        let mut table = People::new(dataset, &self.study.catalogue, people);
+        read_ages: bool,
+    ) -> Result<People<'s>, EngineError> {
+        let mut table = People::new(dataset, &self.study.catalogue, people, read_ages);
         for file in files {
             self.hygiene.files.push(table.read(file, &self.interner, self.allowed)?);
         }
-        Ok(table.finish().collect())
+        Ok(table)
     }
 
     fn records(

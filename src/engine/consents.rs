@@ -1,37 +1,18 @@
 //! Reads consent events and folds them for every recipient at once.
 
-use arrow_array::RecordBatch;
+use std::borrow::Cow;
+
+use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::EngineError;
 use super::hygiene::{FileHygiene, MaxBadRows};
 use super::intern::Interner;
 use super::read::{Column, Input, ReadError, Table, Use, Wanted, open};
-use crate::consent::{Fold, Row};
+use super::sayings::{Said, Sayings};
+use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
 
-/// The columns of the consent table: the first six must be there, an absent other one is an absent statement.
-const COLUMNS: [(&str, Use); 21] = [
-    ("person", Use::Required),
-    ("event", Use::Required),
-    ("trigger", Use::Required),
-    ("purpose", Use::Required),
-    ("recipient", Use::Required),
-    ("at", Use::Required),
-    ("ids", Use::Optional),
-    ("handler", Use::Optional),
-    ("kind", Use::Optional),
-    ("categories", Use::Optional),
-    ("methods", Use::Optional),
-    ("notice", Use::Optional),
-    ("notice_version", Use::Optional),
-    ("shown_at", Use::Optional),
-    ("valid_to", Use::Optional),
-    ("giver", Use::Optional),
-    ("own_step", Use::Optional),
-    ("pre_ticked", Use::Optional),
-    ("bundle_size", Use::Optional),
-    ("service_gate", Use::Optional),
-    ("service_necessary", Use::Optional),
-];
+/// How many columns say something other than who and when; they are the last ones.
+pub(super) const STATEMENTS: usize = COLUMNS.len() - 5;
 
 /// Hears all events of one file.
 pub(super) fn hear(
@@ -41,79 +22,290 @@ pub(super) fn hear(
     folds: &mut [Fold],
     allowed: MaxBadRows,
 ) -> Result<FileHygiene, EngineError> {
-    let wanted = COLUMNS.map(|(column, used)| Wanted { column, used });
+    let wanted = COLUMNS.map(|column| Wanted {
+        column,
+        used: if REQUIRED.contains(&column) { Use::Required } else { Use::Optional },
+    });
     let mut table = open(input, &wanted)?;
     let mut report = FileHygiene::new("consents", &table);
+    let mut sayings = Sayings::default();
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
-        let columns = columns(&table, &batch)?;
+        let events = Events::new(&table, &batch)?;
         for row in 0..batch.num_rows() {
             let place = rows + row as u64;
-            let cell = |name: &str| text(&columns, name, row);
-            if cell("ids").is_some_and(|ids| ids != namespace) {
+            if events.ids.as_ref().and_then(|ids| ids.text(row)).is_some_and(|ids| ids != namespace) {
                 report.drop_row(place, "ids", "not a namespace of the study");
                 continue;
             }
-            let Some(person) = find(&columns, "person").and_then(|column| column.id(row)) else {
+            let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
                 report.drop_row(place, "person", "no person");
                 continue;
             };
             let person = interner.intern(&person)?;
-            let event = event(&columns, row);
-            folds.iter_mut().for_each(|fold| fold.hear(person, &event));
+            let times = events.times(row);
+            sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
         }
         rows += batch.num_rows() as u64;
     }
     report.finish(rows, allowed)
 }
 
-type Columns = Vec<(&'static str, Column)>;
+/// The columns of one batch.
+struct Events {
+    person: Option<Column>,
+    ids: Option<Column>,
+    times: [Option<Column>; 3],
+    said: [Said; STATEMENTS],
+}
 
-fn columns(table: &Table, batch: &RecordBatch) -> Result<Columns, ReadError> {
-    let present =
-        COLUMNS.iter().zip(&table.present).filter(|(_, present)| **present).map(|((name, _), _)| *name);
-    let mut all = Vec::new();
-    for (name, array) in present.zip(batch.columns()) {
-        let read = if name == "person" { Column::ids } else { Column::texts };
-        all.push((name, read(&table.name, name, array)?));
+impl Events {
+    fn new(table: &Table, batch: &RecordBatch) -> Result<Self, ReadError> {
+        let mut arrays = batch.columns().iter();
+        let mut columns = COLUMNS.iter().zip(&table.present).map(|(name, present)| {
+            let array = if *present { arrays.next() } else { None };
+            (*name, array)
+        });
+        let file = &table.name;
+        let mut next = |read: fn(&str, &str, &ArrayRef) -> Result<Column, ReadError>| {
+            let (name, array) = columns.next().unwrap_or_default();
+            array.map(|array| read(file, name, array)).transpose()
+        };
+        let person = next(Column::ids)?;
+        let ids = next(Column::texts)?;
+        let times = [next(Column::instants)?, next(Column::instants)?, next(Column::instants)?];
+        let mut said = [const { Said::Nothing }; STATEMENTS];
+        for (said, (name, array)) in said.iter_mut().zip(columns) {
+            if let Some(array) = array {
+                *said = Said::new(file, name, array)?;
+            }
+        }
+        Ok(Self { person, ids, times, said })
     }
-    Ok(all)
+
+    fn times(&self, row: usize) -> Times {
+        let [at, shown_at, valid_to] = &self.times;
+        let moment = |column: &Option<Column>| match column {
+            Some(column @ Column::Words(_)) => Moment::read(column.text(row)),
+            Some(Column::Numbers(seconds)) if seconds.is_valid(row) => Moment::At(seconds.value(row)),
+            Some(Column::Numbers(_)) | None => Moment::Absent,
+        };
+        Times { at: moment(at), shown_at: moment(shown_at), valid_to: moment(valid_to) }
+    }
 }
 
-fn find<'a>(columns: &'a Columns, name: &str) -> Option<&'a Column> {
-    columns.iter().find(|(known, _)| *known == name).map(|(_, column)| column)
+/// What the statements of one row are, without its instants.
+pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENTS]) -> Row<'a> {
+    let [
+        event,
+        trigger,
+        purpose,
+        recipient,
+        handler,
+        kind,
+        categories,
+        methods,
+        notice,
+        notice_version,
+        giver,
+        own_step,
+        pre_ticked,
+        bundle_size,
+        service_gate,
+        service_necessary,
+    ] = cells.each_ref().map(|cell| cell.as_deref());
+    Row {
+        handler,
+        event,
+        kind,
+        trigger,
+        purpose,
+        recipient,
+        categories,
+        methods,
+        notice,
+        notice_version,
+        shown_at: None,
+        at: None,
+        valid_to: None,
+        giver,
+        own_step,
+        pre_ticked,
+        bundle_size,
+        service_gate,
+        service_necessary,
+    }
 }
 
-fn text<'a>(columns: &'a Columns, name: &str, row: usize) -> Option<&'a str> {
-    find(columns, name).and_then(|column| column.text(row))
-}
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
 
-fn event(columns: &Columns, row: usize) -> Row<'_> {
-    let mut event = Row::default();
-    for (name, column) in columns {
-        let cell = column.text(row);
-        match *name {
-            "handler" => event.handler = cell,
-            "event" => event.event = cell,
-            "kind" => event.kind = cell,
-            "trigger" => event.trigger = cell,
-            "purpose" => event.purpose = cell,
-            "recipient" => event.recipient = cell,
-            "categories" => event.categories = cell,
-            "methods" => event.methods = cell,
-            "notice" => event.notice = cell,
-            "notice_version" => event.notice_version = cell,
-            "shown_at" => event.shown_at = cell,
-            "at" => event.at = cell,
-            "valid_to" => event.valid_to = cell,
-            "giver" => event.giver = cell,
-            "own_step" => event.own_step = cell,
-            "pre_ticked" => event.pre_ticked = cell,
-            "bundle_size" => event.bundle_size = cell,
-            "service_gate" => event.service_gate = cell,
-            "service_necessary" => event.service_necessary = cell,
-            _ => {}
+    use arrow_array::{
+        BooleanArray, Int64Array, RecordBatchIterator, StringArray, TimestampMillisecondArray,
+        TimestampSecondArray,
+    };
+    use arrow_schema::{Field, Schema};
+    use rand::rngs::StdRng;
+    use rand::seq::IndexedRandom;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+    use crate::consent::{Ages, Check, ConsentKind, Coverage, Demand, Requirement};
+    use crate::types::{Days, Timestamp};
+
+    const PEOPLE: u32 = 400;
+    const AS_OF: Timestamp = Timestamp::from_seconds(1_790_812_800);
+
+    /// What may stand in each column; the first word is a clean one.
+    const WORDS: [(&str, &[&str]); 20] = [
+        (
+            "at",
+            &[
+                "2026-09-01T00:00:10Z",
+                "2026-09-02T08:00:00+08:00",
+                "2027-01-01T00:00:00Z",
+                "2026-06-01T00:00:00Z",
+            ],
+        ),
+        ("shown_at", &["2026-09-01T00:00:00Z", "2026-09-01T00:00:10Z", "2026-09-30T00:00:00Z", ""]),
+        ("valid_to", &["", "2026-10-01T00:00:00Z", "2026-10-01T00:00:01Z"]),
+        ("ids", &["phone", "", "phone", "phone"]),
+        ("event", &["given", "given", "given", "withdrawn", "refused", "hold", "lifted"]),
+        ("trigger", &["SC23", "SC23", "SC29"]),
+        ("purpose", &["measurement", "ads"]),
+        ("recipient", &["LEGAL-C", "our partners"]),
+        ("handler", &["platform", "elsewhere"]),
+        ("kind", &["separate", "written", "ordinary", ""]),
+        ("categories", &["a|b", "b | a", "a"]),
+        ("methods", &["", "x"]),
+        ("notice", &["N-1", "N-2"]),
+        ("notice_version", &["3", "2", ""]),
+        ("giver", &["self", "guardian", ""]),
+        ("own_step", &["true", "false", ""]),
+        ("pre_ticked", &["false", "true", ""]),
+        ("bundle_size", &["1", "2", ""]),
+        ("service_gate", &["false", "true"]),
+        ("service_necessary", &["", "true"]),
+    ];
+
+    fn demand(checks: &[Check]) -> Demand {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
+        let requirement = Requirement {
+            trigger: "SC23".into(),
+            purpose: "measurement".into(),
+            recipients: words(&["LEGAL-C"]),
+            categories: words(&["a", "b"]),
+            methods: words(&[]),
+            notice: "N-1".into(),
+            notice_versions: 3..=3,
+            retention: Days::parse("90d").unwrap(),
+            handlers: words(&["platform"]),
+            known_triggers: words(&["SC23", "SC29"]),
+            kinds: [ConsentKind::Separate, ConsentKind::Written].into(),
+            checks: checks.iter().copied().collect(),
+            cool_down: None,
+        };
+        Demand { requirements: vec![requirement], ages: Ages::DeclaredAdults }
+    }
+
+    fn folds() -> Vec<Fold> {
+        [&Check::ALL[..], &[]].map(|checks| Fold::new(demand(checks), AS_OF)).into()
+    }
+
+    fn coverages(folds: Vec<Fold>) -> Vec<Coverage> {
+        folds.into_iter().map(|fold| fold.finish(PEOPLE as usize, &[])).collect()
+    }
+
+    /// Cells of every column, column by column, and the person of each row.
+    fn table(rng: &mut StdRng, rows: usize, various: bool) -> (Vec<u32>, Vec<Vec<String>>) {
+        // Everybody has one row at least.
+        let others = rows.saturating_sub(PEOPLE as usize);
+        let people = (0..PEOPLE).take(rows).chain((0..others).map(|_| rng.random_range(0..PEOPLE))).collect();
+        let mut cell = |name: &str, words: &[&str]| match name {
+            // More distinct cells than a column's numbers, and more combinations than are kept.
+            "categories" if various && rng.random_bool(0.5) => {
+                ["a|b|", "a|"][rng.random_range(0..2)].to_owned() + &rng.random_range(0..900).to_string()
+            }
+            "handler" if various && rng.random_bool(0.2) => format!("unknown-{}", rng.random_range(0..240)),
+            _ if rng.random_bool(0.93) => words[0].to_owned(),
+            _ => (*words.choose(rng).unwrap()).to_owned(),
+        };
+        let columns = WORDS.iter().map(|(name, words)| (0..rows).map(|_| cell(name, words)).collect());
+        (people, columns.collect())
+    }
+
+    /// The column in its Arrow type, or as text.
+    fn array(name: &str, cells: &[String], typed: bool) -> ArrayRef {
+        let some = |cell: &String| (!cell.is_empty()).then(|| cell.clone());
+        let second = |cell: &String| Timestamp::parse(cell).ok().map(Timestamp::seconds);
+        match name {
+            "own_step" | "pre_ticked" | "service_gate" | "service_necessary" if typed => Arc::new(
+                cells.iter().map(|cell| some(cell).map(|cell| cell == "true")).collect::<BooleanArray>(),
+            ),
+            "notice_version" | "bundle_size" if typed => {
+                Arc::new(cells.iter().map(|cell| cell.parse::<i64>().ok()).collect::<Int64Array>())
+            }
+            "at" | "shown_at" if typed => {
+                let millis = cells.iter().map(|cell| second(cell).map(|at| at * 1_000 + 999));
+                Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("+08:00"))
+            }
+            "valid_to" if typed => Arc::new(cells.iter().map(second).collect::<TimestampSecondArray>()),
+            _ => Arc::new(cells.iter().map(some).collect::<StringArray>()),
         }
     }
-    event
+
+    fn from_file(people: &[u32], columns: &[Vec<String>], typed: bool) -> Vec<Coverage> {
+        let mut arrays: Vec<(&str, ArrayRef)> =
+            vec![("person", Arc::new(people.iter().map(|p| i64::from(*p)).collect::<Int64Array>()))];
+        arrays.extend(WORDS.iter().zip(columns).map(|((name, _), cells)| (*name, array(name, cells, typed))));
+        let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
+        let schema = Arc::new(Schema::new(arrays.iter().map(field).collect::<Vec<_>>()));
+        let batch =
+            RecordBatch::try_new(schema.clone(), arrays.into_iter().map(|(_, array)| array).collect())
+                .unwrap();
+        let batches = [batch.slice(0, 700), batch.slice(700, batch.num_rows() - 700)].map(Ok);
+        let input = Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(batches, schema)));
+        let (mut interner, mut folds) = (Interner::default(), folds());
+        hear(input, "phone", &mut interner, &mut folds, MaxBadRows::default()).unwrap();
+        coverages(folds)
+    }
+
+    /// The same table, row by row and past all that is kept.
+    fn row_by_row(people: &[u32], columns: &[Vec<String>]) -> Vec<Coverage> {
+        let mut folds = folds();
+        for (row, person) in people.iter().enumerate() {
+            let mut cells =
+                columns.iter().map(|column| Some(column[row].as_str()).filter(|cell| !cell.is_empty()));
+            let [at, shown_at, valid_to, _ids] = [(); 4].map(|()| cells.next().flatten());
+            let said = [(); STATEMENTS].map(|()| cells.next().flatten().map(Cow::Borrowed));
+            let event = Row { at, shown_at, valid_to, ..super::row(&said) };
+            folds.iter_mut().for_each(|fold| fold.hear(*person, &event));
+        }
+        coverages(folds)
+    }
+
+    #[test]
+    fn what_is_read_once_for_many_rows_is_what_each_row_says() {
+        let mut rng = StdRng::seed_from_u64(7);
+        for various in [false, true] {
+            let (people, columns) = table(&mut rng, if various { 12_000 } else { 2_000 }, various);
+            let expected = row_by_row(&people, &columns);
+            let inside =
+                |coverage: &Coverage| (0..PEOPLE).filter(|person| coverage.contains(*person)).count();
+            for typed in [false, true] {
+                for (found, expected) in from_file(&people, &columns, typed).iter().zip(&expected) {
+                    let differ = |person: &u32| found.contains(*person) != expected.contains(*person);
+                    assert_eq!((0..PEOPLE).find(differ), None, "various {various}, typed {typed}");
+                }
+            }
+            let inside: Vec<usize> = expected.iter().map(inside).collect();
+            println!("{inside:?} of {PEOPLE} are in");
+            assert!(
+                inside[0] > 5 && inside[0] < inside[1] && inside[1] < 395,
+                "the rows say little: {inside:?}"
+            );
+        }
+    }
 }

@@ -11,15 +11,18 @@ mod intern;
 #[cfg(test)]
 mod neighbours;
 mod people;
+mod person_file;
 pub mod read;
 mod records;
 mod relations;
+mod sayings;
 
 #[cfg(test)]
 mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
+pub use person_file::PersonFile;
 pub use read::{Input, ReadError};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
@@ -59,6 +62,18 @@ pub enum EngineError {
         dataset: String,
         /// The nearest declared name.
         nearest: Option<String>,
+    },
+    /// A file of one person's events that names two.
+    #[error("{file}: holds the events of several people")]
+    SeveralPeople {
+        /// The file.
+        file: String,
+    },
+    /// More events than one person has.
+    #[error("{file}: more than 100,000 rows are not one person's events")]
+    LongPersonFile {
+        /// The file.
+        file: String,
     },
     /// More than 2^32 - 2 distinct ids.
     #[error("too many distinct ids for one seal")]

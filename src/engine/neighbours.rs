@@ -13,7 +13,7 @@ use rand::{RngExt, SeedableRng};
 use self::model::{Cells, Design, RECIPIENTS, cells};
 use self::people::Population;
 use super::{MaxBadRows, build};
-use crate::consent::Requirement;
+use crate::consent::Demand;
 use crate::dp::{Accounting, Norms};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Ask, Defaults, Filter, Item, PartKind, Plan, Probability, Problem, tag};
@@ -30,7 +30,7 @@ const AS_OF: Timestamp = Timestamp::from_seconds(1_790_812_800);
 struct Survey {
     reach: u32,
     study: Study,
-    flows: Vec<(RecipientId, Vec<Requirement>)>,
+    flows: Vec<(RecipientId, Demand)>,
     questions: Vec<Question>,
 }
 
@@ -49,7 +49,7 @@ impl Survey {
         let regime = Regime::built_in(&study.regime).unwrap();
         let flows =
             study.recipients.iter().map(|recipient| match decide(&study, &regime, recipient, AS_OF) {
-                Decision::Permit(flow) => (recipient.id.clone(), flow.requirements().to_vec()),
+                Decision::Permit(flow) => (recipient.id.clone(), flow.demand().clone()),
                 Decision::Deny(reasons) => panic!("{reasons:?}"),
             });
         let flows: Vec<_> = flows.collect();

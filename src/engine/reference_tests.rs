@@ -30,7 +30,7 @@ fn study(terms: &Terms) -> Study {
 [study]
 id = "reference"
 regime = "cn-pipl"
-purpose = "test"
+purpose = "campaign-measurement"
 action = "provide"
 basis = "consent"
 retention = "90d"
@@ -48,11 +48,13 @@ id = "reader"
 legal_id = "READER"
 name = "Reader"
 contact = "reader@example"
+country = "CN"
 [[recipients]]
 id = "second"
 legal_id = "SECOND"
 name = "Second"
 contact = "second@example"
+country = "CN"
 [population]
 age = "declared-adults"
 [datasets.follows]
@@ -232,7 +234,7 @@ fn consents(people: &BTreeSet<String>, recipient: &str, terms: &Terms, dress: Dr
         ("event", "given"),
         ("kind", "separate"),
         ("handler", "one"),
-        ("purpose", "test"),
+        ("purpose", "campaign-measurement"),
         ("recipient", recipient),
         ("categories", "social-relation|payment-record|profile"),
         ("notice", "N"),
@@ -255,7 +257,7 @@ fn engine(study: &Study, rows: &Rows, terms: &Terms, dress: Dress, key: &Secret)
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::from_seconds(terms.as_of);
     let flow = |recipient| match decide(study, &regime, recipient, as_of) {
-        Decision::Permit(flow) => (recipient.id.clone(), flow.requirements().to_vec()),
+        Decision::Permit(flow) => (recipient.id.clone(), flow.demand().clone()),
         Decision::Deny(reasons) => panic!("{reasons:?}"),
     };
     let flows: Vec<_> = study.recipients.iter().map(flow).collect();
@@ -269,8 +271,8 @@ fn engine(study: &Study, rows: &Rows, terms: &Terms, dress: Dress, key: &Secret)
 
 fn random_terms(rng: &mut StdRng) -> Terms {
     Terms {
-        // Before 1970 and after it, at a day's edge and inside a day.
-        as_of: [-40 * DAY, 0, 1_000 * DAY, 1_000 * DAY + 12_345][rng.random_range(0..4)],
+        // Windows that begin before 1970 and after it, at a day's edge and inside a day; no consent is that old.
+        as_of: [2 * DAY, 2 * DAY + 1, 1_000 * DAY, 1_000 * DAY + 12_345][rng.random_range(0..4)],
         max_reach: rng.random_range(1..5),
         window_days: rng.random_range(1..15),
         spend_clamp: [(0, 250), (0, 1_000_000), (10, 60)][rng.random_range(0..3)],
@@ -376,7 +378,8 @@ fn cubes_do_not_depend_on_the_order_of_rows_files_or_types() {
 
 #[test]
 fn the_cut_is_made_before_anybody_looks_at_who_is_in() {
-    let terms = Terms { as_of: 0, max_reach: 2, window_days: 1, spend_clamp: (0, 9), recent_clamp: (0, 9) };
+    let terms =
+        Terms { as_of: 2 * DAY, max_reach: 2, window_days: 1, spend_clamp: (0, 9), recent_clamp: (0, 9) };
     let rows = Rows {
         follows: (1..40).map(|target| (Some("0".to_owned()), Some(target.to_string()))).collect(),
         consenting: (0..40).filter(|person| person % 2 == 0).map(|person: u32| person.to_string()).collect(),

@@ -175,12 +175,20 @@ impl Analyst {
         let same = |epoch: &EpochFile| {
             epoch.studies.iter().any(|entry| entry.id == adopted.study.id && entry.hash == adopted.study.hash)
         };
-        let own: Vec<EpochFile> = all.into_iter().filter(same).collect();
-        let found = match wanted {
-            Some(id) => own.iter().find(|epoch| epoch.epoch == *id),
-            None => newest(&own),
+        let id = &adopted.study.id;
+        let named = |epoch: &EpochFile| epoch.studies.iter().any(|entry| entry.id == *id);
+        let (own, others): (Vec<EpochFile>, Vec<EpochFile>) = all.into_iter().filter(named).partition(same);
+        let pick = |epochs: &[EpochFile]| match wanted {
+            Some(id) => epochs.iter().find(|epoch| epoch.epoch == *id).cloned(),
+            None => newest(epochs).cloned(),
         };
-        found.cloned().ok_or_else(|| OperatorError::Unknown {
+        if let Some(found) = pick(&own) {
+            return Ok(found);
+        }
+        if let Some(old) = pick(&others) {
+            return Err(OperatorError::OtherText { epoch: old.epoch.to_string(), study: id.to_string() });
+        }
+        Err(OperatorError::Unknown {
             kind: "epoch",
             name: wanted.map_or_else(|| "(the newest)".to_owned(), ToString::to_string),
             known: own.iter().map(|epoch| epoch.epoch.to_string()).collect(),

@@ -1,106 +1,144 @@
-//! `policy check`: everything that can be said about a study before a sandbox exists.
+//! `policy check`: everything that can be said about a policy file before a sandbox exists, and about a sandbox's studies.
 
-use serde::Serialize;
+use std::path::Path;
+use std::sync::Arc;
 
-use super::Adopted;
 use super::analyst::plan;
+use super::law::{in_force, text};
 use super::metrics::check_metrics;
+use super::sandbox::{SANDBOX, SandboxFile, study_path};
+use super::{Adopted, Operator, OperatorError, StudySource};
+use crate::audit::{Log, VerifierKey};
 use crate::dp::{Accounting, Delta, rho_of};
-use crate::policy::{Decision, Regime, Study, StudyError, decide};
+use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study};
 use crate::query::Ask;
-use crate::types::Timestamp;
-
-/// Something that should be mended before the study is used.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Finding {
-    /// The file.
-    pub file: String,
-    /// The rule.
-    pub rule: String,
-    /// Its article, if it has one.
-    pub article: String,
-    /// What is wrong.
-    pub message: String,
-    /// What would mend it.
-    pub fix: String,
-}
-
-impl std::fmt::Display for Finding {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let article = if self.article.is_empty() { String::new() } else { format!(" ({})", self.article) };
-        write!(f, "{}: {}{article}: {}", self.file, self.rule, self.message)?;
-        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n  mend: {}", self.fix) }
-    }
-}
+use crate::storage::{Folder, Storage};
+use crate::types::{StudyId, Timestamp};
 
 /// A default question may cost a twentieth of the study's cap.
 const LARGEST_SHARE: u128 = 20;
 
-/// All findings of one study file: its syntax, the decision for every recipient on the day of `now`, and its prices.
+/// All findings of one study file: its syntax, the decision for every recipient on the day of `now`, what is odd about it,
+/// and its prices.
+///
+/// # Privacy
+/// None: a study is a public text.
 #[must_use]
-pub fn check_study(file: &str, text: &str, now: Timestamp) -> Vec<Finding> {
-    let finding = |rule: &str, message: String, fix: &str| Finding {
-        file: file.to_owned(),
-        rule: rule.to_owned(),
-        article: String::new(),
-        message,
-        fix: fix.to_owned(),
-    };
-    let study = match Study::parse(file, text) {
-        Ok(study) => study,
+pub fn check_study(source: &StudySource, now: Timestamp) -> Vec<Finding> {
+    let file = source.name.as_str();
+    match source.parse() {
+        Ok((study, regime)) => check_adopted(file, &source.text, &Adopted { study, regime }, now),
+        Err(OperatorError::Study(error)) => in_file(file, vec![Finding::of_error("SYNTAX", &error, "")]),
+        Err(OperatorError::Regime(error)) => in_file(file, vec![regime_error(&error)]),
         Err(error) => {
-            return vec![finding("SYNTAX", place_of(file, &error), "")];
+            let fix = "name a regime that is built in, or a file beside the study";
+            in_file(file, vec![Finding::new(Level::Error, "REGIME", error.to_string(), fix)])
         }
+    }
+}
+
+/// All findings of one regime file.
+///
+/// # Privacy
+/// None: a regime is a public text.
+#[must_use]
+pub fn check_regime(file: &str, text: &str) -> Vec<Finding> {
+    let found = match Regime::parse(file, text) {
+        Ok(regime) => lint_regime(&regime),
+        Err(error) => vec![regime_error(&error)],
     };
-    let regime = match Regime::built_in(&study.regime) {
-        Ok(regime) => regime,
-        Err(error) => return vec![finding("REGIME", error.to_string(), "name a regime that is built in")],
-    };
+    in_file(file, found)
+}
+
+/// All findings of the studies in force of the sandbox in `dir`, under the regimes that are stored with them. Reads beside a
+/// writer.
+///
+/// # Errors
+/// [`OperatorError`]
+pub fn check_sandbox(dir: &Path, now: Timestamp) -> Result<Vec<Finding>, OperatorError> {
+    let storage: Arc<dyn Storage> = Arc::new(Folder::open(dir)?);
+    let file = SandboxFile::read(&*storage)?;
     let mut all = Vec::new();
-    for recipient in &study.recipients {
-        if let Decision::Deny(reasons) = decide(&study, &regime, recipient, now) {
-            all.extend(reasons.into_iter().map(|reason| Finding {
-                file: file.to_owned(),
-                rule: reason.rule,
-                article: reason.article,
-                message: format!("recipient {}: {}", recipient.id, reason.because),
-                fix: reason.fix,
-            }));
-        }
+    if file.pinned()?.is_none() {
+        let why = "studies take effect without the handlers' signatures (`approval = \"none\"`)";
+        let fix = "make a sandbox without `--approval none`, with a key pinned for each handler";
+        let found = vec![Finding::new(Level::Warning, "APPROVAL", why, fix)];
+        all.extend(in_file(&dir.join(SANDBOX).display().to_string(), found));
     }
-    let adopted = Adopted { study, regime };
+    for (entry, adopted) in file.studies.iter().zip(in_force_of(&storage, &file)?) {
+        let place = study_path(&entry.hash);
+        let text = text(&*storage, &place, &entry.hash)?;
+        let shown = dir.join(place).display().to_string();
+        all.extend(check_adopted(&shown, &text, &adopted, now));
+    }
+    Ok(all)
+}
+
+/// The studies in force in the order of the file, as the log says.
+fn in_force_of(storage: &Arc<dyn Storage>, file: &SandboxFile) -> Result<Vec<Adopted>, OperatorError> {
+    let key: VerifierKey =
+        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
+    let mut all = in_force(&**storage, file, &Log::open(Arc::clone(storage), &key)?)?;
+    Ok(file.studies.iter().filter_map(|study| all.remove(&study.id)).collect())
+}
+
+fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: Timestamp) -> Vec<Finding> {
+    let mut all = lint_study(&adopted.study, &adopted.regime, now);
     let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
-    if let Err(error) = check_metrics(&adopted, file, text, accounting) {
-        all.push(finding(
-            "METRIC",
-            place_of(file, &error),
-            "mend the formula; names and labels are those of this study",
-        ));
+    if let Err(error) = check_metrics(adopted, file, text, accounting) {
+        let fix = "mend the formula; names and labels are those of this study";
+        all.push(Finding::of_error("METRIC", &error, fix));
     }
-    for (name, share) in expensive(&adopted) {
+    // A study without a cap has no measure for its prices.
+    let limit = adopted.study.cap.map_or(u128::MAX, |cap| rho_of(cap, Delta::DEFAULT).get());
+    for (name, share) in expensive(adopted, accounting, limit) {
         let message =
             format!("the default question by `{name}` costs {share} % of the study's cap, more than 5 %");
-        all.push(finding("PRICE", message, "raise default_error, lower max_reach, or coarsen the tag"));
+        let fix = "raise default_error, lower max_reach, or coarsen the tag";
+        all.push(Finding::new(Level::Warning, "PRICE", message, fix));
     }
-    all
+    in_file(file, all)
 }
 
-/// The error names the file, and so does its finding: line, column and fault are left.
-fn place_of(file: &str, error: &StudyError) -> String {
-    let said = error.to_string();
-    said.strip_prefix(&format!("{file}:")).unwrap_or(&said).to_owned()
+fn regime_error(error: &RegimeError) -> Finding {
+    match error {
+        RegimeError::Broken(error) => Finding::of_error("SYNTAX", error, ""),
+        other => {
+            let fix = "name a built-in regime, or the path of a file";
+            Finding::new(Level::Error, "REGIME", other.to_string(), fix)
+        }
+    }
 }
 
-/// Tags by which the default count costs too much, with the percentage. A study without a cap has no measure for it.
-fn expensive(adopted: &Adopted) -> Vec<(String, u128)> {
-    let Some(cap) = adopted.study.cap else { return Vec::new() };
-    let cap = rho_of(cap, Delta::DEFAULT).get();
-    let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
+fn in_file(file: &str, findings: Vec<Finding>) -> Vec<Finding> {
+    findings.into_iter().map(|finding| Finding { file: file.to_owned(), ..finding }).collect()
+}
+
+/// Tags by which the default count costs more than a twentieth of `limit`, with the percentage.
+fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(String, u128)> {
     let names = adopted.study.catalogue.tags().iter().map(|tag| tag.name().to_owned());
     names
         .filter_map(|name| {
             let cost = plan(&Ask::count().by(&name), adopted, accounting).ok()?.cost();
-            (cost.saturating_mul(LARGEST_SHARE) > cap).then(|| (name, cost.saturating_mul(100) / cap.max(1)))
+            let dear = cost.saturating_mul(LARGEST_SHARE) > limit;
+            dear.then(|| (name, cost.saturating_mul(100) / limit.max(1)))
         })
         .collect()
+}
+
+impl Operator {
+    /// What should be known of the prices of `study`, or of all studies: default questions that cost more than 5 % of the pool.
+    #[must_use]
+    pub fn price_notes(&self, study: Option<&StudyId>) -> Vec<String> {
+        let inner = &*self.inner;
+        let limit = inner.ledger.pool().limit;
+        let studies = inner.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
+        let notes = studies.flat_map(|adopted| {
+            expensive(adopted, inner.accounting, limit).into_iter().map(|(name, share)| {
+                let id = &adopted.study.id;
+                format!("study `{id}`: the default question by `{name}` costs {share} % of the pool, more than 5 %")
+            })
+        });
+        notes.collect()
+    }
 }

@@ -1,6 +1,8 @@
 //! Why an operator's act failed, sorted by who can mend it.
 
-use crate::audit::{AuditError, Fault};
+use std::path::PathBuf;
+
+use crate::audit::{ApprovalFault, AuditError, Fault};
 use crate::engine::EngineError;
 use crate::keys::KeyError;
 use crate::ledger::LedgerError;
@@ -13,6 +15,14 @@ use crate::storage::{LockError, StorageError};
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum OperatorError {
+    /// A study that not every handler has signed.
+    #[error("study `{study}`: {}", .faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Approval {
+        /// The study.
+        study: String,
+        /// Everything that is missing or wrong.
+        faults: Vec<ApprovalFault>,
+    },
     /// The log failed.
     #[error("the audit log failed")]
     Audit(#[from] AuditError),
@@ -33,6 +43,9 @@ pub enum OperatorError {
     /// An epoch of this id was sealed before.
     #[error("epoch `{0}` is already sealed, and an epoch is sealed once")]
     EpochExists(String),
+    /// A file that people wrote cannot be read.
+    #[error("`{}` cannot be read", .0.display())]
+    File(PathBuf, #[source] std::io::Error),
     /// An as-of that is not yet.
     #[error("as-of {0} lies in the future")]
     Future(String),
@@ -48,6 +61,16 @@ pub enum OperatorError {
     /// Another process writes.
     #[error("{0}")]
     Lock(#[from] LockError),
+    /// An epoch that answers no more.
+    #[error(
+        "epoch `{epoch}` was sealed under another text of study `{study}` and answers no more: seal anew"
+    )]
+    OtherText {
+        /// The epoch.
+        epoch: String,
+        /// The study.
+        study: String,
+    },
     /// The folder holds no sandbox.
     #[error("`{0}` is not a sandbox")]
     NotASandbox(String),
@@ -60,6 +83,16 @@ pub enum OperatorError {
     /// A study names a regime that cannot be used.
     #[error("{0}")]
     Regime(#[from] RegimeError),
+    /// A study names a file as its regime that may not be one.
+    #[error("{study}: regime `{regime}`: {why}")]
+    RegimePath {
+        /// The study file.
+        study: String,
+        /// What it names.
+        regime: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
     /// The door failed.
     #[error("no answer left")]
     Release(#[from] ReleaseError),

@@ -4,17 +4,16 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
-use super::metrics::check_metrics;
+use super::adopt::Candidate;
 use super::open::Keys;
-use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile, StudyEntry, study_path};
-use super::{Adopted, NamedKey, Operator, OperatorError, accounting};
-use crate::audit::{Entry, Kind, Log, VerifierKey, amount};
+use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile};
+use super::{NamedKey, Operator, OperatorError, StudySource, accounting};
+use crate::audit::{Entry, Kind, Log, Pinned, VerifierKey, amount};
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
 use crate::ledger::{Pool, PoolKind, RedbLedger};
-use crate::policy::{Regime, Study};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
 
@@ -29,14 +28,37 @@ pub struct PoolTerms {
     pub window: Option<Days>,
 }
 
+/// How studies take effect.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Approval {
+    /// Once every handler that a study names has signed it.
+    #[default]
+    Signatures,
+    /// Without signatures: whoever runs the sandbox chooses.
+    None,
+}
+
+impl Approval {
+    /// The word in the log and in `sandbox.toml`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Signatures => "signatures",
+            Self::None => "none",
+        }
+    }
+}
+
 /// What a new sandbox is made of.
 pub struct Setup {
-    /// Name and text of each study.
-    pub studies: Vec<(String, String)>,
+    /// The studies.
+    pub studies: Vec<StudySource>,
     /// The budget.
     pub pool: PoolTerms,
-    /// Handlers and the keys with which they sign, as vkey strings.
+    /// Handlers and the keys with which they sign, as vkey strings: pinned for ever.
     pub handlers: Vec<(HandlerId, String)>,
+    /// How these studies take effect, and all that are adopted later.
+    pub approval: Approval,
     /// A file outside the folder that will hold the newest checkpoint: a folder that was put back is found with it, and
     /// not without it. Nothing may be there yet.
     pub anchor: Option<PathBuf>,
@@ -87,7 +109,7 @@ impl Operator {
 
     /// Makes a sandbox on an empty storage and opens it.
     ///
-    /// Order: keys, studies, ledger, log with its first entry, anchor, and last `sandbox.toml`. If we stop before the last,
+    /// Order: keys, texts of studies and regimes, ledger, log with its first entries, anchor, and last `sandbox.toml`. If we stop before the last,
     /// there is no sandbox; an anchor that was made stays, belongs to nobody, and may be removed.
     ///
     /// # Errors
@@ -111,15 +133,16 @@ impl Operator {
         let vkey = VerifierKey::of(&signer)
             .map_err(|_| OperatorError::Bug("the name of a log is plain"))?
             .to_string();
-        for (study, (_, text)) in studies.iter().zip(&setup.studies) {
-            storage.write(&study_path(&study.hash), text.as_bytes())?;
+        for study in &studies {
+            study.write(&*storage)?;
         }
         let pool = pool(&setup.pool, now)?;
         let body = init_entry(&id, &setup, &studies, &pool);
+        let mut entries = vec![Entry { kind: Kind::Init, at: now, ledger_seq: None, body }];
+        entries.extend(studies.iter().flat_map(|study| study.approvals(now)));
         RedbLedger::create(&*storage, &keyring.ledger_mac(), &id, pool)?;
         let mut log = Log::create(Arc::clone(&storage), &signer, &signer.name)?;
-        let entry = Entry { kind: Kind::Init, at: now, ledger_seq: None, body };
-        let _recorded = log.append(&entry, &signer)?;
+        let _recorded = log.append_all(&entries, &signer)?;
         // If we stop after it, an anchor lies about that belongs to no sandbox.
         let anchor = match &setup.anchor {
             Some(path) => {
@@ -136,9 +159,12 @@ impl Operator {
             id,
             created: now.to_string(),
             vkey,
-            approval: "none".into(),
-            studies,
-            handlers: setup.handlers.into_iter().map(|(id, vkey)| HandlerEntry { id, vkey }).collect(),
+            approval: setup.approval.as_str().into(),
+            studies: studies
+                .iter()
+                .map(|study| study.named().in_force(study.adopted.study.id.clone(), 0))
+                .collect(),
+            handlers: setup.handlers.iter().cloned().map(|(id, vkey)| HandlerEntry { id, vkey }).collect(),
         };
         storage.write(SANDBOX, file.to_text()?.as_bytes())?;
         Self::open_on(storage, keyring, clock)
@@ -146,30 +172,53 @@ impl Operator {
 }
 
 /// Parses everything and finds every contradiction; writes nothing.
-fn check(setup: &Setup) -> Result<Vec<StudyEntry>, OperatorError> {
+fn check(setup: &Setup) -> Result<Vec<Candidate<'_>>, OperatorError> {
     if setup.pool.epsilon == NanoEpsilon::ZERO {
         return Err(OperatorError::Invalid("the budget must be above 0".into()));
     }
-    let mut entries: Vec<StudyEntry> = Vec::new();
-    for (name, text) in &setup.studies {
-        let study = Study::parse(name, text)?;
-        let regime = Regime::built_in(&study.regime)?;
-        if entries.iter().any(|entry| entry.id == study.id) {
-            return Err(OperatorError::Invalid(format!("study `{}` is given twice", study.id)));
+    let accounting = setup.pool.delta.map_or(Accounting::Pure, |delta| Accounting::Zcdp { delta });
+    let mut studies: Vec<Candidate<'_>> = Vec::new();
+    for source in &setup.studies {
+        let study = Candidate::new(source, accounting)?;
+        let id = &study.adopted.study.id;
+        if studies.iter().any(|other| other.adopted.study.id == *id) {
+            return Err(OperatorError::Invalid(format!("study `{id}` is given twice")));
         }
-        entries.push(StudyEntry { id: study.id.clone(), hash: study.hash.clone() });
-        let kind = setup.pool.delta.map_or(Accounting::Pure, |delta| Accounting::Zcdp { delta });
-        check_metrics(&Adopted { study, regime }, name, text, kind)?;
+        studies.push(study);
     }
-    if entries.is_empty() {
+    if studies.is_empty() {
         return Err(OperatorError::Invalid("a sandbox needs at least one study".into()));
     }
-    for (id, vkey) in &setup.handlers {
-        if vkey.parse::<VerifierKey>().is_err() {
-            return Err(OperatorError::Invalid(format!("the key of handler `{id}` is not a vkey string")));
+    match setup.approval {
+        Approval::Signatures => check_approval(setup, &mut studies)?,
+        Approval::None => {
+            for (id, vkey) in &setup.handlers {
+                if vkey.parse::<VerifierKey>().is_err() {
+                    let why = format!("the key of handler `{id}` is not a vkey string");
+                    return Err(OperatorError::Invalid(why));
+                }
+            }
         }
     }
-    Ok(entries)
+    Ok(studies)
+}
+
+/// Every handler of every study has a key of its own, and signed with it.
+fn check_approval(setup: &Setup, studies: &mut [Candidate<'_>]) -> Result<(), OperatorError> {
+    let handlers = setup.handlers.iter().map(|(id, vkey)| (id, vkey.as_str()));
+    let pinned = Pinned::new(handlers).map_err(|error| OperatorError::Invalid(error.to_string()))?;
+    let named = |id: &HandlerId| {
+        studies.iter().flat_map(|study| &study.adopted.study.handlers).any(|handler| handler.id == *id)
+    };
+    if let Some(id) = pinned.handlers().find(|id| !named(id)) {
+        let why = format!("a key is pinned for handler `{id}`, which no study names");
+        return Err(OperatorError::Invalid(why));
+    }
+    for study in studies {
+        let id = study.adopted.study.id.to_string();
+        study.approve(&pinned, None).map_err(|faults| OperatorError::Approval { study: id, faults })?;
+    }
+    Ok(())
 }
 
 /// The limit of the pool in its own units, rounded down.
@@ -186,20 +235,18 @@ fn pool(terms: &PoolTerms, now: crate::types::Timestamp) -> Result<Pool, Operato
     Ok(Pool { accounting: kind, limit, opened_at: now, window_days })
 }
 
-fn init_entry(
-    id: &str,
-    setup: &Setup,
-    studies: &[StudyEntry],
-    pool: &Pool,
-) -> Map<String, serde_json::Value> {
+fn init_entry(id: &str, setup: &Setup, studies: &[Candidate<'_>], pool: &Pool) -> Map<String, Value> {
     let accounting = match &pool.accounting {
         PoolKind::Pure => json!({ "kind": "pure" }),
         PoolKind::Zcdp { delta } => json!({ "kind": "zcdp", "delta": delta }),
     };
     let mut body = Map::new();
     body.insert("sandbox".into(), json!(id));
-    body.insert("studies".into(), json!(studies));
-    body.insert("approval".into(), json!("none"));
+    body.insert(
+        "studies".into(),
+        studies.iter().map(|study| Value::Object(study.named().to_json())).collect(),
+    );
+    body.insert("approval".into(), json!(setup.approval.as_str()));
     body.insert("accounting".into(), accounting);
     body.insert("limit".into(), amount(pool.limit));
     let handlers = setup.handlers.iter().map(|(id, vkey)| json!({ "id": id, "vkey": vkey }));

@@ -2,10 +2,12 @@
 //!
 //! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
 
+mod adopt;
 mod analyst;
 mod check;
 mod error;
 mod init;
+mod law;
 mod metrics;
 mod open;
 mod prove;
@@ -15,23 +17,27 @@ mod reader;
 mod sandbox;
 mod seal;
 mod shown;
+mod source;
 mod status;
 mod verify;
+mod verify_law;
 mod view;
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
-pub use check::{Finding, check_study};
+pub use check::{check_regime, check_sandbox, check_study};
 pub use error::OperatorError;
-pub use init::{PoolTerms, Setup};
+pub use init::{Approval, PoolTerms, Setup};
 pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use prove::show_log;
 pub use reader::Reader;
 pub use seal::{SealTerms, Sealed};
+pub use source::StudySource;
 pub use status::{EpochStatus, Status};
 pub use verify::{Verification, verify_log};
 pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};

@@ -7,15 +7,15 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::sandbox::{EpochFile, SANDBOX, SandboxFile, study_path};
-use super::{Adopted, Inner, NamedKey, Operator, OperatorError, accounting};
+use super::law::{in_force, settle_adoption};
+use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use super::{Inner, NamedKey, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Signer, VerifierKey};
 use crate::keys::{Keyring, RootKey, SigningKey};
 use crate::ledger::{Book, RedbLedger};
-use crate::policy::{Regime, Study};
 use crate::release::Door;
 use crate::storage::{AnchorFile, Folder, Storage};
-use crate::types::{Clock, EpochId, StudyId};
+use crate::types::{Clock, EpochId};
 
 /// Where the root key is.
 pub enum Keys {
@@ -60,7 +60,7 @@ impl Operator {
         keyring: Keyring,
         clock: Box<dyn Clock>,
     ) -> Result<Self, OperatorError> {
-        let file = SandboxFile::read(&*storage)?;
+        let mut file = SandboxFile::read(&*storage)?;
         let key = SigningKey::load(&*storage, &keyring)?;
         let signer = NamedKey { name: format!("hushtag/{}", file.id), key };
         let vkey = VerifierKey::of(&signer).map_err(|_| OperatorError::Bug("the name of a log is plain"))?;
@@ -68,14 +68,16 @@ impl Operator {
             return Err(OperatorError::damaged(SANDBOX, "its vkey is not that of keys/sign.key"));
         }
         let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
+        let anchored = read_anchor(&file)?;
         let mut log = Log::open(Arc::clone(&storage), &vkey)?;
-        let anchor = anchor(&file, &log)?;
+        let anchor = anchor(anchored, &log)?;
         knows_all(&ledger, &log)?;
         begins_as_seen(&ledger, &log)?;
         // Only now that the ledger has seen no later head may leftovers beyond this one go.
         log.tidy()?;
         settle_seals(&*storage, &log)?;
-        let studies = studies(&*storage, &file)?;
+        settle_adoption(&*storage, &mut file, &log)?;
+        let studies = in_force(&*storage, &file, &log)?;
         let epochs = EpochFile::all(&*storage)?;
         let inner = Inner {
             accounting: accounting(&ledger.pool().accounting)?,
@@ -119,17 +121,27 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
     Ok(Keyring::new(root, &file.id))
 }
 
+/// An anchor and what it holds.
+pub(super) type Anchored = (AnchorFile, Option<Vec<u8>>);
+
+/// The anchor that `sandbox.toml` names. Read it before the log where another process writes.
+pub(super) fn read_anchor(file: &SandboxFile) -> Result<Option<Anchored>, OperatorError> {
+    let Some(path) = &file.anchor else { return Ok(None) };
+    let place = AnchorFile::new(path)?;
+    let content = place.read()?;
+    Ok(Some((place, content)))
+}
+
 /// The anchor that the sandbox was made with, of which the log must not have lost anything.
-pub(super) fn anchor(file: &SandboxFile, log: &Log) -> Result<Option<AnchorFile>, OperatorError> {
-    let wanted = log.entry(0)?.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
-    match &file.anchor {
+pub(super) fn anchor(anchored: Option<Anchored>, log: &Log) -> Result<Option<AnchorFile>, OperatorError> {
+    let wanted = log.proven_entry(0)?.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
+    match anchored {
         None if wanted => {
             Err(OperatorError::damaged(SANDBOX, "names no anchor, and the sandbox was made with one"))
         }
         None => Ok(None),
-        Some(path) => {
-            let place = AnchorFile::new(path)?;
-            log.check_anchor(&place)?;
+        Some((place, content)) => {
+            log.check_anchor(&place, content)?;
             Ok(Some(place))
         }
     }
@@ -193,26 +205,6 @@ fn is_logged(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
         }
     }
     Ok(false)
-}
-
-pub(super) fn studies(
-    storage: &dyn Storage,
-    file: &SandboxFile,
-) -> Result<BTreeMap<StudyId, Adopted>, OperatorError> {
-    let mut all = BTreeMap::new();
-    for entry in &file.studies {
-        let place = study_path(&entry.hash);
-        let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
-        let bytes = storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
-        let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
-        if format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()) != entry.hash {
-            return Err(damaged("is not the text whose hash was adopted"));
-        }
-        let study = Study::parse(&place, &text)?;
-        let regime = Regime::built_in(&study.regime)?;
-        all.insert(study.id.clone(), Adopted { study, regime });
-    }
-    Ok(all)
 }
 
 impl Inner {

@@ -1,8 +1,9 @@
 //! A bundle of one answer, and the entries of the log as anyone may read them.
 
-use super::sandbox::{SANDBOX, SandboxFile, study_path};
-use super::{Operator, OperatorError};
-use crate::audit::{Bundle, Entry, Kind, Log, VerifierKey};
+use super::law::{named_in, text};
+use super::sandbox::{SANDBOX, SandboxFile, regime_path, signatures_path, study_path};
+use super::{Inner, Operator, OperatorError};
+use crate::audit::{Bundle, Entry, Ground, Kind, Log, VerifierKey};
 use crate::storage::Folder;
 use std::path::Path;
 use std::sync::Arc;
@@ -34,12 +35,33 @@ impl Operator {
         })?;
         let (opening, answer) = inner.door().opening(&stored)?;
         let policy = entry.body.get("policy").and_then(|hash| hash.as_str()).unwrap_or_default();
-        let place = study_path(policy);
-        let study = inner.storage.read(&place)?.and_then(|text| String::from_utf8(text).ok());
-        let study = study.ok_or_else(|| OperatorError::damaged(place, "is missing"))?;
+        let ground = ground(inner, &log, policy, index)?;
         let text = entry.to_text().map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
-        Ok(Bundle::new(text, &log.prove(index)?, answer, &opening, study))
+        Ok(Bundle::new(text, &log.prove(index)?, answer, &opening, ground))
     }
+}
+
+/// By what right the study with the hash `policy` was in force when entry `index` was made.
+fn ground(inner: &Inner, log: &Log, policy: &str, index: u64) -> Result<Ground, OperatorError> {
+    let storage = &*inner.storage;
+    let study = text(storage, &study_path(policy), policy)?;
+    let init = log.proven_entry(0)?;
+    let init = init.to_text().map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
+    let mut approval = None;
+    if inner.file.pinned()?.is_some() {
+        let mut regime = None;
+        for (_, entry) in (0..index).zip(log.entries()) {
+            // One text has one regime, so that any entry that names it will do.
+            regime = regime.or(named_in(&entry?).into_iter().find(|named| named.hash == policy));
+        }
+        let missing = || OperatorError::damaged("log", format!("does not adopt the study {policy}"));
+        let hash = regime.ok_or_else(missing)?.regime_hash;
+        let place = signatures_path(policy);
+        let note = storage.read(&place)?.and_then(|note| String::from_utf8(note).ok());
+        let note = note.ok_or_else(|| OperatorError::damaged(place, "is missing"))?;
+        approval = Some((text(storage, &regime_path(&hash), &hash)?, note));
+    }
+    Ok(Ground { study, init, init_proof: log.prove(0)?, approval })
 }
 
 /// The entries of the log in `dir` with their indexes. Reads beside a writer, needs no key but the public one, and checks

@@ -10,7 +10,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use super::analyst::{plan, selection};
-use super::{Adopted, Analyst, Answer, Keys, Operator, PoolTerms, SealTerms, Setup};
+use super::{Adopted, Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use crate::engine::{Input, Sources, build, shapes};
 use crate::keys::RootKey;
 use crate::policy::{Decision, decide};
@@ -41,7 +41,13 @@ fn sandbox(people: u32, pure: bool) -> Operator {
         window: None,
     };
     let text = include_str!("../../tests/support/study.toml").to_owned();
-    let setup = Setup { studies: vec![("study.toml".into(), text)], pool, handlers: vec![], anchor: None };
+    let setup = Setup {
+        studies: vec![StudySource::new("study.toml", text)],
+        pool,
+        handlers: vec![],
+        approval: Approval::None,
+        anchor: None,
+    };
     let keys = Keys::Given(RootKey::from_hex(&"5a".repeat(32), "the root key of the test").unwrap());
     let clock = Fixed(Timestamp::from_seconds(as_of().seconds() + 8 * 3600));
     let operator = Operator::init_on(Arc::new(Image::default()), setup, keys, Box::new(clock)).unwrap();
@@ -87,7 +93,7 @@ fn cubes(adopted: &Adopted, people: u32, without: Option<&str>) -> Vec<Exact<Cub
     let Decision::Permit(flow) = decide(&adopted.study, &adopted.regime, recipient, as_of()) else {
         panic!("the study is permitted");
     };
-    let flows = [(recipient.id.clone(), flow.requirements().to_vec())];
+    let flows = [(recipient.id.clone(), flow.demand().clone())];
     let (key, allowed) = (Secret::new([9; 32]), "100".parse().unwrap());
     let (built, _) = build(&adopted.study, &flows, sources(people, without), as_of(), &key, allowed).unwrap();
     built.into_iter().next().unwrap().cubes

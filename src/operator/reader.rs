@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use super::open::{Keys, anchor, begins_as_seen, keyring, knows_all, studies};
+use super::law::in_force;
+use super::open::{Keys, anchor, begins_as_seen, keyring, knows_all, read_anchor};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::view::{View, naming};
 use super::{Adopted, OperatorError, Status, accounting, status};
@@ -43,14 +44,14 @@ impl Reader {
         let file = SandboxFile::read(&*storage)?;
         let keyring = keyring(&*storage, keys)?;
         let mut tries = 1;
-        let (book, log_size) = loop {
+        let (book, log_size, studies) = loop {
             match books(&storage, &file, &keyring) {
                 Err(error) if error.is_damage() && tries < TRIES => tries += 1,
                 other => break other?,
             }
         };
         let accounting = accounting(&book.pool().accounting)?;
-        let (studies, epochs) = (studies(&*storage, &file)?, EpochFile::all(&*storage)?);
+        let epochs = EpochFile::all(&*storage)?;
         Ok(Self { file, clock, book, accounting, studies, epochs, log_size })
     }
 
@@ -77,24 +78,25 @@ impl Reader {
     }
 }
 
-/// Both books as they stood, and how many entries the log had. A writer that appends meanwhile leaves files that do not fit
+/// The ledger, how many entries the log had, and the studies in force: what a reader takes from both books.
+type Read = (Box<dyn Book>, u64, BTreeMap<StudyId, Adopted>);
+
+/// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
 /// what was read before them: then they are damaged for a moment, and are read again.
-fn books(
-    storage: &Arc<dyn Storage>,
-    file: &SandboxFile,
-    keyring: &Keyring,
-) -> Result<(Box<dyn Book>, u64), OperatorError> {
+fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> Result<Read, OperatorError> {
     let key: VerifierKey =
         file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
     let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
     let mut book = copy()?;
+    let anchored = read_anchor(file)?;
     let log = Log::open(Arc::clone(storage), &key)?;
-    anchor(file, &log)?;
+    anchor(anchored, &log)?;
     begins_as_seen(&*book, &log)?;
     if knows_all(&*book, &log).is_err() {
         // Charged and logged since the ledger was read, or lost: a ledger read now has it, or it is lost.
         book = copy()?;
         knows_all(&*book, &log)?;
     }
-    Ok((book, log.head().0))
+    let studies = in_force(&**storage, file, &log)?;
+    Ok((book, log.head().0, studies))
 }

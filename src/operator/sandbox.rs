@@ -12,7 +12,21 @@ use crate::types::{EpochId, HandlerId, StudyId, Timestamp};
 /// Says that the folder is a sandbox; written last at init.
 pub(super) const SANDBOX: &str = "sandbox.toml";
 
-/// An adopted study, by the hash of its text.
+/// What `sandbox.toml` will be, while a study is being adopted.
+pub(super) const SANDBOX_NEW: &str = "sandbox.toml.new";
+
+/// A study in force: the hashes of its text and of its regime's, and the entry of the log by which it came.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct InForce {
+    pub(super) id: StudyId,
+    pub(super) hash: String,
+    pub(super) regime: String,
+    pub(super) regime_hash: String,
+    pub(super) entry: u64,
+}
+
+/// A study that an epoch was sealed under, by the hash of its text; in one sandbox a text has one regime.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StudyEntry {
@@ -37,26 +51,35 @@ pub(super) struct SandboxFile {
     pub(super) created: String,
     /// The key that the log is verified with.
     pub(super) vkey: String,
-    /// `none`: studies take effect without the handlers' signatures.
+    /// `signatures`, or `none`: studies take effect without the handlers' signatures.
     pub(super) approval: String,
     /// The file outside the folder that holds the newest checkpoint.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) anchor: Option<PathBuf>,
-    pub(super) studies: Vec<StudyEntry>,
+    pub(super) studies: Vec<InForce>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub(super) handlers: Vec<HandlerEntry>,
 }
 
 impl SandboxFile {
     pub(super) fn read(storage: &dyn Storage) -> Result<Self, OperatorError> {
-        let bytes = storage.read(SANDBOX)?.ok_or_else(|| OperatorError::NotASandbox("this folder".into()))?;
-        let damaged = |_| OperatorError::damaged(SANDBOX, "not the text that init wrote");
-        let text = String::from_utf8(bytes).map_err(|_| OperatorError::damaged(SANDBOX, "not UTF-8"))?;
-        let file: Self = toml::from_str(&text).map_err(damaged)?;
+        Self::read_at(storage, SANDBOX)?.ok_or_else(|| OperatorError::NotASandbox("this folder".into()))
+    }
+
+    pub(super) fn read_at(storage: &dyn Storage, place: &str) -> Result<Option<Self>, OperatorError> {
+        let Some(bytes) = storage.read(place)? else { return Ok(None) };
+        let damaged = |why: &str| OperatorError::damaged(place, why);
+        let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
+        let file: Self = toml::from_str(&text).map_err(|_| damaged("not the text that init wrote"))?;
         if file.version != 1 {
-            return Err(OperatorError::damaged(SANDBOX, format!("version {} is not known", file.version)));
+            return Err(damaged(&format!("version {} is not known", file.version)));
         }
-        Ok(file)
+        Ok(Some(file))
+    }
+
+    /// The newest entry of the log that put a study in force.
+    pub(super) fn newest(&self) -> u64 {
+        self.studies.iter().map(|study| study.entry).max().unwrap_or(0)
     }
 
     pub(super) fn to_text(&self) -> Result<String, OperatorError> {
@@ -67,6 +90,16 @@ impl SandboxFile {
 /// Where the text of an adopted study lies.
 pub(super) fn study_path(hash: &str) -> String {
     format!("studies/{}.toml", hash.trim_start_matches("blake3:"))
+}
+
+/// Where the text of a pinned regime lies.
+pub(super) fn regime_path(hash: &str) -> String {
+    format!("regimes/{}.toml", hash.trim_start_matches("blake3:"))
+}
+
+/// Where the signatures of an adopted study lie.
+pub(super) fn signatures_path(hash: &str) -> String {
+    format!("studies/{}.sig", hash.trim_start_matches("blake3:"))
 }
 
 /// What is public about a sealed epoch.

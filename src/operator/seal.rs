@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
-use crate::consent::Requirement;
+use crate::consent::Demand;
 use crate::engine::{Built, Hygiene, Input, MaxBadRows, Sources, build, shapes};
 use crate::keys::Keyring;
 use crate::policy::{Decision, Reason, decide};
@@ -36,7 +36,7 @@ pub struct Sealed {
 }
 
 /// The permitted recipients of a study and what each demands of people.
-type Flows = Vec<(RecipientId, Vec<Requirement>)>;
+type Flows = Vec<(RecipientId, Demand)>;
 
 /// Study, recipient and all reasons of a refusal.
 type RefusedFlow = (String, String, Vec<Reason>);
@@ -116,14 +116,17 @@ impl Inner {
         for adopted in self.studies.values() {
             let mut flows = Flows::new();
             for recipient in &adopted.study.recipients {
-                match decide(&adopted.study, &adopted.regime, recipient, now) {
-                    Decision::Permit(flow) => {
-                        flows.push((recipient.id.clone(), flow.requirements().to_vec()))
-                    }
-                    Decision::Deny(reasons) => {
-                        refused.push((adopted.study.id.to_string(), recipient.id.to_string(), reasons));
-                    }
-                }
+                let reasons = match decide(&adopted.study, &adopted.regime, recipient, now) {
+                    Decision::Permit(flow) => match flow.no_consent() {
+                        None => {
+                            flows.push((recipient.id.clone(), flow.demand().clone()));
+                            continue;
+                        }
+                        Some(reason) => vec![reason],
+                    },
+                    Decision::Deny(reasons) => reasons,
+                };
+                refused.push((adopted.study.id.to_string(), recipient.id.to_string(), reasons));
             }
             if !flows.is_empty() {
                 all.push((adopted, flows));

@@ -6,7 +6,8 @@ use serde_json::{Map, Value};
 
 use super::OperatorError;
 use super::open::{Keys, keyring};
-use super::sandbox::{SANDBOX, SandboxFile, cube_path, study_path};
+use super::sandbox::{SANDBOX, SandboxFile, cube_path};
+use super::verify_law::Laws;
 use crate::audit::{
     Checkpoint, Entry, Hash, Kind, Verified, VerifierKey, Why, anchored, head_text, verify_each,
 };
@@ -20,8 +21,10 @@ pub struct Verification {
     pub log: Verified,
     /// The key that it was verified with.
     pub vkey: String,
-    /// Studies whose text has the hash that the log names.
+    /// Studies whose text, and whose regime's, has the hash that the log names.
     pub studies: u64,
+    /// Signatures of handlers over these studies, each by the key that the log pins, or `None` where none are needed.
+    pub approvals: Option<u64>,
     /// Sealed cubes whose ciphertext has the hash that the log names.
     pub cubes: u64,
     /// How many entries the anchor covers, or `None` when no anchor was read.
@@ -58,17 +61,15 @@ pub fn verify_log(
     let key = vkey.map_or_else(own, |key| Ok(key.clone()))?;
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
-    let (mut named, mut sealed) = (Vec::new(), Vec::new());
+    let (mut laws, mut sealed) = (Laws::default(), Vec::new());
     let (mut twice, mut anchor_wanted) = (None, false);
     let log = verify_each(storage, &key, |tree, entry| {
         let index = heads.len() as u64;
         heads.push(tree.root());
         if entry.kind == Kind::Init {
             anchor_wanted = entry.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
-            named.extend(
-                entry.body.get("studies").and_then(|list| list.as_array()).cloned().unwrap_or_default(),
-            );
         }
+        laws.read(index, entry);
         if entry.kind == Kind::Seal {
             sealed.push(entry.body.clone());
         }
@@ -89,7 +90,7 @@ pub fn verify_log(
     let own = own.filter(|own| anchor.is_none() && own.path().is_file());
     let place = anchor.or(own.as_ref());
     let anchored = place.map(|place| check_anchor(place, &key, &heads, &log.checkpoint)).transpose()?;
-    let studies = check_studies(storage, &named)?;
+    let (studies, approvals) = laws.check(storage, &file)?;
     let cubes = check_cubes(storage, &sealed)?;
     let charges = match keys {
         None => None,
@@ -99,7 +100,16 @@ pub fn verify_log(
             Some(check_ledger(&*ledger, &asked, &heads)?)
         }
     };
-    Ok(Verification { log, vkey: key.to_string(), studies, cubes, anchored, anchor_wanted, charges })
+    Ok(Verification {
+        log,
+        vkey: key.to_string(),
+        studies,
+        approvals,
+        cubes,
+        anchored,
+        anchor_wanted,
+        charges,
+    })
 }
 
 /// The log begins with the head that the anchor states; says how many entries that head covers.
@@ -122,19 +132,6 @@ fn asked_entry(index: u64, entry: &Entry) -> Asked {
     let text = |name: &str| entry.body.get(name).and_then(|value| value.as_str()).unwrap_or("").to_owned();
     let units = entry.charged_units().unwrap_or(0);
     Asked { index, units, study: text("study"), recipient: text("recipient") }
-}
-
-fn check_studies(storage: &dyn Storage, named: &[Value]) -> Result<u64, OperatorError> {
-    for study in named {
-        let hash = study.get("hash").and_then(|hash| hash.as_str()).unwrap_or("");
-        let place = study_path(hash);
-        let text =
-            storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
-        if format!("blake3:{}", blake3::hash(&text).to_hex()) != hash {
-            return Err(OperatorError::damaged(place, "is not the text whose hash the log names"));
-        }
-    }
-    Ok(named.len() as u64)
 }
 
 /// Every cube that a `seal` entry names, by the hash of its ciphertext.

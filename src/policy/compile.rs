@@ -3,19 +3,20 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
-use toml::Spanned;
 use toml::value::Datetime;
 
 use super::Fault;
 use super::file::{
-    AgeStatement, DatasetKind, DatasetSection, DocumentSection, FieldSection, FieldType, MeasureSection,
-    Named, RecipientSection, StudyFile, TagSection, Written,
+    Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, FieldSection,
+    FieldType, MeasureSection, Named, RecipientSection, StudyFile, TagSection, Written,
 };
 use super::measures::Measures;
 use super::metrics::metrics;
+use super::placed::Spanned;
 use super::study::{
-    Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
+    Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
 };
+use crate::consent::Admits;
 use crate::tags::{Bands, CatalogueDraft, Label, Relation, Tag, TagError, TagSource, is_reach, nearest};
 use crate::types::{DatasetName, Timestamp};
 
@@ -56,7 +57,9 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
     let mut draft = CatalogueDraft { max_cells: file.release.max_cells, ..CatalogueDraft::default() };
     let mut datasets = Vec::new();
     for (name, section) in as_written(&file.datasets) {
-        datasets.push(dataset(name, section, &handlers, &mut draft)?);
+        let next = dataset(name, section, &handlers, &mut draft)?;
+        one_age(&next, section, &datasets)?;
+        datasets.push(next);
     }
     if let Some(first) = datasets.first()
         && let Some(other) = datasets.iter().find(|dataset| dataset.ids != first.ids)
@@ -90,11 +93,20 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         basis: file.study.basis.clone(),
         methods: file.study.methods.iter().cloned().collect(),
         retention: file.study.retention,
-        notice: Notice { id: file.notice.id.clone(), version: file.notice.version },
+        start: file.study.start.as_ref().map(day).transpose()?,
+        profile: file.study.profile.clone(),
+        sub_processors: file.study.sub_processors.clone(),
+        notice: notice(&file)?,
         documents: documents.collect::<Outcome<BTreeMap<_, _>>>()?,
         handlers,
         recipients,
         declared_adults: matches!(file.population.age, Some(AgeStatement::DeclaredAdults)),
+        admits: Admits {
+            minors: file.population.admit.contains(&Admitted::Minors),
+            children: file.population.admit.contains(&Admitted::Children),
+        },
+        figures: file.figures.clone(),
+        infers: infers(file.tags.get_ref()),
         datasets,
         catalogue,
         metrics: metrics(&file.metrics)?,
@@ -110,9 +122,13 @@ fn handlers(file: &StudyFile) -> Outcome<Vec<Handler>> {
         if !seen.insert(section.id.get_ref().clone()) {
             return says(section.id.span(), format!("handler `{}` is already defined", section.id.get_ref()));
         }
-        let (id, legal_id, kind) =
-            (section.id.get_ref().clone(), section.legal_id.clone(), section.kind.clone());
-        all.push(Handler { id, legal_id, kind });
+        all.push(Handler {
+            id: section.id.get_ref().clone(),
+            legal_id: section.legal_id.clone(),
+            kind: section.kind.clone(),
+            name: section.name.clone(),
+            contact: section.contact.clone(),
+        });
     }
     Ok(all)
 }
@@ -133,6 +149,9 @@ fn recipients(file: &StudyFile) -> Outcome<Vec<Recipient>> {
             name: section.name.clone(),
             contact: section.contact.clone(),
             country: section.country.clone(),
+            role: section.role,
+            succeeds: section.succeeds.clone(),
+            suspended: section.suspended,
             share: section.epsilon.as_ref().map(|epsilon| *epsilon.get_ref()),
         });
     }
@@ -154,7 +173,34 @@ fn document(section: &DocumentSection) -> Outcome<Document> {
     if expires <= approved {
         return says(section.expires.span(), "a document must expire after it was approved");
     }
-    Ok(Document { id: section.id.clone(), approved, expires })
+    let covers = Covers {
+        purposes: section.purposes.clone(),
+        categories: section.categories.clone(),
+        recipients: section.recipients.clone(),
+        sub_processors: section.sub_processors.clone(),
+    };
+    Ok(Document { id: section.id.clone(), approved, expires, covers })
+}
+
+fn notice(file: &StudyFile) -> Outcome<Notice> {
+    let section = &file.notice;
+    let mut changes = BTreeMap::new();
+    for change in &section.changes {
+        let ChangeSection { version, changed } = change.get_ref();
+        if *version > section.version {
+            return says(change.span(), format!("version {version} is later than the notice's own"));
+        }
+        if changes.insert(*version, changed.clone()).is_some() {
+            return says(change.span(), format!("what version {version} changed is already said"));
+        }
+    }
+    Ok(Notice { id: section.id.clone(), version: section.version, states: section.states.clone(), changes })
+}
+
+fn infers(tags: &Named<TagSection>) -> BTreeMap<String, String> {
+    let inferring =
+        |(name, tag): (&Spanned<String>, &TagSection)| Some((name.get_ref().clone(), tag.infers.clone()?));
+    tags.iter().filter_map(inferring).collect()
 }
 
 fn day(written: &Spanned<Datetime>) -> Outcome<Timestamp> {
@@ -211,9 +257,26 @@ fn dataset(
     })
 }
 
+/// Ages stand in one field of one people dataset: two could contradict each other.
+fn one_age(dataset: &Dataset, section: &DatasetSection, before: &[Dataset]) -> Outcome<()> {
+    let ages: Vec<&Field> = dataset.fields.iter().filter(|field| field.kind.is_age()).collect();
+    let Some(last) = ages.last() else { return Ok(()) };
+    let column = section.fields.keys().find(|column| *column.get_ref() == last.column);
+    let place = column.map_or(0..0, Spanned::span);
+    if dataset.shape != Shape::People {
+        return says(place, "fields of type birth-year and age-band belong to a people dataset");
+    }
+    if ages.len() > 1 || before.iter().any(|dataset| dataset.age_field().is_some()) {
+        return says(place, "a study has at most one field of type birth-year or age-band");
+    }
+    Ok(())
+}
+
 fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<Field> {
-    const TYPES: [(&str, FieldType); 6] = [
+    const TYPES: [(&str, FieldType); 8] = [
+        ("age-band", FieldType::AgeBand),
         ("amount", FieldType::Amount),
+        ("birth-year", FieldType::BirthYear),
         ("flag", FieldType::Flag),
         ("integer", FieldType::Integer),
         ("person", FieldType::Person),
@@ -243,6 +306,8 @@ fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<F
                 "a field of type person needs `max_reach`: how many people one owner may reach",
             );
         }
+        (FieldType::AgeBand, None, None) => FieldKind::AgeBand,
+        (FieldType::BirthYear, None, None) => FieldKind::BirthYear,
         (FieldType::Flag, None, None) => FieldKind::Flag,
         (FieldType::Integer, None, None) => FieldKind::Integer,
         (FieldType::Text, None, None) => FieldKind::Text,

@@ -1,10 +1,12 @@
 //! The decision on the flow: is this use permitted at all, for this recipient, today? Unknown is denied.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
-use super::regime::{Regime, Scope};
+use super::facts::{Case, CategoryRead};
+use super::logic::{Demand, State};
+use super::regime::{Lang, Names, Regime, Scope, cell};
 use super::study::{Recipient, Study};
-use crate::consent::Requirement;
+use crate::consent::{self, Ages, Requirement};
 use crate::dp::QuestionHash;
 use crate::types::{RecipientId, StudyId, Timestamp};
 
@@ -36,14 +38,27 @@ pub struct Flow {
     study: StudyId,
     study_hash: String,
     recipient: RecipientId,
-    requirements: Vec<Requirement>,
+    demand: consent::Demand,
 }
 
 impl Flow {
-    /// What every person's consents must say; never empty.
+    /// What every person's consents must say. Without requirements the use rests on another basis than consent, and nobody
+    /// is let in by consent.
     #[must_use]
-    pub fn requirements(&self) -> &[Requirement] {
-        &self.requirements
+    pub fn demand(&self) -> &consent::Demand {
+        &self.demand
+    }
+
+    /// Why the flow cannot be sealed although it is permitted: it demands no consent, and consent alone lets people in.
+    #[must_use]
+    pub fn no_consent(&self) -> Option<Reason> {
+        self.demand.requirements.is_empty().then(|| Reason {
+            rule: "CONSENT".into(),
+            article: String::new(),
+            because: "the use may rest on another basis than consent, and this sandbox lets people in by their consents alone"
+                .into(),
+            fix: "use `basis = \"consent\"` and an action that demands one".into(),
+        })
     }
 
     /// The token that lets one question of this flow through the door.
@@ -92,106 +107,260 @@ impl Permit {
     }
 }
 
+/// A demand of the regime that applies to a use, and whether it holds.
+#[derive(Debug, Clone)]
+pub(super) struct Considered<'a> {
+    pub(super) demand: &'a Demand,
+    /// The categories for which it applies; none where it is not about a category.
+    pub(super) categories: Vec<&'a str>,
+    /// The word that its fact has; of the first category that fails, where they differ.
+    pub(super) word: u8,
+    pub(super) holds: bool,
+}
+
+/// Everything that was looked at to decide on one use: the decision and its explanation are both read from it.
+pub struct Opinion<'a> {
+    pub(super) case: Case<'a>,
+    pub(super) categories: &'a [CategoryRead],
+    pub(super) considered: Vec<Considered<'a>>,
+    pub(super) triggers: BTreeMap<&'a str, Vec<&'a str>>,
+    pub(super) duties: BTreeSet<&'a str>,
+}
+
 /// Decides whether `study` may be used for `recipient` on the day of `now`.
 ///
 /// # Privacy
-/// Reads the study, the regime and the date; never the population. Source: PIPL art. 6, 10, 13, 14, 23, 28, 29, 55.
+/// Reads the study, the regime and the date; never the population. Source: the articles that the regime names.
 #[must_use]
 pub fn decide(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestamp) -> Decision {
-    let mut reasons = Reasons { regime, found: Vec::new() };
-    if regime.prohibits(&study.purpose) {
-        reasons.add("R10", &study.purpose);
-    }
-    if !regime.allows_basis(&study.basis) {
-        reasons.add("R13", &study.basis);
-    }
-    if !study.declared_adults {
-        reasons.add("R28", "no `[population]`");
-    }
-    let categories: BTreeSet<&str> = study.datasets.iter().map(|dataset| dataset.category.as_str()).collect();
-    for category in categories.iter().filter(|category| regime.is_sensitive(category).is_none()) {
-        reasons.add("R06", category);
-    }
-    if recipient.name.trim().is_empty()
-        || recipient.contact.trim().is_empty()
-        || recipient.legal_id.trim().is_empty()
-    {
-        reasons.add("R23", recipient.id.as_str());
-    }
-    let Some(action) = regime.action(study.action.as_str()) else {
-        reasons.add("R14", study.action.as_str());
-        return Decision::Deny(reasons.found);
-    };
-    for kind in &action.documents {
-        let valid = study.documents.get(kind).is_some_and(|doc| doc.approved <= now && now < doc.expires);
-        if !valid {
-            reasons.add("R55", kind);
-        }
-    }
-    let requirements = requirements(study, regime, recipient, &action.triggers);
-    // INVARIANT: a flow that demands nothing of people would let everybody in; there is no such flow.
-    if requirements.is_empty() {
-        reasons.add("R14", study.action.as_str());
-    }
-    if !reasons.found.is_empty() {
-        return Decision::Deny(reasons.found);
-    }
-    Decision::Permit(Flow {
-        study: study.id.clone(),
-        study_hash: study.hash.clone(),
-        recipient: recipient.id.clone(),
-        requirements,
-    })
+    with_opinion(study, regime, recipient, now, |opinion| opinion.decision())
 }
 
-struct Reasons<'a> {
-    regime: &'a Regime,
-    found: Vec<Reason>,
-}
-
-impl Reasons<'_> {
-    /// The regime defines every rule asked for here (checked when it is parsed); were one missing, the use is denied all the same.
-    fn add(&mut self, id: &str, what: &str) {
-        let (article, because, fix) = match self.regime.rule(id) {
-            Some(rule) => (rule.article.clone(), rule.because.replace("{}", what), rule.fix.clone()),
-            None => (String::new(), format!("rule {id} fails for `{what}`"), String::new()),
-        };
-        self.found.push(Reason { rule: id.to_owned(), article, because, fix });
-    }
-}
-
-fn requirements(
+/// Forms an opinion on a use and hands it to `read`.
+///
+/// # Privacy
+/// As [`decide`].
+pub fn with_opinion<T>(
     study: &Study,
     regime: &Regime,
     recipient: &Recipient,
-    demanded: &BTreeSet<String>,
-) -> Vec<Requirement> {
-    let handlers = study.handlers.iter().flat_map(|h| [h.id.to_string(), h.legal_id.clone()]);
-    let handlers: BTreeSet<String> = handlers.collect();
-    let known_triggers: BTreeSet<String> = regime.triggers().keys().cloned().collect();
-    let in_scope = |scope: &Scope| -> BTreeSet<String> {
-        let all = study.datasets.iter().map(|dataset| dataset.category.clone());
-        // A category that the regime does not know counts as sensitive (and is denied besides).
-        all.filter(|c| *scope == Scope::All || regime.is_sensitive(c).unwrap_or(true)).collect()
-    };
-    let mut all = Vec::new();
-    for (name, trigger) in regime.triggers() {
-        let categories = in_scope(&trigger.of);
-        if categories.is_empty() || !(trigger.always || demanded.contains(name)) {
-            continue;
+    now: Timestamp,
+    read: impl FnOnce(&Opinion<'_>) -> T,
+) -> T {
+    let case = Case { study, regime, recipient, now };
+    let (categories, state) = (case.categories(), case.state());
+    read(&Opinion::form(case, &categories, state))
+}
+
+impl<'a> Opinion<'a> {
+    pub(super) fn form(case: Case<'a>, categories: &'a [CategoryRead], state: State) -> Self {
+        let regime = case.regime;
+        let states: Vec<(&str, State)> = categories
+            .iter()
+            .map(|category| (category.name.as_str(), of_category(regime, &state, category)))
+            .collect();
+        let considered = regime.compiled.demands.iter();
+        let considered = considered.filter_map(|demand| consider(regime, demand, &state, &states)).collect();
+        let mut opinion =
+            Self { case, categories, considered, triggers: BTreeMap::new(), duties: BTreeSet::new() };
+        opinion.demand_consents(&states);
+        opinion.oblige(&states);
+        opinion
+    }
+
+    /// Whether nothing that the regime demands is missing.
+    #[must_use]
+    pub fn permits(&self) -> bool {
+        self.considered.iter().all(|considered| considered.holds)
+    }
+
+    /// The decision.
+    #[must_use]
+    pub fn decision(&self) -> Decision {
+        if !self.permits() {
+            return Decision::Deny(self.reasons(Lang::En));
         }
-        all.push(Requirement {
-            trigger: name.clone(),
-            purpose: study.purpose.clone(),
-            recipient: recipient.legal_id.clone(),
-            categories,
-            methods: study.methods.clone(),
-            notice: study.notice.id.clone(),
-            notice_version: study.notice.version,
-            retention: study.retention,
-            handlers: handlers.clone(),
-            known_triggers: known_triggers.clone(),
+        let Case { study, recipient, .. } = &self.case;
+        Decision::Permit(Flow {
+            study: study.id.clone(),
+            study_hash: study.hash.clone(),
+            recipient: recipient.id.clone(),
+            demand: self.demand(),
+        })
+    }
+
+    /// The consents that the matrix and the facts demand, each with the categories that it must list.
+    fn demand_consents(&mut self, states: &[(&'a str, State)]) {
+        let regime = self.case.regime;
+        let action = self.case.study.action;
+        let on_consent = regime.file.bases.get(&self.case.study.basis).is_none_or(|basis| basis.consent);
+        for ((name, state), category) in states.iter().zip(self.categories) {
+            let own = cell(&regime.file, name, action).into_iter().flat_map(|cell| &cell.triggers);
+            let own = own.map(|trigger| trigger.get_ref().as_str());
+            let extra = regime.compiled.extras.iter().filter(|extra| extra.when.contains(state));
+            let extra = extra.flat_map(|extra| &extra.triggers).map(String::as_str);
+            for name_of in own.chain(extra).collect::<BTreeSet<_>>() {
+                let Some(trigger) = regime.file.triggers.get(name_of) else { continue };
+                let in_scope = trigger.of == Scope::All || category.sensitive;
+                if in_scope && (on_consent || !trigger.displaceable) {
+                    self.triggers.entry(name_of).or_default().push(name);
+                }
+            }
+        }
+    }
+
+    fn oblige(&mut self, states: &[(&'a str, State)]) {
+        for obliged in &self.case.regime.compiled.obliged {
+            if states.iter().any(|(_, state)| obliged.when.contains(state)) {
+                self.duties.extend(obliged.duties.iter().map(String::as_str));
+            }
+        }
+    }
+
+    /// What every person's consents must say, were the use permitted.
+    #[must_use]
+    pub fn demand(&self) -> consent::Demand {
+        let Case { study, regime, recipient, .. } = &self.case;
+        let handlers = study.handlers.iter().flat_map(|h| [h.id.to_string(), h.legal_id.clone()]);
+        let handlers: BTreeSet<String> = handlers.collect();
+        let known_triggers: BTreeSet<String> = regime.file.triggers.keys().cloned().collect();
+        let names = regime.file.actions.get(&study.action).map(|action| action.names);
+        let recipients: BTreeSet<String> = match names {
+            Some(Names::Handlers) => study.handlers.iter().map(|handler| handler.legal_id.clone()).collect(),
+            Some(Names::Recipient) | None => {
+                recipient.succeeds.iter().chain([&recipient.legal_id]).cloned().collect()
+            }
+        };
+        let oldest = self.case.oldest_version();
+        let requirements = self.triggers.iter().filter_map(|(name, categories)| {
+            let trigger = regime.file.triggers.get(*name)?;
+            let quality = regime.file.qualities.get(trigger.quality.get_ref())?;
+            Some(Requirement {
+                trigger: (*name).to_owned(),
+                purpose: study.purpose.clone(),
+                recipients: recipients.clone(),
+                categories: categories.iter().map(|category| (*category).to_owned()).collect(),
+                methods: study.methods.clone(),
+                notice: study.notice.id.clone(),
+                notice_versions: oldest..=study.notice.version,
+                retention: study.retention,
+                handlers: handlers.clone(),
+                known_triggers: known_triggers.clone(),
+                kinds: quality.kinds.clone(),
+                checks: quality.checks.clone(),
+                cool_down: regime.file.regime.refusal_cool_down,
+            })
+        });
+        consent::Demand { requirements: requirements.collect(), ages: self.ages() }
+    }
+
+    fn ages(&self) -> Ages {
+        let Case { study, regime, .. } = &self.case;
+        if study.declared_adults {
+            return Ages::DeclaredAdults;
+        }
+        let head = &regime.file.regime;
+        Ages::Read { child_below: head.child_below, adult_from: head.adult_from, admits: study.admits }
+    }
+
+    /// All demands that fail, one for each rule and fact.
+    pub(super) fn failing(&self) -> impl Iterator<Item = &Considered<'a>> {
+        self.considered.iter().filter(|considered| !considered.holds)
+    }
+
+    /// Why the use is denied, in the regime's order of evaluation; empty for a permitted one.
+    #[must_use]
+    pub fn reasons(&self, lang: Lang) -> Vec<Reason> {
+        let mut failing: Vec<&Considered<'_>> = self.failing().collect();
+        failing.sort_by_key(|considered| self.stage_of(&considered.demand.rule));
+        let mut reasons: Vec<Reason> = Vec::new();
+        for considered in failing {
+            let reason = self.reason(considered, lang);
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+
+    /// Where the stage of a rule stands in the order of evaluation.
+    pub(super) fn stage_of(&self, rule: &str) -> usize {
+        let file = &self.case.regime.file;
+        let stage = file.rules.get(rule).map(|rule| rule.stage.get_ref());
+        file.regime.stages.iter().position(|known| Some(known) == stage).unwrap_or(usize::MAX)
+    }
+
+    fn reason(&self, considered: &Considered<'_>, lang: Lang) -> Reason {
+        let rule = considered.demand.rule.clone();
+        // Every rule of a demand is defined (checked when the regime is parsed); were one missing, the use is denied all the same.
+        match self.case.regime.file.rules.get(&rule) {
+            Some(text) => Reason {
+                article: text.article.get_ref().clone(),
+                because: self.fill(text.because.of(lang), considered, lang),
+                fix: self.fill(text.fix.of(lang), considered, lang),
+                rule,
+            },
+            None => Reason { article: String::new(), because: rule.clone(), fix: String::new(), rule },
+        }
+    }
+
+    /// Puts what failed, its state and the categories into a text of the regime.
+    pub(super) fn fill(&self, text: &str, considered: &Considered<'_>, lang: Lang) -> String {
+        let (subject, state) = self.named(considered, lang);
+        let categories: Vec<&str> =
+            considered.categories.iter().map(|name| self.category_title(name, lang)).collect();
+        let separator = if lang == Lang::Zh { "、" } else { ", " };
+        text.replace("{is}", &state)
+            .replace("{category}", &categories.join(separator))
+            .replace("{}", &subject)
+    }
+}
+
+/// The situation in which a use stands for one of its categories.
+fn of_category(regime: &Regime, state: &State, category: &CategoryRead) -> State {
+    let mut own = state.clone();
+    for (fact, word) in
+        [("category", category.name.as_str()), ("sensitive", if category.sensitive { "yes" } else { "no" })]
+    {
+        if let Some(fact) = regime.vocabulary.place(fact) {
+            let unknown = || regime.vocabulary.position(fact, super::regime::UNKNOWN);
+            own.set(fact, regime.vocabulary.position(fact, word).or_else(unknown));
+        }
+    }
+    own
+}
+
+/// Whether a demand applies, to which categories, and whether it holds for all of them.
+fn consider<'a>(
+    regime: &Regime,
+    demand: &'a Demand,
+    flow: &State,
+    categories: &[(&'a str, State)],
+) -> Option<Considered<'a>> {
+    let by_category = ["category", "sensitive"].into_iter().any(|fact| {
+        let fact = regime.vocabulary.place(fact);
+        fact.is_some_and(|fact| demand.fact == fact || demand.when.words(fact).is_some())
+    });
+    if !by_category {
+        let word = flow.word(demand.fact);
+        let holds = demand.good.has(word);
+        return demand.when.contains(flow).then_some(Considered {
+            demand,
+            categories: Vec::new(),
+            word,
+            holds,
         });
     }
-    all
+    let mut found: Option<Considered<'a>> = None;
+    for (name, state) in categories.iter().filter(|(_, state)| demand.when.contains(state)) {
+        let (word, holds) = (state.word(demand.fact), demand.good.has(state.word(demand.fact)));
+        match &mut found {
+            None => found = Some(Considered { demand, categories: vec![name], word, holds }),
+            Some(known) if known.holds == holds => known.categories.push(name),
+            // The failing ones are those to name.
+            Some(known) if known.holds => *known = Considered { demand, categories: vec![name], word, holds },
+            Some(_) => {}
+        }
+    }
+    found
 }

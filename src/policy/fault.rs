@@ -78,6 +78,12 @@ fn place(text: &str, offset: usize) -> (usize, usize) {
 }
 
 impl StudyError {
+    /// What is wrong, on one line and without its place.
+    #[must_use]
+    pub fn what(&self) -> String {
+        on_one_line(&self.fault)
+    }
+
     /// The error for `span` of `text`.
     pub(crate) fn at(file: &str, text: &str, span: Option<Range<usize>>, fault: Fault) -> Self {
         let (line, column) = place(text, span.map_or(0, |span| span.start));

@@ -1,21 +1,23 @@
 //! The study file as it is written: serde shapes with the place of everything that may turn out wrong later.
 
-use std::collections::BTreeMap;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::marker::PhantomData;
 
+use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeserializer};
-use toml::Spanned;
 use toml::value::Datetime;
 
-use super::study::Action;
+use super::placed::Spanned;
+use super::study::{Action, Role as RecipientRole};
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StudyFile {
     pub(super) study: StudySection,
@@ -34,12 +36,14 @@ pub(super) struct StudyFile {
     pub(super) metrics: Named<MetricSection>,
     #[serde(default)]
     pub(super) budget: BudgetSection,
+    #[serde(default)]
+    pub(super) figures: BTreeMap<String, u64>,
     pub(super) release: ReleaseSection,
     #[serde(default)]
     pub(super) tag_sets: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct StudySection {
     pub(super) id: StudyId,
@@ -50,32 +54,62 @@ pub(super) struct StudySection {
     pub(super) retention: Days,
     #[serde(default)]
     pub(super) methods: Vec<String>,
+    #[schemars(with = "Option<Day>")]
+    #[serde(default)]
+    pub(super) start: Option<Spanned<Datetime>>,
+    pub(super) profile: Option<String>,
+    #[serde(default)]
+    pub(super) sub_processors: BTreeSet<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct NoticeSection {
     pub(super) id: String,
     pub(super) version: u32,
+    pub(super) states: Option<BTreeSet<String>>,
+    #[serde(default)]
+    pub(super) changes: Vec<Spanned<ChangeSection>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ChangeSection {
+    pub(super) version: u32,
+    pub(super) changed: BTreeSet<String>,
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DocumentSection {
     pub(super) id: String,
+    #[schemars(with = "Day")]
     pub(super) approved: Spanned<Datetime>,
+    #[schemars(with = "Day")]
     pub(super) expires: Spanned<Datetime>,
+    #[serde(default)]
+    pub(super) purposes: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) categories: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) recipients: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) sub_processors: BTreeSet<String>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct HandlerSection {
     pub(super) id: Spanned<HandlerId>,
     pub(super) legal_id: String,
     pub(super) kind: String,
+    #[serde(default)]
+    pub(super) name: String,
+    #[serde(default)]
+    pub(super) contact: String,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct RecipientSection {
     pub(super) id: Spanned<RecipientId>,
@@ -86,22 +120,38 @@ pub(super) struct RecipientSection {
     pub(super) contact: String,
     #[serde(default)]
     pub(super) country: String,
+    #[serde(default)]
+    pub(super) role: RecipientRole,
+    #[serde(default)]
+    pub(super) succeeds: BTreeSet<String>,
+    #[serde(default)]
+    pub(super) suspended: bool,
     pub(super) epsilon: Option<Spanned<NanoEpsilon>>,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct PopulationSection {
     pub(super) age: Option<AgeStatement>,
+    #[serde(default)]
+    pub(super) admit: Vec<Admitted>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum Admitted {
+    Adults,
+    Minors,
+    Children,
+}
+
+#[derive(Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum AgeStatement {
     DeclaredAdults,
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DatasetKind {
     People,
@@ -109,7 +159,7 @@ pub(super) enum DatasetKind {
     Relation,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct DatasetSection {
     pub(super) kind: DatasetKind,
@@ -123,10 +173,12 @@ pub(super) struct DatasetSection {
     pub(super) fields: Named<Written<FieldSection>>,
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum FieldType {
+    AgeBand,
     Amount,
+    BirthYear,
     Flag,
     Integer,
     Person,
@@ -134,7 +186,7 @@ pub(super) enum FieldType {
     Time,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct FieldSection {
     #[serde(rename = "type")]
@@ -149,14 +201,14 @@ impl From<FieldType> for FieldSection {
     }
 }
 
-#[derive(Deserialize, Clone, Copy, PartialEq, Eq)]
+#[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Role {
     Audience,
     Own,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MeasureSection {
     pub(super) from: Option<Spanned<String>>,
@@ -173,19 +225,20 @@ pub(super) struct MeasureSection {
     pub(super) grid: Option<Spanned<Vec<i64>>>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TagSection {
     pub(super) measure: Option<Spanned<Written<MeasureSection>>>,
     #[serde(default)]
     pub(super) bands: Option<Spanned<BTreeMap<String, i64>>>,
     pub(super) absent: Option<Spanned<String>>,
+    pub(super) infers: Option<String>,
     pub(super) field: Option<Spanned<String>>,
     pub(super) values: Option<Spanned<Vec<String>>>,
 }
 
 /// A named formula over released numbers.
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct MetricSection {
     pub(super) value: Option<Spanned<String>>,
@@ -205,13 +258,13 @@ pub(super) struct MetricSection {
     pub(super) means: String,
 }
 
-#[derive(Deserialize, Default)]
+#[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct BudgetSection {
     pub(super) epsilon: Option<NanoEpsilon>,
 }
 
-#[derive(Deserialize)]
+#[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ReleaseSection {
     pub(super) min_people: u64,
@@ -225,6 +278,15 @@ pub(super) struct ReleaseSection {
 const fn default_max_cells() -> u64 {
     65_536
 }
+
+/// A day as TOML writes it, for the schema alone.
+#[derive(JsonSchema)]
+#[schemars(inline)]
+struct Day(
+    #[expect(dead_code, reason = "stands for TOML's own type")]
+    #[schemars(extend("format" = "date"))]
+    String,
+);
 
 /// Either a word or a table: `amount = "amount"` and `referrer = { type = "person", max_reach = 4 }`.
 pub(super) enum Written<T> {
@@ -248,5 +310,19 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
             }
         }
         deserializer.deserialize_any(WordOrTable(PhantomData))
+    }
+}
+
+impl<T: JsonSchema> JsonSchema for Written<T> {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> Cow<'static, str> {
+        format!("WordOr{}", T::schema_name()).into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        schemars::json_schema!({ "anyOf": [{ "type": "string" }, generator.subschema_for::<T>()] })
     }
 }

@@ -2,11 +2,10 @@
 
 use std::ops::Range;
 
-use toml::Spanned;
-
 use super::Fault;
 use super::compile::{Outcome, as_written, says, tag_fault, unknown};
 use super::file::{MeasureSection, Named, Role};
+use super::placed::Spanned;
 use super::study::{Dataset, FieldKind, Shape};
 use crate::tags::{CatalogueDraft, Clamp, Grid, Measure, Source, TagError, Window};
 use crate::types::Days;

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use toml::Spanned;
-
 use super::compile::{Outcome, as_written, says, unknown};
 use super::file::{MetricSection, Named};
+use super::placed::Spanned;
 
 /// A named formula over released numbers.
 #[derive(Debug, Clone, PartialEq)]

@@ -5,17 +5,39 @@
 
 mod compile;
 mod decide;
+mod diff;
+mod diff_study;
+mod explain;
+mod explain_person;
+mod facts;
 mod fault;
 mod file;
+mod finding;
+mod lint;
+mod logic;
 mod measures;
 mod metrics;
+#[cfg(test)]
+mod opinion_tests;
+mod phrases;
+mod placed;
 mod regime;
+mod scenario;
+mod schema;
 mod study;
 
-pub use decide::{Decision, Flow, Permit, Reason, decide};
+pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
+pub use diff::{Comparison, Difference, Relation, diff_regimes};
+pub use diff_study::diff_studies;
+pub use explain::{Explanation, Line};
 pub use fault::{Fault, StudyError};
+pub use finding::{Finding, Level};
+pub use lint::{lint_regime, lint_study};
 pub use metrics::{Formula, Metric, Operand};
-pub use regime::{Regime, RegimeError};
+pub use regime::{Lang, Mark, Regime, RegimeError};
+pub use scenario::{Ran, Scenarios};
+pub use schema::SchemaOf;
 pub use study::{
-    Action, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
+    Action, Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Role,
+    Shape, Study,
 };

@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::consent::Admits;
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 use super::{Metric, StudyError, compile, file};
 
 /// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of the study file")]
 pub enum Action {
@@ -22,6 +23,17 @@ pub enum Action {
 }
 
 impl Action {
+    /// Every action.
+    pub const ALL: [Self; 7] = [
+        Self::Collect,
+        Self::Provide,
+        Self::Joint,
+        Self::Entrust,
+        Self::Disclose,
+        Self::Export,
+        Self::Decide,
+    ];
+
     /// The word of the study file.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -46,6 +58,49 @@ pub struct Handler {
     pub legal_id: String,
     /// What kind of company, such as `platform` or `payment-institution`.
     pub kind: String,
+    /// The name shown to people, if the study says it.
+    pub name: String,
+    /// How people reach it, if the study says it.
+    pub contact: String,
+}
+
+/// As what a recipient gets the answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+#[expect(missing_docs, reason = "the words are those of the study file")]
+pub enum Role {
+    #[default]
+    Handler,
+    Joint,
+    Entrusted,
+    Affiliate,
+    ForeignAuthority,
+    StateOrgan,
+}
+
+impl Role {
+    /// Every role.
+    pub const ALL: [Self; 6] = [
+        Self::Handler,
+        Self::Joint,
+        Self::Entrusted,
+        Self::Affiliate,
+        Self::ForeignAuthority,
+        Self::StateOrgan,
+    ];
+
+    /// The word of the study file.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Handler => "handler",
+            Self::Joint => "joint",
+            Self::Entrusted => "entrusted",
+            Self::Affiliate => "affiliate",
+            Self::ForeignAuthority => "foreign-authority",
+            Self::StateOrgan => "state-organ",
+        }
+    }
 }
 
 /// Who asks questions (PIPL art. 23).
@@ -61,6 +116,12 @@ pub struct Recipient {
     pub contact: String,
     /// ISO 3166 country.
     pub country: String,
+    /// As what it gets the answers.
+    pub role: Role,
+    /// Legal ids of those whose consents it took over in a merger or split (PIPL art. 22).
+    pub succeeds: BTreeSet<String>,
+    /// Whether it may get nothing for now, after an incident.
+    pub suspended: bool,
     /// Its share: the cap on all that it may spend, under whatever study.
     pub share: Option<NanoEpsilon>,
 }
@@ -72,6 +133,10 @@ pub struct Notice {
     pub id: String,
     /// Its current version.
     pub version: u32,
+    /// The statements that it holds, if the study lists them.
+    pub states: Option<BTreeSet<String>>,
+    /// What each version changed.
+    pub changes: BTreeMap<u32, BTreeSet<String>>,
 }
 
 /// A document that a rule asks for.
@@ -83,16 +148,34 @@ pub struct Document {
     pub approved: Timestamp,
     /// Start of the day it expires on.
     pub expires: Timestamp,
+    /// What it covers.
+    pub covers: Covers,
+}
+
+/// What a document covers; an empty list stands for everything.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[expect(missing_docs, reason = "the fields are the keys of the study file")]
+pub struct Covers {
+    pub purposes: BTreeSet<String>,
+    pub categories: BTreeSet<String>,
+    /// Ids or legal ids of recipients.
+    pub recipients: BTreeSet<String>,
+    /// Legal ids of approved sub-processors; here an empty list approves nobody.
+    pub sub_processors: BTreeSet<String>,
 }
 
 /// The type of a declared field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
+    /// A band of ages, such as `<14`, `14-17` or `18+`, by the regime's thresholds.
+    AgeBand,
     /// Integer minor units (fen); below zero only where the field says so.
     Amount {
         /// Whether amounts below zero are good rows.
         negative: bool,
     },
+    /// The year of birth.
+    BirthYear,
     /// Yes or no.
     Flag,
     /// A whole number.
@@ -106,6 +189,14 @@ pub enum FieldKind {
     Text,
     /// An instant.
     Time,
+}
+
+impl FieldKind {
+    /// Whether it says how old a person is.
+    #[must_use]
+    pub const fn is_age(self) -> bool {
+        matches!(self, Self::AgeBand | Self::BirthYear)
+    }
 }
 
 /// A declared field of a dataset.
@@ -158,6 +249,12 @@ impl Dataset {
     pub fn field(&self, column: &str) -> Option<&Field> {
         self.fields.iter().find(|field| field.column == column)
     }
+
+    /// The field that says how old people are.
+    #[must_use]
+    pub fn age_field(&self) -> Option<&Field> {
+        self.fields.iter().find(|field| field.kind.is_age())
+    }
 }
 
 /// At which price and width answers leave.
@@ -191,6 +288,12 @@ pub struct Study {
     pub methods: BTreeSet<String>,
     /// How long a consent without an end lasts.
     pub retention: Days,
+    /// Start of the day on which the use starts, if the study says it.
+    pub start: Option<Timestamp>,
+    /// The profile of sensitivity, if it is not the regime's own.
+    pub profile: Option<String>,
+    /// Legal ids of those to whom an entrusted party entrusts further.
+    pub sub_processors: BTreeSet<String>,
     /// The notice.
     pub notice: Notice,
     /// Documents by the kind that rules ask for.
@@ -201,6 +304,12 @@ pub struct Study {
     pub recipients: Vec<Recipient>,
     /// Whether the handlers declare that all people are adults.
     pub declared_adults: bool,
+    /// Who besides adults may be in.
+    pub admits: Admits,
+    /// Numbers that the handlers declare, such as how many people they hold data of.
+    pub figures: BTreeMap<String, u64>,
+    /// The data category that a tag infers, by tag.
+    pub infers: BTreeMap<String, String>,
     /// The datasets.
     pub datasets: Vec<Dataset>,
     /// Measures, tags and tag sets.
@@ -237,6 +346,12 @@ impl Study {
     #[must_use]
     pub fn recipient(&self, id: &RecipientId) -> Option<&Recipient> {
         self.recipients.iter().find(|recipient| recipient.id == *id)
+    }
+
+    /// The one field, if there is any, that says how old people are, and its dataset.
+    #[must_use]
+    pub fn age_field(&self) -> Option<(&Dataset, &Field)> {
+        self.datasets.iter().find_map(|dataset| dataset.age_field().map(|field| (dataset, field)))
     }
 
     /// The dataset with this name.

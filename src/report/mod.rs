@@ -3,6 +3,7 @@
 mod csv;
 mod json;
 mod metrics;
+mod sarif;
 #[cfg(feature = "cli")]
 mod table;
 
@@ -14,6 +15,7 @@ pub use metrics::{metrics_forecast_json, metrics_json};
 #[cfg(feature = "cli")]
 pub use metrics::{metrics_forecast_text, metrics_text};
 #[cfg(feature = "cli")]
+pub use sarif::sarif;
 pub use table::{answer_table, budget_text, forecast_text, hygiene_text, status_text, vocabulary_text};
 
 use crate::dp::{Accounting, Delta, epsilon_of};

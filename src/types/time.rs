@@ -41,6 +41,9 @@ impl Timestamp {
     /// # Errors
     /// [`InvalidTime`] for anything else, local times included.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        if let Some(seconds) = usual_spelling(text.as_bytes()) {
+            return Ok(Self(seconds));
+        }
         text.trim()
             .parse::<jiff::Timestamp>()
             .map(|at| Self(at.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MAX)))
@@ -74,6 +77,13 @@ impl Timestamp {
         Self(midnight.unwrap_or(i64::MAX))
     }
 
+    /// The calendar year UTC; the end of time for an instant that has none.
+    #[must_use]
+    pub fn year(self) -> i64 {
+        let at = jiff::Timestamp::from_second(self.0);
+        at.map_or(i64::MAX, |at| i64::from(at.to_zoned(jiff::tz::TimeZone::UTC).year()))
+    }
+
     /// The instant `span` later; stays at the end of time instead of wrapping.
     #[must_use]
     pub const fn saturating_add(self, span: Days) -> Self {
@@ -94,6 +104,47 @@ impl fmt::Display for Timestamp {
             Err(_) => write!(f, "{} s after 1970", self.0),
         }
     }
+}
+
+/// The seconds that an instant of the years 1000 to 8999 spelled `2026-10-01T00:00:00Z` or `2026-10-01T08:00:00+08:00`
+/// names; `None` for every other text, which may be an instant all the same. Files hold millions of these.
+fn usual_spelling(text: &[u8]) -> Option<i64> {
+    let (clock, zone) = text.split_at_checked(19)?;
+    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1] = clock
+    else {
+        return None;
+    };
+    let (year, month, day) = (two(y0, y1)? * 100 + two(y2, y3)?, two(m0, m1)?, two(d0, d1)?);
+    let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
+    let ahead = match *zone {
+        [b'Z'] => 0,
+        [b'+', h0, h1, b':', n0, n1] => offset(two(h0, h1)?, two(n0, n1)?)?,
+        [b'-', h0, h1, b':', n0, n1] => -offset(two(h0, h1)?, two(n0, n1)?).filter(|ahead| *ahead > 0)?,
+        _ => return None,
+    };
+    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let last = match month {
+        4 | 6 | 9 | 11 => 30,
+        2 => 28 + i64::from(leap),
+        _ => 31,
+    };
+    let fine = (1000..9000).contains(&year) && (1..=12).contains(&month) && (1..=last).contains(&day);
+    if !fine || hour > 23 || minute > 59 || second > 59 {
+        return None;
+    }
+    // Years that begin in March put the leap day last: Hinnant, chrono-compatible low-level date algorithms.
+    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
+    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
+    Some(days * DAY + hour * 3_600 + minute * 60 + second - ahead)
+}
+
+fn offset(hours: i64, minutes: i64) -> Option<i64> {
+    (hours <= 23 && minutes <= 59).then_some(hours * 3_600 + minutes * 60)
+}
+
+fn two(tens: u8, ones: u8) -> Option<i64> {
+    (tens.is_ascii_digit() && ones.is_ascii_digit())
+        .then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
 }
 
 /// A span of whole days, written `90d` in study files.
@@ -143,6 +194,20 @@ impl<'de> serde::Deserialize<'de> for Days {
     }
 }
 
+impl schemars::JsonSchema for Days {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Days".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+d$" })
+    }
+}
+
 /// Where the sandbox reads the time; services and tests may give their own.
 pub trait Clock: Send + Sync {
     /// The present instant.
@@ -161,7 +226,49 @@ impl Clock for SystemClock {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    fn by_jiff(text: &str) -> Option<i64> {
+        text.trim()
+            .parse::<jiff::Timestamp>()
+            .ok()
+            .and_then(|at| i64::try_from(at.as_nanosecond().div_euclid(1_000_000_000)).ok())
+    }
+
+    #[test]
+    fn the_usual_spelling_is_usual() {
+        for text in ["2026-10-01T00:00:00Z", "2024-02-29T23:59:59+08:00", "1000-01-01T00:00:00-23:59"] {
+            assert!(usual_spelling(text.as_bytes()).is_some(), "{text}");
+        }
+        assert_eq!(usual_spelling(b"1970-01-01T00:00:00Z"), Some(0));
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(20_000))]
+
+        /// Every instant has one reading, whichever path reads it.
+        #[test]
+        fn the_usual_spelling_reads_as_any_other(
+            year in prop_oneof![1..9999i64, 1960..2110i64, Just(2000), Just(1900), Just(2400)],
+            rest in (0..14u8, 0..33u8, 0..26u8, 0..62u8, 0..62u8),
+            zone in prop_oneof![
+                Just("Z".to_owned()),
+                ("[+-]", 0..26u8, 0..62u8).prop_map(|(sign, h, m)| format!("{sign}{h:02}:{m:02}")),
+                Just(String::new()),
+                Just("z".to_owned()),
+            ],
+            slip in prop_oneof![4 => Just(None), 1 => (0..25usize, any::<char>()).prop_map(Some)],
+        ) {
+            let (month, day, hour, minute, second) = rest;
+            let mut text = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}{zone}");
+            if let Some((place, letter)) = slip {
+                text = text.chars().enumerate().map(|(at, c)| if at == place { letter } else { c }).collect();
+            }
+            prop_assert_eq!(Timestamp::parse(&text).ok().map(Timestamp::seconds), by_jiff(&text), "{}", text);
+        }
+    }
 
     #[test]
     fn a_bare_date_means_the_end_of_that_day() {

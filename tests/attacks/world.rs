@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch, RecordBatchIterator, StringArray};
 use hushtag::engine::{Input, Sources};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup, StudySource};
 use hushtag::release::Released;
 use hushtag::storage::{Image, Storage};
 use hushtag::types::{EpochId, RecipientId};
@@ -156,7 +156,10 @@ pub(crate) fn sources_with(people: &[Person], payments: Input) -> Sources {
 
 /// The terms of a sandbox with these studies.
 pub(crate) fn setup_of(studies: &[String], epsilon: &str) -> Setup {
-    let named = studies.iter().enumerate().map(|(at, text)| (format!("study{at}.toml"), text.clone()));
+    let named = studies
+        .iter()
+        .enumerate()
+        .map(|(at, text)| StudySource::new(format!("study{at}.toml"), text.as_str()));
     Setup { studies: named.collect(), ..setup(epsilon) }
 }
 

@@ -5,12 +5,16 @@
 
 use std::sync::Arc;
 
+use hushtag::audit::{Note, Signer, VerifierKey, approval_text};
 use hushtag::engine::{Input, Sources};
 use hushtag::keys::{Keyring, RootKey};
-use hushtag::operator::{Analyst, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup};
+use hushtag::operator::{
+    Analyst, Approval, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup, StudySource,
+};
 use hushtag::population::{Population, PopulationConfig};
 use hushtag::storage::Storage;
-use hushtag::types::{Clock, EpochId, NanoEpsilon, RecipientId, Timestamp};
+use hushtag::types::{Clock, EpochId, HandlerId, NanoEpsilon, RecipientId, Timestamp};
+use ring::signature::{Ed25519KeyPair, KeyPair};
 
 /// A study over the tables of a [`Population`]: own-record, own-list, audience and field tags, and two measures to sum.
 pub const STUDY: &str = include_str!("study.toml");
@@ -77,10 +81,77 @@ pub fn terms(epoch: &str) -> SealTerms {
 pub fn setup(epsilon: &str) -> Setup {
     let epsilon = NanoEpsilon::parse(epsilon).unwrap();
     Setup {
-        studies: vec![("study.toml".into(), STUDY.into())],
+        studies: vec![StudySource::new("study.toml", STUDY)],
         pool: PoolTerms { epsilon, delta: Some("1e-12".parse().unwrap()), window: None },
         handlers: Vec::new(),
+        approval: Approval::None,
         anchor: None,
+    }
+}
+
+/// [`STUDY`] at another price: a changed study of the same id.
+pub fn changed_study() -> String {
+    let text = STUDY.replacen("default_error = ", "default_error = 1", 1);
+    assert_ne!(text, STUDY);
+    text
+}
+
+/// The key of a handler, made of one byte, under the name that its lines have.
+pub struct HandlerKey {
+    name: String,
+    pair: Ed25519KeyPair,
+}
+
+impl HandlerKey {
+    /// The key of this byte.
+    pub fn new(name: &str, seed: u8) -> Self {
+        Self { name: name.into(), pair: Ed25519KeyPair::from_seed_unchecked(&[seed; 32]).unwrap() }
+    }
+
+    /// Its public half.
+    pub fn vkey(&self) -> String {
+        VerifierKey::of(self).unwrap().to_string()
+    }
+}
+
+impl Signer for HandlerKey {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn public_key(&self) -> [u8; 32] {
+        self.pair.public_key().as_ref().try_into().unwrap()
+    }
+
+    fn sign(&self, message: &[u8]) -> [u8; 64] {
+        self.pair.sign(message).as_ref().try_into().unwrap()
+    }
+}
+
+/// The keys of the two handlers of [`STUDY`], the social platform's first.
+pub fn handlers(seed: u8) -> [HandlerKey; 2] {
+    [HandlerKey::new("a-name", seed), HandlerKey::new("another-name", seed + 1)]
+}
+
+/// The study with the signatures of these keys.
+pub fn signed(source: StudySource, keys: &[&HandlerKey]) -> StudySource {
+    let (study, regime) = source.parse().unwrap();
+    let text = approval_text(&study, &regime).unwrap();
+    let (first, others) = keys.split_first().unwrap();
+    let note = Note::sign(&text, *first).unwrap();
+    let note = others.iter().fold(note, |note, key| note.signed_by(*key).unwrap());
+    StudySource { signatures: Some(note.to_string()), ..source }
+}
+
+/// As [`setup`], with a study that both handlers have signed.
+pub fn signed_setup(epsilon: &str, study: &str, keys: &[HandlerKey; 2]) -> Setup {
+    let [social, payment] = keys;
+    let pinned = [("social-platform", social), ("payment-platform", payment)];
+    Setup {
+        studies: vec![signed(StudySource::new("study.toml", study), &[social, payment])],
+        handlers: pinned.map(|(id, key)| (HandlerId::new(id).unwrap(), key.vkey())).to_vec(),
+        approval: Approval::Signatures,
+        ..setup(epsilon)
     }
 }
 

@@ -152,7 +152,8 @@ impl Person {
                     let fixed = ["platform", "separate", "self", "false", "1", "false"].map(str::to_owned);
                     let [handler, kind, giver, pre_ticked, bundle_size, service_gate] = fixed;
                     let (shown_at, notice) = (at(21), "N-1".to_owned());
-                    let head = [Population::id(own), event.into(), trigger.into(), "measurement".into()];
+                    let head =
+                        [Population::id(own), event.into(), trigger.into(), "campaign-measurement".into()];
                     let [person, event, trigger, purpose] = head;
                     let scope = [legal_id.clone(), when, categories.into(), version.into(), own_step.into()];
                     let [recipient, when, categories, notice_version, own_step] = scope;

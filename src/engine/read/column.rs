@@ -88,6 +88,17 @@ impl Column {
         })
     }
 
+    /// Instants of events: Arrow timestamps (UTC where they name no zone) as seconds, all else as words.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub fn instants(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        match array.data_type() {
+            DataType::Timestamp(..) => Self::times(file, column, array),
+            _ => Self::texts(file, column, array),
+        }
+    }
+
     /// Words: text, flags or whole numbers, each in its plain spelling; instants in RFC 3339.
     ///
     /// # Errors

@@ -1,0 +1,205 @@
+//! What consents cost: two million events of made-up people, from a Parquet file to who is in, and the fold alone. Prints
+//! events a second on one core, and memory.
+//!
+//! `cargo bench --bench consent`; `HUSHTAG_BENCH_PEOPLE` (1000000) changes the size. Without `--bench` it does nothing, so
+//! that `cargo test` stays quick.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+use std::error::Error;
+use std::sync::Arc;
+use std::time::Instant;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, RecordBatch, RecordBatchIterator};
+use arrow_schema::{DataType, Field, Schema};
+use hushtag::consent::{Demand, Fold, Row};
+use hushtag::engine::{Input, MaxBadRows, Sources, build};
+use hushtag::policy::{Decision, Regime, Study, decide};
+use hushtag::population::{Population, PopulationConfig};
+use hushtag::types::{RecipientId, Secret, Timestamp};
+
+/// The fewest tables that a study can have: consents are all there is to read.
+const STUDY: &str = r#"
+[study]
+id = "consents"
+regime = "cn-pipl"
+purpose = "campaign-measurement"
+action = "provide"
+basis = "consent"
+retention = "90d"
+methods = ["aggregate"]
+[notice]
+id = "N-2026-04"
+version = 3
+[documents]
+pipia = { id = "PIA-2026-014", approved = 2026-09-01, expires = 2027-09-01 }
+[[handlers]]
+id = "social-platform"
+legal_id = "LEGAL-ID-A"
+kind = "platform"
+[[handlers]]
+id = "payment-platform"
+legal_id = "LEGAL-ID-B"
+kind = "payment-institution"
+[[recipients]]
+id = "brand-insights"
+legal_id = "LEGAL-ID-C"
+name = "Brand Insights"
+contact = "privacy@brand.example"
+country = "CN"
+[population]
+age = "declared-adults"
+[datasets.members]
+kind = "people"
+handler = "social-platform"
+ids = "phone"
+owner = "user"
+category = "payment-record"
+fields = { region = "text" }
+[tags.region]
+field = "members.region"
+values = ["east", "south"]
+[release]
+min_people = 20
+default_error = 200
+"#;
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let people = match std::env::var("HUSHTAG_BENCH_PEOPLE") {
+        Ok(text) => text.parse()?,
+        Err(_) => 1_000_000,
+    };
+    let config = PopulationConfig {
+        people,
+        follows_per_person: 0,
+        payments_per_person: 0,
+        ..PopulationConfig::default()
+    };
+    let study = Study::parse("study.toml", STUDY)?;
+    let demand = demand(&study, config.as_of)?;
+    let slots = demand.requirements.len() * 24;
+    println!(
+        "{people} people, {} consents demanded of each: {slots} bytes a person",
+        demand.requirements.len()
+    );
+    fold_alone(&config, &demand)?;
+
+    let folder = tempfile::tempdir()?;
+    let as_of = config.as_of;
+    let files = Population::new(config)?.write_parquet(folder.path())?;
+    println!("peak memory before: {}", peak_memory());
+    for _ in 0..3 {
+        let flows = [(RecipientId::new("brand-insights")?, demand.clone())];
+        let sources = Sources {
+            data: vec![("members".parse()?, nobody())],
+            consents: vec![Input::Path(files.consents.clone())],
+        };
+        let start = Instant::now();
+        let (_, hygiene) =
+            build(&study, &flows, sources, as_of, &Secret::new([9; 32]), MaxBadRows::default())?;
+        let events: u64 = hygiene.files.iter().map(|file| file.rows).sum();
+        report("from Parquet to who is in", events, start);
+    }
+    println!("peak memory after: {}", peak_memory());
+    Ok(())
+}
+
+fn demand(study: &Study, now: Timestamp) -> Result<Demand, Box<dyn Error>> {
+    let regime = Regime::built_in(&study.regime)?;
+    let recipient = study.recipients.first().ok_or("the study has a recipient")?;
+    match decide(study, &regime, recipient, now) {
+        Decision::Permit(flow) => Ok(flow.demand().clone()),
+        Decision::Deny(reasons) => Err(format!("the study is not permitted: {reasons:?}").into()),
+    }
+}
+
+/// A members table without a row.
+fn nobody() -> Input {
+    let field = |name: &str| Field::new(name, DataType::Utf8, false);
+    let schema = Arc::new(Schema::new(vec![field("user"), field("region")]));
+    Input::Reader("members".into(), Box::new(RecordBatchIterator::new([], schema)))
+}
+
+/// Rows that are already text in memory, heard ten times over.
+fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn Error>> {
+    let some = PopulationConfig { people: config.people.min(50_000), ..config.clone() };
+    let people = some.people as usize;
+    let batches = Population::new(some)?.consents().collect::<Result<Vec<_>, _>>()?;
+    let rows: Vec<Row<'_>> =
+        batches.iter().flat_map(|batch| (0..batch.num_rows()).filter_map(|at| row(batch, at))).collect();
+    let mut fold = Fold::new(demand.clone(), config.as_of);
+    let start = Instant::now();
+    for _ in 0..10 {
+        for (position, row) in rows.iter().enumerate() {
+            fold.hear(u32::try_from(position % people)?, row);
+        }
+    }
+    let coverage = fold.finish(people, &[]);
+    report("the fold alone, every row read anew", rows.len() as u64 * 10, start);
+    assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
+
+    let mut fold = Fold::new(demand.clone(), config.as_of);
+    let first = rows.first().ok_or("there is no row")?;
+    let reading = fold.read(first);
+    let times: Vec<_> = rows.iter().map(Row::times).collect();
+    let start = Instant::now();
+    for _ in 0..10 {
+        for (position, times) in times.iter().enumerate() {
+            fold.hear_read(u32::try_from(position % people)?, &reading, times);
+        }
+    }
+    let coverage = fold.finish(people, &[]);
+    report("the fold alone, rows read before", rows.len() as u64 * 10, start);
+    assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
+    Ok(())
+}
+
+fn row(batch: &RecordBatch, at: usize) -> Option<Row<'_>> {
+    let cell = |name: &str| {
+        let column = batch.column_by_name(name).filter(|column| !column.is_null(at))?;
+        match column.data_type() {
+            DataType::Boolean => Some(if column.as_boolean().value(at) { "true" } else { "false" }),
+            DataType::Utf8 => Some(column.as_string::<i32>().value(at)),
+            // The notice's version and the size of the bundle: the values do not matter here.
+            _ => Some(if name == "bundle_size" { "1" } else { "3" }),
+        }
+    };
+    Some(Row {
+        handler: cell("handler"),
+        event: cell("event"),
+        kind: cell("kind"),
+        trigger: cell("trigger"),
+        purpose: cell("purpose"),
+        recipient: cell("recipient"),
+        categories: cell("categories"),
+        methods: cell("methods"),
+        notice: cell("notice"),
+        notice_version: cell("notice_version"),
+        shown_at: cell("shown_at"),
+        at: cell("at"),
+        valid_to: cell("valid_to"),
+        giver: cell("giver"),
+        own_step: cell("own_step"),
+        pre_ticked: cell("pre_ticked"),
+        bundle_size: cell("bundle_size"),
+        service_gate: cell("service_gate"),
+        service_necessary: cell("service_necessary"),
+    })
+}
+
+#[expect(clippy::cast_precision_loss, reason = "printed with two digits after the point")]
+fn report(what: &str, events: u64, start: Instant) {
+    let seconds = start.elapsed().as_secs_f64();
+    let millions = events as f64 / seconds / 1e6;
+    println!("{what}: {events} events in {seconds:.2} s: {millions:.2} million events a second");
+}
+
+/// The high-water mark of the process, where the system tells it.
+fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".to_owned(), |kilobytes| kilobytes.trim().to_owned())
+}

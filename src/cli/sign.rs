@@ -1,0 +1,123 @@
+//! `hushtag policy sign`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::refusal_text;
+use super::key::named_key;
+use super::{Context, Failure, Format};
+use crate::audit::{Note, approval_text};
+use crate::keys::SigningKey;
+use crate::operator::{NamedKey, StudySource};
+use crate::policy::{Decision, Reason, Regime, Study, decide};
+use crate::report::refusal_json;
+use crate::storage::{Folder, Storage};
+use crate::types::{Clock, SystemClock};
+
+#[derive(Args)]
+pub(super) struct Sign {
+    /// The study file; the signatures lie beside it, in FILE.sig
+    #[arg(long, value_name = "FILE")]
+    study: PathBuf,
+    /// The handler's key, from `hushtag key new`
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The name in the signature's line [default: the key file's name without its ending]
+    #[arg(long)]
+    name: Option<String>,
+}
+
+impl Sign {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let source = StudySource::load(&self.study)?;
+        let (study, regime) = source.parse()?;
+        let reasons = denied(&study, &regime);
+        if !reasons.is_empty() {
+            match context.output.format() {
+                Format::Json => context.output.result(&refusal_json(&reasons).to_string())?,
+                Format::Text | Format::Csv | Format::Sarif => context.output.error(&refusal_text(&reasons)),
+            }
+            return Err(Failure::refused());
+        }
+        let signer = named_key(SigningKey::read_file(&self.key)?, self.name, &self.key)?;
+        let text = approval_text(&study, &regime)
+            .map_err(|fault| Failure::failed(fault.to_string(), "mend the regime"))?;
+        let place = StudySource::signatures_beside(&self.study);
+        let (note, added) = add(&place, &text, &signer)?;
+        let lines = note.lines();
+        context.output.either(
+            || {
+                json!({
+                    "file": place.display().to_string(), "study": study.id, "hash": study.hash,
+                    "regime": regime.id(), "regime_hash": regime.hash(),
+                    "name": signer.name, "added": added, "signatures": lines,
+                })
+            },
+            || {
+                let what = if added { "signed as" } else { "was signed before by the key of" };
+                format!(
+                    "study {} {}\nunder {} {}\n{what} {}; {} has {lines} signature(s)",
+                    study.id,
+                    study.hash,
+                    regime.id(),
+                    regime.hash(),
+                    signer.name,
+                    place.display()
+                )
+            },
+        )
+    }
+}
+
+/// Why the study is not permitted today, for any of its recipients: nobody should sign such a one.
+fn denied(study: &Study, regime: &Regime) -> Vec<Reason> {
+    let now = SystemClock.now();
+    let reasons = study.recipients.iter().flat_map(|one| match decide(study, regime, one, now) {
+        Decision::Deny(reasons) => reasons,
+        Decision::Permit(_) => Vec::new(),
+    });
+    let mut all: Vec<Reason> = Vec::new();
+    for reason in reasons {
+        if !all.contains(&reason) {
+            all.push(reason);
+        }
+    }
+    all
+}
+
+/// Adds the signature to the file, which is replaced as a whole, and says whether it is new.
+fn add(place: &Path, text: &str, signer: &NamedKey) -> Result<(Note, bool), Failure> {
+    let shown = place.display();
+    let anew = format!("if it is not needed, start anew with `rm {shown}`, and let every handler sign again");
+    let failed = |why: String| Failure::failed(format!("{shown}: {why}"), anew.clone());
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent.canonicalize().map_err(|error| failed(error.to_string()))?;
+    let folder = Folder::open(&folder)?;
+    let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let old = match folder.read(&name)? {
+        Some(bytes) => Some(Note::parse(&bytes).map_err(|error| failed(error.to_string()))?),
+        None => None,
+    };
+    let note = match old.clone() {
+        None => Note::sign(text, signer),
+        Some(old) if old.text() == text => old.signed_by(signer),
+        Some(old) if same_study(old.text(), text) => {
+            let why = "its signatures are stale: the study or its regime was changed after they were given";
+            return Err(failed(why.into()));
+        }
+        Some(_) => return Err(failed("it holds signatures of something else".into())),
+    };
+    let note = note.map_err(|error| failed(error.to_string()))?;
+    let added = old.as_ref() != Some(&note);
+    if added {
+        folder.write(&name, note.to_string().as_bytes())?;
+    }
+    Ok((note, added))
+}
+
+/// Whether two texts that handlers sign are of studies with one id: the first two lines.
+fn same_study(one: &str, other: &str) -> bool {
+    one.lines().take(2).eq(other.lines().take(2))
+}

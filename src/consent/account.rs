@@ -1,0 +1,29 @@
+//! Why one person, whose rows the caller has, would be in or out.
+
+use super::age::AgeFact;
+use super::demand::Demand;
+use super::event::Row;
+use super::fold::Fold;
+use super::standing::Standing;
+use crate::types::Timestamp;
+
+/// How one person stands under one requirement.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Account {
+    /// The trigger.
+    pub trigger: String,
+    /// Everything that keeps her out, in the order in which reasons count; empty when her consent is live.
+    pub failing: Vec<Standing>,
+}
+
+/// Judges one person by rows that the caller has, exactly as the fold does.
+///
+/// # Privacy
+/// Reads nothing of a sandbox: what it says follows from the caller's rows.
+#[must_use]
+pub fn account(demand: &Demand, rows: &[Row<'_>], as_of: Timestamp, born: AgeFact) -> Vec<Account> {
+    let mut fold = Fold::new(demand.clone(), as_of);
+    rows.iter().for_each(|row| fold.hear(0, row));
+    let reasons = fold.reasons_of_the_first(born).into_iter();
+    reasons.map(|(trigger, failing)| Account { trigger, failing: failing.all().collect() }).collect()
+}

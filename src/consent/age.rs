@@ -1,0 +1,192 @@
+//! How old a person is as far as the rules care: too young, old enough, or unknown, which is out (PIPL art. 28, 31).
+
+use crate::types::Timestamp;
+
+/// The oldest that somebody can be, in years; an earlier birth year is a slip of the pen.
+const OLDEST: i64 = 130;
+
+/// How old people have to be, and how that is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ages {
+    /// The handlers state, in a document, that all people are adults.
+    DeclaredAdults,
+    /// Read from a field of the people dataset.
+    Read {
+        /// A person younger than this, in years, is a child: the guardian consents for her (14 under PIPL art. 31).
+        child_below: u8,
+        /// A person of this age, in years, is an adult (18).
+        adult_from: u8,
+        /// Who may be in besides adults.
+        admits: Admits,
+    },
+}
+
+/// Who may be in besides adults.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Admits {
+    /// Those younger than the first threshold.
+    pub children: bool,
+    /// Those between the thresholds.
+    pub minors: bool,
+}
+
+/// What a person's own record says about her age.
+///
+/// A fact about a person: no `Debug`, no `Display`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct AgeFact(Known);
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Known {
+    Nothing,
+    BirthYear(u16),
+    /// At least `from` years, and younger than `below` if that is given.
+    Band {
+        from: u8,
+        below: Option<u8>,
+    },
+}
+
+/// Which rule applies to a person. Any age is exactly one of them.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stage {
+    Unknown,
+    Child,
+    Minor,
+    Adult,
+}
+
+impl AgeFact {
+    /// Nothing is known: no record, a cell that cannot be read, or records that disagree.
+    pub const UNKNOWN: Self = Self(Known::Nothing);
+
+    /// The year that she was born in.
+    #[must_use]
+    pub fn from_birth_year(year: i64) -> Self {
+        Self(u16::try_from(year).map_or(Known::Nothing, Known::BirthYear))
+    }
+
+    /// A band as it is written: `<14`, `14-17` or `18+`, with the regime's thresholds; anything else is unknown.
+    #[must_use]
+    pub fn from_band(word: &str) -> Self {
+        let years = |digits: &str| {
+            let canonical = digits.bytes().all(|b| b.is_ascii_digit()) && !digits.starts_with('0');
+            digits.parse::<u8>().ok().filter(|_| canonical)
+        };
+        let band = if let Some(below) = word.strip_prefix('<') {
+            years(below).map(|below| Known::Band { from: 0, below: Some(below) })
+        } else if let Some(from) = word.strip_suffix('+') {
+            years(from).map(|from| Known::Band { from, below: None })
+        } else {
+            let ends = word.split_once('-').and_then(|(from, last)| years(from).zip(years(last)));
+            ends.and_then(|(from, last)| Some(Known::Band { from, below: Some(last.checked_add(1)?) }))
+        };
+        Self(band.unwrap_or(Known::Nothing))
+    }
+
+    /// What two records of one person say together: the same, or nothing.
+    #[must_use]
+    pub fn and(self, other: Self) -> Self {
+        if self == other { self } else { Self::UNKNOWN }
+    }
+
+    /// Which rule applies as of an instant.
+    pub(super) fn stage(self, ages: Ages, as_of: Calendar) -> Stage {
+        let Ages::Read { child_below, adult_from, .. } = ages else { return Stage::Adult };
+        match self.0 {
+            Known::Nothing => Stage::Unknown,
+            Known::BirthYear(born) => match as_of.lowest_age(born) {
+                age if !(-1..OLDEST).contains(&age) => Stage::Unknown,
+                age if age < i64::from(child_below) => Stage::Child,
+                age if age < i64::from(adult_from) => Stage::Minor,
+                _ => Stage::Adult,
+            },
+            Known::Band { from: 0, below: Some(below) } if below == child_below => Stage::Child,
+            Known::Band { from, below: Some(below) } if from == child_below && below == adult_from => {
+                Stage::Minor
+            }
+            Known::Band { from, below: None } if from == adult_from => Stage::Adult,
+            Known::Band { .. } => Stage::Unknown,
+        }
+    }
+
+    /// Whether she was certainly reckoned a child at `at`; a band does not say what was.
+    pub(super) fn was_a_child(self, ages: Ages, at: Calendar) -> bool {
+        match (self.0, ages) {
+            (Known::BirthYear(born), Ages::Read { child_below, .. }) => {
+                at.lowest_age(born) < i64::from(child_below)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// A calendar year UTC.
+#[derive(Clone, Copy)]
+pub(super) struct Calendar(i64);
+
+impl Calendar {
+    pub(super) fn of(at: Timestamp) -> Self {
+        Self(at.year())
+    }
+
+    /// The lowest age that somebody born in a year can have: her birthday may be on the last day. -1 for this year.
+    fn lowest_age(self, born: u16) -> i64 {
+        self.0.saturating_sub(i64::from(born)).saturating_sub(1)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const AGES: Ages =
+        Ages::Read { child_below: 14, adult_from: 18, admits: Admits { children: false, minors: false } };
+
+    fn stage(fact: AgeFact) -> Stage {
+        fact.stage(AGES, Calendar::of(Timestamp::parse("2026-10-01T00:00:00Z").unwrap()))
+    }
+
+    #[test]
+    fn a_birth_year_gives_the_lowest_age() {
+        let cases = [
+            (2027, Stage::Unknown),
+            (2026, Stage::Child),
+            (2012, Stage::Child),
+            (2011, Stage::Minor),
+            (2008, Stage::Minor),
+            (2007, Stage::Adult),
+            (1896, Stage::Adult),
+            (1895, Stage::Unknown),
+            (0, Stage::Unknown),
+            (-1, Stage::Unknown),
+            (i64::MAX, Stage::Unknown),
+        ];
+        for (year, wanted) in cases {
+            assert!(stage(AgeFact::from_birth_year(year)) == wanted, "{year}");
+        }
+    }
+
+    #[test]
+    fn a_band_is_one_of_three_words() {
+        let cases = [("<14", Stage::Child), ("14-17", Stage::Minor), ("18+", Stage::Adult)];
+        for (word, wanted) in cases {
+            assert!(stage(AgeFact::from_band(word)) == wanted, "{word}");
+        }
+        for word in [
+            "", "<", "+", "-", "14", "<18", "14+", "0-17", "014-17", "14-17 ", "18 +", "+18+", "<0", "300+",
+            "adult",
+        ] {
+            assert!(stage(AgeFact::from_band(word)) == Stage::Unknown, "{word}");
+        }
+    }
+
+    #[test]
+    fn records_that_disagree_say_nothing() {
+        let (thirteen, fifteen) = (AgeFact::from_birth_year(2012), AgeFact::from_birth_year(2010));
+        assert!(thirteen.and(thirteen) == thirteen);
+        assert!(
+            thirteen.and(fifteen) == AgeFact::UNKNOWN && thirteen.and(AgeFact::UNKNOWN) == AgeFact::UNKNOWN
+        );
+    }
+}

@@ -1,0 +1,166 @@
+//! Why a person is out under a requirement, as a word, and sets of such reasons.
+
+/// How a person stands under one requirement; the order is that in which reasons count.
+///
+/// The words are public, and a regime says which rule each belongs to. Who stands how is a fact about people: it stays
+/// inside [`Fold`](super::Fold) and [`Coverage`](super::Coverage), which cannot be printed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[repr(u8)]
+pub enum Standing {
+    /// She is dead (PIPL art. 49).
+    Deceased,
+    /// An objection, a restriction or a hold stands (art. 44, 47).
+    Blocked,
+    /// Nothing readable says how old she is (art. 28, 31).
+    AgeUnknown,
+    /// She is a child or a minor, and the study admits none.
+    AgeNotAdmitted,
+    /// No event names the requirement.
+    Absent,
+    /// The only consents for this trigger are for another purpose.
+    OtherPurpose,
+    /// The only consents for this trigger and purpose name another recipient.
+    OtherRecipient,
+    /// A row of hers that could name the requirement cannot be read.
+    Unreadable,
+    /// She refused, and has not consented since.
+    Refused,
+    /// She withdrew, or it was revoked, and she has not consented since.
+    Withdrawn,
+    /// The consent is over.
+    Expired,
+    /// It is of a kind that does not count here.
+    Kind,
+    /// It was not a step of its own.
+    OwnStep,
+    /// Its box was ticked beforehand.
+    PreTicked,
+    /// It was one of several behind one act.
+    Bundled,
+    /// A service that does not need it was refused without it.
+    Gated,
+    /// It names another notice, or a version before the last material change.
+    Notice,
+    /// The notice was not shown before.
+    ShownLate,
+    /// It does not list all categories.
+    Categories,
+    /// It does not list all methods.
+    Methods,
+    /// It was recorded by somebody who is no handler of the study.
+    Handler,
+    /// It was given by the wrong person.
+    Giver,
+    /// It was given too soon after a refusal.
+    AskedTooSoon,
+    /// The latest word is a clean consent that is live.
+    Live,
+}
+
+impl Standing {
+    /// The number of standings.
+    pub(super) const COUNT: usize = Self::Live as usize + 1;
+
+    /// All standings, in the order in which they count.
+    pub const ALL: [Self; Self::COUNT] = [
+        Self::Deceased,
+        Self::Blocked,
+        Self::AgeUnknown,
+        Self::AgeNotAdmitted,
+        Self::Absent,
+        Self::OtherPurpose,
+        Self::OtherRecipient,
+        Self::Unreadable,
+        Self::Refused,
+        Self::Withdrawn,
+        Self::Expired,
+        Self::Kind,
+        Self::OwnStep,
+        Self::PreTicked,
+        Self::Bundled,
+        Self::Gated,
+        Self::Notice,
+        Self::ShownLate,
+        Self::Categories,
+        Self::Methods,
+        Self::Handler,
+        Self::Giver,
+        Self::AskedTooSoon,
+        Self::Live,
+    ];
+
+    /// The word of the regime file, such as `age-unknown`.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Deceased => "deceased",
+            Self::Blocked => "blocked",
+            Self::AgeUnknown => "age-unknown",
+            Self::AgeNotAdmitted => "age-not-admitted",
+            Self::Absent => "absent",
+            Self::OtherPurpose => "other-purpose",
+            Self::OtherRecipient => "other-recipient",
+            Self::Unreadable => "unreadable",
+            Self::Refused => "refused",
+            Self::Withdrawn => "withdrawn",
+            Self::Expired => "expired",
+            Self::Kind => "kind",
+            Self::OwnStep => "own-step",
+            Self::PreTicked => "pre-ticked",
+            Self::Bundled => "bundled",
+            Self::Gated => "gated",
+            Self::Notice => "notice",
+            Self::ShownLate => "shown-late",
+            Self::Categories => "categories",
+            Self::Methods => "methods",
+            Self::Handler => "handler",
+            Self::Giver => "giver",
+            Self::AskedTooSoon => "asked-too-soon",
+            Self::Live => "live",
+        }
+    }
+}
+
+/// A set of failing standings: empty for a person who is live. No `Debug`: it belongs to a person.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Failing(u32);
+
+impl Failing {
+    pub(super) fn add_if(&mut self, holds: bool, standing: Standing) {
+        self.0 |= u32::from(holds) << standing as u32;
+    }
+
+    pub(super) fn add_all(&mut self, other: Self) {
+        self.0 |= other.0;
+    }
+
+    /// The first failing standing, or [`Standing::Live`].
+    pub(super) fn first(self) -> Standing {
+        self.all().next().unwrap_or(Standing::Live)
+    }
+
+    /// All failing standings, in order.
+    pub(super) fn all(self) -> impl Iterator<Item = Standing> {
+        Standing::ALL.into_iter().filter(move |standing| self.0 & (1 << *standing as u32) != 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_standings_are_listed_in_their_order_and_called_by_their_names() {
+        for (position, standing) in Standing::ALL.into_iter().enumerate() {
+            assert_eq!(standing as usize, position);
+            let mut kebab = String::new();
+            for letter in format!("{standing:?}").chars() {
+                if letter.is_uppercase() && !kebab.is_empty() {
+                    kebab.push('-');
+                }
+                kebab.push(letter.to_ascii_lowercase());
+            }
+            assert_eq!(standing.as_str(), kebab);
+        }
+    }
+}

@@ -1,0 +1,158 @@
+//! What rows of consent say, each combination of cells read once: millions of events differ only in who and when.
+
+use std::borrow::Cow;
+
+use arrow_array::cast::AsArray;
+use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_schema::DataType;
+use hashbrown::HashMap;
+
+use super::consents::{STATEMENTS, row};
+use super::read::{Cell, Column, ReadError};
+use crate::consent::{Fold, Reading};
+
+/// Combinations that are kept; those beyond it are read row by row.
+const MOST: usize = 4_096;
+
+/// One column of statements in a batch.
+pub(super) enum Said {
+    /// The file has no such column.
+    Nothing,
+    Flags(BooleanArray),
+    Cells(Column),
+}
+
+impl Said {
+    /// Words, flags or whole numbers.
+    pub(super) fn new(file: &str, name: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        Ok(match array.data_type() {
+            DataType::Boolean => Self::Flags(array.as_boolean().clone()),
+            kind if kind.is_integer() => Self::Cells(Column::numbers(file, name, array)?),
+            _ => Self::Cells(Column::texts(file, name, array)?),
+        })
+    }
+
+    fn flag(flags: &BooleanArray, at: usize) -> Option<bool> {
+        flags.is_valid(at).then(|| flags.value(at))
+    }
+
+    /// The plain spelling of a cell.
+    fn text(&self, at: usize) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Nothing => None,
+            Self::Flags(flags) => {
+                Self::flag(flags, at).map(|flag| Cow::Borrowed(if flag { "true" } else { "false" }))
+            }
+            Self::Cells(column @ Column::Words(_)) => column.text(at).map(Cow::Borrowed),
+            Self::Cells(column) => match column.number(at) {
+                Cell::Value(number) => Some(Cow::Owned(number.to_string())),
+                Cell::Null | Cell::Unreadable => None,
+            },
+        }
+    }
+}
+
+/// The distinct cells of one column, numbered from 1; 0 is an absent cell.
+#[derive(Default)]
+struct Words {
+    words: Vec<Box<str>>,
+    numbers: HashMap<Box<str>, u8>,
+    /// Columns mostly repeat their last cell.
+    last: usize,
+    last_number: Option<(i64, u8)>,
+}
+
+impl Words {
+    /// `None` when the column has more distinct cells than fit a byte.
+    fn number(&mut self, said: &Said, at: usize) -> Option<u8> {
+        match said {
+            Said::Nothing => Some(0),
+            Said::Flags(flags) => Some(Said::flag(flags, at).map_or(0, |flag| 1 + u8::from(flag))),
+            Said::Cells(column @ Column::Words(_)) => {
+                column.text(at).map_or(Some(0), |word| self.intern(word))
+            }
+            Said::Cells(column) => {
+                let Cell::Value(number) = column.number(at) else { return Some(0) };
+                if let Some((_, known)) = self.last_number.filter(|(last, _)| *last == number) {
+                    return Some(known);
+                }
+                let known = self.intern(&number.to_string())?;
+                self.last_number = Some((number, known));
+                Some(known)
+            }
+        }
+    }
+
+    fn intern(&mut self, word: &str) -> Option<u8> {
+        if self.words.get(self.last).is_some_and(|last| **last == *word) {
+            return u8::try_from(self.last + 1).ok();
+        }
+        if let Some(number) = self.numbers.get(word) {
+            self.last = usize::from(*number) - 1;
+            return Some(*number);
+        }
+        let number = u8::try_from(self.words.len() + 1).ok()?;
+        self.last = self.words.len();
+        self.words.push(word.into());
+        self.numbers.insert(word.into(), number);
+        Some(number)
+    }
+}
+
+/// What the rows of one file said so far. It knows no person.
+#[derive(Default)]
+pub(super) struct Sayings {
+    columns: [Words; STATEMENTS],
+    known: HashMap<u128, usize>,
+    last: Option<(u128, usize)>,
+    /// One reading for each fold.
+    readings: Vec<Vec<Reading>>,
+}
+
+impl Sayings {
+    /// Lets every fold hear what a row says.
+    pub(super) fn tell(
+        &mut self,
+        said: &[Said; STATEMENTS],
+        at: usize,
+        folds: &mut [Fold],
+        mut hear: impl FnMut(&mut Fold, &Reading),
+    ) {
+        let fresh;
+        let readings = match self.position(said, at, folds).and_then(|position| self.readings.get(position)) {
+            Some(known) => known,
+            None => {
+                fresh = read(said, at, folds);
+                &fresh
+            }
+        };
+        folds.iter_mut().zip(readings).for_each(|(fold, reading)| hear(fold, reading));
+    }
+
+    /// Where the readings of this combination are kept, if there is room for them.
+    fn position(&mut self, said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Option<usize> {
+        let mut key = [0; STATEMENTS];
+        for ((number, words), said) in key.iter_mut().zip(&mut self.columns).zip(said) {
+            *number = words.number(said, at)?;
+        }
+        let key = u128::from_le_bytes(key);
+        if let Some((_, position)) = self.last.filter(|(last, _)| *last == key) {
+            return Some(position);
+        }
+        let position = match self.known.get(&key) {
+            Some(position) => *position,
+            None if self.readings.len() < MOST => {
+                self.readings.push(read(said, at, folds));
+                *self.known.entry(key).insert(self.readings.len() - 1).get()
+            }
+            None => return None,
+        };
+        self.last = Some((key, position));
+        Some(position)
+    }
+}
+
+fn read(said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Vec<Reading> {
+    let cells = said.each_ref().map(|said| said.text(at));
+    folds.iter().map(|fold| fold.read(&row(&cells))).collect()
+}

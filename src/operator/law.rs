@@ -1,0 +1,195 @@
+//! The law of a sandbox: the studies in force and their regimes, by hash, as the log says and as it was signed.
+//!
+//! The texts lie in the folder, so that a newer crate does not change the law of a sandbox that runs.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::sandbox::{InForce, SANDBOX, SANDBOX_NEW, SandboxFile, regime_path, signatures_path, study_path};
+use super::{Adopted, OperatorError};
+use crate::audit::{ApprovalFault, Entry, Kind, Log, Pinned, pinned_by};
+use crate::policy::{Regime, Study};
+use crate::storage::Storage;
+use crate::types::{HandlerId, StudyId};
+
+/// A study as `init` and `adopt` entries name it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Named {
+    pub(super) id: String,
+    pub(super) hash: String,
+    pub(super) regime: String,
+    pub(super) regime_hash: String,
+}
+
+impl Named {
+    pub(super) fn of(adopted: &Adopted) -> Self {
+        Self {
+            id: adopted.study.id.to_string(),
+            hash: adopted.study.hash.clone(),
+            regime: adopted.regime.id().to_owned(),
+            regime_hash: adopted.regime.hash().to_owned(),
+        }
+    }
+
+    pub(super) fn to_json(&self) -> Map<String, Value> {
+        let fields = [
+            ("id", &self.id),
+            ("hash", &self.hash),
+            ("regime", &self.regime),
+            ("regime_hash", &self.regime_hash),
+        ];
+        fields.into_iter().map(|(name, value)| (name.to_owned(), json!(value))).collect()
+    }
+
+    fn read(value: &Value) -> Self {
+        let text = |name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        Self { id: text("id"), hash: text("hash"), regime: text("regime"), regime_hash: text("regime_hash") }
+    }
+
+    fn is(&self, study: &InForce) -> bool {
+        self.id == study.id.as_str()
+            && self.hash == study.hash
+            && self.regime == study.regime
+            && self.regime_hash == study.regime_hash
+    }
+
+    pub(super) fn in_force(&self, id: StudyId, entry: u64) -> InForce {
+        let Self { hash, regime, regime_hash, .. } = self.clone();
+        InForce { id, hash, regime, regime_hash, entry }
+    }
+}
+
+/// The studies that an entry puts in force.
+pub(super) fn named_in(entry: &Entry) -> Vec<Named> {
+    let list = |name: &str| entry.body.get(name).and_then(Value::as_array).into_iter().flatten();
+    match entry.kind {
+        Kind::Init => list("studies").map(Named::read).collect(),
+        Kind::Adopt => entry.body.get("adopted").map(Named::read).into_iter().collect(),
+        _ => Vec::new(),
+    }
+}
+
+/// Whose signatures a study needs: those of its handlers and, where it replaces a text, of the handlers of that one too, so
+/// that nobody is written out of a study without having signed.
+pub(super) fn signers<'a>(study: &'a Study, replaces: Option<&'a Study>) -> BTreeSet<&'a HandlerId> {
+    let studies = [Some(study), replaces].into_iter().flatten();
+    studies.flat_map(|study| &study.handlers).map(|handler| &handler.id).collect()
+}
+
+/// The texts of an adopted study and of its regime, by the hashes under which they were adopted.
+pub(super) fn stored(storage: &dyn Storage, named: &Named) -> Result<Adopted, OperatorError> {
+    let place = study_path(&named.hash);
+    let study = Study::parse(&place, &text(storage, &place, &named.hash)?)?;
+    let regime = regime_path(&named.regime_hash);
+    let law = Regime::parse(&regime, &text(storage, &regime, &named.regime_hash)?)?;
+    if study.id.as_str() != named.id {
+        return Err(OperatorError::damaged(place, "is another study than was adopted"));
+    }
+    if law.id() != named.regime {
+        return Err(OperatorError::damaged(regime, "is another regime than was adopted"));
+    }
+    Ok(Adopted { study, regime: law })
+}
+
+pub(super) fn text(storage: &dyn Storage, place: &str, hash: &str) -> Result<String, OperatorError> {
+    let damaged = |why: &str| OperatorError::damaged(place, why);
+    let bytes = storage.read(place)?.ok_or_else(|| damaged("is missing"))?;
+    if format!("blake3:{}", blake3::hash(&bytes).to_hex()) != hash {
+        return Err(damaged("is not the text whose hash was adopted"));
+    }
+    String::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))
+}
+
+/// The stored signatures of an adopted study hold for all of `signers`; says how many.
+pub(super) fn check_signatures(
+    storage: &dyn Storage,
+    adopted: &Adopted,
+    pinned: &Pinned,
+    signers: &BTreeSet<&HandlerId>,
+) -> Result<usize, OperatorError> {
+    let place = signatures_path(&adopted.study.hash);
+    let note = storage.read(&place)?.map(String::from_utf8).transpose();
+    let note = note.map_err(|_| OperatorError::damaged(place.clone(), "not UTF-8"))?;
+    let checked = pinned.check(&adopted.study, &adopted.regime, note.as_deref(), signers);
+    checked.map(|signed| signed.len()).map_err(|faults| OperatorError::damaged(place, said(&faults)))
+}
+
+/// Faults in one line.
+pub(super) fn said(faults: &[ApprovalFault]) -> String {
+    faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+}
+
+impl SandboxFile {
+    /// The keys by which studies are approved, or `None` where none are needed.
+    pub(super) fn pinned(&self) -> Result<Option<Pinned>, OperatorError> {
+        match self.approval.as_str() {
+            "none" => Ok(None),
+            "signatures" => {
+                let handlers = self.handlers.iter().map(|handler| (&handler.id, handler.vkey.as_str()));
+                let pinned = Pinned::new(handlers);
+                pinned.map(Some).map_err(|error| OperatorError::damaged(SANDBOX, error.to_string()))
+            }
+            _ => Err(OperatorError::damaged(SANDBOX, "its kind of approval is not known")),
+        }
+    }
+}
+
+/// The studies in force: each is named by an entry that the log's head covers, has its text and its regime's and, where the
+/// log says so, the signature of each of its handlers.
+///
+/// Reads no entry that adopted something later: that `sandbox.toml` is the newest one is for `verify` to find.
+pub(super) fn in_force(
+    storage: &dyn Storage,
+    file: &SandboxFile,
+    log: &Log,
+) -> Result<BTreeMap<StudyId, Adopted>, OperatorError> {
+    let damaged = |why: String| OperatorError::damaged(SANDBOX, why);
+    let pinned = pinned_by(&log.proven_entry(0)?).map_err(|error| damaged(error.to_string()))?;
+    if file.pinned()? != pinned {
+        return Err(damaged("does not name the keys of handlers that the log pins".into()));
+    }
+    let mut all = BTreeMap::new();
+    for study in &file.studies {
+        let named = adopted_by(log, study)?.ok_or_else(|| {
+            damaged(format!(
+                "names a text of study `{}` that log entry {} does not adopt",
+                study.id, study.entry
+            ))
+        })?;
+        let adopted = stored(storage, &named)?;
+        if let Some(pinned) = &pinned {
+            check_signatures(storage, &adopted, pinned, &signers(&adopted.study, None))?;
+        }
+        all.insert(study.id.clone(), adopted);
+    }
+    Ok(all)
+}
+
+/// What the entry of a study in force says about it, if it does.
+fn adopted_by(log: &Log, study: &InForce) -> Result<Option<Named>, OperatorError> {
+    if study.entry >= log.head().0 {
+        return Ok(None);
+    }
+    Ok(named_in(&log.proven_entry(study.entry)?).into_iter().find(|named| named.is(study)))
+}
+
+/// Finishes or undoes an adoption that a stop interrupted: the log entry decides.
+pub(super) fn settle_adoption(
+    storage: &dyn Storage,
+    file: &mut SandboxFile,
+    log: &Log,
+) -> Result<(), OperatorError> {
+    let Some(new) = SandboxFile::read_at(storage, SANDBOX_NEW)? else { return Ok(()) };
+    let newest = new.studies.iter().max_by_key(|study| study.entry);
+    if let Some(study) = newest.filter(|study| study.entry > file.newest())
+        && adopted_by(log, study)?.is_some()
+    {
+        file.studies = new.studies;
+        // If we stop after it, `sandbox.toml.new` names nothing newer and is removed at the next open.
+        storage.write(SANDBOX, file.to_text()?.as_bytes())?;
+    }
+    // If we stop before it, the next open decides as this one did.
+    storage.remove(SANDBOX_NEW)?;
+    Ok(())
+}

@@ -1,0 +1,112 @@
+//! `verify`, the law: every study that the log ever put in force has its text, its regime's and its handlers' signatures,
+//! and `sandbox.toml` names the newest of each.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::law::{Named, check_signatures, named_in, signers, stored};
+use super::sandbox::{InForce, SANDBOX, SANDBOX_NEW, SandboxFile};
+use super::{Adopted, OperatorError};
+use crate::audit::{Entry, Kind, Pinned, pinned_by};
+use crate::storage::Storage;
+use crate::types::{HandlerId, StudyId};
+
+/// The entries of the log that make law, in order.
+#[derive(Default)]
+pub(super) struct Laws {
+    init: Option<Entry>,
+    adopted: Vec<(u64, Named)>,
+    /// Hash of the study, handler and vkey.
+    approved: BTreeSet<(String, String, String)>,
+}
+
+impl Laws {
+    pub(super) fn read(&mut self, index: u64, entry: &Entry) {
+        if index == 0 {
+            self.init = Some(entry.clone());
+        }
+        // A second `init` entry would be no beginning; only the first one counts.
+        if index == 0 || entry.kind == Kind::Adopt {
+            self.adopted.extend(named_in(entry).into_iter().map(|named| (index, named)));
+        }
+        if entry.kind == Kind::Approve {
+            let text = |name: &str| entry.body.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
+            self.approved.insert((text("hash"), text("handler"), text("vkey")));
+        }
+    }
+
+    /// How many studies, and how many signatures over them where they are approved so.
+    pub(super) fn check(
+        &self,
+        storage: &dyn Storage,
+        file: &SandboxFile,
+    ) -> Result<(u64, Option<u64>), OperatorError> {
+        let damaged = |why: &str| OperatorError::damaged("log entry 0", why);
+        let init = self.init.as_ref().ok_or_else(|| damaged("is missing"))?;
+        let pinned = pinned_by(init).map_err(|error| damaged(&error.to_string()))?;
+        let mut current: BTreeMap<StudyId, (InForce, Adopted)> = BTreeMap::new();
+        let mut signatures = 0;
+        for (index, named) in &self.adopted {
+            let adopted = stored(storage, named)?;
+            let id = adopted.study.id.clone();
+            let before = current.get(&id).map(|(_, before)| &before.study);
+            if let Some(pinned) = &pinned {
+                let signers = signers(&adopted.study, before);
+                self.check_entries(*index, named, pinned, &signers)?;
+                signatures += check_signatures(storage, &adopted, pinned, &signers)? as u64;
+            }
+            current.insert(id.clone(), (named.in_force(id, *index), adopted));
+        }
+        if file.pinned()? != pinned {
+            return Err(OperatorError::damaged(
+                SANDBOX,
+                "does not name the keys of handlers that the log pins",
+            ));
+        }
+        check_file(storage, file, current.into_values().map(|(study, _)| study).collect())?;
+        Ok((self.adopted.len() as u64, pinned.map(|_| signatures)))
+    }
+
+    /// The log says of each signer that it approved.
+    fn check_entries(
+        &self,
+        index: u64,
+        named: &Named,
+        pinned: &Pinned,
+        signers: &BTreeSet<&HandlerId>,
+    ) -> Result<(), OperatorError> {
+        for handler in signers {
+            let key = pinned.key(handler).map(ToString::to_string).unwrap_or_default();
+            if !self.approved.contains(&(named.hash.clone(), handler.to_string(), key)) {
+                let why = format!(
+                    "adopts study `{}`, and no entry says that handler `{handler}` approved",
+                    named.id
+                );
+                return Err(OperatorError::damaged(format!("log entry {index}"), why));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `sandbox.toml` names what the log put in force last, or will once the next open has finished an adoption.
+fn check_file(
+    storage: &dyn Storage,
+    file: &SandboxFile,
+    mut current: Vec<InForce>,
+) -> Result<(), OperatorError> {
+    let sorted = |file: &SandboxFile| {
+        let mut studies = file.studies.clone();
+        studies.sort_by(|one, other| one.id.cmp(&other.id));
+        studies
+    };
+    current.sort_by(|one, other| one.id.cmp(&other.id));
+    if sorted(file) == current {
+        return Ok(());
+    }
+    match SandboxFile::read_at(storage, SANDBOX_NEW)? {
+        Some(new) if sorted(&new) == current => Ok(()),
+        _ => Err(OperatorError::damaged(SANDBOX, "does not name the studies that the log put in force last")),
+    }
+}

@@ -1,0 +1,55 @@
+//! How one person's consents stand under a use, in the words and rules of the regime.
+
+use super::Reason;
+use super::decide::Opinion;
+use super::explain::Line;
+use super::phrases::Phrases;
+use super::placed::Spanned;
+use super::regime::{Lang, Text};
+use crate::consent::{Account, Standing};
+
+impl Opinion<'_> {
+    /// How one person's consents stand under this use, with every reason that keeps her out.
+    ///
+    /// # Privacy
+    /// Says only what the rows say that the caller gave.
+    #[must_use]
+    pub fn explain_person(&self, accounts: &[Account], lang: Lang) -> Line {
+        let said = Phrases::of(lang);
+        let mut lines = Vec::new();
+        let inside = self.permits() && !accounts.is_empty() && accounts.iter().all(|a| a.failing.is_empty());
+        lines.push(Line::plain(if inside { said.person_in } else { said.person_out }));
+        if !self.permits() {
+            lines.push(Line::plain(said.denied_anyway));
+        }
+        for account in accounts {
+            let reasons = self.person_reasons(account, lang);
+            let ok = reasons.is_empty();
+            let under = reasons.into_iter().map(|reason| {
+                let fix = Line::plain(said.mend.replace("{}", &reason.fix));
+                let text = format!("{} ({}): {}", reason.rule, reason.article, reason.because);
+                Line { rule: Some(reason.rule), ..Line::with(text, vec![fix]) }
+            });
+            let text =
+                if ok { format!("{}: {}", account.trigger, said.live) } else { account.trigger.clone() };
+            let verdict = Some(if ok { said.ok } else { said.fails }.to_owned());
+            lines.push(Line { verdict, ..Line::with(text, under.collect()) });
+        }
+        Line::with(said.person.replace("{at}", &self.case.now.to_string()), lines)
+    }
+
+    /// The rules by which one account fails.
+    #[must_use]
+    pub fn person_reasons(&self, account: &Account, lang: Lang) -> Vec<Reason> {
+        let file = &self.case.regime.file;
+        let own = || file.triggers.get(&account.trigger).map(|trigger| trigger.rule.get_ref());
+        let reason = |standing: &Standing| {
+            let text = file.person.get(standing.as_str())?;
+            let rule = text.rule.as_ref().map(Spanned::get_ref).or_else(own)?;
+            let article = file.rules.get(rule).map(|rule| rule.article.get_ref().clone()).unwrap_or_default();
+            let fill = |text: &Text| text.of(lang).replace("{}", &account.trigger);
+            Some(Reason { rule: rule.clone(), article, because: fill(&text.because), fix: fill(&text.fix) })
+        };
+        account.failing.iter().filter_map(reason).collect()
+    }
+}

@@ -1,0 +1,246 @@
+//! What is odd about a study or a regime although it parses: words that nothing knows, tags that can never be, rules that
+//! never decide.
+
+use std::collections::BTreeSet;
+
+use super::decide::with_opinion;
+use super::facts::Case;
+use super::logic::{Cube, Words, uncovered};
+use super::regime::{Lang, Regime, UNKNOWN};
+use super::study::{Recipient, Study};
+use super::{Finding, Level};
+use crate::tags::{Source, TagSource, nearest};
+use crate::types::Timestamp;
+
+/// Findings about a study under its regime, on the day of `now`: the decision for every recipient, and what is odd besides.
+///
+/// # Privacy
+/// None: studies and regimes are public texts.
+#[must_use]
+pub fn lint_study(study: &Study, regime: &Regime, now: Timestamp) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for recipient in &study.recipients {
+        all.extend(decision(study, regime, recipient, now));
+    }
+    if let Some(recipient) = study.recipients.first() {
+        all.extend(strange_words(&Case { study, regime, recipient, now }));
+    }
+    all.extend(useless_tags(study));
+    all.extend(inferences(study, regime));
+    all.extend(long_windows(study));
+    all.extend(people_and_delta(study));
+    all
+}
+
+fn decision(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestamp) -> Vec<Finding> {
+    with_opinion(study, regime, recipient, now, |opinion| {
+        let unsealable = match opinion.decision() {
+            super::Decision::Permit(flow) => flow.no_consent(),
+            super::Decision::Deny(_) => None,
+        };
+        let unsealable = unsealable.map(|reason| {
+            let message = format!("recipient {}: {}", recipient.id, reason.because);
+            Finding::new(Level::Warning, &reason.rule, message, &reason.fix)
+        });
+        let denied = opinion.reasons(Lang::En).into_iter().map(|reason| {
+            let message = format!("recipient {}: {}", recipient.id, reason.because);
+            Finding::new(Level::Error, &reason.rule, message, &reason.fix).under(&reason.article)
+        });
+        let undeclared = opinion.undeclared_notices();
+        let note = (!undeclared.is_empty()).then(|| {
+            let message = format!(
+                "recipient {}: the study does not list what its notice states ({})",
+                recipient.id,
+                undeclared.join(", ")
+            );
+            Finding::new(
+                Level::Note,
+                "NOTICE",
+                message,
+                "list the statements under `[notice]` as `states = [...]`",
+            )
+        });
+        denied.chain(unsealable).chain(note).collect()
+    })
+}
+
+fn strange_words(case: &Case<'_>) -> Vec<Finding> {
+    let file = &case.regime.file;
+    let known = &|kind: &str| -> Vec<&String> {
+        match kind {
+            "document" => file.documents.keys().collect(),
+            "statement" => file.statements.keys().collect(),
+            "figure" => file.figures.keys().collect(),
+            _ => file.regime.profiles.iter().collect(),
+        }
+    };
+    let strange = case.strange_words();
+    let findings = strange.iter().flat_map(|(kind, words)| {
+        words.iter().map(move |word| {
+            let meant = nearest(word, known(kind).into_iter().map(String::as_str));
+            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
+            let message = format!("the regime knows no {kind} `{word}`{meant}");
+            Finding::new(Level::Warning, "WORD", message, "use one of the regime's words")
+        })
+    });
+    findings.collect()
+}
+
+/// Tags that no question can name, and labels that nobody can have.
+fn useless_tags(study: &Study) -> Vec<Finding> {
+    let catalogue = &study.catalogue;
+    let mut all = Vec::new();
+    for (index, tag) in catalogue.tags().iter().enumerate() {
+        if !catalogue.sets().iter().any(|set| set.tags.contains(&index)) {
+            let message = format!("no tag set holds `{}`, so no question can name it", tag.name());
+            all.push(Finding::new(
+                Level::Warning,
+                "TAG",
+                message,
+                "add it to a set under [tag_sets], or remove it",
+            ));
+        }
+        let TagSource::Banded { measure, bands, .. } = tag.source() else { continue };
+        let Some(measure) = catalogue.measures().get(*measure) else { continue };
+        let reached = measure.clamp.map_or(usize::MAX - 1, |clamp| bands.code(clamp.high()));
+        for label in bands.labels().iter().skip(reached + 1) {
+            let message =
+                format!("nobody can be `{label}` of `{}`: the band starts above the clamp", tag.name());
+            all.push(Finding::new(Level::Warning, "TAG", message, "lower the band, or raise the clamp"));
+        }
+    }
+    all
+}
+
+/// Tags whose names suggest that they infer a sensitive category that the study does not declare.
+fn inferences(study: &Study, regime: &Regime) -> Vec<Finding> {
+    let mut all = Vec::new();
+    let declared: BTreeSet<&str> = study.datasets.iter().map(|dataset| dataset.category.as_str()).collect();
+    for tag in study.catalogue.tags() {
+        let texts = || tag.labels().iter().map(ToString::to_string).chain([tag.name().to_owned()]);
+        for (name, category) in &regime.file.categories {
+            let suspicious =
+                category.words.iter().find(|word| texts().any(|text| text.to_lowercase().contains(*word)));
+            let Some(word) = suspicious.filter(|_| !declared.contains(name.as_str())) else { continue };
+            if study.infers.get(tag.name()) == Some(name) {
+                continue;
+            }
+            let message = format!(
+                "`{}` looks as if it inferred {} (`{word}`) from other data, and does not say so",
+                tag.name(),
+                category.title.of(Lang::En)
+            );
+            let fix = format!(
+                "write `infers = \"{name}\"` in the tag, which asks for the consents of that category, or rename it"
+            );
+            all.push(Finding::new(Level::Warning, "INFERS", message, &fix));
+        }
+    }
+    for (tag, category) in &study.infers {
+        if regime.file.categories.contains_key(category) && !declared.contains(category.as_str()) {
+            let message = format!(
+                "`{tag}` infers {category} from data of other categories: consents must list {category} too"
+            );
+            all.push(Finding::new(Level::Note, "INFERS", message, ""));
+        }
+    }
+    all
+}
+
+/// Records older than the declared retention must not be read (PIPL art. 19; NDSR art. 22).
+fn long_windows(study: &Study) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for measure in study.catalogue.measures() {
+        let name = measure.name.as_deref().unwrap_or("(unnamed)");
+        match &measure.source {
+            Source::Count { window: None, .. } | Source::Sum { window: None, .. } => {
+                let message =
+                    format!("measure `{name}` has no window: it reads every row of the files, however old");
+                all.push(Finding::new(Level::Note, "RETENTION", message, "give it a `window`"));
+            }
+            Source::Count { window: Some(window), .. }
+            | Source::Sum { window: Some(window), .. }
+            | Source::DaysSinceLast { window, limited: true, .. }
+                if window.span > study.retention =>
+            {
+                let message = format!(
+                    "measure `{name}` reads {} back, longer than the declared retention of {}",
+                    window.span, study.retention
+                );
+                all.push(Finding::new(
+                    Level::Warning,
+                    "RETENTION",
+                    message,
+                    "shorten the window, or declare the longer retention in study and notice",
+                ));
+            }
+            _ => {}
+        }
+    }
+    all
+}
+
+/// Delta is a chance for each person: times the people it must stay far below one.
+fn people_and_delta(study: &Study) -> Option<Finding> {
+    /// One over the default delta, times a thousandth.
+    const MOST: u64 = 1_000_000_000;
+    let people = study.figures.get("people").filter(|people| **people > MOST)?;
+    let message = format!("{people} people times the default delta of 1e-12 is above 1e-3");
+    Some(Finding::new(Level::Warning, "DELTA", message, "give `init` a smaller --delta"))
+}
+
+/// Findings about a regime: rules that nothing asks for, demands that can never fail or never decide alone.
+///
+/// # Privacy
+/// None: a regime is a public text.
+#[must_use]
+pub fn lint_regime(regime: &Regime) -> Vec<Finding> {
+    let (file, vocabulary) = (&regime.file, &regime.vocabulary);
+    let demands = &regime.compiled.demands;
+    let mut all = Vec::new();
+    let asked: BTreeSet<&str> = (demands.iter().map(|demand| demand.rule.as_str()))
+        .chain(file.triggers.values().map(|trigger| trigger.rule.get_ref().as_str()))
+        .chain(
+            file.person
+                .values()
+                .filter_map(|reason| reason.rule.as_ref())
+                .map(|rule| rule.get_ref().as_str()),
+        )
+        .collect();
+    for (id, rule) in &file.rules {
+        if !asked.contains(id.as_str()) && rule.met_by.is_none() {
+            let message = format!("nothing asks for rule {id}, and it does not say where it is met");
+            all.push(Finding::new(Level::Warning, "RULE", message, "write a demand, or `met_by`"));
+        }
+    }
+    let refused: Vec<Cube> = demands.iter().map(|demand| demand.refused(vocabulary)).collect();
+    for (index, (demand, own)) in demands.iter().zip(&refused).enumerate() {
+        let about = format!("{} on `{}`", demand.rule, vocabulary.name(demand.fact));
+        if own.is_empty() {
+            let message = format!("the demand of {about} can never fail");
+            all.push(Finding::new(
+                Level::Warning,
+                "VACUOUS",
+                message,
+                "remove it, or the words that make it always true",
+            ));
+            continue;
+        }
+        let others: Vec<&Cube> = (refused.iter().zip(demands).enumerate())
+            .filter(|(other, (_, known))| *other != index && known.rule == demand.rule)
+            .map(|(_, (cube, _))| cube)
+            .collect();
+        // What the mechanism adds for unknown words may well be said by a demand of the file too.
+        let unknown =
+            vocabulary.position(demand.fact, UNKNOWN).map_or(Words::NONE, |word| Words::NONE.with(word));
+        let is_added = demand.when == Cube::default() && own.words(demand.fact) == Some(unknown);
+        if !is_added && uncovered(vocabulary, own, &others).is_none() {
+            let message = format!(
+                "the demand of {about} never decides: others of {} refuse all that it refuses",
+                demand.rule
+            );
+            all.push(Finding::new(Level::Warning, "SHADOWED", message, "remove it"));
+        }
+    }
+    all
+}

@@ -1,0 +1,71 @@
+//! The facts that a regime can speak of: those that every use has, and those that its own tables bring.
+
+use std::collections::BTreeSet;
+
+use super::file::{Figure, RegimeFile};
+use crate::policy::logic::Vocabulary;
+use crate::policy::study::{Action, Role};
+
+/// A document as a fact.
+pub(in crate::policy) const DOCUMENT: [&str; 5] = ["valid", "missing", "late", "expired", "out-of-scope"];
+/// A block of the notice as a fact.
+pub(in crate::policy) const NOTICE: [&str; 3] = ["complete", "incomplete", "undeclared"];
+/// The word for what the regime does not know, or the study does not say.
+pub(in crate::policy) const UNKNOWN: &str = "unknown";
+pub(in crate::policy) const UNDECLARED: &str = "undeclared";
+
+const YES_NO: [&str; 2] = ["no", "yes"];
+
+/// Adds all facts of a regime; of two regimes, when they are compared.
+pub(in crate::policy) fn add_facts(vocabulary: &mut Vocabulary, file: &RegimeFile) {
+    let keys = |words: &mut dyn Iterator<Item = &String>| words.cloned().collect::<Vec<_>>();
+    let with_unknown = |mut words: Vec<String>| {
+        words.push(UNKNOWN.to_owned());
+        words
+    };
+    let open = [
+        ("purpose", with_unknown(keys(&mut file.purposes.keys()))),
+        ("basis", with_unknown(keys(&mut file.bases.keys()))),
+        ("category", with_unknown(keys(&mut file.categories.keys()))),
+    ];
+    vocabulary.add("action", Action::ALL.map(Action::as_str));
+    for (name, words) in &open {
+        vocabulary.add(name, words.iter().map(String::as_str));
+    }
+    vocabulary.add("sensitive", YES_NO);
+    vocabulary.add("recipient-role", Role::ALL.map(Role::as_str).into_iter().chain([UNKNOWN]));
+    vocabulary.add("recipient-place", ["domestic", "abroad", "unsaid"]);
+    vocabulary.add("recipient-named", YES_NO);
+    vocabulary.add("recipient-standing", ["good", "suspended"]);
+    vocabulary.add("succession", ["none", "announced", "unannounced"]);
+    vocabulary.add("handlers", ["one", "several"]);
+    vocabulary.add("handler-kinds", ["known", UNKNOWN]);
+    vocabulary.add("age", ["declared-adults", "read", "unsaid"]);
+    vocabulary.add("sub-processors", ["none", "approved", "unapproved"]);
+    for fact in ["admits-children", "admits-minors", "pointer-fields", "own-list-counts"] {
+        vocabulary.add(fact, YES_NO);
+    }
+    for kind in file.handler_kinds.keys() {
+        vocabulary.add(&format!("handler-kind:{kind}"), ["absent", "present"]);
+    }
+    for kind in file.documents.keys() {
+        vocabulary.add(&format!("document:{kind}"), DOCUMENT);
+    }
+    for block in file.notices.keys() {
+        vocabulary.add(&format!("notice:{block}"), NOTICE);
+    }
+    for (name, figure) in &file.figures {
+        let bounds: BTreeSet<u64> = figure.bands.values().copied().collect();
+        let words: Vec<String> = bounds.iter().map(u64::to_string).collect();
+        vocabulary.add(&format!("figure:{name}"), words.iter().map(String::as_str).chain([UNDECLARED]));
+    }
+}
+
+/// The words of a figure are the lower bounds of its bands, so that the bands of two regimes can be compared: a band is all
+/// bounds from its own up to the next of its regime.
+pub(in crate::policy) fn bounds_of<'w>(figure: &Figure, band: &str, words: &'w [String]) -> Vec<&'w str> {
+    let Some(low) = figure.bands.get(band) else { return Vec::new() };
+    let next = figure.bands.values().filter(|bound| *bound > low).min();
+    let inside = |bound: u64| bound >= *low && next.is_none_or(|next| bound < *next);
+    words.iter().map(String::as_str).filter(|word| word.parse().is_ok_and(inside)).collect()
+}
