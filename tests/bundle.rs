@@ -5,8 +5,9 @@ pub mod support;
 
 use std::sync::Arc;
 
-use hushtag::audit::{Bundle, VerifierKey};
-use hushtag::operator::{Answer, Keys, Operator, OperatorError, StudySource};
+use hushtag::audit::{Bundle, Entry, Log, VerifierKey};
+use hushtag::keys::{Keyring, SigningKey};
+use hushtag::operator::{Answer, Keys, NamedKey, Operator, OperatorError, StudySource};
 use hushtag::storage::Image;
 use serde_json::Value;
 use support::{FixedClock, HandlerKey, SOCIAL, STUDY, changed_study};
@@ -86,7 +87,9 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
         |text: &str, keys: &[&HandlerKey]| support::signed(StudySource::new("study.toml", text), keys);
     let keys = Keys::Given(support::root_key());
     let setup = support::signed_setup("8", STUDY, &handlers);
-    let operator = Operator::init_on(Arc::new(Image::new()), setup, keys, Box::new(FixedClock::default()));
+    let image = Image::new();
+    let storage = Arc::new(image.clone());
+    let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default()));
     let mut operator = operator.unwrap().without_response_slot();
     operator.adopt(&signed(&changed_study(), &[social, payment])).unwrap();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
@@ -100,7 +103,7 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
         opened.signed_by.unwrap(),
         ["payment-platform", "social-platform"].map(|id| id.parse().unwrap())
     );
-    let whole: serde_json::Value = serde_json::from_str(&text).unwrap();
+    let whole: Value = serde_json::from_str(&text).unwrap();
     let convinces = |field: &str, value: Option<String>| {
         let mut bundle = whole.clone();
         match value {
@@ -127,9 +130,38 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
             }
         }
     }
+    let unsigned = |mut bundle: Value, init: Option<(String, String)>| {
+        let fields = bundle.as_object_mut().unwrap();
+        fields.retain(|name, _| !["approval", "regime"].contains(&name.as_str()));
+        if let Some((entry, proof)) = init {
+            fields.extend([("init".into(), entry.into()), ("init_proof".into(), proof.into())]);
+        }
+        Bundle::parse(&serde_json::to_string(&bundle).unwrap()).unwrap().verify(&key).is_ok()
+    };
+    assert!(!unsigned(whole.clone(), None), "stripped of the approval");
+    // The operator has the log's key, and logs later that nobody needs to sign: the first entry alone counts.
+    drop(operator);
+    let later = Entry { body: json_body(r#"{"approval":"none","handlers":[]}"#), ..init_entry(&image, &key) };
+    let keyring = Keyring::new(support::root_key(), key.name().strip_prefix("hushtag/").unwrap());
+    let signer = NamedKey { name: key.name().into(), key: SigningKey::load(&image, &keyring).unwrap() };
+    let mut log = Log::open(Arc::new(image.clone()), &key).unwrap();
+    let at = log.append(&later, &signer).unwrap().index();
+    let operator = support::open(Arc::new(image)).unwrap();
+    let text = operator.prove(answer.index).unwrap().to_text().unwrap();
+    assert!(Bundle::parse(&text).unwrap().verify(&key).is_ok());
+    let init = (later.to_text().unwrap(), log.prove(at).unwrap().to_string());
+    assert!(!unsigned(serde_json::from_str(&text).unwrap(), Some(init)), "a later `init` entry");
     // Of a sandbox without approval: nobody signed, and the log says that nobody had to.
     let (operator, index, key) = answered();
     assert_eq!(operator.prove(index).unwrap().verify(&key).unwrap().signed_by, None);
+}
+
+fn init_entry(image: &Image, key: &VerifierKey) -> Entry {
+    Log::open(Arc::new(image.clone()), key).unwrap().entry(0).unwrap()
+}
+
+fn json_body(text: &str) -> serde_json::Map<String, Value> {
+    serde_json::from_str(text).unwrap()
 }
 
 #[test]
