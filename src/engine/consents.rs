@@ -7,7 +7,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::{FileHygiene, MaxBadRows};
 use super::intern::Interner;
-use super::read::{Column, Input, ReadError, Table, Use, Wanted, open};
+use super::read::{Column, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
 
@@ -26,12 +26,14 @@ pub(super) fn hear(
         column,
         used: if REQUIRED.contains(&column) { Use::Required } else { Use::Optional },
     });
-    let mut table = open(input, &wanted)?;
+    let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
+    let mut table = open_repeating(input, &wanted, statements)?;
     let mut report = FileHygiene::new("consents", &table);
     let mut sayings = Sayings::default();
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         let events = Events::new(&table, &batch)?;
+        sayings.begin(&events.said);
         for row in 0..batch.num_rows() {
             let place = rows + row as u64;
             if events.ids.as_ref().and_then(|ids| ids.text(row)).is_some_and(|ids| ids != namespace) {
@@ -140,13 +142,16 @@ pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENTS]) -> Row<'a> 
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeSet;
+    use std::fs::File;
     use std::sync::Arc;
 
+    use arrow_array::types::Int32Type;
     use arrow_array::{
-        BooleanArray, Int64Array, RecordBatchIterator, StringArray, TimestampMillisecondArray,
-        TimestampSecondArray,
+        BooleanArray, DictionaryArray, Int64Array, RecordBatchIterator, StringArray,
+        TimestampMillisecondArray, TimestampSecondArray,
     };
     use arrow_schema::{Field, Schema};
+    use parquet::arrow::ArrowWriter;
     use rand::rngs::StdRng;
     use rand::seq::IndexedRandom;
     use rand::{RngExt, SeedableRng};
@@ -236,8 +241,17 @@ mod tests {
         (people, columns.collect())
     }
 
-    /// The column in its Arrow type, or as text.
-    fn array(name: &str, cells: &[String], typed: bool) -> ArrayRef {
+    /// How the same cells reach the engine.
+    #[derive(Debug, Clone, Copy, PartialEq)]
+    enum Form {
+        Text,
+        Typed,
+        Dictionary,
+        Parquet,
+    }
+
+    fn array(name: &str, cells: &[String], form: Form) -> ArrayRef {
+        let typed = form == Form::Typed;
         let some = |cell: &String| (!cell.is_empty()).then(|| cell.clone());
         let second = |cell: &String| Timestamp::parse(cell).ok().map(Timestamp::seconds);
         match name {
@@ -252,21 +266,34 @@ mod tests {
                 Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("+08:00"))
             }
             "valid_to" if typed => Arc::new(cells.iter().map(second).collect::<TimestampSecondArray>()),
+            _ if form == Form::Dictionary => {
+                let cells: Vec<Option<String>> = cells.iter().map(some).collect();
+                Arc::new(cells.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())
+            }
             _ => Arc::new(cells.iter().map(some).collect::<StringArray>()),
         }
     }
 
-    fn from_file(people: &[u32], columns: &[Vec<String>], typed: bool) -> Vec<Coverage> {
+    fn from_file(people: &[u32], columns: &[Vec<String>], form: Form) -> Vec<Coverage> {
         let mut arrays: Vec<(&str, ArrayRef)> =
             vec![("person", Arc::new(people.iter().map(|p| i64::from(*p)).collect::<Int64Array>()))];
-        arrays.extend(WORDS.iter().zip(columns).map(|((name, _), cells)| (*name, array(name, cells, typed))));
+        arrays.extend(WORDS.iter().zip(columns).map(|((name, _), cells)| (*name, array(name, cells, form))));
         let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
         let schema = Arc::new(Schema::new(arrays.iter().map(field).collect::<Vec<_>>()));
         let batch =
             RecordBatch::try_new(schema.clone(), arrays.into_iter().map(|(_, array)| array).collect())
                 .unwrap();
-        let batches = [batch.slice(0, 700), batch.slice(700, batch.num_rows() - 700)].map(Ok);
-        let input = Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(batches, schema)));
+        let folder = tempfile::tempdir().unwrap();
+        let input = if form == Form::Parquet {
+            let path = folder.path().join("consents.parquet");
+            let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, None).unwrap();
+            writer.write(&batch).unwrap();
+            writer.close().unwrap();
+            Input::Path(path)
+        } else {
+            let batches = [batch.slice(0, 700), batch.slice(700, batch.num_rows() - 700)].map(Ok);
+            Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(batches, schema)))
+        };
         let (mut interner, mut folds) = (Interner::default(), folds());
         hear(input, "phone", &mut interner, &mut folds, MaxBadRows::default()).unwrap();
         coverages(folds)
@@ -294,10 +321,10 @@ mod tests {
             let expected = row_by_row(&people, &columns);
             let inside =
                 |coverage: &Coverage| (0..PEOPLE).filter(|person| coverage.contains(*person)).count();
-            for typed in [false, true] {
-                for (found, expected) in from_file(&people, &columns, typed).iter().zip(&expected) {
+            for form in [Form::Text, Form::Typed, Form::Dictionary, Form::Parquet] {
+                for (found, expected) in from_file(&people, &columns, form).iter().zip(&expected) {
                     let differ = |person: &u32| found.contains(*person) != expected.contains(*person);
-                    assert_eq!((0..PEOPLE).find(differ), None, "various {various}, typed {typed}");
+                    assert_eq!((0..PEOPLE).find(differ), None, "various {various}, {form:?}");
                 }
             }
             let inside: Vec<usize> = expected.iter().map(inside).collect();

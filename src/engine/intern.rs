@@ -11,6 +11,8 @@ use crate::deidentify::{Pseudonym, PseudonymKey};
 pub(super) struct Interner {
     numbers: HashMap<i64, u32>,
     texts: HashMap<Box<str>, u32>,
+    /// Rows of one person mostly follow each other.
+    last: Option<(i64, u32)>,
     len: u32,
 }
 
@@ -30,6 +32,11 @@ impl Interner {
 
     /// The dense number of an id, new or known.
     pub(super) fn intern(&mut self, id: &Id<'_>) -> Result<u32, EngineError> {
+        if let (Id::Number(number), Some((last, known))) = (id, self.last)
+            && *number == last
+        {
+            return Ok(known);
+        }
         let next = self.len;
         let found = match id {
             Id::Number(number) => match self.numbers.entry(*number) {
@@ -43,6 +50,9 @@ impl Interner {
         };
         if found == next {
             self.len = next.checked_add(1).filter(|len| *len < u32::MAX).ok_or(EngineError::TooManyIds)?;
+        }
+        if let Id::Number(number) = id {
+            self.last = Some((*number, found));
         }
         Ok(found)
     }

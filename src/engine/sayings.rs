@@ -3,7 +3,8 @@
 use std::borrow::Cow;
 
 use arrow_array::cast::AsArray;
-use arrow_array::{Array, ArrayRef, BooleanArray};
+use arrow_array::types::Int32Type;
+use arrow_array::{Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array};
 use arrow_schema::DataType;
 use hashbrown::HashMap;
 
@@ -19,7 +20,30 @@ pub(super) enum Said {
     /// The file has no such column.
     Nothing,
     Flags(BooleanArray),
+    Repeats(Dictionary),
     Cells(Column),
+}
+
+/// Keys into a list of words.
+pub(super) struct Dictionary {
+    keys: Int32Array,
+    words: Column,
+    len: usize,
+}
+
+impl Dictionary {
+    fn new(file: &str, name: &str, array: &DictionaryArray<Int32Type>) -> Result<Self, ReadError> {
+        let words = Column::texts(file, name, array.values())?;
+        Ok(Self { keys: array.keys().clone(), words, len: array.values().len() })
+    }
+
+    fn key(&self, at: usize) -> Option<usize> {
+        self.keys.is_valid(at).then(|| usize::try_from(self.keys.value(at)).ok()).flatten()
+    }
+
+    fn text(&self, at: usize) -> Option<&str> {
+        self.key(at).filter(|key| *key < self.len).and_then(|key| self.words.text(key))
+    }
 }
 
 impl Said {
@@ -27,6 +51,12 @@ impl Said {
     pub(super) fn new(file: &str, name: &str, array: &ArrayRef) -> Result<Self, ReadError> {
         Ok(match array.data_type() {
             DataType::Boolean => Self::Flags(array.as_boolean().clone()),
+            DataType::Dictionary(key, word) if **key == DataType::Int32 && **word == DataType::Utf8 => {
+                match array.as_dictionary_opt() {
+                    Some(words) => Self::Repeats(Dictionary::new(file, name, words)?),
+                    None => Self::Cells(Column::texts(file, name, array)?),
+                }
+            }
             kind if kind.is_integer() => Self::Cells(Column::numbers(file, name, array)?),
             _ => Self::Cells(Column::texts(file, name, array)?),
         })
@@ -43,6 +73,7 @@ impl Said {
             Self::Flags(flags) => {
                 Self::flag(flags, at).map(|flag| Cow::Borrowed(if flag { "true" } else { "false" }))
             }
+            Self::Repeats(words) => words.text(at).map(Cow::Borrowed),
             Self::Cells(column @ Column::Words(_)) => column.text(at).map(Cow::Borrowed),
             Self::Cells(column) => match column.number(at) {
                 Cell::Value(number) => Some(Cow::Owned(number.to_string())),
@@ -60,14 +91,36 @@ struct Words {
     /// Columns mostly repeat their last cell.
     last: usize,
     last_number: Option<(i64, u8)>,
+    /// The numbers of the words of this batch's dictionary, if it is short.
+    of_batch: Vec<u8>,
 }
 
 impl Words {
+    /// Numbers the words of a batch's dictionary. A long one would cost more than its rows.
+    fn begin(&mut self, said: &Said) {
+        self.of_batch.clear();
+        if let Said::Repeats(dictionary) = said
+            && dictionary.len <= usize::from(u8::MAX)
+        {
+            for position in 0..dictionary.len {
+                match dictionary.words.text(position).map_or(Some(0), |word| self.intern(word)) {
+                    Some(number) => self.of_batch.push(number),
+                    None => break,
+                }
+            }
+        }
+    }
+
     /// `None` when the column has more distinct cells than fit a byte.
     fn number(&mut self, said: &Said, at: usize) -> Option<u8> {
         match said {
             Said::Nothing => Some(0),
             Said::Flags(flags) => Some(Said::flag(flags, at).map_or(0, |flag| 1 + u8::from(flag))),
+            Said::Repeats(words) => match words.key(at).map(|key| self.of_batch.get(key).copied()) {
+                None => Some(0),
+                Some(Some(number)) => Some(number),
+                Some(None) => words.text(at).map_or(Some(0), |word| self.intern(word)),
+            },
             Said::Cells(column @ Column::Words(_)) => {
                 column.text(at).map_or(Some(0), |word| self.intern(word))
             }
@@ -110,6 +163,11 @@ pub(super) struct Sayings {
 }
 
 impl Sayings {
+    /// Prepares for the rows of one batch.
+    pub(super) fn begin(&mut self, said: &[Said; STATEMENTS]) {
+        self.columns.iter_mut().zip(said).for_each(|(words, said)| words.begin(said));
+    }
+
     /// Lets every fold hear what a row says.
     pub(super) fn tell(
         &mut self,

@@ -10,7 +10,9 @@ use arrow_csv::reader::{Format, ReaderBuilder};
 use arrow_ipc::reader::FileReader;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
+};
 
 use super::ReadError;
 
@@ -72,6 +74,14 @@ pub struct Wanted<'a> {
 /// # Errors
 /// [`ReadError`] for a file that is missing, cut off, of another format, or without a required column.
 pub fn open(input: Input, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+    open_repeating(input, wanted, &[])
+}
+
+/// Opens `input` for the wanted columns; text of those that repeat the same few words may come as an Arrow dictionary.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_repeating(input: Input, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
     match input {
         Input::Reader(name, reader) => {
             let chosen = choose(&name, &reader.schema(), wanted)?;
@@ -83,7 +93,7 @@ pub fn open(input: Input, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
             let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
             let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
             let opened = std::panic::catch_unwind(|| match extension.as_str() {
-                "parquet" => parquet(&path, name.clone(), wanted),
+                "parquet" => parquet(&path, name.clone(), wanted, repeating),
                 "csv" => csv(&path, name.clone(), wanted),
                 "arrow" | "ipc" | "feather" => ipc(&path, name.clone(), wanted),
                 _ => Err(ReadError::UnknownFormat { file: name.clone() }),
@@ -182,15 +192,31 @@ fn damaged(file: &str, format: &'static str) -> ReadError {
     ReadError::Damaged { file: file.to_owned(), format, row: None }
 }
 
-fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
     const FORMAT: &str = "Parquet";
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new(file(path, &name)?).map_err(|_| damaged(&name, FORMAT))?;
+    let file = file(path, &name)?;
+    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
+    let metadata = as_dictionaries(metadata.map_err(|_| damaged(&name, FORMAT))?, repeating);
+    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
     let chosen = choose(&name, builder.schema(), wanted)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.indices.iter().copied());
     let reader =
         builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|_| damaged(&name, FORMAT))?;
     Ok(chosen.table(name, FORMAT, Box::new(reader)))
+}
+
+/// Parquet stores words that repeat as a dictionary; read as one, they are never spelled out row by row.
+fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowReaderMetadata {
+    let field = |field: &Arc<Field>| {
+        let repeats = *field.data_type() == DataType::Utf8 && repeating.contains(&field.name().as_str());
+        let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        if repeats { Arc::new(field.as_ref().clone().with_data_type(words)) } else { Arc::clone(field) }
+    };
+    let fields: Vec<Arc<Field>> = metadata.schema().fields().iter().map(field).collect();
+    let schema = Arc::new(Schema::new_with_metadata(fields, metadata.schema().metadata().clone()));
+    let options = ArrowReaderOptions::new().with_schema(schema);
+    // A file whose own schema does not allow it is read as plain text.
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata)
 }
 
 fn ipc(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
