@@ -14,8 +14,8 @@ pub use json::{
 pub use metrics::{metrics_forecast_json, metrics_json};
 #[cfg(feature = "cli")]
 pub use metrics::{metrics_forecast_text, metrics_text};
-#[cfg(feature = "cli")]
 pub use sarif::sarif;
+#[cfg(feature = "cli")]
 pub use table::{answer_table, budget_text, forecast_text, hygiene_text, status_text, vocabulary_text};
 
 use crate::dp::{Accounting, Delta, epsilon_of};
