@@ -143,6 +143,7 @@ pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENTS]) -> Row<'a> 
 mod tests {
     use std::collections::BTreeSet;
     use std::fs::File;
+    use std::ops::Range;
     use std::sync::Arc;
 
     use arrow_array::types::Int32Type;
@@ -274,25 +275,33 @@ mod tests {
         }
     }
 
-    fn from_file(people: &[u32], columns: &[Vec<String>], form: Form) -> Vec<Coverage> {
-        let mut arrays: Vec<(&str, ArrayRef)> =
-            vec![("person", Arc::new(people.iter().map(|p| i64::from(*p)).collect::<Int64Array>()))];
-        arrays.extend(WORDS.iter().zip(columns).map(|((name, _), cells)| (*name, array(name, cells, form))));
+    /// Some rows as a batch with dictionaries of its own.
+    fn batch(people: &[u32], columns: &[Vec<String>], rows: Range<usize>, form: Form) -> RecordBatch {
+        let people = people[rows.clone()].iter().map(|person| i64::from(*person));
+        let mut arrays: Vec<(&str, ArrayRef)> = vec![("person", Arc::new(people.collect::<Int64Array>()))];
+        let cells = WORDS.iter().zip(columns).map(|((name, _), cells)| (*name, &cells[rows.clone()]));
+        arrays.extend(cells.map(|(name, cells)| (name, array(name, cells, form))));
         let field = |(name, array): &(&str, ArrayRef)| Field::new(*name, array.data_type().clone(), true);
         let schema = Arc::new(Schema::new(arrays.iter().map(field).collect::<Vec<_>>()));
-        let batch =
-            RecordBatch::try_new(schema.clone(), arrays.into_iter().map(|(_, array)| array).collect())
-                .unwrap();
+        RecordBatch::try_new(schema, arrays.into_iter().map(|(_, array)| array).collect()).unwrap()
+    }
+
+    fn from_file(people: &[u32], columns: &[Vec<String>], form: Form) -> Vec<Coverage> {
+        let parts = [0..700, 700..people.len()].map(|rows| batch(people, columns, rows, form));
+        let schema = parts[0].schema();
         let folder = tempfile::tempdir().unwrap();
         let input = if form == Form::Parquet {
             let path = folder.path().join("consents.parquet");
             let mut writer = ArrowWriter::try_new(File::create(&path).unwrap(), schema, None).unwrap();
-            writer.write(&batch).unwrap();
+            for part in parts {
+                writer.write(&part).unwrap();
+                // Each row group has its dictionaries.
+                writer.flush().unwrap();
+            }
             writer.close().unwrap();
             Input::Path(path)
         } else {
-            let batches = [batch.slice(0, 700), batch.slice(700, batch.num_rows() - 700)].map(Ok);
-            Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(batches, schema)))
+            Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(parts.map(Ok), schema)))
         };
         let (mut interner, mut folds) = (Interner::default(), folds());
         hear(input, "phone", &mut interner, &mut folds, MaxBadRows::default()).unwrap();
