@@ -196,6 +196,9 @@ impl<'s> Seal<'s> {
         epoch_key: &Secret,
         namespace: &str,
     ) -> BTreeMap<usize, Lists> {
+        if lists.is_empty() {
+            return BTreeMap::new();
+        }
         let pseudonyms = self.interner.pseudonyms(&PseudonymKey::derive(epoch_key, namespace));
         let carrying = self.study.catalogue.relations().iter().enumerate();
         carrying

@@ -33,7 +33,9 @@ pub(super) fn hear(
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         let events = Events::new(&table, &batch)?;
-        sayings.begin(&events.said);
+        sayings.begin(&events.said, batch.num_rows());
+        // In a loop of its own, so that the processor waits for the memory of several ids at a time.
+        let mut people = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             let place = rows + row as u64;
             if events.ids.as_ref().and_then(|ids| ids.text(row)).is_some_and(|ids| ids != namespace) {
@@ -44,7 +46,9 @@ pub(super) fn hear(
                 report.drop_row(place, "person", "no person");
                 continue;
             };
-            let person = interner.intern(&person)?;
+            people.push((row, interner.intern(&person)?));
+        }
+        for (row, person) in people {
             let times = events.times(row);
             sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
         }

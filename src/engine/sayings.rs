@@ -156,6 +156,8 @@ impl Words {
 #[derive(Default)]
 pub(super) struct Sayings {
     columns: [Words; STATEMENTS],
+    /// What each row of this batch says, a byte for each column; `None` where a column has too many distinct cells.
+    keys: Vec<Option<u128>>,
     known: HashMap<u128, usize>,
     last: Option<(u128, usize)>,
     /// One reading for each fold.
@@ -163,9 +165,20 @@ pub(super) struct Sayings {
 }
 
 impl Sayings {
-    /// Prepares for the rows of one batch.
-    pub(super) fn begin(&mut self, said: &[Said; STATEMENTS]) {
-        self.columns.iter_mut().zip(said).for_each(|(words, said)| words.begin(said));
+    /// Looks at all rows of one batch, column by column.
+    pub(super) fn begin(&mut self, said: &[Said; STATEMENTS], rows: usize) {
+        self.keys.clear();
+        self.keys.resize(rows, Some(0));
+        for (place, (words, said)) in (0_u32..).step_by(8).zip(self.columns.iter_mut().zip(said)) {
+            words.begin(said);
+            if matches!(said, Said::Nothing) {
+                continue;
+            }
+            for (row, key) in self.keys.iter_mut().enumerate() {
+                let number = words.number(said, row);
+                *key = key.zip(number).map(|(key, number)| key | u128::from(number) << place);
+            }
+        }
     }
 
     /// Lets every fold hear what a row says.
@@ -189,11 +202,7 @@ impl Sayings {
 
     /// Where the readings of this combination are kept, if there is room for them.
     fn position(&mut self, said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Option<usize> {
-        let mut key = [0; STATEMENTS];
-        for ((number, words), said) in key.iter_mut().zip(&mut self.columns).zip(said) {
-            *number = words.number(said, at)?;
-        }
-        let key = u128::from_le_bytes(key);
+        let key = self.keys.get(at).copied().flatten()?;
         if let Some((_, position)) = self.last.filter(|(last, _)| *last == key) {
             return Some(position);
         }

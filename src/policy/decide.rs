@@ -159,8 +159,10 @@ impl<'a> Opinion<'a> {
             .iter()
             .map(|category| (category.name.as_str(), of_category(regime, &state, category)))
             .collect();
+        let by_category = ["category", "sensitive"].map(|fact| regime.vocabulary.place(fact));
         let considered = regime.compiled.demands.iter();
-        let considered = considered.filter_map(|demand| consider(regime, demand, &state, &states)).collect();
+        let considered =
+            considered.filter_map(|demand| consider(by_category, demand, &state, &states)).collect();
         let mut opinion =
             Self { case, categories, considered, triggers: BTreeMap::new(), duties: BTreeSet::new() };
         opinion.demand_consents(&states);
@@ -263,7 +265,7 @@ impl<'a> Opinion<'a> {
         Ages::Read { child_below: head.child_below, adult_from: head.adult_from, admits: study.admits }
     }
 
-    /// All demands that fail, one for each rule and fact.
+    /// All demands that fail, one for each rule and fact, in the order of evaluation.
     pub(super) fn failing(&self) -> impl Iterator<Item = &Considered<'a>> {
         self.considered.iter().filter(|considered| !considered.holds)
     }
@@ -271,23 +273,14 @@ impl<'a> Opinion<'a> {
     /// Why the use is denied, in the regime's order of evaluation; empty for a permitted one.
     #[must_use]
     pub fn reasons(&self, lang: Lang) -> Vec<Reason> {
-        let mut failing: Vec<&Considered<'_>> = self.failing().collect();
-        failing.sort_by_key(|considered| self.stage_of(&considered.demand.rule));
         let mut reasons: Vec<Reason> = Vec::new();
-        for considered in failing {
+        for considered in self.failing() {
             let reason = self.reason(considered, lang);
             if !reasons.contains(&reason) {
                 reasons.push(reason);
             }
         }
         reasons
-    }
-
-    /// Where the stage of a rule stands in the order of evaluation.
-    pub(super) fn stage_of(&self, rule: &str) -> usize {
-        let file = &self.case.regime.file;
-        let stage = file.rules.get(rule).map(|rule| rule.stage.get_ref());
-        file.regime.stages.iter().position(|known| Some(known) == stage).unwrap_or(usize::MAX)
     }
 
     fn reason(&self, considered: &Considered<'_>, lang: Lang) -> Reason {
@@ -306,6 +299,9 @@ impl<'a> Opinion<'a> {
 
     /// Puts what failed, its state and the categories into a text of the regime.
     pub(super) fn fill(&self, text: &str, considered: &Considered<'_>, lang: Lang) -> String {
+        if !text.contains('{') {
+            return text.to_owned();
+        }
         let (subject, state) = self.named(considered, lang);
         let categories: Vec<&str> =
             considered.categories.iter().map(|name| self.category_title(name, lang)).collect();
@@ -330,18 +326,16 @@ fn of_category(regime: &Regime, state: &State, category: &CategoryRead) -> State
     own
 }
 
-/// Whether a demand applies, to which categories, and whether it holds for all of them.
+/// Whether a demand applies, to which categories, and whether it holds for all of them; `by_category` are the facts that
+/// differ between categories.
 fn consider<'a>(
-    regime: &Regime,
+    by_category: [Option<usize>; 2],
     demand: &'a Demand,
     flow: &State,
     categories: &[(&'a str, State)],
 ) -> Option<Considered<'a>> {
-    let by_category = ["category", "sensitive"].into_iter().any(|fact| {
-        let fact = regime.vocabulary.place(fact);
-        fact.is_some_and(|fact| demand.fact == fact || demand.when.words(fact).is_some())
-    });
-    if !by_category {
+    let speaks_of = |fact| demand.fact == fact || demand.when.words(fact).is_some();
+    if !by_category.into_iter().flatten().any(speaks_of) {
         let word = flow.word(demand.fact);
         let holds = demand.good.has(word);
         return demand.when.contains(flow).then_some(Considered {

@@ -1,12 +1,13 @@
 //! The opinion on a use as a tree that a lawyer can read, in English or Chinese; made from the value that decided.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use serde::Serialize;
 
 use super::decide::{Considered, Opinion};
 use super::phrases::{Phrases, state};
-use super::regime::{Lang, Mark, Names, Text, UNDECLARED, cell};
+use super::regime::{Lang, Mark, Names, Rule, Text, UNDECLARED, cell};
 use crate::consent::{Ages, Check, Requirement};
 use crate::types::{Days, Timestamp};
 
@@ -146,34 +147,37 @@ impl Opinion<'_> {
     /// Every rule that applied, by stage: what it asks where it holds, what is wrong and what mends it where it fails.
     fn looked_at(&self, lang: Lang) -> Line {
         let (said, file) = (Phrases::of(lang), &self.case.regime.file);
-        let mut stages = Vec::new();
-        for (stage, name) in file.regime.stages.iter().enumerate() {
-            let own = |considered: &&Considered<'_>| self.stage_of(&considered.demand.rule) == stage;
-            let mut lines: Vec<Line> = Vec::new();
-            for considered in self.considered.iter().filter(own) {
-                let line = self.judged(considered, lang);
-                let fails = |line: &Line| line.verdict.as_deref() == Some(said.fails);
-                let known = lines.iter().position(|known| known.rule == line.rule && !fails(known));
-                match known {
-                    // One rule is one line as long as it holds.
-                    Some(at) if fails(&line) => drop(lines.splice(at..=at, [line])),
-                    Some(_) => {}
-                    None if fails(&line) && lines.contains(&line) => {}
-                    None if !fails(&line) && lines.iter().any(|known| known.rule == line.rule) => {}
-                    None => lines.push(line),
-                }
+        let mut stages: Vec<Line> = Vec::new();
+        let mut last = None;
+        for considered in &self.considered {
+            // Every rule of a demand is defined (checked when the regime is parsed).
+            let Some((id, rule)) = file.rules.get_key_value(&considered.demand.rule) else { continue };
+            let stage = rule.stage.get_ref();
+            if last != Some(stage) {
+                let title = file.regime.stages_text.get(stage).map_or(stage.as_str(), |text| text.of(lang));
+                stages.push(Line::plain(title));
+                last = Some(stage);
             }
-            if !lines.is_empty() {
-                let title = file.regime.stages_text.get(name).map_or(name.as_str(), |text| text.of(lang));
-                stages.push(Line::with(title, lines));
+            let Some(Line { under: lines, .. }) = stages.last_mut() else { continue };
+            let known = lines.iter().find(|known| known.rule.as_ref() == Some(id));
+            let held = known.map(|known| known.verdict.as_deref() == Some(said.ok));
+            if considered.holds && held.is_some() {
+                continue;
+            }
+            // One rule is one line as long as it holds.
+            if held == Some(true) {
+                lines.retain(|known| known.rule.as_ref() != Some(id));
+            }
+            let line = self.judged(considered, id, rule, lang);
+            if !lines.contains(&line) {
+                lines.push(line);
             }
         }
         Line::with(said.looked_at, stages)
     }
 
-    fn judged(&self, considered: &Considered<'_>, lang: Lang) -> Line {
-        let (said, id) = (Phrases::of(lang), &considered.demand.rule);
-        let Some(rule) = self.case.regime.file.rules.get(id) else { return Line::plain(id) };
+    fn judged(&self, considered: &Considered<'_>, id: &str, rule: &Rule, lang: Lang) -> Line {
+        let said = Phrases::of(lang);
         let (verdict, text) =
             if considered.holds { (said.ok, &rule.asks) } else { (said.fails, &rule.because) };
         let text =
@@ -187,7 +191,7 @@ impl Opinion<'_> {
                 Line::plain(words.replace("{}", law.says.of(lang)))
             }));
         }
-        Line { verdict: Some(verdict.to_owned()), rule: Some(id.clone()), text, under }
+        Line { verdict: Some(verdict.to_owned()), rule: Some(id.to_owned()), text, under }
     }
 
     fn consents_in_words(&self, lang: Lang) -> Line {
@@ -283,29 +287,31 @@ impl Opinion<'_> {
     fn marked(&self, lang: Lang) -> Vec<String> {
         let file = &self.case.regime.file;
         let action = self.case.study.action;
-        let rules = self.considered.iter().filter_map(|considered| {
+        type Marked<'a> = (Cow<'a, str>, Mark);
+        let rules = self.considered.iter().filter_map(|considered| -> Option<Marked<'_>> {
             let rule = file.rules.get(&considered.demand.rule)?;
             let article = file.articles.get(rule.article.get_ref()).map_or(rule.mark, |article| article.mark);
-            Some((considered.demand.rule.clone(), rule.mark.max(article)))
+            Some((considered.demand.rule.as_str().into(), rule.mark.max(article)))
         });
-        let triggers = self
-            .triggers
-            .keys()
-            .filter_map(|name| Some(((*name).to_owned(), file.triggers.get(*name)?.mark)));
+        let triggers =
+            self.triggers.keys().filter_map(|name| Some(((*name).into(), file.triggers.get(*name)?.mark)));
         let categories = self.categories.iter().filter_map(|category| {
             Some((
-                self.category_title(&category.name, lang).to_owned(),
+                self.category_title(&category.name, lang).into(),
                 file.categories.get(&category.name)?.mark,
             ))
         });
         let cells = self.categories.iter().filter_map(|category| {
             let place = format!("[matrix.{}.{}]", category.name, action.as_str());
-            Some((place, cell(file, &category.name, action)?.mark?))
+            Some((place.into(), cell(file, &category.name, action)?.mark?))
         });
         let mut marked: Vec<String> = Vec::new();
         for (name, mark) in rules.chain(triggers).chain(categories).chain(cells) {
+            if mark == Mark::Text {
+                continue;
+            }
             let text = format!("{name} ({})", mark.in_words(lang));
-            if mark != Mark::Text && !marked.contains(&text) {
+            if !marked.contains(&text) {
                 marked.push(text);
             }
         }

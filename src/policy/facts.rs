@@ -24,15 +24,18 @@ pub(super) struct Case<'a> {
 }
 
 impl Case<'_> {
+    fn category_names(&self) -> BTreeSet<&str> {
+        let read = self.study.datasets.iter().map(|dataset| dataset.category.as_str());
+        read.chain(self.study.infers.values().map(String::as_str)).collect()
+    }
+
     /// The categories of all datasets, and those that tags infer.
     pub(super) fn categories(&self) -> Vec<CategoryRead> {
-        let read = self.study.datasets.iter().map(|dataset| dataset.category.as_str());
-        let names: BTreeSet<&str> = read.chain(self.study.infers.values().map(String::as_str)).collect();
         let profile = self.study.profile.as_deref();
         // An epoch does not tell the rows of children apart, so all rows are as sensitive as theirs.
         let all_sensitive = self.study.admits.children && self.regime.file.regime.children_sensitive;
         let sensitive = |name: &str| all_sensitive || self.regime.is_sensitive(name, profile);
-        names
+        self.category_names()
             .into_iter()
             .map(|name| CategoryRead { name: name.to_owned(), sensitive: sensitive(name) })
             .collect()
@@ -183,7 +186,7 @@ impl Case<'_> {
             || holds(&covers.recipients, &self.recipient.legal_id);
         recipient
             && holds(&covers.purposes, &self.study.purpose)
-            && self.categories().iter().all(|category| holds(&covers.categories, &category.name))
+            && self.category_names().into_iter().all(|category| holds(&covers.categories, category))
     }
 
     fn notice(&self, block: &str) -> &'static str {

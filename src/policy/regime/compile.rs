@@ -34,6 +34,7 @@ pub(in crate::policy) struct Obliged {
 /// What a regime file says, over the facts of a vocabulary.
 #[derive(Debug)]
 pub(in crate::policy) struct Compiled {
+    /// In the order of evaluation.
     pub(in crate::policy) demands: Vec<Demand>,
     pub(in crate::policy) extras: Vec<Extra>,
     pub(in crate::policy) obliged: Vec<Obliged>,
@@ -49,7 +50,8 @@ pub(in crate::policy) fn compile(file: &RegimeFile, vocabulary: &Vocabulary) -> 
     compiler.matrix()?;
     let extras = compiler.extras()?;
     let obliged = compiler.obliged()?;
-    let demands = merged(compiler.demands, vocabulary);
+    let mut demands = merged(compiler.demands, vocabulary);
+    demands.sort_by_key(|demand| stage(file, &demand.rule));
     Ok(Compiled { demands, extras, obliged })
 }
 
@@ -64,6 +66,12 @@ pub(in crate::policy) fn cell<'a>(file: &'a RegimeFile, category: &str, action: 
         // A cycle was refused when the file was parsed.
         at = file.categories.get(at)?.under.as_ref()?.get_ref();
     }
+}
+
+/// Where the stage of a rule stands in the order of evaluation.
+fn stage(file: &RegimeFile, rule: &str) -> Option<usize> {
+    let stage = file.rules.get(rule)?.stage.get_ref();
+    file.regime.stages.iter().position(|known| known == stage)
 }
 
 struct Compiler<'a> {
