@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use hushtag::operator::{Answer, Keys, Operator, PoolTerms, Setup, verify_log};
 use hushtag::query::{Ask, tag};
-use hushtag::storage::{Image, Storage};
+use hushtag::storage::{Fault, Image, Storage};
 use hushtag::types::NanoEpsilon;
 use support::FixedClock;
 
@@ -105,4 +105,58 @@ fn a_pool_for_exactly_a_hundred_gives_a_hundred() {
 #[ignore = "64,000 questions: some minutes"]
 fn a_pool_for_exactly_five_hundred_gives_five_hundred() {
     ask_from_many_threads(1_000, 500);
+}
+
+/// Eight ask at once, each durable step is shared, and the storage fails at one of them: whoever got an answer gets the same
+/// one after the sandbox is opened again, and the books agree.
+#[test]
+fn a_storage_that_fails_under_eight_askers_costs_no_promise() {
+    let base = Image::default();
+    let (operator, _) = sandbox(Arc::new(base.clone()), 200);
+    drop(operator);
+    let questions = questions();
+    let failures = [Fault::Error, Fault::TornWrite, Fault::LostSync, Fault::FullDisk];
+    let mut given_before_a_failure = 0;
+    for (case, step) in (5..800).step_by(41).enumerate() {
+        let image = base.crash();
+        let operator = open(&image);
+        image.fail_at(image.operations() + step, failures[case % failures.len()]);
+        let analyst = support::analyst(&operator);
+        let ask = |question: &Ask| match analyst.ask_built(question, None) {
+            Ok(Answer::Released(answer)) => Some((format!("{:?}", answer.rows), answer.index)),
+            Ok(Answer::Refused(_)) | Err(_) => None,
+        };
+        let given: Vec<_> = std::thread::scope(|scope| {
+            let askers: Vec<_> = questions
+                .chunks(4)
+                .take(8)
+                .map(|own| {
+                    scope.spawn(|| own.iter().map(|question| (question, ask(question))).collect::<Vec<_>>())
+                })
+                .collect();
+            askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect()
+        });
+        drop((analyst, operator));
+        let survived = image.crash();
+        let again = support::analyst(&open(&survived));
+        for (question, answer) in given {
+            let Some((rows, index)) = answer else { continue };
+            given_before_a_failure += 1;
+            let Ok(Answer::Released(stored)) = again.ask_built(question, None) else {
+                panic!("an answer of step {step} is lost")
+            };
+            assert_eq!(
+                (format!("{:?}", stored.rows), stored.index, stored.stored),
+                (rows, index, true),
+                "step {step}"
+            );
+        }
+        drop(again);
+        verify_log(&survived, None, Some(Keys::Given(support::root_key())), None).unwrap();
+    }
+    assert!(given_before_a_failure > 20, "{given_before_a_failure}");
+}
+
+fn open(image: &Image) -> Operator {
+    support::open(Arc::new(image.clone())).unwrap().without_response_slot()
 }

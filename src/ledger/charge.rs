@@ -80,6 +80,54 @@ pub enum Reservation {
     OverBudget(Vec<OverBudget>),
 }
 
+/// A step of the ledger.
+#[derive(Debug)]
+pub enum Step {
+    /// Charge a question.
+    Reserve(Request),
+    /// Store the sealed answer of a charge.
+    Store(Charge, Vec<u8>),
+    /// Note where the log has the answer.
+    Commit {
+        /// The charge.
+        seq: u64,
+        /// The entry of the log.
+        log_index: u64,
+    },
+}
+
+/// What became of a step.
+#[derive(Debug)]
+#[must_use]
+pub enum Done {
+    /// Of [`Step::Reserve`].
+    Reserved(Reservation),
+    /// Of [`Step::Store`].
+    Stored(StoredAnswer),
+    /// Of [`Step::Commit`].
+    Committed,
+}
+
+impl Done {
+    /// What became of a request.
+    #[must_use]
+    pub fn reserved(self) -> Option<Reservation> {
+        match self {
+            Self::Reserved(reservation) => Some(reservation),
+            Self::Stored(_) | Self::Committed => None,
+        }
+    }
+
+    /// The answer that was stored.
+    #[must_use]
+    pub fn stored(self) -> Option<StoredAnswer> {
+        match self {
+            Self::Stored(answer) => Some(answer),
+            Self::Reserved(_) | Self::Committed => None,
+        }
+    }
+}
+
 /// A budget inside which a charge must stay.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Share {

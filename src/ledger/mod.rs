@@ -10,7 +10,8 @@ mod store;
 mod walk;
 
 pub use charge::{
-    Charge, LogHead, OverBudget, Record, Request, Reservation, Share, State, StoredAnswer, Unfinished,
+    Charge, Done, LogHead, OverBudget, Record, Request, Reservation, Share, State, Step, StoredAnswer,
+    Unfinished,
 };
 pub use pool::{Pool, PoolKind, Totals};
 pub use store::{RedbLedger, read_copy};
@@ -81,6 +82,12 @@ impl LedgerError {
         Self::Damaged { place: place.into() }
     }
 
+    /// Whether it is about one charge, and the others of its group may go on.
+    #[must_use]
+    pub const fn is_of_one(&self) -> bool {
+        matches!(self, Self::AlreadyStored { .. } | Self::ClockBackwards { .. } | Self::WrongState { .. })
+    }
+
     /// Whether the handle that saw it can go on.
     fn poisons(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Storage(_) | Self::Store(_))
@@ -134,7 +141,17 @@ pub trait Book: Send + Sync {
 /// Each method is atomic and durable on return; many threads may call at once. If we stop inside one, either all of it
 /// or nothing is there when the ledger is opened again. After a [`LedgerError::Store`] it is not known which, so the
 /// handle refuses everything until then.
+///
+/// Several steps are taken at once, in their order, so that many askers share one wait for the disk. What does not fit one
+/// of them ([`LedgerError::is_of_one`]) changes nothing of it and stands in its place; any other error is that of the
+/// whole, of which nothing is done.
 pub trait Ledger: Book {
+    /// Takes `steps` as one, each as the method of its name below; an outcome for each, in their order.
+    ///
+    /// # Errors
+    /// A failed or damaged store, or a number that left its range.
+    fn take(&self, steps: Vec<Step>) -> Result<Vec<Result<Done, LedgerError>>, LedgerError>;
+
     /// Charges a question, or finds what was done for it before. A key is charged once: the same question goes on under
     /// its first price.
     ///
@@ -145,7 +162,9 @@ pub trait Ledger: Book {
     ///
     /// # Privacy
     /// The outcome depends on earlier requests and public limits, never on people.
-    fn reserve(&self, request: &Request) -> Result<Reservation, LedgerError>;
+    fn reserve(&self, request: &Request) -> Result<Reservation, LedgerError> {
+        self.one(Step::Reserve(request.clone()))?.reserved().ok_or(LedgerError::Poisoned)
+    }
 
     /// Stores the sealed answer of a charge. From here on it is never drawn again.
     ///
@@ -153,7 +172,9 @@ pub trait Ledger: Book {
     ///
     /// # Errors
     /// [`LedgerError::AlreadyStored`] when another asker was first: its answer is the answer.
-    fn store(&self, charge: Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError>;
+    fn store(&self, charge: Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError> {
+        self.one(Step::Store(charge, sealed))?.stored().ok_or(LedgerError::Poisoned)
+    }
 
     /// Notes that the log has the answer of charge `seq` as entry `log_index`; again with the same index is fine.
     ///
@@ -161,5 +182,15 @@ pub trait Ledger: Book {
     ///
     /// # Errors
     /// [`LedgerError::WrongState`] without a stored answer, or when committed with another index.
-    fn commit(&self, seq: u64, log_index: u64) -> Result<(), LedgerError>;
+    fn commit(&self, seq: u64, log_index: u64) -> Result<(), LedgerError> {
+        self.one(Step::Commit { seq, log_index }).map(drop)
+    }
+
+    /// Takes one step.
+    ///
+    /// # Errors
+    /// As the method of its name.
+    fn one(&self, step: Step) -> Result<Done, LedgerError> {
+        self.take(vec![step])?.pop().unwrap_or(Err(LedgerError::Poisoned))
+    }
 }

@@ -9,8 +9,8 @@ use super::rows::{
 };
 use super::walk::{Chain, verify};
 use super::{
-    Book, Charge, Ledger, LedgerError, OverBudget, Pool, Record, Request, Reservation, Share, StoredAnswer,
-    Totals, Unfinished,
+    Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, Record, Request, Reservation, Share, Step,
+    StoredAnswer, Totals, Unfinished,
 };
 use crate::storage::{Blocks, Storage, StorageError};
 use crate::types::{Secret, Timestamp};
@@ -89,7 +89,7 @@ impl<'t> Tables<'t> {
 }
 
 /// Whether a step changed anything that must become durable.
-enum Step<T> {
+enum Effect<T> {
     Changed(T),
     Unchanged(T),
 }
@@ -115,9 +115,9 @@ impl RedbLedger {
         // If we stop before the first commit, there is a file without a book, and opening it says so.
         let database = database(Backend(storage.blocks(FILE)?))?;
         let ledger = Self { database, macs, pool, poisoned: AtomicBool::new(false) };
-        ledger.step(|tables| {
+        ledger.transact(|tables| {
             tables.meta.insert(BOOK, row.as_slice()).map_err(fault)?;
-            tables.put_totals(&ledger.macs, &totals).map(Step::Changed)
+            tables.put_totals(&ledger.macs, &totals).map(Effect::Changed)
         })?;
         Ok(ledger)
     }
@@ -152,10 +152,10 @@ impl RedbLedger {
         Ok(Self { database, macs, pool, poisoned: AtomicBool::new(false) })
     }
 
-    /// Runs one step as one durable transaction. If we stop before its commit, nothing of it is there; after it, all.
-    fn step<T>(
+    /// Runs `work` as one durable transaction. If we stop before its commit, nothing of it is there; after it, all.
+    fn transact<T>(
         &self,
-        work: impl FnOnce(&mut Tables<'_>) -> Result<Step<T>, LedgerError>,
+        work: impl FnOnce(&mut Tables<'_>) -> Result<Effect<T>, LedgerError>,
     ) -> Result<T, LedgerError> {
         self.unless_poisoned(|| {
             let mut transaction = self.database.begin_write().map_err(fault)?;
@@ -167,8 +167,8 @@ impl RedbLedger {
             transaction.set_quick_repair(true);
             let outcome = work(&mut Tables::open(&transaction)?)?;
             match outcome {
-                Step::Changed(value) => transaction.commit().map(|()| value).map_err(fault),
-                Step::Unchanged(value) => transaction.abort().map(|()| value).map_err(fault),
+                Effect::Changed(value) => transaction.commit().map(|()| value).map_err(fault),
+                Effect::Unchanged(value) => transaction.abort().map(|()| value).map_err(fault),
             }
         })
     }
@@ -213,82 +213,112 @@ impl RedbLedger {
 }
 
 impl Ledger for RedbLedger {
-    fn reserve(&self, request: &Request) -> Result<Reservation, LedgerError> {
-        self.step(|tables| {
-            if let Some(earlier) = self.earlier(tables, &request.key)? {
-                return Ok(Step::Unchanged(earlier));
+    fn take(&self, steps: Vec<Step>) -> Result<Vec<Result<Done, LedgerError>>, LedgerError> {
+        self.transact(|tables| {
+            let mut changed = false;
+            let mut outcomes = Vec::with_capacity(steps.len());
+            for step in steps {
+                let outcome = match step {
+                    Step::Reserve(request) => self.reserve_one(tables, &request),
+                    Step::Store(charge, sealed) => self.store_one(tables, &charge, sealed),
+                    Step::Commit { seq, log_index } => self.commit_one(tables, seq, log_index),
+                };
+                outcomes.push(match outcome {
+                    Ok(Effect::Changed(done)) => {
+                        changed = true;
+                        Ok(done)
+                    }
+                    Ok(Effect::Unchanged(done)) => Ok(done),
+                    Err(error) if error.is_of_one() => Err(error),
+                    Err(error) => return Err(error),
+                });
             }
-            let mut totals = totals(&self.macs, &tables.meta, &tables.records)?;
-            if request.now.seconds() < totals.at {
-                let last = Timestamp::from_seconds(totals.at);
-                return Err(LedgerError::ClockBackwards { now: request.now, last });
-            }
-            let over = over_budget(self.pool.limit, &totals, request);
-            if !over.is_empty() {
-                return Ok(Step::Unchanged(Reservation::OverBudget(over)));
-            }
-            let row = RecordRow {
-                key: request.key,
-                study: request.study.as_str().to_owned(),
-                recipient: request.recipient.as_str().to_owned(),
-                epoch: request.epoch.as_str().to_owned(),
-                units: request.units,
-                log_size: request.log_head.size,
-                log_root: request.log_head.root,
-                at: request.now.seconds(),
-            };
-            let seq = totals.last.checked_add(1).ok_or(LedgerError::TooLarge)?;
-            let (chain, bytes) = self.macs.write_record(seq, &totals.chain, &row)?;
-            totals
-                .add(&row, chain)
-                .and_then(|()| totals.count(None, StateRow::Reserved))
-                .ok_or(LedgerError::TooLarge)?;
-            tables.records.insert(seq, bytes.as_slice()).map_err(fault)?;
-            tables.keys.insert(&request.key, seq).map_err(fault)?;
-            tables.put_state(&self.macs, seq, &chain, StateRow::Reserved)?;
-            tables.put_totals(&self.macs, &totals)?;
-            Ok(Step::Changed(Reservation::New(Charge::new(seq, request.units, chain))))
+            Ok(if changed { Effect::Changed(outcomes) } else { Effect::Unchanged(outcomes) })
         })
     }
+}
 
-    fn store(&self, charge: Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError> {
+impl RedbLedger {
+    fn reserve_one(&self, tables: &mut Tables<'_>, request: &Request) -> Result<Effect<Done>, LedgerError> {
+        if let Some(earlier) = self.earlier(tables, &request.key)? {
+            return Ok(Effect::Unchanged(Done::Reserved(earlier)));
+        }
+        let mut totals = totals(&self.macs, &tables.meta, &tables.records)?;
+        if request.now.seconds() < totals.at {
+            let last = Timestamp::from_seconds(totals.at);
+            return Err(LedgerError::ClockBackwards { now: request.now, last });
+        }
+        let over = over_budget(self.pool.limit, &totals, request);
+        if !over.is_empty() {
+            return Ok(Effect::Unchanged(Done::Reserved(Reservation::OverBudget(over))));
+        }
+        let row = RecordRow {
+            key: request.key,
+            study: request.study.as_str().to_owned(),
+            recipient: request.recipient.as_str().to_owned(),
+            epoch: request.epoch.as_str().to_owned(),
+            units: request.units,
+            log_size: request.log_head.size,
+            log_root: request.log_head.root,
+            at: request.now.seconds(),
+        };
+        let seq = totals.last.checked_add(1).ok_or(LedgerError::TooLarge)?;
+        let (chain, bytes) = self.macs.write_record(seq, &totals.chain, &row)?;
+        totals
+            .add(&row, chain)
+            .and_then(|()| totals.count(None, StateRow::Reserved))
+            .ok_or(LedgerError::TooLarge)?;
+        tables.records.insert(seq, bytes.as_slice()).map_err(fault)?;
+        tables.keys.insert(&request.key, seq).map_err(fault)?;
+        tables.put_state(&self.macs, seq, &chain, StateRow::Reserved)?;
+        tables.put_totals(&self.macs, &totals)?;
+        Ok(Effect::Changed(Done::Reserved(Reservation::New(Charge::new(seq, request.units, chain)))))
+    }
+
+    fn store_one(
+        &self,
+        tables: &mut Tables<'_>,
+        charge: &Charge,
+        sealed: Vec<u8>,
+    ) -> Result<Effect<Done>, LedgerError> {
         let seq = charge.seq();
-        self.step(|tables| {
-            let wrong = LedgerError::WrongState { seq };
-            if totals(&self.macs, &tables.meta, &tables.records)?.last < seq {
-                return Err(wrong);
-            }
-            let (chain, _) = record(&self.macs, &tables.records, seq)?;
-            if chain != *charge.chain() {
-                return Err(wrong);
-            }
-            let from = state(&self.macs, &tables.states, seq, &chain)?;
-            if from.answer().is_some() {
-                return Err(LedgerError::AlreadyStored { seq });
-            }
-            tables.answers.insert(seq, sealed.as_slice()).map_err(fault)?;
-            let to = StateRow::Stored { answer: *blake3::hash(&sealed).as_bytes() };
-            tables.advance(&self.macs, seq, &chain, from, to).map(Step::Changed)
-        })?;
-        Ok(StoredAnswer { seq, sealed, log_index: None })
+        let wrong = LedgerError::WrongState { seq };
+        if totals(&self.macs, &tables.meta, &tables.records)?.last < seq {
+            return Err(wrong);
+        }
+        let (chain, _) = record(&self.macs, &tables.records, seq)?;
+        if chain != *charge.chain() {
+            return Err(wrong);
+        }
+        let from = state(&self.macs, &tables.states, seq, &chain)?;
+        if from.answer().is_some() {
+            return Err(LedgerError::AlreadyStored { seq });
+        }
+        tables.answers.insert(seq, sealed.as_slice()).map_err(fault)?;
+        let to = StateRow::Stored { answer: *blake3::hash(&sealed).as_bytes() };
+        tables.advance(&self.macs, seq, &chain, from, to)?;
+        Ok(Effect::Changed(Done::Stored(StoredAnswer { seq, sealed, log_index: None })))
     }
 
-    fn commit(&self, seq: u64, log_index: u64) -> Result<(), LedgerError> {
-        self.step(|tables| {
-            if seq == 0 || totals(&self.macs, &tables.meta, &tables.records)?.last < seq {
-                return Err(LedgerError::WrongState { seq });
+    fn commit_one(
+        &self,
+        tables: &mut Tables<'_>,
+        seq: u64,
+        log_index: u64,
+    ) -> Result<Effect<Done>, LedgerError> {
+        if seq == 0 || totals(&self.macs, &tables.meta, &tables.records)?.last < seq {
+            return Err(LedgerError::WrongState { seq });
+        }
+        let (chain, _) = record(&self.macs, &tables.records, seq)?;
+        match state(&self.macs, &tables.states, seq, &chain)? {
+            from @ StateRow::Stored { answer } => tables
+                .advance(&self.macs, seq, &chain, from, StateRow::Committed { answer, log_index })
+                .map(|()| Effect::Changed(Done::Committed)),
+            StateRow::Committed { log_index: before, .. } if before == log_index => {
+                Ok(Effect::Unchanged(Done::Committed))
             }
-            let (chain, _) = record(&self.macs, &tables.records, seq)?;
-            match state(&self.macs, &tables.states, seq, &chain)? {
-                from @ StateRow::Stored { answer } => tables
-                    .advance(&self.macs, seq, &chain, from, StateRow::Committed { answer, log_index })
-                    .map(Step::Changed),
-                StateRow::Committed { log_index: before, .. } if before == log_index => {
-                    Ok(Step::Unchanged(()))
-                }
-                StateRow::Committed { .. } | StateRow::Reserved => Err(LedgerError::WrongState { seq }),
-            }
-        })
+            StateRow::Committed { .. } | StateRow::Reserved => Err(LedgerError::WrongState { seq }),
+        }
     }
 }
 

@@ -156,7 +156,6 @@ impl Analyst {
             selection: &selection(&plan, adopted),
             shape,
             layout: &layout(&plan, adopted.study.release.min_people),
-            now,
         };
         match inner.door().release(permit, &question, &cube)? {
             Outcome::Released(mut released) => {

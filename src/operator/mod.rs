@@ -47,7 +47,7 @@ use crate::dp::{Accounting, Delta};
 use crate::keys::{Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
-use crate::release::{Cube, Exact};
+use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
 use sandbox::{EpochFile, SandboxFile};
@@ -72,6 +72,7 @@ struct Inner {
     ledger: Box<dyn Ledger>,
     accounting: Accounting,
     log: Mutex<Log>,
+    askers: Askers,
     anchor: Option<AnchorFile>,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,

@@ -13,7 +13,7 @@ use super::{Inner, NamedKey, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Signer, VerifierKey};
 use crate::keys::{Keyring, RootKey, SigningKey};
 use crate::ledger::{Book, RedbLedger};
-use crate::release::Door;
+use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, EpochId};
 
@@ -84,6 +84,7 @@ impl Operator {
             answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
+            askers: Askers::default(),
             anchor,
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
@@ -96,7 +97,7 @@ impl Operator {
             studies,
         };
         let operator = Self { inner: Arc::new(inner), _lock: None };
-        operator.inner.door().recover(operator.inner.clock.now())?;
+        operator.inner.door().recover()?;
         Ok(operator)
     }
 
@@ -217,6 +218,8 @@ impl Inner {
             signer: &self.signer as &(dyn Signer + Send + Sync),
             answers: &self.answers,
             anchor: self.anchor.as_ref(),
+            clock: &*self.clock,
+            askers: &self.askers,
         }
     }
 }

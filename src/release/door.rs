@@ -11,14 +11,15 @@ use zeroize::{Zeroize, Zeroizing};
 use super::body::{Body, BodyPart};
 use super::lay_out::{Evidence, lay_out};
 use super::released::{BudgetView, Layout, Released};
+use super::steps::{Askers, STOPPED};
 use super::{Cube, CubeShape, Exact};
 use crate::audit::{AuditError, Entry, Kind, Log, Signer, commit};
 use crate::dp::Claim;
 use crate::keys::{KeyError, SealError, open, random_secret, seal};
-use crate::ledger::{Charge, Ledger, LedgerError, LogHead, OverBudget, Request, Reservation, StoredAnswer};
+use crate::ledger::{Charge, Ledger, LedgerError, OverBudget, Reservation, StoredAnswer};
 use crate::policy::Permit;
 use crate::storage::AnchorFile;
-use crate::types::{EpochId, Secret, Timestamp};
+use crate::types::{Clock, EpochId, Secret, Timestamp};
 
 /// Why no answer left. Depends on the question, the policy, the books and the machine, never on people.
 #[derive(Debug, thiserror::Error)]
@@ -42,6 +43,9 @@ pub enum ReleaseError {
     /// The permit is for another question.
     #[error("the permit is for another question")]
     OtherQuestion,
+    /// The durable step that this answer shared with others failed; one of them has the reason.
+    #[error("the durable step that this answer shared with others failed")]
+    Group,
     /// The log has an answer that the ledger does not.
     #[error("the log has an answer that the ledger has lost: the ledger was rolled back")]
     RolledBack,
@@ -98,8 +102,6 @@ pub struct Question<'a> {
     pub shape: &'a CubeShape,
     /// How its reader sees it.
     pub layout: &'a Layout,
-    /// The present time.
-    pub now: Timestamp,
 }
 
 /// What became of a permitted question.
@@ -125,6 +127,16 @@ pub struct Door<'a> {
     pub answers: &'a Secret,
     /// The file outside the folder that holds the newest checkpoint, if there is one.
     pub anchor: Option<&'a AnchorFile>,
+    /// The time of charges.
+    pub clock: &'a dyn Clock,
+    /// Where the askers of this ledger and this log meet.
+    pub askers: &'a Askers,
+}
+
+/// Where the log has an answer, and a checkpoint that covers it, if it was just written.
+struct Place {
+    index: u64,
+    checkpoint: Option<String>,
 }
 
 impl Door<'_> {
@@ -147,19 +159,20 @@ impl Door<'_> {
         if permit.question() != question.claim.question {
             return Err(ReleaseError::OtherQuestion);
         }
-        let mut log =
-            self.log.lock().map_err(|_| ReleaseError::Bug("a thread stopped while it held the log"))?;
+        let key = question_key(&permit, question);
+        // The same question asked at once waits here for its answer, and none is drawn a second time.
+        let _turn = self.askers.under_way.enter(key).ok_or(STOPPED)?;
         // 2. Reserve. If we stop after it, the units are spent and nothing was drawn.
-        let request = self.request(&permit, question, &log);
-        let charge = match self.ledger.reserve(&request)? {
+        let (reservation, at) = self.reserve(&permit, question, key)?;
+        let charge = match reservation {
             Reservation::OverBudget(limits) => return Ok(Outcome::OverBudget(limits)),
             Reservation::Stored(stored) => {
                 let body = self.unseal(&stored)?;
-                let index = self.finish(&stored, &body, question.now, &mut log)?;
-                return self.hand_out(&body, question, true, index, &log);
+                let place = self.finish(&stored, &body, at)?;
+                return self.hand_out(&body, question, true, place);
             }
             Reservation::New(charge) => charge,
-            Reservation::Resumed(charge) => match find(charge.seq(), &log)? {
+            Reservation::Resumed(charge) => match find(charge.seq(), &*self.log()?)? {
                 // Nothing was drawn, so it goes on from here under the price of then.
                 None => charge,
                 // The log knows an answer that the ledger has lost: drawing a second one would halve its noise.
@@ -170,50 +183,31 @@ impl Door<'_> {
         let (body, text) = self.draw(&permit, question, &charge, cube)?;
         // 4. Store the sealed answer with the key of its commitment. From here it is never drawn again.
         let sealed = self.seal(&text, charge.seq())?;
-        let stored = self.ledger.store(charge, sealed)?;
+        let stored = self.store(charge, sealed)?;
         // 5. and 6. Log the commitment, then mark it in the ledger.
-        let index = self.record(&stored, &body, question.now, &mut log)?;
+        let place = self.record(&stored, &body, at)?;
         // 7. Anchor. 8. Hand out.
-        self.hand_out(&body, question, false, index, &log)
+        self.hand_out(&body, question, false, place)
     }
 
     /// Finishes answers that were stored and not logged or not marked when the process stopped.
     ///
     /// # Errors
     /// [`ReleaseError`]
-    pub fn recover(&self, now: Timestamp) -> Result<(), ReleaseError> {
-        let mut log =
-            self.log.lock().map_err(|_| ReleaseError::Bug("a thread stopped while it held the log"))?;
+    pub fn recover(&self) -> Result<(), ReleaseError> {
+        let now = self.clock.now();
         for unfinished in self.ledger.uncommitted()? {
             if let Some(sealed) = unfinished.sealed {
                 let stored = StoredAnswer { seq: unfinished.record.seq, sealed, log_index: None };
                 let body = self.unseal(&stored)?;
-                self.finish(&stored, &body, now.max(unfinished.record.at), &mut log)?;
+                self.finish(&stored, &body, now.max(unfinished.record.at))?;
             }
         }
         Ok(())
     }
 
-    fn request(&self, permit: &Permit, question: &Question<'_>, log: &MutexGuard<'_, Log>) -> Request {
-        let mut key = blake3::Hasher::new_derive_key("hushtag 2026-11 v1 key of a question");
-        for part in [question.epoch.as_str(), permit.study_hash(), permit.recipient().as_str()] {
-            key.update(part.as_bytes());
-            key.update(&[0]);
-        }
-        // The hash covers the canonical text and the price.
-        key.update(question.claim.question.as_bytes());
-        let (size, root) = log.head();
-        Request {
-            key: *key.finalize().as_bytes(),
-            study: permit.study().clone(),
-            recipient: permit.recipient().clone(),
-            epoch: question.epoch.clone(),
-            units: question.units,
-            study_cap: question.study_cap,
-            recipient_cap: question.recipient_cap,
-            log_head: LogHead { size, root },
-            now: question.now,
-        }
+    pub(super) fn log(&self) -> Result<MutexGuard<'_, Log>, ReleaseError> {
+        self.log.lock().map_err(|_| STOPPED)
     }
 
     fn draw(
@@ -282,33 +276,22 @@ impl Door<'_> {
     }
 
     /// What is left of steps 5 and 6 for an answer that is already stored: the same for a repeated question and for recovery.
-    fn finish(
-        &self,
-        stored: &StoredAnswer,
-        body: &Body,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Result<u64, ReleaseError> {
+    fn finish(&self, stored: &StoredAnswer, body: &Body, at: Timestamp) -> Result<Place, ReleaseError> {
         if let Some(index) = stored.log_index {
-            return Ok(index);
+            return Ok(Place { index, checkpoint: None });
         }
-        match find(stored.seq, log)? {
+        let logged = find(stored.seq, &*self.log()?)?;
+        match logged {
             Some(index) => {
-                self.ledger.commit(stored.seq, index)?;
-                Ok(index)
+                self.commit(stored.seq, index)?;
+                Ok(Place { index, checkpoint: None })
             }
-            None => self.record(stored, body, now, log),
+            None => self.record(stored, body, at),
         }
     }
 
     /// Steps 5 and 6. If we stop between them, the entry is found by its sequence number and no other is written.
-    fn record(
-        &self,
-        stored: &StoredAnswer,
-        body: &Body,
-        now: Timestamp,
-        log: &mut Log,
-    ) -> Result<u64, ReleaseError> {
+    fn record(&self, stored: &StoredAnswer, body: &Body, at: Timestamp) -> Result<Place, ReleaseError> {
         let (key, text) = self.opening(stored)?;
         let mut entry = Map::new();
         entry.insert("study".into(), json!(body.study));
@@ -319,10 +302,10 @@ impl Door<'_> {
         let units = body.units.parse().map_err(|_| ReleaseError::Damaged)?;
         entry.insert("units".into(), crate::audit::amount(units));
         entry.insert("answer".into(), Json::String(commit(&key, text.as_bytes()).to_string()));
-        let entry = Entry { kind: Kind::Ask, at: now, ledger_seq: Some(stored.seq), body: entry };
-        let index = log.append(&entry, self.signer)?.index();
-        self.ledger.commit(stored.seq, index)?;
-        Ok(index)
+        let entry = Entry { kind: Kind::Ask, at, ledger_seq: Some(stored.seq), body: entry };
+        let recorded = self.append(entry)?;
+        self.commit(stored.seq, recorded.index())?;
+        Ok(Place { index: recorded.index(), checkpoint: Some(recorded.checkpoint().to_owned()) })
     }
 
     fn hand_out(
@@ -330,19 +313,35 @@ impl Door<'_> {
         body: &Body,
         question: &Question<'_>,
         stored: bool,
-        index: u64,
-        log: &Log,
+        place: Place,
     ) -> Result<Outcome, ReleaseError> {
-        // A folder that was put back or copied is found here at the latest, and nothing leaves it.
-        if let Some(anchor) = self.anchor {
-            log.advance_anchor(anchor)?;
-        }
+        let checkpoint = match (place.checkpoint, self.anchor) {
+            (Some(checkpoint), None) => checkpoint,
+            (_, anchor) => {
+                let log = self.log()?;
+                // A folder that was put back or copied is found here at the latest, and nothing leaves it.
+                anchor.map_or(Ok(()), |anchor| log.advance_anchor(anchor))?;
+                log.checkpoint().to_owned()
+            }
+        };
         let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
-        let (checkpoint, anchored) = (log.checkpoint().to_owned(), self.anchor.is_some());
+        let (index, anchored) = (place.index, self.anchor.is_some());
         let evidence = Evidence { budget, stored, index, checkpoint, anchored };
         Ok(Outcome::Released(Box::new(lay_out(body, question, evidence)?)))
     }
+}
+
+/// A question of one study text, recipient and epoch: charged once, whoever asks it how often.
+fn question_key(permit: &Permit, question: &Question<'_>) -> [u8; 32] {
+    let mut key = blake3::Hasher::new_derive_key("hushtag 2026-11 v1 key of a question");
+    for part in [question.epoch.as_str(), permit.study_hash(), permit.recipient().as_str()] {
+        key.update(part.as_bytes());
+        key.update(&[0]);
+    }
+    // The hash covers the canonical text and the price.
+    key.update(question.claim.question.as_bytes());
+    *key.finalize().as_bytes()
 }
 
 /// The entry of a charge, if the log has one. Reads the whole log: for answers that a stop interrupted only.

@@ -9,8 +9,10 @@ mod body;
 mod cube;
 mod door;
 mod exact;
+mod group;
 mod lay_out;
 mod released;
+mod steps;
 
 pub use cube::{Cube, CubeShape};
 #[cfg(test)]
@@ -18,3 +20,4 @@ pub(crate) use door::noised_in_test;
 pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};
 pub use exact::Exact;
 pub use released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
+pub use steps::Askers;
