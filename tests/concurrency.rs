@@ -5,7 +5,7 @@
 pub mod support;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
+use std::sync::{Arc, Barrier};
 
 use hushtag::operator::{Answer, Keys, Operator, PoolTerms, Setup, verify_log};
 use hushtag::query::{Ask, tag};
@@ -105,6 +105,35 @@ fn a_pool_for_exactly_a_hundred_gives_a_hundred() {
 #[ignore = "64,000 questions: some minutes"]
 fn a_pool_for_exactly_five_hundred_gives_five_hundred() {
     ask_from_many_threads(1_000, 500);
+}
+
+/// Sixteen ask one question at the same moment: it is charged and drawn once, and all get that answer.
+#[test]
+fn one_question_asked_by_many_at_once_has_one_answer() {
+    let (operator, price) = sandbox(Arc::new(Image::default()), 40);
+    let analyst = support::analyst(&operator);
+    let questions: Vec<Ask> = questions().into_iter().take(40).collect();
+    let together = Barrier::new(16);
+    let ask = || {
+        let answered = |question| {
+            together.wait();
+            let Answer::Released(answer) = analyst.ask_built(question, None).unwrap() else {
+                panic!("refused")
+            };
+            (format!("{:?}", answer.rows), answer.index, answer.stored)
+        };
+        questions.iter().map(answered).collect::<Vec<_>>()
+    };
+    let given: Vec<Vec<_>> = std::thread::scope(|scope| {
+        let askers: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+        askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+    });
+    for number in 0..questions.len() {
+        let answers: Vec<_> = given.iter().map(|own| &own[number]).collect();
+        assert!(answers.iter().all(|(rows, index, _)| (rows, index) == (&answers[0].0, &answers[0].1)));
+        assert_eq!(answers.iter().filter(|(_, _, stored)| !stored).count(), 1, "question {number}");
+    }
+    assert_eq!(analyst.remaining().unwrap().spent, price * 40);
 }
 
 /// Eight ask at once, each durable step is shared, and the storage fails at one of them: whoever got an answer gets the same
