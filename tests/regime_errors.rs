@@ -204,6 +204,12 @@ fn what_cannot_be_is_refused() {
         ("child_below = 14", "child_below = -1", "-1", "invalid value"),
         ("under-100k\" = 0", "under-100k\" = -5", "-5", "invalid value"),
         (
+            "some = 1",
+            "some = 100_000",
+            "\"LAW 1\", title = { en = \"people exported",
+            "two bands of `exported` start at one bound",
+        ),
+        (
             "succession = [\"none\", \"announced\"]",
             "succession = []",
             "succession",

@@ -317,6 +317,21 @@ fn cells_are_compared_as_enumeration_compares_them() {
     pairs(120);
 }
 
+/// A number below the lowest band of a regime is as good as undeclared to it, also where the other has a band for it.
+#[test]
+fn a_lowest_band_that_starts_lower_is_told_apart() {
+    let first = tiny(u32::MAX);
+    let mut second = first.clone();
+    second["figures"]["exported"]["bands"]["some"] = 0.into();
+    let regimes = [parsed(&first).unwrap(), parsed(&second).unwrap()];
+    let base = base(&toml::from_str(SMALL).unwrap(), STUDY);
+    let pair = Pair { tables: [&first, &second], regimes, base: &base };
+    pair.check(&mut Seen::default()).unwrap();
+    let said = diff_regimes(&pair.regimes[0], &pair.regimes[1]);
+    let export = said.factors.iter().filter(|own| own.factor.ends_with("x export: the use is permitted"));
+    assert!(export.clone().count() > 0 && export.clone().all(|own| own.relation.as_str() != "equivalent"));
+}
+
 #[test]
 #[ignore = "twenty thousand pairs: minutes in release"]
 fn more_cells_are_compared_as_enumeration_compares_them() {

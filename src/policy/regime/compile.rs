@@ -135,6 +135,12 @@ impl Compiler<'_> {
         for block in file.notices.values() {
             self.each_known("statement", &block.states, file.statements.keys())?;
         }
+        for (name, figure) in &file.figures {
+            let bounds: BTreeSet<u64> = figure.bands.values().copied().collect();
+            if bounds.len() != figure.bands.len() {
+                return says(figure.article.span(), format!("two bands of `{name}` start at one bound"));
+            }
+        }
         if let Some(stage) = file.regime.stages.iter().find(|s| !file.regime.stages_text.contains_key(*s)) {
             return says(NOWHERE, format!("stage `{stage}` has no title under `stages_text`"));
         }
@@ -357,9 +363,10 @@ impl Compiler<'_> {
         };
         let own = all(&mut [word].into_iter());
         match name.strip_prefix("figure:").and_then(|name| self.file.figures.get(name)) {
-            Some(figure) if word != UNDECLARED => {
+            Some(figure) => {
                 let words = self.vocabulary.facts().get(fact).map(|fact| fact.words.as_slice());
-                all(&mut bounds_of(figure, word, words.unwrap_or_default()).into_iter())
+                let own = if word == UNDECLARED { own } else { Words::NONE };
+                own.or(all(&mut bounds_of(figure, word, words.unwrap_or_default()).into_iter()))
             }
             None if name == CLASS && word != UNKNOWN => {
                 let purposes = self.file.purposes.iter().filter(|(_, purpose)| purpose.class == word);

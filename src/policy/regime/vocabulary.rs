@@ -62,10 +62,11 @@ pub(in crate::policy) fn add_facts(vocabulary: &mut Vocabulary, file: &RegimeFil
 }
 
 /// The words of a figure are the lower bounds of its bands, so that the bands of two regimes can be compared: a band is all
-/// bounds from its own up to the next of its regime.
+/// bounds from its own up to the next of its regime. A number below its lowest band is as good as undeclared.
 pub(in crate::policy) fn bounds_of<'w>(figure: &Figure, band: &str, words: &'w [String]) -> Vec<&'w str> {
-    let Some(low) = figure.bands.get(band) else { return Vec::new() };
-    let next = figure.bands.values().filter(|bound| *bound > low).min();
-    let inside = |bound: u64| bound >= *low && next.is_none_or(|next| bound < *next);
+    let own = figure.bands.get(band);
+    let low = if band == UNDECLARED { Some(&0) } else { own };
+    let next = figure.bands.values().filter(|bound| own.is_none_or(|own| *bound > own)).min();
+    let inside = |bound: u64| low.is_some_and(|low| bound >= *low) && next.is_none_or(|next| bound < *next);
     words.iter().map(String::as_str).filter(|word| word.parse().is_ok_and(inside)).collect()
 }
