@@ -279,11 +279,11 @@ fn a_new_study_shares_the_pool_and_no_handler_is_written_out_unasked() {
     let handlers = Handlers::new();
     let image = Image::new();
     let mut operator = handlers.init(&image);
-    let limit = operator.status().unwrap().limit;
+    let limit = operator.status().unwrap().pool.limit;
     let second = STUDY.replacen("id = \"small\"", "id = \"second\"", 1);
     operator.adopt(&signed(study(&second), &handlers.both())).unwrap();
     let status = operator.status().unwrap();
-    assert_eq!((status.limit, status.recipients.len()), (limit, 2));
+    assert_eq!((status.pool.limit, status.recipients.len()), (limit, 2));
     // Two studies cannot share an Arrow reader, so nothing is sealed here; both are there after opening.
     drop(operator);
     let mut operator = reopened(&image).unwrap();
@@ -438,7 +438,7 @@ fn without_approval_a_study_is_adopted_as_it_is_and_the_check_says_so() {
     let mut operator = Operator::init(&dir, support::setup("8"), keys(), clock()).unwrap();
     let adopted = operator.adopt(&study(&changed_study())).unwrap();
     assert!(adopted.changed && adopted.signed_by.is_empty());
-    assert!(!operator.price_notes(None).iter().any(|note| note.contains("`absent`")));
+    assert!(!operator.price_notes(None).unwrap().iter().any(|note| note.contains("`absent`")));
     drop(operator);
     let findings = check_sandbox(&dir, FixedClock::default().now()).unwrap();
     assert!(findings.iter().any(|finding| finding.rule == "APPROVAL"), "{findings:?}");

@@ -16,6 +16,7 @@ mod log;
 pub mod merkle;
 pub mod note;
 mod proof;
+mod renewal;
 #[cfg(test)]
 mod testing;
 pub mod tiles;
@@ -32,4 +33,5 @@ pub use log::{Log, Recorded};
 pub use merkle::Hash;
 pub use note::{Note, NoteError, Signer, VerifierKey};
 pub use proof::{Proof, ProofError};
+pub use renewal::{RenewalError, RenewalFault, RenewalText};
 pub use verify::{Verified, verify, verify_each};

@@ -38,7 +38,7 @@ impl Adopt {
         if adoption.changed && adoption.signed_by.is_empty() {
             output.note("note: studies take effect without signatures in this sandbox (--approval none).");
         }
-        for note in operator.price_notes(Some(&adoption.study)) {
+        for note in operator.price_notes(Some(&adoption.study))? {
             output.note(&format!("note: {note}"));
         }
         output.either(|| adoption_json(&adoption), || adoption_text(&adoption))

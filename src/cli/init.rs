@@ -83,7 +83,7 @@ impl Init {
         if self.approval == Approval::None {
             context.output.note("note: studies take effect without signatures (--approval none).");
         }
-        for note in operator.price_notes(None) {
+        for note in operator.price_notes(None)? {
             context.output.note(&format!("note: {note}"));
         }
         context.output.either(

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::exit::refusal_text;
 use super::key::named_key;
 use super::{Context, Failure, Format};
-use crate::audit::{Note, approval_text};
+use crate::audit::{Note, RenewalText, amount, approval_text};
 use crate::keys::SigningKey;
 use crate::operator::{NamedKey, StudySource};
 use crate::policy::{Decision, Reason, Regime, Study, decide};
@@ -19,8 +19,11 @@ use crate::types::{Clock, SystemClock};
 #[derive(Args)]
 pub(super) struct Sign {
     /// The study file; the signatures lie beside it, in FILE.sig
-    #[arg(long, value_name = "FILE")]
-    study: PathBuf,
+    #[arg(long, value_name = "FILE", required_unless_present = "renewal")]
+    study: Option<PathBuf>,
+    /// The text of a renewal, from `hushtag budget DIR renew --draft`
+    #[arg(long, value_name = "FILE", conflicts_with = "study")]
+    renewal: Option<PathBuf>,
     /// The handler's key, from `hushtag key new`
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
@@ -31,44 +34,78 @@ pub(super) struct Sign {
 
 impl Sign {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let source = StudySource::load(&self.study)?;
-        let (study, regime) = source.parse()?;
-        let reasons = denied(&study, &regime);
-        if !reasons.is_empty() {
-            match context.output.format() {
-                Format::Json => context.output.result(&refusal_json(&reasons).to_string())?,
-                Format::Text | Format::Csv | Format::Sarif => context.output.error(&refusal_text(&reasons)),
-            }
-            return Err(Failure::refused());
+        let signer = |name| named_key(SigningKey::read_file(&self.key)?, name, &self.key);
+        match (&self.study, &self.renewal) {
+            (Some(study), _) => sign_study(study, || signer(self.name.clone()), context),
+            (None, Some(renewal)) => sign_renewal(renewal, &signer(self.name.clone())?, context),
+            (None, None) => Err(Failure::usage("nothing to sign", "give --study FILE or --renewal FILE")),
         }
-        let signer = named_key(SigningKey::read_file(&self.key)?, self.name, &self.key)?;
-        let text = approval_text(&study, &regime)
-            .map_err(|fault| Failure::failed(fault.to_string(), "mend the regime"))?;
-        let place = StudySource::signatures_beside(&self.study);
-        let (note, added) = add(&place, &text, &signer)?;
-        let lines = note.lines();
-        context.output.either(
-            || {
-                json!({
-                    "file": place.display().to_string(), "study": study.id, "hash": study.hash,
-                    "regime": regime.id(), "regime_hash": regime.hash(),
-                    "name": signer.name, "added": added, "signatures": lines,
-                })
-            },
-            || {
-                let what = if added { "signed as" } else { "was signed before by the key of" };
-                format!(
-                    "study {} {}\nunder {} {}\n{what} {}; {} has {lines} signature(s)",
-                    study.id,
-                    study.hash,
-                    regime.id(),
-                    regime.hash(),
-                    signer.name,
-                    place.display()
-                )
-            },
-        )
     }
+}
+
+fn sign_study(
+    file: &Path,
+    signer: impl FnOnce() -> Result<NamedKey, Failure>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let source = StudySource::load(file)?;
+    let (study, regime) = source.parse()?;
+    let reasons = denied(&study, &regime);
+    if !reasons.is_empty() {
+        match context.output.format() {
+            Format::Json => context.output.result(&refusal_json(&reasons).to_string())?,
+            Format::Text | Format::Csv | Format::Sarif => context.output.error(&refusal_text(&reasons)),
+        }
+        return Err(Failure::refused());
+    }
+    let signer = signer()?;
+    let text = approval_text(&study, &regime)
+        .map_err(|fault| Failure::failed(fault.to_string(), "mend the regime"))?;
+    let place = StudySource::signatures_beside(file);
+    let signed = add(&place, &text, &signer)?;
+    context.output.either(
+        || {
+            json!({
+                "file": place.display().to_string(), "study": study.id, "hash": study.hash,
+                "regime": regime.id(), "regime_hash": regime.hash(),
+                "name": signer.name, "added": signed.1, "signatures": signed.0.lines(),
+            })
+        },
+        || {
+            let (id, law) = (&study.id, regime.id());
+            let said = said(&place, &signer, &signed);
+            format!("study {id} {}\nunder {law} {}\n{said}", study.hash, regime.hash())
+        },
+    )
+}
+
+fn sign_renewal(file: &Path, signer: &NamedKey, context: &Context) -> Result<(), Failure> {
+    let shown = file.display();
+    let failed = |why: String| {
+        Failure::failed(
+            format!("{shown}: {why}"),
+            "draft it with `hushtag budget DIR renew --draft FILE --reason TEXT`",
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let renewal = RenewalText::parse(&text).map_err(|error| failed(error.to_string()))?;
+    let place = StudySource::signatures_beside(file);
+    let signed = add(&place, &text, signer)?;
+    context.output.either(
+        || {
+            json!({
+                "file": place.display().to_string(), "sandbox": renewal.sandbox, "renewal": renewal.number,
+                "limit": amount(renewal.limit), "name": signer.name, "added": signed.1, "signatures": signed.0.lines(),
+            })
+        },
+        || format!("{text}{}", said(&place, signer, &signed)),
+    )
+}
+
+/// Whether the signature was added, and how many there are.
+fn said(place: &Path, signer: &NamedKey, (note, added): &(Note, bool)) -> String {
+    let what = if *added { "signed as" } else { "was signed before by the key of" };
+    format!("{what} {}; {} has {} signature(s)", signer.name, place.display(), note.lines())
 }
 
 /// Why the study is not permitted today, for any of its recipients: nobody should sign such a one.
@@ -103,8 +140,8 @@ fn add(place: &Path, text: &str, signer: &NamedKey) -> Result<(Note, bool), Fail
     let note = match old.clone() {
         None => Note::sign(text, signer),
         Some(old) if old.text() == text => old.signed_by(signer),
-        Some(old) if same_study(old.text(), text) => {
-            let why = "its signatures are stale: the study or its regime was changed after they were given";
+        Some(old) if same_subject(old.text(), text) => {
+            let why = "its signatures are stale: the text was changed after they were given";
             return Err(failed(why.into()));
         }
         Some(_) => return Err(failed("it holds signatures of something else".into())),
@@ -117,7 +154,7 @@ fn add(place: &Path, text: &str, signer: &NamedKey) -> Result<(Note, bool), Fail
     Ok((note, added))
 }
 
-/// Whether two texts that handlers sign are of studies with one id: the first two lines.
-fn same_study(one: &str, other: &str) -> bool {
+/// Whether two texts that handlers sign are of one study or sandbox: the first two lines.
+fn same_subject(one: &str, other: &str) -> bool {
     one.lines().take(2).eq(other.lines().take(2))
 }

@@ -13,7 +13,7 @@ pub use charge::{
     Charge, Done, LogHead, OverBudget, Record, Request, Reservation, Share, State, Step, StoredAnswer,
     Unfinished,
 };
-pub use pool::{Pool, PoolKind, Totals};
+pub use pool::{Pool, PoolKind, Renewal, Totals};
 pub use store::{RedbLedger, read_copy};
 
 use crate::storage::StorageError;
@@ -52,6 +52,14 @@ pub enum LedgerError {
     /// There is no ledger.
     #[error("there is no ledger")]
     Missing,
+    /// A renewal out of turn.
+    #[error("renewal {number} is not the next one, which is {next}")]
+    NotNext {
+        /// Its number.
+        number: u64,
+        /// The number that the next one has.
+        next: u64,
+    },
     /// An earlier step failed in the storage: what is durable is known only after opening again.
     #[error("the ledger failed before and must be opened again")]
     Poisoned,
@@ -96,8 +104,23 @@ impl LedgerError {
 
 /// The reading half of a ledger.
 pub trait Book: Send + Sync {
-    /// The pool fixed when the ledger was made.
-    fn pool(&self) -> &Pool;
+    /// The pool in force: that of the last renewal, or the one that the ledger was made with; O(1).
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn pool(&self) -> Result<Pool, LedgerError>;
+
+    /// The last renewal, if there is one; O(1).
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn last_renewal(&self) -> Result<Option<Renewal>, LedgerError>;
+
+    /// All renewals in order.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn renewals(&self) -> Result<Vec<Renewal>, LedgerError>;
 
     /// What was spent, reserved charges included; O(1) in the number of charges.
     ///
@@ -185,6 +208,17 @@ pub trait Ledger: Book {
     fn commit(&self, seq: u64, log_index: u64) -> Result<(), LedgerError> {
         self.one(Step::Commit { seq, log_index }).map(drop)
     }
+
+    /// Puts a new pool in place of the old one: its sums start at zero, those of all time and the charges stay.
+    ///
+    /// If we stop before it, the log has the entry already, and opening the sandbox renews.
+    ///
+    /// # Errors
+    /// [`LedgerError::NotNext`] unless its number is the next; [`LedgerError::ClockBackwards`] before the last record.
+    ///
+    /// # Privacy
+    /// The caller has checked that every handler signed; from here on everybody may lose the new limit once more.
+    fn renew(&self, renewal: &Renewal) -> Result<(), LedgerError>;
 
     /// Takes one step.
     ///

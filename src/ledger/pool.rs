@@ -1,5 +1,6 @@
-//! The pool, fixed when the sandbox is made, and what was spent of it.
+//! The pool, fixed when the sandbox is made and at renewals, and what was spent of it.
 
+use super::LogHead;
 use crate::types::Timestamp;
 use std::collections::BTreeMap;
 
@@ -22,21 +23,38 @@ pub struct Pool {
     pub accounting: PoolKind,
     /// The most that may be spent, in units of the accounting.
     pub limit: u128,
-    /// When it was opened.
+    /// When it was opened or last renewed.
     pub opened_at: Timestamp,
     /// After how many days a renewal may be signed; never by itself.
     pub window_days: Option<u32>,
 }
 
+/// A new pool in place of the old one, which was signed for and logged.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Renewal {
+    /// Its number: one above that of the last renewal, from 1.
+    pub number: u64,
+    /// The most that may be spent from now on, in units of the accounting.
+    pub limit: u128,
+    /// After how many days the next renewal may be signed.
+    pub window_days: Option<u32>,
+    /// The head of the audit log that ends with the entry of this renewal.
+    pub log_head: LogHead,
+    /// When.
+    pub at: Timestamp,
+}
+
 /// What was spent, in units of the pool's accounting.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Totals {
+    /// How often the pool was renewed.
+    pub renewals: u64,
     /// Since the pool was opened.
     pub pool: u128,
     /// Ever.
     pub lifetime: u128,
-    /// By study.
+    /// By study, since the pool was opened.
     pub studies: BTreeMap<String, u128>,
-    /// By recipient.
+    /// By recipient, since the pool was opened.
     pub recipients: BTreeMap<String, u128>,
 }

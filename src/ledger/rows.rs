@@ -3,9 +3,11 @@
 //! `records[seq]  = chain = HMAC(key, "record" || seq || chain of seq - 1 || body) || body`, the book's MAC being chain 0;
 //! `states[seq]   = HMAC(key, "state" || chain of seq || body) || body`, which names the hash of `answers[seq]`;
 //! `meta[totals]  = HMAC(key, "totals" || book's MAC || body) || body`, which names the last seq and its chain;
+//! `renewals[n]   = HMAC(key, "renewal" || n || MAC of n - 1 || body) || body`, which names the record that it follows, the
+//! book's MAC being that of renewal 0; the totals name the last one;
 //! `keys` and `open` are indexes: `keys` is checked against the record it leads to, both are checked by `verify`.
 
-use super::{LedgerError, LogHead, Pool, PoolKind, Record, State, StoreFault, Totals};
+use super::{LedgerError, LogHead, Pool, PoolKind, Record, Renewal, State, StoreFault, Totals};
 use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp, codec};
 use bincode::{Decode, Encode};
 use redb::{ReadableTable, TableDefinition};
@@ -16,6 +18,7 @@ pub(super) type Rows = TableDefinition<'static, u64, &'static [u8]>;
 pub(super) const RECORDS: Rows = TableDefinition::new("records");
 pub(super) const STATES: Rows = TableDefinition::new("states");
 pub(super) const ANSWERS: Rows = TableDefinition::new("answers");
+pub(super) const RENEWALS: Rows = TableDefinition::new("renewals");
 pub(super) const KEYS: TableDefinition<&[u8; 32], u64> = TableDefinition::new("keys");
 pub(super) const OPEN: TableDefinition<u64, ()> = TableDefinition::new("open");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
@@ -25,17 +28,74 @@ pub(super) const TOTALS: &str = "totals";
 pub(super) type Tag = [u8; 32];
 
 /// The version of these rows.
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
-/// The first row: whose ledger this is, and the pool.
+/// The first row: whose ledger this is, and its first pool.
 #[derive(Encode, Decode)]
 pub(super) struct BookRow {
     version: u32,
     sandbox: String,
     accounting: PoolKind,
-    limit: u128,
+    pool: PoolRow,
+}
+
+/// A pool in force.
+#[derive(Encode, Decode, Clone, Copy, PartialEq, Eq)]
+pub(super) struct PoolRow {
+    pub(super) limit: u128,
     pub(super) opened_at: i64,
     window_days: Option<u32>,
+}
+
+impl PoolRow {
+    fn new(pool: &Pool) -> Self {
+        let Pool { limit, opened_at, window_days, .. } = pool;
+        Self { limit: *limit, opened_at: opened_at.seconds(), window_days: *window_days }
+    }
+
+    pub(super) fn public(self, accounting: &PoolKind) -> Pool {
+        Pool {
+            accounting: accounting.clone(),
+            limit: self.limit,
+            opened_at: Timestamp::from_seconds(self.opened_at),
+            window_days: self.window_days,
+        }
+    }
+}
+
+/// A renewal of the pool.
+#[derive(Encode, Decode)]
+pub(super) struct RenewalRow {
+    /// The record that it follows, and the end of the chain there.
+    pub(super) after: u64,
+    pub(super) chain: Tag,
+    pub(super) pool: PoolRow,
+    log_size: u64,
+    log_root: [u8; 32],
+}
+
+impl RenewalRow {
+    /// A renewal after everything that `totals` hold.
+    pub(super) fn new(renewal: &Renewal, totals: &TotalsRow) -> Self {
+        let Renewal { limit, window_days, log_head, at, .. } = renewal;
+        Self {
+            after: totals.last,
+            chain: totals.chain,
+            pool: PoolRow { limit: *limit, opened_at: at.seconds(), window_days: *window_days },
+            log_size: log_head.size,
+            log_root: log_head.root,
+        }
+    }
+
+    pub(super) fn public(&self, number: u64) -> Renewal {
+        Renewal {
+            number,
+            limit: self.pool.limit,
+            window_days: self.pool.window_days,
+            log_head: LogHead { size: self.log_size, root: self.log_root },
+            at: Timestamp::from_seconds(self.pool.opened_at),
+        }
+    }
 }
 
 impl BookRow {
@@ -44,26 +104,24 @@ impl BookRow {
             version: VERSION,
             sandbox: sandbox.to_owned(),
             accounting: pool.accounting.clone(),
-            limit: pool.limit,
-            opened_at: pool.opened_at.seconds(),
-            window_days: pool.window_days,
+            pool: PoolRow::new(pool),
         }
     }
 
-    /// The pool, if the book is this sandbox's and of this version.
-    pub(super) fn pool(self, sandbox: &str) -> Result<Pool, LedgerError> {
+    /// The first pool.
+    pub(super) const fn first(&self) -> PoolRow {
+        self.pool
+    }
+
+    /// How the pools count, if the book is this sandbox's and of this version.
+    pub(super) fn accounting(self, sandbox: &str) -> Result<PoolKind, LedgerError> {
         if self.version != VERSION {
             return Err(LedgerError::damaged("the book (another version)"));
         }
         if self.sandbox != sandbox {
             return Err(LedgerError::AnotherSandbox);
         }
-        Ok(Pool {
-            accounting: self.accounting,
-            limit: self.limit,
-            opened_at: Timestamp::from_seconds(self.opened_at),
-            window_days: self.window_days,
-        })
+        Ok(self.accounting)
     }
 }
 
@@ -123,12 +181,15 @@ impl StateRow {
     }
 }
 
-/// All sums, and the end of the chain.
+/// All sums, the pool in force, and the ends of both chains.
 #[derive(Encode, Decode, Clone, PartialEq, Eq)]
 pub(super) struct TotalsRow {
     pub(super) last: u64,
     pub(super) chain: Tag,
     pub(super) at: i64,
+    pub(super) in_force: PoolRow,
+    pub(super) renewals: u64,
+    pub(super) renewed: Tag,
     pub(super) pool: u128,
     pub(super) lifetime: u128,
     pub(super) studies: BTreeMap<String, u128>,
@@ -139,11 +200,14 @@ pub(super) struct TotalsRow {
 }
 
 impl TotalsRow {
-    pub(super) fn empty(book: Tag, opened_at: i64) -> Self {
+    pub(super) fn empty(book: Tag, in_force: PoolRow) -> Self {
         Self {
             last: 0,
             chain: book,
-            at: opened_at,
+            at: in_force.opened_at,
+            in_force,
+            renewals: 0,
+            renewed: book,
             pool: 0,
             lifetime: 0,
             studies: BTreeMap::new(),
@@ -168,6 +232,18 @@ impl TotalsRow {
         Some(())
     }
 
+    /// Puts the pool of renewal `renewals + 1` in force; `None` when there are too many.
+    pub(super) fn renew(&mut self, row: &RenewalRow, tag: Tag) -> Option<()> {
+        self.renewals = self.renewals.checked_add(1)?;
+        self.renewed = tag;
+        self.at = row.pool.opened_at;
+        self.in_force = row.pool;
+        self.pool = 0;
+        self.studies.clear();
+        self.recipients.clear();
+        Some(())
+    }
+
     /// Counts one charge into the state `to` and, unless it is new, out of `from`.
     pub(super) fn count(&mut self, from: Option<StateRow>, to: StateRow) -> Option<()> {
         if let Some(from) = from {
@@ -189,6 +265,7 @@ impl TotalsRow {
 
     pub(super) fn public(self) -> Totals {
         Totals {
+            renewals: self.renewals,
             pool: self.pool,
             lifetime: self.lifetime,
             studies: self.studies,
@@ -253,6 +330,15 @@ impl Macs {
             .ok_or_else(|| LedgerError::damaged(format!("record {seq}")))
     }
 
+    pub(super) fn write_renewal(
+        &self,
+        number: u64,
+        before: &Tag,
+        row: &RenewalRow,
+    ) -> Result<(Tag, Vec<u8>), LedgerError> {
+        self.write("renewal", &[&number.to_le_bytes(), before], row)
+    }
+
     pub(super) fn write_state(&self, chain: &Tag, state: StateRow) -> Result<Vec<u8>, LedgerError> {
         self.write("state", &[chain], &state).map(|(_, row)| row)
     }
@@ -275,6 +361,19 @@ pub(super) fn fault(error: impl Into<redb::Error>) -> LedgerError {
         redb::Error::ValueTooLarge(_) => LedgerError::TooLarge,
         _ => LedgerError::damaged("the store"),
     }
+}
+
+/// All renewals in order, each checked against the one before it.
+pub(super) fn renewals(macs: &Macs, rows: &impl ByNumber) -> Result<Vec<(Tag, RenewalRow)>, LedgerError> {
+    let mut all: Vec<(Tag, RenewalRow)> = Vec::new();
+    for (number, row) in (1_u64..).zip(rows.iter().map_err(fault)?) {
+        let (found, bytes) = row.map_err(fault)?;
+        let before = all.last().map_or(macs.book, |(tag, _)| *tag);
+        let read = macs.read("renewal", &[&number.to_le_bytes(), &before], bytes.value());
+        let read = read.filter(|_| found.value() == number);
+        all.push(read.ok_or_else(|| LedgerError::damaged(format!("renewal {number}")))?);
+    }
+    Ok(all)
 }
 
 pub(super) trait ByNumber: ReadableTable<u64, &'static [u8]> {}

@@ -4,13 +4,13 @@
 //! ([`read_copy`]), because redb's shared modes need byte-range locks that only real files have.
 
 use super::rows::{
-    ANSWERS, BOOK, BookRow, KEYS, META, Macs, OPEN, RECORDS, RecordRow, STATES, StateRow, TOTALS, Tag,
-    TotalsRow, answer, book, fault, record, state, totals,
+    ANSWERS, BOOK, BookRow, KEYS, META, Macs, OPEN, RECORDS, RENEWALS, RecordRow, RenewalRow, STATES,
+    StateRow, TOTALS, Tag, TotalsRow, answer, book, fault, record, renewals, state, totals,
 };
 use super::walk::{Chain, verify};
 use super::{
-    Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, Record, Request, Reservation, Share, Step,
-    StoredAnswer, Totals, Unfinished,
+    Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, PoolKind, Record, Renewal, Request,
+    Reservation, Share, Step, StoredAnswer, Totals, Unfinished,
 };
 use crate::storage::{Blocks, Storage, StorageError};
 use crate::types::{Secret, Timestamp};
@@ -32,7 +32,7 @@ const COPIES: usize = 8;
 pub struct RedbLedger {
     database: Database,
     macs: Macs,
-    pool: Pool,
+    accounting: PoolKind,
     poisoned: AtomicBool,
 }
 
@@ -43,6 +43,7 @@ struct Tables<'t> {
     answers: Table<'t, u64, &'static [u8]>,
     keys: Table<'t, &'static [u8; 32], u64>,
     open: Table<'t, u64, ()>,
+    renewals: Table<'t, u64, &'static [u8]>,
     meta: Table<'t, &'static str, &'static [u8]>,
 }
 
@@ -54,6 +55,7 @@ impl<'t> Tables<'t> {
             answers: transaction.open_table(ANSWERS).map_err(fault)?,
             keys: transaction.open_table(KEYS).map_err(fault)?,
             open: transaction.open_table(OPEN).map_err(fault)?,
+            renewals: transaction.open_table(RENEWALS).map_err(fault)?,
             meta: transaction.open_table(META).map_err(fault)?,
         })
     }
@@ -109,12 +111,13 @@ impl RedbLedger {
             return Err(LedgerError::Exists);
         }
         let mut macs = Macs::new(key);
-        let (tag, row) = macs.write_book(&BookRow::new(sandbox, &pool))?;
+        let book = BookRow::new(sandbox, &pool);
+        let (tag, row) = macs.write_book(&book)?;
         macs.book = tag;
-        let totals = TotalsRow::empty(tag, pool.opened_at.seconds());
+        let totals = TotalsRow::empty(tag, book.first());
         // If we stop before the first commit, there is a file without a book, and opening it says so.
         let database = database(Backend(storage.blocks(FILE)?))?;
-        let ledger = Self { database, macs, pool, poisoned: AtomicBool::new(false) };
+        let ledger = Self { database, macs, accounting: pool.accounting, poisoned: AtomicBool::new(false) };
         ledger.transact(|tables| {
             tables.meta.insert(BOOK, row.as_slice()).map_err(fault)?;
             tables.put_totals(&ledger.macs, &totals).map(Effect::Changed)
@@ -140,16 +143,16 @@ impl RedbLedger {
     fn over(backend: impl StorageBackend, key: &Secret, sandbox: &str) -> Result<Self, LedgerError> {
         let mut macs = Macs::new(key);
         let database = database(backend)?;
-        let pool = guarded(|| {
+        let accounting = guarded(|| {
             let transaction = database.begin_read().map_err(fault)?;
             let meta = transaction.open_table(META).map_err(fault)?;
             let (tag, row) = book(&macs, &meta)?;
             macs.book = tag;
-            let pool = row.pool(sandbox)?;
+            let accounting = row.accounting(sandbox)?;
             totals(&macs, &meta, &transaction.open_table(RECORDS).map_err(fault)?)?;
-            Ok(pool)
+            Ok(accounting)
         })?;
-        Ok(Self { database, macs, pool, poisoned: AtomicBool::new(false) })
+        Ok(Self { database, macs, accounting, poisoned: AtomicBool::new(false) })
     }
 
     /// Runs `work` as one durable transaction. If we stop before its commit, nothing of it is there; after it, all.
@@ -236,6 +239,25 @@ impl Ledger for RedbLedger {
             Ok(if changed { Effect::Changed(outcomes) } else { Effect::Unchanged(outcomes) })
         })
     }
+
+    fn renew(&self, renewal: &Renewal) -> Result<(), LedgerError> {
+        self.transact(|tables| {
+            let mut totals = totals(&self.macs, &tables.meta, &tables.records)?;
+            let next = totals.renewals.checked_add(1).ok_or(LedgerError::TooLarge)?;
+            if renewal.number != next {
+                return Err(LedgerError::NotNext { number: renewal.number, next });
+            }
+            if renewal.at.seconds() < totals.at {
+                let last = Timestamp::from_seconds(totals.at);
+                return Err(LedgerError::ClockBackwards { now: renewal.at, last });
+            }
+            let row = RenewalRow::new(renewal, &totals);
+            let (tag, bytes) = self.macs.write_renewal(next, &totals.renewed, &row)?;
+            totals.renew(&row, tag).ok_or(LedgerError::TooLarge)?;
+            tables.renewals.insert(next, bytes.as_slice()).map_err(fault)?;
+            tables.put_totals(&self.macs, &totals).map(Effect::Changed)
+        })
+    }
 }
 
 impl RedbLedger {
@@ -248,7 +270,7 @@ impl RedbLedger {
             let last = Timestamp::from_seconds(totals.at);
             return Err(LedgerError::ClockBackwards { now: request.now, last });
         }
-        let over = over_budget(self.pool.limit, &totals, request);
+        let over = over_budget(&totals, request);
         if !over.is_empty() {
             return Ok(Effect::Unchanged(Done::Reserved(Reservation::OverBudget(over))));
         }
@@ -323,8 +345,30 @@ impl RedbLedger {
 }
 
 impl Book for RedbLedger {
-    fn pool(&self) -> &Pool {
-        &self.pool
+    fn pool(&self) -> Result<Pool, LedgerError> {
+        self.look(|transaction| {
+            let meta = transaction.open_table(META).map_err(fault)?;
+            let records = transaction.open_table(RECORDS).map_err(fault)?;
+            Ok(totals(&self.macs, &meta, &records)?.in_force.public(&self.accounting))
+        })
+    }
+
+    fn last_renewal(&self) -> Result<Option<Renewal>, LedgerError> {
+        // They are few: one in a window of days.
+        Ok(self.renewals()?.pop())
+    }
+
+    fn renewals(&self) -> Result<Vec<Renewal>, LedgerError> {
+        self.look(|transaction| {
+            let meta = transaction.open_table(META).map_err(fault)?;
+            let records = transaction.open_table(RECORDS).map_err(fault)?;
+            let totals = totals(&self.macs, &meta, &records)?;
+            let all = renewals(&self.macs, &transaction.open_table(RENEWALS).map_err(fault)?)?;
+            if all.last().map_or(self.macs.book, |(tag, _)| *tag) != totals.renewed {
+                return Err(LedgerError::damaged("the list of renewals"));
+            }
+            Ok((1..).zip(all).map(|(number, (_, row))| row.public(number)).collect())
+        })
     }
 
     fn spent(&self) -> Result<Totals, LedgerError> {
@@ -429,10 +473,10 @@ fn copied(content: &[u8], key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, 
     Ok(Box::new(RedbLedger::over(backend, key, sandbox)?))
 }
 
-fn over_budget(limit: u128, totals: &TotalsRow, request: &Request) -> Vec<OverBudget> {
+fn over_budget(totals: &TotalsRow, request: &Request) -> Vec<OverBudget> {
     let spent = |sums: &BTreeMap<String, u128>, name: &str| sums.get(name).copied().unwrap_or(0);
     let shares = [
-        (Share::Pool, Some(limit), totals.pool),
+        (Share::Pool, Some(totals.in_force.limit), totals.pool),
         (Share::Study, request.study_cap, spent(&totals.studies, request.study.as_str())),
         (Share::Recipient, request.recipient_cap, spent(&totals.recipients, request.recipient.as_str())),
     ];

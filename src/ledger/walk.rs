@@ -2,8 +2,8 @@
 
 use super::LedgerError;
 use super::rows::{
-    ANSWERS, KEYS, META, Macs, OPEN, RECORDS, RecordRow, STATES, StateRow, Tag, TotalsRow, answer, book,
-    fault, state, totals,
+    ANSWERS, KEYS, META, Macs, OPEN, RECORDS, RENEWALS, RecordRow, RenewalRow, STATES, StateRow, Tag,
+    TotalsRow, answer, book, fault, renewals, state, totals,
 };
 use super::store::guarded;
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
@@ -62,6 +62,14 @@ impl<'l> Chain<'l> {
     }
 }
 
+/// Puts a renewal in force where it stands between the records.
+fn renew(sums: &mut TotalsRow, renewal: &RenewalRow, tag: Tag) -> Result<(), LedgerError> {
+    let here = (renewal.after, renewal.chain) == (sums.last, sums.chain) && renewal.pool.opened_at >= sums.at;
+    let number = sums.renewals.saturating_add(1);
+    let renewed = if here { sums.renew(renewal, tag) } else { None };
+    renewed.ok_or_else(|| LedgerError::damaged(format!("renewal {number}")))
+}
+
 /// Checks all rows of one snapshot; the number of records.
 pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, LedgerError> {
     let answers = transaction.open_table(ANSWERS).map_err(fault)?;
@@ -74,10 +82,15 @@ pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, 
     if tag != macs.book {
         return Err(LedgerError::damaged("the book"));
     }
-    let mut sums = TotalsRow::empty(tag, row.opened_at);
+    let mut sums = TotalsRow::empty(tag, row.first());
+    let mut renewed =
+        renewals(macs, &transaction.open_table(RENEWALS).map_err(fault)?)?.into_iter().peekable();
     let mut chain = Chain::from_the_first(macs, transaction)?;
     while let Some(row) = chain.next_row() {
         let Row { seq, chain, body, state } = row?;
+        while let Some((tag, renewal)) = renewed.next_if(|(_, renewal)| renewal.after < seq) {
+            renew(&mut sums, &renewal, tag)?;
+        }
         let wrong = |what: &str| LedgerError::damaged(format!("{what} of record {seq}"));
         if body.at < sums.at {
             return Err(wrong("time"));
@@ -93,6 +106,9 @@ pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, 
             return Err(wrong("state"));
         }
         sums.add(&body, chain).and_then(|()| sums.count(None, state)).ok_or_else(|| wrong("units"))?;
+    }
+    for (tag, renewal) in renewed {
+        renew(&mut sums, &renewal, tag)?;
     }
     if sums != totals(macs, &meta, &records)? {
         return Err(LedgerError::damaged("the totals"));

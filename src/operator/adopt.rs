@@ -153,8 +153,7 @@ impl Inner {
 
     /// In one sandbox a study text has one regime text: answers name the study's hash alone.
     fn same_regime(&self, new: &Named) -> Result<(), OperatorError> {
-        let log =
-            self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let log = self.log()?;
         for entry in log.entries() {
             let named = named_in(&entry?);
             if named.iter().any(|old| old.hash == new.hash && old.regime_hash != new.regime_hash) {
@@ -196,6 +195,7 @@ impl Inner {
         adoption: &Adoption,
         now: Timestamp,
     ) -> Result<(), OperatorError> {
+        // Not by `Inner::log`: the file and the studies change under it.
         let mut log =
             self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
         // After a failed append only the next open knows whether there is an entry, and so what the files mean.

@@ -128,10 +128,12 @@ fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(Str
 
 impl Operator {
     /// What should be known of the prices of `study`, or of all studies: default questions that cost more than 5 % of the pool.
-    #[must_use]
-    pub fn price_notes(&self, study: Option<&StudyId>) -> Vec<String> {
+    ///
+    /// # Errors
+    /// [`OperatorError::Ledger`]
+    pub fn price_notes(&self, study: Option<&StudyId>) -> Result<Vec<String>, OperatorError> {
         let inner = &*self.inner;
-        let limit = inner.ledger.pool().limit;
+        let limit = inner.ledger.pool()?.limit;
         let studies = inner.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
         let notes = studies.flat_map(|adopted| {
             expensive(adopted, inner.accounting, limit).into_iter().map(|(name, share)| {
@@ -139,6 +141,6 @@ impl Operator {
                 format!("study `{id}`: the default question by `{name}` costs {share} % of the pool, more than 5 %")
             })
         });
-        notes.collect()
+        Ok(notes.collect())
     }
 }

@@ -249,6 +249,9 @@ fn init_entry(id: &str, setup: &Setup, studies: &[Candidate<'_>], pool: &Pool) -
     body.insert("approval".into(), json!(setup.approval.as_str()));
     body.insert("accounting".into(), accounting);
     body.insert("limit".into(), amount(pool.limit));
+    if let Some(days) = pool.window_days {
+        body.insert("window_days".into(), json!(days));
+    }
     let handlers = setup.handlers.iter().map(|(id, vkey)| json!({ "id": id, "vkey": vkey }));
     body.insert("handlers".into(), handlers.collect());
     // Whoever takes the anchor out of sandbox.toml is found: it does not agree with this entry.

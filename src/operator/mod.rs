@@ -14,6 +14,7 @@ mod prove;
 #[cfg(test)]
 mod random_questions;
 mod reader;
+mod renew;
 mod sandbox;
 mod seal;
 mod shown;
@@ -21,6 +22,7 @@ mod source;
 mod status;
 mod verify;
 mod verify_law;
+mod verify_renewals;
 mod view;
 
 use std::collections::BTreeMap;
@@ -36,6 +38,7 @@ pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use prove::show_log;
 pub use reader::Reader;
+pub use renew::Renewed;
 pub use seal::{SealTerms, Sealed};
 pub use source::StudySource;
 pub use status::{EpochStatus, Status};

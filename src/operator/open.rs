@@ -2,17 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use serde_json::Value;
 
 use super::law::{in_force, settle_adoption};
+use super::renew::{last_seen, settle};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::{Inner, NamedKey, Operator, OperatorError, accounting};
-use crate::audit::{Kind, Log, Signer, VerifierKey};
+use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
 use crate::keys::{Keyring, RootKey, SigningKey};
-use crate::ledger::{Book, RedbLedger};
+use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, EpochId};
@@ -75,12 +76,13 @@ impl Operator {
         begins_as_seen(&ledger, &log)?;
         // Only now that the ledger has seen no later head may leftovers beyond this one go.
         log.tidy()?;
+        settle_renewal(&ledger, &log, file.pinned()?.as_ref())?;
         settle_seals(&*storage, &log)?;
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
         let epochs = EpochFile::all(&*storage)?;
         let inner = Inner {
-            accounting: accounting(&ledger.pool().accounting)?,
+            accounting: accounting(&ledger.pool()?.accounting)?,
             answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
@@ -151,8 +153,8 @@ pub(super) fn anchor(anchored: Option<Anchored>, log: &Log) -> Result<Option<Anc
 /// The ledger has every charge that the log names: one that was put back has lost some, and what they spent must not come
 /// back. Read the log before the ledger where another process writes.
 pub(super) fn knows_all(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
-    let last = ledger.last()?;
-    let (seen, charges) = last.map_or((0, 0), |last| (last.log_head.size, last.seq));
+    let charges = ledger.last()?.map_or(0, |last| last.seq);
+    let seen = last_seen(ledger)?.map_or(0, |head| head.size);
     for entry in log.entries_from(seen) {
         if let Some(seq) = entry?.ledger_seq.filter(|seq| *seq > charges) {
             let why = format!("does not have charge {seq}, which the log names: the ledger was rolled back");
@@ -162,15 +164,27 @@ pub(super) fn knows_all(ledger: &dyn Book, log: &Log) -> Result<(), OperatorErro
     Ok(())
 }
 
-/// The log begins with the head that the last charge saw. Read the ledger before the log where another process writes.
+/// The log begins with the head that the ledger saw last. Read the ledger before the log where another process writes.
 pub(super) fn begins_as_seen(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
-    let Some(last) = ledger.last()? else { return Ok(()) };
+    let Some(seen) = last_seen(ledger)? else { return Ok(()) };
     let (size, _) = log.head();
-    if size >= last.log_head.size && log.root_at(last.log_head.size)? == last.log_head.root {
+    if size >= seen.size && log.root_at(seen.size)? == seen.root {
         return Ok(());
     }
     let why = "is not the log that the ledger has seen: one of the two was rolled back or replaced";
     Err(OperatorError::damaged("log/checkpoint", why))
+}
+
+/// Finishes a renewal that a stop interrupted: the log entry decides.
+fn settle_renewal(ledger: &dyn Ledger, log: &Log, pinned: Option<&Pinned>) -> Result<(), OperatorError> {
+    let seen = last_seen(ledger)?.map_or(0, |head| head.size);
+    for (index, entry) in (seen..).zip(log.entries_from(seen)) {
+        let entry = entry?;
+        if entry.kind == Kind::Renew {
+            settle(ledger, log, pinned, index, &entry)?;
+        }
+    }
+    Ok(())
 }
 
 /// Finishes or undoes seals that a stop interrupted: the log entry decides.
@@ -209,6 +223,11 @@ fn is_logged(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
 }
 
 impl Inner {
+    /// The log, once nobody else has it.
+    pub(super) fn log(&self) -> Result<MutexGuard<'_, Log>, OperatorError> {
+        self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))
+    }
+
     /// The door between the two books.
     pub(super) fn door(&self) -> Door<'_> {
         Door {

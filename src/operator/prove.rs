@@ -18,8 +18,7 @@ impl Operator {
     /// None: the answer left through the door when it was given.
     pub fn prove(&self, index: u64) -> Result<Bundle, OperatorError> {
         let inner = &*self.inner;
-        let log =
-            inner.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let log = inner.log()?;
         let unknown = || OperatorError::Unknown {
             kind: "answer",
             name: index.to_string(),

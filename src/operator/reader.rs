@@ -50,7 +50,7 @@ impl Reader {
                 other => break other?,
             }
         };
-        let accounting = accounting(&book.pool().accounting)?;
+        let accounting = accounting(&book.pool()?.accounting)?;
         let epochs = EpochFile::all(&*storage)?;
         Ok(Self { file, clock, book, accounting, studies, epochs, log_size })
     }

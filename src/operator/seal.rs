@@ -244,8 +244,7 @@ impl Inner {
         at: Timestamp,
         body: Map<String, Value>,
     ) -> Result<u64, OperatorError> {
-        let mut log =
-            self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let mut log = self.log()?;
         let entry = Entry { kind, at, ledger_seq: None, body };
         let index = log.append(&entry, &self.signer)?.index();
         if let Some(anchor) = &self.anchor {

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::sandbox::{EpochFile, SandboxFile};
 use super::{Adopted, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
-use crate::ledger::{Book, Totals};
+use crate::ledger::{Book, Pool, Totals};
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
 /// A sealed epoch.
@@ -34,8 +34,8 @@ pub struct Status {
     pub epochs: Vec<EpochStatus>,
     /// How the pool counts.
     pub accounting: Accounting,
-    /// The pool's limit, in its units.
-    pub limit: u128,
+    /// The pool in force.
+    pub pool: Pool,
     /// What was spent of it, in its units.
     pub totals: Totals,
     /// Entries in the log.
@@ -51,8 +51,7 @@ impl Operator {
     /// [`OperatorError`]
     pub fn status(&self) -> Result<Status, OperatorError> {
         let inner = &*self.inner;
-        let log =
-            inner.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let log = inner.log()?;
         let epochs = inner.epochs()?;
         status(&inner.file, &inner.studies, &epochs, &*inner.ledger, log.head().0, inner.clock.now())
     }
@@ -77,13 +76,14 @@ pub(super) fn status(
         hours_since_seal: (now.seconds() - epoch.sealed_at().seconds()).max(0) / 3600,
         id: epoch.epoch.clone(),
     });
+    let pool = book.pool()?;
     Ok(Status {
         sandbox: file.id.clone(),
         vkey: file.vkey.clone(),
         recipients: recipients.collect(),
         epochs: epochs.collect(),
-        accounting: accounting(&book.pool().accounting)?,
-        limit: book.pool().limit,
+        accounting: accounting(&pool.accounting)?,
+        pool,
         totals: book.spent()?,
         log_size,
         anchored: file.anchor.is_some(),

@@ -8,6 +8,7 @@ use super::OperatorError;
 use super::open::{Keys, keyring};
 use super::sandbox::{SANDBOX, SandboxFile, cube_path};
 use super::verify_law::Laws;
+use super::verify_renewals::{agree, check_renewals};
 use crate::audit::{
     Checkpoint, Entry, Hash, Kind, Verified, VerifierKey, Why, anchored, head_text, verify_each,
 };
@@ -25,6 +26,8 @@ pub struct Verification {
     pub studies: u64,
     /// Signatures of handlers over these studies, each by the key that the log pins, or `None` where none are needed.
     pub approvals: Option<u64>,
+    /// Renewals of the pool, each signed by all handlers.
+    pub renewals: u64,
     /// Sealed cubes whose ciphertext has the hash that the log names.
     pub cubes: u64,
     /// How many entries the anchor covers, or `None` when no anchor was read.
@@ -62,7 +65,7 @@ pub fn verify_log(
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
     let (mut laws, mut sealed) = (Laws::default(), Vec::new());
-    let (mut twice, mut anchor_wanted) = (None, false);
+    let (mut twice, mut anchor_wanted, mut renewals) = (None, false, Vec::new());
     let log = verify_each(storage, &key, |tree, entry| {
         let index = heads.len() as u64;
         heads.push(tree.root());
@@ -70,6 +73,9 @@ pub fn verify_log(
             anchor_wanted = entry.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
         }
         laws.read(index, entry);
+        if entry.kind == Kind::Renew {
+            renewals.push((index, entry.clone()));
+        }
         if entry.kind == Kind::Seal {
             sealed.push(entry.body.clone());
         }
@@ -91,12 +97,14 @@ pub fn verify_log(
     let place = anchor.or(own.as_ref());
     let anchored = place.map(|place| check_anchor(place, &key, &heads, &log.checkpoint)).transpose()?;
     let (studies, approvals) = laws.check(storage, &file)?;
+    let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
     let cubes = check_cubes(storage, &sealed)?;
     let charges = match keys {
         None => None,
         Some(keys) => {
             let keyring = keyring(storage, keys)?;
             let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
+            agree(&ledger.renewals()?, &renewals)?;
             Some(check_ledger(&*ledger, &asked, &heads)?)
         }
     };
@@ -105,6 +113,7 @@ pub fn verify_log(
         vkey: key.to_string(),
         studies,
         approvals,
+        renewals: renewals.len() as u64,
         cubes,
         anchored,
         anchor_wanted,

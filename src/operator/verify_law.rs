@@ -10,7 +10,7 @@ use super::sandbox::{InForce, SANDBOX, SANDBOX_NEW, SandboxFile};
 use super::{Adopted, OperatorError};
 use crate::audit::{Entry, Kind, Pinned, pinned_by};
 use crate::storage::Storage;
-use crate::types::{HandlerId, StudyId};
+use crate::types::{Days, HandlerId, StudyId, Timestamp};
 
 /// The entries of the log that make law, in order.
 #[derive(Default)]
@@ -36,15 +36,27 @@ impl Laws {
         }
     }
 
+    /// The keys that the first entry pins, or `None` where nothing is signed.
+    pub(super) fn pinned(&self) -> Result<Option<Pinned>, OperatorError> {
+        let damaged = |why: &str| OperatorError::damaged("log entry 0", why);
+        let init = self.init.as_ref().ok_or_else(|| damaged("is missing"))?;
+        pinned_by(init).map_err(|error| damaged(&error.to_string()))
+    }
+
+    /// When the first pool was opened, and its window.
+    pub(super) fn first_pool(&self) -> Option<(Timestamp, Option<Days>)> {
+        let init = self.init.as_ref()?;
+        let days = init.body.get("window_days").and_then(Value::as_u64);
+        Some((init.at, days.and_then(|days| u32::try_from(days).ok()).and_then(Days::new)))
+    }
+
     /// How many studies, and how many signatures over them where they are approved so.
     pub(super) fn check(
         &self,
         storage: &dyn Storage,
         file: &SandboxFile,
     ) -> Result<(u64, Option<u64>), OperatorError> {
-        let damaged = |why: &str| OperatorError::damaged("log entry 0", why);
-        let init = self.init.as_ref().ok_or_else(|| damaged("is missing"))?;
-        let pinned = pinned_by(init).map_err(|error| damaged(&error.to_string()))?;
+        let pinned = self.pinned()?;
         let mut current: BTreeMap<StudyId, (InForce, Adopted)> = BTreeMap::new();
         let mut signatures = 0;
         for (index, named) in &self.adopted {

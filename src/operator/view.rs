@@ -118,7 +118,7 @@ impl View<'_> {
         let share = study.recipient(self.recipient).and_then(|recipient| recipient.share);
         Ok(Remaining {
             spent: totals.pool,
-            limit: self.book.pool().limit,
+            limit: self.book.pool()?.limit,
             lifetime: totals.lifetime,
             study: cap(study.cap, totals.studies.get(study.id.as_str())),
             recipient: cap(share, totals.recipients.get(self.recipient.as_str())),

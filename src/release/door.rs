@@ -324,7 +324,7 @@ impl Door<'_> {
                 log.checkpoint().to_owned()
             }
         };
-        let (spent, limit) = (self.ledger.spent()?, self.ledger.pool().limit);
+        let (spent, limit) = (self.ledger.spent()?, self.ledger.pool()?.limit);
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
         let (index, anchored) = (place.index, self.anchor.is_some());
         let evidence = Evidence { budget, stored, index, checkpoint, anchored };

@@ -169,10 +169,13 @@ pub fn budget_json(status: &Status) -> Value {
     let shares = |shares: &std::collections::BTreeMap<String, u128>| -> Map<String, Value> {
         shares.iter().map(|(name, units)| (name.clone(), amount(*units))).collect()
     };
-    let mut all = budget(totals.pool, status.limit, totals.lifetime, status.accounting);
+    let mut all = budget(totals.pool, status.pool.limit, totals.lifetime, status.accounting);
     if let Value::Object(map) = &mut all {
         map.insert("delta".into(), delta_json(status.accounting));
-        map.insert("epsilon_limit".into(), number(epsilon(status.limit, status.accounting)));
+        map.insert("epsilon_limit".into(), number(epsilon(status.pool.limit, status.accounting)));
+        map.insert("opened_at".into(), json!(status.pool.opened_at.to_string()));
+        map.insert("window_days".into(), json!(status.pool.window_days));
+        map.insert("renewals".into(), json!(totals.renewals));
         map.insert("studies".into(), Value::Object(shares(&totals.studies)));
         map.insert("recipients".into(), Value::Object(shares(&totals.recipients)));
     }

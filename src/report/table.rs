@@ -5,10 +5,11 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 use super::{NOISE_NOTE, delta, epsilon, unit};
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
+use crate::ledger::Pool;
 use crate::operator::{Remaining, Status, Vocabulary};
 use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
 use crate::release::Released;
-use crate::types::Decimal;
+use crate::types::{Days, Decimal};
 
 /// The widest table: cells with sentences are wrapped, in a terminal and in a file alike.
 const WIDTH: u16 = 120;
@@ -173,9 +174,9 @@ pub fn budget_text(status: &Status) -> String {
             grouped(i128::try_from(units).unwrap_or(i128::MAX)),
         ]);
     };
-    row("limit of the pool", status.limit);
+    row("limit of the pool", status.pool.limit);
     row("spent", totals.pool);
-    row("left", status.limit.saturating_sub(totals.pool));
+    row("left", status.pool.limit.saturating_sub(totals.pool));
     row("spent ever", totals.lifetime);
     for (study, units) in &totals.studies {
         row(&format!("  study {study}"), *units);
@@ -184,7 +185,13 @@ pub fn budget_text(status: &Status) -> String {
         row(&format!("  recipient {recipient}"), *units);
     }
     right(&mut table, 1);
-    format!("{table}\nepsilon {}\n", guarantee(accounting))
+    let Pool { opened_at, window_days, .. } = &status.pool;
+    let next = match window_days.and_then(Days::new) {
+        Some(window) => format!("may be renewed from {} on", opened_at.saturating_add(window)),
+        None => "is never renewed".to_owned(),
+    };
+    let opened = if totals.renewals == 0 { "made" } else { "renewed" };
+    format!("{table}\nepsilon {}; the pool was {opened} at {opened_at} and {next}\n", guarantee(accounting))
 }
 
 /// The public state of a sandbox.

@@ -155,6 +155,12 @@ impl Days {
     /// One day.
     pub const ONE: Self = Self(1);
 
+    /// A span of `days`; `None` unless it is between 1 day and 100 years.
+    #[must_use]
+    pub const fn new(days: u32) -> Option<Self> {
+        if days >= 1 && days <= 36_525 { Some(Self(days)) } else { None }
+    }
+
     /// Parses `90d`; between 1 day and 100 years.
     ///
     /// # Errors
@@ -163,8 +169,7 @@ impl Days {
         text.strip_suffix('d')
             .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
             .and_then(|digits| digits.parse().ok())
-            .filter(|days| (1..=36_525).contains(days))
-            .map(Self)
+            .and_then(Self::new)
             .ok_or_else(|| InvalidTime::new(text, "a number of days between `1d` and `36525d`"))
     }
 
