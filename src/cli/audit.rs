@@ -112,6 +112,7 @@ fn folder_json(verified: &Verification) -> Value {
         "charged_units": crate::audit::amount(verified.log.charged_units),
         "studies": verified.studies,
         "approvals": verified.approvals,
+        "renewals": verified.renewals,
         "cubes": verified.cubes,
         "ledger_charges": verified.charges,
         "anchored_entries": verified.anchored,
@@ -135,8 +136,14 @@ fn folder_text(verified: &Verification) -> String {
         || "studies need no signatures in this sandbox".to_owned(),
         |count| format!("{count} signature(s) of handlers over them are by the keys that the log pins"),
     );
+    let renewals = match verified.renewals {
+        0 => String::new(),
+        count => {
+            format!("{count} renewal(s) of the pool, each after its window and signed by every handler\n")
+        }
+    };
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{ledger}\n{anchor}\nkey {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{renewals}{ledger}\n{anchor}\nkey {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,

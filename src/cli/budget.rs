@@ -8,6 +8,7 @@ use serde_json::json;
 use super::exit::refusal_text;
 use super::sandbox::{open, read};
 use super::{Context, Failure, Format};
+use crate::audit::{RenewalText, amount};
 use crate::operator::{OperatorError, Renewed};
 use crate::report::{budget_json, budget_text, refusal_json};
 use crate::types::{Days, NanoEpsilon};
@@ -78,7 +79,9 @@ impl Budget {
 impl Renew {
     fn renew(self, dir: &Path, context: &Context) -> Result<(), Failure> {
         let output = &context.output;
-        let text = text_of(&self.text.unwrap_or_default())?;
+        let path = self.text.unwrap_or_default();
+        let text = text_of(&path)?;
+        RenewalText::parse(&text).map_err(|error| unfit(&path, &error.to_string()))?;
         let notes = self.sig.iter().map(|path| text_of(path)).collect::<Result<Vec<_>, _>>()?;
         let renewed = match open(dir, context)?.renew(&text, &notes) {
             Err(OperatorError::Refused(reasons)) => {
@@ -94,7 +97,7 @@ impl Renew {
         output.either(
             || {
                 json!({
-                    "renewal": number, "limit": crate::audit::amount(limit), "next": next.to_string(), "entry": entry,
+                    "renewal": number, "limit": amount(limit), "next": next.to_string(), "entry": entry,
                 })
             },
             || format!("renewal {number}: the pool is {limit} units; log entry {entry}; the next one from {next} on"),
@@ -105,17 +108,18 @@ impl Renew {
 /// The text of a file that people sign; never a large one.
 fn text_of(path: &Path) -> Result<String, Failure> {
     const LARGEST: u64 = 1 << 20;
-    let failed = |why: String| {
-        Failure::failed(
-            format!("{}: {why}", path.display()),
-            "give the text of a draft and the signatures over it",
-        )
-    };
-    let size = std::fs::metadata(path).map_err(|error| failed(error.to_string()))?.len();
+    let size = std::fs::metadata(path).map_err(|error| unfit(path, &error.to_string()))?.len();
     if size > LARGEST {
-        return Err(failed("larger than 1 MiB".into()));
+        return Err(unfit(path, "larger than 1 MiB"));
     }
-    std::fs::read_to_string(path).map_err(|error| failed(error.to_string()))
+    std::fs::read_to_string(path).map_err(|error| unfit(path, &error.to_string()))
+}
+
+fn unfit(path: &Path, why: &str) -> Failure {
+    Failure::failed(
+        format!("{}: {why}", path.display()),
+        "give the text of a draft and the signatures over it",
+    )
 }
 
 /// Writes a file that must not be there yet.
