@@ -19,6 +19,8 @@ mod question;
 mod reference;
 #[path = "../fuzz/properties/regime.rs"]
 mod regime;
+#[path = "../fuzz/properties/renewal.rs"]
+mod renewal;
 #[path = "../fuzz/properties/scenarios.rs"]
 mod scenarios;
 #[path = "../fuzz/properties/study.rs"]
@@ -45,6 +47,11 @@ fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
 #[test]
 fn bundles() {
     replay("bundle", bundle::check);
+}
+
+#[test]
+fn renewals() {
+    replay("renewal", renewal::check);
 }
 
 #[test]
@@ -77,5 +84,5 @@ fn questions() {
 fn every_target_is_replayed() {
     let targets = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("fuzz_targets"));
     let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
-    assert_eq!(names, ["bundle", "consents", "question", "regime", "scenarios", "study"]);
+    assert_eq!(names, ["bundle", "consents", "question", "regime", "renewal", "scenarios", "study"]);
 }

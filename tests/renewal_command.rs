@@ -81,7 +81,7 @@ fn what_cannot_be_signed_or_given_is_refused() {
             "the reason is empty, longer",
         ),
         (&["budget", "box", "renew", "--draft", "d", "--reason", "r", "--window", "0d"], 2, "between `1d`"),
-        (&["budget", "box", "renew", "--draft", "d", "--reason", "r", "--epsilon", "0"], 2, "epsilon"),
+        (&["budget", "box", "renew", "--draft", "d", "--reason", "r", "--epsilon", "x"], 2, "not an amount"),
         (&["budget", "box", "renew", "--text", "renewal.txt"], 2, "--sig"),
         (&["budget", "box", "renew", "--text", "none", "--sig", "none"], 1, "none"),
         (&["budget", "box", "renew", "--text", "renewal.txt", "--sig", "renewal.txt"], 1, "line "),

@@ -236,7 +236,7 @@ pub(super) fn settle(
 ) -> Result<(), OperatorError> {
     let damaged = |why: String| OperatorError::damaged(format!("log entry {index}"), why);
     let (text, note) = RenewalText::of_entry(entry).map_err(|fault| damaged(fault.to_string()))?;
-    if !pinned.is_some_and(|pinned| pinned.all_signed(&note).is_ok()) {
+    if pinned.is_none_or(|pinned| pinned.all_signed(&note).is_err()) {
         return Err(damaged("renews the pool without the signature of every handler".into()));
     }
     if text.number <= ledger.spent()?.renewals {
