@@ -1,4 +1,4 @@
-//! Any text as the renewal of an answer: see `properties/renewal.rs`.
+//! Any text as that of a renewal: see `properties/renewal.rs`.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
