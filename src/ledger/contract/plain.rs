@@ -1,0 +1,306 @@
+//! The contract in its plainest form: maps in memory behind one lock. It shows that the suite asks for nothing that only
+//! the embedded store has, and is what a new implementation can be read against.
+
+use super::{Failing, Place};
+use crate::ledger::{
+    Book, Charge, Ledger, LedgerError, OverBudget, Pool, Record, Request, Reservation, Share, State,
+    StoreFault, StoredAnswer, Totals, Unfinished,
+};
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+
+/// What is durable.
+#[derive(Clone)]
+struct Rows {
+    pool: Pool,
+    spent: Totals,
+    records: BTreeMap<u64, Record>,
+    keys: BTreeMap<[u8; 32], u64>,
+    answers: BTreeMap<u64, Vec<u8>>,
+}
+
+impl Rows {
+    fn answer(&self, seq: u64) -> Option<StoredAnswer> {
+        let log_index = match self.records.get(&seq)?.state {
+            State::Committed { log_index } => Some(log_index),
+            State::Reserved | State::Stored => None,
+        };
+        let sealed = self.answers.get(&seq)?.clone();
+        Some(StoredAnswer { seq, sealed, log_index })
+    }
+
+    /// What stands in for the MAC of a record: no other ledger, and no other record, has the same.
+    fn chain(&self, record: &Record) -> [u8; 32] {
+        let text = format!("{:?} {} {:?} {:?}", self.pool, record.seq, record.key, record.units);
+        *blake3::hash(text.as_bytes()).as_bytes()
+    }
+
+    fn charge(&self, record: &Record) -> Charge {
+        Charge::new(record.seq, record.units, self.chain(record))
+    }
+
+    fn reserve(&mut self, request: &Request) -> Result<Reservation, LedgerError> {
+        if let Some(seq) = self.keys.get(&request.key) {
+            let resumed = || Reservation::Resumed(self.charge(&self.records[seq]));
+            return Ok(self.answer(*seq).map_or_else(resumed, Reservation::Stored));
+        }
+        let last = self.records.values().next_back();
+        if let Some(last) = last.map(|record| record.at).filter(|last| request.now < *last) {
+            return Err(LedgerError::ClockBackwards { now: request.now, last });
+        }
+        let seq = last.map_or(1, |record| record.seq + 1);
+        let over = self.over_budget(request);
+        if !over.is_empty() {
+            return Ok(Reservation::OverBudget(over));
+        }
+        let spent = &mut self.spent;
+        for sum in [
+            &mut spent.pool,
+            &mut spent.lifetime,
+            spent.studies.entry(request.study.to_string()).or_default(),
+            spent.recipients.entry(request.recipient.to_string()).or_default(),
+        ] {
+            *sum += request.units;
+        }
+        let record = Record {
+            seq,
+            key: request.key,
+            study: request.study.clone(),
+            recipient: request.recipient.clone(),
+            epoch: request.epoch.clone(),
+            units: request.units,
+            log_head: request.log_head,
+            at: request.now,
+            state: State::Reserved,
+        };
+        let charge = self.charge(&record);
+        self.keys.insert(request.key, seq);
+        self.records.insert(seq, record);
+        Ok(Reservation::New(charge))
+    }
+
+    fn over_budget(&self, request: &Request) -> Vec<OverBudget> {
+        let of = |sums: &BTreeMap<String, u128>, name: &str| sums.get(name).copied().unwrap_or_default();
+        let (study, recipient) = (request.study.as_str(), request.recipient.as_str());
+        [
+            (Share::Pool, Some(self.pool.limit), self.spent.pool),
+            (Share::Study, request.study_cap, of(&self.spent.studies, study)),
+            (Share::Recipient, request.recipient_cap, of(&self.spent.recipients, recipient)),
+        ]
+        .into_iter()
+        .filter_map(|(share, limit, spent)| Some((share, limit?, spent)))
+        .filter(|(_, limit, spent)| spent.checked_add(request.units).is_none_or(|sum| sum > *limit))
+        .map(|(share, limit, spent)| OverBudget { share, limit, spent, asked: request.units })
+        .collect()
+    }
+
+    fn store(&mut self, charge: &Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError> {
+        let seq = charge.seq();
+        let ours = self.records.get(&seq).filter(|record| self.chain(record) == *charge.chain());
+        match ours.ok_or(LedgerError::WrongState { seq })?.state {
+            State::Reserved => {
+                self.answers.insert(seq, sealed.clone());
+                self.set_state(seq, State::Stored);
+                Ok(StoredAnswer { seq, sealed, log_index: None })
+            }
+            State::Stored | State::Committed { .. } => Err(LedgerError::AlreadyStored { seq }),
+        }
+    }
+
+    fn commit(&mut self, seq: u64, log_index: u64) -> Result<(), LedgerError> {
+        let committed = State::Committed { log_index };
+        let state = self.records.get(&seq).map(|record| record.state);
+        if state == Some(State::Stored) || state == Some(committed) {
+            self.set_state(seq, committed);
+            Ok(())
+        } else {
+            Err(LedgerError::WrongState { seq })
+        }
+    }
+
+    fn set_state(&mut self, seq: u64, state: State) {
+        self.records.entry(seq).and_modify(|record| record.state = state);
+    }
+
+    fn uncommitted(&self) -> Vec<Unfinished> {
+        let open = self.records.values().filter(|record| !matches!(record.state, State::Committed { .. }));
+        open.map(|record| Unfinished {
+            record: record.clone(),
+            sealed: self.answer(record.seq).map(|answer| answer.sealed),
+        })
+        .collect()
+    }
+
+    fn verify(&self) -> Result<u64, LedgerError> {
+        let sum = |wanted: &dyn Fn(&Record) -> bool| {
+            self.records.values().filter(|record| wanted(record)).map(|record| record.units).sum::<u128>()
+        };
+        let studies =
+            self.spent.studies.iter().all(|(name, sum_of)| *sum_of == sum(&|r| r.study.as_str() == name));
+        let all = sum(&|_| true);
+        if !studies || all != self.spent.pool || all != self.spent.lifetime {
+            return Err(LedgerError::damaged("the totals"));
+        }
+        Ok(self.records.len() as u64)
+    }
+}
+
+/// A ledger in memory as a place; it can be made to fail before or after a step.
+#[derive(Clone, Default)]
+pub(super) struct InMemory(Arc<Mutex<Disk>>);
+
+#[derive(Default)]
+struct Disk {
+    rows: Option<Rows>,
+    steps: u64,
+    fails: Option<(u64, usize)>,
+}
+
+impl Disk {
+    /// Replaces what is durable in one step.
+    fn write(&mut self, rows: Rows) -> Result<(), LedgerError> {
+        self.steps += 1;
+        let way = self.fails.filter(|(at, _)| *at == self.steps).map(|(_, way)| way);
+        if way != Some(BEFORE) {
+            self.rows = Some(rows);
+        }
+        match way {
+            None => Ok(()),
+            Some(_) => Err(LedgerError::Store(StoreFault(redb::Error::PreviousIo))),
+        }
+    }
+}
+
+/// The step fails and nothing of it is there; otherwise all of it is there, and only the caller is not told.
+const BEFORE: usize = 0;
+
+impl Place for InMemory {
+    type Ledger = PlainLedger;
+
+    fn new() -> Self {
+        Self::default()
+    }
+
+    fn create(&self, pool: Pool) -> Result<PlainLedger, LedgerError> {
+        let mut disk = self.0.lock().unwrap();
+        if disk.rows.is_some() {
+            return Err(LedgerError::Exists);
+        }
+        disk.write(Rows {
+            pool,
+            spent: Totals::default(),
+            records: BTreeMap::new(),
+            keys: BTreeMap::new(),
+            answers: BTreeMap::new(),
+        })?;
+        drop(disk);
+        self.open()
+    }
+
+    fn open(&self) -> Result<PlainLedger, LedgerError> {
+        let pool = self.0.lock().unwrap().rows.as_ref().map(|rows| rows.pool.clone());
+        let pool = pool.ok_or(LedgerError::Missing)?;
+        Ok(PlainLedger { disk: self.clone(), pool, poisoned: AtomicBool::new(false) })
+    }
+
+    fn stopped(&self) -> Self {
+        let rows = self.0.lock().unwrap().rows.clone();
+        Self(Arc::new(Mutex::new(Disk { rows, ..Disk::default() })))
+    }
+}
+
+impl Failing for InMemory {
+    const WAYS: usize = 2;
+
+    fn steps(&self) -> u64 {
+        self.0.lock().unwrap().steps
+    }
+
+    fn fail_at(&self, at: u64, way: usize) {
+        self.0.lock().unwrap().fails = Some((at, way));
+    }
+
+    fn leftovers(&self) -> Vec<Self> {
+        vec![self.stopped()]
+    }
+}
+
+pub(super) struct PlainLedger {
+    disk: InMemory,
+    pool: Pool,
+    poisoned: AtomicBool,
+}
+
+impl PlainLedger {
+    fn on<T>(&self, work: impl FnOnce(&mut Disk) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        let mut disk = self.disk.0.lock().unwrap();
+        if self.poisoned.load(Ordering::SeqCst) {
+            return Err(LedgerError::Poisoned);
+        }
+        let result = work(&mut disk);
+        if result.as_ref().is_err_and(LedgerError::poisons) {
+            self.poisoned.store(true, Ordering::SeqCst);
+        }
+        result
+    }
+
+    /// One step: it is there as a whole, or not at all.
+    fn step<T>(&self, work: impl FnOnce(&mut Rows) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        self.on(|disk| {
+            let mut rows = disk.rows.clone().unwrap();
+            let value = work(&mut rows)?;
+            disk.write(rows)?;
+            Ok(value)
+        })
+    }
+
+    fn look<T>(&self, work: impl FnOnce(&Rows) -> Result<T, LedgerError>) -> Result<T, LedgerError> {
+        self.on(|disk| work(disk.rows.as_ref().unwrap()))
+    }
+}
+
+impl Ledger for PlainLedger {
+    fn reserve(&self, request: &Request) -> Result<Reservation, LedgerError> {
+        self.step(|rows| rows.reserve(request))
+    }
+
+    fn store(&self, charge: Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError> {
+        self.step(|rows| rows.store(&charge, sealed))
+    }
+
+    fn commit(&self, seq: u64, log_index: u64) -> Result<(), LedgerError> {
+        self.step(|rows| rows.commit(seq, log_index))
+    }
+}
+
+impl Book for PlainLedger {
+    fn pool(&self) -> &Pool {
+        &self.pool
+    }
+
+    fn spent(&self) -> Result<Totals, LedgerError> {
+        self.look(|rows| Ok(rows.spent.clone()))
+    }
+
+    fn uncommitted(&self) -> Result<Vec<Unfinished>, LedgerError> {
+        self.look(|rows| Ok(rows.uncommitted()))
+    }
+
+    fn last(&self) -> Result<Option<Record>, LedgerError> {
+        self.look(|rows| Ok(rows.records.values().next_back().cloned()))
+    }
+
+    fn answer(&self, seq: u64) -> Result<Option<StoredAnswer>, LedgerError> {
+        self.look(|rows| Ok(rows.answer(seq)))
+    }
+
+    fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError> {
+        let records = self.look(|rows| Ok(rows.records.clone()))?;
+        Ok(Box::new(records.into_values().map(Ok)))
+    }
+
+    fn verify(&self) -> Result<u64, LedgerError> {
+        self.look(Rows::verify)
+    }
+}
