@@ -173,6 +173,9 @@ fn a_log_put_back_is_found_by_the_public_key_with_the_anchor_alone() {
     }
 }
 
+type Numbered<'t> = Table<'t, u64, &'static [u8]>;
+type Keyed<'t> = Table<'t, &'static [u8; 32], u64>;
+
 const NUMBERED: [&str; 3] = ["records", "states", "answers"];
 const KEYS: TableDefinition<'_, &[u8; 32], u64> = TableDefinition::new("keys");
 const OPEN: TableDefinition<'_, u64, ()> = TableDefinition::new("open");
@@ -182,7 +185,7 @@ const fn numbered(name: &str) -> TableDefinition<'_, u64, &'static [u8]> {
     TableDefinition::new(name)
 }
 
-fn row(table: &Table<'_, u64, &'static [u8]>, seq: u64) -> Vec<u8> {
+fn row(table: &Numbered<'_>, seq: u64) -> Vec<u8> {
     table.get(seq).unwrap().unwrap().value().to_vec()
 }
 
@@ -206,7 +209,7 @@ fn every_row_of_the_ledger_is_in_its_place_or_missed_there() {
     assert_eq!(forged(&life, |_| {}), None, "a store that was opened by others is still the ledger");
     let count = ASKED.len() as u64;
     for name in NUMBERED {
-        let change = |work: &dyn Fn(&mut Table<'_, u64, &'static [u8]>)| {
+        let change = |work: &dyn Fn(&mut Numbered<'_>)| {
             forged(&life, |transaction| work(&mut transaction.open_table(numbered(name)).unwrap()))
         };
         let missed = |found: Option<String>, what: &str, seqs: &[u64]| {
@@ -225,7 +228,7 @@ fn every_row_of_the_ledger_is_in_its_place_or_missed_there() {
         for seq in 1..=count {
             let other = seq % count + 1;
             missed(change(&|rows| drop(rows.remove(seq).unwrap())), "deleted", &[seq]);
-            let put = |rows: &mut Table<'_, u64, &'static [u8]>, at: u64, bytes: &[u8]| {
+            let put = |rows: &mut Numbered<'_>, at: u64, bytes: &[u8]| {
                 rows.insert(at, bytes).unwrap();
             };
             for at in [count + 1, u64::MAX, 0] {
@@ -268,10 +271,10 @@ fn a_cut_of_the_ledger_at_a_record_and_changes_of_its_indexes_are_found() {
         });
         assert!(cut.unwrap().contains("the totals"), "cut after record {last}");
     }
-    let keys = |work: &dyn Fn(&mut Table<'_, &'static [u8; 32], u64>)| {
+    let keys = |work: &dyn Fn(&mut Keyed<'_>)| {
         forged(&life, |transaction| work(&mut transaction.open_table(KEYS).unwrap())).unwrap()
     };
-    let key_of = |rows: &Table<'_, &'static [u8; 32], u64>, seq: u64| {
+    let key_of = |rows: &Keyed<'_>, seq: u64| {
         let found = rows.iter().unwrap().map(Result::unwrap).find(|(_, value)| value.value() == seq);
         *found.unwrap().0.value()
     };
