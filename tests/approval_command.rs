@@ -3,7 +3,7 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
-mod command;
+pub mod command;
 
 use std::process::Output;
 

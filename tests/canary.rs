@@ -3,7 +3,7 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test fails by panicking")]
 
-mod command;
+pub mod command;
 
 use command::{Case, consent, id};
 

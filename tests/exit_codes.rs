@@ -2,7 +2,7 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::panic, reason = "a test fails by panicking")]
 
-mod command;
+pub mod command;
 
 use command::{Case, stderr, stdout};
 use serde_json::Value;

@@ -4,6 +4,8 @@
 //! that chain. [`Ledger`] is the contract, [`RedbLedger`] the embedded implementation.
 
 mod charge;
+#[cfg(test)]
+mod contract;
 mod pool;
 mod rows;
 mod store;

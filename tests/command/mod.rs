@@ -6,20 +6,20 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 /// The study of the demo with a document that is in date for a long time.
-pub(crate) fn study() -> String {
+pub fn study() -> String {
     include_str!("../../policies/demo/study.toml")
         .replace("2027-09-01", "2100-01-01")
         .replace("2026-09-01", "2020-01-01")
 }
 
 /// A folder with a study and its input files.
-pub(crate) struct Case {
+pub struct Case {
     dir: tempfile::TempDir,
 }
 
 impl Case {
     /// Writes the study and clean files of `people` people.
-    pub(crate) fn new(people: u32) -> Self {
+    pub fn new(people: u32) -> Self {
         let case = Self { dir: tempfile::tempdir().unwrap() };
         case.write("study.toml", &study());
         let (mut follows, mut payments) =
@@ -49,23 +49,23 @@ impl Case {
     }
 
     /// Writes a file.
-    pub(crate) fn write(&self, name: &str, text: &str) {
+    pub fn write(&self, name: &str, text: &str) {
         std::fs::write(self.path(name), text).unwrap();
     }
 
     /// Appends lines to a file.
-    pub(crate) fn append(&self, name: &str, text: &str) {
+    pub fn append(&self, name: &str, text: &str) {
         let old = std::fs::read_to_string(self.path(name)).unwrap();
         self.write(name, &format!("{old}{text}"));
     }
 
     /// The path of a file.
-    pub(crate) fn path(&self, name: &str) -> PathBuf {
+    pub fn path(&self, name: &str) -> PathBuf {
         self.dir.path().join(name)
     }
 
     /// Runs the command in the folder.
-    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+    pub fn run(&self, arguments: &[&str]) -> Output {
         Command::new(env!("CARGO_BIN_EXE_hushtag"))
             .args(arguments)
             .current_dir(self.dir.path())
@@ -75,17 +75,17 @@ impl Case {
     }
 
     /// Runs `init` with a pool of `epsilon`.
-    pub(crate) fn init(&self, epsilon: &str) -> Output {
+    pub fn init(&self, epsilon: &str) -> Output {
         self.run(&["init", "box", "--study", "study.toml", "--epsilon", epsilon, "--approval", "none"])
     }
 
     /// Runs `seal` on the sandbox `box` with the files of the folder.
-    pub(crate) fn seal(&self, epoch: &str) -> Output {
+    pub fn seal(&self, epoch: &str) -> Output {
         self.seal_in("box", epoch, "text")
     }
 
     /// Runs `seal` on a sandbox with the files of the folder.
-    pub(crate) fn seal_in(&self, sandbox: &str, epoch: &str, format: &str) -> Output {
+    pub fn seal_in(&self, sandbox: &str, epoch: &str, format: &str) -> Output {
         let files = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
         let mut arguments =
             vec!["seal", sandbox, "--epoch", epoch, "--as-of", "2026-10-01", "--format", format];
@@ -95,12 +95,12 @@ impl Case {
     }
 
     /// Asks a question and wants JSON.
-    pub(crate) fn ask(&self, question: &str) -> Output {
+    pub fn ask(&self, question: &str) -> Output {
         self.run(&["ask", "box", "--recipient", "brand-insights", "--format", "json", question])
     }
 
     /// Every file below `path`, with its content.
-    pub(crate) fn files(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    pub fn files(path: &Path) -> Vec<(PathBuf, Vec<u8>)> {
         let mut all = Vec::new();
         for entry in std::fs::read_dir(path).unwrap() {
             let path = entry.unwrap().path();
@@ -121,12 +121,12 @@ const CONSENT_HEADER: &str = "person,handler,event,kind,trigger,purpose,recipien
     notice_version,shown_at,at,valid_to,giver,own_step,pre_ticked,bundle_size,service_gate";
 
 /// The id of a person.
-pub(crate) fn id(person: u32) -> String {
+pub fn id(person: u32) -> String {
     format!("1380000{person:04}")
 }
 
 /// A clean consent.
-pub(crate) fn consent(person: &str, trigger: &str) -> String {
+pub fn consent(person: &str, trigger: &str) -> String {
     format!(
         "{person},social-platform,given,separate,{trigger},campaign-measurement,LEGAL-ID-C,\
          social-relation|payment-record|profile,aggregate,N-2026-04,3,2026-09-01T09:59:00+08:00,\
@@ -135,11 +135,11 @@ pub(crate) fn consent(person: &str, trigger: &str) -> String {
 }
 
 /// What the command printed to stdout.
-pub(crate) fn stdout(output: &Output) -> String {
+pub fn stdout(output: &Output) -> String {
     String::from_utf8(output.stdout.clone()).unwrap()
 }
 
 /// What the command printed to stderr.
-pub(crate) fn stderr(output: &Output) -> String {
+pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }

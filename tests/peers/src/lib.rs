@@ -1,0 +1,1 @@
+//! Nothing: its tests read logs of hushtag with crates that others have written.
