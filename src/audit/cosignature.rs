@@ -134,7 +134,12 @@ mod tests {
 
         let keys = std::slice::from_ref(&one_key);
         let forged = TestSigner::new("one", [9; 32]);
-        let as_one = |bytes: &str| format!("— one {}\n", BASE64.encode([&key_id("one", 4, &one.public_key())[..], bytes.as_bytes()].concat()));
+        let as_one = |bytes: &str| {
+            format!(
+                "— one {}\n",
+                BASE64.encode([&key_id("one", 4, &one.public_key())[..], bytes.as_bytes()].concat())
+            )
+        };
         for (lines, what) in [
             (String::new(), "no line"),
             (line(&two, 1, &text), "another witness"),
@@ -145,7 +150,10 @@ mod tests {
             (both.clone() + &line(&one, 2, "other\n"), "a wrong line beside a right one"),
         ] {
             let fault = check(&lines, keys).expect_err(what);
-            assert!(fault.place == CHECKPOINT && fault.to_string().contains("witness `one`"), "{what}: {fault}");
+            assert!(
+                fault.place == CHECKPOINT && fault.to_string().contains("witness `one`"),
+                "{what}: {fault}"
+            );
         }
         // The time is signed.
         let moved = line(&one, 7, &text);

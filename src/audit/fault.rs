@@ -49,6 +49,15 @@ pub enum Why {
         /// Size and root of the log.
         log: String,
     },
+    /// A witness that was named has not cosigned the checkpoint, or a line that claims to be its is not.
+    #[error("the witness `{name}` that was named has not cosigned the checkpoint")]
+    Witness {
+        /// The name of its key.
+        name: String,
+        /// What is wrong with its line.
+        #[source]
+        error: NoteError,
+    },
     /// The charges of all answers do not fit into 128 bits.
     #[error("the sum of the charges is too large")]
     Charges,

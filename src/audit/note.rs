@@ -104,15 +104,44 @@ impl VerifierKey {
     /// The first four bytes of SHA-256(name, newline, type, key).
     #[must_use]
     pub fn id(&self) -> [u8; 4] {
-        short_hash(&[self.name.as_bytes(), b"\n", &[TYPE_ED25519], &self.public_key])
+        key_id(&self.name, TYPE_ED25519, &self.public_key)
     }
+}
+
+/// The id of a key of this signature type.
+pub(super) fn key_id(name: &str, kind: u8, public_key: &[u8; 32]) -> [u8; 4] {
+    short_hash(&[name.as_bytes(), b"\n", &[kind], public_key])
+}
+
+/// A key of this signature type as it is written, `name+id+key`.
+pub(super) fn key_text(name: &str, kind: u8, public_key: &[u8; 32]) -> String {
+    let id = u32::from_be_bytes(key_id(name, kind, public_key));
+    format!("{name}+{id:08x}+{}", BASE64.encode([[kind].as_slice(), public_key].concat()))
+}
+
+/// Name and key of a text that [`key_text`] has written.
+pub(super) fn parse_key(text: &str, kind: u8) -> Result<(String, [u8; 32]), NoteError> {
+    let parse = || {
+        let (name, rest) = text.split_once('+')?;
+        let (_, key) = rest.split_once('+')?;
+        let bytes = BASE64.decode(key).ok()?;
+        let (_, public_key) = bytes.split_first()?;
+        let public_key = public_key.try_into().ok()?;
+        // The id and the type byte are right exactly when the key prints as it was written.
+        let same = is_key_name(name) && key_text(name, kind, &public_key) == text;
+        same.then(|| (name.to_owned(), public_key))
+    };
+    parse().ok_or_else(|| bad_key(text))
+}
+
+/// Whether the key made this signature over the message.
+pub(super) fn verify_signature(public_key: &[u8; 32], message: &[u8], signature: &[u8]) -> bool {
+    UnparsedPublicKey::new(&ED25519, public_key).verify(message, signature).is_ok()
 }
 
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = u32::from_be_bytes(self.id());
-        let key = [[TYPE_ED25519].as_slice(), &self.public_key].concat();
-        write!(f, "{}+{id:08x}+{}", self.name, BASE64.encode(key))
+        f.write_str(&key_text(&self.name, TYPE_ED25519, &self.public_key))
     }
 }
 
@@ -120,16 +149,7 @@ impl FromStr for VerifierKey {
     type Err = NoteError;
 
     fn from_str(text: &str) -> Result<Self, NoteError> {
-        let parse = || {
-            let (name, rest) = text.split_once('+')?;
-            let (_, key) = rest.split_once('+')?;
-            let bytes = BASE64.decode(key).ok()?;
-            let (_, public_key) = bytes.split_first()?;
-            let key = Self { name: name.to_owned(), public_key: public_key.try_into().ok()? };
-            // The id and the type byte are right exactly when the key prints as it was written.
-            (is_key_name(name) && key.to_string() == text).then_some(key)
-        };
-        parse().ok_or_else(|| bad_key(text))
+        parse_key(text, TYPE_ED25519).map(|(name, public_key)| Self { name, public_key })
     }
 }
 
@@ -226,12 +246,11 @@ impl Note {
     /// # Errors
     /// [`NoteError::Unsigned`] or [`NoteError::Forged`].
     pub fn verify(&self, key: &VerifierKey) -> Result<(), NoteError> {
-        let public_key = UnparsedPublicKey::new(&ED25519, &key.public_key);
         let mut lines = self.signatures.iter().filter(|line| line.is_by(key)).peekable();
         if lines.peek().is_none() {
             return Err(NoteError::Unsigned { name: key.name.clone() });
         }
-        if lines.all(|line| public_key.verify(self.text.as_bytes(), &line.signature).is_ok()) {
+        if lines.all(|line| verify_signature(&key.public_key, self.text.as_bytes(), &line.signature)) {
             Ok(())
         } else {
             Err(NoteError::Forged { name: key.name.clone() })
@@ -280,6 +299,12 @@ impl Note {
             other.signatures.into_iter().filter(|line| !self.signatures.contains(line)).collect();
         self.signatures.extend(more);
         Self::parse(self.to_string().as_bytes())
+    }
+
+    /// What the lines of the key with this name and id hold, whatever its type.
+    pub(super) fn payloads(&self, name: &str, id: [u8; 4]) -> impl Iterator<Item = &[u8]> {
+        let own = self.signatures.iter().filter(move |line| line.name == name && line.id == id);
+        own.map(|line| line.signature.as_slice())
     }
 
     /// How many signature lines there are, whosever they are.

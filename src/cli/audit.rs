@@ -8,7 +8,9 @@ use serde_json::{Value, json};
 use super::init::read_text;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
-use crate::audit::{Bundle, Entry, Kind, VerifierKey, head_text};
+use crate::audit::{
+    Bundle, Cosigned, Entry, Kind, NoteError, VerifierKey, WitnessKey, check_witnesses, head_text,
+};
 use crate::keys::{KeyError, RootKey};
 use crate::operator::{Keys, Verification, show_log, verify_log};
 use crate::storage::{AnchorFile, Folder};
@@ -30,6 +32,9 @@ pub(super) enum AuditCommand {
         /// The anchor [default: the one that sandbox.toml names]
         #[arg(long, value_name = "FILE")]
         anchor: Option<PathBuf>,
+        /// The key of a witness that must have cosigned the checkpoint of a folder; several may be given
+        #[arg(long = "witness", value_name = "VKEY")]
+        witnesses: Vec<WitnessKey>,
     },
     /// List the entries of the log
     #[command(after_help = "Example:\n  hushtag audit show box --kind ask --last 20")]
@@ -67,10 +72,18 @@ fn kind(word: &str) -> Result<Kind, String> {
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Verify { place, key, anchor: _ } if place.is_file() => {
+            Self::Verify { place, key, anchor: _, witnesses } if place.is_file() => {
+                if !witnesses.is_empty() {
+                    return Err(Failure::usage(
+                        "a bundle is checked without witnesses",
+                        "give --witness for the folder of a sandbox",
+                    ));
+                }
                 bundle(&place, key.as_ref(), context)
             }
-            Self::Verify { place, key, anchor } => folder(&place, key.as_ref(), anchor.as_deref(), context),
+            Self::Verify { place, key, anchor, witnesses } => {
+                folder(&place, key.as_ref(), anchor.as_deref(), &witnesses, context)
+            }
             Self::Show { dir, kind, last } => show(&dir, kind, last, context),
             Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
         }
@@ -81,6 +94,7 @@ fn folder(
     dir: &Path,
     key: Option<&VerifierKey>,
     anchor: Option<&Path>,
+    witnesses: &[WitnessKey],
     context: &Context,
 ) -> Result<(), Failure> {
     let folder = Folder::open(dir)?;
@@ -95,13 +109,29 @@ fn folder(
     };
     let place = anchor.map(AnchorFile::new).transpose()?;
     let verified = verify_log(&folder, key, keys, place.as_ref())?;
+    let cosigned = cosigned(&folder, &verified, witnesses)?;
     if key.is_none() {
         context.output.note("note: the key came from the folder itself; give --key with one kept elsewhere");
     }
-    context.output.either(|| folder_json(&verified), || folder_text(&verified))
+    context.output.either(|| folder_json(&verified, &cosigned), || folder_text(&verified, &cosigned))
 }
 
-fn folder_json(verified: &Verification) -> Value {
+/// The cosignatures of the witnesses that were named; one that is missing or wrong is damage.
+fn cosigned(
+    folder: &Folder,
+    verified: &Verification,
+    witnesses: &[WitnessKey],
+) -> Result<Vec<Cosigned>, Failure> {
+    let key: VerifierKey = verified.vkey.parse().map_err(|error: NoteError| {
+        Failure::failed(error.to_string(), "give --key with the key of the log")
+    })?;
+    check_witnesses(folder, &key, witnesses).map_err(|fault| {
+        let next = "ask the witness for its line over this checkpoint and append it, or look for the other history that it saw";
+        Failure::damaged(&fault.place, &fault.why, next)
+    })
+}
+
+fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
     let kinds: serde_json::Map<_, _> =
         verified.log.kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
     json!({
@@ -117,10 +147,14 @@ fn folder_json(verified: &Verification) -> Value {
         "ledger_charges": verified.charges,
         "anchored_entries": verified.anchored,
         "other_signatures": verified.log.other_signatures,
+        "witnesses": cosigned
+            .iter()
+            .map(|seen| json!({ "name": seen.witness, "at": seen.at.seconds() }))
+            .collect::<Vec<_>>(),
     })
 }
 
-fn folder_text(verified: &Verification) -> String {
+fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
     let kinds: Vec<String> =
         verified.log.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
     let ledger = verified.charges.map_or_else(
@@ -142,8 +176,12 @@ fn folder_text(verified: &Verification) -> String {
             format!("{count} renewal(s) of the pool, each after its window and signed by every handler\n")
         }
     };
+    let witnesses: String = cosigned
+        .iter()
+        .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
+        .collect();
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{renewals}{ledger}\n{anchor}\nkey {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\nkey {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,
