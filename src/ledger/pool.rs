@@ -49,6 +49,8 @@ pub struct Renewal {
 pub struct Totals {
     /// How often the pool was renewed.
     pub renewals: u64,
+    /// How many entries a log has at least that holds all committed answers.
+    pub logged: u64,
     /// Since the pool was opened.
     pub pool: u128,
     /// Ever.

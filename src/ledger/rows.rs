@@ -197,6 +197,8 @@ pub(super) struct TotalsRow {
     pub(super) reserved: u64,
     pub(super) stored: u64,
     pub(super) committed: u64,
+    /// How many entries a log has at least that holds all committed answers.
+    pub(super) logged: u64,
 }
 
 impl TotalsRow {
@@ -215,6 +217,7 @@ impl TotalsRow {
             reserved: 0,
             stored: 0,
             committed: 0,
+            logged: 0,
         }
     }
 
@@ -250,6 +253,9 @@ impl TotalsRow {
             let left = self.counter(from);
             *left = left.checked_sub(1)?;
         }
+        if let StateRow::Committed { log_index, .. } = to {
+            self.logged = self.logged.max(log_index.checked_add(1)?);
+        }
         let entered = self.counter(to);
         *entered = entered.checked_add(1)?;
         Some(())
@@ -266,6 +272,7 @@ impl TotalsRow {
     pub(super) fn public(self) -> Totals {
         Totals {
             renewals: self.renewals,
+            logged: self.logged,
             pool: self.pool,
             lifetime: self.lifetime,
             studies: self.studies,

@@ -164,11 +164,11 @@ pub(super) fn knows_all(ledger: &dyn Book, log: &Log) -> Result<(), OperatorErro
     Ok(())
 }
 
-/// The log begins with the head that the ledger saw last. Read the ledger before the log where another process writes.
+/// The log begins with the head that the ledger saw last, and has every entry that it was told of. Read the ledger before the log where another process writes.
 pub(super) fn begins_as_seen(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
     let Some(seen) = last_seen(ledger)? else { return Ok(()) };
     let (size, _) = log.head();
-    if size >= seen.size && log.root_at(seen.size)? == seen.root {
+    if size >= seen.size.max(ledger.spent()?.logged) && log.root_at(seen.size)? == seen.root {
         return Ok(());
     }
     let why = "is not the log that the ledger has seen: one of the two was rolled back or replaced";

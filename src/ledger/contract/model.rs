@@ -96,6 +96,8 @@ impl Model {
         let ever: u128 = self.charged.iter().map(|charged| charged.units).sum();
         assert_eq!((said.spent.pool, said.spent.lifetime), (self.sum(|_| true), ever));
         assert_eq!((said.pool.limit, said.renewals.len()), (self.limit, self.renewals.len()));
+        let logged = self.charged.iter().filter_map(|charged| charged.log_index).max();
+        assert_eq!(said.spent.logged, logged.map_or(0, |last| last + 1));
         for name in ["even", "odd"] {
             let spent = said.spent.studies.get(name).copied().unwrap_or(0);
             assert_eq!(spent, self.sum(|question| names(question).0 == name), "{name}");

@@ -109,7 +109,8 @@ impl Rows {
         self.not_before_the_last(renewal.at)?;
         self.renewals.push(renewal.clone());
         self.renewed_after = self.last();
-        self.spent = Totals { renewals: next, lifetime: self.spent.lifetime, ..Totals::default() };
+        let Totals { lifetime, logged, .. } = self.spent;
+        self.spent = Totals { renewals: next, lifetime, logged, ..Totals::default() };
         Ok(())
     }
 
@@ -146,6 +147,7 @@ impl Rows {
         let state = self.records.get(&seq).map(|record| record.state);
         if state == Some(State::Stored) || state == Some(committed) {
             self.set_state(seq, committed);
+            self.spent.logged = self.spent.logged.max(log_index + 1);
             Ok(())
         } else {
             Err(LedgerError::WrongState { seq })
