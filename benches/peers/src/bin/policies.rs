@@ -43,7 +43,9 @@ fn policies() -> Result<PolicySet, Box<dyn Error>> {
     let mut text = String::from("permit(principal, action == Action::\"provide\", resource);\n");
     for (fact, good, condition) in DEMANDS {
         let words: Vec<String> = good.iter().map(|word| format!("{word:?}")).collect();
-        let when = condition.map(|(fact, word)| format!(" when {{ context.{fact} == {word:?} }}")).unwrap_or_default();
+        let when = condition
+            .map(|(fact, word)| format!(" when {{ context.{fact} == {word:?} }}"))
+            .unwrap_or_default();
         text.push_str(&format!(
             "forbid(principal, action, resource){when} unless {{ [{}].contains(context.{fact}) }};\n",
             words.join(", ")
@@ -65,7 +67,8 @@ fn context(pipia: &str) -> Result<Context, Box<dyn Error>> {
 
 fn request(pipia: &str) -> Result<Request, Box<dyn Error>> {
     let uid = |text: &str| EntityUid::from_str(text);
-    let (who, what, of) = (uid("Recipient::\"brand-insights\"")?, uid("Action::\"provide\"")?, uid("Study::\"demo\"")?);
+    let (who, what, of) =
+        (uid("Recipient::\"brand-insights\"")?, uid("Action::\"provide\"")?, uid("Study::\"demo\"")?);
     Ok(Request::new(who, what, of, context(pipia)?, None)?)
 }
 
@@ -106,12 +109,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     });
     let decide = median(|| drop(black_box(policy::decide(black_box(&study), &regime, recipient, now))));
     let explain = median(|| {
-        let text = with_opinion(black_box(&study), &regime, recipient, now, |opinion| opinion.explain(Lang::En).to_string());
+        let text = with_opinion(black_box(&study), &regime, recipient, now, |opinion| {
+            opinion.explain(Lang::En).to_string()
+        });
         drop(black_box(text));
     });
     println!("Cedar, request ready:            {cedar:?}");
     println!("Cedar, facts made into a request: {whole:?}");
-    println!("hushtag, study to decision:      {decide:?}  ratio {:.2} of Cedar with its facts", ratio(decide, whole));
+    println!(
+        "hushtag, study to decision:      {decide:?}  ratio {:.2} of Cedar with its facts",
+        ratio(decide, whole)
+    );
     println!("hushtag, decision and its text:  {explain:?}");
     Ok(())
 }
