@@ -7,6 +7,7 @@ pub mod support;
 use std::sync::Arc;
 
 use hushtag::audit::{Entry, Kind, Log, Note, RenewalText, VerifierKey};
+use hushtag::dp::Accounting;
 use hushtag::keys::{Keyring, SigningKey};
 use hushtag::operator::{Answer, Keys, NamedKey, Operator, OperatorError, PoolTerms, Renewed, verify_log};
 use hushtag::storage::{Fault, Image, Storage};
@@ -152,7 +153,10 @@ fn nobody_renews_without_every_handler_nor_with_another_text() {
     let parsed = RenewalText::parse(&text).unwrap();
     let both = [&keys[0], &keys[1]];
     let changed = [
-        (RenewalText { limit: parsed.limit + 1, ..parsed.clone() }, "not what the limit means"),
+        (
+            RenewalText { accounting: Accounting::Pure, ..parsed.clone() },
+            "it counts otherwise than this pool",
+        ),
         (
             RenewalText { sandbox: "0000000000000000".into(), ..parsed.clone() },
             "for sandbox `0000000000000000`",

@@ -190,3 +190,29 @@ fn files_of_another_sandbox_are_strangers() {
     }
     assert!(sandbox.found >= 6, "{}", sandbox.found);
 }
+
+/// With the public key alone: what `epoch.json` says is what the log says, and no epoch stands beside those that were sealed.
+#[test]
+fn an_epoch_that_the_log_did_not_seal_so_is_found() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("box");
+    made(&dir);
+    let epoch = dir.join("epochs/e1/epoch.json");
+    let text = fs::read_to_string(&epoch).unwrap();
+    let verify = || verify_log(&Folder::open(&dir).unwrap(), None, None, None).map(|verified| verified.cubes);
+    assert_eq!(verify().unwrap(), 1);
+    let time = support::as_of().seconds().to_string();
+    let other = text.replace(&time, &(support::as_of().seconds() + 1).to_string());
+    let strange = text.replace("\"blake3:", "\"blake3:0");
+    for changed in [String::new(), other, strange] {
+        assert!(changed != text, "nothing was changed");
+        fs::write(&epoch, changed).unwrap();
+        let error = verify().unwrap_err();
+        assert!(error.is_damage() && error.to_string().contains("epochs/e1/epoch.json"), "{error}");
+    }
+    fs::write(&epoch, &text).unwrap();
+    fs::create_dir(dir.join("epochs/e2")).unwrap();
+    fs::write(dir.join("epochs/e2/epoch.json"), text.replace("e1", "e2")).unwrap();
+    let error = verify().unwrap_err();
+    assert!(error.is_damage() && error.to_string().contains("epochs/e2/epoch.json"), "{error}");
+}

@@ -10,7 +10,8 @@ use super::approval::Pinned;
 use super::entry::{Entry, Kind, amount};
 use super::merkle::Hash;
 use super::note::{Note, NoteError};
-use crate::types::{Days, HandlerId};
+use crate::dp::{Accounting, epsilon_of};
+use crate::types::{Days, HandlerId, NanoEpsilon, NanoRho};
 
 /// The first line of the text.
 const HEADER: &str = "hushtag-renewal@v1";
@@ -27,8 +28,8 @@ pub struct RenewalText {
     pub number: u64,
     /// The limit of the new pool, in its units.
     pub limit: u128,
-    /// The units and what the limit means, such as `nano-rho, epsilon 4 at delta 1e-9`.
-    pub meaning: String,
+    /// How the pool counts: it says the units, and what the limit means as an epsilon.
+    pub accounting: Accounting,
     /// The window of the new pool.
     pub window: Days,
     /// Entries in the log when the text was drafted.
@@ -56,7 +57,14 @@ pub enum RenewalError {
 
 impl fmt::Display for RenewalText {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { sandbox, number, limit, meaning, window, log_size, log_root, reason } = self;
+        let Self { sandbox, number, limit, accounting, window, log_size, log_root, reason } = self;
+        let meaning = match accounting {
+            Accounting::Pure => format!("nano-epsilon, epsilon {}", NanoEpsilon::new(*limit)),
+            Accounting::Zcdp { delta } => {
+                let epsilon = epsilon_of(NanoRho::new(*limit), *delta);
+                format!("nano-rho, epsilon {epsilon} at delta {delta}")
+            }
+        };
         writeln!(f, "{HEADER}\nsandbox: {sandbox}\nrenewal: {number}\nlimit: {limit} {meaning}")?;
         writeln!(
             f,
@@ -97,8 +105,14 @@ impl RenewalText {
         let number = number.parse().map_err(|_| RenewalError::Line { line })?;
         let (line, limit) = next("limit: ")?;
         let limit = limit.split_once(' ').and_then(|(units, meaning)| Some((units.parse().ok()?, meaning)));
-        let (limit, meaning) = limit.ok_or(RenewalError::Line { line })?;
-        let meaning = meaning.to_owned();
+        let (limit, meaning): (u128, &str) = limit.ok_or(RenewalError::Line { line })?;
+        // That the epsilon is that of the limit is seen when the text is written again.
+        let accounting = match meaning.rsplit_once(" at delta ") {
+            None => Accounting::Pure,
+            Some((_, delta)) => {
+                Accounting::Zcdp { delta: delta.parse().map_err(|_| RenewalError::Line { line })? }
+            }
+        };
         let (line, window) = next("window: ")?;
         let window = Days::parse(&window).map_err(|_| RenewalError::Line { line })?;
         let (line, log) = next("log: ")?;
@@ -107,7 +121,7 @@ impl RenewalText {
         let (log_size, log_root) = log.ok_or(RenewalError::Line { line })?;
         let (_, reason) = next("reason: ")?;
         Self::check_reason(&reason)?;
-        let read = Self { sandbox, number, limit, meaning, window, log_size, log_root, reason };
+        let read = Self { sandbox, number, limit, accounting, window, log_size, log_root, reason };
         // Numbers have one spelling each, and nothing follows.
         let written = read.to_string();
         let differs = |(line, (own, given)): (usize, (&str, &str))| (own != given).then_some(line);
@@ -175,9 +189,9 @@ pub enum RenewalFault {
     /// Another log, or one that was rolled back.
     #[error("the log did not have the head that the text names")]
     Log,
-    /// The line that says what the limit means does not fit the pool.
-    #[error("what it says of its limit is not what the limit means in this pool")]
-    Meaning,
+    /// Other units than the pool's, or another delta.
+    #[error("it counts otherwise than this pool")]
+    Accounting,
     /// The pool has no window, or it is not over.
     #[error("{0}")]
     Window(&'static str),
@@ -228,7 +242,7 @@ mod tests {
             sandbox: "0123abcd".into(),
             number: 2,
             limit: 1_000,
-            meaning: "nano-rho, epsilon 4 at delta 1e-9".into(),
+            accounting: Accounting::Zcdp { delta: "1e-9".parse().unwrap() },
             window: Days::new(90).unwrap(),
             log_size: 17,
             log_root: [7; 32],
@@ -241,7 +255,7 @@ mod tests {
         let written = text().to_string();
         assert_eq!(
             written,
-            "hushtag-renewal@v1\nsandbox: 0123abcd\nrenewal: 2\nlimit: 1000 nano-rho, epsilon 4 at delta 1e-9\n\
+            "hushtag-renewal@v1\nsandbox: 0123abcd\nrenewal: 2\nlimit: 1000 nano-rho, epsilon 0.006804061 at delta 1e-9\n\
              window: 90d\nlog: 17 BwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwcHBwc=\nreason: the next quarter\n"
         );
         assert_eq!(RenewalText::parse(&written).unwrap(), text());
@@ -250,6 +264,11 @@ mod tests {
             ("renewal: 2", "renewal: 02", 3),
             ("renewal: 2", "renewal: -2", 3),
             ("limit: 1000 ", "limit: 1000", 4),
+            ("limit: 1000 ", "limit: 1001 ", 4),
+            ("nano-rho", "nano-epsilon", 4),
+            ("delta 1e-9", "delta 1e-8", 4),
+            ("delta 1e-9", "delta 1.0e-9", 4),
+            (" at delta 1e-9", "", 4),
             ("window: 90d", "window: 90", 5),
             ("log: 17 Bw", "log: 17 B", 6),
             ("reason:", "because:", 7),
@@ -263,6 +282,10 @@ mod tests {
             RenewalText::parse(&written.replacen("the next", "the\u{7}next", 1)),
             Err(RenewalError::Reason)
         );
+        for limit in [0, 1, u128::MAX] {
+            let extreme = RenewalText { limit, ..text() };
+            assert_eq!(RenewalText::parse(&extreme.to_string()).unwrap(), extreme);
+        }
         assert_eq!(RenewalText::parse(""), Err(RenewalError::Line { line: 0 }));
     }
 

@@ -9,15 +9,16 @@ use serde_json::{Map, Value, json};
 use super::adopt::Candidate;
 use super::open::Keys;
 use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile};
+use super::view::units;
 use super::{NamedKey, Operator, OperatorError, StudySource, accounting};
 use crate::audit::{Entry, Kind, Log, Pinned, VerifierKey, amount};
-use crate::dp::{Accounting, Delta, rho_of};
+use crate::dp::{Accounting, Delta};
 use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
 use crate::ledger::{Pool, PoolKind, RedbLedger};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
 
-/// The budget of all people of a sandbox, fixed at init and never raised.
+/// The budget of all people of a sandbox, fixed at init; a renewal alone opens another one.
 #[derive(Debug, Clone)]
 pub struct PoolTerms {
     /// The limit.
@@ -227,10 +228,7 @@ fn pool(terms: &PoolTerms, now: crate::types::Timestamp) -> Result<Pool, Operato
         None => PoolKind::Pure,
         Some(delta) => PoolKind::Zcdp { delta: delta.to_string() },
     };
-    let limit = match accounting(&kind)? {
-        Accounting::Pure => terms.epsilon.get(),
-        Accounting::Zcdp { delta } => rho_of(terms.epsilon, delta).get(),
-    };
+    let limit = units(terms.epsilon, accounting(&kind)?);
     let window_days = terms.window.map(Days::days);
     Ok(Pool { accounting: kind, limit, opened_at: now, window_days })
 }

@@ -4,12 +4,12 @@ use std::sync::Arc;
 
 use serde_json::{Map, json};
 
+use super::view::units;
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind, Log, Note, Pinned, RenewalFault, RenewalText};
-use crate::dp::{Accounting, epsilon_of, rho_of};
 use crate::ledger::{Book, Ledger, LogHead, Pool, Renewal};
 use crate::policy::Reason;
-use crate::types::{Days, NanoEpsilon, NanoRho, Timestamp};
+use crate::types::{Days, NanoEpsilon, Timestamp};
 
 /// What a renewal did.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,7 +49,7 @@ impl Operator {
             sandbox: inner.file.id.clone(),
             number: inner.ledger.spent()?.renewals.saturating_add(1),
             limit,
-            meaning: meaning(limit, inner.accounting),
+            accounting: inner.accounting,
             window,
             log_size,
             log_root,
@@ -130,8 +130,8 @@ impl Inner {
         if text.log_size > log.head().0 || log.root_at(text.log_size)? != text.log_root {
             faults.push(RenewalFault::Log);
         }
-        if text.meaning != meaning(text.limit, self.accounting) {
-            faults.push(RenewalFault::Meaning);
+        if text.accounting != self.accounting {
+            faults.push(RenewalFault::Accounting);
         }
         if let Some(why) = too_early(&self.ledger.pool()?, now) {
             faults.push(RenewalFault::Window(why));
@@ -189,23 +189,6 @@ fn too_early(pool: &Pool, now: Timestamp) -> Option<&'static str> {
             Some("the window of the present pool is not over")
         }
         Some(_) => None,
-    }
-}
-
-/// The units of a limit, and what it means.
-fn meaning(limit: u128, accounting: Accounting) -> String {
-    match accounting {
-        Accounting::Pure => format!("nano-epsilon, epsilon {}", NanoEpsilon::new(limit)),
-        Accounting::Zcdp { delta } => {
-            format!("nano-rho, epsilon {} at delta {delta}", epsilon_of(NanoRho::new(limit), delta))
-        }
-    }
-}
-
-fn units(epsilon: NanoEpsilon, accounting: Accounting) -> u128 {
-    match accounting {
-        Accounting::Pure => epsilon.get(),
-        Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
     }
 }
 

@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 
 use super::OperatorError;
 use super::open::{Keys, keyring};
-use super::sandbox::{SANDBOX, SandboxFile, cube_path};
+use super::sandbox::{EpochFile, SANDBOX, SandboxFile, cube_path};
 use super::verify_law::Laws;
 use super::verify_renewals::{agree, check_renewals};
 use crate::audit::{
@@ -143,9 +143,21 @@ fn asked_entry(index: u64, entry: &Entry) -> Asked {
     Asked { index, units, study: text("study"), recipient: text("recipient") }
 }
 
-/// Every cube that a `seal` entry names, by the hash of its ciphertext.
+/// Every epoch of the folder is one that the log sealed, as of the same instant and under the same studies, and every cube
+/// that a `seal` entry names has the hash of its ciphertext there.
 fn check_cubes(storage: &dyn Storage, sealed: &[Map<String, Value>]) -> Result<u64, OperatorError> {
     let mut count = 0;
+    for epoch in EpochFile::all(storage)? {
+        let logged = |seal: &Map<String, Value>| {
+            seal.get("epoch") == Some(&json!(epoch.epoch))
+                && seal.get("as_of") == Some(&json!(epoch.as_of().to_string()))
+                && seal.get("studies") == Some(&json!(epoch.studies))
+        };
+        if !sealed.iter().any(logged) {
+            let place = format!("epochs/{}/epoch.json", epoch.epoch);
+            return Err(OperatorError::damaged(place, "is not what the log says was sealed"));
+        }
+    }
     for seal in sealed {
         let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
         let folder = format!("epochs/{}", text(seal.get("epoch")));

@@ -164,10 +164,15 @@ impl View<'_> {
 
 /// A cap in units of the pool, rounded down.
 pub(super) fn units_of(cap: Option<NanoEpsilon>, accounting: Accounting) -> Option<u128> {
-    cap.map(|epsilon| match accounting {
+    cap.map(|epsilon| units(epsilon, accounting))
+}
+
+/// An epsilon in units of the pool, rounded down.
+pub(super) fn units(epsilon: NanoEpsilon, accounting: Accounting) -> u128 {
+    match accounting {
         Accounting::Pure => epsilon.get(),
         Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
-    })
+    }
 }
 
 /// The study under which `recipient` asks; `study` may be left out where only one study names the recipient.
