@@ -121,12 +121,14 @@ fn chain(error: &OperatorError) -> String {
     text
 }
 
+const SEALED: &str = "epochs/e1/epoch.json: is not what the log says was sealed";
+
 #[test]
 fn one_book_put_back_is_found_by_the_other() {
     for life in [Life::new(false), Life::new(true)] {
         for (act, then) in life.history.iter().enumerate().take(ASKED.len() + 1) {
             for (part, places) in
-                [("log", ["ledger record", "box.anchor"]), ("ledger.redb", ["log entry"; 2])]
+                [("log", ["ledger record", "box.anchor", SEALED]), ("ledger.redb", ["log entry"; 3])]
             {
                 life.put_back(then, &[part]);
                 let found = life.found(true).unwrap_or_else(|| panic!("{part} of act {act} is not found"));
@@ -153,7 +155,9 @@ fn both_books_put_back_are_found_with_the_anchor_alone() {
                 let found =
                     with.found(root_key).unwrap_or_else(|| panic!("{parts:?} of act {act} is not found"));
                 assert!(found.contains("box.anchor") && found.contains("was put back"), "{found}");
-                assert_eq!(without.found(root_key), None, "{parts:?} of act {act}");
+                // A log from before the seal does not know the epoch that lies in the folder.
+                let left = (act == 0 && parts.contains(&"log")).then(|| SEALED.to_owned());
+                assert_eq!(without.found(root_key), left, "{parts:?} of act {act}");
             }
             let refused = with.open().err().unwrap_or_else(|| panic!("{parts:?} of act {act} is opened"));
             assert!(refused.is_damage() && chain(&refused).contains("the anchor is at"), "{refused:?}");
@@ -166,7 +170,7 @@ fn both_books_put_back_are_found_with_the_anchor_alone() {
 #[test]
 fn a_log_put_back_is_found_by_the_public_key_with_the_anchor_alone() {
     let (with, without) = (Life::new(true), Life::new(false));
-    for (then, same) in with.history.iter().zip(&without.history).take(ASKED.len() + 1) {
+    for (then, same) in with.history.iter().zip(&without.history).take(ASKED.len() + 1).skip(1) {
         with.put_back(then, &["log"]);
         assert!(with.found(false).unwrap().contains("was put back"));
         without.put_back(same, &["log"]);

@@ -19,7 +19,7 @@ fn seal(dir: &Path, people: &[Person]) {
     operator.seal(&terms("e1"), sources(people)).unwrap();
 }
 
-/// What noise decides, and the signed head of the log, is taken out of an answer in JSON.
+/// What noise decides, the signed head of the log and the second of the clock are taken out of a result in JSON.
 fn masked(stdout: &[u8]) -> String {
     let text = String::from_utf8(stdout.to_vec()).unwrap();
     let Ok(mut value) = serde_json::from_str::<Value>(&text) else { return text };
@@ -28,6 +28,9 @@ fn masked(stdout: &[u8]) -> String {
     }
     if let Some(audit) = value.get_mut("audit").and_then(Value::as_object_mut) {
         audit.remove("checkpoint");
+    }
+    if let Some(opened) = value.get_mut("opened_at") {
+        *opened = Value::Null;
     }
     value.to_string()
 }
