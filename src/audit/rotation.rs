@@ -10,6 +10,7 @@ use serde_json::{Map, Value, json};
 use super::checkpoint::Checkpoint;
 use super::entry::{Entry, Kind};
 use super::fault::{Fault, Why};
+use super::folder::read;
 use super::log::parse_bundle;
 use super::merkle::Hash;
 use super::note::{Note, NoteError, Signer, VerifierKey};
@@ -199,25 +200,25 @@ impl KeyChain {
     }
 }
 
-/// The last rotation of a log whose checkpoint `key` has not signed, or `None` when it has, or when there is none. Both its
-/// signatures hold; nothing else of the log was checked.
+/// The rotation to the key that signed the checkpoint, or `None` when `key` has signed it, or when no entry says who did.
+/// Both its signatures hold; nothing else of the log was checked. Reads entries only when `key` has not signed.
 ///
 /// # Errors
 /// [`Fault`] in an entry of the log.
-pub fn last_rotation(storage: &dyn Storage, key: &VerifierKey) -> Result<Option<Rotation>, Fault> {
-    let Ok(Some(content)) = storage.read(CHECKPOINT) else { return Ok(None) };
-    let Ok(note) = Note::parse(&content) else { return Ok(None) };
+pub fn rotation_to_signer(storage: &dyn Storage, key: &VerifierKey) -> Result<Option<Rotation>, Fault> {
+    let note = storage.read(CHECKPOINT).ok().flatten().and_then(|content| Note::parse(&content).ok());
+    let Some(note) = note else { return Ok(None) };
     let Err(NoteError::Unsigned { .. }) = note.verify(key) else { return Ok(None) };
     let Some(head) = Checkpoint::stated(&note) else { return Ok(None) };
     for bundle in (0..head.size.div_ceil(u64::from(FULL))).rev() {
         let Some(tile) = Tile::at(Content::Entries, bundle, head.size) else { continue };
-        let place = tile.to_string();
-        let read = storage.read(&place).map_err(|error| Fault::new(&place, Why::Storage(error)))?;
-        let content = read.ok_or_else(|| Fault::new(&place, Why::Missing))?;
-        let first = bundle.saturating_mul(u64::from(FULL));
-        let entries: Vec<_> = (first..).zip(parse_bundle(tile, &content)?).collect();
-        if let Some((index, entry)) = entries.iter().rev().find(|(_, entry)| entry.kind == Kind::Key) {
-            return Rotation::of(entry).map(Some).map_err(|fault| fault.at(*index));
+        let entries = parse_bundle(tile, &read(storage, &tile.to_string())?)?;
+        // An entry that changes no key is found, with its place, by whoever follows the chain.
+        let rotations = entries.iter().rev().filter_map(|entry| Rotation::of(entry).ok());
+        for rotation in rotations {
+            if note.verify(&rotation.new).is_ok() {
+                return Ok(Some(rotation));
+            }
         }
     }
     Ok(None)

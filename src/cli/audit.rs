@@ -173,12 +173,11 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
             format!("{count} renewal(s) of the pool, each after its window and signed by every handler\n")
         }
     };
+    let signer = &verified.signed_by;
     let rotations = match verified.rotations {
         0 => String::new(),
-        count => format!(
-            "key rotated {count} times, each time signed by both keys; checkpoint signed by {}\n",
-            verified.signed_by
-        ),
+        1 => format!("key rotated once, signed by both keys; checkpoint signed by {signer}\n"),
+        n => format!("key rotated {n} times, each time signed by both keys; checkpoint signed by {signer}\n"),
     };
     let witnesses: String = cosigned
         .iter()

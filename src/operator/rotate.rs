@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use super::sandbox::{SANDBOX, SandboxFile};
 use super::{Inner, NamedKey, Operator, OperatorError};
-use crate::audit::{Entry, Kind, Log, Rotation, VerifierKey, last_rotation};
+use crate::audit::{Entry, Kind, Log, Rotation, VerifierKey, rotation_to_signer};
 use crate::keys::{KeyError, Keyring, SigningKey};
 use crate::storage::Storage;
 
@@ -100,7 +100,7 @@ pub(super) fn settle_rotation(
 pub(super) fn log_key(storage: &dyn Storage, file: &SandboxFile) -> Result<VerifierKey, OperatorError> {
     let key: VerifierKey =
         file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
-    match last_rotation(storage, &key)? {
+    match rotation_to_signer(storage, &key)? {
         Some(rotation) if rotation.old == key && rotation.sandbox == file.id => Ok(rotation.new),
         _ => Ok(key),
     }

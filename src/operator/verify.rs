@@ -11,7 +11,7 @@ use super::verify_law::Laws;
 use super::verify_renewals::{agree, check_renewals};
 use crate::audit::{
     Checkpoint, Entry, Fault, Hash, KeyChain, Kind, Verified, VerifierKey, Why, anchored, head_text,
-    last_rotation, tiles::CHECKPOINT, verify_each,
+    rotation_to_signer, tiles::CHECKPOINT, verify_each,
 };
 use crate::ledger::{Book, State, read_copy};
 use crate::storage::{AnchorFile, Storage};
@@ -68,7 +68,7 @@ pub fn verify_log(
     };
     let key = vkey.map_or_else(own, |key| Ok(key.clone()))?;
     // Until the chain has led from the given key to it, whoever signed is nobody.
-    let signed_by = last_rotation(storage, &key)?.map_or_else(|| key.clone(), |last| last.new);
+    let signed_by = rotation_to_signer(storage, &key)?.map_or_else(|| key.clone(), |rotation| rotation.new);
     let mut chain = KeyChain::default();
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
