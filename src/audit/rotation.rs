@@ -276,7 +276,7 @@ mod tests {
         assert_eq!(chain.leads(&key(1), &key(2)), Err(RotationFault::Unknown));
         chain.follow("s", 3, Some(&root), &entry(&rotation(3, 1, 2), 1, 2)).unwrap();
         let next = entry(&rotation(5, 2, 3), 2, 3);
-        let mut refused = |sandbox, index, root: &Hash, entry| {
+        let refused = |sandbox, index, root: &Hash, entry| {
             chain.clone().follow(sandbox, index, Some(root), entry).unwrap_err()
         };
         assert_eq!(refused("t", 5, &root, &next), RotationFault::Sandbox("s".into()));
