@@ -131,6 +131,13 @@ fn bundles_convince_with_the_key_of_their_time_and_with_every_older_one() {
     let mut other = whole.clone();
     other["keys"][0]["proof"] = whole["keys"][1]["proof"].clone();
     assert!(keys.iter().all(|key| !convinces(&other, key)), "the proof of another entry");
+    // The time is in no text that the keys signed: the proof alone covers it.
+    let mut later = whole.clone();
+    let text = whole["keys"][0]["entry"].as_str().unwrap();
+    let mut entry = Entry::parse(text).unwrap();
+    entry.at = hushtag::types::Timestamp::from_seconds(entry.at.seconds() + 1);
+    later["keys"][0]["entry"] = entry.to_text().unwrap().into();
+    assert!(keys.iter().all(|key| !convinces(&later, key)), "an entry that the log does not have");
 }
 
 /// The log of `image` with one more entry by the key in force: what whoever runs the sandbox can do.

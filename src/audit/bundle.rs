@@ -217,6 +217,9 @@ impl Bundle {
 
     /// The key that has to have signed the checkpoint, for whoever trusts `given`.
     fn signer(&self, given: &VerifierKey, proof: &Proof) -> Result<VerifierKey, BundleError> {
+        if self.keys.is_empty() {
+            return Ok(given.clone());
+        }
         let init = Entry::parse(&self.init)?;
         let sandbox = init.body.get("sandbox").and_then(Value::as_str).unwrap_or_default();
         let mut chain = KeyChain::default();
