@@ -6,7 +6,7 @@
 use super::checkpoint::Checkpoint;
 use super::fault::{AuditError, Fault, Why};
 use super::log::Log;
-use super::note::{Note, VerifierKey};
+use super::note::{Note, NoteError, VerifierKey};
 use crate::storage::AnchorFile;
 
 impl Log {
@@ -43,7 +43,7 @@ impl Log {
 
     /// The head that the anchor states, if this log begins with it.
     fn prefix(&self, place: &AnchorFile, content: Option<Vec<u8>>) -> Result<Checkpoint, AuditError> {
-        let anchored = anchored(place, content, self.key())?;
+        let anchored = anchored(place, content, self.key(), |size| self.key_before(size))?;
         let (size, root) = self.head();
         let begins = anchored.size <= size && self.root_at(anchored.size)? == anchored.root;
         if begins {
@@ -54,18 +54,27 @@ impl Log {
     }
 }
 
-/// The head that an anchor states.
+/// The head that an anchor states. One that was left behind by a rotation is signed by the key that `before` gives for its
+/// size.
 ///
 /// # Errors
-/// [`AuditError::Damaged`] when it is missing or not signed by `key`.
+/// [`AuditError::Damaged`] when it is missing or not signed by the key in force at its size.
 pub fn anchored(
     place: &AnchorFile,
     content: Option<Vec<u8>>,
     key: &VerifierKey,
+    before: impl FnOnce(u64) -> Result<Option<VerifierKey>, AuditError>,
 ) -> Result<Checkpoint, AuditError> {
     let content = content.ok_or_else(|| damaged(place, Why::Missing))?;
-    let open = || Checkpoint::open(&Note::parse(&content)?, key);
-    open().map_err(|error| damaged(place, Why::Checkpoint(error)))
+    let unsigned = |error| damaged(place, Why::Checkpoint(error));
+    let note = Note::parse(&content).map_err(unsigned)?;
+    match (Checkpoint::open(&note, key), Checkpoint::stated(&note)) {
+        (Err(error @ NoteError::Unsigned { .. }), Some(stated)) => match before(stated.size)? {
+            Some(older) => Checkpoint::open(&note, &older).map_err(unsigned),
+            None => Err(unsigned(error)),
+        },
+        (opened, _) => opened.map_err(unsigned),
+    }
 }
 
 /// Size and root on one line.

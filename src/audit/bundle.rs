@@ -11,6 +11,7 @@ use super::commitment::{Commitment, verify_commitment};
 use super::entry::{Entry, EntryError, Kind, read_amount};
 use super::note::VerifierKey;
 use super::proof::{Proof, ProofError};
+use super::rotation::{KeyChain, RotationFault};
 use crate::policy::{Regime, Study};
 use crate::types::json::{JsonError, from_canonical, to_canonical};
 use crate::types::{HandlerId, Secret};
@@ -25,6 +26,9 @@ pub enum BundleError {
     /// The entry is not in the log of the key.
     #[error("the entry is not proven by the key")]
     Proof(#[from] ProofError),
+    /// The key does not lead to the one that signed.
+    #[error("the key of the log was not changed as the bundle says")]
+    Key(#[from] RotationFault),
     /// The entry cannot be read.
     #[error("the entry cannot be read")]
     Entry(#[from] EntryError),
@@ -81,6 +85,17 @@ pub struct Bundle {
     regime: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     approval: Option<String>,
+    /// Where the key of the log changed: each `key` entry, and its proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<KeyEntry>,
+}
+
+/// A `key` entry as the log has it, and its proof.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct KeyEntry {
+    entry: String,
+    proof: String,
 }
 
 /// By what right a study was in force: what a bundle tells beside the answer.
@@ -94,6 +109,8 @@ pub struct Ground {
     pub init_proof: Proof,
     /// The text of the regime and the signed note, where studies are approved by signatures.
     pub approval: Option<(String, String)>,
+    /// Every `key` entry of the log, as the log has it, and its proof.
+    pub keys: Vec<(String, Proof)>,
 }
 
 /// What a bundle has shown.
@@ -128,6 +145,11 @@ impl Bundle {
             init_proof: ground.init_proof.to_string(),
             regime,
             approval,
+            keys: ground
+                .keys
+                .into_iter()
+                .map(|(entry, proof)| KeyEntry { entry, proof: proof.to_string() })
+                .collect(),
         }
     }
 
@@ -152,13 +174,14 @@ impl Bundle {
         if bundle.format == FORMAT { Ok(bundle) } else { Err(BundleError::Malformed(None)) }
     }
 
-    /// Checks the whole chain: the key signed a checkpoint, which covers the entry, which commits to the answer and names
+    /// Checks the whole chain: the key, or one that it was rotated to, signed a checkpoint, which covers the entry, which commits to the answer and names
     /// the hash of the study, which every handler signed with the key that the log's first entry pins for it.
     ///
     /// # Errors
     /// [`BundleError`] for the first link that does not hold.
     pub fn verify(&self, key: &VerifierKey) -> Result<Opened, BundleError> {
         let proof: Proof = self.proof.parse()?;
+        let key = &self.signer(key, &proof)?;
         let head = proof.verify(key, self.entry.as_bytes())?;
         let entry = Entry::parse(&self.entry)?;
         if entry.kind != Kind::Ask {
@@ -190,6 +213,31 @@ impl Bundle {
         }
         let signed_by = self.check_approval(key, &proof)?;
         Ok(Opened { index: proof.index, entry, head, answer, signed_by })
+    }
+
+    /// The key that has to have signed the checkpoint, for whoever trusts `given`.
+    fn signer(&self, given: &VerifierKey, proof: &Proof) -> Result<VerifierKey, BundleError> {
+        if self.keys.is_empty() {
+            return Ok(given.clone());
+        }
+        let init = Entry::parse(&self.init)?;
+        let sandbox = init.body.get("sandbox").and_then(Value::as_str).unwrap_or_default();
+        let mut chain = KeyChain::default();
+        for key in &self.keys {
+            let own: Proof = key.proof.parse()?;
+            chain.follow(sandbox, own.index, None, &Entry::parse(&key.entry)?)?;
+        }
+        let signer = chain.last().unwrap_or(given).clone();
+        chain.leads(given, &signer)?;
+        // Its last link is a key that the given one leads to, so it may say where in the log all of them are.
+        for key in &self.keys {
+            let own: Proof = key.proof.parse()?;
+            own.verify(&signer, key.entry.as_bytes())?;
+            if own.checkpoint != proof.checkpoint {
+                return Err(BundleError::Disagree("keys"));
+            }
+        }
+        Ok(signer)
     }
 
     /// The handlers that signed the study, or `None` where the first entry of the log says that none need to.

@@ -39,6 +39,11 @@ impl Checkpoint {
         Self::parse(note.text()).ok_or(NoteError::Malformed)
     }
 
+    /// The head that a note states, whoever signed it.
+    pub(super) fn stated(note: &Note) -> Option<Self> {
+        Self::parse(note.text())
+    }
+
     fn parse(text: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let (origin, size, root) = (lines.next()?, lines.next()?, lines.next()?);

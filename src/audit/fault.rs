@@ -5,6 +5,7 @@ use std::fmt;
 
 use super::entry::EntryError;
 use super::note::NoteError;
+use super::rotation::RotationFault;
 use crate::storage::StorageError;
 
 /// What is wrong at a place of the log.
@@ -58,6 +59,9 @@ pub enum Why {
         #[source]
         error: NoteError,
     },
+    /// A `key` entry changes no key, or the keys do not lead to the one that signed the checkpoint.
+    #[error("the key of the log was not changed so: {0}")]
+    Rotation(#[source] RotationFault),
     /// The charges of all answers do not fit into 128 bits.
     #[error("the sum of the charges is too large")]
     Charges,

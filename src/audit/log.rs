@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use super::checkpoint::Checkpoint;
 use super::edge::{Edge, Files, Place};
-use super::entry::{Entry, EntryError};
+use super::entry::{Entry, EntryError, Kind};
 use super::fault::{AuditError, Fault, Why};
 use super::folder::{head, read, strays};
 use super::merkle::{
@@ -22,6 +22,7 @@ use super::merkle::{
 };
 use super::note::{NoteError, Signer, VerifierKey};
 use super::proof::Proof;
+use super::rotation::{Rotation, RotationFault};
 use super::tiles::{CHECKPOINT, Content, FULL, Tile, hashes, unpack};
 use crate::storage::Storage;
 
@@ -142,6 +143,42 @@ impl Log {
         Ok((first..self.head.size)
             .map(|index| Recorded { index, checkpoint: self.checkpoint.clone() })
             .collect())
+    }
+
+    /// Records the entry of a rotation under a checkpoint that `next` signs, the new key of the log; on return it is durable.
+    ///
+    /// # Errors
+    /// As [`Log::append_all`]; [`AuditError::Damaged`] when the entry is not this log's rotation to `next`.
+    pub fn append_rotation(
+        &mut self,
+        entry: &Entry,
+        next: &(impl Signer + ?Sized),
+    ) -> Result<Recorded, AuditError> {
+        let (index, root) = self.head();
+        let rotation = Rotation::of(entry).map_err(|fault| AuditError::of(fault.at(index)))?;
+        let next_key = VerifierKey::of(next).map_err(AuditError::Signer)?;
+        if rotation.old != self.key || rotation.new != next_key {
+            return Err(AuditError::of(RotationFault::NotInForce.at(index)));
+        }
+        if (rotation.log_size, rotation.log_root) != (index, root) {
+            return Err(AuditError::of(RotationFault::Place.at(index)));
+        }
+        let text = entry.to_text().map_err(AuditError::Entry)?;
+        self.change(|log| log.commit(&[text], next))?;
+        self.key = next_key;
+        Ok(Recorded { index, checkpoint: self.checkpoint.clone() })
+    }
+
+    /// The key that signed the checkpoint of `size` entries, if the key changed since. Reads the entries from there on.
+    pub(super) fn key_before(&self, size: u64) -> Result<Option<VerifierKey>, AuditError> {
+        for (index, entry) in (size..).zip(self.entries_from(size)) {
+            let entry = entry?;
+            if entry.kind == Kind::Key {
+                let rotation = Rotation::of(&entry).map_err(|fault| AuditError::of(fault.at(index)))?;
+                return Ok(Some(rotation.old));
+            }
+        }
+        Ok(None)
     }
 
     /// Runs a change; unless it succeeds, the handle is of no further use.

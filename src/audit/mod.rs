@@ -18,6 +18,7 @@ pub mod merkle;
 pub mod note;
 mod proof;
 mod renewal;
+mod rotation;
 #[cfg(test)]
 mod testing;
 pub mod tiles;
@@ -36,4 +37,5 @@ pub use merkle::Hash;
 pub use note::{Note, NoteError, Signer, VerifierKey};
 pub use proof::{Proof, ProofError};
 pub use renewal::{RenewalError, RenewalFault, RenewalText};
+pub use rotation::{KeyChain, Rotation, RotationFault, rotation_to_signer};
 pub use verify::{Verified, verify, verify_each};

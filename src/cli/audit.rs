@@ -8,9 +8,7 @@ use serde_json::{Value, json};
 use super::init::read_text;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
-use crate::audit::{
-    Bundle, Cosigned, Entry, Kind, NoteError, VerifierKey, WitnessKey, check_witnesses, head_text,
-};
+use crate::audit::{Bundle, Cosigned, Entry, Kind, VerifierKey, WitnessKey, check_witnesses, head_text};
 use crate::keys::{KeyError, RootKey};
 use crate::operator::{Keys, Verification, show_log, verify_log};
 use crate::storage::{AnchorFile, Folder};
@@ -122,10 +120,7 @@ fn cosigned(
     verified: &Verification,
     witnesses: &[WitnessKey],
 ) -> Result<Vec<Cosigned>, Failure> {
-    let key: VerifierKey = verified.vkey.parse().map_err(|error: NoteError| {
-        Failure::failed(error.to_string(), "give --key with the key of the log")
-    })?;
-    check_witnesses(folder, &key, witnesses).map_err(|fault| {
+    check_witnesses(folder, &verified.signed_by, witnesses).map_err(|fault| {
         let next = "ask the witness for its line over this checkpoint and append it, or look for the other history that it saw";
         Failure::damaged(&fault.place, &fault.why, next)
     })
@@ -137,6 +132,8 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
     json!({
         "verified": true,
         "key": verified.vkey,
+        "signed_by": verified.signed_by.to_string(),
+        "rotations": verified.rotations,
         "entries": verified.log.checkpoint.size,
         "kinds": kinds,
         "charged_units": crate::audit::amount(verified.log.charged_units),
@@ -176,12 +173,18 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
             format!("{count} renewal(s) of the pool, each after its window and signed by every handler\n")
         }
     };
+    let signer = &verified.signed_by;
+    let rotations = match verified.rotations {
+        0 => String::new(),
+        1 => format!("key rotated once, signed by both keys; checkpoint signed by {signer}\n"),
+        n => format!("key rotated {n} times, each time signed by both keys; checkpoint signed by {signer}\n"),
+    };
     let witnesses: String = cosigned
         .iter()
         .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
         .collect();
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\nkey {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}key {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,

@@ -121,6 +121,12 @@ impl From<KeyError> for Failure {
 
 /// Exit code and next step.
 fn judge(error: &OperatorError) -> (u8, &'static str) {
+    if matches!(error, OperatorError::SigningKey { .. }) {
+        return (
+            DAMAGED,
+            "restore keys/sign.key from a copy, or give the root key that it was made under; without it this sandbox can only be read",
+        );
+    }
     if error.is_damage() {
         return (
             DAMAGED,

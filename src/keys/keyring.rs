@@ -156,15 +156,19 @@ impl Keyring {
     /// The bytes are overwritten first. On flash and copy-on-write stores old blocks may survive that, and so does any
     /// backup of `keys/`.
     pub fn destroy_epoch(storage: &dyn Storage, epoch: &EpochId) -> Result<(), KeyError> {
-        let place = epoch_file(epoch);
-        if let Some(wrapped) = storage.read(&place)? {
-            let failed = |source| crate::storage::StorageError::new("write", &place, source);
-            let blocks = storage.blocks(&place)?;
-            blocks.write_at(0, &vec![0; wrapped.len()]).and_then(|()| blocks.sync()).map_err(failed)?;
-            // If we stop here, the file is there and opens for nobody.
-        }
-        Ok(storage.remove(&place)?)
+        destroy(storage, &epoch_file(epoch))
     }
+}
+
+/// Overwrites and removes the file of a key; fine when there is none.
+pub(super) fn destroy(storage: &dyn Storage, place: &str) -> Result<(), KeyError> {
+    if let Some(wrapped) = storage.read(place)? {
+        let failed = |source| crate::storage::StorageError::new("write", place, source);
+        let blocks = storage.blocks(place)?;
+        blocks.write_at(0, &vec![0; wrapped.len()]).and_then(|()| blocks.sync()).map_err(failed)?;
+        // If we stop here, the file is there and opens for nobody.
+    }
+    Ok(storage.remove(place)?)
 }
 
 fn epoch_file(epoch: &EpochId) -> String {

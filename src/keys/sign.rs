@@ -1,5 +1,6 @@
 //! Ed25519 signing keys (RFC 8032): of the sandbox, sealed in `keys/sign.key`, and of a handler, in a file of its own.
 
+use super::keyring::destroy;
 use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, to_hex};
 use crate::storage::Storage;
 use crate::types::Secret;
@@ -10,6 +11,8 @@ use std::path::Path;
 use zeroize::Zeroizing;
 
 const PLACE: &str = "keys/sign.key";
+/// The next key, while one takes the place of another.
+const NEXT: &str = "keys/sign.key.new";
 /// The first word of a key file, so that no other 64 digits are taken for a signing key.
 const HEADER: &str = "hushtag-ed25519-1 ";
 const WANTED: &str = "`hushtag-ed25519-1`, a space, 64 hexadecimal digits and a line end";
@@ -41,14 +44,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Exists`], or the system gives no randomness or storage.
     pub fn create(storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
-        if storage.read(PLACE)?.is_some() {
-            return Err(KeyError::Exists(PLACE.to_owned()));
-        }
-        let key = Self::generate()?;
-        let sealed = seal(&keyring.sign_wrap(), &[keyring.sandbox().as_bytes()], key.seed.expose())
-            .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
-        storage.write(PLACE, &sealed)?;
-        Ok(key)
+        Self::create_at(PLACE, storage, keyring)
     }
 
     /// Opens `keys/sign.key` of a sandbox.
@@ -56,12 +52,67 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Absent`]; [`KeyError::Sealed`] under another root key or in another sandbox.
     pub fn load(storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
-        let sealed = storage.read(PLACE)?.ok_or_else(|| KeyError::Absent(PLACE.to_owned()))?;
+        Self::load_at(PLACE, storage, keyring)
+    }
+
+    /// Makes the key that will take the place of `keys/sign.key`, durable as `keys/sign.key.new` on return.
+    ///
+    /// # Errors
+    /// As [`SigningKey::create`].
+    pub fn create_next(storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
+        Self::create_at(NEXT, storage, keyring)
+    }
+
+    /// Opens `keys/sign.key.new`, if a rotation has left one.
+    ///
+    /// # Errors
+    /// As [`SigningKey::load`].
+    pub fn load_next(storage: &dyn Storage, keyring: &Keyring) -> Result<Option<Self>, KeyError> {
+        match Self::load_at(NEXT, storage, keyring) {
+            Err(KeyError::Absent(_)) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// Destroys `keys/sign.key.new`, which has signed nothing.
+    ///
+    /// # Errors
+    /// [`KeyError::Storage`]; doing it again finishes.
+    pub fn forget_next(storage: &dyn Storage) -> Result<(), KeyError> {
+        destroy(storage, NEXT)
+    }
+
+    /// Destroys `keys/sign.key` and gives its name to `keys/sign.key.new`. If we stop in between, the new key is under its old
+    /// name and doing it again finishes.
+    ///
+    /// # Errors
+    /// [`KeyError::Storage`]
+    ///
+    /// # Privacy
+    /// The old key is overwritten as [`Keyring::destroy_epoch`] does it, with the same limits.
+    pub fn put_next_in_force(storage: &dyn Storage) -> Result<(), KeyError> {
+        destroy(storage, PLACE)?;
+        Ok(storage.rename(NEXT, PLACE)?)
+    }
+
+    fn create_at(place: &str, storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
+        if storage.read(place)?.is_some() {
+            return Err(KeyError::Exists(place.to_owned()));
+        }
+        let key = Self::generate()?;
+        let sealed = seal(&keyring.sign_wrap(), &[keyring.sandbox().as_bytes()], key.seed.expose())
+            .map_err(|source| KeyError::Sealed { place: place.to_owned(), source })?;
+        storage.write(place, &sealed)?;
+        Ok(key)
+    }
+
+    fn load_at(place: &str, storage: &dyn Storage, keyring: &Keyring) -> Result<Self, KeyError> {
+        let sealed = storage.read(place)?.ok_or_else(|| KeyError::Absent(place.to_owned()))?;
         let seed = open(&keyring.sign_wrap(), &[keyring.sandbox().as_bytes()], &sealed)
-            .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
-        let malformed = |_| KeyError::Malformed { place: PLACE.to_owned(), wanted: "32 sealed bytes" };
+            .map_err(|source| KeyError::Sealed { place: place.to_owned(), source })?;
+        let malformed = |_| KeyError::Malformed { place: place.to_owned(), wanted: "32 sealed bytes" };
         let seed: Zeroizing<[u8; 32]> = Zeroizing::new(seed.as_slice().try_into().map_err(malformed)?);
-        Self::from_seed(Secret::new(*seed), PLACE)
+        Self::from_seed(Secret::new(*seed), place)
     }
 
     /// Writes the key to a new file that only its owner can read.

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use super::analyst::plan;
 use super::law::{in_force, text};
 use super::metrics::check_metrics;
+use super::rotate::log_key;
 use super::sandbox::{SANDBOX, SandboxFile, study_path};
 use super::{Adopted, Operator, OperatorError, StudySource};
-use crate::audit::{Log, VerifierKey};
+use crate::audit::Log;
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study};
 use crate::query::Ask;
@@ -76,8 +77,7 @@ pub fn check_sandbox(dir: &Path, now: Timestamp) -> Result<Vec<Finding>, Operato
 
 /// The studies in force in the order of the file, as the log says.
 fn in_force_of(storage: &Arc<dyn Storage>, file: &SandboxFile) -> Result<Vec<Adopted>, OperatorError> {
-    let key: VerifierKey =
-        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
+    let key = log_key(&**storage, file)?;
     let mut all = in_force(&**storage, file, &Log::open(Arc::clone(storage), &key)?)?;
     Ok(file.studies.iter().filter_map(|study| all.remove(&study.id)).collect())
 }

@@ -96,6 +96,15 @@ pub enum OperatorError {
     /// The door failed.
     #[error("no answer left")]
     Release(#[from] ReleaseError),
+    /// The key that signs the log is lost: nothing can be written, and everything can still be read.
+    #[error(
+        "the key that signs the log, `keys/sign.key`, {why}: nothing can be asked, sealed, adopted, renewed or proved; \
+         `status`, `budget`, `vocabulary`, `ask --forecast`, `audit show` and `audit verify` still work"
+    )]
+    SigningKey {
+        /// What is wrong with the file.
+        why: String,
+    },
     /// The folder failed.
     #[error("{0}")]
     Storage(#[from] StorageError),
@@ -128,7 +137,7 @@ impl OperatorError {
         };
         let audit = |error: &AuditError| matches!(error, AuditError::Damaged(_));
         match self {
-            Self::Damaged { .. } => true,
+            Self::Damaged { .. } | Self::SigningKey { .. } => true,
             Self::Ledger(error) | Self::Release(ReleaseError::Ledger(error)) => ledger(error),
             Self::Audit(error) | Self::Release(ReleaseError::Audit(error)) => audit(error),
             Self::Release(ReleaseError::Damaged | ReleaseError::RolledBack) => true,

@@ -9,10 +9,11 @@ use serde_json::Value;
 
 use super::law::{in_force, settle_adoption};
 use super::renew::{last_seen, settle};
+use super::rotate::{settle_rotation, signer};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
-use super::{Inner, NamedKey, Operator, OperatorError, accounting};
+use super::{Inner, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
-use crate::keys::{Keyring, RootKey, SigningKey};
+use crate::keys::{Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
@@ -62,12 +63,8 @@ impl Operator {
         clock: Box<dyn Clock>,
     ) -> Result<Self, OperatorError> {
         let mut file = SandboxFile::read(&*storage)?;
-        let key = SigningKey::load(&*storage, &keyring)?;
-        let signer = NamedKey { name: format!("hushtag/{}", file.id), key };
+        let signer = signer(&*storage, &keyring, &file)?;
         let vkey = VerifierKey::of(&signer).map_err(|_| OperatorError::Bug("the name of a log is plain"))?;
-        if vkey.to_string() != file.vkey {
-            return Err(OperatorError::damaged(SANDBOX, "its vkey is not that of keys/sign.key"));
-        }
         let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
         let anchored = read_anchor(&file)?;
         let mut log = Log::open(Arc::clone(&storage), &vkey)?;
@@ -76,6 +73,7 @@ impl Operator {
         begins_as_seen(&ledger, &log)?;
         // Only now that the ledger has seen no later head may leftovers beyond this one go.
         log.tidy()?;
+        settle_rotation(&*storage, &keyring, &mut file, &log)?;
         settle_renewal(&ledger, &log, file.pinned()?.as_ref())?;
         settle_seals(&*storage, &log)?;
         settle_adoption(&*storage, &mut file, &log)?;

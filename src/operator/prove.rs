@@ -1,9 +1,10 @@
 //! A bundle of one answer, and the entries of the log as anyone may read them.
 
 use super::law::{named_in, text};
-use super::sandbox::{SANDBOX, SandboxFile, regime_path, signatures_path, study_path};
+use super::rotate::log_key;
+use super::sandbox::{SandboxFile, regime_path, signatures_path, study_path};
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{Bundle, Entry, Ground, Kind, Log, VerifierKey};
+use crate::audit::{Bundle, Entry, Ground, Kind, Log, Proof};
 use crate::storage::Folder;
 use std::path::Path;
 use std::sync::Arc;
@@ -60,7 +61,21 @@ fn ground(inner: &Inner, log: &Log, policy: &str, index: u64) -> Result<Ground, 
         let note = note.ok_or_else(|| OperatorError::damaged(place, "is missing"))?;
         approval = Some((text(storage, &regime_path(&hash), &hash)?, note));
     }
-    Ok(Ground { study, init, init_proof: log.prove(0)?, approval })
+    Ok(Ground { study, init, init_proof: log.prove(0)?, approval, keys: keys(log)? })
+}
+
+/// Every `key` entry with its proof: with them, whoever has an older key of the log follows it to the present one.
+fn keys(log: &Log) -> Result<Vec<(String, Proof)>, OperatorError> {
+    let mut keys = Vec::new();
+    for (index, entry) in (0..).zip(log.entries()) {
+        let entry = entry?;
+        if entry.kind == Kind::Key {
+            let text = entry.to_text();
+            let text = text.map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
+            keys.push((text, log.prove(index)?));
+        }
+    }
+    Ok(keys)
 }
 
 /// The entries of the log in `dir` with their indexes. Reads beside a writer, needs no key but the public one, and checks
@@ -71,8 +86,7 @@ fn ground(inner: &Inner, log: &Log, policy: &str, index: u64) -> Result<Ground, 
 pub fn show_log(dir: &Path) -> Result<Vec<(u64, Entry)>, OperatorError> {
     let folder = Folder::open(dir)?;
     let file = SandboxFile::read(&folder)?;
-    let key: VerifierKey =
-        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
+    let key = log_key(&folder, &file)?;
     let log = Log::open(Arc::new(folder), &key)?;
     let entries = log.entries().collect::<Result<Vec<_>, _>>()?;
     Ok((0..).zip(entries).collect())

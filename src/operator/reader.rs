@@ -6,10 +6,11 @@ use std::sync::Arc;
 
 use super::law::in_force;
 use super::open::{Keys, anchor, begins_as_seen, keyring, knows_all, read_anchor};
+use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::view::{View, naming};
 use super::{Adopted, OperatorError, Status, accounting, status};
-use crate::audit::{Log, VerifierKey};
+use crate::audit::Log;
 use crate::dp::Accounting;
 use crate::keys::Keyring;
 use crate::ledger::{Book, read_copy};
@@ -84,12 +85,10 @@ type Read = (Box<dyn Book>, u64, BTreeMap<StudyId, Adopted>);
 /// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
 /// what was read before them: then they are damaged for a moment, and are read again.
 fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> Result<Read, OperatorError> {
-    let key: VerifierKey =
-        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
     let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
     let mut book = copy()?;
     let anchored = read_anchor(file)?;
-    let log = Log::open(Arc::clone(storage), &key)?;
+    let log = Log::open(Arc::clone(storage), &log_key(&**storage, file)?)?;
     anchor(anchored, &log)?;
     begins_as_seen(&*book, &log)?;
     if knows_all(&*book, &log).is_err() {

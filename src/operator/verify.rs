@@ -10,7 +10,8 @@ use super::sandbox::{EpochFile, SANDBOX, SandboxFile, cube_path};
 use super::verify_law::Laws;
 use super::verify_renewals::{agree, check_renewals};
 use crate::audit::{
-    Checkpoint, Entry, Hash, Kind, Verified, VerifierKey, Why, anchored, head_text, verify_each,
+    Checkpoint, Entry, Fault, Hash, KeyChain, Kind, Verified, VerifierKey, Why, anchored, head_text,
+    rotation_to_signer, tiles::CHECKPOINT, verify_each,
 };
 use crate::ledger::{Book, State, read_copy};
 use crate::storage::{AnchorFile, Storage};
@@ -22,6 +23,10 @@ pub struct Verification {
     pub log: Verified,
     /// The key that it was verified with.
     pub vkey: String,
+    /// The key that signed the checkpoint: that one, or the last one that it was rotated to.
+    pub signed_by: VerifierKey,
+    /// How often the key changed, each time signed by the old key and the new one.
+    pub rotations: u64,
     /// Studies whose text, and whose regime's, has the hash that the log names.
     pub studies: u64,
     /// Signatures of handlers over these studies, each by the key that the log pins, or `None` where none are needed.
@@ -62,17 +67,23 @@ pub fn verify_log(
         file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
     };
     let key = vkey.map_or_else(own, |key| Ok(key.clone()))?;
+    // Until the chain has led from the given key to it, whoever signed is nobody.
+    let signed_by = rotation_to_signer(storage, &key)?.map_or_else(|| key.clone(), |rotation| rotation.new);
+    let mut chain = KeyChain::default();
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
     let (mut laws, mut sealed) = (Laws::default(), Vec::new());
     let (mut twice, mut anchor_wanted, mut renewals) = (None, false, Vec::new());
-    let log = verify_each(storage, &key, |tree, entry| {
+    let log = verify_each(storage, &signed_by, |tree, entry| {
         let index = heads.len() as u64;
         heads.push(tree.root());
         if entry.kind == Kind::Init {
             anchor_wanted = entry.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
         }
         laws.read(index, entry);
+        if entry.kind == Kind::Key {
+            chain.follow(&file.id, index, heads.last(), entry).map_err(|fault| fault.at(index))?;
+        }
         if entry.kind == Kind::Renew {
             renewals.push((index, entry.clone()));
         }
@@ -87,6 +98,8 @@ pub fn verify_log(
         }
         Ok(())
     })?;
+    let leads = chain.leads(&key, &signed_by);
+    leads.map_err(|fault| Fault { place: CHECKPOINT.into(), why: Why::Rotation(fault) })?;
     if let Some(index) = twice {
         return Err(OperatorError::damaged(format!("log entry {index}"), "a charge is answered twice"));
     }
@@ -95,7 +108,8 @@ pub fn verify_log(
     let own = file.anchor.as_deref().and_then(|path| AnchorFile::new(path).ok());
     let own = own.filter(|own| anchor.is_none() && own.path().is_file());
     let place = anchor.or(own.as_ref());
-    let anchored = place.map(|place| check_anchor(place, &key, &heads, &log.checkpoint)).transpose()?;
+    let anchored =
+        place.map(|place| check_anchor(place, (&signed_by, &chain), &heads, &log.checkpoint)).transpose()?;
     let (studies, approvals) = laws.check(storage, &file)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
     let cubes = check_cubes(storage, &sealed)?;
@@ -111,6 +125,8 @@ pub fn verify_log(
     Ok(Verification {
         log,
         vkey: key.to_string(),
+        signed_by,
+        rotations: chain.rotations(),
         studies,
         approvals,
         renewals: renewals.len() as u64,
@@ -124,11 +140,11 @@ pub fn verify_log(
 /// The log begins with the head that the anchor states; says how many entries that head covers.
 fn check_anchor(
     place: &AnchorFile,
-    key: &VerifierKey,
+    (key, chain): (&VerifierKey, &KeyChain),
     heads: &[Hash],
     log: &Checkpoint,
 ) -> Result<u64, OperatorError> {
-    let anchor = anchored(place, place.read()?, key)?;
+    let anchor = anchored(place, place.read()?, key, |size| Ok(chain.before(size).cloned()))?;
     let own = usize::try_from(anchor.size).ok().and_then(|size| heads.get(size));
     if own == Some(&anchor.root) {
         return Ok(anchor.size);
