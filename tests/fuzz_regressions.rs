@@ -21,6 +21,8 @@ mod reference;
 mod regime;
 #[path = "../fuzz/properties/renewal.rs"]
 mod renewal;
+#[path = "../fuzz/properties/rotation.rs"]
+mod rotation;
 #[path = "../fuzz/properties/scenarios.rs"]
 mod scenarios;
 #[path = "../fuzz/properties/study.rs"]
@@ -55,6 +57,11 @@ fn renewals() {
 }
 
 #[test]
+fn rotations() {
+    replay("rotation", rotation::check);
+}
+
+#[test]
 fn studies() {
     replay("study", study::check);
 }
@@ -84,5 +91,8 @@ fn questions() {
 fn every_target_is_replayed() {
     let targets = files(&Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz").join("fuzz_targets"));
     let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
-    assert_eq!(names, ["bundle", "consents", "question", "regime", "renewal", "scenarios", "study"]);
+    assert_eq!(
+        names,
+        ["bundle", "consents", "question", "regime", "renewal", "rotation", "scenarios", "study"]
+    );
 }
