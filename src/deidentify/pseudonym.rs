@@ -8,6 +8,11 @@ use crate::types::Secret;
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Pseudonym([u8; 16]);
 
+impl Pseudonym {
+    /// None is larger.
+    pub const LARGEST: Self = Self([u8::MAX; 16]);
+}
+
 /// The key under which the ids of one namespace become pseudonyms in one epoch.
 ///
 /// Pseudonyms of two epochs, two namespaces or two sandboxes cannot be linked without it.

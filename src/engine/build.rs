@@ -7,13 +7,14 @@ use super::cells::{Table, shape};
 use super::consents;
 use super::hygiene::{Hygiene, MaxBadRows};
 use super::intern::Interner;
+use super::links;
 use super::people::People;
 use super::read::Input;
 use super::records::{Records, Values};
 use super::relations::Lists;
 use crate::consent::{Ages, Coverage, Demand, Fold};
-use crate::deidentify::{CutKey, PseudonymKey};
-use crate::policy::{Dataset, Shape, Study};
+use crate::deidentify::CutKey;
+use crate::policy::{Dataset, IdColumn, Shape, Study};
 use crate::release::{Cube, CubeShape, Exact};
 use crate::tags::{Clamp, Measure, Source, nearest};
 use crate::types::{DatasetName, RecipientId, Secret, Timestamp};
@@ -60,9 +61,11 @@ pub fn build(
     allowed: MaxBadRows,
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
     let mut inputs = by_dataset(study, sources.data)?;
-    let namespace = study.datasets.first().map_or("", |dataset| dataset.ids.as_str());
     let mut seal = Seal { study, as_of, allowed, interner: Interner::default(), hygiene: Hygiene::default() };
-    let folds = seal.hear(flows, sources.consents, namespace)?;
+    // Links say who a person is, so they are read whole before anything looks at who is in.
+    let tables = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
+    seal.hygiene.files.extend(links::resolve(tables, &mut seal.interner, allowed)?);
+    let folds = seal.hear(flows, sources.consents)?;
     let people = seal.interner.len();
     // Ages say who is in, so people are read before everything that counts only those.
     let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
@@ -90,7 +93,7 @@ pub fn build(
             }
         }
     }
-    let cut = seal.cut(&lists, &is_in, epoch_key, namespace);
+    let cut = seal.cut(&lists, &is_in, epoch_key);
     own.extend(seal.own_lists(&lists, people));
     let mut built = Vec::new();
     for ((recipient, _), coverage) in flows.iter().zip(&coverages) {
@@ -107,14 +110,14 @@ type Inputs = BTreeMap<DatasetName, Vec<Input>>;
 fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, EngineError> {
     let mut inputs = Inputs::new();
     for (name, input) in data {
-        if study.dataset(&name).is_none() {
-            let nearest = nearest(name.as_str(), study.datasets.iter().map(|dataset| dataset.name.as_str()));
+        if !study.tables().any(|table| *table == name) {
+            let nearest = nearest(name.as_str(), study.tables().map(DatasetName::as_str));
             return Err(EngineError::UnknownDataset { dataset: name.to_string(), nearest });
         }
         inputs.entry(name).or_default().push(input);
     }
-    match study.datasets.iter().find(|dataset| !inputs.contains_key(&dataset.name)) {
-        Some(missing) => Err(EngineError::MissingDataset { dataset: missing.name.to_string() }),
+    match study.tables().find(|table| !inputs.contains_key(*table)) {
+        Some(missing) => Err(EngineError::MissingDataset { dataset: missing.to_string() }),
         None => Ok(inputs),
     }
 }
@@ -133,12 +136,12 @@ impl<'s> Seal<'s> {
         &mut self,
         flows: &[(RecipientId, Demand)],
         files: Vec<Input>,
-        namespace: &str,
     ) -> Result<Vec<Fold>, EngineError> {
         let mut folds: Vec<Fold> =
             flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
+        let namespaces = self.study.namespaces();
         for file in files {
-            let report = consents::hear(file, namespace, &mut self.interner, &mut folds, self.allowed)?;
+            let report = consents::hear(file, &namespaces, &mut self.interner, &mut folds, self.allowed)?;
             self.hygiene.files.push(report);
         }
         Ok(folds)
@@ -172,7 +175,7 @@ impl<'s> Seal<'s> {
         Ok(records.finish(&self.study.catalogue, self.as_of).collect())
     }
 
-    fn relation(&mut self, dataset: &Dataset, files: Vec<Input>, target: &str) -> Result<Lists, EngineError> {
+    fn relation(&mut self, dataset: &Dataset, files: Vec<Input>, target: &IdColumn) -> Result<Lists, EngineError> {
         let mut lists = Lists::default();
         let first = self.hygiene.files.len();
         for file in files {
@@ -185,6 +188,9 @@ impl<'s> Seal<'s> {
             report.duplicates = duplicates;
             report.used = report.used.saturating_sub(duplicates);
         }
+        if !self.study.links.is_empty() {
+            lists.join(&self.interner);
+        }
         Ok(lists)
     }
 
@@ -194,12 +200,11 @@ impl<'s> Seal<'s> {
         lists: &BTreeMap<usize, Lists>,
         is_in: &[bool],
         epoch_key: &Secret,
-        namespace: &str,
     ) -> BTreeMap<usize, Lists> {
         if lists.is_empty() {
             return BTreeMap::new();
         }
-        let pseudonyms = self.interner.pseudonyms(&PseudonymKey::derive(epoch_key, namespace));
+        let pseudonyms = self.interner.pseudonyms(epoch_key);
         let carrying = self.study.catalogue.relations().iter().enumerate();
         carrying
             .filter_map(|(index, relation)| {

@@ -1,12 +1,13 @@
 //! Reads consent events and folds them for every recipient at once.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::EngineError;
 use super::hygiene::{FileHygiene, MaxBadRows};
-use super::intern::Interner;
+use super::intern::{Interner, Namespace};
 use super::read::{Column, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
@@ -17,14 +18,19 @@ pub(super) const STATEMENTS: usize = COLUMNS.len() - 5;
 /// Hears all events of one file.
 pub(super) fn hear(
     input: Input,
-    namespace: &str,
+    namespaces: &BTreeSet<&str>,
     interner: &mut Interner,
     folds: &mut [Fold],
     allowed: MaxBadRows,
 ) -> Result<FileHygiene, EngineError> {
+    let namespaces = Namespaces::new(namespaces, interner);
     let wanted = COLUMNS.map(|column| Wanted {
         column,
-        used: if REQUIRED.contains(&column) { Use::Required } else { Use::Optional },
+        used: if REQUIRED.contains(&column) || column == "ids" && namespaces.default.is_none() {
+            Use::Required
+        } else {
+            Use::Optional
+        },
     });
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
     let mut table = open_repeating(input, &wanted, statements)?;
@@ -38,15 +44,18 @@ pub(super) fn hear(
         let mut people = Vec::with_capacity(batch.num_rows());
         for row in 0..batch.num_rows() {
             let place = rows + row as u64;
-            if events.ids.as_ref().and_then(|ids| ids.text(row)).is_some_and(|ids| ids != namespace) {
-                report.drop_row(place, "ids", "not a namespace of the study");
-                continue;
-            }
+            let namespace = match namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
+                Ok(namespace) => namespace,
+                Err(reason) => {
+                    report.drop_row(place, "ids", reason);
+                    continue;
+                }
+            };
             let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
                 report.drop_row(place, "person", "no person");
                 continue;
             };
-            people.push((row, interner.intern(&person)?));
+            people.push((row, interner.intern(namespace, &person)?));
         }
         for (row, person) in people {
             let times = events.times(row);
@@ -55,6 +64,34 @@ pub(super) fn hear(
         rows += batch.num_rows() as u64;
     }
     report.finish(rows, allowed)
+}
+
+/// What the column `ids` may say.
+struct Namespaces<'a> {
+    known: Vec<(&'a str, Namespace)>,
+    /// What an empty cell means: the study's only namespace, and nothing if it has several.
+    default: Option<Namespace>,
+}
+
+impl<'a> Namespaces<'a> {
+    fn new(names: &BTreeSet<&'a str>, interner: &mut Interner) -> Self {
+        let known: Vec<_> = names.iter().map(|name| (*name, interner.intern_namespace(name))).collect();
+        let default = match known.as_slice() {
+            [(_, only)] => Some(*only),
+            _ => None,
+        };
+        Self { known, default }
+    }
+
+    fn of(&self, cell: Option<&str>) -> Result<Namespace, &'static str> {
+        match cell {
+            None => self.default.ok_or("no namespace, and the study has several"),
+            Some(word) => {
+                let found = self.known.iter().find(|(name, _)| *name == word);
+                found.map(|(_, namespace)| *namespace).ok_or("not a namespace of the study")
+            }
+        }
+    }
 }
 
 /// The columns of one batch.
@@ -145,7 +182,6 @@ pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENTS]) -> Row<'a> 
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
     use std::fs::File;
     use std::ops::Range;
     use std::sync::Arc;
@@ -308,7 +344,7 @@ mod tests {
             Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(parts.map(Ok), schema)))
         };
         let (mut interner, mut folds) = (Interner::default(), folds());
-        hear(input, "phone", &mut interner, &mut folds, MaxBadRows::default()).unwrap();
+        hear(input, &BTreeSet::from(["phone"]), &mut interner, &mut folds, MaxBadRows::default()).unwrap();
         coverages(folds)
     }
 

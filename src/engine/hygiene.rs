@@ -42,8 +42,10 @@ pub struct FileHygiene {
     pub dropped: BTreeMap<&'static str, u64>,
     /// Rows of a relation in which somebody lists herself.
     pub self_follows: u64,
-    /// Rows of a relation that repeat an earlier one.
+    /// Rows of a relation or of links that repeat an earlier one.
     pub duplicates: u64,
+    /// Ids of links that are not one person's in this dataset alone, and so are not joined.
+    pub ambiguous_ids: u64,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
     #[serde(skip)]

@@ -5,74 +5,125 @@ use hashbrown::hash_map::{Entry, HashMap};
 use super::EngineError;
 use super::read::Id;
 use crate::deidentify::{Pseudonym, PseudonymKey};
+use crate::types::Secret;
 
-/// All ids of one namespace seen in one seal. Holds raw ids in memory until it is dropped; never written anywhere.
+/// A namespace of ids: `7` as a phone and `7` as a card are two ids.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Namespace(usize);
+
+/// All ids of one namespace.
 #[derive(Default)]
-pub(super) struct Interner {
+struct Ids {
     numbers: HashMap<i64, u32>,
     texts: HashMap<Box<str>, u32>,
+}
+
+/// All ids seen in one seal, numbered across namespaces. Holds raw ids in memory until it is dropped; never written
+/// anywhere.
+#[derive(Default)]
+pub(super) struct Interner {
+    namespaces: Vec<(String, Ids)>,
     /// Rows of one person mostly follow each other.
-    last: Option<(i64, u32)>,
+    last: Option<(Namespace, i64, u32)>,
     len: u32,
+    /// The person of each of the first ids: the smallest number of hers. Everybody after them has one id.
+    people: Vec<u32>,
 }
 
 impl Interner {
-    /// How many distinct ids there are.
+    /// How many numbers there are. With links some of them are nobody's: those of a person's further ids.
     pub(super) fn len(&self) -> usize {
         self.len as usize
     }
 
-    /// The dense number of an id that was interned before.
-    pub(super) fn find(&self, id: &Id<'_>) -> Option<u32> {
-        match id {
-            Id::Number(number) => self.numbers.get(number).copied(),
-            Id::Text(text) => self.texts.get(*text).copied(),
-        }
+    /// The namespace of this name, if any id may be of it.
+    pub(super) fn namespace(&self, name: &str) -> Option<Namespace> {
+        self.namespaces.iter().position(|(known, _)| known == name).map(Namespace)
     }
 
-    /// The dense number of an id, new or known.
-    pub(super) fn intern(&mut self, id: &Id<'_>) -> Result<u32, EngineError> {
-        if let (Id::Number(number), Some((last, known))) = (id, self.last)
+    /// The namespace of this name, new or known.
+    pub(super) fn intern_namespace(&mut self, name: &str) -> Namespace {
+        self.namespace(name).unwrap_or_else(|| {
+            self.namespaces.push((name.to_owned(), Ids::default()));
+            Namespace(self.namespaces.len() - 1)
+        })
+    }
+
+    /// The person of an id that was interned before.
+    pub(super) fn find(&self, namespace: Namespace, id: &Id<'_>) -> Option<u32> {
+        let (_, ids) = self.namespaces.get(namespace.0)?;
+        let found = match id {
+            Id::Number(number) => ids.numbers.get(number),
+            Id::Text(text) => ids.texts.get(*text),
+        };
+        found.map(|number| self.person(*number))
+    }
+
+    /// The person of an id, new or known.
+    pub(super) fn intern(&mut self, namespace: Namespace, id: &Id<'_>) -> Result<u32, EngineError> {
+        self.intern_id(namespace, id).map(|number| self.person(number))
+    }
+
+    /// The number of an id itself, new or known, whoever it is linked to.
+    pub(super) fn intern_id(&mut self, namespace: Namespace, id: &Id<'_>) -> Result<u32, EngineError> {
+        if let (Id::Number(number), Some((of, last, known))) = (id, self.last)
             && *number == last
+            && namespace == of
         {
             return Ok(known);
         }
         let next = self.len;
+        // Every namespace is one of this interner's.
+        let (_, ids) = self.namespaces.get_mut(namespace.0).ok_or(EngineError::TooManyIds)?;
         let found = match id {
-            Id::Number(number) => match self.numbers.entry(*number) {
+            Id::Number(number) => match ids.numbers.entry(*number) {
                 Entry::Occupied(known) => *known.get(),
                 Entry::Vacant(free) => *free.insert(next),
             },
-            Id::Text(text) => match self.texts.get(*text) {
+            Id::Text(text) => match ids.texts.get(*text) {
                 Some(known) => *known,
-                None => *self.texts.entry((*text).into()).insert(next).get(),
+                None => *ids.texts.entry((*text).into()).insert(next).get(),
             },
         };
         if found == next {
             self.len = next.checked_add(1).filter(|len| *len < u32::MAX).ok_or(EngineError::TooManyIds)?;
         }
         if let Id::Number(number) = id {
-            self.last = Some((*number, found));
+            self.last = Some((namespace, *number, found));
         }
         Ok(found)
     }
 
-    /// The pseudonym of every id, by dense number.
-    pub(super) fn pseudonyms(&self, key: &PseudonymKey) -> Vec<Pseudonym> {
-        let mut all = vec![key.pseudonym(b""); self.len()];
-        let mut spelled = String::new();
-        for (number, index) in &self.numbers {
-            use std::fmt::Write as _;
-            spelled.clear();
-            // Writing to a string cannot fail.
-            let _ = write!(spelled, "{number}");
-            if let Some(slot) = all.get_mut(*index as usize) {
-                *slot = key.pseudonym(spelled.as_bytes());
+    /// The person of the id with this number.
+    pub(super) fn person(&self, id: u32) -> u32 {
+        self.people.get(id as usize).copied().unwrap_or(id)
+    }
+
+    /// Says whose the ids interned so far are: for each the smallest number of its person's.
+    pub(super) fn link(&mut self, people: Vec<u32>) {
+        self.people = people;
+    }
+
+    /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms.
+    pub(super) fn pseudonyms(&self, epoch_key: &Secret) -> Vec<Pseudonym> {
+        let mut all = vec![Pseudonym::LARGEST; self.len()];
+        let mut lower = |id: u32, pseudonym: Pseudonym| {
+            if let Some(slot) = all.get_mut(self.person(id) as usize) {
+                *slot = pseudonym.min(*slot);
             }
-        }
-        for (text, index) in &self.texts {
-            if let Some(slot) = all.get_mut(*index as usize) {
-                *slot = key.pseudonym(text.as_bytes());
+        };
+        let mut spelled = String::new();
+        for (name, ids) in &self.namespaces {
+            let key = PseudonymKey::derive(epoch_key, name);
+            for (number, id) in &ids.numbers {
+                use std::fmt::Write as _;
+                spelled.clear();
+                // Writing to a string cannot fail.
+                let _ = write!(spelled, "{number}");
+                lower(*id, key.pseudonym(spelled.as_bytes()));
+            }
+            for (text, id) in &ids.texts {
+                lower(*id, key.pseudonym(text.as_bytes()));
             }
         }
         all
@@ -86,12 +137,48 @@ mod tests {
     #[test]
     fn an_id_has_one_number_and_one_pseudonym_in_either_spelling() {
         let mut interner = Interner::default();
-        assert_eq!(interner.intern(&Id::Number(7)).unwrap(), 0);
-        assert_eq!(interner.intern(&Id::Text("007")).unwrap(), 1);
-        assert_eq!(interner.intern(&Id::Number(7)).unwrap(), 0);
-        assert_eq!(interner.find(&Id::Text("x")), None);
-        let key = PseudonymKey::derive(&crate::types::Secret::new([3; 32]), "phone");
-        let pseudonyms = interner.pseudonyms(&key);
+        let phone = interner.intern_namespace("phone");
+        assert_eq!(interner.intern(phone, &Id::Number(7)).unwrap(), 0);
+        assert_eq!(interner.intern(phone, &Id::Text("007")).unwrap(), 1);
+        assert_eq!(interner.intern(phone, &Id::Number(7)).unwrap(), 0);
+        assert_eq!(interner.find(phone, &Id::Text("x")), None);
+        let epoch = Secret::new([3; 32]);
+        let key = PseudonymKey::derive(&epoch, "phone");
+        let pseudonyms = interner.pseudonyms(&epoch);
         assert!(pseudonyms[0] == key.pseudonym(b"7") && pseudonyms[1] == key.pseudonym(b"007"));
+    }
+
+    #[test]
+    fn ids_that_are_spelled_alike_in_two_namespaces_are_two() {
+        let mut interner = Interner::default();
+        let [phone, card] = ["phone", "card"].map(|name| interner.intern_namespace(name));
+        assert!(interner.namespace("phone") == Some(phone) && interner.namespace("device").is_none());
+        for id in [Id::Number(7), Id::Text("x")] {
+            let first = interner.intern(phone, &id).unwrap();
+            assert_eq!(interner.find(card, &id), None);
+            assert_eq!(interner.intern(card, &id).unwrap(), first + 1);
+            assert_eq!(interner.intern(phone, &id).unwrap(), first);
+        }
+    }
+
+    #[test]
+    fn the_ids_of_a_linked_person_are_her_and_share_their_smallest_pseudonym() {
+        let mut interner = Interner::default();
+        let [phone, card] = ["phone", "card"].map(|name| interner.intern_namespace(name));
+        let ids = [(phone, Id::Number(1)), (card, Id::Number(1)), (card, Id::Number(2)), (card, Id::Text("x"))];
+        for (namespace, id) in &ids {
+            interner.intern_id(*namespace, id).unwrap();
+        }
+        interner.link(vec![0, 0, 2, 0]);
+        let stranger = interner.intern(phone, &Id::Number(9)).unwrap();
+        assert_eq!(ids.each_ref().map(|(namespace, id)| interner.find(*namespace, id)), [0, 0, 2, 0].map(Some));
+        assert_eq!((stranger, interner.intern_id(card, &Id::Text("x")).unwrap()), (4, 3));
+        for byte in 0..20 {
+            let epoch = Secret::new([byte; 32]);
+            let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));
+            let smallest = phones.pseudonym(b"1").min(cards.pseudonym(b"1")).min(cards.pseudonym(b"x"));
+            let all = interner.pseudonyms(&epoch);
+            assert!(all[0] == smallest && all[2] == cards.pseudonym(b"2") && all[4] == phones.pseudonym(b"9"));
+        }
     }
 }

@@ -8,6 +8,7 @@ mod cells;
 mod consents;
 mod hygiene;
 mod intern;
+mod links;
 #[cfg(test)]
 mod neighbours;
 mod people;

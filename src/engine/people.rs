@@ -73,6 +73,7 @@ impl<'a> People<'a> {
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
         let mut table = open(input, &wanted)?;
         let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
+        let namespace = interner.namespace(&self.dataset.ids);
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
             let Some((owners, fields)) = batch.columns().split_first() else { break };
@@ -82,7 +83,7 @@ impl<'a> People<'a> {
                     report.drop_row(rows + row as u64, owner, "no owner");
                 }
             }
-            let numbers = (0..batch.num_rows()).map(|row| interner.find(&owners.id(row)?));
+            let numbers = (0..batch.num_rows()).map(|row| interner.find(namespace?, &owners.id(row)?));
             let people: Vec<Option<u32>> = numbers.collect();
             let (tags, ages) = fields.split_at_checked(self.tags.len()).unwrap_or((fields, &[]));
             self.hear_tags(&table, tags, &people)?;
@@ -199,8 +200,9 @@ mod tests {
             let study = study(&[("region = \"text\"", &field)]);
             let members = study.dataset(&"members".parse().unwrap()).unwrap();
             let mut interner = Interner::default();
+            let phone = interner.intern_namespace("phone");
             for id in ["a", "b", "c", "d", "e", "f", "g", "h"] {
-                interner.intern(&super::super::read::Id::Text(id)).unwrap();
+                interner.intern(phone, &super::super::read::Id::Text(id)).unwrap();
             }
             let mut people = People::new(members, &study.catalogue, interner.len(), true);
             let owners: ArrayRef = Arc::new(StringArray::from(ids.to_vec()));

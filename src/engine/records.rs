@@ -122,6 +122,7 @@ impl<'a> Records<'a> {
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
         let mut table = open(input, &wanted)?;
         let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
+        let namespace = interner.namespace(&self.dataset.ids);
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
             let (owners, columns) = self.columns(&table, &batch)?;
@@ -136,7 +137,7 @@ impl<'a> Records<'a> {
                     report.drop_row(place, column, reason);
                     continue;
                 }
-                let person = interner.find(&owner).map(|person| person as usize);
+                let person = namespace.and_then(|ids| interner.find(ids, &owner)).map(|person| person as usize);
                 if let Some(person) = person.filter(|person| is_in.get(*person) == Some(&true)) {
                     self.kernels.iter_mut().for_each(|kernel| kernel.hear(person, &cells));
                 }

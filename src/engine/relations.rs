@@ -10,7 +10,7 @@ use super::read::{Column, Input, Use, Wanted, open};
 use super::records::Values;
 use crate::consent::Coverage;
 use crate::deidentify::{CutKey, Pseudonym};
-use crate::policy::Dataset;
+use crate::policy::{Dataset, IdColumn};
 use crate::tags::Clamp;
 
 /// Owner and target as one number, ordered by owner, then target.
@@ -40,18 +40,20 @@ impl Lists {
         &mut self,
         input: Input,
         dataset: &Dataset,
-        target_column: &str,
+        target: &IdColumn,
         interner: &mut Interner,
         allowed: MaxBadRows,
     ) -> Result<FileHygiene, EngineError> {
         let mut wanted = vec![
             Wanted { column: dataset.owner.as_str(), used: Use::Required },
-            Wanted { column: target_column, used: Use::Required },
+            Wanted { column: &target.column, used: Use::Required },
         ];
         wanted
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
         let mut table = open(input, &wanted)?;
         let mut report = FileHygiene::new(dataset.name.as_str(), &table);
+        let namespaces = [&dataset.ids, &target.ids].map(|ids| interner.intern_namespace(ids));
+        let target_column = target.column.as_str();
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
             let [owners, targets] = batch.columns() else { break };
@@ -63,7 +65,10 @@ impl Lists {
                     (None, _) => report.drop_row(place, &dataset.owner, "no owner"),
                     (_, None) => report.drop_row(place, target_column, "no target"),
                     (Some(owner), Some(target)) => {
-                        let (owner, target) = (interner.intern(&owner)?, interner.intern(&target)?);
+                        // Ids and not people: the report is about this file, and says nothing of who is linked.
+                        let [owners, targets] = namespaces;
+                        let owner = interner.intern_id(owners, &owner)?;
+                        let target = interner.intern_id(targets, &target)?;
                         if owner == target {
                             report.self_follows += 1;
                         } else {
@@ -83,6 +88,16 @@ impl Lists {
         self.edges.sort_unstable();
         self.edges.dedup();
         (before - self.edges.len()) as u64
+    }
+
+    /// From ids as written to the people they are of: distinct, and nobody lists herself under another id.
+    pub(super) fn join(&mut self, interner: &Interner) {
+        for joined in &mut self.edges {
+            let (from, to) = (u32::try_from(*joined >> 32).unwrap_or(u32::MAX), target(*joined));
+            *joined = edge(interner.person(from), interner.person(to));
+        }
+        self.edges.retain(|joined| owner(*joined) != target(*joined) as usize);
+        self.distinct();
     }
 
     /// How many distinct people each person lists, whoever they are.

@@ -299,8 +299,8 @@ fn only_declared<'a>(
     studies: impl Iterator<Item = &'a Adopted> + Clone,
 ) -> Sources {
     sources.data.retain(|(name, _)| {
-        let elsewhere = studies.clone().any(|other| other.study.dataset(name).is_some());
-        adopted.study.dataset(name).is_some() || !elsewhere
+        let declares = |adopted: &Adopted| adopted.study.tables().any(|table| table == name);
+        declares(adopted) || !studies.clone().any(declares)
     });
     sources
 }

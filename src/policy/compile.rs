@@ -10,6 +10,7 @@ use super::file::{
     Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, FieldSection,
     FieldType, MeasureSection, Named, RecipientSection, StudyFile, TagSection, Written,
 };
+use super::links::{IdColumn, LinksTable, check_namespaces, links_table};
 use super::measures::Measures;
 use super::metrics::metrics;
 use super::placed::Spanned;
@@ -55,19 +56,18 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
     let handlers = handlers(&file)?;
     let recipients = recipients(&file)?;
     let mut draft = CatalogueDraft { max_cells: file.release.max_cells, ..CatalogueDraft::default() };
-    let mut datasets = Vec::new();
+    let (mut datasets, mut links) = (Vec::new(), Vec::<LinksTable>::new());
     for (name, section) in as_written(&file.datasets) {
-        let next = dataset(name, section, &handlers, &mut draft)?;
+        known_handler(section, &handlers)?;
+        if section.kind == DatasetKind::Links {
+            links.push(links_table(name, section, &links)?);
+            continue;
+        }
+        let next = dataset(name, section, &mut draft)?;
         one_age(&next, section, &datasets)?;
         datasets.push(next);
     }
-    if let Some(first) = datasets.first()
-        && let Some(other) = datasets.iter().find(|dataset| dataset.ids != first.ids)
-    {
-        let place =
-            file.datasets.keys().find(|name| *name.get_ref() == other.name).map_or(0..0, Spanned::span);
-        return says(place, "all datasets must use one namespace of ids: people of two are not linked yet");
-    }
+    check_namespaces(&file.datasets)?;
     Measures { datasets: &datasets, sections: &file.measures, draft: &mut draft }.all()?;
     for (name, section) in as_written(file.tags.get_ref()) {
         let tag = tag(name, section, &datasets, &file.measures, &mut draft)?;
@@ -108,6 +108,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         figures: file.figures.clone(),
         infers: infers(file.tags.get_ref()),
         datasets,
+        links,
         catalogue,
         metrics: metrics(&file.metrics)?,
         cap: file.budget.epsilon,
@@ -211,15 +212,28 @@ fn day(written: &Spanned<Datetime>) -> Outcome<Timestamp> {
     }
 }
 
+fn known_handler(section: &DatasetSection, handlers: &[Handler]) -> Outcome<()> {
+    if handlers.iter().any(|handler| handler.id == *section.handler.get_ref()) {
+        return Ok(());
+    }
+    let written = Spanned::new(section.handler.span(), section.handler.get_ref().to_string());
+    Err(unknown("handler", &written, handlers.iter().map(|handler| handler.id.as_str())))
+}
+
 fn dataset(
     name: &Spanned<DatasetName>,
     section: &DatasetSection,
-    handlers: &[Handler],
     draft: &mut CatalogueDraft,
 ) -> Outcome<Dataset> {
-    if !handlers.iter().any(|handler| handler.id == *section.handler.get_ref()) {
-        let written = Spanned::new(section.handler.span(), section.handler.get_ref().to_string());
-        return Err(unknown("handler", &written, handlers.iter().map(|handler| handler.id.as_str())));
+    let Some(ids) = &section.ids else {
+        return says(name.span(), "missing field `ids`: the namespace of the owners' ids");
+    };
+    let Some(owner) = &section.owner else {
+        return says(name.span(), "missing field `owner`: the column of the person who owns the row");
+    };
+    let ids = ids.get_ref().clone();
+    if let Some(place) = section.columns.as_ref().map(Spanned::span).or(section.several.first().map(Spanned::span)) {
+        return says(place, "`columns` and `several` belong to a dataset of kind links");
     }
     let shape = match (section.kind, &section.target) {
         (DatasetKind::Relation, Some(target)) => {
@@ -230,15 +244,20 @@ fn dataset(
                 return Err((reach.span(), Fault::Tag(TagError::InvalidReach { given })));
             }
             draft.relations.push(Relation { dataset: name.get_ref().clone(), max_reach });
-            Shape::Relation { target: target.get_ref().clone(), relation: draft.relations.len() - 1 }
+            let target_ids = section.target_ids.as_ref().map_or(&ids, Spanned::get_ref).clone();
+            let target = IdColumn { column: target.get_ref().clone(), ids: target_ids };
+            Shape::Relation { target, relation: draft.relations.len() - 1 }
         }
         (DatasetKind::Relation, None) => {
             return says(name.span(), "a relation needs `target`: the column of the person who is listed");
         }
         (_, Some(target)) => return says(target.span(), "`target` belongs to a relation"),
         (DatasetKind::People, None) => Shape::People,
-        (DatasetKind::Records, None) => Shape::Records,
+        (_, None) => Shape::Records,
     };
+    if let (Some(place), Shape::People | Shape::Records) = (&section.target_ids, &shape) {
+        return says(place.span(), "`target_ids` belongs to a relation");
+    }
     if let (Some(reach), Shape::People | Shape::Records) = (&section.max_reach, &shape) {
         return says(reach.span(), "`max_reach` belongs to a relation, or to a field of type person");
     }
@@ -250,8 +269,8 @@ fn dataset(
         name: name.get_ref().clone(),
         shape,
         handler: section.handler.get_ref().clone(),
-        ids: section.ids.clone(),
-        owner: section.owner.clone(),
+        ids,
+        owner: owner.get_ref().clone(),
         category: section.category.clone(),
         fields,
     })
@@ -319,7 +338,11 @@ fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<F
             );
         }
     };
-    Ok(Field { column: column.get_ref().clone(), kind })
+    if let (Some(place), false) = (&section.ids, section.kind == FieldType::Person) {
+        return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
+    }
+    let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
+    Ok(Field { column: column.get_ref().clone(), kind, ids })
 }
 
 fn tag(

@@ -25,8 +25,7 @@ pub(super) struct Case<'a> {
 
 impl Case<'_> {
     fn category_names(&self) -> BTreeSet<&str> {
-        let read = self.study.datasets.iter().map(|dataset| dataset.category.as_str());
-        read.chain(self.study.infers.values().map(String::as_str)).collect()
+        self.study.categories().chain(self.study.infers.values().map(String::as_str)).collect()
     }
 
     /// The categories of all datasets, and those that tags infer.

@@ -154,6 +154,7 @@ pub(super) enum AgeStatement {
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum DatasetKind {
+    Links,
     People,
     Records,
     Relation,
@@ -161,12 +162,21 @@ pub(super) enum DatasetKind {
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
+#[schemars(extend(
+    "if" = { "properties": { "kind": { "const": "links" } } },
+    "then" = { "required": ["columns"] },
+    "else" = { "required": ["ids", "owner"] },
+))]
 pub(super) struct DatasetSection {
     pub(super) kind: DatasetKind,
     pub(super) handler: Spanned<HandlerId>,
-    pub(super) ids: String,
-    pub(super) owner: String,
+    pub(super) ids: Option<Spanned<String>>,
+    pub(super) owner: Option<Spanned<String>>,
     pub(super) target: Option<Spanned<String>>,
+    pub(super) target_ids: Option<Spanned<String>>,
+    pub(super) columns: Option<Spanned<Named<String>>>,
+    #[serde(default)]
+    pub(super) several: Vec<Spanned<String>>,
     pub(super) category: String,
     pub(super) max_reach: Option<Spanned<u32>>,
     #[serde(default)]
@@ -193,11 +203,12 @@ pub(super) struct FieldSection {
     pub(super) kind: FieldType,
     pub(super) max_reach: Option<u32>,
     pub(super) negative: Option<bool>,
+    pub(super) ids: Option<Spanned<String>>,
 }
 
 impl From<FieldType> for FieldSection {
     fn from(kind: FieldType) -> Self {
-        Self { kind, max_reach: None, negative: None }
+        Self { kind, max_reach: None, negative: None, ids: None }
     }
 }
 

@@ -115,7 +115,7 @@ fn useless_tags(study: &Study) -> Vec<Finding> {
 /// Tags whose names suggest that they infer a sensitive category that the study does not declare.
 fn inferences(study: &Study, regime: &Regime) -> Vec<Finding> {
     let mut all = Vec::new();
-    let declared: BTreeSet<&str> = study.datasets.iter().map(|dataset| dataset.category.as_str()).collect();
+    let declared: BTreeSet<&str> = study.categories().collect();
     for tag in study.catalogue.tags() {
         let texts = || tag.labels().iter().map(ToString::to_string).chain([tag.name().to_owned()]);
         for (name, category) in &regime.file.categories {

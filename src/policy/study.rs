@@ -6,7 +6,7 @@ use crate::consent::Admits;
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
-use super::{Metric, StudyError, compile, file};
+use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
 
 /// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema)]
@@ -206,6 +206,8 @@ pub struct Field {
     pub column: String,
     /// Its type.
     pub kind: FieldKind,
+    /// The namespace of the people it names, if it is of type person and names people of another than its dataset's.
+    pub ids: Option<String>,
 }
 
 /// What the rows of a dataset are.
@@ -218,7 +220,7 @@ pub enum Shape {
     /// A list: each row says that the owner lists the target.
     Relation {
         /// The column of the person who is listed.
-        target: String,
+        target: IdColumn,
         /// Position of the relation in the catalogue.
         relation: usize,
     },
@@ -233,7 +235,7 @@ pub struct Dataset {
     pub shape: Shape,
     /// Who hands it in.
     pub handler: HandlerId,
-    /// The namespace of its ids; people of two datasets meet only inside one namespace.
+    /// The namespace of its owners' ids; people of two namespaces meet where links tables join them.
     pub ids: String,
     /// The column of the person who owns the row.
     pub owner: String,
@@ -310,8 +312,10 @@ pub struct Study {
     pub figures: BTreeMap<String, u64>,
     /// The data category that a tag infers, by tag.
     pub infers: BTreeMap<String, String>,
-    /// The datasets.
+    /// The datasets that are about people.
     pub datasets: Vec<Dataset>,
+    /// The tables that say which ids are one person's.
+    pub links: Vec<LinksTable>,
     /// Measures, tags and tag sets.
     pub catalogue: Catalogue,
     /// Named formulas over released numbers, as written.
@@ -354,9 +358,28 @@ impl Study {
         self.datasets.iter().find_map(|dataset| dataset.age_field().map(|field| (dataset, field)))
     }
 
-    /// The dataset with this name.
+    /// The dataset with this name; links tables are none.
     #[must_use]
     pub fn dataset(&self, name: &DatasetName) -> Option<&Dataset> {
         self.datasets.iter().find(|dataset| dataset.name == *name)
+    }
+
+    /// The names of all tables that are handed in, links tables included.
+    pub fn tables(&self) -> impl Iterator<Item = &DatasetName> {
+        let links = self.links.iter().map(|links| &links.name);
+        self.datasets.iter().map(|dataset| &dataset.name).chain(links)
+    }
+
+    /// The data categories of all tables.
+    pub fn categories(&self) -> impl Iterator<Item = &str> {
+        let links = self.links.iter().map(|links| links.category.as_str());
+        self.datasets.iter().map(|dataset| dataset.category.as_str()).chain(links)
+    }
+
+    /// The namespaces of all ids.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<&str> {
+        let linked = self.links.iter().flat_map(|links| &links.columns).map(|column| column.ids.as_str());
+        self.datasets.iter().map(|dataset| dataset.ids.as_str()).chain(linked).collect()
     }
 }
