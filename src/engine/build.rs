@@ -132,11 +132,7 @@ struct Seal<'a> {
 }
 
 impl<'s> Seal<'s> {
-    fn hear(
-        &mut self,
-        flows: &[(RecipientId, Demand)],
-        files: Vec<Input>,
-    ) -> Result<Vec<Fold>, EngineError> {
+    fn hear(&mut self, flows: &[(RecipientId, Demand)], files: Vec<Input>) -> Result<Vec<Fold>, EngineError> {
         let mut folds: Vec<Fold> =
             flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
         let namespaces = self.study.namespaces();
@@ -175,7 +171,12 @@ impl<'s> Seal<'s> {
         Ok(records.finish(&self.study.catalogue, self.as_of).collect())
     }
 
-    fn relation(&mut self, dataset: &Dataset, files: Vec<Input>, target: &IdColumn) -> Result<Lists, EngineError> {
+    fn relation(
+        &mut self,
+        dataset: &Dataset,
+        files: Vec<Input>,
+        target: &IdColumn,
+    ) -> Result<Lists, EngineError> {
         let mut lists = Lists::default();
         let first = self.hygiene.files.len();
         for file in files {

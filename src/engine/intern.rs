@@ -165,20 +165,26 @@ mod tests {
     fn the_ids_of_a_linked_person_are_her_and_share_their_smallest_pseudonym() {
         let mut interner = Interner::default();
         let [phone, card] = ["phone", "card"].map(|name| interner.intern_namespace(name));
-        let ids = [(phone, Id::Number(1)), (card, Id::Number(1)), (card, Id::Number(2)), (card, Id::Text("x"))];
+        let ids =
+            [(phone, Id::Number(1)), (card, Id::Number(1)), (card, Id::Number(2)), (card, Id::Text("x"))];
         for (namespace, id) in &ids {
             interner.intern_id(*namespace, id).unwrap();
         }
         interner.link(vec![0, 0, 2, 0]);
         let stranger = interner.intern(phone, &Id::Number(9)).unwrap();
-        assert_eq!(ids.each_ref().map(|(namespace, id)| interner.find(*namespace, id)), [0, 0, 2, 0].map(Some));
+        assert_eq!(
+            ids.each_ref().map(|(namespace, id)| interner.find(*namespace, id)),
+            [0, 0, 2, 0].map(Some)
+        );
         assert_eq!((stranger, interner.intern_id(card, &Id::Text("x")).unwrap()), (4, 3));
         for byte in 0..20 {
             let epoch = Secret::new([byte; 32]);
             let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));
             let smallest = phones.pseudonym(b"1").min(cards.pseudonym(b"1")).min(cards.pseudonym(b"x"));
             let all = interner.pseudonyms(&epoch);
-            assert!(all[0] == smallest && all[2] == cards.pseudonym(b"2") && all[4] == phones.pseudonym(b"9"));
+            assert!(
+                all[0] == smallest && all[2] == cards.pseudonym(b"2") && all[4] == phones.pseudonym(b"9")
+            );
         }
     }
 }

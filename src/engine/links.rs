@@ -177,3 +177,157 @@ impl Groups {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use arrow_array::{ArrayRef, RecordBatch, RecordBatchIterator, StringArray};
+
+    use super::super::read::Id;
+    use super::*;
+    use crate::policy::IdColumn;
+
+    /// A declared table between two namespaces; each column is called as its namespace.
+    fn table(namespaces: [&str; 2], several: &[&str]) -> LinksTable {
+        LinksTable {
+            name: "links".parse().unwrap(),
+            handler: "platform".parse().unwrap(),
+            category: "profile".into(),
+            columns: namespaces.map(|ids| IdColumn { column: ids.into(), ids: ids.into() }),
+            several: several.iter().map(|name| (*name).to_owned()).collect(),
+        }
+    }
+
+    fn file(table: &LinksTable, rows: &[[&str; 2]]) -> Input {
+        let columns = [0, 1].map(|side| {
+            let cells = StringArray::from(rows.iter().map(|row| row[side]).collect::<Vec<_>>());
+            (table.columns[side].column.as_str(), Arc::new(cells) as ArrayRef)
+        });
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let schema = batch.schema();
+        Input::Reader("made up".into(), Box::new(RecordBatchIterator::new([Ok(batch)], schema)))
+    }
+
+    /// Everybody who has several ids, each id as its namespace and its spelling; and the reports.
+    fn resolved(tables: &[(&LinksTable, &[&[[&str; 2]]])]) -> (Vec<Vec<String>>, Vec<FileHygiene>) {
+        let mut interner = Interner::default();
+        let inputs = tables
+            .iter()
+            .map(|(table, files)| (*table, files.iter().map(|rows| file(table, rows)).collect::<Vec<_>>()));
+        let reports = resolve(inputs, &mut interner, "100".parse().unwrap()).unwrap();
+        let mut people = BTreeMap::<u32, BTreeSet<String>>::new();
+        for (table, files) in tables {
+            for (row, side) in files.concat().iter().flat_map(|row| [(row, 0), (row, 1)]) {
+                let namespace = table.columns[side].ids.as_str();
+                let id = row[side].parse().map_or(Id::Text(row[side]), Id::Number);
+                let Some(person) = interner.find(interner.namespace(namespace).unwrap(), &id) else {
+                    continue;
+                };
+                people.entry(person).or_default().insert(format!("{namespace} {}", row[side]));
+            }
+        }
+        let several = people.into_values().filter(|ids| ids.len() > 1);
+        let mut several: Vec<Vec<String>> = several.map(|ids| ids.into_iter().collect()).collect();
+        several.sort();
+        (several, reports)
+    }
+
+    fn one(several: &[&str], rows: &[[&str; 2]]) -> (Vec<Vec<String>>, FileHygiene) {
+        let (people, mut reports) = resolved(&[(&table(["phone", "card"], several), &[rows])]);
+        (people, reports.remove(0))
+    }
+
+    #[test]
+    fn one_id_of_each_namespace_is_one_person_also_where_they_are_spelled_alike() {
+        let (people, report) = one(&[], &[["1", "a"], ["2", "1"], ["7", "7"], ["8", "2"]]);
+        let expected =
+            [["card 1", "phone 2"], ["card 2", "phone 8"], ["card 7", "phone 7"], ["card a", "phone 1"]];
+        assert_eq!(people, expected);
+        assert_eq!((report.rows, report.used, report.duplicates, report.ambiguous_ids), (4, 4, 0, 0));
+    }
+
+    #[test]
+    fn two_ids_on_one_side_are_one_person_only_where_the_study_says_so() {
+        let rows = [["1", "a"], ["1", "b"], ["2", "c"]];
+        let (people, report) = one(&[], &rows);
+        assert_eq!((people, report.ambiguous_ids), (vec![vec!["card c".into(), "phone 2".into()]], 3));
+        let (people, report) = one(&["phone"], &rows);
+        assert_eq!((people.len(), report.ambiguous_ids), (1, 3));
+        let (people, report) = one(&["card"], &rows);
+        assert_eq!(people, [vec!["card a", "card b", "phone 1"], vec!["card c", "phone 2"]]);
+        assert_eq!(report.ambiguous_ids, 0);
+    }
+
+    #[test]
+    fn two_persons_on_one_id_are_nobody_together() {
+        // Persons 1 and 2 share card a; both hang together with everything else that either has.
+        let rows = [["1", "a"], ["2", "a"], ["2", "b"], ["3", "c"]];
+        let (people, report) = one(&["card"], &rows);
+        assert_eq!((people, report.ambiguous_ids), (vec![vec!["card c".into(), "phone 3".into()]], 4));
+        let (people, _) = one(&["card", "phone"], &rows);
+        assert_eq!(people[0], ["card a", "card b", "phone 1", "phone 2"]);
+    }
+
+    #[test]
+    fn more_ids_than_a_person_has_are_ambiguous() {
+        let cards: Vec<String> = (100..=100 + MOST_IDS).map(|card| card.to_string()).collect();
+        let rows: Vec<[&str; 2]> = cards.iter().map(|card| ["1", card.as_str()]).collect();
+        let (people, report) = one(&["card"], &rows);
+        assert_eq!((people.len(), report.ambiguous_ids), (0, 18));
+        let (people, report) = one(&["card"], &rows[1..]);
+        assert_eq!((people[0].len(), report.ambiguous_ids), (17, 0));
+    }
+
+    #[test]
+    fn repeated_rows_cycles_order_and_files_change_nothing() {
+        // 1-a-2-b-1 is a cycle; 3-c stands twice.
+        let rows =
+            [["1", "a"], ["2", "a"], ["2", "b"], ["1", "b"], ["3", "c"], ["3", "c"], ["4", "d"], ["5", "d"]];
+        let declared = table(["phone", "card"], &["phone", "card"]);
+        let (whole, reports) = resolved(&[(&declared, &[&rows])]);
+        assert_eq!(whole[0], ["card a", "card b", "phone 1", "phone 2"]);
+        assert_eq!((reports[0].rows, reports[0].duplicates, reports[0].used), (8, 1, 7));
+        let mut turned = rows;
+        for turn in 0..rows.len() {
+            turned.rotate_left(1);
+            let mut reversed = turned;
+            reversed.reverse();
+            assert_eq!(resolved(&[(&declared, &[&turned])]).0, whole);
+            assert_eq!(resolved(&[(&declared, &[&reversed])]).0, whole);
+            let (first, rest) = turned.split_at(turn);
+            let (people, reports) = resolved(&[(&declared, &[first, rest])]);
+            assert_eq!((people, reports[0].duplicates, reports[1].duplicates), (whole.clone(), 1, 0));
+        }
+        let strict = table(["phone", "card"], &[]);
+        let (people, reports) = resolved(&[(&strict, &[&rows[..3], &rows[3..]])]);
+        assert_eq!((people.len(), reports[0].ambiguous_ids, reports[1].ambiguous_ids), (1, 7, 0));
+    }
+
+    #[test]
+    fn several_tables_make_people_of_three_namespaces_and_each_reports_itself_alone() {
+        let (cards, devices) = (table(["phone", "card"], &[]), table(["card", "device"], &[]));
+        let joined = [["1", "a"], ["2", "b"], ["3", "c"]];
+        // Cards b and c are on one device: nothing in the first table says so.
+        let on = [["a", "x"], ["b", "y"], ["c", "y"]];
+        let (people, reports) = resolved(&[(&cards, &[&joined]), (&devices, &[&on])]);
+        assert_eq!(people, [["card a", "device x", "phone 1"]]);
+        assert_eq!((reports[0].ambiguous_ids, reports[1].ambiguous_ids), (0, 3));
+        assert_eq!(reports[0], resolved(&[(&cards, &[&joined])]).1[0]);
+        let (again, _) = resolved(&[(&devices, &[&on]), (&cards, &[&joined])]);
+        assert_eq!(again, people);
+        // A table that closes the triangle the wrong way.
+        let direct = table(["phone", "device"], &[]);
+        let (people, _) =
+            resolved(&[(&cards, &[&joined]), (&devices, &[&on[..1]]), (&direct, &[&[["2", "x"]]])]);
+        assert_eq!(people, [["card c", "phone 3"]]);
+    }
+
+    #[test]
+    fn a_row_without_one_of_its_ids_is_bad_and_links_nobody() {
+        let (people, report) = one(&[], &[["", "a"], ["1", ""], ["1", "b"], ["", ""]]);
+        assert_eq!(people, [["card b", "phone 1"]]);
+        assert_eq!((report.rows, report.used, report.dropped), (4, 1, BTreeMap::from([("no id", 3)])));
+    }
+}

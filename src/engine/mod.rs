@@ -8,6 +8,8 @@ mod cells;
 mod consents;
 mod hygiene;
 mod intern;
+#[cfg(test)]
+mod linked;
 mod links;
 #[cfg(test)]
 mod neighbours;

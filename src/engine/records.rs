@@ -137,7 +137,8 @@ impl<'a> Records<'a> {
                     report.drop_row(place, column, reason);
                     continue;
                 }
-                let person = namespace.and_then(|ids| interner.find(ids, &owner)).map(|person| person as usize);
+                let person =
+                    namespace.and_then(|ids| interner.find(ids, &owner)).map(|person| person as usize);
                 if let Some(person) = person.filter(|person| is_in.get(*person) == Some(&true)) {
                     self.kernels.iter_mut().for_each(|kernel| kernel.hear(person, &cells));
                 }

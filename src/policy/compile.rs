@@ -232,7 +232,9 @@ fn dataset(
         return says(name.span(), "missing field `owner`: the column of the person who owns the row");
     };
     let ids = ids.get_ref().clone();
-    if let Some(place) = section.columns.as_ref().map(Spanned::span).or(section.several.first().map(Spanned::span)) {
+    if let Some(place) =
+        section.columns.as_ref().map(Spanned::span).or(section.several.first().map(Spanned::span))
+    {
         return says(place, "`columns` and `several` belong to a dataset of kind links");
     }
     let shape = match (section.kind, &section.target) {

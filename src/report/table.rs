@@ -245,7 +245,17 @@ pub fn vocabulary_text(vocabulary: &Vocabulary) -> String {
 /// What a seal read and dropped.
 #[must_use]
 pub fn hygiene_text(hygiene: &Hygiene) -> String {
-    let header = ["dataset", "file", "rows", "used", "bad", "repeated", "to self", "columns not read"];
+    let header = [
+        "dataset",
+        "file",
+        "rows",
+        "used",
+        "bad",
+        "repeated",
+        "to self",
+        "ambiguous ids",
+        "columns not read",
+    ];
     let mut table = table(header.map(str::to_owned).to_vec());
     for file in &hygiene.files {
         let reasons: Vec<String> =
@@ -259,6 +269,7 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             bad,
             grouped(file.duplicates.into()),
             grouped(file.self_follows.into()),
+            grouped(file.ambiguous_ids.into()),
             file.undeclared_columns.join(", "),
         ]);
     }
