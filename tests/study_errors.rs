@@ -2,7 +2,7 @@
 //! invalid).
 #![cfg(test)]
 
-use hushtag::policy::{Study, StudyError};
+use hushtag::policy::{Shape, Study, StudyError};
 
 const STUDY: &str = include_str!("../policies/demo/study.toml");
 
@@ -18,6 +18,15 @@ fn broken(old: &str, new: &str) -> StudyError {
             error
         }
     }
+}
+
+/// The study with payments by card, and a table that links cards to phones.
+fn linked() -> String {
+    let (before, after) = STUDY.split_once("ids = \"phone\"\nowner = \"payer\"").unwrap();
+    let table = "kind = \"links\"\nhandler = \"payment-platform\"\ncategory = \"profile\"\n\
+                 columns = { phone = \"mobile\", card = \"number\" }\nseveral = [\"card\"]";
+    let text = format!("{before}ids = \"card\"\nowner = \"payer\"{after}");
+    text.replacen("[datasets.members]", &format!("[datasets.bindings]\n{table}\n\n[datasets.members]"), 1)
 }
 
 /// The line on which `text` stands in the study.
@@ -109,6 +118,107 @@ fn each_mistake_has_its_place_and_says_what_was_meant() {
         assert!(text.starts_with("study.toml:") && !text.contains('\n'), "{text}");
         let line = line_of(place);
         assert!(error.line.abs_diff(line) <= 1, "`{new}`: line {} instead of {line}: {text}", error.line);
+    }
+}
+
+#[test]
+fn a_study_of_two_namespaces_says_what_joins_them() {
+    let text = linked().replacen("target = \"followee\"", "target = \"followee\"\ntarget_ids = \"card\"", 1);
+    let pointer = "at = \"time\", by = { type = \"person\", max_reach = 2, ids = \"phone\" }";
+    let study = Study::parse("study.toml", &text.replacen("at = \"time\"", pointer, 1)).unwrap();
+    assert_eq!(study.namespaces().into_iter().collect::<Vec<_>>(), ["card", "phone"]);
+    assert!(study.tables().any(|name| name.as_str() == "bindings"));
+    assert!(study.categories().any(|category| category == "profile"));
+    let [links] = study.links.as_slice() else { panic!("one links table") };
+    let columns = links.columns.each_ref().map(|column| (column.ids.as_str(), column.column.as_str()));
+    assert_eq!(columns, [("phone", "mobile"), ("card", "number")]);
+    assert!(links.several.iter().eq(["card"]));
+    let follows = study.dataset(&"follows".parse().unwrap()).unwrap();
+    let Shape::Relation { target, .. } = &follows.shape else { panic!("a relation") };
+    assert_eq!((target.column.as_str(), target.ids.as_str()), ("followee", "card"));
+    let payments = study.dataset(&"payments".parse().unwrap()).unwrap();
+    assert_eq!(payments.field("by").unwrap().ids.as_deref(), Some("phone"));
+}
+
+#[test]
+fn each_mistake_about_namespaces_has_its_place() {
+    const COLUMNS: &str = "columns = { phone = \"mobile\", card = \"number\" }";
+    const SEVERAL: &str = "several = [\"card\"]";
+    let cases = [
+        ("ids = \"card\"", "ids = \"crad\"", "no links table joins namespace `crad` to `phone`"),
+        (COLUMNS, "columns = { phone = \"mobile\" }", "joins exactly two namespaces"),
+        (
+            COLUMNS,
+            "columns = { phone = \"a\", card = \"b\", device = \"c\" }",
+            "joins exactly two namespaces",
+        ),
+        (COLUMNS, "columns = { phone = \"a\", phone = \"b\" }", "duplicate key"),
+        (
+            COLUMNS,
+            "columns = { phone = \"mobile\", card = \"mobile\" }",
+            "both namespaces stand in one column",
+        ),
+        (COLUMNS, "", "a links table needs `columns`"),
+        (
+            SEVERAL,
+            "several = [\"crad\"]",
+            "unknown namespace of this links table `crad`: did you mean `card`?",
+        ),
+        (SEVERAL, "max_reach = 3", "a links table has `columns` and `several`, and nobody owns its rows"),
+        (SEVERAL, "owner = \"mobile\"", "nobody owns its rows"),
+        (SEVERAL, "fields = { since = \"time\" }", "nobody owns its rows"),
+        (
+            "handler = \"payment-platform\"\ncategory = \"profile\"",
+            "handler = \"x\"\ncategory = \"profile\"",
+            "unknown handler `x`",
+        ),
+        (
+            "target = \"followee\"",
+            "target = \"followee\"\ntarget_ids = \"fone\"",
+            "unknown namespace `fone`: did you mean `phone`?",
+        ),
+        (
+            "owner = \"payer\"",
+            "owner = \"payer\"\ntarget_ids = \"phone\"",
+            "`target_ids` belongs to a relation",
+        ),
+        ("owner = \"payer\"", "owner = \"payer\"\nseveral = [\"card\"]", "belong to a dataset of kind links"),
+        (
+            "owner = \"payer\"",
+            "owner = \"payer\"\ncolumns = { card = \"c\" }",
+            "belong to a dataset of kind links",
+        ),
+        (
+            "at = \"time\"",
+            "at = { type = \"time\", ids = \"card\" }",
+            "`ids` belongs to fields of type person",
+        ),
+        (
+            "at = \"time\"",
+            "at = \"time\", by = { type = \"person\", max_reach = 2, ids = \"fone\" }",
+            "unknown namespace `fone`: did you mean `phone`?",
+        ),
+        (
+            SEVERAL,
+            "several = [\"card\"]\n\n[datasets.more]\nkind = \"links\"\nhandler = \"social-platform\"\n\
+             category = \"profile\"\ncolumns = { card = \"c\", device = \"d\" }",
+            "`several` of namespace `card` must be the same here and in dataset `bindings`",
+        ),
+        ("ids = \"card\"\nowner = \"payer\"", "owner = \"payer\"", "missing field `ids`"),
+    ];
+    let whole = linked();
+    for (old, new, said) in cases {
+        assert!(whole.contains(old), "the study has no `{old}`");
+        let text = whole.replacen(old, new, 1);
+        let error = Study::parse("study.toml", &text).unwrap_err();
+        assert!(error.to_string().contains(said), "`{new}`: `{said}` is not in: {error}");
+        let changed = |at: usize| text.lines().nth(at) != whole.lines().nth(at);
+        let first = (0..text.lines().count()).find(|at| changed(*at)).unwrap() + 1;
+        let end = first + new.lines().count();
+        let header = whole.lines().take(first).filter(|line| line.starts_with("[datasets")).last().unwrap();
+        let named = text.lines().position(|line| line == header).unwrap() + 1;
+        let inside = (first..=end).contains(&error.line) || error.line == named;
+        assert!(inside, "`{new}`: line {} and not {first} to {end}: {error}", error.line);
     }
 }
 

@@ -205,6 +205,23 @@ fn cubes_of_linked_people_are_those_of_the_model_with_and_without_each_person() 
 }
 
 #[test]
+fn the_report_of_a_dataset_says_nothing_of_who_is_linked() {
+    let survey = Survey::new(2);
+    let word = str::to_owned;
+    let lists = ["1", "2"].iter().flat_map(|phone| ["1", "2", "3"].map(|other| (word(phone), word(other))));
+    let alone = World { follows: lists.chain([(word("1"), word("3"))]).collect(), ..World::default() };
+    let linked = World { links: vec![(word("1"), word("7")), (word("2"), word("7"))], ..alone.clone() };
+    let [alone, linked] = [alone, linked].map(|world| {
+        let (sources, key) = (tables(&world, 1), Secret::new(EPOCH));
+        let (_, hygiene) =
+            build(&survey.study, &survey.flows, sources, AS_OF, &key, Default::default()).unwrap();
+        hygiene.files.into_iter().find(|file| file.dataset == "follows").unwrap()
+    });
+    assert_eq!((alone.rows, alone.used, alone.duplicates, alone.self_follows), (7, 4, 1, 2));
+    assert_eq!(linked, alone);
+}
+
+#[test]
 fn one_person_moves_at_most_reach_rows_under_all_her_ids_and_a_cut_per_id_moves_more() {
     for reach in [1, 2, 3] {
         let bound = 1 + reach + LIKES_REACH;
