@@ -1,9 +1,12 @@
 //! Interning: each distinct raw id becomes one dense number; no text per row after that.
 
+use std::sync::{PoisonError, RwLock};
+
 use hashbrown::hash_map::{Entry, HashMap};
 
 use super::EngineError;
-use super::read::Id;
+use super::read::{Column, Id};
+use super::rows::NOBODY;
 use crate::deidentify::{Pseudonym, PseudonymKey};
 
 /// All ids of one namespace seen in one seal. Holds raw ids in memory until it is dropped; never written anywhere.
@@ -77,6 +80,35 @@ impl Interner {
         }
         all
     }
+}
+
+/// The dense numbers of the first `count` ids of a column, new or known; nobody's for a missing one.
+pub(super) fn numbers(
+    interner: &RwLock<Interner>,
+    column: &Column,
+    count: usize,
+) -> Result<Vec<u32>, EngineError> {
+    let known = interner.read().unwrap_or_else(PoisonError::into_inner);
+    let mut new = Vec::new();
+    let mut all = Vec::with_capacity(count);
+    for row in 0..count {
+        let id = column.id(row);
+        let number = id.as_ref().and_then(|id| known.find(id));
+        if number.is_none() && id.is_some() {
+            new.push(row);
+        }
+        all.push(number.unwrap_or(NOBODY));
+    }
+    drop(known);
+    if !new.is_empty() {
+        let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
+        for row in new {
+            if let (Some(id), Some(slot)) = (column.id(row), all.get_mut(row)) {
+                *slot = known.intern(&id)?;
+            }
+        }
+    }
+    Ok(all)
 }
 
 #[cfg(test)]

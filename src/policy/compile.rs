@@ -16,8 +16,11 @@ use super::placed::Spanned;
 use super::study::{
     Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
 };
+use super::test_section::BoundSection;
 use crate::consent::Admits;
-use crate::tags::{Bands, CatalogueDraft, Label, Relation, Tag, TagError, TagSource, is_reach, nearest};
+use crate::tags::{
+    Bands, Bound, CatalogueDraft, Label, Relation, Tag, TagError, TagSource, is_reach, nearest,
+};
 use crate::types::{DatasetName, Timestamp};
 
 /// A fault and where it stands.
@@ -229,7 +232,7 @@ fn dataset(
             {
                 return Err((reach.span(), Fault::Tag(TagError::InvalidReach { given })));
             }
-            draft.relations.push(Relation { dataset: name.get_ref().clone(), max_reach });
+            draft.relations.push(Relation { dataset: name.get_ref().clone(), field: None, max_reach });
             Shape::Relation { target: target.get_ref().clone(), relation: draft.relations.len() - 1 }
         }
         (DatasetKind::Relation, None) => {
@@ -244,7 +247,18 @@ fn dataset(
     }
     let mut fields = Vec::new();
     for (column, written) in &section.fields {
-        fields.push(field(column, written)?);
+        let next = field(column, written)?;
+        if let FieldKind::Person { max_reach } = next.kind {
+            if shape != Shape::Records {
+                return says(column.span(), "a field of type person belongs to records");
+            }
+            if !is_reach(max_reach) {
+                return Err((column.span(), Fault::Tag(TagError::InvalidReach { given: max_reach })));
+            }
+            let (dataset, field) = (name.get_ref().clone(), Some(next.column.clone()));
+            draft.relations.push(Relation { dataset, field, max_reach: Some(max_reach) });
+        }
+        fields.push(next);
     }
     Ok(Dataset {
         name: name.get_ref().clone(),
@@ -319,7 +333,7 @@ fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<F
             );
         }
     };
-    Ok(Field { column: column.get_ref().clone(), kind })
+    Ok(Field { column: column.get_ref().clone(), kind, optional: section.optional })
 }
 
 fn tag(
@@ -364,7 +378,14 @@ fn banded(
             draft.measures.len() - 1
         }
     };
-    let list = bands.get_ref().iter().map(|(label, bound)| (label.clone(), *bound));
+    let list = bands.get_ref().iter().map(|(label, written)| {
+        let bound = match written {
+            BoundSection::Whole(bound) => Ok(Bound::from(*bound)),
+            BoundSection::Fraction(text) => Bound::parse(text),
+        };
+        bound.map(|bound| (label.clone(), bound))
+    });
+    let list = list.collect::<Result<Vec<_>, _>>().map_err(tag_fault(bands.span()))?;
     let bands = Bands::new(list).map_err(tag_fault(bands.span()))?;
     let absent = match &section.absent {
         Some(label) => Some(Label::new(label.get_ref()).map_err(tag_fault(label.span()))?),

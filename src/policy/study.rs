@@ -206,6 +206,8 @@ pub struct Field {
     pub column: String,
     /// Its type.
     pub kind: FieldKind,
+    /// Whether a row without it is a good row.
+    pub optional: bool,
 }
 
 /// What the rows of a dataset are.
