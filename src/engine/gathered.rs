@@ -1,6 +1,7 @@
 //! What accumulates for each person while records stream past, in whatever order and by however many threads.
 
-use super::rows::Rows;
+use super::marks::Marks;
+use super::rows::{NOBODY, Rows};
 use super::values::Values;
 use crate::tags::Clamp;
 use crate::types::Timestamp;
@@ -24,7 +25,7 @@ pub(super) enum What {
     Greatest(usize),
     First(usize),
     Last(usize),
-    Distinct { column: usize, cap: usize },
+    Distinct { column: usize, cap: u16 },
     Share { met: usize, unit: u32 },
     Retained { later: usize },
 }
@@ -40,8 +41,7 @@ pub(super) enum Gathered {
     /// `i64::MAX` for none.
     Least(Vec<i64>, Vec<bool>),
     Greatest(Vec<i64>, Vec<bool>),
-    /// Marks of the different values, ascending, at most as many as are counted.
-    Distinct(Vec<Vec<u64>>),
+    Distinct(Marks),
     Share {
         met: Vec<u32>,
         all: Vec<u32>,
@@ -63,7 +63,7 @@ impl What {
             Self::Greatest(_) | Self::Last(_) => {
                 Gathered::Greatest(vec![i64::MIN; people], vec![false; people])
             }
-            Self::Distinct { .. } => Gathered::Distinct(vec![Vec::new(); people]),
+            Self::Distinct { cap, .. } => Gathered::Distinct(Marks::new(people, *cap)),
             Self::Share { .. } => Gathered::Share { met: vec![0; people], all: vec![0; people] },
             Self::Retained { .. } => {
                 Gathered::Retained { before: vec![false; people], later: vec![false; people] }
@@ -106,14 +106,6 @@ fn mark(seen: &mut [bool], chosen: &[u32]) {
     }
 }
 
-fn note(marks: &mut Vec<u64>, mark: u64, cap: usize) {
-    if marks.len() < cap
-        && let Err(place) = marks.binary_search(&mark)
-    {
-        marks.insert(place, mark);
-    }
-}
-
 impl Gathered {
     /// Hears one batch; `chosen` are the owners of the rows of every selection.
     pub(super) fn hear(&mut self, kernel: &Kernel, rows: &Rows, chosen: &[Vec<u32>]) {
@@ -153,13 +145,13 @@ impl Gathered {
                     }
                 }
             }
-            (Self::Distinct(marks), What::Distinct { column, cap }) => {
+            (Self::Distinct(marks), What::Distinct { column, .. }) => {
                 let Some(cells) = rows.cells.get(*column) else { return };
-                for (row, person) in own.iter().enumerate() {
-                    if let Some(marks) = at(marks, *person).filter(|marks| marks.len() < *cap)
+                for (row, person) in own.iter().enumerate().filter(|(_, person)| **person != NOBODY) {
+                    if marks.is_open(*person)
                         && let Some(mark) = cells.mark(row)
                     {
-                        note(marks, mark, *cap);
+                        marks.add(*person, mark);
                     }
                 }
             }
@@ -176,13 +168,12 @@ impl Gathered {
     }
 
     /// Adds what another thread has gathered for the same measure.
-    pub(super) fn and(&mut self, other: Self, what: &What) {
+    pub(super) fn and(&mut self, other: Self) {
         fn each<T>(own: &mut [T], others: Vec<T>, add: impl Fn(&mut T, T)) {
             own.iter_mut().zip(others).for_each(|(own, other)| add(own, other));
         }
         let add = |own: &mut u32, other: u32| *own = own.saturating_add(other);
         let or = |own: &mut bool, other: bool| *own |= other;
-        let cap = if let What::Distinct { cap, .. } = what { *cap } else { 0 };
         match (self, other) {
             (Self::Count(own), Self::Count(others)) => each(own, others, add),
             (Self::Sum(own), Self::Sum(others)) => each(own, others, |a, b| *a = a.saturating_add(b)),
@@ -198,9 +189,7 @@ impl Gathered {
                 each(best, others, |a, b| *a = b.max(*a));
                 each(some, more, or);
             }
-            (Self::Distinct(own), Self::Distinct(others)) => {
-                each(own, others, |own, marks| marks.into_iter().for_each(|mark| note(own, mark, cap)));
-            }
+            (Self::Distinct(own), Self::Distinct(others)) => own.and(&others),
             (Self::Share { met, all }, Self::Share { met: more, all: others }) => {
                 each(met, more, add);
                 each(all, others, add);
@@ -235,9 +224,7 @@ impl Gathered {
             Self::Sum(sums) => whole(sums),
             Self::Mean { sums, counts } => Values::Ratio { numerators: sums, denominators: counts, range },
             Self::Least(values, some) | Self::Greatest(values, some) => best(values, some),
-            Self::Distinct(marks) => counts(
-                marks.into_iter().map(|marks| u32::try_from(marks.len()).unwrap_or(u32::MAX)).collect(),
-            ),
+            Self::Distinct(marks) => counts(marks.counts().collect()),
             Self::Share { met, all } => {
                 let unit = if let What::Share { unit, .. } = what { *unit } else { 1 };
                 let numerators = met.into_iter().map(|met| i128::from(met) * i128::from(unit)).collect();

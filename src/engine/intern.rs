@@ -2,9 +2,11 @@
 
 use std::sync::{PoisonError, RwLock};
 
-use hashbrown::hash_map::{Entry, HashMap};
+use arrow_array::Array as _;
+use hashbrown::HashMap;
 
 use super::EngineError;
+use super::numbers::Numbers;
 use super::read::{Column, Id};
 use super::rows::NOBODY;
 use crate::deidentify::{Pseudonym, PseudonymKey};
@@ -12,7 +14,7 @@ use crate::deidentify::{Pseudonym, PseudonymKey};
 /// All ids of one namespace seen in one seal. Holds raw ids in memory until it is dropped; never written anywhere.
 #[derive(Default)]
 pub(super) struct Interner {
-    numbers: HashMap<i64, u32>,
+    numbers: Numbers,
     texts: HashMap<Box<str>, u32>,
     /// Rows of one person mostly follow each other.
     last: Option<(i64, u32)>,
@@ -28,9 +30,35 @@ impl Interner {
     /// The dense number of an id that was interned before.
     pub(super) fn find(&self, id: &Id<'_>) -> Option<u32> {
         match id {
-            Id::Number(number) => self.numbers.get(number).copied(),
+            Id::Number(number) => self.numbers.find(*number),
             Id::Text(text) => self.texts.get(*text).copied(),
         }
+    }
+
+    /// The dense numbers of the first `count` ids of a column; nobody's for an unknown or missing one.
+    pub(super) fn find_all(&self, column: &Column, count: usize) -> Vec<u32> {
+        let mut all = Vec::with_capacity(count);
+        match column {
+            Column::Numbers(numbers) if numbers.null_count() == 0 => {
+                self.numbers.find_all(numbers.values(), &mut all);
+            }
+            column => {
+                let number = |row: usize| match column.id(row) {
+                    Some(Id::Number(number)) => number,
+                    _ => 0,
+                };
+                let ids: Vec<i64> = (0..count).map(number).collect();
+                self.numbers.find_all(&ids, &mut all);
+                for (row, found) in all.iter_mut().enumerate() {
+                    match column.id(row) {
+                        Some(Id::Number(_)) => {}
+                        Some(id) => *found = self.find(&id).unwrap_or(NOBODY),
+                        None => *found = NOBODY,
+                    }
+                }
+            }
+        }
+        all
     }
 
     /// The dense number of an id, new or known.
@@ -42,10 +70,10 @@ impl Interner {
         }
         let next = self.len;
         let found = match id {
-            Id::Number(number) => match self.numbers.entry(*number) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(free) => *free.insert(next),
-            },
+            Id::Number(number) => self.numbers.find(*number).unwrap_or_else(|| {
+                self.numbers.add(*number, next);
+                next
+            }),
             Id::Text(text) => match self.texts.get(*text) {
                 Some(known) => *known,
                 None => *self.texts.entry((*text).into()).insert(next).get(),
@@ -64,7 +92,7 @@ impl Interner {
     pub(super) fn pseudonyms(&self, key: &PseudonymKey) -> Vec<Pseudonym> {
         let mut all = vec![key.pseudonym(b""); self.len()];
         let mut spelled = String::new();
-        for (number, index) in &self.numbers {
+        for (number, index) in self.numbers.iter() {
             use std::fmt::Write as _;
             spelled.clear();
             // Writing to a string cannot fail.
@@ -82,24 +110,21 @@ impl Interner {
     }
 }
 
-/// The dense numbers of the first `count` ids of a column, new or known; nobody's for a missing one.
+/// The dense numbers of the first `count` ids of a column; nobody's for a missing one.
+///
+/// # Errors
+/// [`EngineError::TooManyIds`] when new ones are `added`; without that, nobody's number stands for an unknown id.
 pub(super) fn numbers(
     interner: &RwLock<Interner>,
     column: &Column,
     count: usize,
+    added: bool,
 ) -> Result<Vec<u32>, EngineError> {
     let known = interner.read().unwrap_or_else(PoisonError::into_inner);
-    let mut new = Vec::new();
-    let mut all = Vec::with_capacity(count);
-    for row in 0..count {
-        let id = column.id(row);
-        let number = id.as_ref().and_then(|id| known.find(id));
-        if number.is_none() && id.is_some() {
-            new.push(row);
-        }
-        all.push(number.unwrap_or(NOBODY));
-    }
+    let mut all = known.find_all(column, count);
     drop(known);
+    let unknown = || all.iter().enumerate().filter(|(_, number)| **number == NOBODY).map(|(row, _)| row);
+    let new: Vec<usize> = unknown().filter(|row| added && column.id(*row).is_some()).collect();
     if !new.is_empty() {
         let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
         for row in new {

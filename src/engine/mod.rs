@@ -9,8 +9,10 @@ mod consents;
 mod gathered;
 mod hygiene;
 mod intern;
+mod marks;
 #[cfg(test)]
 mod neighbours;
+mod numbers;
 mod people;
 mod person_file;
 mod pointers;

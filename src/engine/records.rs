@@ -1,11 +1,11 @@
 //! Records -> one number per person and measure, over half-open windows and the rows that meet their conditions.
 
-use std::sync::{PoisonError, RwLock};
+use std::sync::RwLock;
 
 use super::EngineError;
 use super::gathered::{Gathered, Kernel, What};
 use super::hygiene::{FileHygiene, MaxBadRows};
-use super::intern::Interner;
+use super::intern::{Interner, numbers};
 use super::pointers::{Pointed, Pointer};
 use super::read::{Column, Input, Use, Wanted};
 use super::rows::{Cells, NOBODY, Rows, Selection};
@@ -74,7 +74,7 @@ impl<'a> Records<'a> {
                 self.column(field).map(what)
             }
             Aggregate::Distinct { field, cap } => {
-                let cap = usize::try_from(*cap).unwrap_or(usize::MAX);
+                let cap = u16::try_from(*cap).unwrap_or(u16::MAX);
                 self.column(field).map(|column| What::Distinct { column, cap })
             }
             Aggregate::Share { of, unit } => {
@@ -175,8 +175,7 @@ impl<'a> Records<'a> {
         };
         let (reports, states) = scan.read(files, start, hear)?;
         let merged = states.into_iter().reduce(|mut all, more| {
-            let both = all.kernels.iter_mut().zip(more.kernels);
-            both.zip(&self.kernels).for_each(|((all, more), kernel)| all.and(more, &kernel.what));
+            all.kernels.iter_mut().zip(more.kernels).for_each(|(all, more)| all.and(more));
             all.pointers.iter_mut().zip(more.pointers).for_each(|(all, more)| all.and(more));
             all
         });
@@ -206,7 +205,7 @@ impl<'a> Records<'a> {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
             cells.push(if of_people {
                 let column = Column::ids(piece.name, &field.column, array)?;
-                Cells::People(super::intern::numbers(interner, &column, count)?)
+                Cells::People(numbers(interner, &column, count, true)?)
             } else {
                 Cells::read(piece.name, field, array, &mut bad)?
             });
@@ -214,17 +213,17 @@ impl<'a> Records<'a> {
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
         bad.sort_by_key(|(row, ..)| *row);
         bad.dedup_by_key(|(row, ..)| *row);
-        let known = interner.read().unwrap_or_else(PoisonError::into_inner);
-        let mut bad = bad.into_iter().peekable();
-        let mut all = Vec::with_capacity(count);
-        for row in 0..count {
-            if let Some((_, column, reason)) = bad.next_if(|(next, ..)| *next == row) {
-                piece.report.drop_row(piece.first + row as u64, column, reason);
-                all.push(NOBODY);
-                continue;
+        let mut all = numbers(interner, &owners, count, false)?;
+        for owner in &mut all {
+            if is_in.get(*owner as usize) != Some(&true) {
+                *owner = NOBODY;
             }
-            let person = owners.id(row).and_then(|id| known.find(&id));
-            all.push(person.filter(|person| is_in.get(*person as usize) == Some(&true)).unwrap_or(NOBODY));
+        }
+        for (row, column, reason) in bad {
+            piece.report.drop_row(piece.first + row as u64, column, reason);
+            if let Some(owner) = all.get_mut(row) {
+                *owner = NOBODY;
+            }
         }
         Ok(Rows { owners: all, cells })
     }

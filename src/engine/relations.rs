@@ -72,7 +72,8 @@ impl Lists {
             let count = piece.batch.num_rows();
             let owners = Column::ids(piece.name, &dataset.owner, owners)?;
             let targets = Column::ids(piece.name, target_column, targets)?;
-            let (owners, targets) = (numbers(interner, &owners, count)?, numbers(interner, &targets, count)?);
+            let (owners, targets) =
+                (numbers(interner, &owners, count, true)?, numbers(interner, &targets, count, true)?);
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
                 let place = piece.first + row as u64;
                 match (owner, target) {
