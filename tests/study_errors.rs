@@ -242,3 +242,79 @@ fn a_study_of_many_megabytes_or_no_text_at_all_is_refused() {
         assert!(Study::parse("odd.toml", text).is_err(), "{text:?}");
     }
 }
+
+/// What a study may say of the payments' fields and of one more measure, and what is wrong with it.
+#[test]
+fn each_impossible_measure_is_refused_with_its_reason() {
+    let fields = "fields = { amount = \"amount\", at = \"time\", shop = \"text\", online = \"flag\", who = { type = \"person\", max_reach = 3 } }";
+    let cases = [
+        ("mean = \"shop\"", "only fields of type amount or integer"),
+        ("min = \"amuont\"", "did you mean `amount`?"),
+        ("mean = \"amount\", sum = \"amount\"", "exactly one of"),
+        ("distinct = \"shop\"", "needs a `cap`"),
+        ("distinct = \"shop\", cap = 0", "`cap` is between 1 and 4096"),
+        ("distinct = \"at\", cap = 3", "different instants are not counted"),
+        ("count = true, cap = 3", "`cap` belongs to `distinct`"),
+        ("count = true, unit = 3", "`unit` belongs to a share"),
+        ("share = {}", "exactly one of"),
+        ("share = { shop = \"a\" }, unit = 0", "`unit` is between"),
+        ("share = { shop = 3 }", "words of another type"),
+        ("count = true, where = { amount = true }", "words of another type"),
+        ("count = true, where = { online = 1 }", "words of another type"),
+        ("count = true, where = { online = { from = 1 } }", "for amounts and integers"),
+        ("count = true, where = { amount = { from = 3, below = 3 } }", "nothing is in this range"),
+        ("count = true, where = { amount = {} }", "a test says either"),
+        ("count = true, where = { amount = [] }", "a list has 1 to 1000 words"),
+        ("count = true, where = { who = \"x\" }", "which person is nobody's business"),
+        ("count = true, where = { at = { from = 3 } }", "times are for `window`"),
+        ("count = true, where = { shopp = \"x\" }", "did you mean `shop`?"),
+        ("retained = true", "`retained` needs a `window`"),
+        ("retained = true, window = \"9d\"", "`retained` needs a `window`"),
+        ("count = true, ending = \"3d\"", "there is no window"),
+        ("count = true, window = \"3d\", ending = \"3d\"", "ends before it begins"),
+        ("referred = \"shop\", size = true", "unknown field of type person `shop`"),
+        ("referred = \"who\"", "`referred` says exactly one of"),
+        ("referred = \"who\", mean = \"amount\"", "`referred` says exactly one of"),
+        ("role = \"own\", size = true", "`role` belongs to measures over a relation"),
+    ];
+    let over = [
+        ("role = \"mutual\"", "a measure over a relation says"),
+        ("role = \"strong\", size = true", "a measure over a relation says"),
+        (
+            "role = \"audience\", share = { friends = { from = 1 }, spend = { from = 1 } }",
+            "tests exactly one measure",
+        ),
+        ("role = \"audience\", share = { fans = { from = 1 } }", "two steps"),
+        ("role = \"audience\", mean = \"referrals\"", "two steps"),
+        ("role = \"audience\", size = true, where = { a = 1 }", "belong to measures over records"),
+        ("role = \"own\", mean = \"spend\"", "along my list"),
+        ("size = true", "a measure over a relation says"),
+    ];
+    let cases = cases.map(|(written, wanted)| (format!("from = \"payments\", {written}"), wanted));
+    let over = over.map(|(written, wanted)| (format!("over = \"follows\", {written}"), wanted));
+    for (written, wanted) in cases.into_iter().chain(over) {
+        let text = STUDY.replacen("fields = { amount = \"amount\", at = \"time\" }", fields, 1).replacen(
+            "[measures.spend]",
+            &format!("[measures]\nreferrals = {{ from = \"payments\", referred = \"who\", size = true }}\nnext = {{ {written} }}\n[measures.spend]"),
+            1,
+        );
+        let error = Study::parse("study.toml", &text).expect_err(&written);
+        assert!(error.to_string().contains(wanted), "{written}: {error}");
+        assert!(
+            text.lines().nth(error.line - 1).unwrap().starts_with("next = "),
+            "{written}: line {}",
+            error.line
+        );
+    }
+}
+
+#[test]
+fn bounds_of_bands_are_whole_numbers_or_fractions() {
+    let bounds = |bound: &str| STUDY.replacen("mid = 50_000", &format!("mid = {bound}"), 1);
+    for good in ["\"1/3\"", "\"7\"", "50_001"].map(bounds) {
+        assert!(Study::parse("study.toml", &good).is_ok(), "{good}");
+    }
+    for bad in ["\"1/0\"", "\"0.5\"", "0.5", "\"\"", "true"] {
+        assert!(Study::parse("study.toml", &bounds(bad)).is_err(), "{bad}");
+    }
+}

@@ -3,7 +3,9 @@
 use std::sync::LazyLock;
 
 use hushtag::query::{Canonical, parse};
-use hushtag::tags::{Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Source, Tag, TagSource};
+use hushtag::tags::{
+    Aggregate, Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Rows, Source, Tag, TagSource,
+};
 use hushtag::types::DatasetName;
 
 static CATALOGUE: LazyLock<Option<Catalogue>> = LazyLock::new(catalogue);
@@ -17,7 +19,10 @@ fn catalogue() -> Option<Catalogue> {
     let dataset = DatasetName::new("payments").ok()?;
     let spend = Measure {
         name: Some("spend".into()),
-        source: Source::Sum { dataset, field: "amount".into(), window: None },
+        source: Source::Own {
+            rows: Rows { dataset, window: None, conditions: vec![] },
+            what: Aggregate::Sum { field: "amount".into() },
+        },
         clamp: Some(Clamp::new(0, 1000).ok()?),
         grid: Grid::new(vec![0, 10, 500], Clamp::new(0, 1000).ok()?, 0).ok(),
         floor: Some(0),

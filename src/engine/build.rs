@@ -1,6 +1,7 @@
 //! From files to cubes: consents first, then people, records and relations, then one cube a tag set and recipient.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
 use super::EngineError;
 use super::cells::{Table, shape};
@@ -9,14 +10,17 @@ use super::hygiene::{Hygiene, MaxBadRows};
 use super::intern::Interner;
 use super::links;
 use super::people::People;
+use super::pointers::Pointed;
 use super::read::Input;
-use super::records::{Records, Values};
+use super::records::{OfRecords, Records};
 use super::relations::Lists;
+use super::scan::threads;
+use super::values::Values;
 use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::CutKey;
 use crate::policy::{Dataset, IdColumn, Shape, Study};
 use crate::release::{Cube, CubeShape, Exact};
-use crate::tags::{Clamp, Measure, Source, nearest};
+use crate::tags::{Catalogue, Clamp, Measure, Source, nearest};
 use crate::types::{DatasetName, RecipientId, Secret, Timestamp};
 
 /// The tables of one seal.
@@ -60,13 +64,26 @@ pub fn build(
     epoch_key: &Secret,
     allowed: MaxBadRows,
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
+    build_with(study, flows, sources, as_of, epoch_key, (threads(), allowed))
+}
+
+/// As [`build`], with so many threads; cubes do not depend on their number.
+pub(super) fn build_with(
+    study: &Study,
+    flows: &[(RecipientId, Demand)],
+    sources: Sources,
+    as_of: Timestamp,
+    epoch_key: &Secret,
+    reading: (usize, MaxBadRows),
+) -> Result<(Vec<Built>, Hygiene), EngineError> {
     let mut inputs = by_dataset(study, sources.data)?;
-    let mut seal = Seal { study, as_of, allowed, interner: Interner::default(), hygiene: Hygiene::default() };
+    let mut interner = Interner::default();
     // Links say who a person is, so they are read whole before anything looks at who is in.
     let tables = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
-    seal.hygiene.files.extend(links::resolve(tables, &mut seal.interner, allowed)?);
+    let hygiene = Hygiene { files: links::resolve(tables, &mut interner, reading.1)? };
+    let mut seal = Seal { study, as_of, reading, interner: RwLock::new(interner), hygiene };
     let folds = seal.hear(flows, sources.consents)?;
-    let people = seal.interner.len();
+    let people = seal.interner().len();
     // Ages say who is in, so people are read before everything that counts only those.
     let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
     let mut fields = BTreeMap::new();
@@ -82,22 +99,30 @@ pub fn build(
         .map(|p| u32::try_from(p).is_ok_and(|p| coverages.iter().any(|c| c.contains(p))))
         .collect();
     let mut own = BTreeMap::new();
-    let mut lists = BTreeMap::new();
+    let (mut lists, mut pointers) = (BTreeMap::new(), Vec::new());
     for dataset in &study.datasets {
         let files = inputs.remove(&dataset.name).unwrap_or_default();
         match &dataset.shape {
             Shape::People => {}
-            Shape::Records => own.extend(seal.records(dataset, files, people, &is_in)?),
+            Shape::Records => {
+                let (values, pointing) = seal.records(dataset, files, people, &is_in)?;
+                own.extend(values);
+                lists.extend(pointing.iter().map(|(relation, pointed)| (*relation, pointed.lists())));
+                pointers.extend(pointing);
+            }
             Shape::Relation { target, relation } => {
                 lists.insert(*relation, seal.relation(dataset, files, target)?);
             }
         }
     }
     let cut = seal.cut(&lists, &is_in, epoch_key);
-    own.extend(seal.own_lists(&lists, people));
+    let sizes: BTreeMap<usize, Vec<u32>> =
+        lists.iter().map(|(relation, lists)| (*relation, lists.own_sizes(people))).collect();
+    own.extend(seal.own_lists(&sizes));
+    let graph = Graph { lists, sizes, cut, pointers, people };
     let mut built = Vec::new();
     for ((recipient, _), coverage) in flows.iter().zip(&coverages) {
-        let audience = seal.audience(&cut, &own, coverage, people);
+        let audience = graph.arriving(&study.catalogue, &own, coverage);
         let measures = own.iter().chain(&audience).map(|(measure, values)| (*measure, values)).collect();
         let table = Table { catalogue: &study.catalogue, measures, fields: &fields, people };
         built.push(Built { recipient: recipient.clone(), cubes: table.cubes(coverage)? });
@@ -126,18 +151,33 @@ fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, 
 struct Seal<'a> {
     study: &'a Study,
     as_of: Timestamp,
-    allowed: MaxBadRows,
-    interner: Interner,
+    /// Threads, and the share of bad rows that a file may have.
+    reading: (usize, MaxBadRows),
+    interner: RwLock<Interner>,
     hygiene: Hygiene,
 }
 
+/// Who lists whom, as written and cut, ready for every recipient.
+struct Graph {
+    lists: BTreeMap<usize, Lists>,
+    sizes: BTreeMap<usize, Vec<u32>>,
+    cut: BTreeMap<usize, Lists>,
+    pointers: Vec<(usize, Pointed)>,
+    people: usize,
+}
+
 impl<'s> Seal<'s> {
+    fn interner(&self) -> std::sync::RwLockReadGuard<'_, Interner> {
+        self.interner.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn hear(&mut self, flows: &[(RecipientId, Demand)], files: Vec<Input>) -> Result<Vec<Fold>, EngineError> {
         let mut folds: Vec<Fold> =
             flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
         let namespaces = self.study.namespaces();
+        let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         for file in files {
-            let report = consents::hear(file, &namespaces, &mut self.interner, &mut folds, self.allowed)?;
+            let report = consents::hear(file, &namespaces, interner, &mut folds, self.reading.1)?;
             self.hygiene.files.push(report);
         }
         Ok(folds)
@@ -152,7 +192,8 @@ impl<'s> Seal<'s> {
     ) -> Result<People<'s>, EngineError> {
         let mut table = People::new(dataset, &self.study.catalogue, people, read_ages);
         for file in files {
-            self.hygiene.files.push(table.read(file, &self.interner, self.allowed)?);
+            let report = table.read(file, &self.interner(), self.reading.1)?;
+            self.hygiene.files.push(report);
         }
         Ok(table)
     }
@@ -163,12 +204,11 @@ impl<'s> Seal<'s> {
         files: Vec<Input>,
         people: usize,
         is_in: &[bool],
-    ) -> Result<Vec<(usize, Values)>, EngineError> {
-        let mut records = Records::new(dataset, &self.study.catalogue, self.as_of, people);
-        for file in files {
-            self.hygiene.files.push(records.gather(file, &self.interner, is_in, self.allowed)?);
-        }
-        Ok(records.finish(&self.study.catalogue, self.as_of).collect())
+    ) -> Result<OfRecords, EngineError> {
+        let records = Records::new(dataset, &self.study.catalogue, self.as_of, people);
+        let (reports, gathered) = records.gather(files, &self.interner, is_in, self.reading)?;
+        self.hygiene.files.extend(reports);
+        Ok(gathered.finish())
     }
 
     fn relation(
@@ -177,21 +217,15 @@ impl<'s> Seal<'s> {
         files: Vec<Input>,
         target: &IdColumn,
     ) -> Result<Lists, EngineError> {
-        let mut lists = Lists::default();
-        let first = self.hygiene.files.len();
-        for file in files {
-            let report = lists.read(file, dataset, target, &mut self.interner, self.allowed)?;
-            self.hygiene.files.push(report);
-        }
+        let (lists, mut reports, duplicates) =
+            Lists::read(dataset, target, files, &self.interner, self.reading)?;
         // Rows may repeat across files; they are counted with the dataset's first one.
-        let duplicates = lists.distinct();
-        if let Some(report) = self.hygiene.files.get_mut(first) {
+        if let Some(report) = reports.first_mut() {
             report.duplicates = duplicates;
             report.used = report.used.saturating_sub(duplicates);
         }
-        if !self.study.links.is_empty() {
-            lists.join(&self.interner);
-        }
+        self.hygiene.files.extend(reports);
+        let lists = if self.study.links.is_empty() { lists } else { lists.join(&self.interner()) };
         Ok(lists)
     }
 
@@ -205,55 +239,72 @@ impl<'s> Seal<'s> {
         if lists.is_empty() {
             return BTreeMap::new();
         }
-        let pseudonyms = self.interner.pseudonyms(epoch_key);
+        let pseudonyms = self.interner().pseudonyms(epoch_key);
         let carrying = self.study.catalogue.relations().iter().enumerate();
         carrying
             .filter_map(|(index, relation)| {
-                let key = CutKey::derive(epoch_key, relation.dataset.as_str());
+                let key = CutKey::derive(epoch_key, &relation.name());
                 let cut = lists.get(&index)?.cut(is_in, relation.max_reach?, &key, &pseudonyms);
                 Some((index, cut))
             })
             .collect()
     }
 
-    fn range(&self, measure: usize) -> Clamp {
-        self.study.catalogue.measures().get(measure).map_or(Clamp::WIDEST, Measure::range)
-    }
-
-    fn own_lists(&self, lists: &BTreeMap<usize, Lists>, people: usize) -> Vec<(usize, Values)> {
+    fn own_lists(&self, sizes: &BTreeMap<usize, Vec<u32>>) -> Vec<(usize, Values)> {
         let measures = self.study.catalogue.measures().iter().enumerate();
         let own = measures.filter_map(|(index, measure)| match measure.source {
-            Source::OwnListSize { relation } => {
-                Some((index, lists.get(&relation)?.own_sizes(people, self.range(index))))
-            }
+            Source::OwnListSize { relation } => Some((index, whole(sizes.get(&relation)?, measure.range()))),
             _ => None,
         });
         own.collect()
     }
+}
 
-    fn audience(
+fn whole(counts: &[u32], range: Clamp) -> Values {
+    Values::Whole(counts.iter().map(|count| range.apply(i128::from(*count))).collect())
+}
+
+impl Graph {
+    /// Every measure that other people move, for one recipient.
+    fn arriving(
         &self,
-        cut: &BTreeMap<usize, Lists>,
+        catalogue: &Catalogue,
         own: &BTreeMap<usize, Values>,
         coverage: &Coverage,
-        people: usize,
     ) -> BTreeMap<usize, Values> {
-        let measures = self.study.catalogue.measures().iter().enumerate();
-        let arrived = |relation: &usize, inner: Option<&usize>| {
-            let inner = inner.and_then(|inner| own.get(inner));
-            cut.get(relation).map(|lists| lists.contributions(people, coverage, inner))
+        let mut all = BTreeMap::new();
+        for (relation, pointed) in &self.pointers {
+            if let Some(cut) = self.cut.get(relation) {
+                all.extend(pointed.values(cut, catalogue, coverage, self.people));
+            }
+        }
+        let measures = catalogue.measures().iter().enumerate();
+        all.extend(
+            measures.filter_map(|(index, measure)| Some((index, self.value(measure, own, coverage)?))),
+        );
+        all
+    }
+
+    fn value(&self, measure: &Measure, own: &BTreeMap<usize, Values>, coverage: &Coverage) -> Option<Values> {
+        let range = measure.range();
+        let mutual = |relation| {
+            let (lists, sizes) = (self.lists.get(relation)?, self.sizes.get(relation)?);
+            Some(lists.mutual(self.cut.get(relation)?, sizes, coverage))
         };
-        measures
-            .filter_map(|(index, measure)| {
-                let range = self.range(index);
-                let values = match &measure.source {
-                    Source::AudienceSize { relation } => arrived(relation, None)?.sizes(range),
-                    Source::AudienceSum { relation, of } => arrived(relation, Some(of))?.sums(range),
-                    Source::AudienceMean { relation, of } => arrived(relation, Some(of))?.means(range),
-                    _ => return None,
-                };
-                Some((index, values))
-            })
-            .collect()
+        match &measure.source {
+            Source::Audience { relation, what } => {
+                let inner = what.of().and_then(|inner| own.get(&inner));
+                Some(self.cut.get(relation)?.arriving(what, inner, (self.people, coverage), range))
+            }
+            Source::Mutual { relation } => Some(whole(&mutual(relation)?, range)),
+            Source::Ties { relation, strong, unit } => {
+                let sizes = self.sizes.get(relation)?.clone();
+                let ties = mutual(relation)?.into_iter().zip(&sizes);
+                let told = |(ties, size): (u32, &u32)| if *strong { ties } else { size.saturating_sub(ties) };
+                let numerators = ties.map(|tie| i128::from(told(tie)) * i128::from(*unit)).collect();
+                Some(Values::Ratio { numerators, denominators: sizes, range })
+            }
+            Source::Own { .. } | Source::OwnListSize { .. } | Source::Referred { .. } => None,
+        }
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::EngineError;
-use super::records::Values;
+use super::values::Values;
 use crate::consent::Coverage;
 use crate::release::{Cube, CubeShape, Exact};
 use crate::tags::{Catalogue, Grid, MeasureColumns, TagSet, TagSource};
@@ -36,20 +36,8 @@ impl Table<'_> {
             TagSource::Banded { measure, bands, .. } => {
                 // The absent label is the last one.
                 let absent = bands.labels().len();
-                match self.measures.get(measure) {
-                    None => absent,
-                    Some(Values::Mean { sums, counts, range }) => {
-                        match (sums.get(person), counts.get(person)) {
-                            (Some(sum), Some(count)) if *count > 0 => {
-                                let low = i128::from(range.low()) * i128::from(*count);
-                                let high = i128::from(range.high()) * i128::from(*count);
-                                bands.code_of_fraction((*sum).clamp(low, high), *count)
-                            }
-                            _ => absent,
-                        }
-                    }
-                    Some(values) => values.whole(person).map_or(absent, |value| bands.code(value)),
-                }
+                let value = self.measures.get(measure).and_then(|values| values.fraction(person));
+                value.map_or(absent, |(sum, count)| bands.code_of_fraction(sum, count))
             }
         }
     }

@@ -103,6 +103,19 @@ impl FileHygiene {
         }
     }
 
+    /// One report of two parts of a file.
+    pub(super) fn and(mut self, other: Self) -> Self {
+        for (reason, count) in other.dropped {
+            *self.dropped.entry(reason).or_default() += count;
+        }
+        self.rows += other.rows;
+        self.self_follows += other.self_follows;
+        self.first.extend(other.first);
+        self.first.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
+        self.first.truncate(FIRST_PLACES);
+        self
+    }
+
     /// Ends the report; too many bad rows stop the seal.
     pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
         let bad: u64 = self.dropped.values().sum();

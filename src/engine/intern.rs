@@ -1,9 +1,14 @@
 //! Interning: each distinct raw id becomes one dense number; no text per row after that.
 
-use hashbrown::hash_map::{Entry, HashMap};
+use std::sync::{PoisonError, RwLock};
+
+use arrow_array::Array as _;
+use hashbrown::HashMap;
 
 use super::EngineError;
-use super::read::Id;
+use super::numbers::Numbers;
+use super::read::{Column, Id};
+use super::rows::NOBODY;
 use crate::deidentify::{Pseudonym, PseudonymKey};
 use crate::types::Secret;
 
@@ -14,8 +19,43 @@ pub(super) struct Namespace(usize);
 /// All ids of one namespace.
 #[derive(Default)]
 struct Ids {
-    numbers: HashMap<i64, u32>,
+    numbers: Numbers,
     texts: HashMap<Box<str>, u32>,
+}
+
+impl Ids {
+    fn find(&self, id: &Id<'_>) -> Option<u32> {
+        match id {
+            Id::Number(number) => self.numbers.find(*number),
+            Id::Text(text) => self.texts.get(*text).copied(),
+        }
+    }
+
+    /// The numbers of the first `count` ids of a column; nobody's for an unknown or missing one.
+    fn find_all(&self, column: &Column, count: usize) -> Vec<u32> {
+        let mut all = Vec::with_capacity(count);
+        match column {
+            Column::Numbers(numbers) if numbers.null_count() == 0 => {
+                self.numbers.find_all(numbers.values(), &mut all);
+            }
+            column => {
+                let number = |row: usize| match column.id(row) {
+                    Some(Id::Number(number)) => number,
+                    _ => 0,
+                };
+                let ids: Vec<i64> = (0..count).map(number).collect();
+                self.numbers.find_all(&ids, &mut all);
+                for (row, found) in all.iter_mut().enumerate() {
+                    match column.id(row) {
+                        Some(Id::Number(_)) => {}
+                        Some(id) => *found = self.find(&id).unwrap_or(NOBODY),
+                        None => *found = NOBODY,
+                    }
+                }
+            }
+        }
+        all
+    }
 }
 
 /// All ids seen in one seal, numbered across namespaces. Holds raw ids in memory until it is dropped; never written
@@ -52,11 +92,7 @@ impl Interner {
     /// The person of an id that was interned before.
     pub(super) fn find(&self, namespace: Namespace, id: &Id<'_>) -> Option<u32> {
         let (_, ids) = self.namespaces.get(namespace.0)?;
-        let found = match id {
-            Id::Number(number) => ids.numbers.get(number),
-            Id::Text(text) => ids.texts.get(*text),
-        };
-        found.map(|number| self.person(*number))
+        ids.find(id).map(|number| self.person(number))
     }
 
     /// The person of an id, new or known.
@@ -76,10 +112,10 @@ impl Interner {
         // Every namespace is one of this interner's.
         let (_, ids) = self.namespaces.get_mut(namespace.0).ok_or(EngineError::TooManyIds)?;
         let found = match id {
-            Id::Number(number) => match ids.numbers.entry(*number) {
-                Entry::Occupied(known) => *known.get(),
-                Entry::Vacant(free) => *free.insert(next),
-            },
+            Id::Number(number) => ids.numbers.find(*number).unwrap_or_else(|| {
+                ids.numbers.add(*number, next);
+                next
+            }),
             Id::Text(text) => match ids.texts.get(*text) {
                 Some(known) => *known,
                 None => *ids.texts.entry((*text).into()).insert(next).get(),
@@ -115,7 +151,7 @@ impl Interner {
         let mut spelled = String::new();
         for (name, ids) in &self.namespaces {
             let key = PseudonymKey::derive(epoch_key, name);
-            for (number, id) in &ids.numbers {
+            for (number, id) in ids.numbers.iter() {
                 use std::fmt::Write as _;
                 spelled.clear();
                 // Writing to a string cannot fail.
@@ -128,6 +164,44 @@ impl Interner {
         }
         all
     }
+}
+
+/// The numbers of the first `count` ids of a column, whoever they are linked to; nobody's for a missing one.
+///
+/// # Errors
+/// [`EngineError::TooManyIds`] when new ones are `added`; without that, nobody's number stands for an unknown id.
+pub(super) fn numbers(
+    interner: &RwLock<Interner>,
+    namespace: &str,
+    column: &Column,
+    count: usize,
+    added: bool,
+) -> Result<Vec<u32>, EngineError> {
+    let known = interner.read().unwrap_or_else(PoisonError::into_inner);
+    let ids = known.namespace(namespace).and_then(|namespace| known.namespaces.get(namespace.0));
+    let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
+    drop(known);
+    let unknown = || all.iter().enumerate().filter(|(_, number)| **number == NOBODY).map(|(row, _)| row);
+    let new: Vec<usize> = unknown().filter(|row| added && column.id(*row).is_some()).collect();
+    if !new.is_empty() {
+        let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
+        let namespace = known.intern_namespace(namespace);
+        for row in new {
+            if let (Some(id), Some(slot)) = (column.id(row), all.get_mut(row)) {
+                *slot = known.intern_id(namespace, &id)?;
+            }
+        }
+    }
+    Ok(all)
+}
+
+/// From ids by number to the people they are of.
+pub(super) fn people(interner: &RwLock<Interner>, mut numbers: Vec<u32>) -> Vec<u32> {
+    let known = interner.read().unwrap_or_else(PoisonError::into_inner);
+    if !known.people.is_empty() {
+        numbers.iter_mut().for_each(|number| *number = known.person(*number));
+    }
+    numbers
 }
 
 #[cfg(test)]

@@ -6,19 +6,26 @@
 mod build;
 mod cells;
 mod consents;
+mod gathered;
 mod hygiene;
 mod intern;
 #[cfg(test)]
 mod linked;
 mod links;
+mod marks;
 #[cfg(test)]
 mod neighbours;
+mod numbers;
 mod people;
 mod person_file;
+mod pointers;
 pub mod read;
 mod records;
 mod relations;
+mod rows;
 mod sayings;
+mod scan;
+mod values;
 
 #[cfg(test)]
 mod reference_tests;
@@ -81,6 +88,9 @@ pub enum EngineError {
     /// More than 2^32 - 2 distinct ids.
     #[error("too many distinct ids for one seal")]
     TooManyIds,
+    /// A thread that read a file stopped: a bug.
+    #[error("a thread that read a file stopped; this is a bug")]
+    Stopped,
     /// A vocabulary whose cube does not fit memory.
     #[error("the cube of a tag set does not fit memory")]
     TooManyCells,

@@ -1,250 +1,254 @@
-//! Records -> one number per person and measure: counts, sums and last instants over half-open windows.
+//! Records -> one number per person and measure, over half-open windows and the rows that meet their conditions.
+
+use std::sync::RwLock;
 
 use super::EngineError;
+use super::gathered::{Gathered, Kernel, What};
 use super::hygiene::{FileHygiene, MaxBadRows};
-use super::intern::Interner;
-use super::read::{Cell, Column, Input, Table, Use, Wanted, open};
-use crate::policy::{Dataset, FieldKind};
-use crate::tags::{Catalogue, Clamp, Source, Window};
+use super::intern::{Interner, numbers, people};
+use super::pointers::{Pointed, Pointer};
+use super::read::{Column, Input, Use, Wanted};
+use super::rows::{Cells, NOBODY, Rows, Selection};
+use super::scan::{Piece, Scan};
+use super::values::Values;
+use crate::policy::{Dataset, Field, FieldKind};
+use crate::tags::{Aggregate, Catalogue, Condition, Naming, Source, Window};
 use crate::types::Timestamp;
 
-/// A day in seconds.
-const DAY: i64 = 86_400;
-
-/// The values of one measure for everybody, by dense number, clamped. No `Debug`: these are facts about people.
-pub(super) enum Values {
-    /// Everybody has a whole number.
-    Whole(Vec<i64>),
-    /// Some have none.
-    Partial(Vec<Option<i64>>),
-    /// The fraction `sum / count`; a count of 0 is none.
-    Mean {
-        /// Sums.
-        sums: Vec<i128>,
-        /// Counts.
-        counts: Vec<u32>,
-        /// The declared range.
-        range: Clamp,
-    },
-}
-
-impl Values {
-    /// The value as a whole number, rounded down and clamped; `None` when absent.
-    pub(super) fn whole(&self, person: usize) -> Option<i64> {
-        match self {
-            Self::Whole(values) => values.get(person).copied(),
-            Self::Partial(values) => values.get(person).copied().flatten(),
-            Self::Mean { sums, counts, range } => {
-                let (sum, count) = (sums.get(person)?, counts.get(person).filter(|count| **count > 0)?);
-                Some(range.apply(sum.div_euclid(i128::from(*count))))
-            }
-        }
-    }
-}
-
-/// What one measure accumulates.
-enum Gathered {
-    Count(Vec<u32>),
-    Sum(Vec<i128>),
-    /// The last instant; `i64::MIN` for none.
-    Last(Vec<i64>),
-}
-
-/// One measure while its records stream past.
-struct Kernel {
-    measure: usize,
-    /// Position of the summed column among those read.
-    summed: Option<usize>,
-    /// Position of the time column and the half-open span that counts.
-    span: Option<(usize, i64, i64)>,
-    gathered: Gathered,
-}
-
-/// The measures over one records dataset.
+/// What is read of one records dataset, and what is made of it.
 pub(super) struct Records<'a> {
     dataset: &'a Dataset,
-    /// Fields that are read, each with whether it is a time and whether it may be negative.
-    read: Vec<(&'a str, FieldKind)>,
+    catalogue: &'a Catalogue,
+    as_of: Timestamp,
+    people: usize,
+    /// Fields that are read, in the order of the batches.
+    read: Vec<&'a Field>,
+    selections: Vec<Selection<'a>>,
     kernels: Vec<Kernel>,
+    pointers: Vec<Pointer>,
+}
+
+/// What a thread gathers.
+struct State {
+    kernels: Vec<Gathered>,
+    pointers: Vec<Pointed>,
 }
 
 impl<'a> Records<'a> {
-    /// The kernels of every measure over `dataset`, for people numbered `0..people`.
-    pub(super) fn new(dataset: &'a Dataset, catalogue: &Catalogue, as_of: Timestamp, people: usize) -> Self {
-        let mut all = Self { dataset, read: Vec::new(), kernels: Vec::new() };
+    /// The measures over `dataset`, for people numbered `0..people`.
+    pub(super) fn new(
+        dataset: &'a Dataset,
+        catalogue: &'a Catalogue,
+        as_of: Timestamp,
+        people: usize,
+    ) -> Self {
+        let (read, selections, kernels, pointers) = Default::default();
+        let mut all = Self { dataset, catalogue, as_of, people, read, selections, kernels, pointers };
         for (measure, declared) in catalogue.measures().iter().enumerate() {
-            let (window, field, gathered) = match &declared.source {
-                Source::Count { dataset: of, window } if *of == dataset.name => {
-                    (window.as_ref(), None, Gathered::Count(vec![0; people]))
+            match &declared.source {
+                Source::Own { rows, what } if rows.dataset == dataset.name => all.own(measure, rows, what),
+                Source::Referred { relation, rows, what } if rows.dataset == dataset.name => {
+                    all.referred(measure, *relation, rows, what);
                 }
-                Source::Sum { dataset: of, field, window } if *of == dataset.name => {
-                    (window.as_ref(), Some(field), Gathered::Sum(vec![0; people]))
-                }
-                Source::DaysSinceLast { dataset: of, window, .. } if *of == dataset.name => {
-                    (Some(window), None, Gathered::Last(vec![i64::MIN; people]))
-                }
-                _ => continue,
-            };
-            let summed = field.and_then(|field| all.column(field));
-            let span = window.and_then(|window| all.span(window, as_of));
-            all.kernels.push(Kernel { measure, summed, span, gathered });
+                _ => {}
+            }
         }
         all
+    }
+
+    fn own(&mut self, measure: usize, rows: &'a crate::tags::Rows, what: &'a Aggregate) {
+        // What happened at or after as-of is never a time since.
+        let until_now =
+            |all: &mut Self, field| all.column(field).map(|column| (column, i64::MIN, all.as_of.seconds()));
+        let mut span = rows.window.as_ref().and_then(|window| self.span(window));
+        let what = match what {
+            Aggregate::Count => Some(What::Count),
+            Aggregate::Sum { field } => self.column(field).map(What::Sum),
+            Aggregate::Mean { field } => self.column(field).map(What::Mean),
+            Aggregate::Least { field } => self.column(field).map(What::Least),
+            Aggregate::Greatest { field } => self.column(field).map(What::Greatest),
+            Aggregate::DaysSinceFirst { field } | Aggregate::DaysSinceLast { field } => {
+                span = span.or_else(|| until_now(self, field));
+                let first = matches!(what, Aggregate::DaysSinceFirst { .. });
+                let what = if first { What::First } else { What::Last };
+                self.column(field).map(what)
+            }
+            Aggregate::Distinct { field, cap } => {
+                let cap = u16::try_from(*cap).unwrap_or(u16::MAX);
+                self.column(field).map(|column| What::Distinct { column, cap })
+            }
+            Aggregate::Share { of, unit } => {
+                let met = self.selection(span, rows.conditions.iter().chain(of));
+                Some(What::Share { met, unit: *unit })
+            }
+            Aggregate::Retained => {
+                let later = rows.window.as_ref().and_then(|window| {
+                    let from = self.as_of.saturating_sub(window.ending?);
+                    Some((self.column(&window.field)?, from.seconds(), self.as_of.seconds()))
+                });
+                Some(What::Retained { later: self.selection(later, &rows.conditions) })
+            }
+        };
+        let selection = self.selection(span, &rows.conditions);
+        self.kernels.extend(what.map(|what| Kernel { measure, selection, what }));
+    }
+
+    fn referred(&mut self, measure: usize, relation: usize, rows: &'a crate::tags::Rows, what: &'a Naming) {
+        let span = rows.window.as_ref().and_then(|window| self.span(window));
+        let selection = self.selection(span, &rows.conditions);
+        let summed = match what {
+            Naming::Sum { field } => self.column(field),
+            Naming::People | Naming::Count => None,
+        };
+        let field = self.catalogue.relations().get(relation).and_then(|relation| relation.field.as_deref());
+        let Some(column) = field.and_then(|field| self.column(field)) else { return };
+        let known = self.pointers.iter().position(|pointer| pointer.relation == relation);
+        let position = known.unwrap_or_else(|| {
+            self.pointers.push(Pointer { relation, column, measures: Vec::new() });
+            self.pointers.len() - 1
+        });
+        if let Some(pointer) = self.pointers.get_mut(position) {
+            pointer.measures.push((measure, selection, summed));
+        }
     }
 
     /// The position of a field among those read, which it joins if it is new.
     fn column(&mut self, name: &str) -> Option<usize> {
         let field = self.dataset.field(name)?;
-        let known = self.read.iter().position(|(column, _)| *column == field.column);
+        let known = self.read.iter().position(|read| read.column == field.column);
         Some(known.unwrap_or_else(|| {
-            self.read.push((&field.column, field.kind));
+            self.read.push(field);
             self.read.len() - 1
         }))
     }
 
-    fn span(&mut self, window: &Window, as_of: Timestamp) -> Option<(usize, i64, i64)> {
-        let from = as_of.saturating_sub(window.span);
-        Some((self.column(&window.field)?, from.seconds(), as_of.seconds()))
+    fn span(&mut self, window: &Window) -> Option<(usize, i64, i64)> {
+        let from = self.as_of.saturating_sub(window.span);
+        let to = window.ending.map_or(self.as_of, |ending| self.as_of.saturating_sub(ending));
+        Some((self.column(&window.field)?, from.seconds(), to.seconds()))
     }
 
-    /// Streams one file past all kernels. Only rows of people who are in for somebody count.
-    pub(super) fn gather(
+    /// The position of a selection, which measures over the same rows share.
+    fn selection(
         &mut self,
-        input: Input,
-        interner: &Interner,
-        is_in: &[bool],
-        allowed: MaxBadRows,
-    ) -> Result<FileHygiene, EngineError> {
-        let mut wanted = vec![Wanted { column: &self.dataset.owner, used: Use::Required }];
-        wanted.extend(self.read.iter().map(|(column, _)| Wanted { column, used: Use::Required }));
-        let unread =
-            self.dataset.fields.iter().filter(|field| !self.read.iter().any(|(c, _)| *c == field.column));
-        wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
-        let mut table = open(input, &wanted)?;
-        let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
-        let namespace = interner.namespace(&self.dataset.ids);
-        let mut rows = 0;
-        while let Some(batch) = table.next_batch()? {
-            let (owners, columns) = self.columns(&table, &batch)?;
-            let mut cells = Vec::with_capacity(columns.len());
-            for row in 0..batch.num_rows() {
-                let place = rows + row as u64;
-                let Some(owner) = owners.id(row) else {
-                    report.drop_row(place, &self.dataset.owner, "no owner");
-                    continue;
-                };
-                if let Err((column, reason)) = read_cells(&self.read, &columns, row, &mut cells) {
-                    report.drop_row(place, column, reason);
-                    continue;
-                }
-                let person =
-                    namespace.and_then(|ids| interner.find(ids, &owner)).map(|person| person as usize);
-                if let Some(person) = person.filter(|person| is_in.get(*person) == Some(&true)) {
-                    self.kernels.iter_mut().for_each(|kernel| kernel.hear(person, &cells));
-                }
-            }
-            rows += batch.num_rows() as u64;
-        }
-        report.finish(rows, allowed)
-    }
-
-    fn columns(
-        &self,
-        table: &Table,
-        batch: &arrow_array::RecordBatch,
-    ) -> Result<(Column, Vec<Column>), EngineError> {
-        let missing = || super::ReadError::MissingColumn {
-            file: table.name.clone(),
-            column: self.dataset.owner.clone(),
-            nearest: None,
-        };
-        let (owner, rest) = batch.columns().split_first().ok_or_else(missing)?;
-        let owners = Column::ids(&table.name, &self.dataset.owner, owner)?;
-        let mut columns = Vec::with_capacity(rest.len());
-        for ((column, kind), array) in self.read.iter().zip(rest) {
-            let read = if *kind == FieldKind::Time { Column::times } else { Column::numbers };
-            columns.push(read(&table.name, column, array)?);
-        }
-        Ok((owners, columns))
-    }
-
-    /// Every measure with its clamped values.
-    pub(super) fn finish(
-        self,
-        catalogue: &Catalogue,
-        as_of: Timestamp,
-    ) -> impl Iterator<Item = (usize, Values)> {
-        self.kernels.into_iter().map(move |kernel| {
-            let range =
-                catalogue.measures().get(kernel.measure).map_or(Clamp::WIDEST, crate::tags::Measure::range);
-            let values = match kernel.gathered {
-                Gathered::Count(counts) => {
-                    Values::Whole(counts.into_iter().map(|count| range.apply(i128::from(count))).collect())
-                }
-                Gathered::Sum(sums) => Values::Whole(sums.into_iter().map(|sum| range.apply(sum)).collect()),
-                Gathered::Last(last) => {
-                    let days = |at: i64| i128::from(as_of.seconds().saturating_sub(at).div_euclid(DAY));
-                    let value = |at: i64| (at != i64::MIN).then(|| range.apply(days(at)));
-                    Values::Partial(last.into_iter().map(value).collect())
-                }
-            };
-            (kernel.measure, values)
+        span: Option<(usize, i64, i64)>,
+        conditions: impl IntoIterator<Item = &'a Condition>,
+    ) -> usize {
+        let conditions = conditions.into_iter();
+        let conditions = conditions.filter_map(|c| Some((self.column(&c.field)?, &c.test))).collect();
+        let wanted = Selection { span, conditions };
+        let known = self.selections.iter().position(|selection| *selection == wanted);
+        known.unwrap_or_else(|| {
+            self.selections.push(wanted);
+            self.selections.len() - 1
         })
     }
-}
 
-/// Reads the cells of one row; a bad one names its column and the reason.
-fn read_cells<'a>(
-    read: &[(&'a str, FieldKind)],
-    columns: &[Column],
-    row: usize,
-    cells: &mut Vec<i64>,
-) -> Result<(), (&'a str, &'static str)> {
-    cells.clear();
-    for ((name, kind), column) in read.iter().zip(columns) {
-        let cell = if *kind == FieldKind::Time { column.time(row) } else { column.number(row) };
-        let value = match cell {
-            Cell::Value(value) => value,
-            Cell::Null => return Err((name, "empty")),
-            Cell::Unreadable if *kind == FieldKind::Time => {
-                return Err((name, "not an instant with an offset"));
-            }
-            Cell::Unreadable => return Err((name, "not a whole number")),
+    /// Streams all files past all measures. Only rows of people who are in for somebody count.
+    pub(super) fn gather(
+        &self,
+        files: Vec<Input>,
+        interner: &RwLock<Interner>,
+        is_in: &[bool],
+        (threads, allowed): (usize, MaxBadRows),
+    ) -> Result<(Vec<FileHygiene>, GatheredRecords<'_>), EngineError> {
+        let mut wanted = vec![Wanted { column: &self.dataset.owner, used: Use::Required }];
+        wanted.extend(self.read.iter().map(|field| Wanted { column: &field.column, used: Use::Required }));
+        let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
+        wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, threads, allowed };
+        let start = || State {
+            kernels: self.kernels.iter().map(|kernel| kernel.what.start(self.people)).collect(),
+            pointers: self.pointers.iter().map(Pointer::start).collect(),
         };
-        if value < 0 && *kind == (FieldKind::Amount { negative: false }) {
-            return Err((name, "below zero"));
-        }
-        cells.push(value);
+        let hear = |state: &mut State, piece: Piece<'_>| {
+            let rows = self.rows(piece, interner, is_in)?;
+            let chosen: Vec<Vec<u32>> =
+                self.selections.iter().map(|selection| rows.select(selection)).collect();
+            for (kernel, gathered) in self.kernels.iter().zip(&mut state.kernels) {
+                gathered.hear(kernel, &rows, &chosen);
+            }
+            for (pointer, pointed) in self.pointers.iter().zip(&mut state.pointers) {
+                pointed.hear(pointer, &rows, &chosen);
+            }
+            Ok(())
+        };
+        let (reports, states) = scan.read(files, start, hear)?;
+        let merged = states.into_iter().reduce(|mut all, more| {
+            all.kernels.iter_mut().zip(more.kernels).for_each(|(all, more)| all.and(more));
+            all.pointers.iter_mut().zip(more.pointers).for_each(|(all, more)| all.and(more));
+            all
+        });
+        Ok((reports, GatheredRecords { of: self, state: merged.unwrap_or_else(start) }))
     }
-    Ok(())
-}
 
-impl Kernel {
-    fn hear(&mut self, person: usize, cells: &[i64]) {
-        let at = match self.span {
-            None => None,
-            Some((column, from, to)) => match cells.get(column) {
-                Some(at) if (from..to).contains(at) => Some(*at),
-                _ => return,
-            },
+    /// The rows of one batch: whose each is, or nobody's, and the cells that are read.
+    fn rows(
+        &self,
+        piece: Piece<'_>,
+        interner: &RwLock<Interner>,
+        is_in: &[bool],
+    ) -> Result<Rows, EngineError> {
+        let Some((owners, fields)) = piece.batch.columns().split_first() else {
+            return Ok(Rows { owners: Vec::new(), cells: Vec::new() });
         };
-        match &mut self.gathered {
-            Gathered::Count(counts) => {
-                if let Some(count) = counts.get_mut(person) {
-                    *count = count.saturating_add(1);
-                }
-            }
-            Gathered::Sum(sums) => {
-                let value = self.summed.and_then(|column| cells.get(column)).copied().unwrap_or(0);
-                if let Some(sum) = sums.get_mut(person) {
-                    *sum = sum.saturating_add(i128::from(value));
-                }
-            }
-            Gathered::Last(last) => {
-                if let (Some(last), Some(at)) = (last.get_mut(person), at) {
-                    *last = at.max(*last);
-                }
+        let owners = Column::ids(piece.name, &self.dataset.owner, owners)?;
+        let mut bad = Vec::new();
+        let count = piece.batch.num_rows();
+        bad.extend(
+            (0..count)
+                .filter(|row| owners.id(*row).is_none())
+                .map(|row| (row, self.dataset.owner.as_str(), "no owner")),
+        );
+        let mut cells = Vec::with_capacity(fields.len());
+        for (field, array) in self.read.iter().zip(fields) {
+            let of_people = matches!(field.kind, FieldKind::Person { .. });
+            cells.push(if of_people {
+                let column = Column::ids(piece.name, &field.column, array)?;
+                let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
+                Cells::People(people(interner, numbers(interner, ids, &column, count, true)?))
+            } else {
+                Cells::read(piece.name, field, array, &mut bad)?
+            });
+        }
+        // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
+        bad.sort_by_key(|(row, ..)| *row);
+        bad.dedup_by_key(|(row, ..)| *row);
+        let mut all = people(interner, numbers(interner, &self.dataset.ids, &owners, count, false)?);
+        for owner in &mut all {
+            if is_in.get(*owner as usize) != Some(&true) {
+                *owner = NOBODY;
             }
         }
+        for (row, column, reason) in bad {
+            piece.report.drop_row(piece.first + row as u64, column, reason);
+            if let Some(owner) = all.get_mut(row) {
+                *owner = NOBODY;
+            }
+        }
+        Ok(Rows { owners: all, cells })
+    }
+}
+
+/// Own measures with their values, and what points at people, by relation.
+pub(super) type OfRecords = (Vec<(usize, Values)>, Vec<(usize, Pointed)>);
+
+/// Everything that was gathered from the records of one dataset.
+pub(super) struct GatheredRecords<'a> {
+    of: &'a Records<'a>,
+    state: State,
+}
+
+impl GatheredRecords<'_> {
+    /// Every own measure with its clamped values, and what points at people, by relation.
+    pub(super) fn finish(self) -> OfRecords {
+        let Self { of, state } = self;
+        let measures = of.catalogue.measures();
+        let values = of.kernels.iter().zip(state.kernels).filter_map(|(kernel, gathered)| {
+            let range = measures.get(kernel.measure)?.range();
+            Some((kernel.measure, gathered.finish(&kernel.what, range, of.as_of)))
+        });
+        let pointed = of.pointers.iter().map(|pointer| pointer.relation).zip(state.pointers);
+        (values.collect(), pointed.collect())
     }
 }

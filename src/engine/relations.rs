@@ -3,28 +3,32 @@
 //! The order is that of PRIVACY.md, normal form, and nothing here may change it: the cut comes before any look at who is
 //! in, so that one person moves at most `max_reach` others.
 
+use std::sync::RwLock;
+
 use super::EngineError;
 use super::hygiene::{FileHygiene, MaxBadRows};
-use super::intern::Interner;
-use super::read::{Column, Input, Use, Wanted, open};
-use super::records::Values;
+use super::intern::{Interner, numbers};
+use super::read::{Column, Input, Use, Wanted};
+use super::rows::NOBODY;
+use super::scan::{Piece, Scan};
+use super::values::Values;
 use crate::consent::Coverage;
 use crate::deidentify::{CutKey, Pseudonym};
 use crate::policy::{Dataset, IdColumn};
-use crate::tags::Clamp;
+use crate::tags::{Arrival, Clamp};
 
 /// Owner and target as one number, ordered by owner, then target.
-type Edge = u64;
+pub(super) type Edge = u64;
 
-fn edge(owner: u32, target: u32) -> Edge {
+pub(super) fn edge(owner: u32, target: u32) -> Edge {
     (u64::from(owner) << 32) | u64::from(target)
 }
 
-fn owner(edge: Edge) -> usize {
+pub(super) fn owner(edge: Edge) -> usize {
     usize::try_from(edge >> 32).unwrap_or(usize::MAX)
 }
 
-fn target(edge: Edge) -> u32 {
+pub(super) fn target(edge: Edge) -> u32 {
     u32::try_from(edge & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
@@ -35,82 +39,119 @@ pub(super) struct Lists {
 }
 
 impl Lists {
-    /// Reads one file. Every row is kept, whoever is in, so that the report depends on the file alone.
+    /// Distinct lists of any edges.
+    pub(super) fn of(mut edges: Vec<Edge>) -> Self {
+        edges.sort_unstable();
+        edges.dedup();
+        Self { edges }
+    }
+
+    /// Owner and target of every row, ascending by owner unless the lists were cut.
+    pub(super) fn edges(&self) -> &[Edge] {
+        &self.edges
+    }
+
+    /// Reads all files of a relation, and says how many rows repeat another one. Every row is read, whoever is in, so that
+    /// the reports depend on the files alone.
     pub(super) fn read(
-        &mut self,
-        input: Input,
         dataset: &Dataset,
         target: &IdColumn,
-        interner: &mut Interner,
-        allowed: MaxBadRows,
-    ) -> Result<FileHygiene, EngineError> {
+        files: Vec<Input>,
+        interner: &RwLock<Interner>,
+        (threads, allowed): (usize, MaxBadRows),
+    ) -> Result<(Self, Vec<FileHygiene>, u64), EngineError> {
         let mut wanted = vec![
             Wanted { column: dataset.owner.as_str(), used: Use::Required },
             Wanted { column: &target.column, used: Use::Required },
         ];
         wanted
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
-        let mut table = open(input, &wanted)?;
-        let mut report = FileHygiene::new(dataset.name.as_str(), &table);
-        let namespaces = [&dataset.ids, &target.ids].map(|ids| interner.intern_namespace(ids));
         let target_column = target.column.as_str();
-        let mut rows = 0;
-        while let Some(batch) = table.next_batch()? {
-            let [owners, targets] = batch.columns() else { break };
-            let owners = Column::ids(&table.name, &dataset.owner, owners)?;
-            let targets = Column::ids(&table.name, target_column, targets)?;
-            for row in 0..batch.num_rows() {
-                let place = rows + row as u64;
-                match (owners.id(row), targets.id(row)) {
-                    (None, _) => report.drop_row(place, &dataset.owner, "no owner"),
-                    (_, None) => report.drop_row(place, target_column, "no target"),
-                    (Some(owner), Some(target)) => {
-                        // Ids and not people: the report is about this file, and says nothing of who is linked.
-                        let [owners, targets] = namespaces;
-                        let owner = interner.intern_id(owners, &owner)?;
-                        let target = interner.intern_id(targets, &target)?;
-                        if owner == target {
-                            report.self_follows += 1;
-                        } else {
-                            self.edges.push(edge(owner, target));
-                        }
-                    }
+        let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, threads, allowed };
+        let hear = |edges: &mut Vec<Edge>, piece: Piece<'_>| {
+            let [owners, targets] = piece.batch.columns() else { return Ok(()) };
+            let count = piece.batch.num_rows();
+            let owners = Column::ids(piece.name, &dataset.owner, owners)?;
+            let targets = Column::ids(piece.name, target_column, targets)?;
+            // Ids and not people: the reports are about these files, and say nothing of who is linked.
+            let owners = numbers(interner, &dataset.ids, &owners, count, true)?;
+            let targets = numbers(interner, &target.ids, &targets, count, true)?;
+            for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
+                let place = piece.first + row as u64;
+                match (owner, target) {
+                    (NOBODY, _) => piece.report.drop_row(place, &dataset.owner, "no owner"),
+                    (_, NOBODY) => piece.report.drop_row(place, target_column, "no target"),
+                    (owner, target) if owner == target => piece.report.self_follows += 1,
+                    (owner, target) => edges.push(edge(owner, target)),
                 }
             }
-            rows += batch.num_rows() as u64;
-        }
-        report.finish(rows, allowed)
-    }
-
-    /// Drops repeated rows and says how many there were.
-    pub(super) fn distinct(&mut self) -> u64 {
-        let before = self.edges.len();
-        self.edges.sort_unstable();
-        self.edges.dedup();
-        (before - self.edges.len()) as u64
+            Ok(())
+        };
+        let (reports, mut states) = scan.read(files, Vec::new, hear)?;
+        // Each thread's edges are sorted by themselves; sorting them together then only merges ordered runs.
+        std::thread::scope(|scope| {
+            states.iter_mut().for_each(|edges| drop(scope.spawn(|| edges.sort_unstable())));
+        });
+        let mut edges = states.into_iter().reduce(|mut all, more| {
+            all.extend(more);
+            all
+        });
+        let mut edges = edges.take().unwrap_or_default();
+        edges.sort();
+        let before = edges.len();
+        edges.dedup();
+        let duplicates = (before - edges.len()) as u64;
+        Ok((Self { edges }, reports, duplicates))
     }
 
     /// From ids as written to the people they are of: distinct, and nobody lists herself under another id.
-    pub(super) fn join(&mut self, interner: &Interner) {
-        for joined in &mut self.edges {
-            let (from, to) = (u32::try_from(*joined >> 32).unwrap_or(u32::MAX), target(*joined));
-            *joined = edge(interner.person(from), interner.person(to));
-        }
-        self.edges.retain(|joined| owner(*joined) != target(*joined) as usize);
-        self.distinct();
+    pub(super) fn join(self, interner: &Interner) -> Self {
+        let person = |joined: &Edge| {
+            let from = u32::try_from(*joined >> 32).unwrap_or(u32::MAX);
+            (interner.person(from), interner.person(target(*joined)))
+        };
+        let joined = self.edges.iter().map(person).filter(|(from, to)| from != to);
+        Self::of(joined.map(|(from, to)| edge(from, to)).collect())
     }
 
     /// How many distinct people each person lists, whoever they are.
-    pub(super) fn own_sizes(&self, people: usize, range: Clamp) -> Values {
-        let mut sizes = vec![0i64; people];
+    pub(super) fn own_sizes(&self, people: usize) -> Vec<u32> {
+        let mut sizes = vec![0; people];
         for list in self.by_owner() {
-            let size = i128::try_from(list.len()).unwrap_or(i128::MAX);
             if let Some(slot) = list.first().and_then(|edge| sizes.get_mut(owner(*edge))) {
-                *slot = range.apply(size);
+                *slot = u32::try_from(list.len()).unwrap_or(u32::MAX);
             }
         }
-        sizes.iter_mut().filter(|size| **size == 0).for_each(|size| *size = range.apply(0));
-        Values::Whole(sizes)
+        sizes
+    }
+
+    /// How many of those whose list in `cut` holds a person are in her own list here, as written. Both must be in.
+    pub(super) fn mutual(&self, cut: &Self, sizes: &[u32], coverage: &Coverage) -> Vec<u32> {
+        let mut start = 0;
+        let list = |size: u32| {
+            let end = start + size as usize;
+            let own = self.edges.get(start..end).unwrap_or_default();
+            start = end;
+            own
+        };
+        // Edges are in the order of their owners, and people come before everybody else.
+        let lists: Vec<&[Edge]> = sizes.iter().copied().map(list).collect();
+        let holds = |person: u32, other: u32| {
+            let own = lists.get(person as usize).copied().unwrap_or_default();
+            own.binary_search_by_key(&other, |edge| target(*edge)).is_ok()
+        };
+        let mut ties = vec![0u32; sizes.len()];
+        for edge in &cut.edges {
+            let (Ok(from), to) = (u32::try_from(owner(*edge)), target(*edge)) else { continue };
+            if coverage.contains(from)
+                && coverage.contains(to)
+                && holds(to, from)
+                && let Some(ties) = ties.get_mut(to as usize)
+            {
+                *ties += 1;
+            }
+        }
+        ties
     }
 
     fn by_owner(&self) -> impl Iterator<Item = &[Edge]> {
@@ -148,61 +189,45 @@ impl Lists {
         Lists { edges: kept }
     }
 
-    /// What arrives at each person from those who list her, for one recipient: how many, and the sum and number of
-    /// their values. Called on cut lists. Both ends must be in.
-    pub(super) fn contributions(
+    /// What arrives at each person from those who list her, for one recipient. Called on cut lists. Both ends must be in.
+    pub(super) fn arriving(
         &self,
-        people: usize,
-        coverage: &Coverage,
+        what: &Arrival,
         inner: Option<&Values>,
-    ) -> Arrived {
-        let mut arrived = Arrived { size: vec![0; people], sums: Vec::new(), counts: Vec::new() };
-        if inner.is_some() {
-            arrived.sums = vec![0; people];
-            arrived.counts = vec![0; people];
-        }
-        for edge in &self.edges {
-            let (from, to) = (owner(*edge), target(*edge));
-            let both = coverage.contains(to) && u32::try_from(from).is_ok_and(|from| coverage.contains(from));
-            let to = to as usize;
-            if !both {
+        (people, coverage): (usize, &Coverage),
+        range: Clamp,
+    ) -> Values {
+        let mut sums = vec![0i128; if *what == Arrival::Size { 0 } else { people }];
+        let mut counts = vec![0u32; people];
+        for list in self.by_owner() {
+            let from = list.first().map_or(usize::MAX, |edge| owner(*edge));
+            if !u32::try_from(from).is_ok_and(|from| coverage.contains(from)) {
                 continue;
             }
-            if let Some(size) = arrived.size.get_mut(to) {
-                *size += 1;
-            }
             let value = inner.and_then(|values| values.whole(from));
-            if let (Some(value), Some(sum), Some(count)) =
-                (value, arrived.sums.get_mut(to), arrived.counts.get_mut(to))
-            {
-                *sum += i128::from(value);
-                *count += 1;
+            let sent = match what {
+                Arrival::Size => Some(0),
+                Arrival::Share { test, unit, .. } => {
+                    Some(if test.holds(value) { i128::from(*unit) } else { 0 })
+                }
+                _ => value.map(i128::from),
+            };
+            let Some(sent) = sent else { continue };
+            for to in list.iter().map(|edge| target(*edge)).filter(|to| coverage.contains(*to)) {
+                if let Some(count) = counts.get_mut(to as usize) {
+                    *count += 1;
+                }
+                if let Some(sum) = sums.get_mut(to as usize) {
+                    *sum += sent;
+                }
             }
         }
-        arrived
-    }
-}
-
-/// What arrived at each person.
-pub(super) struct Arrived {
-    size: Vec<u32>,
-    sums: Vec<i128>,
-    counts: Vec<u32>,
-}
-
-impl Arrived {
-    /// How many people list each person.
-    pub(super) fn sizes(self, range: Clamp) -> Values {
-        Values::Whole(self.size.into_iter().map(|size| range.apply(i128::from(size))).collect())
-    }
-
-    /// The sums of their values.
-    pub(super) fn sums(self, range: Clamp) -> Values {
-        Values::Whole(self.sums.into_iter().map(|sum| range.apply(sum)).collect())
-    }
-
-    /// The means of their values.
-    pub(super) fn means(self, range: Clamp) -> Values {
-        Values::Mean { sums: self.sums, counts: self.counts, range }
+        let whole =
+            |values: &mut dyn Iterator<Item = i128>| Values::Whole(values.map(|v| range.apply(v)).collect());
+        match what {
+            Arrival::Size => whole(&mut counts.into_iter().map(i128::from)),
+            Arrival::Sum { .. } => whole(&mut sums.into_iter()),
+            _ => Values::Ratio { numerators: sums, denominators: counts, range },
+        }
     }
 }

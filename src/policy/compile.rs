@@ -17,8 +17,11 @@ use super::placed::Spanned;
 use super::study::{
     Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
 };
+use super::test_section::BoundSection;
 use crate::consent::Admits;
-use crate::tags::{Bands, CatalogueDraft, Label, Relation, Tag, TagError, TagSource, is_reach, nearest};
+use crate::tags::{
+    Bands, Bound, CatalogueDraft, Label, Relation, Tag, TagError, TagSource, is_reach, nearest,
+};
 use crate::types::{DatasetName, Timestamp};
 
 /// A fault and where it stands.
@@ -245,7 +248,7 @@ fn dataset(
             {
                 return Err((reach.span(), Fault::Tag(TagError::InvalidReach { given })));
             }
-            draft.relations.push(Relation { dataset: name.get_ref().clone(), max_reach });
+            draft.relations.push(Relation { dataset: name.get_ref().clone(), field: None, max_reach });
             let target_ids = section.target_ids.as_ref().map_or(&ids, Spanned::get_ref).clone();
             let target = IdColumn { column: target.get_ref().clone(), ids: target_ids };
             Shape::Relation { target, relation: draft.relations.len() - 1 }
@@ -265,7 +268,18 @@ fn dataset(
     }
     let mut fields = Vec::new();
     for (column, written) in &section.fields {
-        fields.push(field(column, written)?);
+        let next = field(column, written)?;
+        if let FieldKind::Person { max_reach } = next.kind {
+            if shape != Shape::Records {
+                return says(column.span(), "a field of type person belongs to records");
+            }
+            if !is_reach(max_reach) {
+                return Err((column.span(), Fault::Tag(TagError::InvalidReach { given: max_reach })));
+            }
+            let (dataset, field) = (name.get_ref().clone(), Some(next.column.clone()));
+            draft.relations.push(Relation { dataset, field, max_reach: Some(max_reach) });
+        }
+        fields.push(next);
     }
     Ok(Dataset {
         name: name.get_ref().clone(),
@@ -344,7 +358,7 @@ fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<F
         return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
-    Ok(Field { column: column.get_ref().clone(), kind, ids })
+    Ok(Field { column: column.get_ref().clone(), kind, ids, optional: section.optional })
 }
 
 fn tag(
@@ -389,7 +403,14 @@ fn banded(
             draft.measures.len() - 1
         }
     };
-    let list = bands.get_ref().iter().map(|(label, bound)| (label.clone(), *bound));
+    let list = bands.get_ref().iter().map(|(label, written)| {
+        let bound = match written {
+            BoundSection::Whole(bound) => Ok(Bound::from(*bound)),
+            BoundSection::Fraction(text) => Bound::parse(text),
+        };
+        bound.map(|bound| (label.clone(), bound))
+    });
+    let list = list.collect::<Result<Vec<_>, _>>().map_err(tag_fault(bands.span()))?;
     let bands = Bands::new(list).map_err(tag_fault(bands.span()))?;
     let absent = match &section.absent {
         Some(label) => Some(Label::new(label.get_ref()).map_err(tag_fault(label.span()))?),

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::logic::State;
 use super::regime::{Regime, UNDECLARED, UNKNOWN};
 use super::study::{Document, FieldKind, Recipient, Study};
-use crate::tags::Source;
-use crate::types::{Days, Timestamp};
+use crate::tags::{Aggregate, Source};
+use crate::types::{DatasetName, Days, Timestamp};
 
 /// A data category that a study reads, with whether it is sensitive here.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
@@ -153,8 +153,16 @@ impl Case<'_> {
     }
 
     fn counts_own_lists(&self) -> bool {
+        let points = |dataset: &DatasetName, field: &String| {
+            let field = self.study.dataset(dataset).and_then(|dataset| dataset.field(field));
+            field.is_some_and(|field| matches!(field.kind, FieldKind::Person { .. }))
+        };
         let mut measures = self.study.catalogue.measures().iter();
-        measures.any(|measure| matches!(measure.source, Source::OwnListSize { .. }))
+        measures.any(|measure| match &measure.source {
+            Source::OwnListSize { .. } | Source::Ties { .. } => true,
+            Source::Own { rows, what: Aggregate::Distinct { field, .. } } => points(&rows.dataset, field),
+            _ => false,
+        })
     }
 
     fn document(&self, kind: &str) -> &'static str {

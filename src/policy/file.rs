@@ -12,6 +12,7 @@ use toml::value::Datetime;
 
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
+use super::test_section::{BoundSection, TestSection};
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
@@ -204,11 +205,13 @@ pub(super) struct FieldSection {
     pub(super) max_reach: Option<u32>,
     pub(super) negative: Option<bool>,
     pub(super) ids: Option<Spanned<String>>,
+    #[serde(default)]
+    pub(super) optional: bool,
 }
 
 impl From<FieldType> for FieldSection {
     fn from(kind: FieldType) -> Self {
-        Self { kind, max_reach: None, negative: None, ids: None }
+        Self { kind, max_reach: None, negative: None, ids: None, optional: false }
     }
 }
 
@@ -216,7 +219,10 @@ impl From<FieldType> for FieldSection {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum Role {
     Audience,
+    Mutual,
     Own,
+    Strong,
+    Weak,
 }
 
 #[derive(Deserialize, JsonSchema, Default)]
@@ -229,9 +235,21 @@ pub(super) struct MeasureSection {
     pub(super) size: Option<bool>,
     pub(super) sum: Option<Spanned<String>>,
     pub(super) mean: Option<Spanned<String>>,
+    pub(super) min: Option<Spanned<String>>,
+    pub(super) max: Option<Spanned<String>>,
+    pub(super) days_since_first: Option<Spanned<String>>,
     pub(super) days_since_last: Option<Spanned<String>>,
+    pub(super) distinct: Option<Spanned<String>>,
+    pub(super) cap: Option<Spanned<u32>>,
+    pub(super) share: Option<Spanned<Named<TestSection>>>,
+    pub(super) unit: Option<Spanned<u32>>,
+    pub(super) retained: Option<bool>,
+    pub(super) referred: Option<Spanned<String>>,
     pub(super) time: Option<Spanned<String>>,
     pub(super) window: Option<Spanned<Days>>,
+    pub(super) ending: Option<Spanned<Days>>,
+    #[serde(default, rename = "where")]
+    pub(super) conditions: Named<TestSection>,
     pub(super) clamp: Option<Spanned<(i64, i64)>>,
     pub(super) grid: Option<Spanned<Vec<i64>>>,
 }
@@ -241,7 +259,7 @@ pub(super) struct MeasureSection {
 pub(super) struct TagSection {
     pub(super) measure: Option<Spanned<Written<MeasureSection>>>,
     #[serde(default)]
-    pub(super) bands: Option<Spanned<BTreeMap<String, i64>>>,
+    pub(super) bands: Option<Spanned<BTreeMap<String, BoundSection>>>,
     pub(super) absent: Option<Spanned<String>>,
     pub(super) infers: Option<String>,
     pub(super) field: Option<Spanned<String>>,

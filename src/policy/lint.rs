@@ -9,7 +9,7 @@ use super::logic::{Cube, Words, uncovered};
 use super::regime::{Lang, Regime, UNKNOWN};
 use super::study::{Recipient, Study};
 use super::{Finding, Level};
-use crate::tags::{Source, TagSource, nearest};
+use crate::tags::{Aggregate, Source, TagSource, nearest};
 use crate::types::Timestamp;
 
 /// Findings about a study under its regime, on the day of `now`: the decision for every recipient, and what is odd besides.
@@ -152,17 +152,18 @@ fn long_windows(study: &Study) -> Vec<Finding> {
     let mut all = Vec::new();
     for measure in study.catalogue.measures() {
         let name = measure.name.as_deref().unwrap_or("(unnamed)");
-        match &measure.source {
-            Source::Count { window: None, .. } | Source::Sum { window: None, .. } => {
+        let Some(rows) = measure.source.rows() else { continue };
+        let since = matches!(
+            measure.source,
+            Source::Own { what: Aggregate::DaysSinceFirst { .. } | Aggregate::DaysSinceLast { .. }, .. }
+        );
+        match &rows.window {
+            None if !since => {
                 let message =
                     format!("measure `{name}` has no window: it reads every row of the files, however old");
                 all.push(Finding::new(Level::Note, "RETENTION", message, "give it a `window`"));
             }
-            Source::Count { window: Some(window), .. }
-            | Source::Sum { window: Some(window), .. }
-            | Source::DaysSinceLast { window, limited: true, .. }
-                if window.span > study.retention =>
-            {
+            Some(window) if window.span > study.retention => {
                 let message = format!(
                     "measure `{name}` reads {} back, longer than the declared retention of {}",
                     window.span, study.retention

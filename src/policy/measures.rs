@@ -1,4 +1,4 @@
-//! Measure sections of a study file -> measures of the catalogue.
+//! Measure sections of a study file -> measures of the catalogue; those over relations.
 
 use std::ops::Range;
 
@@ -6,9 +6,11 @@ use super::Fault;
 use super::compile::{Outcome, as_written, says, tag_fault, unknown};
 use super::file::{MeasureSection, Named, Role};
 use super::placed::Spanned;
-use super::study::{Dataset, FieldKind, Shape};
-use crate::tags::{CatalogueDraft, Clamp, Grid, Measure, Source, TagError, Window};
-use crate::types::Days;
+use super::record_measures::RecordMeasure;
+use super::study::{Dataset, Shape};
+use super::test_section::TestSection;
+use super::tests_written::{one_test, unit};
+use crate::tags::{Arrival, CatalogueDraft, Clamp, Grid, Measure, Source, TagError};
 
 /// Turns measure sections into measures; own-record measures first, so that audience measures can refer to them.
 pub(super) struct Measures<'a> {
@@ -21,9 +23,8 @@ impl Measures<'_> {
     /// All named measures.
     pub(super) fn all(&mut self) -> Outcome<()> {
         for over_relation in [false, true] {
-            for (name, section) in
-                as_written(self.sections).filter(|(_, s)| s.over.is_some() == over_relation)
-            {
+            let others = |section: &MeasureSection| section.over.is_some() || section.referred.is_some();
+            for (name, section) in as_written(self.sections).filter(|(_, s)| others(s) == over_relation) {
                 let measure = self.one(Some(name.get_ref().clone()), section, &name.span())?;
                 self.draft.measures.push(measure);
             }
@@ -46,7 +47,9 @@ impl Measures<'_> {
             None => None,
         };
         let (source, floor) = match (&section.from, &section.over) {
-            (Some(from), None) => self.over_records(from, section, place)?,
+            (Some(from), None) => {
+                RecordMeasure::new(self.records(from)?, self.draft, section, place)?.source()?
+            }
             (None, Some(over)) => self.over_relation(over, section, place)?,
             _ => {
                 return says(place.clone(), "a measure reads either records (`from`) or a relation (`over`)");
@@ -66,6 +69,10 @@ impl Measures<'_> {
         Ok(measure)
     }
 
+    fn records(&self, from: &Spanned<String>) -> Outcome<&Dataset> {
+        self.find(from, "records dataset")
+    }
+
     fn find(&self, written: &Spanned<String>, wanted: &'static str) -> Outcome<&Dataset> {
         let fits = |dataset: &&Dataset| match dataset.shape {
             Shape::Records => wanted == "records dataset",
@@ -78,114 +85,93 @@ impl Measures<'_> {
         found.ok_or_else(|| unknown(wanted, written, known()))
     }
 
-    fn over_records(
-        &self,
-        from: &Spanned<String>,
-        section: &MeasureSection,
-        place: &Range<usize>,
-    ) -> Outcome<(Source, Option<i64>)> {
-        let records = self.find(from, "records dataset")?;
-        if section.role.is_some() || section.size.is_some() || section.mean.is_some() {
-            return says(
-                place.clone(),
-                "`role`, `size` and `mean` belong to measures over a relation (`over`)",
-            );
-        }
-        let dataset = records.name.clone();
-        let window = window(records, section)?;
-        match (section.count, &section.sum, &section.days_since_last) {
-            (Some(true), None, None) => Ok((Source::Count { dataset, window }, Some(0))),
-            (None, Some(sum), None) => {
-                let floor = match records.field(sum.get_ref()).map(|field| field.kind) {
-                    Some(FieldKind::Amount { negative: false }) => Some(0),
-                    Some(FieldKind::Amount { negative: true } | FieldKind::Integer) => None,
-                    Some(_) => {
-                        return says(sum.span(), "only fields of type amount or integer can be summed");
-                    }
-                    None => {
-                        return Err(unknown("field", sum, records.fields.iter().map(|f| f.column.as_str())));
-                    }
-                };
-                Ok((Source::Sum { dataset, field: sum.get_ref().clone(), window }, floor))
-            }
-            (None, None, Some(last)) => {
-                let field = time_field(records, Some(last))?;
-                let limited = section.window.is_some();
-                let span = section.window.as_ref().map(|window| *window.get_ref());
-                let span = span.or_else(|| Days::parse("36525d").ok()).unwrap_or(Days::ONE);
-                Ok((Source::DaysSinceLast { dataset, window: Window { field, span }, limited }, Some(0)))
-            }
-            _ => says(
-                place.clone(),
-                "a measure over records says exactly one of `count = true`, `sum = \"field\"`, `days_since_last = \"field\"`",
-            ),
-        }
-    }
-
     fn over_relation(
         &self,
         over: &Spanned<String>,
         section: &MeasureSection,
         place: &Range<usize>,
     ) -> Outcome<(Source, Option<i64>)> {
+        const WANTED: &str = "a measure over a relation says `role = \"own\"` or \"mutual\" with `size = true`, \"strong\" or \"weak\" alone, or \"audience\" with exactly one of `size = true`, `sum`, `mean`, `share`";
         let dataset = self.find(over, "relation")?;
         let Shape::Relation { relation, .. } = dataset.shape else {
             return says(over.span(), "not a relation");
         };
-        if section.count.is_some() || section.days_since_last.is_some() || section.window.is_some() {
-            return says(
-                place.clone(),
-                "`count`, `days_since_last` and `window` belong to measures over records (`from`)",
-            );
+        reads_no_rows(section, place)?;
+        let Some(role) = section.role else { return says(place.clone(), WANTED) };
+        if role != Role::Own {
+            self.carries(relation, over, dataset)?;
         }
-        let carries = section.role == Some(Role::Audience);
-        if carries && self.draft.relations.get(relation).is_some_and(|relation| relation.max_reach.is_none())
-        {
-            return says(
-                over.span(),
-                format!(
-                    "`{}` carries contributions to other people's tags and needs `max_reach`; there is no default",
-                    dataset.name
-                ),
-            );
-        }
-        let source = match (section.role, section.size, &section.sum, &section.mean) {
-            (Some(Role::Own), Some(true), None, None) => Source::OwnListSize { relation },
-            (Some(Role::Own), None, ..) => {
+        let told = (section.size, &section.sum, &section.mean, &section.share);
+        let source = match (role, told) {
+            (Role::Own, (Some(true), None, None, None)) => Source::OwnListSize { relation },
+            (Role::Own, (None, ..)) => {
                 return says(
                     place.clone(),
                     "what the people I list do would need their data to flow along my list: refused (use role = \"audience\")",
                 );
             }
-            (Some(Role::Audience), Some(true), None, None) => Source::AudienceSize { relation },
-            (Some(Role::Audience), None, Some(of), None) => {
-                Source::AudienceSum { relation, of: self.inner(of)? }
+            (Role::Mutual, (Some(true), None, None, None)) => Source::Mutual { relation },
+            (Role::Strong | Role::Weak, (None, None, None, None)) => {
+                Source::Ties { relation, strong: role == Role::Strong, unit: unit(section)? }
             }
-            (Some(Role::Audience), None, None, Some(of)) => {
-                Source::AudienceMean { relation, of: self.inner(of)? }
-            }
-            _ => {
-                return says(
-                    place.clone(),
-                    "a measure over a relation says `role = \"own\"` with `size = true`, or `role = \"audience\"` with exactly one of `size = true`, `sum`, `mean`",
-                );
-            }
+            (Role::Audience, told) => match self.arrival(told, section)? {
+                Some(what) => Source::Audience { relation, what },
+                None => return says(place.clone(), WANTED),
+            },
+            _ => return says(place.clone(), WANTED),
         };
-        let floor = match &source {
-            Source::AudienceSum { of, .. } => {
-                let inner = self.draft.measures.get(*of).map_or(i64::MIN, Measure::lowest);
-                (inner >= 0).then_some(0)
-            }
-            Source::AudienceMean { of, .. } => self.draft.measures.get(*of).map(Measure::lowest),
-            _ => Some(0),
-        };
+        if let (Some(unit), false) = (&section.unit, has_unit(&source)) {
+            return says(unit.span(), "`unit` belongs to a share: what the whole is counted as");
+        }
+        let floor = self.floor(&source);
         Ok((source, floor))
+    }
+
+    /// Refused unless the relation is cut.
+    fn carries(&self, relation: usize, over: &Spanned<String>, dataset: &Dataset) -> Outcome<()> {
+        if self.draft.relations.get(relation).is_some_and(|relation| relation.max_reach.is_some()) {
+            return Ok(());
+        }
+        says(
+            over.span(),
+            format!(
+                "`{}` carries contributions to other people's tags and needs `max_reach`; there is no default",
+                dataset.name
+            ),
+        )
+    }
+
+    fn arrival(&self, told: Told<'_>, section: &MeasureSection) -> Outcome<Option<Arrival>> {
+        Ok(Some(match told {
+            (Some(true), None, None, None) => Arrival::Size,
+            (None, Some(of), None, None) => Arrival::Sum { of: self.inner(of)? },
+            (None, None, Some(of), None) => Arrival::Mean { of: self.inner(of)? },
+            (None, None, None, Some(share)) => {
+                let mut tests = share.get_ref().iter();
+                let (Some((of, test)), None) = (tests.next(), tests.next()) else {
+                    return says(share.span(), "a share of the audience tests exactly one measure");
+                };
+                Arrival::Share { of: self.inner(of)?, test: one_test(of, test, true)?, unit: unit(section)? }
+            }
+            _ => return Ok(None),
+        }))
+    }
+
+    fn floor(&self, source: &Source) -> Option<i64> {
+        let inner = |of: usize| self.draft.measures.get(of).map_or(i64::MIN, Measure::lowest);
+        match source {
+            Source::Audience { what: Arrival::Sum { of }, .. } => (inner(*of) >= 0).then_some(0),
+            Source::Audience { what: Arrival::Mean { of }, .. } => Some(inner(*of)),
+            _ => Some(0),
+        }
     }
 
     /// The own-record measure inside an audience measure.
     fn inner(&self, written: &Spanned<String>) -> Outcome<usize> {
         let name = written.get_ref();
-        if self.sections.iter().any(|(known, section)| known.get_ref() == name && section.over.is_some()) {
+        if self.sections.iter().any(|(known, section)| {
+            known.get_ref() == name && (section.over.is_some() || section.referred.is_some())
+        }) {
             return Err((written.span(), Fault::Tag(TagError::Nested { name: name.clone() })));
         }
         let found = self.draft.measures.iter().position(|measure| measure.name.as_ref() == Some(name));
@@ -194,37 +180,35 @@ impl Measures<'_> {
     }
 }
 
-/// The window of a measure over records; without one it reads every row of the files, whatever its time.
-fn window(records: &Dataset, section: &MeasureSection) -> Outcome<Option<Window>> {
-    match (&section.window, &section.time) {
-        (None, None) => Ok(None),
-        (None, Some(time)) => {
-            says(time.span(), "`time` says which field a `window` reads, and there is no window")
-        }
-        (Some(span), time) => {
-            let field = match time_field(records, time.as_ref()) {
-                Ok(field) => field,
-                Err((place, fault)) if place.is_empty() => return Err((span.span(), fault)),
-                Err(error) => return Err(error),
-            };
-            Ok(Some(Window { field, span: *span.get_ref() }))
-        }
-    }
+type Told<'a> = (
+    Option<bool>,
+    &'a Option<Spanned<String>>,
+    &'a Option<Spanned<String>>,
+    &'a Option<Spanned<Named<TestSection>>>,
+);
+
+const fn has_unit(source: &Source) -> bool {
+    matches!(source, Source::Ties { .. } | Source::Audience { what: Arrival::Share { .. }, .. })
 }
 
-/// The time field that is named, or the only one; an error without a place of its own has an empty span.
-fn time_field(records: &Dataset, named: Option<&Spanned<String>>) -> Outcome<String> {
-    let times =
-        || records.fields.iter().filter(|field| field.kind == FieldKind::Time).map(|f| f.column.as_str());
-    match named {
-        Some(name) if times().any(|time| time == name.get_ref()) => Ok(name.get_ref().clone()),
-        Some(name) => Err(unknown("time field", name, times())),
-        None => match (times().next(), times().nth(1)) {
-            (Some(only), None) => Ok(only.to_owned()),
-            (Some(_), Some(_)) => {
-                says(0..0, "the records have several time fields: say which with `time = \"...\"`")
-            }
-            (None, _) => Err((0..0, Fault::WindowWithoutTime { dataset: records.name.to_string() })),
-        },
+/// Words of measures over records say nothing about a relation.
+fn reads_no_rows(section: &MeasureSection, place: &Range<usize>) -> Outcome<()> {
+    let texts = [
+        &section.min,
+        &section.max,
+        &section.days_since_first,
+        &section.days_since_last,
+        &section.distinct,
+        &section.referred,
+        &section.time,
+    ];
+    let rows = section.count.is_some() || section.retained.is_some() || section.window.is_some();
+    let cut = section.ending.is_some() || section.cap.is_some() || !section.conditions.is_empty();
+    if rows || cut || texts.iter().any(|text| text.is_some()) {
+        return says(
+            place.clone(),
+            "`count`, `min`, `max`, `distinct`, `retained`, `referred`, `days_since_...`, `window`, `ending` and `where` belong to measures over records (`from`)",
+        );
     }
+    Ok(())
 }

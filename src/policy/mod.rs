@@ -22,10 +22,13 @@ mod metrics;
 mod opinion_tests;
 mod phrases;
 mod placed;
+mod record_measures;
 mod regime;
 mod scenario;
 mod schema;
 mod study;
+mod test_section;
+mod tests_written;
 
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};

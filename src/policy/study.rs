@@ -208,6 +208,8 @@ pub struct Field {
     pub kind: FieldKind,
     /// The namespace of the people it names, if it is of type person and names people of another than its dataset's.
     pub ids: Option<String>,
+    /// Whether a row without it is a good row.
+    pub optional: bool,
 }
 
 /// What the rows of a dataset are.

@@ -4,6 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dp::{Accounting, Delta};
+use crate::tags::{Aggregate, Arrival, Rows};
 use crate::tags::{
     Bands, Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Relation, Source, Tag, TagSource,
 };
@@ -31,16 +32,21 @@ fn catalogue_draft() -> CatalogueDraft {
         let values = values.iter().map(|value| Label::new(value).unwrap()).collect();
         Tag::new(name, TagSource::Field { dataset: dataset("members"), field: name.into(), values }).unwrap()
     };
-    let spend = Source::Sum { dataset: dataset("payments"), field: "amount".into(), window: None };
+    let rows = Rows { dataset: dataset("payments"), window: None, conditions: vec![] };
+    let spend = Source::Own { rows, what: Aggregate::Sum { field: "amount".into() } };
     let tiers = bands(&[("none", 0), ("low", 1), ("high", 100)]);
     let audience = bands(&[("small", 0), ("large", 10)]);
     CatalogueDraft {
-        relations: vec![Relation { dataset: dataset("follows"), max_reach: Some(8) }],
+        relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: Some(8) }],
         measures: vec![
             measure("spend", spend.clone(), Some((0, 1000))),
-            measure("fans", Source::AudienceSize { relation: 0 }, Some((0, 50))),
+            measure("fans", Source::Audience { relation: 0, what: Arrival::Size }, Some((0, 50))),
             measure("unbounded", spend, None),
-            measure("fans_spend", Source::AudienceMean { relation: 0, of: 0 }, Some((0, 1000))),
+            measure(
+                "fans_spend",
+                Source::Audience { relation: 0, what: Arrival::Mean { of: 0 } },
+                Some((0, 1000)),
+            ),
         ],
         tags: vec![
             Tag::new("spend_tier", TagSource::Banded { measure: 0, bands: tiers, absent: None }).unwrap(),

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Bands, Label, MAX_LABELS, Measure, Source, TagError, nearest};
+use super::{Bands, Label, MAX_LABELS, Measure, TagError, nearest};
 use crate::types::DatasetName;
 
 /// A relation whose rows may carry something from their owner to the people they name.
@@ -10,8 +10,21 @@ use crate::types::DatasetName;
 pub struct Relation {
     /// The dataset.
     pub dataset: DatasetName,
+    /// The field of type person that points at people; `None` for the rows of a relation.
+    pub field: Option<String>,
     /// The cut D: the most people that one owner's list may reach. Without it no measure may carry contributions.
     pub max_reach: Option<u32>,
+}
+
+impl Relation {
+    /// The relation's name: `follows`, or `payments.referrer` for a field.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match &self.field {
+            None => self.dataset.to_string(),
+            Some(field) => format!("{}.{field}", self.dataset),
+        }
+    }
 }
 
 /// Where the value of a tag comes from.
@@ -111,7 +124,7 @@ pub struct Reach {
     /// R = 1 + the sum of `max_reach` over the relations that carry contributions.
     pub people: u32,
     /// Those relations with their `max_reach`, in catalogue order.
-    pub through: Vec<(DatasetName, u32)>,
+    pub through: Vec<(String, u32)>,
 }
 
 impl std::fmt::Display for Reach {
@@ -120,9 +133,9 @@ impl std::fmt::Display for Reach {
             return write!(f, "can be moved by nobody else because it reads the person's own rows only");
         }
         write!(f, "can be moved by other people; one person moves at most {} because", self.people)?;
-        for (position, (dataset, reach)) in self.through.iter().enumerate() {
+        for (position, (relation, reach)) in self.through.iter().enumerate() {
             let join = if position == 0 { "" } else { " and" };
-            write!(f, "{join} her list in `{dataset}` is cut to {reach}")?;
+            write!(f, "{join} her list in `{relation}` is cut to {reach}")?;
         }
         write!(f, ", and she moves her own")
     }
@@ -195,8 +208,8 @@ impl CatalogueDraft {
                     return Err(TagError::InvalidReach { given: max_reach });
                 }
             }
-            if let Source::AudienceSum { of, .. } | Source::AudienceMean { of, .. } = &measure.source {
-                let inner = self.measures.get(*of);
+            if let Some(of) = measure.source.inner() {
+                let inner = self.measures.get(of);
                 let own = |inner: &&Measure| inner.source.is_own();
                 if inner.filter(own).is_none() {
                     let name = inner.and_then(|m| m.name.clone()).unwrap_or_default();
@@ -220,25 +233,14 @@ impl CatalogueDraft {
                 if measure.source.can_be_absent() && absent.is_none() {
                     return Err(TagError::MissingAbsent);
                 }
-                let (bound, low) = (bands.lowest(), self.lowest(measure));
-                if bound > low {
+                let (bound, low) = (bands.lowest(), measure.lowest());
+                if bound.is_above(low) {
                     let label = bands.labels().first().map(ToString::to_string).unwrap_or_default();
                     return Err(TagError::LowestBand { label, bound, low });
                 }
             }
         }
         Ok(())
-    }
-
-    /// The smallest value of a measure: of an audience mean, that of its inner measure.
-    fn lowest(&self, measure: &Measure) -> i64 {
-        match measure.source {
-            Source::AudienceMean { of, .. } => {
-                let inner = self.measures.get(of).map_or(i64::MIN, Measure::lowest);
-                inner.clamp(measure.range().low(), measure.range().high())
-            }
-            _ => measure.lowest(),
-        }
     }
 
     fn resolve_sets(&self) -> Result<Vec<TagSet>, TagError> {
@@ -363,10 +365,10 @@ impl Catalogue {
         let used = tags.into_iter().filter_map(of_tag).chain(measures.into_iter().copied());
         let carrying: BTreeSet<usize> =
             used.filter_map(|measure| self.measures.get(measure)?.source.contributing_relation()).collect();
-        let through: Vec<(DatasetName, u32)> = carrying
+        let through: Vec<(String, u32)> = carrying
             .into_iter()
             .filter_map(|index| self.relations.get(index))
-            .map(|relation| (relation.dataset.clone(), relation.max_reach.unwrap_or(u32::MAX)))
+            .map(|relation| (relation.name(), relation.max_reach.unwrap_or(u32::MAX)))
             .collect();
         let people = through.iter().fold(1u32, |people, (_, reach)| people.saturating_add(*reach));
         Reach { people, through }
@@ -433,14 +435,15 @@ fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tags::Clamp;
+    use crate::tags::{Aggregate, Arrival, Clamp, Rows, Source};
 
     fn dataset(name: &str) -> DatasetName {
         DatasetName::new(name).unwrap()
     }
 
     fn draft() -> CatalogueDraft {
-        let spend = Source::Sum { dataset: dataset("payments"), field: "amount".into(), window: None };
+        let rows = Rows { dataset: dataset("payments"), window: None, conditions: vec![] };
+        let spend = Source::Own { rows, what: Aggregate::Sum { field: "amount".into() } };
         let named = |name: &str, source| Measure {
             name: Some(name.into()),
             source,
@@ -454,10 +457,10 @@ mod tests {
             Tag::new(name, TagSource::Banded { measure, bands: bands.clone(), absent }).unwrap()
         };
         CatalogueDraft {
-            relations: vec![Relation { dataset: dataset("follows"), max_reach: Some(8) }],
+            relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: Some(8) }],
             measures: vec![
                 named("spend", spend),
-                named("of_fans", Source::AudienceMean { relation: 0, of: 0 }),
+                named("of_fans", Source::Audience { relation: 0, what: Arrival::Mean { of: 0 } }),
             ],
             tags: vec![banded("tier", 0, None), banded("audience", 1, Some("none"))],
             sets: vec![],
@@ -479,14 +482,14 @@ mod tests {
         let mut nested = draft();
         nested.measures.push(Measure {
             name: Some("twice".into()),
-            source: Source::AudienceMean { relation: 0, of: 1 },
+            source: Source::Audience { relation: 0, what: Arrival::Mean { of: 1 } },
             clamp: None,
             grid: None,
             floor: Some(0),
         });
         assert!(matches!(nested.check(), Err(TagError::Nested { name }) if name == "of_fans"));
         let uncut = CatalogueDraft {
-            relations: vec![Relation { dataset: dataset("follows"), max_reach: None }],
+            relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: None }],
             ..draft()
         };
         assert!(matches!(uncut.check(), Err(TagError::InvalidReach { given: 0 })));

@@ -1,6 +1,6 @@
 //! Measures: one exact number (or none) per person.
 
-use super::{Grid, TagError};
+use super::{Condition, Grid, TagError, Test};
 use crate::types::{DatasetName, Days};
 
 /// The range to which a person's value is clamped, in the measure's unit (fen for amounts).
@@ -46,67 +46,181 @@ impl Clamp {
     }
 }
 
-/// The part of time that a measure over records reads: `[as-of - span, as-of)` of a declared time field.
+/// The part of time that a measure over records reads: `[as-of - span, as-of - ending)` of a declared time field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// The time field.
     pub field: String,
-    /// How far back, from the epoch's as-of.
+    /// How far back it begins, from the epoch's as-of.
     pub span: Days,
+    /// How far back it ends; `None` for as-of itself.
+    pub ending: Option<Days>,
+}
+
+/// Which rows of a records dataset a measure reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rows {
+    /// The records.
+    pub dataset: DatasetName,
+    /// The part of time; without one every row of the files.
+    pub window: Option<Window>,
+    /// All of them must hold.
+    pub conditions: Vec<Condition>,
+}
+
+/// What a measure makes of the rows that it reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Aggregate {
+    /// How many rows; 0 for none.
+    Count,
+    /// The sum of a field; 0 for none.
+    Sum {
+        /// An amount or integer field.
+        field: String,
+    },
+    /// The mean of a field, exactly; absent for none.
+    Mean {
+        /// An amount or integer field.
+        field: String,
+    },
+    /// The smallest value of a field; absent for none.
+    Least {
+        /// An amount or integer field.
+        field: String,
+    },
+    /// The largest value of a field; absent for none.
+    Greatest {
+        /// An amount or integer field.
+        field: String,
+    },
+    /// Whole days from the first row to as-of; absent for none.
+    DaysSinceFirst {
+        /// The time field.
+        field: String,
+    },
+    /// Whole days from the last row to as-of; absent for none.
+    DaysSinceLast {
+        /// The time field.
+        field: String,
+    },
+    /// How many different values a field has, at most `cap`; 0 for none.
+    Distinct {
+        /// The field.
+        field: String,
+        /// Where counting ends.
+        cap: u32,
+    },
+    /// The share of rows that meet all conditions, in parts of `unit`, exactly; absent for no row.
+    Share {
+        /// What counts.
+        of: Vec<Condition>,
+        /// The whole: 100 for percent.
+        unit: u32,
+    },
+    /// Of those with a row in the window: 1 with a row after its end too, else 0; absent for all others.
+    Retained,
+}
+
+/// What arrives at a person from those whose cut list holds her.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Arrival {
+    /// How many people.
+    Size,
+    /// The sum of an own-record measure over them; 0 for nobody.
+    Sum {
+        /// Index of the inner measure in the catalogue.
+        of: usize,
+    },
+    /// The mean of an own-record measure over those who have it, exactly; absent for nobody.
+    Mean {
+        /// Index of the inner measure in the catalogue.
+        of: usize,
+    },
+    /// The share of them whose own-record measure meets a test, in parts of `unit`, exactly; absent for nobody.
+    Share {
+        /// Index of the inner measure in the catalogue.
+        of: usize,
+        /// What counts; an absent value meets no test but its absence.
+        test: Test,
+        /// The whole: 100 for percent.
+        unit: u32,
+    },
+}
+
+impl Arrival {
+    /// The inner measure.
+    #[must_use]
+    pub const fn of(&self) -> Option<usize> {
+        match self {
+            Self::Size => None,
+            Self::Sum { of } | Self::Mean { of } | Self::Share { of, .. } => Some(*of),
+        }
+    }
+}
+
+/// What records that name a person amount to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Naming {
+    /// How many people have such a record.
+    People,
+    /// How many records.
+    Count,
+    /// The sum of a field over these records.
+    Sum {
+        /// An amount or integer field.
+        field: String,
+    },
 }
 
 /// What a measure reads and whose data moves it (the table of PRIVACY.md, normal form).
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
-    /// How many records the person owns; 0 for none. Moved by the owner only.
-    Count {
-        /// The records.
-        dataset: DatasetName,
-        /// The part of time; without one every row of the files.
-        window: Option<Window>,
-    },
-    /// The sum of an amount or integer field over the person's records; 0 for none. Moved by the owner only.
-    Sum {
-        /// The records.
-        dataset: DatasetName,
-        /// The field that is summed.
-        field: String,
-        /// The part of time.
-        window: Option<Window>,
-    },
-    /// Whole days from the person's last record to as-of; absent for none. Moved by the owner only.
-    DaysSinceLast {
-        /// The records.
-        dataset: DatasetName,
-        /// The part of time; its field is the one that is read.
-        window: Window,
-        /// Whether the study limited the span.
-        limited: bool,
+    /// The person's own records. Moved by the owner only.
+    Own {
+        /// The rows.
+        rows: Rows,
+        /// What is made of them.
+        what: Aggregate,
     },
     /// How many distinct people the person lists, whoever they are. Moved by the owner only.
     OwnListSize {
         /// Index of the relation in the catalogue.
         relation: usize,
     },
-    /// How many people list the person. Moved by each of them, who reaches at most `max_reach` people.
-    AudienceSize {
+    /// What arrives from the people who list the person. Moved by each of them, who reaches at most `max_reach` people.
+    Audience {
+        /// Index of the relation in the catalogue.
+        relation: usize,
+        /// What arrives.
+        what: Arrival,
+    },
+    /// How many people list the person whom she lists, too: their cut lists, her own as written.
+    Mutual {
         /// Index of the relation in the catalogue.
         relation: usize,
     },
-    /// The sum of an own-record measure over the people who list the person; 0 for none.
-    AudienceSum {
+    /// The share of her own list that lists her, too, in parts of `unit`, exactly; absent for an empty list.
+    Ties {
         /// Index of the relation in the catalogue.
         relation: usize,
-        /// Index of the inner measure in the catalogue.
-        of: usize,
+        /// Those who do (strong ties), or those who do not (weak ones).
+        strong: bool,
+        /// The whole: 100 for percent.
+        unit: u32,
     },
-    /// The mean of an own-record measure over the people who list the person and have it; absent for none.
-    AudienceMean {
-        /// Index of the relation in the catalogue.
+    /// What others' records that name the person amount to. Each owner's names are one list, cut to `max_reach` people before
+    /// any window or condition.
+    Referred {
+        /// Index of the relation in the catalogue that the pointer field is.
         relation: usize,
-        /// Index of the inner measure in the catalogue.
-        of: usize,
+        /// Which of the records count, after the cut.
+        rows: Rows,
+        /// What is made of them.
+        what: Naming,
     },
 }
 
@@ -115,12 +229,11 @@ impl Source {
     #[must_use]
     pub const fn contributing_relation(&self) -> Option<usize> {
         match self {
-            Self::AudienceSize { relation }
-            | Self::AudienceSum { relation, .. }
-            | Self::AudienceMean { relation, .. } => Some(*relation),
-            Self::Count { .. } | Self::Sum { .. } | Self::DaysSinceLast { .. } | Self::OwnListSize { .. } => {
-                None
-            }
+            Self::Audience { relation, .. }
+            | Self::Mutual { relation }
+            | Self::Ties { relation, .. }
+            | Self::Referred { relation, .. } => Some(*relation),
+            Self::Own { .. } | Self::OwnListSize { .. } => None,
         }
     }
 
@@ -133,7 +246,32 @@ impl Source {
     /// Whether some people have no value.
     #[must_use]
     pub const fn can_be_absent(&self) -> bool {
-        matches!(self, Self::DaysSinceLast { .. } | Self::AudienceMean { .. })
+        match self {
+            Self::Own { what, .. } => {
+                !matches!(what, Aggregate::Count | Aggregate::Sum { .. } | Aggregate::Distinct { .. })
+            }
+            Self::Audience { what, .. } => matches!(what, Arrival::Mean { .. } | Arrival::Share { .. }),
+            Self::Ties { .. } => true,
+            Self::OwnListSize { .. } | Self::Mutual { .. } | Self::Referred { .. } => false,
+        }
+    }
+
+    /// The own-record measure of others that it reads.
+    #[must_use]
+    pub const fn inner(&self) -> Option<usize> {
+        match self {
+            Self::Audience { what, .. } => what.of(),
+            _ => None,
+        }
+    }
+
+    /// The rows of records that it reads.
+    #[must_use]
+    pub const fn rows(&self) -> Option<&Rows> {
+        match self {
+            Self::Own { rows, .. } | Self::Referred { rows, .. } => Some(rows),
+            _ => None,
+        }
     }
 }
 

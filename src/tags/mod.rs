@@ -7,15 +7,17 @@
 mod band;
 mod catalogue;
 mod columns;
+mod condition;
 mod grid;
 mod measure;
 
-pub use band::{Bands, Label, MAX_LABELS};
+pub use band::{Bands, Bound, Label, MAX_LABELS};
 pub(crate) use catalogue::is_reach;
 pub use catalogue::{Catalogue, CatalogueDraft, Reach, Relation, Tag, TagSet, TagSource};
 pub use columns::{Columns, MeasureColumns};
+pub use condition::{Condition, Test, Word};
 pub use grid::{Grid, MAX_GRID};
-pub use measure::{Clamp, Measure, Source, Window};
+pub use measure::{Aggregate, Arrival, Clamp, Measure, Naming, Rows, Source, Window};
 
 /// Why a part of a catalogue cannot be: the study file adds the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -41,7 +43,13 @@ pub enum TagError {
         /// The other label.
         second: String,
         /// The bound they share.
-        bound: i64,
+        bound: Bound,
+    },
+    /// A bound that is no exact number.
+    #[error("`{text}` is not a bound: use a whole number, or a fraction such as \"1/3\"")]
+    InvalidBound {
+        /// What was given.
+        text: String,
     },
     /// A clamp with its ends the wrong way round or too wide.
     #[error("clamp [{low}, {high}] is not a range inside -2^62 ..= 2^62")]
@@ -89,7 +97,7 @@ pub enum TagError {
         /// The label of the lowest band.
         label: String,
         /// Where it starts.
-        bound: i64,
+        bound: Bound,
         /// The smallest value of the measure.
         low: i64,
     },

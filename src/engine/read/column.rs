@@ -117,6 +117,16 @@ impl Column {
         found.ok_or_else(|| wrong(file, column, kind, "words are text, flags or whole numbers"))
     }
 
+    /// Flags: Arrow booleans, or the words `true` and `false`.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub fn flags(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+        let kind = array.data_type();
+        let found = if *kind == DataType::Boolean || is_text(kind) { Self::words(array) } else { None };
+        found.ok_or_else(|| wrong(file, column, kind, "flags are true or false"))
+    }
+
     /// Integers as numbers, text as words; nothing else.
     fn numbers_or_words(array: &ArrayRef) -> Option<Self> {
         let kind = array.data_type();
@@ -158,6 +168,17 @@ impl Column {
                 None => Cell::Null,
                 Some(text) => text.trim().parse().map_or(Cell::Unreadable, Cell::Value),
             },
+        }
+    }
+
+    /// The flag in a row, as 1 or 0.
+    #[must_use]
+    pub fn flag(&self, row: usize) -> Cell<i64> {
+        match self.text(row) {
+            None => Cell::Null,
+            Some("true") => Cell::Value(1),
+            Some("false") => Cell::Value(0),
+            Some(_) => Cell::Unreadable,
         }
     }
 

@@ -34,7 +34,7 @@ impl From<PathBuf> for Input {
     }
 }
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>>>;
+type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// An open table that yields batches of the wanted columns, in the wanted order.
 pub struct Table {
@@ -44,6 +44,8 @@ pub struct Table {
     pub undeclared: Vec<String>,
     /// For every wanted column whether batches carry it.
     pub present: Vec<bool>,
+    /// Rows of the file before those of the table.
+    pub first: u64,
     format: &'static str,
     positions: Vec<usize>,
     batches: Batches,
@@ -90,17 +92,81 @@ pub fn open_repeating(input: Input, wanted: &[Wanted<'_>], repeating: &[&str]) -
             Ok(chosen.table(name, "Arrow batches", Box::new(batches)))
         }
         Input::Path(path) => {
-            let name = path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned());
-            let extension = path.extension().and_then(|e| e.to_str()).unwrap_or("").to_ascii_lowercase();
-            let opened = std::panic::catch_unwind(|| match extension.as_str() {
+            let name = file_name(&path);
+            caught(&name, || match extension(&path).as_str() {
                 "parquet" => parquet(&path, name.clone(), wanted, repeating),
                 "csv" => csv(&path, name.clone(), wanted),
                 "arrow" | "ipc" | "feather" => ipc(&path, name.clone(), wanted),
                 _ => Err(ReadError::UnknownFormat { file: name.clone() }),
-            });
-            opened.unwrap_or_else(|_| Err(damaged(&name, "of its format")))
+            })
         }
     }
+}
+
+/// A part of an input that can be read by itself: whole row groups of a Parquet file, or all of any other input.
+pub struct Part(Unread);
+
+enum Unread {
+    Whole(Input),
+    Groups { path: PathBuf, metadata: ArrowReaderMetadata, group: usize, first: u64 },
+}
+
+/// The parts of `input`, in the order of its rows; at least one. No file stays open.
+///
+/// # Errors
+/// [`ReadError`] for a Parquet file that is missing or whose footer is damaged.
+pub fn parts(input: Input) -> Result<Vec<Part>, ReadError> {
+    let Input::Path(path) = input else { return Ok(vec![Part(Unread::Whole(input))]) };
+    if extension(&path) != "parquet" {
+        return Ok(vec![Part(Unread::Whole(Input::Path(path)))]);
+    }
+    let name = file_name(&path);
+    let metadata = caught(&name, || footer(&file(&path, &name)?, &name))?;
+    let groups = metadata.metadata().row_groups();
+    if groups.len() < 2 {
+        return Ok(vec![Part(Unread::Whole(Input::Path(path)))]);
+    }
+    let mut first = 0u64;
+    let parts = groups.iter().enumerate().map(|(group, rows)| {
+        let before = first;
+        first = first.saturating_add(u64::try_from(rows.num_rows()).unwrap_or(0));
+        Part(Unread::Groups { path: path.clone(), metadata: metadata.clone(), group, first: before })
+    });
+    Ok(parts.collect())
+}
+
+impl Part {
+    /// Opens the part for the wanted columns.
+    ///
+    /// # Errors
+    /// As [`open`].
+    pub fn open(self, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+        match self.0 {
+            Unread::Whole(input) => open(input, wanted),
+            Unread::Groups { path, metadata, group, first } => {
+                let name = file_name(&path);
+                let table = caught(&name, || {
+                    let file = file(&path, &name)?;
+                    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+                    batches(builder.with_row_groups(vec![group]), name.clone(), wanted)
+                })?;
+                Ok(Table { first, rows: first, ..table })
+            }
+        }
+    }
+}
+
+fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+fn extension(path: &Path) -> String {
+    path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
+}
+
+/// The decoders are meant to return errors; should one panic on a forged file, the seal stops all the same.
+fn caught<T>(name: &str, decode: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+    std::panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged(name, "of its format")))
 }
 
 impl Table {
@@ -176,7 +242,7 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
 impl Chosen {
     fn table(self, name: String, format: &'static str, batches: Batches) -> Table {
         let Self { positions, present, undeclared, .. } = self;
-        Table { name, undeclared, present, format, positions, batches, rows: 0 }
+        Table { name, undeclared, present, first: 0, format, positions, batches, rows: 0 }
     }
 }
 
@@ -193,16 +259,27 @@ fn damaged(file: &str, format: &'static str) -> ReadError {
 }
 
 fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
-    const FORMAT: &str = "Parquet";
     let file = file(path, &name)?;
-    let metadata = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new());
-    let metadata = as_dictionaries(metadata.map_err(|_| damaged(&name, FORMAT))?, repeating);
-    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
+    let metadata = as_dictionaries(footer(&file, &name)?, repeating);
+    batches(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata), name, wanted)
+}
+
+const PARQUET: &str = "Parquet";
+
+fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
+    ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|_| damaged(name, PARQUET))
+}
+
+fn batches(
+    builder: ParquetRecordBatchReaderBuilder<File>,
+    name: String,
+    wanted: &[Wanted<'_>],
+) -> Result<Table, ReadError> {
     let chosen = choose(&name, builder.schema(), wanted)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.indices.iter().copied());
     let reader =
-        builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|_| damaged(&name, FORMAT))?;
-    Ok(chosen.table(name, FORMAT, Box::new(reader)))
+        builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|_| damaged(&name, PARQUET))?;
+    Ok(chosen.table(name, PARQUET, Box::new(reader)))
 }
 
 /// Parquet stores words that repeat as a dictionary; read as one, they are never spelled out row by row.

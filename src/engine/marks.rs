@@ -1,0 +1,190 @@
+//! Sets of marks, one a person, for counting different values up to a cap: small open tables in one arena.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::DefaultHashBuilder;
+
+/// The smallest table; larger ones are twice, four times as large, and so on.
+const SMALLEST: usize = 4;
+
+/// The set of one person.
+#[derive(Clone, Copy, Default)]
+struct Set {
+    /// Where its table begins, counted in smallest tables.
+    start: u32,
+    /// How many marks it has, the mark 0 included.
+    len: u16,
+    /// Whether it has the mark 0, which means a free place in the table.
+    zero: bool,
+}
+
+/// The sets of everybody. A set that has as many marks as are counted takes no more and is not looked into again.
+pub(super) struct Marks {
+    cap: u16,
+    hasher: DefaultHashBuilder,
+    sets: Vec<Set>,
+    arena: Vec<u64>,
+    /// Tables that were outgrown, by the logarithm of their size.
+    free: Vec<Vec<u32>>,
+}
+
+impl Marks {
+    /// Empty sets for people numbered `0..people`, each of at most `cap` marks.
+    pub(super) fn new(people: usize, cap: u16) -> Self {
+        let (arena, free) = Default::default();
+        Self { cap, hasher: DefaultHashBuilder::default(), sets: vec![Set::default(); people], arena, free }
+    }
+
+    /// The size of the table of a set with so many marks: never more than three quarters full, but for the largest one, which
+    /// is as large as the cap.
+    fn size(&self, len: u16) -> usize {
+        let wanted = usize::from(len) + usize::from(len) / 3 + 1;
+        let largest = usize::from(self.cap) + 1;
+        wanted.min(largest).next_power_of_two().max(SMALLEST)
+    }
+
+    /// Whether a person's set takes more marks; nobody's does not.
+    pub(super) fn is_open(&self, person: u32) -> bool {
+        self.sets.get(person as usize).is_some_and(|set| set.len < self.cap)
+    }
+
+    /// Adds a mark to the set of a person.
+    pub(super) fn add(&mut self, person: u32, mark: u64) {
+        let Some(mut set) = self.sets.get(person as usize).copied().filter(|set| set.len < self.cap) else {
+            return;
+        };
+        let known = if mark == 0 { set.zero } else { set.len > 0 && self.holds(set, mark) };
+        if known {
+            return;
+        }
+        // The mark 0 has no place in the table, and counts as if it had.
+        self.make_room(&mut set);
+        set.len += 1;
+        if mark == 0 {
+            set.zero = true;
+        } else {
+            self.put(set.start, self.size(set.len), mark);
+        }
+        if let Some(slot) = self.sets.get_mut(person as usize) {
+            *slot = set;
+        }
+    }
+
+    /// A table that is large enough for one more mark.
+    fn make_room(&mut self, set: &mut Set) {
+        let (old, new) = (self.size(set.len), self.size(set.len + 1));
+        if set.len > 0 && old == new {
+            return;
+        }
+        let start = self.table(new);
+        if set.len > 0 {
+            let first = set.start as usize * SMALLEST;
+            let marks: Vec<u64> = self.arena.get(first..first + old).unwrap_or_default().to_vec();
+            for mark in marks.into_iter().filter(|mark| *mark != 0) {
+                self.put(start, new, mark);
+            }
+            if let Some(tables) = self.free.get_mut(old.ilog2() as usize) {
+                tables.push(set.start);
+            }
+        }
+        set.start = start;
+    }
+
+    /// An empty table of this size.
+    fn table(&mut self, size: usize) -> u32 {
+        let class = size.ilog2() as usize;
+        if self.free.len() <= class {
+            self.free.resize(class + 1, Vec::new());
+        }
+        if let Some(start) = self.free.get_mut(class).and_then(Vec::pop) {
+            let first = start as usize * SMALLEST;
+            self.arena.get_mut(first..first + size).unwrap_or_default().fill(0);
+            return start;
+        }
+        let start = self.arena.len() / SMALLEST;
+        self.arena.resize(self.arena.len() + size, 0);
+        // 2^32 smallest tables are 128 GB.
+        u32::try_from(start).unwrap_or(u32::MAX)
+    }
+
+    fn places(&self, start: u32, size: usize, mark: u64) -> impl Iterator<Item = usize> + use<> {
+        let first = start as usize * SMALLEST;
+        let mask = size - 1;
+        #[expect(clippy::cast_possible_truncation, reason = "the lower bits of a hash are as good as all")]
+        let home = self.hasher.hash_one(mark) as usize;
+        (0..size).map(move |step| first + (home.wrapping_add(step) & mask))
+    }
+
+    fn holds(&self, set: Set, mark: u64) -> bool {
+        let places = self.places(set.start, self.size(set.len), mark);
+        let found =
+            places.filter_map(|place| self.arena.get(place)).find(|known| **known == mark || **known == 0);
+        found == Some(&mark)
+    }
+
+    fn put(&mut self, start: u32, size: usize, mark: u64) {
+        let free = self.places(start, size, mark).find(|place| self.arena.get(*place) == Some(&0));
+        if let Some(slot) = free.and_then(|place| self.arena.get_mut(place)) {
+            *slot = mark;
+        }
+    }
+
+    /// Adds the sets of another thread.
+    pub(super) fn and(&mut self, other: &Self) {
+        for (person, set) in (0_u32..).zip(&other.sets).filter(|(_, set)| set.len > 0) {
+            if set.zero {
+                self.add(person, 0);
+            }
+            let first = set.start as usize * SMALLEST;
+            let table = other.arena.get(first..first + other.size(set.len)).unwrap_or_default();
+            for mark in table.iter().filter(|mark| **mark != 0) {
+                if !self.is_open(person) {
+                    break;
+                }
+                self.add(person, *mark);
+            }
+        }
+    }
+
+    /// How many different marks everybody has, at most the cap.
+    pub(super) fn counts(&self) -> impl Iterator<Item = u32> {
+        self.sets.iter().map(|set| u32::from(set.len))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use rand::rngs::StdRng;
+    use rand::{RngExt, SeedableRng};
+
+    use super::*;
+
+    #[test]
+    fn sets_count_as_plain_sets_do_up_to_their_cap_alone_and_together() {
+        let mut rng = StdRng::seed_from_u64(8);
+        for cap in [1, 2, 3, 4, 5, 7, 8, 16, 63, 64, 65, 300, 4096] {
+            let mut plain = vec![BTreeSet::new(); 30];
+            let mut parts = [Marks::new(30, cap), Marks::new(30, cap)];
+            for _ in 0..20_000 {
+                let person = rng.random_range(0..31_u32);
+                // Few people have many different marks; 0 is one of them.
+                let mark = rng.random_range(0..1_u64 << (person / 2).min(13));
+                let part = &mut parts[usize::from(rng.random_bool(0.5))];
+                part.add(person, mark);
+                if let Some(plain) = plain.get_mut(person as usize) {
+                    plain.insert(mark);
+                    assert!(part.is_open(person) || plain.len() >= usize::from(cap));
+                }
+            }
+            let [mut all, more] = parts;
+            all.and(&more);
+            let counts: Vec<u32> = all.counts().collect();
+            let wanted: Vec<u32> =
+                plain.iter().map(|set| u32::try_from(set.len()).unwrap().min(u32::from(cap))).collect();
+            assert_eq!(counts, wanted, "cap {cap}");
+        }
+        assert!(!Marks::new(3, 4).is_open(u32::MAX));
+    }
+}

@@ -1,0 +1,137 @@
+//! Whole numbers -> dense numbers, looked up a batch at a time.
+//!
+//! A lookup in a table of millions waits for memory and little else. Looking first for the places of many ids and only then at
+//! what is there lets these waits overlap, which a map asked for one id after another cannot do.
+
+use std::hash::BuildHasher as _;
+
+use hashbrown::DefaultHashBuilder;
+
+use super::rows::NOBODY;
+
+/// A map with open addressing and random hashing; at most half of its places are taken, and nothing is ever removed.
+#[derive(Default)]
+pub(super) struct Numbers {
+    hasher: DefaultHashBuilder,
+    /// One more than the position of an entry; 0 for a free place. As many as a power of two.
+    places: Vec<u32>,
+    entries: Vec<(i64, u32)>,
+}
+
+/// Ids that are looked for together.
+const TOGETHER: usize = 256;
+
+impl Numbers {
+    /// The number of an id.
+    pub(super) fn find(&self, id: i64) -> Option<u32> {
+        self.probe(id, self.home(id)?)
+    }
+
+    /// The number of each id, or nobody's, added to `found`.
+    pub(super) fn find_all(&self, ids: &[i64], found: &mut Vec<u32>) {
+        if self.places.is_empty() {
+            found.extend(ids.iter().map(|_| NOBODY));
+            return;
+        }
+        let mut homes = [0; TOGETHER];
+        let mut firsts = [0; TOGETHER];
+        for ids in ids.chunks(TOGETHER) {
+            for (home, id) in homes.iter_mut().zip(ids) {
+                *home = self.home(*id).unwrap_or(0);
+            }
+            for (first, home) in firsts.iter_mut().zip(&homes).take(ids.len()) {
+                *first = self.places.get(*home).copied().unwrap_or(0);
+            }
+            for ((id, home), first) in ids.iter().zip(&homes).zip(&firsts) {
+                let number = match self.entry(*first) {
+                    None => None,
+                    Some((known, number)) if known == *id => Some(number),
+                    Some(_) => self.probe(*id, home + 1),
+                };
+                found.push(number.unwrap_or(NOBODY));
+            }
+        }
+    }
+
+    /// Every id with its number.
+    pub(super) fn iter(&self) -> impl Iterator<Item = &(i64, u32)> {
+        self.entries.iter()
+    }
+
+    /// Adds an id that is not there yet.
+    pub(super) fn add(&mut self, id: i64, number: u32) {
+        if (self.entries.len() + 1) * 2 > self.places.len() {
+            self.places = vec![0; (self.places.len() * 2).max(TOGETHER)];
+            for (position, (id, _)) in self.entries.iter().enumerate() {
+                let place = self.free_place(*id);
+                take(&mut self.places, place, position);
+            }
+        }
+        let place = self.free_place(id);
+        take(&mut self.places, place, self.entries.len());
+        self.entries.push((id, number));
+    }
+
+    /// Where the search for an id begins; `None` in an empty map.
+    #[expect(clippy::cast_possible_truncation, reason = "the lower bits of a hash are as good as all")]
+    fn home(&self, id: i64) -> Option<usize> {
+        let mask = self.places.len().checked_sub(1)?;
+        Some(self.hasher.hash_one(id) as usize & mask)
+    }
+
+    fn entry(&self, place: u32) -> Option<(i64, u32)> {
+        self.entries.get((place as usize).checked_sub(1)?).copied()
+    }
+
+    fn probe(&self, id: i64, from: usize) -> Option<u32> {
+        self.from(from)
+            .map_while(|place| self.entry(self.places.get(place).copied()?))
+            .find_map(|(known, number)| (known == id).then_some(number))
+    }
+
+    fn free_place(&self, id: i64) -> Option<usize> {
+        self.from(self.home(id)?).find(|place| self.places.get(*place) == Some(&0))
+    }
+
+    /// All places, once around.
+    fn from(&self, first: usize) -> impl Iterator<Item = usize> + use<> {
+        let mask = self.places.len().wrapping_sub(1);
+        (0..self.places.len()).map(move |step| (first + step) & mask)
+    }
+}
+
+fn take(places: &mut [u32], place: Option<usize>, position: usize) {
+    // Fewer than 2^32 - 1 numbers are ever given out.
+    if let (Some(slot), Ok(entry)) =
+        (place.and_then(|place| places.get_mut(place)), u32::try_from(position + 1))
+    {
+        *slot = entry;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_number_is_found_again_alone_and_together() {
+        let mut numbers = Numbers::default();
+        assert_eq!(numbers.find(7), None);
+        let ids: Vec<i64> =
+            (0..3_000_i64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed())).collect();
+        let mut none = Vec::new();
+        numbers.find_all(&ids, &mut none);
+        assert!(none.len() == ids.len() && none.iter().all(|number| *number == NOBODY));
+        for (number, id) in (0_u32..).zip(&ids) {
+            assert_eq!(numbers.find(*id), None);
+            // Several ids may have one number.
+            numbers.add(*id, number / 2);
+        }
+        assert!(ids.iter().zip(0_u32..).all(|(id, number)| numbers.find(*id) == Some(number / 2)));
+        let asked: Vec<i64> = ids.iter().flat_map(|id| [*id, id ^ 1]).collect();
+        let mut found = Vec::new();
+        numbers.find_all(&asked, &mut found);
+        let alone: Vec<u32> = asked.iter().map(|id| numbers.find(*id).unwrap_or(NOBODY)).collect();
+        assert!(found == alone && found.contains(&NOBODY) && numbers.iter().count() == ids.len());
+    }
+}

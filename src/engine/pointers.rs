@@ -1,0 +1,104 @@
+//! Records that name another person: each owner's names are one list, cut before any window or condition is looked at.
+
+use hashbrown::{HashMap, HashSet};
+
+use super::relations::{Edge, Lists, edge, owner, target};
+use super::rows::{Cells, NOBODY, Rows};
+use super::values::Values;
+use crate::consent::Coverage;
+use crate::tags::{Catalogue, Naming, Source};
+
+/// A field of type person that measures read. Positions are of columns that are read, and of selections.
+pub(super) struct Pointer {
+    pub(super) relation: usize,
+    pub(super) column: usize,
+    /// Measure, selection, and the summed column if there is one.
+    pub(super) measures: Vec<(usize, usize, Option<usize>)>,
+}
+
+/// What the records of people who are in for somebody point at; grows with pairs of people, not with rows.
+pub(super) struct Pointed {
+    named: HashSet<Edge>,
+    /// For every measure: what the selected records of a pair add up to.
+    sums: Vec<(usize, HashMap<Edge, i128>)>,
+}
+
+impl Pointer {
+    /// Nothing gathered yet.
+    pub(super) fn start(&self) -> Pointed {
+        let sums = self.measures.iter().map(|(measure, ..)| (*measure, HashMap::new()));
+        Pointed { named: HashSet::new(), sums: sums.collect() }
+    }
+}
+
+impl Pointed {
+    /// Hears one batch; `chosen` are the owners of the rows of every selection.
+    pub(super) fn hear(&mut self, pointer: &Pointer, rows: &Rows, chosen: &[Vec<u32>]) {
+        let Some(Cells::People(targets)) = rows.cells.get(pointer.column) else { return };
+        let pairs = |owners: &[u32]| {
+            let pairs = owners.iter().zip(targets).enumerate();
+            let named = pairs
+                .filter(|(_, (owner, target))| **owner != NOBODY && **target != NOBODY && owner != target);
+            named.map(|(row, (owner, target))| (row, edge(*owner, *target))).collect::<Vec<_>>()
+        };
+        self.named.extend(pairs(&rows.owners).into_iter().map(|(_, edge)| edge));
+        for ((_, selection, summed), (_, sums)) in pointer.measures.iter().zip(&mut self.sums) {
+            let numbers = summed.map(|column| rows.cells.get(column).and_then(Cells::numbers));
+            let owners = chosen.get(*selection).map_or(&[][..], Vec::as_slice);
+            for (row, edge) in pairs(owners) {
+                let value = match numbers {
+                    None => 1,
+                    Some(numbers) => {
+                        use arrow_array::Array as _;
+                        numbers.filter(|n| n.is_valid(row)).map_or(0, |n| i128::from(n.value(row)))
+                    }
+                };
+                let sum = sums.entry(edge).or_insert(0);
+                *sum = sum.saturating_add(value);
+            }
+        }
+    }
+
+    /// Adds what another thread has gathered.
+    pub(super) fn and(&mut self, other: Self) {
+        self.named.extend(other.named);
+        for ((_, own), (_, others)) in self.sums.iter_mut().zip(other.sums) {
+            for (edge, value) in others {
+                let sum = own.entry(edge).or_insert(0);
+                *sum = sum.saturating_add(value);
+            }
+        }
+    }
+
+    /// Everybody's names as a list, which is cut like that of a relation.
+    pub(super) fn lists(&self) -> Lists {
+        Lists::of(self.named.iter().copied().collect())
+    }
+
+    /// Every measure for one recipient, from the lists after the cut. Both ends must be in.
+    pub(super) fn values(
+        &self,
+        cut: &Lists,
+        catalogue: &Catalogue,
+        coverage: &Coverage,
+        people: usize,
+    ) -> Vec<(usize, Values)> {
+        let value = |(measure, sums): &(usize, HashMap<Edge, i128>)| {
+            let declared = catalogue.measures().get(*measure)?;
+            let Source::Referred { what, .. } = &declared.source else { return None };
+            let mut totals = vec![0i128; people];
+            for edge in cut.edges() {
+                let both = coverage.contains(target(*edge))
+                    && u32::try_from(owner(*edge)).is_ok_and(|owner| coverage.contains(owner));
+                let Some(value) = sums.get(edge).filter(|_| both) else { continue };
+                let value = if *what == Naming::People { 1 } else { *value };
+                if let Some(total) = totals.get_mut(target(*edge) as usize) {
+                    *total = total.saturating_add(value);
+                }
+            }
+            let range = declared.range();
+            Some((*measure, Values::Whole(totals.into_iter().map(|total| range.apply(total)).collect())))
+        };
+        self.sums.iter().filter_map(value).collect()
+    }
+}

@@ -1,0 +1,378 @@
+//! Every kind of measure, person by person: a tag that names each person makes of the cube a table of her values.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, TimestampSecondArray};
+use rand::rngs::StdRng;
+use rand::seq::SliceRandom;
+use rand::{RngExt, SeedableRng};
+
+use super::super::build::build_with;
+use super::super::{Input, Sources};
+use super::slow::Terms;
+use super::{DAY, PLAIN, consents, input};
+use crate::deidentify::{CutKey, PseudonymKey};
+use crate::policy::{Decision, Regime, Study, decide};
+use crate::types::{Secret, Timestamp};
+
+const AS_OF: i64 = 1_000 * DAY + 4_321;
+/// Who may be in; `s0` and `s1` are named and have rows, and never consent.
+const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
+const STRANGERS: [&str; 2] = ["s0", "s1"];
+const REACH: usize = 2;
+
+const MEASURES: &str = r#"
+[measures]
+mean = { from = "payments", mean = "amount", clamp = [0, 1000] }
+least = { from = "payments", min = "points", clamp = [-100, 100] }
+greatest = { from = "payments", max = "points", window = "9d", clamp = [-100, 100] }
+first = { from = "payments", days_since_first = "at", clamp = [0, 1000] }
+last = { from = "payments", days_since_last = "at", window = "9d", ending = "3d", clamp = [0, 1000] }
+shops = { from = "payments", distinct = "shop", cap = 3, clamp = [0, 100] }
+prices = { from = "payments", distinct = "amount", cap = 4, clamp = [0, 100] }
+named = { from = "payments", distinct = "referrer", cap = 9, clamp = [0, 100] }
+online = { from = "payments", share = { online = true, amount = { from = 20 } }, unit = 1000, clamp = [0, 1000] }
+retained = { from = "payments", retained = true, window = "9d", ending = "3d", clamp = [0, 1] }
+some = { from = "payments", count = true, window = "9d", ending = "3d", where = { shop = ["a", "c"], points = { present = true } }, clamp = [0, 100] }
+offline = { from = "payments", sum = "points", where = { online = false, points = { from = -5, below = 6 }, referrer = { present = false } }, clamp = [-100, 100] }
+exact = { from = "payments", count = true, where = { amount = 20, points = { present = false } }, clamp = [0, 100] }
+mutual = { over = "follows", role = "mutual", size = true, clamp = [0, 100] }
+strong = { over = "follows", role = "strong", clamp = [0, 100] }
+weak = { over = "follows", role = "weak", unit = 1000, clamp = [0, 1000] }
+rich = { over = "follows", role = "audience", share = { mean = { from = 40 } }, clamp = [0, 100] }
+poor = { over = "follows", role = "audience", share = { mean = { present = false } }, clamp = [0, 100] }
+referrers = { from = "payments", referred = "referrer", size = true, clamp = [0, 100] }
+referrals = { from = "payments", referred = "referrer", count = true, window = "9d", where = { online = true }, clamp = [0, 100] }
+referred_sum = { from = "payments", referred = "referrer", sum = "points", clamp = [-100, 100] }
+"#;
+
+fn study() -> Study {
+    let text = format!(
+        r#"
+[study]
+id = "each"
+regime = "cn-pipl"
+purpose = "campaign-measurement"
+action = "provide"
+basis = "consent"
+retention = "90d"
+[notice]
+id = "N"
+version = 1
+[documents]
+pipia = {{ id = "P", approved = 1960-01-01, expires = 2100-01-01 }}
+[[handlers]]
+id = "one"
+legal_id = "ONE"
+kind = "platform"
+[[recipients]]
+id = "reader"
+legal_id = "READER"
+name = "Reader"
+contact = "reader@example"
+country = "CN"
+[population]
+age = "declared-adults"
+[datasets]
+follows = {{ kind = "relation", handler = "one", ids = "phone", owner = "follower", target = "followee", category = "social-relation", max_reach = {REACH} }}
+members = {{ kind = "people", handler = "one", ids = "phone", owner = "user", category = "profile", fields = {{ name = "text" }} }}
+[datasets.payments]
+kind = "records"
+handler = "one"
+ids = "phone"
+owner = "payer"
+category = "payment-record"
+[datasets.payments.fields]
+amount = "amount"
+points = {{ type = "integer", optional = true }}
+shop = "text"
+online = "flag"
+referrer = {{ type = "person", max_reach = {REACH} }}
+at = "time"
+{MEASURES}
+[tags]
+who = {{ field = "members.name", values = {PEOPLE:?} }}
+[release]
+min_people = 0
+default_error = 100
+"#
+    );
+    Study::parse("each.toml", &text).unwrap()
+}
+
+#[derive(Clone)]
+struct Payment {
+    payer: &'static str,
+    amount: i64,
+    points: Option<i64>,
+    shop: &'static str,
+    online: bool,
+    referrer: Option<&'static str>,
+    at: i64,
+}
+
+struct World {
+    follows: Vec<(&'static str, &'static str)>,
+    payments: Vec<Payment>,
+    inside: BTreeSet<&'static str>,
+}
+
+/// A value: numerator and denominator; `None` when absent.
+type Value = Option<(i64, i64)>;
+
+fn everybody() -> impl Iterator<Item = &'static str> + Clone {
+    PEOPLE.into_iter().chain(STRANGERS)
+}
+
+impl World {
+    fn random(rng: &mut StdRng) -> Self {
+        let all: Vec<&str> = everybody().collect();
+        let one = |rng: &mut StdRng| {
+            if rng.random_bool(0.3) { all[0] } else { all[rng.random_range(0..all.len())] }
+        };
+        let follows = (0..rng.random_range(0..60)).map(|_| (one(rng), one(rng))).collect();
+        let payment = |rng: &mut StdRng| Payment {
+            payer: one(rng),
+            amount: [0, 20, 20, 40, 77, 500][rng.random_range(0..6)],
+            points: rng.random_bool(0.8).then(|| rng.random_range(-9..10)),
+            shop: ["a", "b", "c", "7", "007"][rng.random_range(0..5)],
+            online: rng.random(),
+            referrer: rng.random_bool(0.5).then(|| one(rng)),
+            at: AS_OF
+                - [0, 1, 3 * DAY, 3 * DAY + 1, 9 * DAY, 9 * DAY + 1, 20 * DAY, -DAY][rng.random_range(0..8)],
+        };
+        let payments = (0..rng.random_range(0..50)).map(|_| payment(rng)).collect();
+        Self { follows, payments, inside: PEOPLE.into_iter().filter(|_| rng.random_bool(0.8)).collect() }
+    }
+
+    fn tables(&self, files: usize) -> Sources {
+        let words = |words: Vec<Option<&str>>| Arc::new(StringArray::from(words)) as ArrayRef;
+        let mut data = Vec::new();
+        let mut add = |name: &str, columns| data.push((name.parse().unwrap(), input(name, columns)));
+        for part in super::pieces(&self.follows, files) {
+            let (owners, targets) = part.iter().map(|(a, b)| (Some(*a), Some(*b))).unzip();
+            add("follows", vec![("follower", words(owners)), ("followee", words(targets))]);
+        }
+        for part in super::pieces(&self.payments, files) {
+            let of = |of: fn(&Payment) -> Option<&'static str>| words(part.iter().map(of).collect());
+            let columns: Vec<(&str, ArrayRef)> = vec![
+                ("payer", of(|row| Some(row.payer))),
+                ("amount", Arc::new(part.iter().map(|row| Some(row.amount)).collect::<Int64Array>())),
+                ("points", Arc::new(part.iter().map(|row| row.points).collect::<Int64Array>())),
+                ("shop", of(|row| Some(row.shop))),
+                ("online", Arc::new(part.iter().map(|row| Some(row.online)).collect::<BooleanArray>())),
+                ("referrer", of(|row| row.referrer)),
+                ("at", Arc::new(part.iter().map(|row| Some(row.at)).collect::<TimestampSecondArray>())),
+            ];
+            add("payments", columns);
+        }
+        let names = || words(PEOPLE.map(Some).to_vec());
+        add("members", vec![("user", names()), ("name", names())]);
+        let inside = self.inside.iter().map(|person| (*person).to_owned()).collect();
+        Sources { data, consents: vec![consents(&inside, "READER", &terms(), PLAIN)] }
+    }
+
+    /// The people that `owner` lists or names: distinct, without herself, the first two by rank.
+    fn cut(
+        &self,
+        relation: &str,
+        owner: &str,
+        list: BTreeSet<&'static str>,
+        key: &Secret,
+    ) -> BTreeSet<&'static str> {
+        let (pseudonyms, order) = (PseudonymKey::derive(key, "phone"), CutKey::derive(key, relation));
+        let of = |id: &str| pseudonyms.pseudonym(id.as_bytes());
+        let mut list: Vec<_> = list.into_iter().filter(|target| *target != owner).collect();
+        list.sort_by_key(|target| order.rank(&of(owner), &of(target)));
+        list.into_iter().take(REACH).collect()
+    }
+
+    fn list(&self, owner: &str) -> BTreeSet<&'static str> {
+        self.follows.iter().filter(|(from, to)| *from == owner && to != from).map(|(_, to)| *to).collect()
+    }
+
+    /// Those who are in and whose list or names, after the cut, hold `person`.
+    fn senders(&self, relation: &str, person: &str, key: &Secret) -> Vec<&'static str> {
+        let names = |owner: &str| {
+            self.payments.iter().filter(|row| row.payer == owner).filter_map(|row| row.referrer).collect()
+        };
+        let list = |owner: &str| if relation == "follows" { self.list(owner) } else { names(owner) };
+        let holds = |owner: &&'static str| self.cut(relation, owner, list(owner), key).contains(person);
+        self.inside.iter().copied().filter(holds).collect()
+    }
+
+    fn mean(&self, person: &str) -> Value {
+        let amounts: Vec<i64> =
+            self.payments.iter().filter(|row| row.payer == person).map(|row| row.amount).collect();
+        share(amounts.iter().sum(), amounts.len())
+    }
+
+    fn values(&self, person: &str, key: &Secret) -> BTreeMap<&'static str, Value> {
+        let own = || self.payments.iter().filter(|row| row.payer == person);
+        let between =
+            |row: &&Payment, from: i64, to: i64| row.at >= AS_OF - from * DAY && row.at < AS_OF - to * DAY;
+        let whole = |value: i64| Some((value, 1));
+        let count = |rows: usize| Some((i64::try_from(rows).unwrap(), 1));
+        let days = |at: Option<i64>| at.map(|at| ((AS_OF - at) / DAY, 1));
+        let before = own().any(|row| between(&row, 9, 3));
+        let list = self.list(person);
+        let fans = self.senders("follows", person, key);
+        let ties = fans.iter().filter(|fan| list.contains(*fan)).count();
+        let referrers = self.senders("payments.referrer", person, key);
+        let naming = || {
+            self.payments.iter().filter(|row| referrers.contains(&row.payer) && row.referrer == Some(person))
+        };
+        let of_fans = |test: &dyn Fn(Value) -> bool| fans.iter().filter(|fan| test(self.mean(fan))).count();
+        let scaled = |part: usize, unit: i64, all: usize| share(i64::try_from(part).unwrap() * unit, all);
+        let offline = own().filter(|row| !row.online && row.referrer.is_none()).filter_map(|row| row.points);
+        let exact = own().filter(|row| row.amount == 20 && row.points.is_none());
+        let some =
+            own().filter(|row| between(row, 9, 3) && ["a", "c"].contains(&row.shop) && row.points.is_some());
+        BTreeMap::from([
+            ("mean", self.mean(person)),
+            ("least", own().filter_map(|row| row.points).min().map(|points| (points, 1))),
+            (
+                "greatest",
+                own()
+                    .filter(|row| between(row, 9, 0))
+                    .filter_map(|row| row.points)
+                    .max()
+                    .map(|points| (points, 1)),
+            ),
+            ("first", days(own().map(|row| row.at).filter(|at| *at < AS_OF).min())),
+            ("last", days(own().filter(|row| between(row, 9, 3)).map(|row| row.at).max())),
+            ("shops", count(own().map(|row| row.shop).collect::<BTreeSet<_>>().len().min(3))),
+            ("prices", count(own().map(|row| row.amount).collect::<BTreeSet<_>>().len().min(4))),
+            ("named", count(own().filter_map(|row| row.referrer).collect::<BTreeSet<_>>().len())),
+            (
+                "online",
+                scaled(own().filter(|row| row.online && row.amount >= 20).count(), 1000, own().count()),
+            ),
+            ("retained", before.then(|| (i64::from(own().any(|row| between(&row, 3, 0))), 1))),
+            ("some", count(some.count())),
+            ("offline", whole(offline.filter(|points| (-5..6).contains(points)).sum())),
+            ("exact", count(exact.count())),
+            ("mutual", count(ties)),
+            ("strong", scaled(ties, 100, list.len())),
+            ("weak", scaled(list.len() - ties, 1000, list.len())),
+            (
+                "rich",
+                scaled(of_fans(&|mean| mean.is_some_and(|(a, b)| a.div_euclid(b) >= 40)), 100, fans.len()),
+            ),
+            ("poor", scaled(of_fans(&|mean| mean.is_none()), 100, fans.len())),
+            ("referrers", count(naming().map(|row| row.payer).collect::<BTreeSet<_>>().len())),
+            ("referrals", count(naming().filter(|row| between(row, 9, 0) && row.online).count())),
+            ("referred_sum", whole(naming().filter_map(|row| row.points).sum())),
+        ])
+    }
+}
+
+fn share(part: i64, all: usize) -> Value {
+    (all > 0).then(|| (part, i64::try_from(all).unwrap()))
+}
+
+fn terms() -> Terms {
+    Terms { as_of: AS_OF, max_reach: REACH, window_days: 9, spend_clamp: (0, 1), recent_clamp: (0, 1) }
+}
+
+/// Count of all people, then of those who have each value, and the sums; person by person.
+fn table(
+    study: &Study,
+    world: &World,
+    key: &Secret,
+    (files, threads): (usize, usize),
+) -> Vec<(Vec<u64>, Vec<i128>)> {
+    let regime = Regime::built_in("cn-pipl").unwrap();
+    let as_of = Timestamp::from_seconds(AS_OF);
+    let Decision::Permit(flow) = decide(study, &regime, &study.recipients[0], as_of) else {
+        panic!("the study is permitted")
+    };
+    let flows = [(study.recipients[0].id.clone(), flow.demand().clone())];
+    let reading = (threads, "0".parse().unwrap());
+    let (built, _) = build_with(study, &flows, world.tables(files), as_of, key, reading).unwrap();
+    let (counts, sums) = built[0].cubes[0].reveal_in_test().cells_in_test();
+    let columns = study.catalogue.columns();
+    counts
+        .chunks(columns.counts)
+        .map(<[u64]>::to_vec)
+        .zip(sums.chunks(columns.measures.len()).map(<[i128]>::to_vec))
+        .collect()
+}
+
+#[test]
+fn every_measure_of_everybody_is_what_plain_loops_say() {
+    let study = study();
+    let columns = study.catalogue.columns();
+    let mut rng = StdRng::seed_from_u64(12);
+    let (mut present, mut different) = (BTreeMap::new(), BTreeMap::new());
+    for case in 0..150 {
+        let world = World::random(&mut rng);
+        let key = Secret::new(rng.random());
+        let told = table(&study, &world, &key, (1 + case % 3, 1 + case % 2));
+        for (person, (counts, sums)) in PEOPLE.iter().zip(&told) {
+            assert_eq!(counts[0], u64::from(world.inside.contains(person)), "case {case}, {person}");
+            let wanted = world.values(person, &key);
+            assert_eq!(wanted.len(), columns.measures.len());
+            for of in &columns.measures {
+                let name = study.catalogue.measures()[of.measure].name.as_deref().unwrap();
+                let (known, value) = wanted.get_key_value(name).unwrap();
+                let value = value.filter(|_| counts[0] == 1);
+                let floored = value.map_or(0, |(a, b)| i128::from(a.div_euclid(b)));
+                assert_eq!(sums[of.sum], floored, "case {case}, {person}, {name}");
+                let there = if of.present > 0 { counts[of.present] == 1 } else { counts[0] == 1 };
+                assert_eq!(there, value.is_some(), "case {case}, {person}, {name}");
+                *present.entry(*known).or_insert(0) += u64::from(there);
+                different.entry(*known).or_insert_with(BTreeSet::new).insert(floored);
+            }
+        }
+    }
+    // Measures that nobody has, or that are the same for all, would agree for the wrong reason.
+    assert!(present.values().all(|people| *people > 100), "{present:?}");
+    assert!(different.values().all(|values| values.len() >= 2), "{different:?}");
+}
+
+#[test]
+fn values_do_not_depend_on_the_order_of_rows_files_or_threads() {
+    let study = study();
+    let mut rng = StdRng::seed_from_u64(13);
+    for case in 0..25 {
+        let mut world = World::random(&mut rng);
+        let key = Secret::new(rng.random());
+        let told = table(&study, &world, &key, (1, 1));
+        world.follows.shuffle(&mut rng);
+        world.payments.shuffle(&mut rng);
+        assert!(table(&study, &world, &key, (4, 3)) == told, "case {case}");
+    }
+}
+
+/// A row is dropped for what is wrong with it, and for nothing that no measure reads.
+#[test]
+fn bad_cells_of_every_type_are_dropped_and_named() {
+    let study = study();
+    let records = study.dataset(&"payments".parse().unwrap()).unwrap();
+    let words = |words: [Option<&str>; 5]| Arc::new(StringArray::from(words.to_vec())) as ArrayRef;
+    let columns = vec![
+        ("payer", words([Some("p0"); 5])),
+        ("amount", words([Some("1"), Some("-1"), Some("2"), Some("3"), Some("4")])),
+        ("points", words([Some("x"), None, Some(""), None, None])),
+        ("shop", words([Some("a"), Some("a"), None, Some("a"), Some("b")])),
+        ("online", words([Some("true"), Some("true"), Some("true"), Some("yes"), Some("false")])),
+        ("referrer", words([None, Some(""), None, Some("p1"), None])),
+        ("at", words([Some("1971-01-01T00:00:00Z"); 5])),
+    ];
+    let mut interner = super::super::intern::Interner::default();
+    let phone = interner.intern_namespace("phone");
+    interner.intern(phone, &super::super::read::Id::Text("p0")).unwrap();
+    let gathered =
+        super::super::records::Records::new(records, &study.catalogue, Timestamp::from_seconds(AS_OF), 1);
+    let inputs: Vec<Input> = vec![input("payments", columns)];
+    let (reports, _) =
+        gathered.gather(inputs, &interner.into(), &[true], (1, "100".parse().unwrap())).unwrap();
+    let dropped: Vec<_> = reports[0].dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
+    assert_eq!(
+        dropped,
+        [("below zero", 1), ("empty", 1), ("not a whole number", 1), ("not true or false", 1)]
+    );
+    assert_eq!((reports[0].rows, reports[0].used), (5, 1));
+}

@@ -1,0 +1,171 @@
+//! The rows of one batch of records: whose each is, its cells, and which of them a measure reads.
+
+use std::hash::{DefaultHasher, Hasher as _};
+
+use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
+
+use super::read::{Cell, Column, ReadError};
+use crate::policy::{Field, FieldKind};
+use crate::tags::{Test, Word};
+
+/// The number of nobody: no list of people is so long.
+pub(super) const NOBODY: u32 = u32::MAX;
+
+/// One batch.
+pub(super) struct Rows {
+    /// The owner of each row, or nobody for a row that counts nowhere.
+    pub(super) owners: Vec<u32>,
+    /// The columns that are read.
+    pub(super) cells: Vec<Cells>,
+}
+
+/// The cells of one column.
+pub(super) enum Cells {
+    /// Amounts, integers, instants in seconds, flags as 1 and 0; null where a row says nothing.
+    Numbers(Int64Array),
+    /// Texts; null or empty where a row says nothing.
+    Words(StringArray),
+    /// People by number, or nobody.
+    People(Vec<u32>),
+}
+
+/// Which rows a measure reads: inside a half-open span of a time column, and meeting all conditions.
+#[derive(PartialEq, Eq)]
+pub(super) struct Selection<'a> {
+    pub(super) span: Option<(usize, i64, i64)>,
+    pub(super) conditions: Vec<(usize, &'a Test)>,
+}
+
+/// A row, a column and what is wrong there.
+pub(super) type Bad<'a> = (usize, &'a str, &'static str);
+
+impl Cells {
+    /// Reads a column as its field declares it; bad cells are named in `bad`.
+    pub(super) fn read<'a>(
+        file: &str,
+        field: &'a Field,
+        array: &ArrayRef,
+        bad: &mut Vec<Bad<'a>>,
+    ) -> Result<Self, ReadError> {
+        let name = &field.column;
+        let column = match field.kind {
+            FieldKind::Time => Column::times(file, name, array)?,
+            FieldKind::Flag => Column::flags(file, name, array)?,
+            FieldKind::Text => Column::texts(file, name, array)?,
+            _ => Column::numbers(file, name, array)?,
+        };
+        if let (FieldKind::Text, Column::Words(words)) = (field.kind, &column) {
+            let missing = (0..words.len()).filter(|row| !field.optional && column.text(*row).is_none());
+            bad.extend(missing.map(|row| (row, name.as_str(), "empty")));
+            return Ok(Self::Words(words.clone()));
+        }
+        let negative = field.kind != FieldKind::Amount { negative: false };
+        if let (Column::Numbers(numbers), true) = (&column, field.kind != FieldKind::Flag) {
+            let wrong = numbers.iter().enumerate().filter_map(|(row, number)| match number {
+                None if !field.optional => Some((row, name.as_str(), "empty")),
+                Some(number) if number < 0 && !negative => Some((row, name.as_str(), "below zero")),
+                _ => None,
+            });
+            bad.extend(wrong);
+            return Ok(Self::Numbers(numbers.clone()));
+        }
+        let unreadable = match field.kind {
+            FieldKind::Time => "not an instant with an offset",
+            FieldKind::Flag => "not true or false",
+            _ => "not a whole number",
+        };
+        let mut numbers = Vec::with_capacity(array.len());
+        for row in 0..array.len() {
+            let cell = match field.kind {
+                FieldKind::Time => column.time(row),
+                FieldKind::Flag => column.flag(row),
+                _ => column.number(row),
+            };
+            let (number, fault) = match cell {
+                Cell::Value(value) if value < 0 && !negative => (None, Some("below zero")),
+                Cell::Value(value) => (Some(value), None),
+                Cell::Null => (None, (!field.optional).then_some("empty")),
+                Cell::Unreadable => (None, Some(unreadable)),
+            };
+            numbers.push(number);
+            bad.extend(fault.map(|fault| (row, name.as_str(), fault)));
+        }
+        Ok(Self::Numbers(numbers.into()))
+    }
+
+    /// Whether every row meets a test.
+    fn met(&self, test: &Test) -> Vec<bool> {
+        match self {
+            Self::Numbers(numbers) => numbers.iter().map(|number| test.holds(number)).collect(),
+            Self::People(people) => {
+                people.iter().map(|person| test.holds((*person != NOBODY).then_some(0))).collect()
+            }
+            Self::Words(words) => {
+                let holds = |text: Option<&str>| match (test, text.filter(|text| !text.is_empty())) {
+                    (Test::OneOf(words), Some(text)) => {
+                        words.iter().any(|word| matches!(word, Word::Text(word) if word == text))
+                    }
+                    (test, text) => test.holds(text.map(|_| 0)),
+                };
+                words.iter().map(holds).collect()
+            }
+        }
+    }
+
+    /// The numbers of a column of numbers, row by row; 0 where a row says nothing, and whether it does.
+    pub(super) fn numbers(&self) -> Option<&Int64Array> {
+        if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
+    }
+
+    /// Sixty-four bits that are the same for equal cells, and differ for different ones but for one chance in 2^64.
+    pub(super) fn mark(&self, row: usize) -> Option<u64> {
+        match self {
+            Self::Numbers(numbers) => numbers.is_valid(row).then(|| numbers.value(row).cast_unsigned()),
+            Self::People(people) => {
+                people.get(row).filter(|person| **person != NOBODY).map(|p| u64::from(*p))
+            }
+            Self::Words(words) => {
+                let text = words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())?;
+                let mut hasher = DefaultHasher::new();
+                hasher.write(text.as_bytes());
+                Some(hasher.finish())
+            }
+        }
+    }
+}
+
+impl Rows {
+    /// The owners of the selected rows; nobody for all others.
+    pub(super) fn select(&self, selection: &Selection<'_>) -> Vec<u32> {
+        let mut chosen = self.owners.clone();
+        let mut drop = |keep: &dyn Fn(usize) -> bool| {
+            for (row, owner) in chosen.iter_mut().enumerate() {
+                if !keep(row) {
+                    *owner = NOBODY;
+                }
+            }
+        };
+        if let Some((column, from, to)) = selection.span
+            && let Some(times) = self.cells.get(column).and_then(Cells::numbers)
+        {
+            let inside = |row: usize| times.is_valid(row) && (from..to).contains(&times.value(row));
+            drop(&inside);
+        }
+        for (column, test) in &selection.conditions {
+            let met = self.cells.get(*column).map(|cells| cells.met(test)).unwrap_or_default();
+            drop(&|row| met.get(row) == Some(&true));
+        }
+        chosen
+    }
+
+    /// The owner and the number of every selected row that has one.
+    pub(super) fn numbers<'a>(
+        &'a self,
+        chosen: &'a [u32],
+        column: usize,
+    ) -> impl Iterator<Item = (u32, i64)> + 'a {
+        let numbers = self.cells.get(column).and_then(Cells::numbers);
+        let rows = numbers.into_iter().flat_map(Int64Array::iter).zip(chosen);
+        rows.filter_map(|(number, owner)| Some((*owner, number?))).filter(|(owner, _)| *owner != NOBODY)
+    }
+}

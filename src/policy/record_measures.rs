@@ -1,0 +1,240 @@
+//! Measure sections over records: what is made of which rows, and of records of others that name a person.
+
+use std::ops::Range;
+
+use super::Fault;
+use super::compile::{Outcome, says, unknown};
+use super::file::MeasureSection;
+use super::placed::Spanned;
+use super::study::{Dataset, FieldKind};
+use super::tests_written::{conditions, unit};
+use crate::tags::{Aggregate, CatalogueDraft, Naming, Rows, Source, Window};
+
+/// The largest cap of a distinct count: what a seal may remember of each person.
+const MOST_DISTINCT: u32 = 4_096;
+
+/// One measure over records while it is read.
+pub(super) struct RecordMeasure<'a> {
+    records: &'a Dataset,
+    draft: &'a CatalogueDraft,
+    section: &'a MeasureSection,
+    place: &'a Range<usize>,
+    rows: Rows,
+}
+
+impl<'a> RecordMeasure<'a> {
+    pub(super) fn new(
+        records: &'a Dataset,
+        draft: &'a CatalogueDraft,
+        section: &'a MeasureSection,
+        place: &'a Range<usize>,
+    ) -> Outcome<Self> {
+        let rows = Rows {
+            dataset: records.name.clone(),
+            window: window(records, section)?,
+            conditions: conditions(records, &section.conditions)?,
+        };
+        Ok(Self { records, draft, section, place, rows })
+    }
+
+    /// What the measure reads, and the smallest value it can have.
+    pub(super) fn source(self) -> Outcome<(Source, Option<i64>)> {
+        if self.section.role.is_some() {
+            return says(self.place.clone(), "`role` belongs to measures over a relation (`over`)");
+        }
+        if let Some(referred) = &self.section.referred {
+            return self.referred(referred);
+        }
+        let (what, floor) = self.aggregate()?;
+        if let (Some(unit), false) = (&self.section.unit, matches!(what, Aggregate::Share { .. })) {
+            return says(unit.span(), "`unit` belongs to a share: what the whole is counted as");
+        }
+        if let (Some(cap), false) = (&self.section.cap, matches!(what, Aggregate::Distinct { .. })) {
+            return says(cap.span(), "`cap` belongs to `distinct`: where counting ends");
+        }
+        Ok((Source::Own { rows: self.rows, what }, floor))
+    }
+
+    fn aggregate(&self) -> Outcome<(Aggregate, Option<i64>)> {
+        let said = self.section;
+        let flags =
+            [said.count.is_some(), said.share.is_some(), said.retained.is_some(), said.size.is_some()];
+        let fields = [
+            &said.sum,
+            &said.mean,
+            &said.min,
+            &said.max,
+            &said.days_since_first,
+            &said.days_since_last,
+            &said.distinct,
+        ];
+        let fields_said = fields.iter().filter(|field| field.is_some()).count();
+        if flags.iter().filter(|flag| **flag).count() + fields_said != 1 {
+            return self.nothing();
+        }
+        if let Some(field) = &said.sum {
+            let (field, floor) = self.number(field)?;
+            return Ok((Aggregate::Sum { field }, floor));
+        }
+        if let Some(field) = &said.mean {
+            let (field, floor) = self.number(field)?;
+            return Ok((Aggregate::Mean { field }, floor));
+        }
+        if let Some(field) = &said.min {
+            let (field, floor) = self.number(field)?;
+            return Ok((Aggregate::Least { field }, floor));
+        }
+        if let Some(field) = &said.max {
+            let (field, floor) = self.number(field)?;
+            return Ok((Aggregate::Greatest { field }, floor));
+        }
+        let what = match (&said.days_since_first, &said.days_since_last, &said.distinct, &said.share) {
+            (Some(field), ..) => Aggregate::DaysSinceFirst { field: time_field(self.records, Some(field))? },
+            (_, Some(field), ..) => {
+                Aggregate::DaysSinceLast { field: time_field(self.records, Some(field))? }
+            }
+            (_, _, Some(field), _) => self.distinct(field)?,
+            (_, _, _, Some(share)) if !share.get_ref().is_empty() => {
+                Aggregate::Share { of: conditions(self.records, share.get_ref())?, unit: unit(said)? }
+            }
+            _ if said.count == Some(true) => Aggregate::Count,
+            _ if said.retained == Some(true) => self.retained()?,
+            _ => return self.nothing(),
+        };
+        Ok((what, Some(0)))
+    }
+
+    fn nothing<T>(&self) -> Outcome<T> {
+        says(
+            self.place.clone(),
+            "a measure over records says exactly one of `count = true`, `sum`, `mean`, `min`, `max`, `distinct`, `days_since_first`, `days_since_last` with a field, `share = { field = ... }`, `retained = true`, or `referred` with a field of type person",
+        )
+    }
+
+    /// A field that can be added up or compared, and the smallest value it can have.
+    fn number(&self, written: &Spanned<String>) -> Outcome<(String, Option<i64>)> {
+        let known = || self.records.fields.iter().map(|field| field.column.as_str());
+        let field =
+            self.records.field(written.get_ref()).ok_or_else(|| unknown("field", written, known()))?;
+        let floor = match field.kind {
+            FieldKind::Amount { negative: false } => Some(0),
+            FieldKind::Amount { negative: true } | FieldKind::Integer => None,
+            _ => {
+                return says(
+                    written.span(),
+                    "only fields of type amount or integer can be summed or compared",
+                );
+            }
+        };
+        Ok((field.column.clone(), floor))
+    }
+
+    fn distinct(&self, written: &Spanned<String>) -> Outcome<Aggregate> {
+        let known = || self.records.fields.iter().map(|field| field.column.as_str());
+        let field =
+            self.records.field(written.get_ref()).ok_or_else(|| unknown("field", written, known()))?;
+        if field.kind == FieldKind::Time {
+            return says(
+                written.span(),
+                "different instants are not counted: take text, integer, amount, flag or person",
+            );
+        }
+        let cap = match &self.section.cap {
+            Some(cap) if (1..=MOST_DISTINCT).contains(cap.get_ref()) => *cap.get_ref(),
+            Some(cap) => return says(cap.span(), format!("`cap` is between 1 and {MOST_DISTINCT}")),
+            None => return says(written.span(), "`distinct` needs a `cap`: where counting ends"),
+        };
+        Ok(Aggregate::Distinct { field: field.column.clone(), cap })
+    }
+
+    fn retained(&self) -> Outcome<Aggregate> {
+        if self.rows.window.as_ref().is_some_and(|window| window.ending.is_some()) {
+            return Ok(Aggregate::Retained);
+        }
+        says(
+            self.place.clone(),
+            "`retained` needs a `window` that ends before as-of: who has a row in it, and who of them has one after its `ending`, too",
+        )
+    }
+
+    fn referred(self, written: &Spanned<String>) -> Outcome<(Source, Option<i64>)> {
+        let pointers = || {
+            let fields = self.records.fields.iter();
+            fields.filter(|f| matches!(f.kind, FieldKind::Person { .. })).map(|f| f.column.as_str())
+        };
+        let of = |relation: &crate::tags::Relation| {
+            relation.dataset == self.records.name && relation.field.as_ref() == Some(written.get_ref())
+        };
+        let Some(relation) = self.draft.relations.iter().position(of) else {
+            return Err(unknown("field of type person", written, pointers()));
+        };
+        let said = self.section;
+        let others =
+            [&said.mean, &said.min, &said.max, &said.days_since_first, &said.days_since_last, &said.distinct];
+        let strange = others.iter().any(|field| field.is_some())
+            || said.share.is_some()
+            || said.retained.is_some()
+            || said.unit.is_some()
+            || said.cap.is_some();
+        let (what, floor) = match (said.size, said.count, &said.sum) {
+            (Some(true), None, None) if !strange => (Naming::People, Some(0)),
+            (None, Some(true), None) if !strange => (Naming::Count, Some(0)),
+            (None, None, Some(field)) if !strange => {
+                let (field, floor) = self.number(field)?;
+                (Naming::Sum { field }, floor)
+            }
+            _ => {
+                return says(
+                    self.place.clone(),
+                    "`referred` says exactly one of `size = true` (people), `count = true` (records) or `sum`",
+                );
+            }
+        };
+        Ok((Source::Referred { relation, rows: self.rows, what }, floor))
+    }
+}
+
+/// The window of a measure over records; without one it reads every row of the files, whatever its time.
+fn window(records: &Dataset, section: &MeasureSection) -> Outcome<Option<Window>> {
+    if let (None, Some(ending)) = (&section.window, &section.ending) {
+        return says(ending.span(), "`ending` says how far back a `window` ends, and there is no window");
+    }
+    match (&section.window, &section.time) {
+        (None, None) => Ok(None),
+        (None, Some(time)) => {
+            says(time.span(), "`time` says which field a `window` reads, and there is no window")
+        }
+        (Some(span), time) => {
+            let field = match time_field(records, time.as_ref()) {
+                Ok(field) => field,
+                Err((place, fault)) if place.is_empty() => return Err((span.span(), fault)),
+                Err(error) => return Err(error),
+            };
+            let ending = section.ending.as_ref();
+            if let Some(ending) = ending.filter(|ending| ending.get_ref() >= span.get_ref()) {
+                return says(
+                    ending.span(),
+                    "the window ends before it begins: `ending` is shorter than `window`",
+                );
+            }
+            Ok(Some(Window { field, span: *span.get_ref(), ending: ending.map(|ending| *ending.get_ref()) }))
+        }
+    }
+}
+
+/// The time field that is named, or the only one; an error without a place of its own has an empty span.
+fn time_field(records: &Dataset, named: Option<&Spanned<String>>) -> Outcome<String> {
+    let times =
+        || records.fields.iter().filter(|field| field.kind == FieldKind::Time).map(|f| f.column.as_str());
+    match named {
+        Some(name) if times().any(|time| time == name.get_ref()) => Ok(name.get_ref().clone()),
+        Some(name) => Err(unknown("time field", name, times())),
+        None => match (times().next(), times().nth(1)) {
+            (Some(only), None) => Ok(only.to_owned()),
+            (Some(_), Some(_)) => {
+                says(0..0, "the records have several time fields: say which with `time = \"...\"`")
+            }
+            (None, _) => Err((0..0, Fault::WindowWithoutTime { dataset: records.name.to_string() })),
+        },
+    }
+}

@@ -1,0 +1,101 @@
+//! Conditions as written -> tests of the catalogue.
+
+use super::compile::{Outcome, says, unknown};
+use super::file::{MeasureSection, Named};
+use super::placed::Spanned;
+use super::study::{Dataset, FieldKind};
+use super::test_section::{RangeSection, TestSection, WordSection};
+use crate::tags::{Condition, Test, Word};
+
+/// The most words of one list.
+const MAX_WORDS: usize = 1_000;
+
+/// Conditions on the fields of a dataset.
+pub(super) fn conditions(records: &Dataset, written: &Named<TestSection>) -> Outcome<Vec<Condition>> {
+    written.iter().map(|(field, test)| condition(records, field, test)).collect()
+}
+
+fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) -> Outcome<Condition> {
+    let known = || records.fields.iter().map(|field| field.column.as_str());
+    let declared = records.field(field.get_ref()).ok_or_else(|| unknown("field", field, known()))?;
+    let numbers = match declared.kind {
+        FieldKind::Amount { .. } | FieldKind::Integer => true,
+        FieldKind::Flag | FieldKind::Text => false,
+        FieldKind::Person { .. } | FieldKind::Time | FieldKind::AgeBand | FieldKind::BirthYear => {
+            let TestSection::Range(RangeSection { from: None, below: None, present: Some(_) }) = written
+            else {
+                return says(
+                    field.span(),
+                    "of a person or a time only `{ present = true }` can be asked: which person is nobody's business, and times are for `window`",
+                );
+            };
+            false
+        }
+    };
+    let test = one_test(field, written, numbers)?;
+    let fits = match &test {
+        Test::OneOf(words) => words.iter().all(|word| match (declared.kind, word) {
+            (FieldKind::Flag, Word::Number(number)) => matches!(number, 0 | 1) && written.is_flags(),
+            (FieldKind::Amount { .. } | FieldKind::Integer, Word::Number(_)) => !written.is_flags(),
+            (FieldKind::Text, Word::Text(_)) => true,
+            _ => false,
+        }),
+        Test::Range { .. } | Test::Present(_) => true,
+    };
+    if fits {
+        Ok(Condition { field: declared.column.clone(), test })
+    } else {
+        says(
+            field.span(),
+            format!("`{}` is compared with words of another type than its own", declared.column),
+        )
+    }
+}
+
+impl TestSection {
+    fn is_flags(&self) -> bool {
+        matches!(self, Self::OneOf(words) if words.iter().all(|word| matches!(word, WordSection::Flag(_))))
+    }
+}
+
+/// One test; ranges are for what is `ordered`.
+pub(super) fn one_test(place: &Spanned<String>, written: &TestSection, ordered: bool) -> Outcome<Test> {
+    match written {
+        TestSection::OneOf(words) if (1..=MAX_WORDS).contains(&words.len()) => {
+            let word = |word: &WordSection| match word {
+                WordSection::Flag(flag) => Word::Number(i64::from(*flag)),
+                WordSection::Number(number) => Word::Number(*number),
+                WordSection::Text(text) => Word::Text(text.clone()),
+            };
+            Ok(Test::OneOf(words.iter().map(word).collect()))
+        }
+        TestSection::OneOf(_) => says(place.span(), format!("a list has 1 to {MAX_WORDS} words")),
+        TestSection::Range(RangeSection { from: None, below: None, present: Some(present) }) => {
+            Ok(Test::Present(*present))
+        }
+        TestSection::Range(RangeSection { from, below, present: None })
+            if from.is_some() || below.is_some() =>
+        {
+            if !ordered {
+                return says(place.span(), "`from` and `below` are for amounts and integers");
+            }
+            if from.zip(*below).is_some_and(|(from, below)| from >= below) {
+                return says(place.span(), "nothing is in this range: `from` is not below `below`");
+            }
+            Ok(Test::Range { from: *from, below: *below })
+        }
+        TestSection::Range(_) => says(
+            place.span(),
+            "a test says either `from` and `below`, one or both, or `present`, or the words that count",
+        ),
+    }
+}
+
+/// What the whole of a share counts as; 100 unless it is said.
+pub(super) fn unit(section: &MeasureSection) -> Outcome<u32> {
+    match &section.unit {
+        None => Ok(100),
+        Some(unit) if (1..=1_000_000).contains(unit.get_ref()) => Ok(*unit.get_ref()),
+        Some(unit) => says(unit.span(), "`unit` is between 1 and 1000000: 100 for percent"),
+    }
+}
