@@ -1,8 +1,8 @@
 //! The attack suite: each test plays a recipient (or a holder of the folder) against a real sandbox, prints the
 //! attacker's success beside the bound, and asserts it. Guards promises 3, 4 and 5.
 //!
-//! Crash and redraw is `tests/crash.rs`. Not attacked yet, because the part is not built: links between ids, renewals of
-//! a budget, anchors (so that both books rolled back together, and a copied folder, are not found), the person's view.
+//! Elsewhere: crash and redraw (`tests/crash.rs`), folders put back and copied (`tests/anchor.rs`), renewals
+//! (`tests/renewal.rs`), changes of key (`tests/rotation.rs`).
 //!
 //! The noise is the system's, so where chance decides the margin is such that a right sandbox fails less than once in a
 //! million runs; the arithmetic stands beside each margin. The attacked study has `min_people = 0`: nothing is suppressed
