@@ -1,8 +1,8 @@
-//! What accumulates for each person while records stream past, in whatever order and by however many threads.
+//! What accumulates for each person of a range while records stream past, in whatever order.
 
 use super::marks::Marks;
-use super::rows::{NOBODY, Rows};
 use super::values::Values;
+use super::waiting::Together;
 use crate::tags::Clamp;
 use crate::types::Timestamp;
 
@@ -30,7 +30,7 @@ pub(super) enum What {
     Retained { later: usize },
 }
 
-/// What one thread has gathered for one measure. Counts stop at their type's end, far above any clamp.
+/// What is gathered for one measure and range of people. Counts stop at their type's end, far above any clamp.
 pub(super) enum Gathered {
     Count(Vec<u32>),
     Sum(Vec<i128>),
@@ -71,7 +71,8 @@ impl What {
         }
     }
 
-    const fn column(&self) -> usize {
+    /// The column whose cells are read, if any.
+    pub(super) const fn column(&self) -> Option<usize> {
         match self {
             Self::Sum(column)
             | Self::Mean(column)
@@ -79,50 +80,62 @@ impl What {
             | Self::Greatest(column)
             | Self::First(column)
             | Self::Last(column)
-            | Self::Distinct { column, .. } => *column,
-            Self::Count | Self::Share { .. } | Self::Retained { .. } => usize::MAX,
+            | Self::Distinct { column, .. } => Some(*column),
+            Self::Count | Self::Share { .. } | Self::Retained { .. } => None,
         }
     }
 }
 
-/// Nobody's number is outside every list.
-fn at<T>(list: &mut [T], person: u32) -> Option<&mut T> {
-    list.get_mut(person as usize)
+/// Every owner is inside the range that was asked for.
+fn at<T>(list: &mut [T], person: usize) -> Option<&mut T> {
+    list.get_mut(person)
 }
 
-fn tally(counts: &mut [u32], chosen: &[u32]) {
-    for person in chosen {
-        if let Some(count) = at(counts, *person) {
+fn tally(counts: &mut [u32], owners: impl Iterator<Item = usize>) {
+    for person in owners {
+        if let Some(count) = at(counts, person) {
             *count = count.saturating_add(1);
         }
     }
 }
 
-fn mark(seen: &mut [bool], chosen: &[u32]) {
-    for person in chosen {
-        if let Some(seen) = at(seen, *person) {
+fn mark(seen: &mut [bool], owners: impl Iterator<Item = usize>) {
+    for person in owners {
+        if let Some(seen) = at(seen, person) {
             *seen = true;
         }
     }
 }
 
+fn best(
+    best: &mut [i64],
+    some: &mut [bool],
+    numbers: impl Iterator<Item = (usize, i64)>,
+    better: fn(i64, i64) -> i64,
+) {
+    for (person, number) in numbers {
+        if let (Some(best), Some(some)) = (at(best, person), at(some, person)) {
+            (*best, *some) = (better(number, *best), true);
+        }
+    }
+}
+
 impl Gathered {
-    /// Hears one batch; `chosen` are the owners of the rows of every selection.
-    pub(super) fn hear(&mut self, kernel: &Kernel, rows: &Rows, chosen: &[Vec<u32>]) {
-        let of = |selection: usize| chosen.get(selection).map_or(&[][..], Vec::as_slice);
-        let own = of(kernel.selection);
-        let numbers = || rows.numbers(own, kernel.what.column());
+    /// Hears rows of the range of people that this is about.
+    pub(super) fn hear(&mut self, kernel: &Kernel, rows: &Together<'_>) {
+        let own = || rows.owners(kernel.selection);
+        let numbers = |column: usize| rows.numbers(kernel.selection, column);
         match (self, &kernel.what) {
-            (Self::Count(counts), _) => tally(counts, own),
-            (Self::Sum(sums), _) => {
-                for (person, number) in numbers() {
+            (Self::Count(counts), _) => tally(counts, own()),
+            (Self::Sum(sums), What::Sum(column)) => {
+                for (person, number) in numbers(*column) {
                     if let Some(sum) = at(sums, person) {
                         *sum = sum.saturating_add(i128::from(number));
                     }
                 }
             }
-            (Self::Mean { sums, counts }, _) => {
-                for (person, number) in numbers() {
+            (Self::Mean { sums, counts }, What::Mean(column)) => {
+                for (person, number) in numbers(*column) {
                     if let (Some(sum), Some(count)) = (at(sums, person), at(counts, person)) {
                         // A mean of the first four thousand million rows: both stop together.
                         if let Some(more) = count.checked_add(1) {
@@ -131,72 +144,22 @@ impl Gathered {
                     }
                 }
             }
-            (Self::Least(best, some), _) => {
-                for (person, number) in numbers() {
-                    if let (Some(best), Some(some)) = (at(best, person), at(some, person)) {
-                        (*best, *some) = (number.min(*best), true);
-                    }
-                }
+            (Self::Least(least, some), What::Least(column) | What::First(column)) => {
+                best(least, some, numbers(*column), i64::min);
             }
-            (Self::Greatest(best, some), _) => {
-                for (person, number) in numbers() {
-                    if let (Some(best), Some(some)) = (at(best, person), at(some, person)) {
-                        (*best, *some) = (number.max(*best), true);
-                    }
-                }
+            (Self::Greatest(greatest, some), What::Greatest(column) | What::Last(column)) => {
+                best(greatest, some, numbers(*column), i64::max);
             }
             (Self::Distinct(marks), What::Distinct { column, .. }) => {
-                let Some(cells) = rows.cells.get(*column) else { return };
-                for (row, person) in own.iter().enumerate().filter(|(_, person)| **person != NOBODY) {
-                    if marks.is_open(*person)
-                        && let Some(mark) = cells.mark(row)
-                    {
-                        marks.add(*person, mark);
-                    }
-                }
+                rows.marks(kernel.selection, *column).for_each(|(person, mark)| marks.add(person, mark));
             }
             (Self::Share { met, all }, What::Share { met: of_met, .. }) => {
-                tally(all, own);
-                tally(met, of(*of_met));
+                tally(all, own());
+                tally(met, rows.owners(*of_met));
             }
             (Self::Retained { before, later }, What::Retained { later: of_later }) => {
-                mark(before, own);
-                mark(later, of(*of_later));
-            }
-            (Self::Distinct(_) | Self::Share { .. } | Self::Retained { .. }, _) => {}
-        }
-    }
-
-    /// Adds what another thread has gathered for the same measure.
-    pub(super) fn and(&mut self, other: Self) {
-        fn each<T>(own: &mut [T], others: Vec<T>, add: impl Fn(&mut T, T)) {
-            own.iter_mut().zip(others).for_each(|(own, other)| add(own, other));
-        }
-        let add = |own: &mut u32, other: u32| *own = own.saturating_add(other);
-        let or = |own: &mut bool, other: bool| *own |= other;
-        match (self, other) {
-            (Self::Count(own), Self::Count(others)) => each(own, others, add),
-            (Self::Sum(own), Self::Sum(others)) => each(own, others, |a, b| *a = a.saturating_add(b)),
-            (Self::Mean { sums, counts }, Self::Mean { sums: more, counts: others }) => {
-                each(sums, more, |a, b| *a = a.saturating_add(b));
-                each(counts, others, add);
-            }
-            (Self::Least(best, some), Self::Least(others, more)) => {
-                each(best, others, |a, b| *a = b.min(*a));
-                each(some, more, or);
-            }
-            (Self::Greatest(best, some), Self::Greatest(others, more)) => {
-                each(best, others, |a, b| *a = b.max(*a));
-                each(some, more, or);
-            }
-            (Self::Distinct(own), Self::Distinct(others)) => own.and(&others),
-            (Self::Share { met, all }, Self::Share { met: more, all: others }) => {
-                each(met, more, add);
-                each(all, others, add);
-            }
-            (Self::Retained { before, later }, Self::Retained { before: others, later: more }) => {
-                each(before, others, or);
-                each(later, more, or);
+                mark(before, own());
+                mark(later, rows.owners(*of_later));
             }
             _ => {}
         }

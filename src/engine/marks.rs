@@ -43,14 +43,9 @@ impl Marks {
         wanted.min(largest).next_power_of_two().max(SMALLEST)
     }
 
-    /// Whether a person's set takes more marks; nobody's does not.
-    pub(super) fn is_open(&self, person: u32) -> bool {
-        self.sets.get(person as usize).is_some_and(|set| set.len < self.cap)
-    }
-
     /// Adds a mark to the set of a person.
-    pub(super) fn add(&mut self, person: u32, mark: u64) {
-        let Some(mut set) = self.sets.get(person as usize).copied().filter(|set| set.len < self.cap) else {
+    pub(super) fn add(&mut self, person: usize, mark: u64) {
+        let Some(mut set) = self.sets.get(person).copied().filter(|set| set.len < self.cap) else {
             return;
         };
         let known = if mark == 0 { set.zero } else { set.len > 0 && self.holds(set, mark) };
@@ -65,7 +60,7 @@ impl Marks {
         } else {
             self.put(set.start, self.size(set.len), mark);
         }
-        if let Some(slot) = self.sets.get_mut(person as usize) {
+        if let Some(slot) = self.sets.get_mut(person) {
             *slot = set;
         }
     }
@@ -129,23 +124,6 @@ impl Marks {
         }
     }
 
-    /// Adds the sets of another thread.
-    pub(super) fn and(&mut self, other: &Self) {
-        for (person, set) in (0_u32..).zip(&other.sets).filter(|(_, set)| set.len > 0) {
-            if set.zero {
-                self.add(person, 0);
-            }
-            let first = set.start as usize * SMALLEST;
-            let table = other.arena.get(first..first + other.size(set.len)).unwrap_or_default();
-            for mark in table.iter().filter(|mark| **mark != 0) {
-                if !self.is_open(person) {
-                    break;
-                }
-                self.add(person, *mark);
-            }
-        }
-    }
-
     /// How many different marks everybody has, at most the cap.
     pub(super) fn counts(&self) -> impl Iterator<Item = u32> {
         self.sets.iter().map(|set| u32::from(set.len))
@@ -162,29 +140,24 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sets_count_as_plain_sets_do_up_to_their_cap_alone_and_together() {
+    fn sets_count_as_plain_sets_do_up_to_their_cap() {
         let mut rng = StdRng::seed_from_u64(8);
         for cap in [1, 2, 3, 4, 5, 7, 8, 16, 63, 64, 65, 300, 4096] {
             let mut plain = vec![BTreeSet::new(); 30];
-            let mut parts = [Marks::new(30, cap), Marks::new(30, cap)];
+            let mut marks = Marks::new(30, cap);
             for _ in 0..20_000 {
-                let person = rng.random_range(0..31_u32);
+                let person = rng.random_range(0..31_usize);
                 // Few people have many different marks; 0 is one of them.
                 let mark = rng.random_range(0..1_u64 << (person / 2).min(13));
-                let part = &mut parts[usize::from(rng.random_bool(0.5))];
-                part.add(person, mark);
-                if let Some(plain) = plain.get_mut(person as usize) {
+                marks.add(person, mark);
+                if let Some(plain) = plain.get_mut(person) {
                     plain.insert(mark);
-                    assert!(part.is_open(person) || plain.len() >= usize::from(cap));
                 }
             }
-            let [mut all, more] = parts;
-            all.and(&more);
-            let counts: Vec<u32> = all.counts().collect();
+            let counts: Vec<u32> = marks.counts().collect();
             let wanted: Vec<u32> =
                 plain.iter().map(|set| u32::try_from(set.len()).unwrap().min(u32::from(cap))).collect();
             assert_eq!(counts, wanted, "cap {cap}");
         }
-        assert!(!Marks::new(3, 4).is_open(u32::MAX));
     }
 }

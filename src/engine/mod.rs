@@ -26,6 +26,7 @@ mod rows;
 mod sayings;
 mod scan;
 mod values;
+mod waiting;
 
 #[cfg(test)]
 mod reference_tests;

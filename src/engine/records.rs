@@ -1,6 +1,6 @@
 //! Records -> one number per person and measure, over half-open windows and the rows that meet their conditions.
 
-use std::sync::RwLock;
+use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::EngineError;
 use super::gathered::{Gathered, Kernel, What};
@@ -11,6 +11,7 @@ use super::read::{Column, Input, Use, Wanted};
 use super::rows::{Cells, NOBODY, Rows, Selection};
 use super::scan::{Piece, Scan};
 use super::values::Values;
+use super::waiting::{Layout, RANGE, Together, Waiting};
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Aggregate, Catalogue, Condition, Naming, Source, Window};
 use crate::types::Timestamp;
@@ -28,11 +29,14 @@ pub(super) struct Records<'a> {
     pointers: Vec<Pointer>,
 }
 
-/// What a thread gathers.
+/// What a thread has at hand.
 struct State {
-    kernels: Vec<Gathered>,
+    waiting: Waiting,
     pointers: Vec<Pointed>,
 }
+
+/// What is gathered for the people of one range, kernel by kernel.
+type Range = Mutex<Vec<Gathered>>;
 
 impl<'a> Records<'a> {
     /// The measures over `dataset`, for people numbered `0..people`.
@@ -157,29 +161,52 @@ impl<'a> Records<'a> {
         let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
         let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, threads, allowed };
+        let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
+        let layout = Layout::new(self.selections.len(), columns);
+        let ranges = self.ranges();
+        let settle = |range: usize, rows: &Together<'_>| {
+            let Some(range) = ranges.get(range) else { return };
+            let mut range = range.lock().unwrap_or_else(PoisonError::into_inner);
+            for (kernel, gathered) in self.kernels.iter().zip(range.iter_mut()) {
+                gathered.hear(kernel, rows);
+            }
+        };
         let start = || State {
-            kernels: self.kernels.iter().map(|kernel| kernel.what.start(self.people)).collect(),
+            waiting: Waiting::new(&layout, self.people),
             pointers: self.pointers.iter().map(Pointer::start).collect(),
         };
         let hear = |state: &mut State, piece: Piece<'_>| {
             let rows = self.rows(piece, interner, is_in)?;
             let chosen: Vec<Vec<u32>> =
                 self.selections.iter().map(|selection| rows.select(selection)).collect();
-            for (kernel, gathered) in self.kernels.iter().zip(&mut state.kernels) {
-                gathered.hear(kernel, &rows, &chosen);
-            }
+            state.waiting.take(&layout, &rows, &chosen, settle);
             for (pointer, pointed) in self.pointers.iter().zip(&mut state.pointers) {
                 pointed.hear(pointer, &rows, &chosen);
             }
             Ok(())
         };
         let (reports, states) = scan.read(files, start, hear)?;
-        let merged = states.into_iter().reduce(|mut all, more| {
-            all.kernels.iter_mut().zip(more.kernels).for_each(|(all, more)| all.and(more));
-            all.pointers.iter_mut().zip(more.pointers).for_each(|(all, more)| all.and(more));
-            all
+        let pointers = std::thread::scope(|scope| {
+            let finish = |state: State| {
+                scope.spawn(|| state.waiting.finish(&layout, settle));
+                state.pointers
+            };
+            states.into_iter().map(finish).reduce(|mut all, more| {
+                all.iter_mut().zip(more).for_each(|(all, more)| all.and(more));
+                all
+            })
         });
-        Ok((reports, GatheredRecords { of: self, state: merged.unwrap_or_else(start) }))
+        let pointers = pointers.unwrap_or_default();
+        Ok((reports, GatheredRecords { of: self, ranges, pointers }))
+    }
+
+    /// Nothing gathered yet.
+    fn ranges(&self) -> Vec<Range> {
+        let range = |first: usize| {
+            let people = (self.people - first).min(RANGE);
+            Mutex::new(self.kernels.iter().map(|kernel| kernel.what.start(people)).collect())
+        };
+        (0..self.people).step_by(RANGE).map(range).collect()
     }
 
     /// The rows of one batch: whose each is, or nobody's, and the cells that are read.
@@ -236,19 +263,30 @@ pub(super) type OfRecords = (Vec<(usize, Values)>, Vec<(usize, Pointed)>);
 /// Everything that was gathered from the records of one dataset.
 pub(super) struct GatheredRecords<'a> {
     of: &'a Records<'a>,
-    state: State,
+    ranges: Vec<Range>,
+    pointers: Vec<Pointed>,
 }
 
 impl GatheredRecords<'_> {
     /// Every own measure with its clamped values, and what points at people, by relation.
     pub(super) fn finish(self) -> OfRecords {
-        let Self { of, state } = self;
+        let Self { of, ranges, pointers } = self;
         let measures = of.catalogue.measures();
-        let values = of.kernels.iter().zip(state.kernels).filter_map(|(kernel, gathered)| {
-            let range = measures.get(kernel.measure)?.range();
-            Some((kernel.measure, gathered.finish(&kernel.what, range, of.as_of)))
-        });
-        let pointed = of.pointers.iter().map(|pointer| pointer.relation).zip(state.pointers);
+        let mut values: Vec<(usize, Option<Values>)> =
+            of.kernels.iter().map(|kernel| (kernel.measure, None)).collect();
+        for range in ranges {
+            let gathered = range.into_inner().unwrap_or_else(PoisonError::into_inner);
+            for ((kernel, gathered), (measure, all)) in of.kernels.iter().zip(gathered).zip(&mut values) {
+                let Some(declared) = measures.get(*measure) else { continue };
+                let more = gathered.finish(&kernel.what, declared.range(), of.as_of);
+                match all {
+                    None => *all = Some(more),
+                    Some(all) => all.append(more),
+                }
+            }
+        }
+        let values = values.into_iter().filter_map(|(measure, values)| Some((measure, values?)));
+        let pointed = of.pointers.iter().map(|pointer| pointer.relation).zip(pointers);
         (values.collect(), pointed.collect())
     }
 }

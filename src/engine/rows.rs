@@ -117,18 +117,21 @@ impl Cells {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
     }
 
-    /// Sixty-four bits that are the same for equal cells, and differ for different ones but for one chance in 2^64.
-    pub(super) fn mark(&self, row: usize) -> Option<u64> {
+    /// For every cell sixty-four bits that are the same for equal ones, and differ for different ones but for one chance in
+    /// 2^64; a number's are its own.
+    pub(super) fn marks(&self) -> Vec<Option<u64>> {
         match self {
-            Self::Numbers(numbers) => numbers.is_valid(row).then(|| numbers.value(row).cast_unsigned()),
+            Self::Numbers(numbers) => numbers.iter().map(|number| number.map(i64::cast_unsigned)).collect(),
             Self::People(people) => {
-                people.get(row).filter(|person| **person != NOBODY).map(|p| u64::from(*p))
+                people.iter().map(|person| (*person != NOBODY).then_some(u64::from(*person))).collect()
             }
             Self::Words(words) => {
-                let text = words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())?;
-                let mut hasher = DefaultHasher::new();
-                hasher.write(text.as_bytes());
-                Some(hasher.finish())
+                let mark = |text: &str| {
+                    let mut hasher = DefaultHasher::new();
+                    hasher.write(text.as_bytes());
+                    hasher.finish()
+                };
+                words.iter().map(|text| text.filter(|text| !text.is_empty()).map(mark)).collect()
             }
         }
     }
@@ -156,16 +159,5 @@ impl Rows {
             drop(&|row| met.get(row) == Some(&true));
         }
         chosen
-    }
-
-    /// The owner and the number of every selected row that has one.
-    pub(super) fn numbers<'a>(
-        &'a self,
-        chosen: &'a [u32],
-        column: usize,
-    ) -> impl Iterator<Item = (u32, i64)> + 'a {
-        let numbers = self.cells.get(column).and_then(Cells::numbers);
-        let rows = numbers.into_iter().flat_map(Int64Array::iter).zip(chosen);
-        rows.filter_map(|(number, owner)| Some((*owner, number?))).filter(|(owner, _)| *owner != NOBODY)
     }
 }

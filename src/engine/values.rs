@@ -20,6 +20,22 @@ pub(super) enum Values {
 }
 
 impl Values {
+    /// Adds the values of the people who come next; of the same measure, so of the same kind.
+    pub(super) fn append(&mut self, next: Self) {
+        match (self, next) {
+            (Self::Whole(all), Self::Whole(next)) => all.extend(next),
+            (Self::Partial(all), Self::Partial(next)) => all.extend(next),
+            (
+                Self::Ratio { numerators, denominators, .. },
+                Self::Ratio { numerators: next, denominators: more, .. },
+            ) => {
+                numerators.extend(next);
+                denominators.extend(more);
+            }
+            _ => {}
+        }
+    }
+
     /// The value as a whole number, rounded down and clamped; `None` when absent.
     pub(super) fn whole(&self, person: usize) -> Option<i64> {
         match self {

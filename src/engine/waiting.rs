@@ -1,0 +1,162 @@
+//! Rows wait in ranges of people until many of one range are together: what is gathered for a range fits the processor's
+//! cache, what is gathered for everybody does not. How many wait grows with people, never with rows.
+
+use super::rows::{NOBODY, Rows};
+
+/// People of one range, a power of two.
+pub(super) const RANGE: usize = 2048;
+/// Rows that wait in one range before they are heard.
+const MOST_ROWS: usize = 4 * RANGE;
+/// Words of 8 bytes that wait in all ranges of one thread together, at most: 128 MB.
+const MOST_WORDS: usize = 1 << 24;
+/// However many ranges there are, so many rows may wait in each.
+const FEWEST_ROWS: usize = 64;
+
+/// How a row is laid out in words: its owner; a bit for each selection that holds it and each column that says something;
+/// then the columns' cells.
+pub(super) struct Layout {
+    selections: usize,
+    /// Positions among the columns that are read.
+    columns: Vec<usize>,
+    /// Words of bits.
+    flags: usize,
+}
+
+impl Layout {
+    /// For so many selections and the columns whose cells are needed.
+    pub(super) fn new(selections: usize, columns: impl Iterator<Item = usize>) -> Self {
+        let mut columns: Vec<usize> = columns.collect();
+        columns.sort_unstable();
+        columns.dedup();
+        let flags = (selections + columns.len()).div_ceil(64);
+        Self { selections, columns, flags }
+    }
+
+    fn width(&self) -> usize {
+        1 + self.flags + self.columns.len()
+    }
+
+    /// Where a column's cell is, and the number of the bit that says it is there.
+    fn slot(&self, column: usize) -> Option<(usize, usize)> {
+        let slot = self.columns.binary_search(&column).ok()?;
+        Some((1 + self.flags + slot, self.selections + slot))
+    }
+}
+
+/// The word and the mask of a bit.
+const fn bit(number: usize) -> (usize, u64) {
+    (1 + number / 64, 1 << (number % 64))
+}
+
+/// The rows of one thread that wait.
+pub(super) struct Waiting {
+    ranges: Vec<Vec<u64>>,
+    /// Words at which a range is heard.
+    full: usize,
+    /// One batch, laid out.
+    batch: Vec<u64>,
+}
+
+impl Waiting {
+    /// Nothing yet, for people numbered `0..people`.
+    pub(super) fn new(layout: &Layout, people: usize) -> Self {
+        let ranges = people.div_ceil(RANGE);
+        let rows = MOST_WORDS / (layout.width() * ranges.max(1));
+        let full = rows.clamp(FEWEST_ROWS, MOST_ROWS) * layout.width();
+        Self { ranges: vec![Vec::new(); ranges], full, batch: Vec::new() }
+    }
+
+    /// Takes the rows of one batch that a selection holds; `chosen` are the owners of every selection's rows. Ranges that are
+    /// full are heard.
+    pub(super) fn take(
+        &mut self,
+        layout: &Layout,
+        rows: &Rows,
+        chosen: &[Vec<u32>],
+        mut hear: impl FnMut(usize, &Together<'_>),
+    ) {
+        self.lay_out(layout, rows, chosen);
+        let width = layout.width();
+        for (row, owner) in self.batch.chunks_exact(width).zip(&rows.owners) {
+            let range = *owner as usize / RANGE;
+            let held = row.get(1..=layout.flags).is_some_and(|flags| flags.iter().any(|word| *word != 0));
+            let Some(waiting) = self.ranges.get_mut(range).filter(|_| held) else { continue };
+            waiting.extend_from_slice(row);
+            if waiting.len() >= self.full {
+                hear(range, &Together { layout, words: waiting });
+                waiting.clear();
+            }
+        }
+    }
+
+    /// Hears all that still waits.
+    pub(super) fn finish(self, layout: &Layout, mut hear: impl FnMut(usize, &Together<'_>)) {
+        for (range, words) in self.ranges.into_iter().enumerate().filter(|(_, words)| !words.is_empty()) {
+            hear(range, &Together { layout, words: &words });
+        }
+    }
+
+    fn lay_out(&mut self, layout: &Layout, rows: &Rows, chosen: &[Vec<u32>]) {
+        let width = layout.width();
+        self.batch.clear();
+        self.batch.resize(rows.owners.len() * width, 0);
+        let mut set = |word: usize, cells: &mut dyn Iterator<Item = u64>| {
+            for (row, cell) in self.batch.chunks_exact_mut(width).zip(cells) {
+                if let Some(slot) = row.get_mut(word) {
+                    *slot |= cell;
+                }
+            }
+        };
+        set(0, &mut rows.owners.iter().map(|owner| u64::from(*owner)));
+        for (selection, chosen) in chosen.iter().enumerate() {
+            let (word, mask) = bit(selection);
+            set(word, &mut chosen.iter().map(|owner| if *owner == NOBODY { 0 } else { mask }));
+        }
+        for column in &layout.columns {
+            let Some((at, flag)) = layout.slot(*column) else { continue };
+            let Some(cells) = rows.cells.get(*column) else { continue };
+            let (word, mask) = bit(flag);
+            let marks = cells.marks();
+            set(at, &mut marks.iter().map(|mark| mark.unwrap_or(0)));
+            set(word, &mut marks.iter().map(|mark| if mark.is_some() { mask } else { 0 }));
+        }
+    }
+}
+
+/// Rows of one range of people.
+pub(super) struct Together<'a> {
+    layout: &'a Layout,
+    words: &'a [u64],
+}
+
+impl Together<'_> {
+    /// The owner, counted inside the range, of every row that a selection holds.
+    pub(super) fn owners(&self, selection: usize) -> impl Iterator<Item = usize> {
+        let (word, mask) = bit(selection);
+        let rows = self.words.chunks_exact(self.layout.width());
+        rows.filter(move |row| row.get(word).is_some_and(|flags| flags & mask != 0)).map(owner)
+    }
+
+    /// The owner, counted inside the range, and the mark of every row that a selection holds and that says something in a
+    /// column.
+    pub(super) fn marks(&self, selection: usize, column: usize) -> impl Iterator<Item = (usize, u64)> {
+        let (word, mask) = bit(selection);
+        let slot = self.layout.slot(column).map(|(at, flag)| (at, bit(flag)));
+        slot.into_iter().flat_map(move |(at, (told, told_mask))| {
+            let rows = self.words.chunks_exact(self.layout.width()).filter(move |row| {
+                let is = |word: usize, mask| row.get(word).is_some_and(|flags| flags & mask != 0);
+                is(word, mask) && is(told, told_mask)
+            });
+            rows.filter_map(move |row| Some((owner(row), *row.get(at)?)))
+        })
+    }
+
+    /// As [`Together::marks`], of a column of numbers.
+    pub(super) fn numbers(&self, selection: usize, column: usize) -> impl Iterator<Item = (usize, i64)> {
+        self.marks(selection, column).map(|(owner, mark)| (owner, mark.cast_signed()))
+    }
+}
+
+fn owner(row: &[u64]) -> usize {
+    row.first().and_then(|owner| usize::try_from(*owner).ok()).map_or(usize::MAX, |owner| owner % RANGE)
+}
