@@ -119,7 +119,7 @@ pub(super) fn build_with(
     let sizes: BTreeMap<usize, Vec<u32>> =
         lists.iter().map(|(relation, lists)| (*relation, lists.own_sizes(people))).collect();
     own.extend(seal.own_lists(&sizes));
-    let graph = Graph { lists, sizes, cut, pointers, people };
+    let graph = Graph { lists, sizes, cut, pointers, people, threads: seal.reading.0 };
     let mut built = Vec::new();
     for ((recipient, _), coverage) in flows.iter().zip(&coverages) {
         let audience = graph.arriving(&study.catalogue, &own, coverage);
@@ -164,6 +164,7 @@ struct Graph {
     cut: BTreeMap<usize, Lists>,
     pointers: Vec<(usize, Pointed)>,
     people: usize,
+    threads: usize,
 }
 
 impl<'s> Seal<'s> {
@@ -289,12 +290,13 @@ impl Graph {
         let range = measure.range();
         let mutual = |relation| {
             let (lists, sizes) = (self.lists.get(relation)?, self.sizes.get(relation)?);
-            Some(lists.mutual(self.cut.get(relation)?, sizes, coverage))
+            Some(lists.mutual(self.cut.get(relation)?, sizes, coverage, self.threads))
         };
         match &measure.source {
             Source::Audience { relation, what } => {
                 let inner = what.of().and_then(|inner| own.get(&inner));
-                Some(self.cut.get(relation)?.arriving(what, inner, (self.people, coverage), range))
+                let audience = (self.people, coverage, self.threads);
+                Some(self.cut.get(relation)?.arriving(what, inner, audience, range))
             }
             Source::Mutual { relation } => Some(whole(&mutual(relation)?, range)),
             Source::Ties { relation, strong, unit } => {

@@ -151,7 +151,7 @@ impl Gathered {
                 best(greatest, some, numbers(*column), i64::max);
             }
             (Self::Distinct(marks), What::Distinct { column, .. }) => {
-                rows.marks(kernel.selection, *column).for_each(|(person, mark)| marks.add(person, mark));
+                marks.add_all(rows.marks(kernel.selection, *column));
             }
             (Self::Share { met, all }, What::Share { met: of_met, .. }) => {
                 tally(all, own());

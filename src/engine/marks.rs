@@ -7,6 +7,9 @@ use hashbrown::DefaultHashBuilder;
 /// The smallest table; larger ones are twice, four times as large, and so on.
 const SMALLEST: usize = 4;
 
+/// Marks that are looked for together.
+const TOGETHER: usize = 64;
+
 /// The set of one person.
 #[derive(Clone, Copy, Default)]
 struct Set {
@@ -43,8 +46,33 @@ impl Marks {
         wanted.min(largest).next_power_of_two().max(SMALLEST)
     }
 
+    /// Adds marks to the sets of people. Looking first where many of them may be lets the waits for memory overlap.
+    pub(super) fn add_all(&mut self, marks: impl Iterator<Item = (usize, u64)>) {
+        let mut marks = marks.fuse();
+        let mut ahead = [(0, 0, 0); TOGETHER];
+        loop {
+            let mut count = 0;
+            for (slot, (person, mark)) in ahead.iter_mut().zip(&mut marks) {
+                let open = self.sets.get(person).filter(|set| set.len > 0 && set.len < self.cap);
+                let home = open.and_then(|set| self.places(set.start, self.size(set.len), mark).next());
+                let there = home.and_then(|home| self.arena.get(home)).copied().unwrap_or(0);
+                *slot = (person, mark, there);
+                count += 1;
+            }
+            for (person, mark, there) in ahead.iter().take(count) {
+                // No mark ever goes, so one that was there is there.
+                if there != mark || *mark == 0 {
+                    self.add(*person, *mark);
+                }
+            }
+            if count < TOGETHER {
+                return;
+            }
+        }
+    }
+
     /// Adds a mark to the set of a person.
-    pub(super) fn add(&mut self, person: usize, mark: u64) {
+    fn add(&mut self, person: usize, mark: u64) {
         let Some(mut set) = self.sets.get(person).copied().filter(|set| set.len < self.cap) else {
             return;
         };
@@ -145,11 +173,16 @@ mod tests {
         for cap in [1, 2, 3, 4, 5, 7, 8, 16, 63, 64, 65, 300, 4096] {
             let mut plain = vec![BTreeSet::new(); 30];
             let mut marks = Marks::new(30, cap);
-            for _ in 0..20_000 {
+            let heard = (0..20_000).map(|_| {
                 let person = rng.random_range(0..31_usize);
                 // Few people have many different marks; 0 is one of them.
-                let mark = rng.random_range(0..1_u64 << (person / 2).min(13));
-                marks.add(person, mark);
+                (person, rng.random_range(0..1_u64 << (person / 2).min(13)))
+            });
+            let heard: Vec<(usize, u64)> = heard.collect();
+            for part in heard.chunks(777) {
+                marks.add_all(part.iter().copied());
+            }
+            for (person, mark) in heard {
                 if let Some(plain) = plain.get_mut(person) {
                     plain.insert(mark);
                 }

@@ -13,10 +13,12 @@ use super::rows::NOBODY;
 #[derive(Default)]
 pub(super) struct Numbers {
     hasher: DefaultHashBuilder,
-    /// One more than the position of an entry; 0 for a free place. As many as a power of two.
-    places: Vec<u32>,
-    entries: Vec<(i64, u32)>,
+    /// As many as a power of two; a free one has nobody's number.
+    places: Vec<(i64, u32)>,
+    taken: usize,
 }
+
+const FREE: (i64, u32) = (0, NOBODY);
 
 /// Ids that are looked for together.
 const TOGETHER: usize = 256;
@@ -34,42 +36,41 @@ impl Numbers {
             return;
         }
         let mut homes = [0; TOGETHER];
-        let mut firsts = [0; TOGETHER];
+        let mut firsts = [FREE; TOGETHER];
         for ids in ids.chunks(TOGETHER) {
             for (home, id) in homes.iter_mut().zip(ids) {
                 *home = self.home(*id).unwrap_or(0);
             }
             for (first, home) in firsts.iter_mut().zip(&homes).take(ids.len()) {
-                *first = self.places.get(*home).copied().unwrap_or(0);
+                *first = self.places.get(*home).copied().unwrap_or(FREE);
             }
-            for ((id, home), first) in ids.iter().zip(&homes).zip(&firsts) {
-                let number = match self.entry(*first) {
-                    None => None,
-                    Some((known, number)) if known == *id => Some(number),
-                    Some(_) => self.probe(*id, home + 1),
-                };
-                found.push(number.unwrap_or(NOBODY));
-            }
+            found.extend(ids.iter().zip(&homes).zip(&firsts).map(|((id, home), first)| {
+                if first.1 == NOBODY || first.0 == *id {
+                    first.1
+                } else {
+                    self.probe(*id, home + 1).unwrap_or(NOBODY)
+                }
+            }));
         }
     }
 
     /// Every id with its number.
     pub(super) fn iter(&self) -> impl Iterator<Item = &(i64, u32)> {
-        self.entries.iter()
+        self.places.iter().filter(|(_, number)| *number != NOBODY)
     }
 
     /// Adds an id that is not there yet.
     pub(super) fn add(&mut self, id: i64, number: u32) {
-        if (self.entries.len() + 1) * 2 > self.places.len() {
-            self.places = vec![0; (self.places.len() * 2).max(TOGETHER)];
-            for (position, (id, _)) in self.entries.iter().enumerate() {
-                let place = self.free_place(*id);
-                take(&mut self.places, place, position);
+        if (self.taken + 1) * 2 > self.places.len() {
+            let larger = vec![FREE; (self.places.len() * 2).max(TOGETHER)];
+            for (id, number) in std::mem::replace(&mut self.places, larger) {
+                if number != NOBODY {
+                    self.put(id, number);
+                }
             }
         }
-        let place = self.free_place(id);
-        take(&mut self.places, place, self.entries.len());
-        self.entries.push((id, number));
+        self.put(id, number);
+        self.taken += 1;
     }
 
     /// Where the search for an id begins; `None` in an empty map.
@@ -79,33 +80,26 @@ impl Numbers {
         Some(self.hasher.hash_one(id) as usize & mask)
     }
 
-    fn entry(&self, place: u32) -> Option<(i64, u32)> {
-        self.entries.get((place as usize).checked_sub(1)?).copied()
-    }
-
     fn probe(&self, id: i64, from: usize) -> Option<u32> {
-        self.from(from)
-            .map_while(|place| self.entry(self.places.get(place).copied()?))
-            .find_map(|(known, number)| (known == id).then_some(number))
+        let places = self.from(from).filter_map(|place| self.places.get(place));
+        places
+            .take_while(|place| place.1 != NOBODY)
+            .find_map(|(known, number)| (*known == id).then_some(*number))
     }
 
-    fn free_place(&self, id: i64) -> Option<usize> {
-        self.from(self.home(id)?).find(|place| self.places.get(*place) == Some(&0))
+    fn put(&mut self, id: i64, number: u32) {
+        let home = self.home(id).unwrap_or(0);
+        let free =
+            self.from(home).find(|place| self.places.get(*place).is_some_and(|place| place.1 == NOBODY));
+        if let Some(slot) = free.and_then(|place| self.places.get_mut(place)) {
+            *slot = (id, number);
+        }
     }
 
     /// All places, once around.
     fn from(&self, first: usize) -> impl Iterator<Item = usize> + use<> {
         let mask = self.places.len().wrapping_sub(1);
-        (0..self.places.len()).map(move |step| (first + step) & mask)
-    }
-}
-
-fn take(places: &mut [u32], place: Option<usize>, position: usize) {
-    // Fewer than 2^32 - 1 numbers are ever given out.
-    if let (Some(slot), Ok(entry)) =
-        (place.and_then(|place| places.get_mut(place)), u32::try_from(position + 1))
-    {
-        *slot = entry;
+        (0..self.places.len()).map(move |step| first.wrapping_add(step) & mask)
     }
 }
 

@@ -32,6 +32,10 @@ pub(super) fn target(edge: Edge) -> u32 {
     u32::try_from(edge & u64::from(u32::MAX)).unwrap_or(u32::MAX)
 }
 
+fn by_owner(edges: &[Edge]) -> impl Iterator<Item = &[Edge]> {
+    edges.chunk_by(|a, b| owner(*a) == owner(*b))
+}
+
 /// All lists of one relation as written: distinct, without self.
 #[derive(Default)]
 pub(super) struct Lists {
@@ -117,7 +121,7 @@ impl Lists {
     /// How many distinct people each person lists, whoever they are.
     pub(super) fn own_sizes(&self, people: usize) -> Vec<u32> {
         let mut sizes = vec![0; people];
-        for list in self.by_owner() {
+        for list in by_owner(&self.edges) {
             if let Some(slot) = list.first().and_then(|edge| sizes.get_mut(owner(*edge))) {
                 *slot = u32::try_from(list.len()).unwrap_or(u32::MAX);
             }
@@ -126,7 +130,7 @@ impl Lists {
     }
 
     /// How many of those whose list in `cut` holds a person are in her own list here, as written. Both must be in.
-    pub(super) fn mutual(&self, cut: &Self, sizes: &[u32], coverage: &Coverage) -> Vec<u32> {
+    pub(super) fn mutual(&self, cut: &Self, sizes: &[u32], coverage: &Coverage, threads: usize) -> Vec<u32> {
         let mut start = 0;
         let list = |size: u32| {
             let end = start + size as usize;
@@ -140,22 +144,39 @@ impl Lists {
             let own = lists.get(person as usize).copied().unwrap_or_default();
             own.binary_search_by_key(&other, |edge| target(*edge)).is_ok()
         };
-        let mut ties = vec![0u32; sizes.len()];
-        for edge in &cut.edges {
-            let (Ok(from), to) = (u32::try_from(owner(*edge)), target(*edge)) else { continue };
-            if coverage.contains(from)
-                && coverage.contains(to)
-                && holds(to, from)
-                && let Some(ties) = ties.get_mut(to as usize)
-            {
-                *ties += 1;
+        let count = |edges: &[Edge]| {
+            let mut ties = vec![0u32; sizes.len()];
+            for edge in edges {
+                let (Ok(from), to) = (u32::try_from(owner(*edge)), target(*edge)) else { continue };
+                if coverage.contains(from)
+                    && coverage.contains(to)
+                    && holds(to, from)
+                    && let Some(ties) = ties.get_mut(to as usize)
+                {
+                    *ties += 1;
+                }
             }
+            ties
+        };
+        let mut ties = count(&[]);
+        for part in cut.in_parts(threads, count) {
+            ties.iter_mut().zip(part).for_each(|(ties, more)| *ties += more);
         }
         ties
     }
 
-    fn by_owner(&self) -> impl Iterator<Item = &[Edge]> {
-        self.edges.chunk_by(|a, b| owner(*a) == owner(*b))
+    /// What each thread makes of its part of the edges, in their order.
+    fn in_parts<T: Send>(&self, threads: usize, work: impl Fn(&[Edge]) -> T + Sync) -> Vec<T> {
+        let size = self.edges.len().div_ceil(threads.max(1)).max(1);
+        let mut made: Vec<Option<T>> = self.edges.chunks(size).map(|_| None).collect();
+        // Should a thread panic, the scope does, too: no part is ever missing.
+        std::thread::scope(|scope| {
+            let work = &work;
+            for (made, edges) in made.iter_mut().zip(self.edges.chunks(size)) {
+                scope.spawn(move || *made = Some(work(edges)));
+            }
+        });
+        made.into_iter().flatten().collect()
     }
 
     /// The lists of people who are in for somebody, each cut to its `max_reach` smallest ranks over *all* its targets.
@@ -171,7 +192,7 @@ impl Lists {
     ) -> Lists {
         let keep = max_reach as usize;
         let mut kept = Vec::new();
-        for list in self.by_owner() {
+        for list in by_owner(&self.edges) {
             let Some(first) = list.first().filter(|edge| is_in.get(owner(**edge)) == Some(&true)) else {
                 continue;
             };
@@ -194,33 +215,41 @@ impl Lists {
         &self,
         what: &Arrival,
         inner: Option<&Values>,
-        (people, coverage): (usize, &Coverage),
+        (people, coverage, threads): (usize, &Coverage, usize),
         range: Clamp,
     ) -> Values {
-        let mut sums = vec![0i128; if *what == Arrival::Size { 0 } else { people }];
-        let mut counts = vec![0u32; people];
-        for list in self.by_owner() {
-            let from = list.first().map_or(usize::MAX, |edge| owner(*edge));
-            if !u32::try_from(from).is_ok_and(|from| coverage.contains(from)) {
-                continue;
+        let arrive = |edges: &[Edge]| {
+            let mut sums = vec![0i128; if *what == Arrival::Size { 0 } else { people }];
+            let mut counts = vec![0u32; people];
+            for list in by_owner(edges) {
+                let from = list.first().map_or(usize::MAX, |edge| owner(*edge));
+                if !u32::try_from(from).is_ok_and(|from| coverage.contains(from)) {
+                    continue;
+                }
+                let value = inner.and_then(|values| values.whole(from));
+                let sent = match what {
+                    Arrival::Size => Some(0),
+                    Arrival::Share { test, unit, .. } => {
+                        Some(if test.holds(value) { i128::from(*unit) } else { 0 })
+                    }
+                    _ => value.map(i128::from),
+                };
+                let Some(sent) = sent else { continue };
+                for to in list.iter().map(|edge| target(*edge)).filter(|to| coverage.contains(*to)) {
+                    if let Some(count) = counts.get_mut(to as usize) {
+                        *count += 1;
+                    }
+                    if let Some(sum) = sums.get_mut(to as usize) {
+                        *sum += sent;
+                    }
+                }
             }
-            let value = inner.and_then(|values| values.whole(from));
-            let sent = match what {
-                Arrival::Size => Some(0),
-                Arrival::Share { test, unit, .. } => {
-                    Some(if test.holds(value) { i128::from(*unit) } else { 0 })
-                }
-                _ => value.map(i128::from),
-            };
-            let Some(sent) = sent else { continue };
-            for to in list.iter().map(|edge| target(*edge)).filter(|to| coverage.contains(*to)) {
-                if let Some(count) = counts.get_mut(to as usize) {
-                    *count += 1;
-                }
-                if let Some(sum) = sums.get_mut(to as usize) {
-                    *sum += sent;
-                }
-            }
+            (sums, counts)
+        };
+        let (mut sums, mut counts) = arrive(&[]);
+        for (more, others) in self.in_parts(threads, arrive) {
+            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
+            counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
         }
         let whole =
             |values: &mut dyn Iterator<Item = i128>| Values::Whole(values.map(|v| range.apply(v)).collect());

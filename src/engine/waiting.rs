@@ -4,7 +4,7 @@
 use super::rows::{NOBODY, Rows};
 
 /// People of one range, a power of two.
-pub(super) const RANGE: usize = 2048;
+pub(super) const RANGE: usize = 512;
 /// Rows that wait in one range before they are heard.
 const MOST_ROWS: usize = 4 * RANGE;
 /// Words of 8 bytes that wait in all ranges of one thread together, at most: 128 MB.
