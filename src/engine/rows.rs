@@ -117,21 +117,30 @@ impl Cells {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
     }
 
-    /// For every cell sixty-four bits that are the same for equal ones, and differ for different ones but for one chance in
-    /// 2^64; a number's are its own.
-    pub(super) fn marks(&self) -> Vec<Option<u64>> {
+    /// Sixty-four bits for every cell that says something: the same for equal ones, and others for different ones but for one
+    /// chance in 2^64; a number's are its own.
+    pub(super) fn each_mark(&self, mut hear: impl FnMut(usize, u64)) {
         match self {
-            Self::Numbers(numbers) => numbers.iter().map(|number| number.map(i64::cast_unsigned)).collect(),
+            Self::Numbers(numbers) if numbers.null_count() == 0 => {
+                let marks = numbers.values().iter().enumerate();
+                marks.for_each(|(row, number)| hear(row, number.cast_unsigned()));
+            }
+            Self::Numbers(numbers) => {
+                let told = numbers.iter().enumerate().filter_map(|(row, number)| Some((row, number?)));
+                told.for_each(|(row, number)| hear(row, number.cast_unsigned()));
+            }
             Self::People(people) => {
-                people.iter().map(|person| (*person != NOBODY).then_some(u64::from(*person))).collect()
+                let named = people.iter().enumerate().filter(|(_, person)| **person != NOBODY);
+                named.for_each(|(row, person)| hear(row, u64::from(*person)));
             }
             Self::Words(words) => {
-                let mark = |text: &str| {
-                    let mut hasher = DefaultHasher::new();
-                    hasher.write(text.as_bytes());
-                    hasher.finish()
-                };
-                words.iter().map(|text| text.filter(|text| !text.is_empty()).map(mark)).collect()
+                for (row, text) in words.iter().enumerate() {
+                    if let Some(text) = text.filter(|text| !text.is_empty()) {
+                        let mut hasher = DefaultHasher::new();
+                        hasher.write(text.as_bytes());
+                        hear(row, hasher.finish());
+                    }
+                }
             }
         }
     }

@@ -100,25 +100,28 @@ impl Waiting {
         let width = layout.width();
         self.batch.clear();
         self.batch.resize(rows.owners.len() * width, 0);
-        let mut set = |word: usize, cells: &mut dyn Iterator<Item = u64>| {
-            for (row, cell) in self.batch.chunks_exact_mut(width).zip(cells) {
-                if let Some(slot) = row.get_mut(word) {
-                    *slot |= cell;
-                }
+        let mut set = |row: usize, word: usize, bits: u64| {
+            if let Some(slot) = self.batch.get_mut(row * width + word) {
+                *slot |= bits;
             }
         };
-        set(0, &mut rows.owners.iter().map(|owner| u64::from(*owner)));
+        for (row, owner) in rows.owners.iter().enumerate() {
+            set(row, 0, u64::from(*owner));
+        }
         for (selection, chosen) in chosen.iter().enumerate() {
             let (word, mask) = bit(selection);
-            set(word, &mut chosen.iter().map(|owner| if *owner == NOBODY { 0 } else { mask }));
+            let held = chosen.iter().enumerate().filter(|(_, owner)| **owner != NOBODY);
+            held.for_each(|(row, _)| set(row, word, mask));
         }
         for column in &layout.columns {
-            let Some((at, flag)) = layout.slot(*column) else { continue };
-            let Some(cells) = rows.cells.get(*column) else { continue };
+            let (Some((at, flag)), Some(cells)) = (layout.slot(*column), rows.cells.get(*column)) else {
+                continue;
+            };
             let (word, mask) = bit(flag);
-            let marks = cells.marks();
-            set(at, &mut marks.iter().map(|mark| mark.unwrap_or(0)));
-            set(word, &mut marks.iter().map(|mark| if mark.is_some() { mask } else { 0 }));
+            cells.each_mark(|row, mark| {
+                set(row, at, mark);
+                set(row, word, mask);
+            });
         }
     }
 }
