@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use hushtag::dp::Delta;
-use hushtag::engine::{Input, MaxBadRows, Sources};
+use hushtag::engine::{Input, Reading, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, Timestamp};
 use parquet::arrow::ArrowWriter;
@@ -52,7 +52,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         anchor: None,
     };
     let operator = Operator::init(&work.path().join("box"), setup, Keys::InFolder, Box::new(Fixed(as_of)))?;
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, max_bad_rows: MaxBadRows::default() };
+    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
     println!("peak memory before the seal: {}", peak_memory());
     let start = Instant::now();
     let sealed = operator.seal(&terms, sources)?;

@@ -13,7 +13,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, RecordBatch, RecordBatchIterator};
 use arrow_schema::{DataType, Field, Schema};
 use hushtag::consent::{Demand, Fold, Row};
-use hushtag::engine::{Input, MaxBadRows, Sources, build};
+use hushtag::engine::{Input, Reading, Sources, build};
 use hushtag::policy::{Decision, Regime, Study, decide};
 use hushtag::population::{Population, PopulationConfig};
 use hushtag::types::{RecipientId, Secret, Timestamp};
@@ -98,8 +98,7 @@ fn main() -> Result<(), Box<dyn Error>> {
             consents: vec![Input::Path(files.consents.clone())],
         };
         let start = Watch::start();
-        let (_, hygiene) =
-            build(&study, &flows, sources, as_of, &Secret::new([9; 32]), MaxBadRows::default())?;
+        let (_, hygiene) = build(&study, &flows, sources, as_of, &Secret::new([9; 32]), &Reading::default())?;
         let events: u64 = hygiene.files.iter().map(|file| file.rows).sum();
         report("from Parquet to who is in", events, &start);
     }

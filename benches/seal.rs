@@ -8,7 +8,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use hushtag::dp::Delta;
-use hushtag::engine::{Hygiene, Input, MaxBadRows, Sources};
+use hushtag::engine::{Hygiene, Input, Reading, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::population::{Files, Population, PopulationConfig};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, Timestamp};
@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("peak memory before the seal: {}", peak_memory());
 
     let operator = sandbox(&folder.path().join("sandbox"), as_of)?;
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, max_bad_rows: MaxBadRows::default() };
+    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
     let (sealed, took) = timed(|| operator.seal(&terms, sources(&files)?).map_err(Box::<dyn Error>::from))?;
     report(&sealed.hygiene, took);
     println!("peak memory after the seal: {}", peak_memory());

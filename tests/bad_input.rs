@@ -12,7 +12,7 @@ use arrow_array::{
     ArrayRef, DictionaryArray, Float64Array, Int64Array, LargeStringArray, RecordBatch, RecordBatchIterator,
     StringArray, TimestampNanosecondArray, UInt64Array,
 };
-use hushtag::engine::{EngineError, Input, MaxBadRows, ReadError, Sources};
+use hushtag::engine::{EngineError, Input, ReadError, Reading, Sources};
 use hushtag::operator::{Answer, Operator, OperatorError, SealTerms, Sealed, StudySource};
 use hushtag::population::Files;
 use hushtag::storage::{Folder, LockError};
@@ -31,7 +31,7 @@ struct Case {
 }
 
 fn terms(epoch: &str) -> SealTerms {
-    SealTerms { epoch: EpochId::new(epoch).unwrap(), as_of: as_of(), max_bad_rows: MaxBadRows::default() }
+    SealTerms { epoch: EpochId::new(epoch).unwrap(), as_of: as_of(), reading: Reading::default() }
 }
 
 fn init(dir: &Path, study: &str) -> Result<Operator, OperatorError> {
@@ -219,7 +219,8 @@ fn bad_rows_are_counted_and_too_many_stop_the_seal() {
                    row 4, column `at`: not an instant with an offset; row 5, column `amount`: empty";
     let error = case.refuses("payments", case.write("bad.csv", &rows), message);
     assert!(matches!(error, OperatorError::Engine(EngineError::BadRows { bad: 7, rows: 7, .. })));
-    let lenient = SealTerms { max_bad_rows: "100".parse().unwrap(), ..terms("autumn") };
+    let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+    let lenient = SealTerms { reading, ..terms("autumn") };
     let sources = case.sources("payments", case.write("bad.csv", &rows));
     let sealed = case.operator.seal(&lenient, sources).unwrap();
     let file = sealed.hygiene.files.iter().find(|file| file.file == "bad.csv").unwrap();

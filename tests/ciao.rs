@@ -8,13 +8,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use hushtag::dp::Delta;
-use hushtag::engine::{Hygiene, Input, MaxBadRows, Sources};
+use hushtag::engine::{Hygiene, Input, Progress, Reading, Sources};
 use hushtag::operator::{
     Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource, verify_log,
 };
@@ -204,10 +205,11 @@ fn sealed(data: &Path, people: &BTreeSet<String>, study: &str, epsilon: &str) ->
     let dir = folder.path().join("sandbox");
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let operator = operator.without_response_slot();
+    let progress = Arc::new(Progress::default());
     let terms = SealTerms {
         epoch: EpochId::new("2011-04").unwrap(),
         as_of: Timestamp::parse_or_end_of_day("2011-04-12").unwrap(),
-        max_bad_rows: MaxBadRows::default(),
+        reading: Reading { progress: Some(Arc::clone(&progress)), ..Reading::default() },
     };
     let table = |name: &str| {
         let path: PathBuf = data.join(name).with_extension("parquet");
@@ -216,6 +218,7 @@ fn sealed(data: &Path, people: &BTreeSet<String>, study: &str, epsilon: &str) ->
     let sources =
         Sources { data: vec![table("follows"), table("payments")], consents: vec![Input::Path(events)] };
     let hygiene = operator.seal(&terms, sources).unwrap().hygiene;
+    assert_eq!(progress.rows(), hygiene.files.iter().map(|file| file.rows).sum::<u64>());
     Sandbox { folder, operator, hygiene }
 }
 

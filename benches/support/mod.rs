@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use hushtag::engine::{Input, MaxBadRows, Sources};
+use hushtag::engine::{Input, Reading, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::population::{Population, PopulationConfig};
 use hushtag::storage::Storage;
@@ -50,7 +50,7 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
         sources.data.push((name.parse()?, Input::Reader(name.into(), reader)));
     }
     sources.consents.push(Input::Reader("consents".into(), made_up.consents()));
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, max_bad_rows: MaxBadRows::default() };
+    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
     operator.seal(&terms, sources)?;
     Ok(operator)
 }

@@ -8,7 +8,7 @@ use clap::Args;
 use super::exit::refusal_text;
 use super::{Context, Failure};
 use crate::dp::Delta;
-use crate::engine::{MaxBadRows, Sources};
+use crate::engine::{Reading, Sources};
 use crate::operator::{
     Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource, verify_log,
 };
@@ -132,7 +132,7 @@ impl Demo {
     ) -> Result<(), Failure> {
         let started = Instant::now();
         let epoch = named(EpochId::new("demo"))?;
-        let terms = SealTerms { epoch, as_of, max_bad_rows: MaxBadRows::default() };
+        let terms = SealTerms { epoch, as_of, reading: Reading::default() };
         let mut data = Vec::new();
         for (name, path) in
             [("follows", &files.follows), ("payments", &files.payments), ("members", &files.members)]

@@ -11,6 +11,7 @@ mod key;
 mod metrics;
 mod output;
 mod policy;
+mod progress;
 mod sandbox;
 mod seal;
 mod sign;

@@ -1,13 +1,15 @@
 //! `hushtag seal`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
 use super::exit::refusal_text;
+use super::progress::shown;
 use super::sandbox::open;
 use super::{Context, Failure, Format};
-use crate::engine::{MaxBadRows, Sources};
+use crate::engine::{MaxBadRows, Progress, Reading, Sources};
 use crate::operator::SealTerms;
 use crate::report::{hygiene_json, hygiene_text};
 use crate::types::{DatasetName, EpochId, Timestamp};
@@ -22,12 +24,16 @@ pub(super) struct Seal {
     /// Consents count as of this instant and windows end at it; a bare date means the end of that day (UTC)
     #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
     as_of: Timestamp,
-    /// A dataset of the study and its file (.parquet, .csv, .arrow); a dataset may have several files
+    /// A dataset of the study and its file (.parquet, .csv, .arrow), or a pattern such as 'payments=2026/*.parquet'; may be
+    /// given several times for one dataset
     #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
     data: Vec<(DatasetName, PathBuf)>,
-    /// A file of consent events; several may be given
+    /// A file of consent events, or a pattern; may be given several times
     #[arg(long, value_name = "PATH", required = true)]
     consents: Vec<PathBuf>,
+    /// Count identical records: all declared columns are decoded, 8 bytes of memory a record
+    #[arg(long)]
+    count_duplicates: bool,
     /// How many percent of a file's rows may be bad
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
     max_bad_rows: MaxBadRows,
@@ -38,16 +44,45 @@ fn data(text: &str) -> Result<(DatasetName, PathBuf), String> {
     Ok((DatasetName::new(name).map_err(|error| error.to_string())?, PathBuf::from(path)))
 }
 
+/// The files that a path means: itself if it is there, else all that match it as a pattern, in the order of their names.
+fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
+    let is_pattern = path.to_str().is_some_and(|text| text.contains(['*', '?', '[']));
+    if !is_pattern || path.exists() {
+        return Ok(vec![path.to_owned()]);
+    }
+    let text = path.to_str().unwrap_or_default();
+    let wrong = |why: String| {
+        Failure::failed(
+            format!("`{text}`: {why}"),
+            "write a file, or a pattern in quotes such as 'payments=2026/*.parquet'",
+        )
+    };
+    let found = glob::glob(text).map_err(|error| wrong(error.msg.to_owned()))?;
+    let found: Vec<PathBuf> =
+        found.collect::<Result<_, _>>().map_err(|error| wrong(error.error().kind().to_string()))?;
+    if found.is_empty() { Err(wrong("no file matches this pattern".to_owned())) } else { Ok(found) }
+}
+
 impl Seal {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let output = &context.output;
         let operator = open(&self.dir, context)?;
-        let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, max_bad_rows: self.max_bad_rows };
-        let sources = Sources {
-            data: self.data.into_iter().map(|(name, path)| (name, path.into())).collect(),
-            consents: self.consents.into_iter().map(Into::into).collect(),
+        let progress = Arc::new(Progress::default());
+        let reading = Reading {
+            max_bad_rows: self.max_bad_rows,
+            count_identical: self.count_duplicates,
+            threads: None,
+            progress: Some(Arc::clone(&progress)),
         };
-        let sealed = match operator.seal(&terms, sources) {
+        let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, reading };
+        let mut sources = Sources::default();
+        for (name, path) in self.data {
+            sources.data.extend(files(&path)?.into_iter().map(|path| (name.clone(), path.into())));
+        }
+        for path in self.consents {
+            sources.consents.extend(files(&path)?.into_iter().map(Into::into));
+        }
+        let sealed = match shown(output, &progress, || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
             Err(crate::operator::OperatorError::Refused(reasons)) => {
                 output.either(|| crate::report::refusal_json(&reasons), || refusal_text(&reasons))?;

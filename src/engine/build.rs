@@ -6,15 +6,15 @@ use std::sync::{PoisonError, RwLock};
 use super::EngineError;
 use super::cells::{Table, shape};
 use super::consents;
-use super::hygiene::{Hygiene, MaxBadRows};
+use super::hygiene::Hygiene;
 use super::intern::Interner;
 use super::links;
 use super::people::People;
 use super::pointers::Pointed;
 use super::read::Input;
+use super::reading::Reading;
 use super::records::{OfRecords, Records};
 use super::relations::Lists;
-use super::scan::threads;
 use super::values::Values;
 use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::CutKey;
@@ -62,25 +62,14 @@ pub fn build(
     sources: Sources,
     as_of: Timestamp,
     epoch_key: &Secret,
-    allowed: MaxBadRows,
+    reading: &Reading,
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
-    build_with(study, flows, sources, as_of, epoch_key, (threads(), allowed))
-}
-
-/// As [`build`], with so many threads; cubes do not depend on their number.
-pub(super) fn build_with(
-    study: &Study,
-    flows: &[(RecipientId, Demand)],
-    sources: Sources,
-    as_of: Timestamp,
-    epoch_key: &Secret,
-    reading: (usize, MaxBadRows),
-) -> Result<(Vec<Built>, Hygiene), EngineError> {
+    reading.expect(sources.data.iter().map(|(_, input)| input).chain(&sources.consents));
     let mut inputs = by_dataset(study, sources.data)?;
     let mut interner = Interner::default();
     // Links say who a person is, so they are read whole before anything looks at who is in.
     let tables = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
-    let hygiene = Hygiene { files: links::resolve(tables, &mut interner, reading.1)? };
+    let hygiene = Hygiene { files: links::resolve(tables, &mut interner, reading)? };
     let mut seal = Seal { study, as_of, reading, interner: RwLock::new(interner), hygiene };
     let folds = seal.hear(flows, sources.consents)?;
     let people = seal.interner().len();
@@ -119,7 +108,7 @@ pub(super) fn build_with(
     let sizes: BTreeMap<usize, Vec<u32>> =
         lists.iter().map(|(relation, lists)| (*relation, lists.own_sizes(people))).collect();
     own.extend(seal.own_lists(&sizes));
-    let graph = Graph { lists, sizes, cut, pointers, people, threads: seal.reading.0 };
+    let graph = Graph { lists, sizes, cut, pointers, people, threads: reading.threads() };
     let mut built = Vec::new();
     for ((recipient, _), coverage) in flows.iter().zip(&coverages) {
         let audience = graph.arriving(&study.catalogue, &own, coverage);
@@ -151,8 +140,7 @@ fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, 
 struct Seal<'a> {
     study: &'a Study,
     as_of: Timestamp,
-    /// Threads, and the share of bad rows that a file may have.
-    reading: (usize, MaxBadRows),
+    reading: &'a Reading,
     interner: RwLock<Interner>,
     hygiene: Hygiene,
 }
@@ -178,7 +166,7 @@ impl<'s> Seal<'s> {
         let namespaces = self.study.namespaces();
         let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         for file in files {
-            let report = consents::hear(file, &namespaces, interner, &mut folds, self.reading.1)?;
+            let report = consents::hear(file, &namespaces, interner, &mut folds, self.reading)?;
             self.hygiene.files.push(report);
         }
         Ok(folds)
@@ -193,7 +181,7 @@ impl<'s> Seal<'s> {
     ) -> Result<People<'s>, EngineError> {
         let mut table = People::new(dataset, &self.study.catalogue, people, read_ages);
         for file in files {
-            let report = table.read(file, &self.interner(), self.reading.1)?;
+            let report = table.read(file, &self.interner(), self.reading)?;
             self.hygiene.files.push(report);
         }
         Ok(table)

@@ -6,9 +6,10 @@ use std::collections::BTreeSet;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::EngineError;
-use super::hygiene::{FileHygiene, MaxBadRows};
+use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
 use super::read::{Column, Input, ReadError, Table, Use, Wanted, open_repeating};
+use super::reading::Reading;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
 
@@ -21,7 +22,7 @@ pub(super) fn hear(
     namespaces: &BTreeSet<&str>,
     interner: &mut Interner,
     folds: &mut [Fold],
-    allowed: MaxBadRows,
+    reading: &Reading,
 ) -> Result<FileHygiene, EngineError> {
     let namespaces = Namespaces::new(namespaces, interner);
     let wanted = COLUMNS.map(|column| Wanted {
@@ -38,6 +39,7 @@ pub(super) fn hear(
     let mut sayings = Sayings::default();
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
+        reading.heard(batch.num_rows());
         let events = Events::new(&table, &batch)?;
         sayings.begin(&events.said, batch.num_rows());
         // In a loop of its own, so that the processor waits for the memory of several ids at a time.
@@ -63,7 +65,7 @@ pub(super) fn hear(
         }
         rows += batch.num_rows() as u64;
     }
-    report.finish(rows, allowed)
+    report.finish(rows, reading.max_bad_rows)
 }
 
 /// What the column `ids` may say.
@@ -344,7 +346,7 @@ mod tests {
             Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(parts.map(Ok), schema)))
         };
         let (mut interner, mut folds) = (Interner::default(), folds());
-        hear(input, &BTreeSet::from(["phone"]), &mut interner, &mut folds, MaxBadRows::default()).unwrap();
+        hear(input, &BTreeSet::from(["phone"]), &mut interner, &mut folds, &Reading::default()).unwrap();
         coverages(folds)
     }
 

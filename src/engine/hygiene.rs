@@ -44,6 +44,9 @@ pub struct FileHygiene {
     pub self_follows: u64,
     /// Rows of a relation or of links that repeat an earlier one.
     pub duplicates: u64,
+    /// Records that say the same as another one in every declared column, where they are counted; they are used.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub identical: Option<u64>,
     /// Ids of links that are not one person's in this dataset alone, and so are not joined.
     pub ambiguous_ids: u64,
     /// Columns that nothing declares; never decoded.

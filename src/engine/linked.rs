@@ -12,7 +12,7 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use self::model::{Design, Id, LIKES_REACH, World};
-use super::{Input, Sources, build};
+use super::{Input, Reading, Sources, build};
 use crate::consent::Demand;
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{RecipientId, Secret, Timestamp};
@@ -45,8 +45,8 @@ impl Survey {
 
     fn engine(&self, world: &World, seed: u64) -> Cells {
         let (sources, key) = (tables(world, seed), Secret::new(EPOCH));
-        let allowed = "100".parse().unwrap();
-        let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, allowed).unwrap();
+        let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+        let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, &reading).unwrap();
         let (counts, sums) = built[0].cubes[0].reveal_in_test().cells_in_test();
         assert_eq!(self.study.catalogue.columns().counts, 1);
         let cells = counts.iter().zip(sums.chunks(self.study.catalogue.columns().measures.len())).enumerate();
@@ -214,7 +214,7 @@ fn the_report_of_a_dataset_says_nothing_of_who_is_linked() {
     let [alone, linked] = [alone, linked].map(|world| {
         let (sources, key) = (tables(&world, 1), Secret::new(EPOCH));
         let (_, hygiene) =
-            build(&survey.study, &survey.flows, sources, AS_OF, &key, Default::default()).unwrap();
+            build(&survey.study, &survey.flows, sources, AS_OF, &key, &Reading::default()).unwrap();
         hygiene.files.into_iter().find(|file| file.dataset == "follows").unwrap()
     });
     assert_eq!((alone.rows, alone.used, alone.duplicates, alone.self_follows), (7, 4, 1, 2));

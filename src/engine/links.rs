@@ -4,9 +4,10 @@
 use std::collections::BTreeSet;
 
 use super::EngineError;
-use super::hygiene::{FileHygiene, MaxBadRows};
+use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
 use super::read::{Column, Input, Use, Wanted, open};
+use super::reading::Reading;
 use crate::policy::LinksTable;
 
 /// The most ids of one namespace that one person may have where the study allows several.
@@ -22,14 +23,14 @@ const MOST_IDS: usize = 16;
 pub(super) fn resolve<'a>(
     tables: impl Iterator<Item = (&'a LinksTable, Vec<Input>)>,
     interner: &mut Interner,
-    allowed: MaxBadRows,
+    reading: &Reading,
 ) -> Result<Vec<FileHygiene>, EngineError> {
     let (mut all, mut reports) = (Vec::new(), Vec::new());
     for (table, files) in tables {
         let first = reports.len();
         let mut links = Links::new(table, interner);
         for file in files {
-            reports.push(links.read(file, table, interner, allowed)?);
+            reports.push(links.read(file, table, interner, reading)?);
         }
         // Rows may repeat across files; they are counted with the dataset's first one.
         let duplicates = links.distinct();
@@ -65,7 +66,7 @@ impl Links {
         input: Input,
         declared: &LinksTable,
         interner: &mut Interner,
-        allowed: MaxBadRows,
+        reading: &Reading,
     ) -> Result<FileHygiene, EngineError> {
         let names = declared.columns.each_ref().map(|column| column.column.as_str());
         let mut table = open(input, &names.map(|column| Wanted { column, used: Use::Required }))?;
@@ -73,6 +74,7 @@ impl Links {
         let ([left, right], [left_ids, right_ids]) = (names, self.namespaces);
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
+            reading.heard(batch.num_rows());
             let [lefts, rights] = batch.columns() else { break };
             let lefts = Column::ids(&table.name, left, lefts)?;
             let rights = Column::ids(&table.name, right, rights)?;
@@ -89,7 +91,7 @@ impl Links {
             }
             rows += batch.num_rows() as u64;
         }
-        report.finish(rows, allowed)
+        report.finish(rows, reading.max_bad_rows)
     }
 
     /// Drops repeated rows and says how many there were.
@@ -216,7 +218,8 @@ mod tests {
         let inputs = tables
             .iter()
             .map(|(table, files)| (*table, files.iter().map(|rows| file(table, rows)).collect::<Vec<_>>()));
-        let reports = resolve(inputs, &mut interner, "100".parse().unwrap()).unwrap();
+        let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+        let reports = resolve(inputs, &mut interner, &reading).unwrap();
         let mut people = BTreeMap::<u32, BTreeSet<String>>::new();
         for (table, files) in tables {
             for (row, side) in files.concat().iter().flat_map(|row| [(row, 0), (row, 1)]) {

@@ -8,6 +8,7 @@ mod cells;
 mod consents;
 mod gathered;
 mod hygiene;
+mod identical;
 mod intern;
 #[cfg(test)]
 mod linked;
@@ -20,6 +21,7 @@ mod people;
 mod person_file;
 mod pointers;
 pub mod read;
+mod reading;
 mod records;
 mod relations;
 mod rows;
@@ -35,6 +37,7 @@ pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use person_file::PersonFile;
 pub use read::{Input, ReadError};
+pub use reading::{Progress, Reading};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
 #[derive(Debug, thiserror::Error)]

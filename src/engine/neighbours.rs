@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 
 use self::model::{Cells, Design, RECIPIENTS, cells};
 use self::people::Population;
-use super::{MaxBadRows, build};
+use super::{Reading, build};
 use crate::consent::Demand;
 use crate::dp::{Accounting, Norms};
 use crate::policy::{Decision, Regime, Study, decide};
@@ -62,8 +62,8 @@ impl Survey {
     /// The true cubes of the engine, one a recipient.
     fn engine(&self, people: &Population, without: &[usize]) -> Vec<Cells> {
         let key = Secret::new([9; 32]);
-        let (sources, allowed) = (people.tables(without, AS_OF), MaxBadRows::default());
-        let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, allowed).unwrap();
+        let (sources, reading) = (people.tables(without, AS_OF), Reading::default());
+        let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, &reading).unwrap();
         let of = |built: &super::Built| {
             let [cube] = built.cubes.as_slice() else { panic!("the study has one tag set") };
             let (counts, sums) = cube.reveal_in_test().cells_in_test();

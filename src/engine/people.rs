@@ -3,9 +3,10 @@
 use arrow_array::ArrayRef;
 
 use super::EngineError;
-use super::hygiene::{FileHygiene, MaxBadRows};
+use super::hygiene::FileHygiene;
 use super::intern::Interner;
 use super::read::{Cell, Column, Input, ReadError, Table, Use, Wanted, open};
+use super::reading::Reading;
 use crate::consent::AgeFact;
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Catalogue, TagSource};
@@ -63,7 +64,7 @@ impl<'a> People<'a> {
         &mut self,
         input: Input,
         interner: &Interner,
-        allowed: MaxBadRows,
+        reading: &Reading,
     ) -> Result<FileHygiene, EngineError> {
         let owner = self.dataset.owner.as_str();
         let read = self.read_columns();
@@ -76,6 +77,7 @@ impl<'a> People<'a> {
         let namespace = interner.namespace(&self.dataset.ids);
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
+            reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
             let owners = Column::ids(&table.name, owner, owners)?;
             for row in 0..batch.num_rows() {
@@ -92,7 +94,7 @@ impl<'a> People<'a> {
             }
             rows += batch.num_rows() as u64;
         }
-        report.finish(rows, allowed)
+        report.finish(rows, reading.max_bad_rows)
     }
 
     fn hear_tags(
@@ -208,7 +210,7 @@ mod tests {
             let owners: ArrayRef = Arc::new(StringArray::from(ids.to_vec()));
             let regions: ArrayRef = Arc::new(StringArray::from(vec!["east"; ids.len()]));
             let input = table("members", &[("born", column), ("user", owners), ("region", regions)]);
-            people.read(input, &interner, MaxBadRows::default()).unwrap();
+            people.read(input, &interner, &Reading::default()).unwrap();
             let known =
                 if kind == "birth-year" { AgeFact::from_birth_year(1990) } else { AgeFact::from_band("18+") };
             let found = people.take_ages();
@@ -241,8 +243,8 @@ mod tests {
             consents: vec![Input::Reader("consents".into(), people.consents())],
         };
         let key = Secret::new([9; 32]);
-        let allowed = "100".parse().unwrap();
-        let (built, _) = build(study, &flows, sources, config.as_of, &key, allowed).unwrap();
+        let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+        let (built, _) = build(study, &flows, sources, config.as_of, &key, &reading).unwrap();
         let (counts, _) = built[0].cubes[0].reveal_in_test().cells_in_test();
         counts.iter().step_by(study.catalogue.columns().counts).sum()
     }

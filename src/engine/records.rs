@@ -4,10 +4,12 @@ use std::sync::{Mutex, PoisonError, RwLock};
 
 use super::EngineError;
 use super::gathered::{Gathered, Kernel, What};
-use super::hygiene::{FileHygiene, MaxBadRows};
+use super::hygiene::FileHygiene;
+use super::identical;
 use super::intern::{Interner, numbers, people};
 use super::pointers::{Pointed, Pointer};
 use super::read::{Column, Input, Use, Wanted};
+use super::reading::Reading;
 use super::rows::{Cells, NOBODY, Rows, Selection};
 use super::scan::{Piece, Scan};
 use super::values::Values;
@@ -33,6 +35,8 @@ pub(super) struct Records<'a> {
 struct State {
     waiting: Waiting,
     pointers: Vec<Pointed>,
+    /// One of every row, where identical ones are counted.
+    marks: Vec<u64>,
 }
 
 /// What is gathered for the people of one range, kernel by kernel.
@@ -154,13 +158,14 @@ impl<'a> Records<'a> {
         files: Vec<Input>,
         interner: &RwLock<Interner>,
         is_in: &[bool],
-        (threads, allowed): (usize, MaxBadRows),
+        reading: &Reading,
     ) -> Result<(Vec<FileHygiene>, GatheredRecords<'_>), EngineError> {
         let mut wanted = vec![Wanted { column: &self.dataset.owner, used: Use::Required }];
         wanted.extend(self.read.iter().map(|field| Wanted { column: &field.column, used: Use::Required }));
         let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
-        wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
-        let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, threads, allowed };
+        let used = if reading.count_identical { Use::Required } else { Use::Declared };
+        wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
+        let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let layout = Layout::new(self.selections.len(), columns);
         let ranges = self.ranges();
@@ -174,8 +179,12 @@ impl<'a> Records<'a> {
         let start = || State {
             waiting: Waiting::new(&layout, self.people),
             pointers: self.pointers.iter().map(Pointer::start).collect(),
+            marks: Vec::new(),
         };
         let hear = |state: &mut State, piece: Piece<'_>| {
+            if reading.count_identical {
+                state.marks.extend(identical::marks(piece.name, piece.batch)?);
+            }
             let rows = self.rows(piece, interner, is_in)?;
             let chosen: Vec<Vec<u32>> =
                 self.selections.iter().map(|selection| rows.select(selection)).collect();
@@ -185,7 +194,12 @@ impl<'a> Records<'a> {
             }
             Ok(())
         };
-        let (reports, states) = scan.read(files, start, hear)?;
+        let (mut reports, mut states) = scan.read(files, start, hear)?;
+        let marks = states.iter_mut().flat_map(|state| std::mem::take(&mut state.marks)).collect();
+        // Records may repeat across files; they are counted with the dataset's first one.
+        if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
+            report.identical = Some(identical::repeats(marks));
+        }
         let pointers = std::thread::scope(|scope| {
             let finish = |state: State| {
                 scope.spawn(|| state.waiting.finish(&layout, settle));

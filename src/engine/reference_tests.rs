@@ -14,7 +14,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::{Input, Sources, build};
+use super::{Input, Reading, Sources, build};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{DatasetName, Secret, Timestamp, codec};
 use slow::{Cells, Rows, Terms};
@@ -263,7 +263,8 @@ fn engine(study: &Study, rows: &Rows, terms: &Terms, dress: Dress, key: &Secret)
     };
     let flows: Vec<_> = study.recipients.iter().map(flow).collect();
     let sources = sources(rows, terms, dress);
-    let (built, _) = build(study, &flows, sources, as_of, key, "100".parse().unwrap()).unwrap();
+    let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+    let (built, _) = build(study, &flows, sources, as_of, key, &reading).unwrap();
     [0, 1].map(|recipient: usize| {
         let cube = &built[recipient].cubes[0];
         codec::decode(&codec::encode(cube.reveal_in_test()).unwrap()).unwrap()

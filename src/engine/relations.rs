@@ -6,9 +6,10 @@
 use std::sync::RwLock;
 
 use super::EngineError;
-use super::hygiene::{FileHygiene, MaxBadRows};
+use super::hygiene::FileHygiene;
 use super::intern::{Interner, numbers};
 use super::read::{Column, Input, Use, Wanted};
+use super::reading::Reading;
 use super::rows::NOBODY;
 use super::scan::{Piece, Scan};
 use super::values::Values;
@@ -62,7 +63,7 @@ impl Lists {
         target: &IdColumn,
         files: Vec<Input>,
         interner: &RwLock<Interner>,
-        (threads, allowed): (usize, MaxBadRows),
+        reading: &Reading,
     ) -> Result<(Self, Vec<FileHygiene>, u64), EngineError> {
         let mut wanted = vec![
             Wanted { column: dataset.owner.as_str(), used: Use::Required },
@@ -71,7 +72,7 @@ impl Lists {
         wanted
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
         let target_column = target.column.as_str();
-        let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, threads, allowed };
+        let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, reading };
         let hear = |edges: &mut Vec<Edge>, piece: Piece<'_>| {
             let [owners, targets] = piece.batch.columns() else { return Ok(()) };
             let count = piece.batch.num_rows();

@@ -6,16 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use arrow_array::RecordBatch;
 
 use super::EngineError;
-use super::hygiene::{FileHygiene, MaxBadRows};
+use super::hygiene::FileHygiene;
 use super::read::{Input, Part, Wanted, parts};
-
-/// The most threads that one dataset is read by: each gathers in memory of its own.
-const MOST_THREADS: usize = 4;
-
-/// As many threads as the machine has, within reason.
-pub(super) fn threads() -> usize {
-    std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS)
-}
+use super::reading::Reading;
 
 /// One batch of a file, and where it stands in it.
 pub(super) struct Piece<'a> {
@@ -33,8 +26,7 @@ pub(super) struct Piece<'a> {
 pub(super) struct Scan<'a> {
     pub(super) dataset: &'a str,
     pub(super) wanted: &'a [Wanted<'a>],
-    pub(super) threads: usize,
-    pub(super) allowed: MaxBadRows,
+    pub(super) reading: &'a Reading,
 }
 
 /// What a thread brings home, or the file in which it failed.
@@ -82,7 +74,7 @@ impl Scan<'_> {
             }
             Ok((state, done))
         };
-        let threads = self.threads.clamp(1, all.len().max(1));
+        let threads = self.reading.threads().clamp(1, all.len().max(1));
         let outcomes = std::thread::scope(|scope| {
             let others: Vec<_> = (1..threads).map(|_| scope.spawn(work)).collect();
             let own = work();
@@ -104,6 +96,7 @@ impl Scan<'_> {
         let start = table.first;
         let mut first = start;
         while let Some(batch) = table.next_batch()? {
+            self.reading.heard(batch.num_rows());
             hear(state, Piece { name: &table.name, batch: &batch, first, report: &mut report })?;
             first += batch.num_rows() as u64;
         }
@@ -142,7 +135,7 @@ impl Scan<'_> {
             None => {
                 let finished = reports.into_iter().flatten().map(|report| {
                     let rows = report.rows;
-                    report.finish(rows, self.allowed)
+                    report.finish(rows, self.reading.max_bad_rows)
                 });
                 Ok((finished.collect::<Result<_, _>>()?, states))
             }

@@ -11,7 +11,7 @@ use rand::{RngExt, SeedableRng};
 
 use super::analyst::{plan, selection};
 use super::{Adopted, Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
-use crate::engine::{Input, Sources, build, shapes};
+use crate::engine::{Input, Reading, Sources, build, shapes};
 use crate::keys::RootKey;
 use crate::policy::{Decision, decide};
 use crate::population::{Population, PopulationConfig};
@@ -55,7 +55,7 @@ fn sandbox(people: u32, pure: bool) -> Operator {
     let terms = SealTerms {
         epoch: EpochId::new("e1").unwrap(),
         as_of: as_of(),
-        max_bad_rows: "100".parse().unwrap(),
+        reading: Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() },
     };
     operator.seal(&terms, sources(people, None)).unwrap();
     operator
@@ -94,8 +94,10 @@ fn cubes(adopted: &Adopted, people: u32, without: Option<&str>) -> Vec<Exact<Cub
         panic!("the study is permitted");
     };
     let flows = [(recipient.id.clone(), flow.demand().clone())];
-    let (key, allowed) = (Secret::new([9; 32]), "100".parse().unwrap());
-    let (built, _) = build(&adopted.study, &flows, sources(people, without), as_of(), &key, allowed).unwrap();
+    let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+    let key = Secret::new([9; 32]);
+    let (built, _) =
+        build(&adopted.study, &flows, sources(people, without), as_of(), &key, &reading).unwrap();
     built.into_iter().next().unwrap().cubes
 }
 

@@ -8,7 +8,7 @@ use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
 use crate::consent::Demand;
-use crate::engine::{Built, Hygiene, Input, MaxBadRows, Sources, build, shapes};
+use crate::engine::{Built, Hygiene, Input, Reading, Sources, build, shapes};
 use crate::keys::Keyring;
 use crate::policy::{Decision, Reason, decide};
 use crate::release::{Cube, Exact};
@@ -20,8 +20,8 @@ pub struct SealTerms {
     pub epoch: EpochId,
     /// Consents count as of this instant, windows end at it.
     pub as_of: Timestamp,
-    /// How many bad rows a file may have.
-    pub max_bad_rows: MaxBadRows,
+    /// How the tables are read.
+    pub reading: Reading,
 }
 
 /// What a seal did.
@@ -161,7 +161,7 @@ impl Inner {
                 )
             })?;
             let own = only_declared(own, adopted, self.studies.values());
-            let (built, report) = build(&adopted.study, flows, own, terms.as_of, key, terms.max_bad_rows)?;
+            let (built, report) = build(&adopted.study, flows, own, terms.as_of, key, &terms.reading)?;
             hygiene.files.extend(report.files);
             let Some(study) = file.studies.get(position) else { continue };
             for one in built {

@@ -253,6 +253,7 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
         "bad",
         "repeated",
         "to self",
+        "identical",
         "ambiguous ids",
         "columns not read",
     ];
@@ -269,6 +270,7 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             bad,
             grouped(file.duplicates.into()),
             grouped(file.self_follows.into()),
+            file.identical.map_or_else(String::new, |count| grouped(count.into())),
             grouped(file.ambiguous_ids.into()),
             file.undeclared_columns.join(", "),
         ]);

@@ -6,7 +6,7 @@
 use std::sync::Arc;
 
 use hushtag::audit::{Note, Signer, VerifierKey, approval_text};
-use hushtag::engine::{Input, Sources};
+use hushtag::engine::{Input, Reading, Sources};
 use hushtag::keys::{Keyring, RootKey};
 use hushtag::operator::{
     Analyst, Approval, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup, StudySource,
@@ -74,7 +74,11 @@ pub fn sources(population: &Population) -> Sources {
 
 /// The terms of a seal as of [`as_of`]; tiny populations may have any share of bad rows.
 pub fn terms(epoch: &str) -> SealTerms {
-    SealTerms { epoch: EpochId::new(epoch).unwrap(), as_of: as_of(), max_bad_rows: "100".parse().unwrap() }
+    SealTerms {
+        epoch: EpochId::new(epoch).unwrap(),
+        as_of: as_of(),
+        reading: Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() },
+    }
 }
 
 /// A sandbox with [`STUDY`] and a zCDP pool of `epsilon`.

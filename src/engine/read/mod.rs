@@ -5,7 +5,7 @@ mod open;
 
 pub use column::Column;
 pub use column::{Cell, Id};
-pub use open::{Input, Part, Table, Use, Wanted, open, open_repeating, parts};
+pub use open::{Input, Part, Table, Use, Wanted, known_rows, open, open_repeating, parts};
 
 /// A file that cannot be read as its dataset declares.
 #[derive(Debug, thiserror::Error)]

@@ -135,6 +135,17 @@ pub fn parts(input: Input) -> Result<Vec<Part>, ReadError> {
     Ok(parts.collect())
 }
 
+/// How many rows an input has, if it says so without being read.
+pub fn known_rows(input: &Input) -> Option<u64> {
+    let Input::Path(path) = input else { return None };
+    if extension(path) != "parquet" {
+        return None;
+    }
+    let name = file_name(path);
+    let metadata = caught(&name, || footer(&file(path, &name)?, &name)).ok()?;
+    u64::try_from(metadata.metadata().file_metadata().num_rows()).ok()
+}
+
 impl Part {
     /// Opens the part for the wanted columns.
     ///

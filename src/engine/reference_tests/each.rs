@@ -1,6 +1,7 @@
 //! Every kind of measure, person by person: a tag that names each person makes of the cube a table of her values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, TimestampSecondArray};
@@ -8,8 +9,7 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::super::build::build_with;
-use super::super::{Input, Sources};
+use super::super::{Input, Reading, Sources, build};
 use super::slow::Terms;
 use super::{DAY, PLAIN, consents, input};
 use crate::deidentify::{CutKey, PseudonymKey};
@@ -289,8 +289,12 @@ fn table(
         panic!("the study is permitted")
     };
     let flows = [(study.recipients[0].id.clone(), flow.demand().clone())];
-    let reading = (threads, "0".parse().unwrap());
-    let (built, _) = build_with(study, &flows, world.tables(files), as_of, key, reading).unwrap();
+    let reading = Reading {
+        max_bad_rows: "0".parse().unwrap(),
+        threads: NonZeroUsize::new(threads),
+        ..Reading::default()
+    };
+    let (built, _) = build(study, &flows, world.tables(files), as_of, key, &reading).unwrap();
     let (counts, sums) = built[0].cubes[0].reveal_in_test().cells_in_test();
     let columns = study.catalogue.columns();
     counts
@@ -367,8 +371,8 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
     let gathered =
         super::super::records::Records::new(records, &study.catalogue, Timestamp::from_seconds(AS_OF), 1);
     let inputs: Vec<Input> = vec![input("payments", columns)];
-    let (reports, _) =
-        gathered.gather(inputs, &interner.into(), &[true], (1, "100".parse().unwrap())).unwrap();
+    let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+    let (reports, _) = gathered.gather(inputs, &interner.into(), &[true], &reading).unwrap();
     let dropped: Vec<_> = reports[0].dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
     assert_eq!(
         dropped,

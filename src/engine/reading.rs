@@ -1,0 +1,71 @@
+//! How the tables of a seal are read, and how far reading has come.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::hygiene::MaxBadRows;
+use super::read::{Input, known_rows};
+
+/// The most threads that one dataset is read by where nobody says how many.
+const MOST_THREADS: usize = 4;
+
+/// How the tables of a seal are read. Cubes do not depend on it.
+#[derive(Debug, Clone, Default)]
+pub struct Reading {
+    /// How many bad rows a file may have.
+    pub max_bad_rows: MaxBadRows,
+    /// Whether identical records are counted, which decodes all declared fields and takes 8 bytes a record.
+    pub count_identical: bool,
+    /// Threads; `None` for as many as the machine has, within reason.
+    pub threads: Option<NonZeroUsize>,
+    /// Where somebody else can see how far it has come.
+    pub progress: Option<Arc<Progress>>,
+}
+
+impl Reading {
+    pub(super) fn threads(&self) -> usize {
+        let known = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        self.threads.map_or_else(known, usize::from)
+    }
+
+    /// Tells whoever looks that so many more rows were read.
+    pub(super) fn heard(&self, rows: usize) {
+        if let Some(progress) = &self.progress {
+            progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
+        }
+    }
+
+    /// Tells whoever looks how many rows there will be, if all inputs say so.
+    pub(super) fn expect<'a>(&self, inputs: impl Iterator<Item = &'a Input>) {
+        if let Some(progress) = &self.progress {
+            let rows: Option<Vec<u64>> = inputs.map(known_rows).collect();
+            let expected = rows.and_then(|rows| rows.into_iter().try_fold(0, u64::checked_add)).unwrap_or(0);
+            progress.expected.store(progress.rows().saturating_add(expected), Ordering::Relaxed);
+        }
+    }
+}
+
+/// How many rows of files a seal has read; another thread may look at any time.
+///
+/// # Privacy
+/// Rows are counted as they are read, whoever they are of: a function of the files alone, as hygiene is.
+#[derive(Debug, Default)]
+pub struct Progress {
+    rows: AtomicU64,
+    expected: AtomicU64,
+}
+
+impl Progress {
+    /// Rows read so far.
+    #[must_use]
+    pub fn rows(&self) -> u64 {
+        self.rows.load(Ordering::Relaxed)
+    }
+
+    /// Rows that there are; `None` while nobody knows, as when a file does not say how many it has.
+    #[must_use]
+    pub fn expected(&self) -> Option<u64> {
+        Some(self.expected.load(Ordering::Relaxed)).filter(|expected| *expected > self.rows())
+    }
+}
