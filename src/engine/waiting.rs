@@ -12,14 +12,17 @@ const MOST_WORDS: usize = 1 << 24;
 /// However many ranges there are, so many rows may wait in each.
 const FEWEST_ROWS: usize = 64;
 
-/// How a row is laid out in words: its owner; a bit for each selection that holds it and each column that says something;
-/// then the columns' cells.
+/// The bits of an owner's number.
+const OWNER: usize = 32;
+
+/// How a row is laid out in words: its owner; from half of the first word on a bit for each selection that holds it and each
+/// column that says something; then the columns' cells.
 pub(super) struct Layout {
     selections: usize,
     /// Positions among the columns that are read.
     columns: Vec<usize>,
-    /// Words of bits.
-    flags: usize,
+    /// The bits of all selections, for each word before the cells.
+    selected: Vec<u64>,
 }
 
 impl Layout {
@@ -28,24 +31,29 @@ impl Layout {
         let mut columns: Vec<usize> = columns.collect();
         columns.sort_unstable();
         columns.dedup();
-        let flags = (selections + columns.len()).div_ceil(64);
-        Self { selections, columns, flags }
+        let mut selected = vec![0; (OWNER + selections + columns.len()).div_ceil(64)];
+        for (word, mask) in (0..selections).map(bit) {
+            if let Some(slot) = selected.get_mut(word) {
+                *slot |= mask;
+            }
+        }
+        Self { selections, columns, selected }
     }
 
     fn width(&self) -> usize {
-        1 + self.flags + self.columns.len()
+        self.selected.len() + self.columns.len()
     }
 
     /// Where a column's cell is, and the number of the bit that says it is there.
     fn slot(&self, column: usize) -> Option<(usize, usize)> {
         let slot = self.columns.binary_search(&column).ok()?;
-        Some((1 + self.flags + slot, self.selections + slot))
+        Some((self.selected.len() + slot, self.selections + slot))
     }
 }
 
 /// The word and the mask of a bit.
 const fn bit(number: usize) -> (usize, u64) {
-    (1 + number / 64, 1 << (number % 64))
+    ((OWNER + number) / 64, 1 << ((OWNER + number) % 64))
 }
 
 /// The rows of one thread that wait.
@@ -79,7 +87,7 @@ impl Waiting {
         let width = layout.width();
         for (row, owner) in self.batch.chunks_exact(width).zip(&rows.owners) {
             let range = *owner as usize / RANGE;
-            let held = row.get(1..=layout.flags).is_some_and(|flags| flags.iter().any(|word| *word != 0));
+            let held = row.iter().zip(&layout.selected).any(|(word, selected)| word & selected != 0);
             let Some(waiting) = self.ranges.get_mut(range).filter(|_| held) else { continue };
             waiting.extend_from_slice(row);
             if waiting.len() >= self.full {
@@ -161,5 +169,5 @@ impl Together<'_> {
 }
 
 fn owner(row: &[u64]) -> usize {
-    row.first().and_then(|owner| usize::try_from(*owner).ok()).map_or(usize::MAX, |owner| owner % RANGE)
+    row.first().and_then(|word| usize::try_from(word % RANGE as u64).ok()).unwrap_or(usize::MAX)
 }
