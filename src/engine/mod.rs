@@ -8,6 +8,7 @@ mod cells;
 mod consents;
 mod gathered;
 mod hygiene;
+mod import;
 mod intern;
 #[cfg(test)]
 mod linked;
@@ -33,6 +34,7 @@ mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
+pub use import::import;
 pub use person_file::PersonFile;
 pub use read::{Input, ReadError};
 

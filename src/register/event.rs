@@ -58,7 +58,15 @@ impl Event {
     /// # Errors
     /// [`EventError`] without a person or a namespace, or above 8 KiB.
     pub fn from_cells(cell: impl Fn(&str) -> Option<String>) -> Result<Self, EventError> {
-        let cells = COLUMNS.map(|column| cell(column).filter(|text| !text.is_empty()));
+        Self::new(COLUMNS.map(cell))
+    }
+
+    /// An event with these cells, in the order of [`COLUMNS`]; an empty text is an absent cell.
+    ///
+    /// # Errors
+    /// As [`Event::from_cells`].
+    pub fn new(cells: [Option<String>; COLUMNS.len()]) -> Result<Self, EventError> {
+        let cells = cells.map(|cell| cell.filter(|text| !text.is_empty()));
         if cells.iter().flatten().map(String::len).fold(0, usize::saturating_add) > LONGEST {
             return Err(EventError::TooLong);
         }

@@ -86,6 +86,19 @@ pub enum JsonEventError {
     Event(#[from] EventError),
 }
 
+impl JsonEventError {
+    /// The term and the reason, for reports of bad rows.
+    #[must_use]
+    pub const fn place(&self) -> (&'static str, &'static str) {
+        match self {
+            Self::Syntax(_) => ("line", "not a JSON object"),
+            Self::UnknownTerm { .. } => ("line", "unknown term"),
+            Self::Value { term, wanted: _ } => (term, "a value of the wrong shape"),
+            Self::Event(error) => error.place(),
+        }
+    }
+}
+
 impl Event {
     /// The document of the event.
     #[must_use]

@@ -50,21 +50,28 @@ impl Register {
         Ok(Some(register))
     }
 
-    /// Opens the register, or makes an empty one.
+    /// Makes the register with the events of its first transaction. If we stop inside or `work` fails, there is none.
     ///
     /// # Errors
-    /// [`RegisterError`]
-    pub fn open_or_create(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Self, RegisterError> {
-        if let Some(register) = Self::open(storage, key, sandbox)? {
-            return Ok(register);
-        }
-        storage.remove(NEW)?;
+    /// What `work` says, or [`RegisterError`].
+    pub fn create<T, E: From<RegisterError>>(
+        storage: &dyn Storage,
+        key: &Secret,
+        sandbox: &str,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        storage.remove(NEW).map_err(RegisterError::from)?;
         let register = Self::at(NEW, storage, key, sandbox)?;
-        register.write(true, |_| Ok::<(), RegisterError>(()))?;
+        let done = register.write(true, work);
         drop(register);
+        let value = done.inspect_err(|_| {
+            // If removing fails too, the next one does it.
+            let _ = storage.remove(NEW);
+        })?;
         // If we stop here, there is no register yet, and the next one is made anew.
-        storage.rename(NEW, FILE)?;
-        Self::open(storage, key, sandbox)?.ok_or_else(|| damaged("the store"))
+        storage.rename(NEW, FILE).map_err(RegisterError::from)?;
+        let register = Self::open(storage, key, sandbox)?;
+        Ok((register.ok_or_else(|| damaged("the store"))?, value))
     }
 
     fn at(place: &str, storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Self, RegisterError> {

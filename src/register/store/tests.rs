@@ -12,7 +12,16 @@ fn key() -> Secret {
 }
 
 fn register(image: &Image) -> Register {
-    Register::open_or_create(image, &key(), "s").unwrap()
+    made(image).unwrap()
+}
+
+/// The register, made if it is not there.
+fn made(image: &Image) -> Result<Register, RegisterError> {
+    match reopened(image)? {
+        Some(register) => Ok(register),
+        None => Register::create(image, &key(), "s", |_| Ok::<_, RegisterError>(()))
+            .map(|(register, ())| register),
+    }
 }
 
 fn reopened(image: &Image) -> Result<Option<Register>, RegisterError> {
@@ -80,19 +89,19 @@ proptest! {
     fn the_register_is_a_durable_list(acts in proptest::collection::vec(act(), 1..14)) {
         let image = Image::new();
         let (mut register, mut plain) = (register(&image), BTreeMap::<u32, Vec<Event>>::new());
-        let made = |events: &[(u32, u8)]| -> Vec<(u32, Event)> {
+        let drawn = |events: &[(u32, u8)]| -> Vec<(u32, Event)> {
             events.iter().map(|(person, word)| (*person, event(*person, &format!("p{word}")))).collect()
         };
         for act in acts {
             match act {
                 Act::Record(events) => {
-                    let events = made(&events);
+                    let events = drawn(&events);
                     register.record(|writer| events.iter().try_for_each(|(_, event)| writer.add(event))).unwrap();
                     events.into_iter().for_each(|(person, event)| plain.entry(person).or_default().push(event));
                 }
                 Act::Fail(events) => {
                     let failed = register.record(|writer| {
-                        made(&events).iter().try_for_each(|(_, event)| writer.add(event))?;
+                        drawn(&events).iter().try_for_each(|(_, event)| writer.add(event))?;
                         Err::<(), _>(RegisterError::TooLarge)
                     });
                     prop_assert!(matches!(failed, Err(RegisterError::TooLarge)));
@@ -123,13 +132,13 @@ fn a_stop_at_any_operation_loses_no_acknowledged_event() {
         .map(|(group, size)| (0..*size).map(|n| event(n, &format!("group {group}"))).collect())
         .collect();
     let live = |image: &Image, told: &mut usize| -> Result<(), RegisterError> {
-        let mut register = Register::open_or_create(image, &key(), "s")?;
+        let mut register = made(image)?;
         for (number, group) in groups.iter().enumerate() {
             add(&register, group)?;
             *told = number + 1;
             if number == 1 {
                 drop(register);
-                register = Register::open_or_create(image, &key(), "s")?;
+                register = made(image)?;
             }
         }
         Ok(())
@@ -147,7 +156,7 @@ fn a_stop_at_any_operation_loses_no_acknowledged_event() {
                     Some(register) => register,
                     None => {
                         assert_eq!(told, 0, "{fault:?} at {at}: the register is gone");
-                        register(&left)
+                        made(&left).unwrap()
                     }
                 };
                 let found = all(&register).unwrap();
@@ -273,6 +282,17 @@ fn a_flipped_bit_of_the_file_is_found_or_harmless() {
         let read = reopened(&copy).and_then(|register| all(&register.ok_or(RegisterError::TooLarge)?));
         assert!(matches!(read, Err(RegisterError::Damaged { .. })), "cut at {cut}");
     }
+}
+
+#[test]
+fn a_first_transaction_that_fails_leaves_no_register() {
+    let image = Image::new();
+    let failed = Register::create(&image, &key(), "s", |writer| {
+        writer.add(&event(1, "x"))?;
+        Err::<(), _>(RegisterError::TooLarge)
+    });
+    assert!(matches!(failed, Err(RegisterError::TooLarge)));
+    assert_eq!(image.crash().list("").unwrap(), [""; 0]);
 }
 
 #[test]
