@@ -9,6 +9,7 @@ use super::sandbox::open;
 use super::{Context, Failure, Format};
 use crate::engine::{MaxBadRows, Sources};
 use crate::operator::SealTerms;
+use crate::register::FILE;
 use crate::report::{hygiene_json, hygiene_text};
 use crate::types::{DatasetName, EpochId, Timestamp};
 
@@ -25,8 +26,8 @@ pub(super) struct Seal {
     /// A dataset of the study and its file (.parquet, .csv, .arrow); a dataset may have several files
     #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
     data: Vec<(DatasetName, PathBuf)>,
-    /// A file of consent events; several may be given
-    #[arg(long, value_name = "PATH", required = true)]
+    /// A file of consent events beside the consent register, which is always read where there is one; several may be given
+    #[arg(long, value_name = "PATH")]
     consents: Vec<PathBuf>,
     /// How many percent of a file's rows may be bad
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
@@ -43,6 +44,14 @@ impl Seal {
         let output = &context.output;
         let operator = open(&self.dir, context)?;
         let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, max_bad_rows: self.max_bad_rows };
+        let registered = operator.consents().snapshot()?.is_some();
+        let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
+        let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
+        if read.is_empty() {
+            let next = "give --consents PATH, or fill the register with `hushtag consent record` or `import`";
+            return Err(Failure::usage("there are no consents: no --consents and no consent register", next));
+        }
+        output.note(&format!("consents are read from {read}"));
         let sources = Sources {
             data: self.data.into_iter().map(|(name, path)| (name, path.into())).collect(),
             consents: self.consents.into_iter().map(Into::into).collect(),

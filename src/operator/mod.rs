@@ -6,6 +6,7 @@ mod adopt;
 mod analyst;
 mod check;
 mod error;
+mod export;
 mod init;
 mod law;
 mod metrics;

@@ -40,6 +40,21 @@ impl Consents<'_> {
         studies.flat_map(|adopted| adopted.study.namespaces()).map(str::to_owned).collect()
     }
 
+    /// The triggers that the regimes of the permitted flows know; a row with another one is unreadable.
+    #[must_use]
+    pub fn triggers(&self) -> BTreeSet<String> {
+        let now = self.inner.clock.now();
+        let flows = self.inner.studies.values().flat_map(|adopted| {
+            let recipients = adopted.study.recipients.iter();
+            recipients.map(|recipient| decide(&adopted.study, &adopted.regime, recipient, now))
+        });
+        let known = flows.filter_map(|decision| match decision {
+            Decision::Permit(flow) => Some(flow.demand().requirements.clone()),
+            Decision::Deny(_) => None,
+        });
+        known.flatten().flat_map(|requirement| requirement.known_triggers).collect()
+    }
+
     /// Records all events in one durable transaction, or none; gives the register's time.
     ///
     /// # Errors

@@ -108,6 +108,45 @@ impl Event {
         self.cell("at").and_then(|text| Timestamp::parse(text).ok())
     }
 
+    /// The first column whose cell cannot be read, which would put the person out under every study.
+    #[must_use]
+    pub fn unreadable_column(&self) -> Option<&'static str> {
+        const EVENTS: [&str; 9] = [
+            "given",
+            "refused",
+            "withdrawn",
+            "revoked",
+            "objected",
+            "restricted",
+            "hold",
+            "deceased",
+            "lifted",
+        ];
+        let instant = |text: &str| Timestamp::parse(text).is_ok();
+        let readable = |column: &str, text: &str| match column {
+            "event" => EVENTS.contains(&text),
+            "kind" => ["ordinary", "separate", "written"].contains(&text),
+            "giver" => ["self", "guardian"].contains(&text),
+            "at" | "shown_at" | "valid_to" => instant(text),
+            "notice_version" | "bundle_size" => text.parse::<u32>().is_ok(),
+            "own_step" | "pre_ticked" | "service_gate" | "service_necessary" => {
+                ["true", "false", "1", "0"].contains(&text)
+            }
+            _ => true,
+        };
+        let needed = |column: &str| match column {
+            "event" | "at" => true,
+            "trigger" | "purpose" | "recipient" => self.cell("event") == Some("given"),
+            _ => false,
+        };
+        let cells = COLUMNS.into_iter().zip(self.cells());
+        let mut wrong = cells.filter(|(column, cell)| match cell {
+            Some(text) => !readable(column, text),
+            None => needed(column),
+        });
+        wrong.next().map(|(column, _)| column)
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>, RegisterError> {
         let cells: Vec<Cell> = self.cells().map(Cell::of).collect();
         codec::encode(&cells).map_err(RegisterError::Encoding)

@@ -75,14 +75,21 @@ impl Snapshot {
         Ok(Walk { _events: Arc::clone(&self.events), rows, keys, wanted, seen: Head::EMPTY, ended: false })
     }
 
-    /// Every event whose id is of one of these namespaces, as a consent file with all of its columns as text.
+    /// Every event whose id is of one of these namespaces (`None`: of any), as a consent file with all of its columns as text.
     ///
     /// # Errors
     /// [`RegisterError`] when the walk cannot begin.
-    pub fn reader(&self, namespaces: BTreeSet<String>) -> Result<Batches, RegisterError> {
+    pub fn reader(&self, namespaces: Option<BTreeSet<String>>) -> Result<Batches, RegisterError> {
         let fields = COLUMNS.map(|column| Field::new(column, DataType::Utf8, true));
         let schema = Arc::new(Schema::new(fields.to_vec()));
         Ok(Batches { walk: self.walk()?, namespaces, schema, fault: Arc::clone(&self.fault) })
+    }
+
+    /// Keeps what stopped a walk for [`Snapshot::take_fault`], and gives an error of input and output in its place.
+    #[must_use]
+    pub fn stopped(&self, error: RegisterError) -> std::io::Error {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        std::io::Error::other("the consent register cannot be read")
     }
 
     /// What stopped one of its readers, whose own error is one of columns.
@@ -136,7 +143,7 @@ impl Iterator for Walk {
 /// The events of a [`Snapshot`] as Arrow batches, in bounded memory.
 pub struct Batches {
     walk: Walk,
-    namespaces: BTreeSet<String>,
+    namespaces: Option<BTreeSet<String>>,
     schema: SchemaRef,
     fault: Arc<Mutex<Option<RegisterError>>>,
 }
@@ -148,7 +155,7 @@ impl Batches {
         while rows < BATCH {
             let Some(event) = self.walk.next() else { break };
             let event = event.map_err(|error| self.stopped(error))?;
-            if self.namespaces.contains(event.person().0) {
+            if self.namespaces.as_ref().is_none_or(|known| known.contains(event.person().0)) {
                 columns.iter_mut().zip(event.cells()).for_each(|(column, cell)| column.append_option(cell));
                 rows += 1;
             }
