@@ -1,6 +1,9 @@
 //! One event as a JSON document: fields of ISO/IEC TS 27560:2023 under the terms of DPV 2.3, and `cn-pipl` terms for what
 //! the PIPL asks beyond them (separate consent has no term there).
 
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde_json::{Map, Value, json};
 
 use super::{Event, EventError};
@@ -16,7 +19,7 @@ const TERMS: [(&str, &str, Shape); COLUMNS.len()] = [
     ("at", "dpv:isIndicatedAtTime", Shape::Text),
     ("shown_at", "cn-pipl:noticeShownAt", Shape::Text),
     ("valid_to", "dct:valid", Shape::Text),
-    ("event", "dpv:hasConsentStatus", Shape::Status),
+    ("event", EVENT, Shape::Status),
     ("trigger", "cn-pipl:trigger", Shape::Text),
     ("purpose", "dpv:hasPurpose", Shape::Text),
     ("recipient", "dpv:hasRecipient", Shape::Text),
@@ -47,6 +50,7 @@ const STATUSES: [(&str, &str); 9] = [
     ("lifted", "cn-pipl:Lifted"),
 ];
 const OTHER_EVENT: &str = "cn-pipl:event";
+const EVENT: &str = "dpv:hasConsentStatus";
 
 /// How the cell of a column is written; a cell that does not fit is written as text.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -63,8 +67,13 @@ enum Shape {
 #[non_exhaustive]
 pub enum JsonEventError {
     /// Not JSON, or not an object.
-    #[error("not a JSON object{}", .0.as_ref().map(|(line, column)| format!(" (line {line}, column {column})")).unwrap_or_default())]
-    Syntax(Option<(usize, usize)>),
+    #[error("not a JSON object (line {line}, column {column})")]
+    Syntax {
+        /// The line, from 1.
+        line: usize,
+        /// The column, from 1; 0 where there is no line.
+        column: usize,
+    },
     /// A term that no event has.
     #[error("unknown term `{term}`{}", .nearest.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default())]
     UnknownTerm {
@@ -72,6 +81,12 @@ pub enum JsonEventError {
         term: String,
         /// The nearest known one.
         nearest: Option<&'static str>,
+    },
+    /// A term that stands twice, or two terms of which one may stand.
+    #[error("`{term}` says a second time what was said before")]
+    Twice {
+        /// The beginning of the term.
+        term: String,
     },
     /// A value of the wrong shape.
     #[error("`{term}` should be {wanted}")]
@@ -91,8 +106,9 @@ impl JsonEventError {
     #[must_use]
     pub const fn place(&self) -> (&'static str, &'static str) {
         match self {
-            Self::Syntax(_) => ("line", "not a JSON object"),
+            Self::Syntax { .. } => ("line", "not a JSON object"),
             Self::UnknownTerm { .. } => ("line", "unknown term"),
+            Self::Twice { .. } => ("line", "a term stands twice"),
             Self::Value { term, wanted: _ } => (term, "a value of the wrong shape"),
             Self::Event(error) => error.place(),
         }
@@ -138,11 +154,20 @@ impl Event {
     /// # Errors
     /// [`JsonEventError`]
     pub fn from_json(text: &[u8], ids: Option<&str>) -> Result<Self, JsonEventError> {
-        let place = |error: serde_json::Error| JsonEventError::Syntax(Some((error.line(), error.column())));
-        let document: Value = serde_json::from_slice(text).map_err(place)?;
-        let document = document.as_object().ok_or(JsonEventError::Syntax(None))?;
+        let place =
+            |error: serde_json::Error| JsonEventError::Syntax { line: error.line(), column: error.column() };
+        let Members(document) = serde_json::from_slice(text).map_err(place)?;
         let mut cells: [Option<String>; COLUMNS.len()] = Default::default();
-        for (term, value) in document {
+        for (at, (term, value)) in document.iter().enumerate() {
+            let another = |(other, _): &(String, Value)| {
+                // A document that says two things of what happened may mean either.
+                let two_events =
+                    [term.as_str(), other.as_str()].map(|term| term == OTHER_EVENT || term == EVENT);
+                other == term || two_events == [true, true]
+            };
+            if document.iter().take(at).any(another) {
+                return Err(JsonEventError::Twice { term: shown(term) });
+            }
             let known = TERMS.iter().find(|(_, known, _)| known == term);
             match (term.as_str(), known) {
                 ("@context", _) | (_, Some(_)) if value.is_null() => {}
@@ -151,14 +176,7 @@ impl Event {
                 ("dct:conformsTo", _) => {
                     expect(value, "dct:conformsTo", SCHEMA, "`urn:hushtag:consent-event:1`")?;
                 }
-                (OTHER_EVENT, _) => {
-                    // A document that says two things of what happened may mean either.
-                    if document.contains_key("dpv:hasConsentStatus") {
-                        let wanted = "absent beside `dpv:hasConsentStatus`";
-                        return Err(JsonEventError::Value { term: OTHER_EVENT, wanted });
-                    }
-                    put(&mut cells, "event", text_of(value, OTHER_EVENT)?);
-                }
+                (OTHER_EVENT, _) => put(&mut cells, "event", text_of(value, OTHER_EVENT)?),
                 (_, Some((column, term, shape))) => put(&mut cells, column, cell(value, term, *shape)?),
                 (_, None) => return Err(unknown(term)),
             }
@@ -234,7 +252,37 @@ fn unknown(term: &str) -> JsonEventError {
     let known = TERMS.iter().map(|(_, known, _)| *known).chain([OTHER_EVENT, "@type", "dct:conformsTo"]);
     let near = crate::tags::nearest(term, known.clone());
     let nearest = near.and_then(|near| known.clone().find(|known| *known == near));
-    JsonEventError::UnknownTerm { term: term.chars().take(40).collect(), nearest }
+    JsonEventError::UnknownTerm { term: shown(term), nearest }
+}
+
+/// The beginning of a term.
+fn shown(term: &str) -> String {
+    term.chars().take(40).collect()
+}
+
+/// The members of a JSON object as they stand; a map would keep the last of two without a word.
+struct Members(Vec<(String, Value)>);
+
+impl<'de> Deserialize<'de> for Members {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Reader;
+        impl<'de> Visitor<'de> for Reader {
+            type Value = Members;
+
+            fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+                out.write_str("an object")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut object: A) -> Result<Members, A::Error> {
+                let mut members = Vec::new();
+                while let Some(member) = object.next_entry()? {
+                    members.push(member);
+                }
+                Ok(Members(members))
+            }
+        }
+        deserializer.deserialize_map(Reader)
+    }
 }
 
 #[cfg(test)]
@@ -277,7 +325,7 @@ mod tests {
         assert_eq!(read(r#"{"dpv:hasDataSubject":7}"#), None);
         for (text, wanted) in [
             ("", "not a JSON object (line 1, column 0)"),
-            ("[]", "not a JSON object"),
+            ("[]", "not a JSON object (line 1, column 0)"),
             ("{}", "no person"),
             (
                 r#"{"dpv:hasDataSubjects":"p"}"#,
@@ -289,12 +337,16 @@ mod tests {
             ),
             (
                 r#"{"cn-pipl:event":"x","dpv:hasConsentStatus":"dpv:ConsentGiven"}"#,
-                "`cn-pipl:event` should be absent beside `dpv:hasConsentStatus`",
+                "`dpv:hasConsentStatus` says a second time what was said before",
             ),
             (r#"{"cn-pipl:bundleSize":1.5}"#, "`cn-pipl:bundleSize` should be a whole number"),
             (
                 r#"{"dpv:hasPersonalData":["a|b"]}"#,
                 "`dpv:hasPersonalData` should be a list of texts without `|`",
+            ),
+            (
+                r#"{"dpv:hasDataSubject":"p","dpv:hasDataSubject":"q"}"#,
+                "`dpv:hasDataSubject` says a second time what was said before",
             ),
             (r#"{"@type":"x"}"#, "`@type` should be `dpv:ConsentRecord`"),
         ] {
