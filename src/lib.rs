@@ -11,6 +11,7 @@ pub mod tags;
 pub mod audit;
 pub mod keys;
 pub mod ledger;
+pub mod register;
 pub mod storage;
 
 pub mod query;

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
 mod consents;
+#[path = "../fuzz/properties/event.rs"]
+mod event;
 #[path = "../fuzz/properties/events.rs"]
 mod events;
 #[path = "../fuzz/properties/place.rs"]
@@ -82,6 +84,11 @@ fn consent_tables() {
 }
 
 #[test]
+fn event_documents() {
+    replay("event", event::check);
+}
+
+#[test]
 fn questions() {
     replay("question", question::check);
 }
@@ -93,6 +100,6 @@ fn every_target_is_replayed() {
     let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
     assert_eq!(
         names,
-        ["bundle", "consents", "question", "regime", "renewal", "rotation", "scenarios", "study"]
+        ["bundle", "consents", "event", "question", "regime", "renewal", "rotation", "scenarios", "study"]
     );
 }

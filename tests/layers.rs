@@ -29,7 +29,7 @@ const LAYERS: [(&str, u8); 18] = [
 ];
 
 /// Imports between rooms of one layer; all others of that kind are refused.
-const BESIDE: [(&str, &str); 12] = [
+const BESIDE: [(&str, &str); 13] = [
     ("audit", "storage"),
     ("cli", "report"),
     ("keys", "storage"),
@@ -40,6 +40,7 @@ const BESIDE: [(&str, &str); 12] = [
     ("policy", "deidentify"),
     ("policy", "dp"),
     ("policy", "tags"),
+    ("register", "keys"),
     ("register", "storage"),
     ("tags", "dp"),
 ];

@@ -30,6 +30,18 @@ pub fn verify_commitment(commitment: &Commitment, key: &Secret, value: &[u8]) ->
     hmac::verify(&hmac::Key::new(hmac::HMAC_SHA256, key.expose()), value, &commitment.0).is_ok()
 }
 
+impl Commitment {
+    pub(super) const fn bytes(&self) -> [u8; 32] {
+        self.0
+    }
+}
+
+impl From<[u8; 32]> for Commitment {
+    fn from(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+}
+
 impl fmt::Display for Commitment {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))

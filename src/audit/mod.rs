@@ -17,6 +17,7 @@ mod log;
 pub mod merkle;
 pub mod note;
 mod proof;
+mod receipt;
 mod renewal;
 mod rotation;
 #[cfg(test)]
@@ -36,6 +37,7 @@ pub use log::{Log, Recorded};
 pub use merkle::Hash;
 pub use note::{Note, NoteError, Signer, VerifierKey};
 pub use proof::{Proof, ProofError};
+pub use receipt::{Receipt, ReceiptError};
 pub use renewal::{RenewalError, RenewalFault, RenewalText};
 pub use rotation::{KeyChain, Rotation, RotationFault, rotation_to_signer};
 pub use verify::{Verified, verify, verify_each};

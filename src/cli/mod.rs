@@ -4,6 +4,7 @@ mod adopt;
 mod ask;
 mod audit;
 mod budget;
+mod consent;
 mod demo;
 mod exit;
 mod init;
@@ -78,6 +79,9 @@ enum Command {
         after_help = "Example:\n  hushtag seal box --epoch 2026-q3 --as-of 2026-10-01 \\\n    --data follows=follows.csv --data payments=payments.parquet --consents consents.csv"
     )]
     Seal(seal::Seal),
+    /// The consent register: what people said, durable, for services that keep no consents of their own
+    #[command(subcommand)]
+    Consent(consent::ConsentCommand),
     /// Ask a question, or see what it would cost
     #[command(
         after_help = "Examples:\n  hushtag ask box --recipient brand-insights --forecast \"SELECT COUNT(*) FROM tags\"\n  hushtag ask box --recipient brand-insights --format json \\\n    \"SELECT spend_tier, COUNT(*) AS people FROM tags GROUP BY spend_tier WITH (error = 200)\""
@@ -154,6 +158,7 @@ pub fn run() -> ExitCode {
         Command::Init(command) => command.run(&context),
         Command::Adopt(command) => command.run(&context),
         Command::Seal(command) => command.run(&context),
+        Command::Consent(command) => command.run(&context),
         Command::Ask(command) => command.run(&context),
         Command::Metrics(command) => command.run(&context),
         Command::Budget(command) => command.run(&context),

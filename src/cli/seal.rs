@@ -11,6 +11,7 @@ use super::sandbox::open;
 use super::{Context, Failure, Format};
 use crate::engine::{MaxBadRows, Progress, Reading, Sources};
 use crate::operator::SealTerms;
+use crate::register::FILE;
 use crate::report::{hygiene_json, hygiene_text};
 use crate::types::{DatasetName, EpochId, Timestamp};
 
@@ -28,8 +29,9 @@ pub(super) struct Seal {
     /// given several times for one dataset
     #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
     data: Vec<(DatasetName, PathBuf)>,
-    /// A file of consent events, or a pattern; may be given several times
-    #[arg(long, value_name = "PATH", required = true)]
+    /// A file of consent events, or a pattern, beside the consent register, which is always read where there is one; may be
+    /// given several times
+    #[arg(long, value_name = "PATH")]
     consents: Vec<PathBuf>,
     /// Count identical records: all declared columns are decoded, 8 bytes of memory a record
     #[arg(long)]
@@ -75,6 +77,14 @@ impl Seal {
             progress: Some(Arc::clone(&progress)),
         };
         let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, reading };
+        let registered = operator.consents().snapshot()?.is_some();
+        let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
+        let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
+        if read.is_empty() {
+            let next = "give --consents PATH, or fill the register with `hushtag consent record` or `import`";
+            return Err(Failure::usage("there are no consents: no --consents and no consent register", next));
+        }
+        output.note(&format!("consents are read from {read}"));
         let mut sources = Sources::default();
         for (name, path) in self.data {
             sources.data.extend(files(&path)?.into_iter().map(|path| (name.clone(), path.into())));

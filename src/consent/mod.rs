@@ -10,6 +10,7 @@ mod age;
 mod demand;
 mod event;
 mod fold;
+mod separate;
 mod slot;
 mod standing;
 
@@ -18,4 +19,5 @@ pub use age::{Admits, AgeFact, Ages};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
 pub use fold::{Coverage, Fold, Reading};
+pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;

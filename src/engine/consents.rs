@@ -8,10 +8,11 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
-use super::read::{Column, Input, ReadError, Table, Use, Wanted, open_repeating};
+use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::reading::Reading;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
+use crate::types::Timestamp;
 
 /// How many columns say something other than who and when; they are the last ones.
 pub(super) const STATEMENTS: usize = COLUMNS.len() - 5;
@@ -25,14 +26,7 @@ pub(super) fn hear(
     reading: &Reading,
 ) -> Result<FileHygiene, EngineError> {
     let namespaces = Namespaces::new(namespaces, interner);
-    let wanted = COLUMNS.map(|column| Wanted {
-        column,
-        used: if REQUIRED.contains(&column) || column == "ids" && namespaces.default.is_none() {
-            Use::Required
-        } else {
-            Use::Optional
-        },
-    });
+    let wanted = wanted(namespaces.default.is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
     let mut table = open_repeating(input, &wanted, statements)?;
     let mut report = FileHygiene::new("consents", &table);
@@ -68,6 +62,14 @@ pub(super) fn hear(
     report.finish(rows, reading.max_bad_rows)
 }
 
+/// The columns of the consent table; `ids` may be absent where there is one namespace only.
+pub(super) fn wanted(one_namespace: bool) -> [Wanted<'static>; COLUMNS.len()] {
+    COLUMNS.map(|column| {
+        let required = REQUIRED.contains(&column) || column == "ids" && !one_namespace;
+        Wanted { column, used: if required { Use::Required } else { Use::Optional } }
+    })
+}
+
 /// What the column `ids` may say.
 struct Namespaces<'a> {
     known: Vec<(&'a str, Namespace)>,
@@ -97,7 +99,7 @@ impl<'a> Namespaces<'a> {
 }
 
 /// The columns of one batch.
-struct Events {
+pub(super) struct Events {
     person: Option<Column>,
     ids: Option<Column>,
     times: [Option<Column>; 3],
@@ -105,7 +107,7 @@ struct Events {
 }
 
 impl Events {
-    fn new(table: &Table, batch: &RecordBatch) -> Result<Self, ReadError> {
+    pub(super) fn new(table: &Table, batch: &RecordBatch) -> Result<Self, ReadError> {
         let mut arrays = batch.columns().iter();
         let mut columns = COLUMNS.iter().zip(&table.present).map(|(name, present)| {
             let array = if *present { arrays.next() } else { None };
@@ -126,6 +128,27 @@ impl Events {
             }
         }
         Ok(Self { person, ids, times, said })
+    }
+
+    /// The cells of one row as text, in the order of [`COLUMNS`].
+    pub(super) fn cells(&self, row: usize) -> [Option<String>; COLUMNS.len()] {
+        let mut cells = [const { None }; COLUMNS.len()];
+        let person = self.person.as_ref().and_then(|column| column.id(row)).map(|id| match id {
+            Id::Number(number) => number.to_string(),
+            Id::Text(text) => text.to_owned(),
+        });
+        let ids = self.ids.as_ref().and_then(|column| column.text(row)).map(str::to_owned);
+        let times = self.times.iter().map(|column| match column {
+            Some(Column::Numbers(seconds)) if seconds.is_valid(row) => {
+                Some(Timestamp::from_seconds(seconds.value(row)).to_string())
+            }
+            Some(column) => column.text(row).map(str::to_owned),
+            None => None,
+        });
+        let said = self.said.iter().map(|said| said.text(row).map(Cow::into_owned));
+        let all = [person, ids].into_iter().chain(times).chain(said);
+        cells.iter_mut().zip(all).for_each(|(cell, text)| *cell = text);
+        cells
     }
 
     fn times(&self, row: usize) -> Times {
@@ -201,7 +224,7 @@ mod tests {
 
     use super::*;
     use crate::consent::{Ages, Check, ConsentKind, Coverage, Demand, Requirement};
-    use crate::types::{Days, Timestamp};
+    use crate::types::Days;
 
     const PEOPLE: u32 = 400;
     const AS_OF: Timestamp = Timestamp::from_seconds(1_790_812_800);

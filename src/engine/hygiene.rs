@@ -98,6 +98,12 @@ impl FileHygiene {
         }
     }
 
+    /// The places of the first bad rows.
+    #[must_use]
+    pub fn first_places(&self) -> &[Place] {
+        &self.first
+    }
+
     /// Counts one dropped row.
     pub(super) fn drop_row(&mut self, row: u64, column: &str, reason: &'static str) {
         *self.dropped.entry(reason).or_default() += 1;

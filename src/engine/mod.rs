@@ -9,6 +9,7 @@ mod consents;
 mod gathered;
 mod hygiene;
 mod identical;
+mod import;
 mod intern;
 #[cfg(test)]
 mod linked;
@@ -35,6 +36,7 @@ mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
+pub use import::import;
 pub use person_file::PersonFile;
 pub use read::{Input, ReadError};
 pub use reading::{Progress, Reading};

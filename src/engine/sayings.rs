@@ -67,7 +67,7 @@ impl Said {
     }
 
     /// The plain spelling of a cell.
-    fn text(&self, at: usize) -> Option<Cow<'_, str>> {
+    pub(super) fn text(&self, at: usize) -> Option<Cow<'_, str>> {
         match self {
             Self::Nothing => None,
             Self::Flags(flags) => {

@@ -12,7 +12,7 @@ use super::{
     Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, PoolKind, Record, Renewal, Request,
     Reservation, Share, Step, StoredAnswer, Totals, Unfinished,
 };
-use crate::storage::{Blocks, Storage, StorageError};
+use crate::storage::{Backend, Storage, StorageError};
 use crate::types::{Secret, Timestamp};
 use redb::backends::InMemoryBackend;
 use redb::{
@@ -20,7 +20,6 @@ use redb::{
     WriteTransaction,
 };
 use std::collections::BTreeMap;
-use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -509,31 +508,6 @@ fn database(backend: impl StorageBackend) -> Result<Database, LedgerError> {
 /// A panic inside the store means bytes that it did not expect.
 pub(super) fn guarded<T>(work: impl FnOnce() -> Result<T, LedgerError>) -> Result<T, LedgerError> {
     catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| Err(LedgerError::damaged("the store")))
-}
-
-#[derive(Debug)]
-struct Backend(Box<dyn Blocks>);
-
-impl StorageBackend for Backend {
-    fn len(&self) -> io::Result<u64> {
-        self.0.len()
-    }
-
-    fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_at(offset, out)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn sync_data(&self) -> io::Result<()> {
-        self.0.sync()
-    }
-
-    fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
-        self.0.write_at(offset, data)
-    }
 }
 
 #[cfg(test)]

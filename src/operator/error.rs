@@ -8,6 +8,7 @@ use crate::keys::KeyError;
 use crate::ledger::LedgerError;
 use crate::policy::{Reason, RegimeError, StudyError};
 use crate::query::QuestionError;
+use crate::register::RegisterError;
 use crate::release::ReleaseError;
 use crate::storage::{LockError, StorageError};
 
@@ -93,6 +94,9 @@ pub enum OperatorError {
         /// What is wrong with it.
         why: &'static str,
     },
+    /// The consent register failed.
+    #[error("{0}")]
+    Register(#[from] RegisterError),
     /// The door failed.
     #[error("no answer left")]
     Release(#[from] ReleaseError),
@@ -138,6 +142,7 @@ impl OperatorError {
         let audit = |error: &AuditError| matches!(error, AuditError::Damaged(_));
         match self {
             Self::Damaged { .. } | Self::SigningKey { .. } => true,
+            Self::Register(error) => matches!(error, RegisterError::Damaged { .. }),
             Self::Ledger(error) | Self::Release(ReleaseError::Ledger(error)) => ledger(error),
             Self::Audit(error) | Self::Release(ReleaseError::Audit(error)) => audit(error),
             Self::Release(ReleaseError::Damaged | ReleaseError::RolledBack) => true,

@@ -6,6 +6,7 @@ mod adopt;
 mod analyst;
 mod check;
 mod error;
+mod export;
 mod init;
 mod law;
 mod metrics;
@@ -14,6 +15,7 @@ mod prove;
 #[cfg(test)]
 mod random_questions;
 mod reader;
+mod register;
 mod renew;
 mod rotate;
 mod sandbox;
@@ -39,6 +41,7 @@ pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use prove::show_log;
 pub use reader::Reader;
+pub use register::Consents;
 pub use renew::Renewed;
 pub use rotate::Rotated;
 pub use seal::{SealTerms, Sealed};
@@ -52,6 +55,7 @@ use crate::dp::{Accounting, Delta};
 use crate::keys::{Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
+use crate::register::Register;
 use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
@@ -82,6 +86,7 @@ struct Inner {
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
+    register: Mutex<Option<Arc<Register>>>,
     response_slot: Option<Duration>,
 }
 

@@ -10,7 +10,8 @@ use crate::audit::{Entry, Kind};
 use crate::consent::Demand;
 use crate::engine::{Built, Hygiene, Input, Reading, Sources, build, shapes};
 use crate::keys::Keyring;
-use crate::policy::{Decision, Reason, decide};
+use crate::policy::{Decision, Reason, Study, decide};
+use crate::register::{FILE, Snapshot};
 use crate::release::{Cube, Exact};
 use crate::types::{Days, EpochId, RecipientId, Secret, Timestamp};
 
@@ -44,6 +45,9 @@ type RefusedFlow = (String, String, Vec<Reason>);
 impl Operator {
     /// Seals an epoch.
     ///
+    /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
+    /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
+    ///
     /// Order: epoch key; cubes into `epochs/ID.new`; the log entry, which decides; the folder's final name. If we stop
     /// before the entry, the next open removes what there is; after it, the next open gives the folder its name.
     ///
@@ -68,9 +72,10 @@ impl Operator {
             inner.log_refusal(&refused, &terms.epoch, now)?;
             return Err(OperatorError::Refused(reasons));
         }
+        let register = inner.register_snapshot()?;
         let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch)?;
         let staged = format!("epochs/{}.new", terms.epoch);
-        let sealed = inner.stage(terms, sources, &flows, &key, now, &staged);
+        let sealed = inner.stage(terms, (sources, register.as_ref()), &flows, &key, now, &staged);
         let (hygiene, file, entry) = match sealed {
             Ok(staged) => staged,
             Err(error) => {
@@ -138,7 +143,7 @@ impl Inner {
     fn stage(
         &self,
         terms: &SealTerms,
-        sources: Sources,
+        (sources, register): (Sources, Option<&Snapshot>),
         flows: &[(&Adopted, Flows)],
         key: &Secret,
         now: Timestamp,
@@ -160,20 +165,29 @@ impl Inner {
                     "several studies cannot share an Arrow reader, which can be read once: use files".into(),
                 )
             })?;
-            let own = only_declared(own, adopted, self.studies.values());
-            let (built, report) = build(&adopted.study, flows, own, terms.as_of, key, &terms.reading)?;
+            let mut own = only_declared(own, adopted, self.studies.values());
+            own.consents.extend(register.map(|register| of_register(register, &adopted.study)).transpose()?);
+            let built = build(&adopted.study, flows, own, terms.as_of, key, &terms.reading);
+            // What is wrong with the register is told by its own error, not by that of its columns.
+            let fault = register.and_then(Snapshot::take_fault);
+            let (built, report) =
+                fault.map_or(built.map_err(OperatorError::from), |fault| Err(fault.into()))?;
             hygiene.files.extend(report.files);
             let Some(study) = file.studies.get(position) else { continue };
             for one in built {
                 cubes.push(self.write_cubes(&file, study, adopted, &one, key, folder)?);
             }
         }
+        let state = register.map(Snapshot::state);
+        let state =
+            state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
         self.storage.write(&format!("{folder}/epoch.json"), file.to_text()?.as_bytes())?;
         let mut body = Map::new();
         body.insert("epoch".into(), json!(file.epoch));
         body.insert("as_of".into(), json!(terms.as_of.to_string()));
         body.insert("studies".into(), json!(file.studies));
         body.insert("cubes".into(), Value::Array(cubes));
+        body.extend(state.map(|state| ("register".to_owned(), json!(state.to_string()))));
         Ok((hygiene, file, body))
     }
 
@@ -290,6 +304,12 @@ fn again(sources: &Sources) -> Option<Sources> {
         data: data.collect::<Option<Vec<_>>>()?,
         consents: sources.consents.iter().map(path).collect::<Option<Vec<_>>>()?,
     })
+}
+
+/// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
+fn of_register(register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
+    let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
+    Ok(Input::Reader(FILE.into(), Box::new(register.reader(Some(namespaces))?)))
 }
 
 /// A dataset of another study of the sandbox is no stranger; only one that no study declares is.

@@ -6,6 +6,7 @@ use serde_json::{Map, Value, json};
 
 use super::OperatorError;
 use super::open::{Keys, keyring};
+use super::register::check_register_state;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile, cube_path};
 use super::verify_law::Laws;
 use super::verify_renewals::{agree, check_renewals};
@@ -113,10 +114,13 @@ pub fn verify_log(
     let (studies, approvals) = laws.check(storage, &file)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
     let cubes = check_cubes(storage, &sealed)?;
-    let charges = match keys {
+    let keyring = keys.map(|keys| keyring(storage, keys)).transpose()?;
+    for seal in &sealed {
+        check_register_state(storage, keyring.as_ref(), &file.id, seal)?;
+    }
+    let charges = match &keyring {
         None => None,
-        Some(keys) => {
-            let keyring = keyring(storage, keys)?;
+        Some(keyring) => {
             let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
             agree(&ledger.renewals()?, &renewals)?;
             Some(check_ledger(&*ledger, &asked, &heads)?)

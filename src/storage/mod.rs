@@ -4,10 +4,12 @@
 //! can fail at its k-th operation, so that tests can stop a sandbox between any two durable steps.
 
 mod anchor;
+mod backend;
 mod folder;
 mod image;
 
 pub use anchor::AnchorFile;
+pub(crate) use backend::Backend;
 pub use folder::{Folder, LockError, WriterLock};
 pub use image::{Fault, Image};
 

@@ -1,0 +1,84 @@
+//! `hushtag consent import` and `export`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use crate::cli::sandbox::open;
+use crate::cli::{Context, Failure};
+use crate::engine::{FileHygiene, MaxBadRows};
+
+#[derive(Args)]
+pub(in crate::cli) struct Import {
+    /// The sandbox
+    dir: PathBuf,
+    /// Files of consent events: .jsonl, .csv, .parquet, .arrow
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// How many percent of a file's rows may be bad
+    #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
+    max_bad_rows: MaxBadRows,
+}
+
+#[derive(Args)]
+pub(in crate::cli) struct Export {
+    /// The sandbox
+    dir: PathBuf,
+    /// The new file, readable by its owner alone: .jsonl, .csv, .parquet
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+}
+
+impl Import {
+    pub(in crate::cli) fn run(self, context: &Context) -> Result<(), Failure> {
+        let operator = open(&self.dir, context)?;
+        let mut done = Vec::new();
+        for file in self.files {
+            match operator.consents().import(file.into(), self.max_bad_rows) {
+                Ok(report) => done.push(report),
+                Err(error) => {
+                    for report in &done {
+                        context.output.note(&format!("recorded before: {}", line(report)));
+                    }
+                    return Err(error.into());
+                }
+            }
+        }
+        context.output.either(
+            || {
+                let file = |report: &FileHygiene| {
+                    json!({
+                        "file": report.file, "rows": report.rows, "taken": report.used,
+                        "dropped": report.dropped, "first": report.first_places(),
+                    })
+                };
+                json!({ "files": done.iter().map(file).collect::<Vec<_>>() })
+            },
+            || done.iter().map(line).collect::<Vec<_>>().join("\n"),
+        )
+    }
+}
+
+fn line(report: &FileHygiene) -> String {
+    let mut text = format!("{}: {} rows read, {} taken", report.file, report.rows, report.used);
+    for (reason, count) in &report.dropped {
+        text.push_str(&format!(", {count} dropped ({reason})"));
+    }
+    for place in report.first_places() {
+        text.push_str(&format!("\n  {place}"));
+    }
+    text
+}
+
+impl Export {
+    pub(in crate::cli) fn run(self, context: &Context) -> Result<(), Failure> {
+        let count = open(&self.dir, context)?.consents().export(&self.out)?;
+        context.output.note("note: the file holds raw ids in the clear; keep it as you keep keys");
+        let shown = self.out.display();
+        context.output.either(
+            || json!({ "file": shown.to_string(), "events": count }),
+            || format!("{shown}: {count} event(s)"),
+        )
+    }
+}

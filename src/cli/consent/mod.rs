@@ -1,0 +1,54 @@
+//! `hushtag consent`: the consent register of a sandbox, for services that keep none of their own.
+
+mod files;
+mod person;
+mod receipt;
+mod record;
+mod status;
+
+use clap::Subcommand;
+
+use super::{Context, Failure};
+
+#[derive(Subcommand)]
+pub(super) enum ConsentCommand {
+    /// Record what a person said: that she consents, refuses, objects, or any other event
+    #[command(
+        after_help = "Examples:\n  hushtag consent record box --file event.json --receipt receipt.txt\n  echo 13800000007 | hushtag consent record box --id-file - --kind separate --trigger SC23 \\\n    --purpose campaign-measurement --recipient LEGAL-ID-C --handler social-platform \\\n    --categories 'profile|payment-record' --methods aggregate --notice N-2026-04 --notice-version 3 \\\n    --shown-at 2026-09-01T09:59:00+08:00 --giver self --own-step true --pre-ticked false --bundle-size 1 --service-gate false"
+    )]
+    Record(record::Record),
+    /// Record that a person withdraws; without a scope, everything that she ever gave (PIPL 15)
+    #[command(
+        after_help = "Examples:\n  echo 13800000007 | hushtag consent withdraw box --id-file -\n  hushtag consent withdraw box --id-file id.txt --trigger SC23 --receipt receipt.txt"
+    )]
+    Withdraw(record::Withdraw),
+    /// What decides for one person, and why
+    #[command(
+        after_help = "Examples:\n  hushtag consent status box --id-file id.txt --as-of 2026-10-01\n  hushtag consent status box --id-file id.txt --recipient brand-insights"
+    )]
+    Status(status::StatusOf),
+    /// Record all events of files (.jsonl, .csv, .parquet, .arrow), each file as a whole or not at all
+    #[command(after_help = "Example:\n  hushtag consent import box consents.parquet --max-bad-rows 1")]
+    Import(files::Import),
+    /// Write everything in the register to a new file (.jsonl, .csv, .parquet) that holds raw ids
+    #[command(after_help = "Example:\n  hushtag consent export box --out consents.jsonl")]
+    Export(files::Export),
+    /// Check a receipt with the key of its sandbox; needs no sandbox
+    #[command(
+        after_help = "Example:\n  hushtag consent verify-receipt receipt.txt --key hushtag/...+...+..."
+    )]
+    VerifyReceipt(receipt::VerifyReceipt),
+}
+
+impl ConsentCommand {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        match self {
+            Self::Record(command) => command.run(context),
+            Self::Withdraw(command) => command.run(context),
+            Self::Status(command) => command.run(context),
+            Self::Import(command) => command.run(context),
+            Self::Export(command) => command.run(context),
+            Self::VerifyReceipt(command) => command.run(context),
+        }
+    }
+}

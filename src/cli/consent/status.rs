@@ -1,0 +1,114 @@
+//! `hushtag consent status`: what decides for one person.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Value, json};
+
+use super::person::Person;
+use crate::cli::sandbox::open;
+use crate::cli::{Context, Failure};
+use crate::consent::Account;
+use crate::register::Event;
+use crate::types::{Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
+
+#[derive(Args)]
+pub(in crate::cli) struct StatusOf {
+    /// The sandbox
+    dir: PathBuf,
+    #[command(flatten)]
+    person: Person,
+    /// Events count as of this instant; a bare date means the end of that day (UTC) [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
+    as_of: Option<Timestamp>,
+    /// Judge by what a study demands for this recipient
+    #[arg(long)]
+    recipient: Option<RecipientId>,
+    /// Which study, if several name the recipient
+    #[arg(long, requires = "recipient")]
+    study: Option<StudyId>,
+}
+
+impl StatusOf {
+    pub(in crate::cli) fn run(self, context: &Context) -> Result<(), Failure> {
+        let operator = open(&self.dir, context)?;
+        let consents = operator.consents();
+        let (ids, id) = self.person.read(&consents)?;
+        let as_of = self.as_of.unwrap_or_else(|| SystemClock.now());
+        let events = consents.events_of((&ids, &id))?;
+        let accounts = match &self.recipient {
+            Some(recipient) => Some(consents.standing(&events, recipient, self.study.as_ref(), as_of)?),
+            None => None,
+        };
+        let latest = latest(&events, as_of);
+        context.output.either(
+            || {
+                json!({
+                    "as_of": as_of.to_string(),
+                    "events": events.len(),
+                    "latest": latest.iter().map(|event| Value::Object(event.statements())).collect::<Vec<_>>(),
+                    "triggers": accounts.as_ref().map(|all| all.iter().map(account_json).collect::<Vec<_>>()),
+                })
+            },
+            || {
+                let mut text = format!("as of {as_of}: {} event(s) recorded", events.len());
+                latest.iter().for_each(|event| text.push_str(&line(event)));
+                if let Some(accounts) = &accounts {
+                    accounts.iter().for_each(|account| text.push_str(&account_line(account)));
+                    text.push_str("\nher age, where the study asks for it, is read at seal and is not judged here");
+                }
+                text
+            },
+        )
+    }
+}
+
+/// The scope of an event: trigger, purpose and recipient, of which any may be left open.
+type Scope<'a> = [Option<&'a str>; 3];
+
+/// For every scope the latest event not after `as_of`, at equal time one that gives nothing; those whose time cannot be read
+/// count whenever they were.
+fn latest(events: &[Event], as_of: Timestamp) -> Vec<&Event> {
+    let mut latest: BTreeMap<Scope<'_>, &Event> = BTreeMap::new();
+    let weight = |event: &Event| (event.at().is_none(), event.at(), event.cell("event") != Some("given"));
+    for event in events.iter().filter(|event| event.at().is_none_or(|at| at <= as_of)) {
+        let scope = ["trigger", "purpose", "recipient"].map(|column| event.cell(column));
+        let kept = latest.entry(scope).or_insert(event);
+        if weight(event) >= weight(kept) {
+            *kept = event;
+        }
+    }
+    latest.into_values().collect()
+}
+
+fn line(event: &Event) -> String {
+    let cell = |column: &str| event.cell(column).unwrap_or("any");
+    let when = event.cell("at").unwrap_or("unreadable");
+    format!(
+        "\n  trigger {}, purpose {}, recipient {}: {} at {when}",
+        cell("trigger"),
+        cell("purpose"),
+        cell("recipient"),
+        event.cell("event").unwrap_or("unreadable")
+    )
+}
+
+/// Age is not known here: reasons that it gives are those of the seal.
+fn reasons(account: &Account) -> Vec<&'static str> {
+    use crate::consent::Standing::{AgeNotAdmitted, AgeUnknown};
+    let failing = account.failing.iter().filter(|standing| !matches!(standing, AgeUnknown | AgeNotAdmitted));
+    failing.map(|standing| standing.as_str()).collect()
+}
+
+fn account_json(account: &Account) -> Value {
+    let reasons = reasons(account);
+    json!({ "trigger": account.trigger, "live": reasons.is_empty(), "failing": reasons })
+}
+
+fn account_line(account: &Account) -> String {
+    match reasons(account).as_slice() {
+        [] => format!("\n{}: her consent is live", account.trigger),
+        reasons => format!("\n{}: out, because {}", account.trigger, reasons.join(", ")),
+    }
+}

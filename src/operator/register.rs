@@ -1,0 +1,266 @@
+//! The consent register of a sandbox: record, withdraw, read, import, export. Its events are never log entries: their
+//! number would tell who withdrew.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use super::view::naming;
+use super::{Inner, Operator, OperatorError};
+use crate::audit::{Commitment, Receipt, commit, verify_commitment};
+use crate::consent::{Account, AgeFact, Row, account};
+use crate::engine::{FileHygiene, Input, MaxBadRows, import};
+use crate::keys::{KeyError, Keyring, open, random_secret, seal};
+use crate::policy::{Decision, decide};
+use crate::register::{Event, FILE, Register, Snapshot, State, Writer};
+use crate::storage::Storage;
+use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
+
+const KEY: &str = "hushtag 2026-11 v1 consent register";
+const COMMITMENT: &str = "hushtag 2026-11 v1 commitment to the register";
+const SEALED: &str = "hushtag 2026-11 v1 sealed state of the register";
+
+/// The consent register of an [`Operator`]; the file `consents.redb` is made with the first event.
+pub struct Consents<'o> {
+    inner: &'o Inner,
+}
+
+impl Operator {
+    /// The consent register.
+    #[must_use]
+    pub fn consents(&self) -> Consents<'_> {
+        Consents { inner: &self.inner }
+    }
+}
+
+impl Consents<'_> {
+    /// The namespaces that the studies of the sandbox give ids in.
+    #[must_use]
+    pub fn namespaces(&self) -> BTreeSet<String> {
+        let studies = self.inner.studies.values();
+        studies.flat_map(|adopted| adopted.study.namespaces()).map(str::to_owned).collect()
+    }
+
+    /// The triggers that the regimes of the permitted flows know; a row with another one is unreadable.
+    #[must_use]
+    pub fn triggers(&self) -> BTreeSet<String> {
+        let now = self.inner.clock.now();
+        let flows = self.inner.studies.values().flat_map(|adopted| {
+            let recipients = adopted.study.recipients.iter();
+            recipients.map(|recipient| decide(&adopted.study, &adopted.regime, recipient, now))
+        });
+        let known = flows.filter_map(|decision| match decision {
+            Decision::Permit(flow) => Some(flow.demand().requirements.clone()),
+            Decision::Deny(_) => None,
+        });
+        known.flatten().flat_map(|requirement| requirement.known_triggers).collect()
+    }
+
+    /// Records all events in one durable transaction, or none; gives the register's time.
+    ///
+    /// # Errors
+    /// [`OperatorError`]; nothing is recorded.
+    ///
+    /// # Privacy
+    /// Writes no log entry. The size of the file tells how much was recorded, and by its rows how many events a pseudonym has.
+    pub fn record(&self, events: &[Event]) -> Result<Timestamp, OperatorError> {
+        let now = self.inner.clock.now();
+        self.inner.record(|writer| Ok(events.iter().try_for_each(|event| writer.add(event))?))?;
+        Ok(now)
+    }
+
+    /// A signed receipt for an event that stands in the register.
+    ///
+    /// # Errors
+    /// [`OperatorError::Invalid`] for an event that was not recorded.
+    pub fn receipt(&self, event: &Event, recorded_at: Timestamp) -> Result<String, OperatorError> {
+        let person = event.person();
+        if !self.events_of(person)?.contains(event) {
+            return Err(OperatorError::Invalid("a receipt is for an event that was recorded".into()));
+        }
+        let (salt, sandbox) = (random_secret()?, &self.inner.file.id);
+        let receipt = Receipt::new(sandbox, recorded_at, person, &salt, event.statements());
+        let note = receipt.sign(&self.inner.signer);
+        note.map(|note| note.to_string())
+            .map_err(|_| OperatorError::Invalid("the event fits no receipt".into()))
+    }
+
+    /// All events of the person with this namespace and id, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn events_of(&self, (ids, person): (&str, &str)) -> Result<Vec<Event>, OperatorError> {
+        match self.inner.register()? {
+            Some(register) => Ok(register.events_of(ids, person)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    /// How a person of whom these are all events stands for a recipient, as the seal would see it but for her age.
+    ///
+    /// # Errors
+    /// [`OperatorError::Unknown`], or [`OperatorError::Refused`] for a use that policy refuses.
+    pub fn standing(
+        &self,
+        events: &[Event],
+        recipient: &RecipientId,
+        study: Option<&StudyId>,
+        as_of: Timestamp,
+    ) -> Result<Vec<Account>, OperatorError> {
+        let adopted = naming(&self.inner.studies, recipient, study)?;
+        let known =
+            adopted.study.recipient(recipient).ok_or(OperatorError::Bug("a study names its recipient"))?;
+        match decide(&adopted.study, &adopted.regime, known, self.inner.clock.now()) {
+            Decision::Permit(flow) => {
+                let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
+                Ok(account(flow.demand(), &rows, as_of, AgeFact::UNKNOWN))
+            }
+            Decision::Deny(reasons) => Err(OperatorError::Refused(reasons)),
+        }
+    }
+
+    /// Records all events of a file in one durable transaction, in bounded memory, or none; says what was dropped.
+    ///
+    /// The same file imported twice changes nothing in effect: the latest word decides.
+    ///
+    /// # Errors
+    /// [`OperatorError::Engine`] for a file that cannot be read or has too many bad rows; nothing is recorded.
+    pub fn import(&self, input: Input, allowed: MaxBadRows) -> Result<FileHygiene, OperatorError> {
+        let namespaces = self.namespaces();
+        self.inner.record(|writer| {
+            import(input, &namespaces, allowed, |event| writer.add(event).map_err(OperatorError::from))
+        })
+    }
+
+    /// Everything in the register as it stands, or `None` without one.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    ///
+    /// # Privacy
+    /// It yields raw ids: whatever it is written to needs the care that the register has.
+    pub fn snapshot(&self) -> Result<Option<Snapshot>, OperatorError> {
+        self.inner.register_snapshot()
+    }
+}
+
+impl Inner {
+    fn register(&self) -> Result<Option<Arc<Register>>, OperatorError> {
+        let mut slot = self.register_slot()?;
+        if slot.is_none() {
+            let register = Register::open(&*self.storage, &self.keyring.derive(KEY), &self.file.id)?;
+            self.register_has_all(register.as_ref())?;
+            *slot = register.map(Arc::new);
+        }
+        Ok(slot.clone())
+    }
+
+    /// Runs `work` as one durable transaction of the register, which is made where there is none.
+    fn record<T>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, OperatorError>,
+    ) -> Result<T, OperatorError> {
+        if let Some(register) = self.register()? {
+            return register.record(work);
+        }
+        let mut slot = self.register_slot()?;
+        if let Some(register) = &*slot {
+            return register.record(work);
+        }
+        let (made, value) = Register::create(&*self.storage, &self.keyring.derive(KEY), &self.file.id, work)?;
+        *slot = Some(Arc::new(made));
+        Ok(value)
+    }
+
+    fn register_slot(&self) -> Result<std::sync::MutexGuard<'_, Option<Arc<Register>>>, OperatorError> {
+        self.register.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the register"))
+    }
+
+    pub(super) fn register_snapshot(&self) -> Result<Option<Snapshot>, OperatorError> {
+        self.register()?.map(|register| Ok(register.snapshot()?)).transpose()
+    }
+
+    /// The register has no fewer events than any epoch was sealed from, whose key is still there.
+    fn register_has_all(&self, register: Option<&Register>) -> Result<(), OperatorError> {
+        let state = register.map(|register| register.snapshot().map(|now| now.state())).transpose()?;
+        for epoch in self.epochs()? {
+            let Some(sealed) = self.storage.read(&sealed_path(&format!("epochs/{}", epoch.epoch)))? else {
+                continue;
+            };
+            let key = match self.keyring.epoch(&*self.storage, &epoch.epoch) {
+                Err(KeyError::Absent(_)) => continue,
+                key => key?,
+            };
+            let then = open_state(&key, &self.file.id, &epoch.epoch, &sealed)?;
+            let grown = state.is_some_and(|now| now.count > then.count || now == then);
+            if !grown {
+                let why = format!(
+                    "has lost events that epoch {} was sealed from: it is missing or was rolled back",
+                    epoch.epoch
+                );
+                return Err(OperatorError::damaged(FILE, why));
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes the state of the register that an epoch is sealed from, sealed, and commits to it.
+    pub(super) fn write_register_state(
+        &self,
+        state: State,
+        epoch: &EpochId,
+        key: &Secret,
+        folder: &str,
+    ) -> Result<Commitment, OperatorError> {
+        let sealed = seal(&key.derive(SEALED), &binding(&self.file.id, epoch), &state.to_bytes());
+        let sealed = sealed.map_err(crate::release::ReleaseError::Seal)?;
+        self.storage.write(&sealed_path(folder), &sealed)?;
+        Ok(commit(&key.derive(COMMITMENT), &state.to_bytes()))
+    }
+}
+
+fn sealed_path(folder: &str) -> String {
+    format!("{folder}/register.sealed")
+}
+
+fn binding<'a>(sandbox: &'a str, epoch: &'a EpochId) -> [&'a [u8]; 2] {
+    [sandbox.as_bytes(), epoch.as_str().as_bytes()]
+}
+
+fn open_state(key: &Secret, sandbox: &str, epoch: &EpochId, sealed: &[u8]) -> Result<State, OperatorError> {
+    let plain = open(&key.derive(SEALED), &binding(sandbox, epoch), sealed).ok();
+    let state = plain.and_then(|plain| State::from_bytes(&plain));
+    state.ok_or_else(|| {
+        OperatorError::damaged(
+            sealed_path(&format!("epochs/{epoch}")),
+            "does not open: changed bytes, another key, or another place",
+        )
+    })
+}
+
+/// The sealed state of the register lies in every epoch whose entry commits to one and, where its key is there, is the one
+/// committed to.
+pub(super) fn check_register_state(
+    storage: &dyn Storage,
+    keyring: Option<&Keyring>,
+    sandbox: &str,
+    seal: &serde_json::Map<String, serde_json::Value>,
+) -> Result<(), OperatorError> {
+    let text = |name: &str| seal.get(name).and_then(serde_json::Value::as_str);
+    let Some(commitment) = text("register") else { return Ok(()) };
+    let epoch = text("epoch").and_then(|id| EpochId::new(id).ok());
+    let (Some(epoch), Ok(commitment)) = (epoch, commitment.parse()) else {
+        return Err(OperatorError::damaged("log", "a seal commits to a register in no known way"));
+    };
+    let place = sealed_path(&format!("epochs/{epoch}"));
+    let sealed = storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
+    let key = match keyring.map(|keyring| keyring.epoch(storage, &epoch)) {
+        None | Some(Err(KeyError::Absent(_))) => return Ok(()),
+        Some(key) => key?,
+    };
+    let state = open_state(&key, sandbox, &epoch, &sealed)?;
+    if verify_commitment(&commitment, &key.derive(COMMITMENT), &state.to_bytes()) {
+        Ok(())
+    } else {
+        Err(OperatorError::damaged(place, "is not the state that the log commits to"))
+    }
+}

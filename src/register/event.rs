@@ -1,0 +1,262 @@
+//! One consent event as it was written: the cells of one row of the consent table.
+
+use bincode::{Decode, Encode};
+
+use super::RegisterError;
+use super::error::damaged;
+use crate::consent::{COLUMNS, Row};
+use crate::types::{Timestamp, codec};
+
+/// The most bytes that the cells of one event may have together.
+const LONGEST: usize = 8 << 10;
+
+/// One consent event, its cells as text; an absent cell is an absent statement.
+///
+/// Cells mean what they mean in a consent file: one that cannot be read is kept as it is, and puts the person out.
+///
+/// # Privacy
+/// It holds a raw id: no `Debug`, no `Display`, no `Serialize`.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Event {
+    cells: [Option<String>; COLUMNS.len()],
+}
+
+/// Why cells are no event of anybody.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum EventError {
+    /// Nothing says whose it is.
+    #[error("no person")]
+    NoPerson,
+    /// Nothing says of which namespace her id is.
+    #[error("no namespace, and the sandbox has several")]
+    NoNamespace,
+    /// No study of the sandbox has such ids.
+    #[error("not a namespace of the sandbox")]
+    UnknownNamespace,
+    /// Its cells have more than 8 KiB.
+    #[error("the row is longer than 8 KiB")]
+    TooLong,
+}
+
+impl EventError {
+    /// The column and the reason, for reports of bad rows.
+    #[must_use]
+    pub const fn place(self) -> (&'static str, &'static str) {
+        match self {
+            Self::NoPerson => ("person", "no person"),
+            Self::NoNamespace => ("ids", "no namespace, and the sandbox has several"),
+            Self::UnknownNamespace => ("ids", "not a namespace of the sandbox"),
+            Self::TooLong => ("person", "the row is longer than 8 KiB"),
+        }
+    }
+}
+
+impl Event {
+    /// An event whose cells are read by column name; `None` and an empty text are an absent cell.
+    ///
+    /// # Errors
+    /// [`EventError`] without a person or a namespace, or above 8 KiB.
+    pub fn from_cells(cell: impl Fn(&str) -> Option<String>) -> Result<Self, EventError> {
+        Self::new(COLUMNS.map(cell))
+    }
+
+    /// An event with these cells, in the order of [`COLUMNS`]; an empty text is an absent cell.
+    ///
+    /// # Errors
+    /// As [`Event::from_cells`].
+    pub fn new(cells: [Option<String>; COLUMNS.len()]) -> Result<Self, EventError> {
+        let cells = cells.map(|cell| cell.filter(|text| !text.is_empty()));
+        if cells.iter().flatten().map(String::len).fold(0, usize::saturating_add) > LONGEST {
+            return Err(EventError::TooLong);
+        }
+        let event = Self { cells };
+        match (event.cell("person"), event.cell("ids")) {
+            (None, _) => Err(EventError::NoPerson),
+            (_, None) => Err(EventError::NoNamespace),
+            _ => Ok(event),
+        }
+    }
+
+    /// The cell of a column.
+    #[must_use]
+    pub fn cell(&self, column: &str) -> Option<&str> {
+        let position = COLUMNS.iter().position(|known| *known == column)?;
+        self.cells.get(position)?.as_deref()
+    }
+
+    /// Its cells in the order of [`COLUMNS`].
+    pub fn cells(&self) -> impl Iterator<Item = Option<&str>> {
+        self.cells.iter().map(Option::as_deref)
+    }
+
+    /// The namespace and the id of the person.
+    #[must_use]
+    pub fn person(&self) -> (&str, &str) {
+        (self.cell("ids").unwrap_or_default(), self.cell("person").unwrap_or_default())
+    }
+
+    /// The row that the fold hears.
+    #[must_use]
+    pub fn row(&self) -> Row<'_> {
+        Row::from_cells(|column| self.cell(column))
+    }
+
+    /// When it happened, if that can be read.
+    #[must_use]
+    pub fn at(&self) -> Option<Timestamp> {
+        self.cell("at").and_then(|text| Timestamp::parse(text).ok())
+    }
+
+    /// The first column whose cell cannot be read, which would put the person out under every study.
+    #[must_use]
+    pub fn unreadable_column(&self) -> Option<&'static str> {
+        const EVENTS: [&str; 9] = [
+            "given",
+            "refused",
+            "withdrawn",
+            "revoked",
+            "objected",
+            "restricted",
+            "hold",
+            "deceased",
+            "lifted",
+        ];
+        let instant = |text: &str| Timestamp::parse(text).is_ok();
+        let readable = |column: &str, text: &str| match column {
+            "event" => EVENTS.contains(&text),
+            "kind" => ["ordinary", "separate", "written"].contains(&text),
+            "giver" => ["self", "guardian"].contains(&text),
+            "at" | "shown_at" | "valid_to" => instant(text),
+            "notice_version" | "bundle_size" => text.parse::<u32>().is_ok(),
+            "own_step" | "pre_ticked" | "service_gate" | "service_necessary" => {
+                ["true", "false", "1", "0"].contains(&text)
+            }
+            _ => true,
+        };
+        let needed = |column: &str| match column {
+            "event" | "at" => true,
+            "trigger" | "purpose" | "recipient" => self.cell("event") == Some("given"),
+            _ => false,
+        };
+        let cells = COLUMNS.into_iter().zip(self.cells());
+        let mut wrong = cells.filter(|(column, cell)| match cell {
+            Some(text) => !readable(column, text),
+            None => needed(column),
+        });
+        wrong.next().map(|(column, _)| column)
+    }
+
+    pub(super) fn encode(&self) -> Result<Vec<u8>, RegisterError> {
+        let cells: Vec<Cell> = self.cells().map(Cell::of).collect();
+        codec::encode(&cells).map_err(RegisterError::Encoding)
+    }
+
+    /// The event that verified bytes spell.
+    pub(super) fn decode(verified: &[u8]) -> Result<Self, RegisterError> {
+        let cells: Vec<Cell> = codec::decode(verified).map_err(|_| damaged("an event"))?;
+        let cells: Vec<Option<String>> = cells.into_iter().map(Cell::text).collect();
+        cells.try_into().map(|cells| Self { cells }).map_err(|_| damaged("an event"))
+    }
+}
+
+/// A cell in the store: what is spelled in the usual way takes few bytes, so that kinds of events need not differ in
+/// their padded size.
+#[derive(Encode, Decode)]
+enum Cell {
+    Absent,
+    Text(String),
+    Instant(i64),
+    Whole(i64),
+    Flag(bool),
+}
+
+impl Cell {
+    fn of(cell: Option<&str>) -> Self {
+        let Some(text) = cell else { return Self::Absent };
+        if !text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
+            return match text {
+                "true" => Self::Flag(true),
+                "false" => Self::Flag(false),
+                _ => Self::Text(text.to_owned()),
+            };
+        }
+        let whole = text.parse().ok().map(Self::Whole);
+        let compact = whole.or_else(|| Timestamp::parse(text).ok().map(|at| Self::Instant(at.seconds())));
+        // INVARIANT: every cell comes back as the text that it was.
+        match compact {
+            Some(compact) if compact.spelled().as_deref() == Some(text) => compact,
+            _ => Self::Text(text.to_owned()),
+        }
+    }
+
+    fn spelled(&self) -> Option<String> {
+        match self {
+            Self::Absent => None,
+            Self::Text(text) => Some(text.clone()),
+            Self::Instant(seconds) => Some(Timestamp::from_seconds(*seconds).to_string()),
+            Self::Whole(number) => Some(number.to_string()),
+            Self::Flag(flag) => Some(flag.to_string()),
+        }
+    }
+
+    fn text(self) -> Option<String> {
+        match self {
+            Self::Text(text) => Some(text),
+            other => other.spelled(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// Whatever stands in a cell comes back letter by letter.
+        #[test]
+        fn cells_come_back_as_they_were(
+            cells in proptest::collection::vec(
+                prop_oneof![
+                    Just(String::new()),
+                    any::<i64>().prop_map(|n| n.to_string()),
+                    (0..4_000_000_000i64).prop_map(|n| Timestamp::from_seconds(n).to_string()),
+                    "[0-9tfrue:.TZ+-]{0,24}",
+                    Just("2026-09-01T10:00:00.5Z".to_owned()),
+                    Just("2026-09-01t10:00:00+08:00".to_owned()),
+                    Just("007".to_owned()),
+                    any::<String>(),
+                ],
+                21,
+            ),
+        ) {
+            let cell = |column: &str| match column {
+                "person" => Some("p".to_owned()),
+                "ids" => Some("phone".to_owned()),
+                _ => COLUMNS.iter().position(|known| *known == column).map(|at| cells[at].clone()),
+            };
+            if let Ok(event) = Event::from_cells(cell) {
+                prop_assert!(Event::decode(&event.encode().unwrap()).unwrap() == event);
+            }
+        }
+    }
+
+    #[test]
+    fn an_event_needs_a_person_and_a_namespace_and_an_end() {
+        let event = |person: &str, ids: &str, purpose: &str| {
+            Event::from_cells(|column| match column {
+                "person" => Some(person.to_owned()),
+                "ids" => Some(ids.to_owned()),
+                "purpose" => Some(purpose.to_owned()),
+                _ => None,
+            })
+            .err()
+        };
+        assert_eq!(event("p", "phone", "x"), None);
+        assert_eq!(event("", "phone", "x"), Some(EventError::NoPerson));
+        assert_eq!(event("p", "", "x"), Some(EventError::NoNamespace));
+        assert_eq!(event("p", "phone", &"x".repeat(LONGEST)), Some(EventError::TooLong));
+    }
+}

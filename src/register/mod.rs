@@ -1,0 +1,18 @@
+//! Layer 2: the register of consent events, `consents.redb`: what people said, durable, for services without a store of
+//! their own.
+//!
+//! An [`Event`] is one row of the consent table as it was written. [`Register`] keeps events under keyed pseudonyms, each
+//! sealed; nothing in the file can be read without the root key. [`Snapshot`] walks all of them as they stood.
+
+mod error;
+mod event;
+mod json;
+mod rows;
+mod snapshot;
+mod store;
+
+pub use error::RegisterError;
+pub use event::{Event, EventError};
+pub use json::JsonEventError;
+pub use snapshot::{Batches, Snapshot, State, Walk};
+pub use store::{FILE, Register, Writer};

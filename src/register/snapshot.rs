@@ -1,0 +1,188 @@
+//! The register as it stood at one moment: all events, one by one or as the columns of a consent file.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::builder::StringBuilder;
+use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use redb::ReadOnlyTable;
+
+use super::error::{damaged, fault, guarded};
+use super::rows::{Head, Keys, RowKey};
+use super::{Event, RegisterError};
+use crate::consent::COLUMNS;
+
+/// Rows a batch.
+const BATCH: usize = 16_384;
+
+/// Everything that was recorded before one moment, whatever is recorded meanwhile.
+pub struct Snapshot {
+    events: Arc<ReadOnlyTable<&'static RowKey, &'static [u8]>>,
+    keys: Arc<Keys>,
+    head: Head,
+    fault: Arc<Mutex<Option<RegisterError>>>,
+}
+
+/// What a register holds, as a number of events and a keyed sum over them: what a seal commits to.
+///
+/// # Privacy
+/// It depends on people and their number: it leaves under a commitment or sealed only. No `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct State {
+    /// How many events there are.
+    pub count: u64,
+    sum: [u8; 32],
+}
+
+impl State {
+    /// Its 40 bytes.
+    #[must_use]
+    pub fn to_bytes(self) -> Vec<u8> {
+        [self.count.to_le_bytes().as_slice(), &self.sum].concat()
+    }
+
+    /// The state that 40 bytes spell.
+    #[must_use]
+    pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
+        let (count, sum) = bytes.split_first_chunk::<8>()?;
+        Some(Self { count: u64::from_le_bytes(*count), sum: sum.try_into().ok()? })
+    }
+}
+
+impl Snapshot {
+    pub(super) fn new(
+        events: ReadOnlyTable<&'static RowKey, &'static [u8]>,
+        keys: Arc<Keys>,
+        head: Head,
+    ) -> Self {
+        Self { events: Arc::new(events), keys, head, fault: Arc::default() }
+    }
+
+    /// What it holds.
+    #[must_use]
+    pub fn state(&self) -> State {
+        State { count: self.head.count, sum: self.head.sum }
+    }
+
+    /// Every event, person by person; the last item is an error unless they are exactly those that were recorded.
+    ///
+    /// # Errors
+    /// [`RegisterError`] when the walk cannot begin.
+    pub fn walk(&self) -> Result<Walk, RegisterError> {
+        let rows = guarded(|| self.events.range::<&RowKey>(..).map_err(fault))?;
+        let (keys, wanted) = (Arc::clone(&self.keys), self.head);
+        Ok(Walk { _events: Arc::clone(&self.events), rows, keys, wanted, seen: Head::EMPTY, ended: false })
+    }
+
+    /// Every event whose id is of one of these namespaces (`None`: of any), as a consent file with all of its columns as text.
+    ///
+    /// # Errors
+    /// [`RegisterError`] when the walk cannot begin.
+    pub fn reader(&self, namespaces: Option<BTreeSet<String>>) -> Result<Batches, RegisterError> {
+        let fields = COLUMNS.map(|column| Field::new(column, DataType::Utf8, true));
+        let schema = Arc::new(Schema::new(fields.to_vec()));
+        Ok(Batches { walk: self.walk()?, namespaces, schema, fault: Arc::clone(&self.fault) })
+    }
+
+    /// Keeps what stopped a walk for [`Snapshot::take_fault`], and gives an error of input and output in its place.
+    #[must_use]
+    pub fn stopped(&self, error: RegisterError) -> std::io::Error {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        std::io::Error::other("the consent register cannot be read")
+    }
+
+    /// What stopped one of its readers, whose own error is one of columns.
+    #[must_use]
+    pub fn take_fault(&self) -> Option<RegisterError> {
+        self.fault.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+/// Every event of a [`Snapshot`]; ends after the first error.
+pub struct Walk {
+    _events: Arc<ReadOnlyTable<&'static RowKey, &'static [u8]>>,
+    rows: redb::Range<'static, &'static RowKey, &'static [u8]>,
+    keys: Arc<Keys>,
+    wanted: Head,
+    seen: Head,
+    ended: bool,
+}
+
+impl Walk {
+    fn step(&mut self) -> Result<Option<Event>, RegisterError> {
+        guarded(|| {
+            let Some(row) = self.rows.next() else {
+                let whole = self.seen == self.wanted;
+                return if whole {
+                    Ok(None)
+                } else {
+                    Err(damaged("its head, or a row that was put in or taken out"))
+                };
+            };
+            let (key, sealed) = row.map_err(fault)?;
+            self.seen = self.seen.and(&self.keys.tag(key.value(), sealed.value()))?;
+            self.keys.open_event(key.value(), sealed.value()).map(Some)
+        })
+    }
+}
+
+impl Iterator for Walk {
+    type Item = Result<Event, RegisterError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.ended {
+            return None;
+        }
+        let next = self.step().transpose();
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+/// The events of a [`Snapshot`] as Arrow batches, in bounded memory.
+pub struct Batches {
+    walk: Walk,
+    namespaces: Option<BTreeSet<String>>,
+    schema: SchemaRef,
+    fault: Arc<Mutex<Option<RegisterError>>>,
+}
+
+impl Batches {
+    fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
+        let mut columns = COLUMNS.map(|_| StringBuilder::new());
+        let mut rows = 0;
+        while rows < BATCH {
+            let Some(event) = self.walk.next() else { break };
+            let event = event.map_err(|error| self.stopped(error))?;
+            if self.namespaces.as_ref().is_none_or(|known| known.contains(event.person().0)) {
+                columns.iter_mut().zip(event.cells()).for_each(|(column, cell)| column.append_option(cell));
+                rows += 1;
+            }
+        }
+        if rows == 0 {
+            return Ok(None);
+        }
+        let arrays = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map(Some)
+    }
+
+    fn stopped(&self, error: RegisterError) -> ArrowError {
+        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
+        ArrowError::ExternalError("the consent register cannot be read".into())
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.batch().transpose()
+    }
+}
+
+impl RecordBatchReader for Batches {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

@@ -1,0 +1,225 @@
+//! `consents.redb`: redb over the sandbox's storage, one durable write transaction a call.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table};
+
+use super::error::{damaged, fault, guarded};
+use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, RowKey};
+use super::{Event, RegisterError, Snapshot};
+use crate::storage::{Backend, Storage, StorageError};
+use crate::types::Secret;
+
+/// The file of the register in the folder of a sandbox.
+pub const FILE: &str = "consents.redb";
+/// The register before its first commit.
+const NEW: &str = "consents.redb.new";
+/// Bytes of the store that stay in memory, however large the register or a transaction is.
+const CACHE: usize = 192 << 20;
+
+/// The durable register of consent events.
+///
+/// What is found: any changed, added or missing row, by the walk over all of them ([`Snapshot::walk`]), which every seal and
+/// export makes; a changed row of one person, and a gap between hers, whenever she is read. What is not: the whole file put
+/// back to an earlier state (the operator finds one from before the last seal).
+pub struct Register {
+    database: Database,
+    keys: Arc<Keys>,
+    poisoned: AtomicBool,
+}
+
+/// Takes the events of one transaction.
+pub struct Writer<'t> {
+    events: Table<'t, &'static RowKey, &'static [u8]>,
+    keys: &'t Keys,
+    head: Head,
+}
+
+impl Register {
+    /// Opens the register, if there is one.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn open(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Option<Self>, RegisterError> {
+        if !storage.list("")?.iter().any(|name| name == FILE) {
+            return Ok(None);
+        }
+        let register = Self::at(FILE, storage, key, sandbox)?;
+        register.head()?;
+        Ok(Some(register))
+    }
+
+    /// Makes the register with the events of its first transaction. If we stop inside or `work` fails, there is none.
+    ///
+    /// # Errors
+    /// What `work` says, or [`RegisterError`].
+    pub fn create<T, E: From<RegisterError>>(
+        storage: &dyn Storage,
+        key: &Secret,
+        sandbox: &str,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<(Self, T), E> {
+        storage.remove(NEW).map_err(RegisterError::from)?;
+        let register = Self::at(NEW, storage, key, sandbox)?;
+        let done = register.write(true, work);
+        drop(register);
+        let value = done.inspect_err(|_| {
+            // If removing fails too, the next one does it.
+            let _ = storage.remove(NEW);
+        })?;
+        // If we stop here, there is no register yet, and the next one is made anew.
+        storage.rename(NEW, FILE).map_err(RegisterError::from)?;
+        let register = Self::open(storage, key, sandbox)?;
+        Ok((register.ok_or_else(|| damaged("the store"))?, value))
+    }
+
+    fn at(place: &str, storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Self, RegisterError> {
+        let blocks = storage.blocks(place)?;
+        if place == FILE && blocks.is_empty().map_err(|source| StorageError::new("read", place, source))? {
+            return Err(damaged("the store (an empty file)"));
+        }
+        // Not checked as a whole on open, as the ledger is: it may be large, and each row carries its own tag.
+        let database = guarded(|| {
+            let mut builder = Builder::new();
+            builder.set_cache_size(CACHE).create_with_backend(Backend(blocks)).map_err(fault)
+        })?;
+        let keys = Arc::new(Keys::new(key, sandbox));
+        Ok(Self { database, keys, poisoned: AtomicBool::new(false) })
+    }
+
+    /// Records all events that `work` hands over, in one durable transaction; none of them when it fails. If we stop before
+    /// the commit, nothing of it is there; after it, all.
+    ///
+    /// # Errors
+    /// What `work` says, or [`RegisterError`].
+    pub fn record<T, E: From<RegisterError>>(
+        &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write(false, work)
+    }
+
+    fn write<T, E: From<RegisterError>>(
+        &self,
+        first: bool,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        let mut transaction = self.unless_poisoned(|| {
+            let mut transaction = self.database.begin_write().map_err(fault)?;
+            transaction.set_durability(Durability::Immediate).map_err(fault)?;
+            transaction.set_quick_repair(true);
+            Ok(transaction)
+        })?;
+        let (value, before, after) = {
+            let (events, head) = self.unless_poisoned(|| {
+                let meta = transaction.open_table(META).map_err(fault)?;
+                let head = if first { Head::EMPTY } else { read_head(&self.keys, &meta)? };
+                Ok((transaction.open_table(EVENTS).map_err(fault)?, head))
+            })?;
+            let mut writer = Writer { events, keys: &self.keys, head };
+            (work(&mut writer)?, head, writer.head)
+        };
+        self.unless_poisoned(|| {
+            if before == after && !first {
+                return transaction.abort().map_err(fault);
+            }
+            let sealed = self.keys.seal_head(&after)?;
+            let mut meta = transaction.open_table(META).map_err(fault)?;
+            meta.insert(HEAD, sealed.as_slice()).map_err(fault)?;
+            drop(meta);
+            transaction.set_durability(Durability::Immediate).map_err(fault)?;
+            transaction.commit().map_err(fault)
+        })?;
+        Ok(value)
+    }
+
+    /// All events of one person, in the order in which they were recorded.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn events_of(&self, ids: &str, person: &str) -> Result<Vec<Event>, RegisterError> {
+        let pseudonym = self.keys.pseudonym(ids, person);
+        self.unless_poisoned(|| {
+            let transaction = self.database.begin_read().map_err(fault)?;
+            let table = transaction.open_table(EVENTS).map_err(fault)?;
+            let (first, last) = (pseudonym.row(0), pseudonym.row(u64::MAX));
+            let mut events = Vec::new();
+            for (number, row) in (1..).zip(table.range::<&RowKey>(&first..=&last).map_err(fault)?) {
+                let (key, sealed) = row.map_err(fault)?;
+                if Pseudonym::of(key.value()).1 != number {
+                    return Err(damaged("a person's events (one is missing)"));
+                }
+                events.push(self.keys.open_event(key.value(), sealed.value())?);
+            }
+            Ok(events)
+        })
+    }
+
+    /// Everything as it stands now, for walking it however long that takes.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn snapshot(&self) -> Result<Snapshot, RegisterError> {
+        self.unless_poisoned(|| {
+            let transaction = self.database.begin_read().map_err(fault)?;
+            let head = read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)?;
+            let events = transaction.open_table(EVENTS).map_err(fault)?;
+            Ok(Snapshot::new(events, Arc::clone(&self.keys), head))
+        })
+    }
+
+    fn head(&self) -> Result<Head, RegisterError> {
+        self.unless_poisoned(|| {
+            let transaction = self.database.begin_read().map_err(fault)?;
+            read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)
+        })
+    }
+
+    fn unless_poisoned<T>(
+        &self,
+        work: impl FnOnce() -> Result<T, RegisterError>,
+    ) -> Result<T, RegisterError> {
+        if self.poisoned.load(Ordering::SeqCst) {
+            return Err(RegisterError::Poisoned);
+        }
+        let result = guarded(work);
+        if result.as_ref().is_err_and(RegisterError::poisons) {
+            self.poisoned.store(true, Ordering::SeqCst);
+        }
+        result
+    }
+}
+
+impl Writer<'_> {
+    /// Adds an event to the transaction.
+    ///
+    /// # Errors
+    /// [`RegisterError`]; the transaction must then be given up.
+    pub fn add(&mut self, event: &Event) -> Result<(), RegisterError> {
+        let (ids, person) = event.person();
+        let pseudonym = self.keys.pseudonym(ids, person);
+        guarded(|| {
+            let (first, last) = (pseudonym.row(0), pseudonym.row(u64::MAX));
+            let latest = self.events.range::<&RowKey>(&first..=&last).map_err(fault)?.next_back();
+            let before =
+                latest.transpose().map_err(fault)?.map_or(0, |(key, _)| Pseudonym::of(key.value()).1);
+            let row = pseudonym.row(before.checked_add(1).ok_or(RegisterError::TooLarge)?);
+            let sealed = self.keys.seal_event(&row, event)?;
+            self.head = self.head.and(&self.keys.tag(&row, &sealed))?;
+            self.events.insert(&row, sealed.as_slice()).map_err(fault)?;
+            Ok(())
+        })
+    }
+}
+
+fn read_head(
+    keys: &Keys,
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+) -> Result<Head, RegisterError> {
+    let row = meta.get(HEAD).map_err(fault)?.ok_or_else(|| damaged("its head"))?;
+    keys.open_head(row.value())
+}
+
+#[cfg(test)]
+mod tests;
