@@ -18,9 +18,9 @@ use crate::types::{Secret, Timestamp};
 
 const AS_OF: i64 = 1_000 * DAY + 4_321;
 /// Who may be in; `s0` and `s1` are named and have rows, and never consent.
-const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
+pub(super) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
 const STRANGERS: [&str; 2] = ["s0", "s1"];
-const REACH: usize = 2;
+pub(super) const REACH: usize = 2;
 
 const MEASURES: &str = r#"
 [measures]
@@ -47,7 +47,7 @@ referrals = { from = "payments", referred = "referrer", count = true, window = "
 referred_sum = { from = "payments", referred = "referrer", sum = "points", clamp = [-100, 100] }
 "#;
 
-fn study() -> Study {
+pub(super) fn study() -> Study {
     let text = format!(
         r#"
 [study]
@@ -112,21 +112,59 @@ struct Payment {
     at: i64,
 }
 
-struct World {
+#[derive(Clone)]
+pub(super) struct World {
     follows: Vec<(&'static str, &'static str)>,
     payments: Vec<Payment>,
-    inside: BTreeSet<&'static str>,
+    pub(super) inside: BTreeSet<&'static str>,
+    /// How the plain loops let influence travel.
+    pub(super) design: Design,
+}
+
+/// How influence travels: rightly, or as PRIVACY.md says that it must not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Design {
+    Right,
+    /// Membership is looked up before the cut.
+    MembersBeforeCut,
+    /// A list reaches all its targets.
+    NoCut,
+    /// Each half of the rows is cut for itself.
+    CutPerFile,
+    /// A measure with a window cuts the names inside it.
+    CutPerWindow,
+    /// Mutual ties from the person's own cut list and others' uncut ones.
+    TiesReversed,
+    /// Own lists and named people are counted among members.
+    ListsOfMembers,
+    /// A payment does not count for its owner when the person that it names is out.
+    PaymentsOfMembers,
+    /// What arrives depends on what arrived at the sender.
+    Nested,
+}
+
+impl Design {
+    pub(super) const WRONG: [Self; 8] = [
+        Self::MembersBeforeCut,
+        Self::NoCut,
+        Self::CutPerFile,
+        Self::CutPerWindow,
+        Self::TiesReversed,
+        Self::ListsOfMembers,
+        Self::PaymentsOfMembers,
+        Self::Nested,
+    ];
 }
 
 /// A value: numerator and denominator; `None` when absent.
-type Value = Option<(i64, i64)>;
+pub(super) type Value = Option<(i64, i64)>;
 
 fn everybody() -> impl Iterator<Item = &'static str> + Clone {
     PEOPLE.into_iter().chain(STRANGERS)
 }
 
 impl World {
-    fn random(rng: &mut StdRng) -> Self {
+    pub(super) fn random(rng: &mut StdRng) -> Self {
         let all: Vec<&str> = everybody().collect();
         let one = |rng: &mut StdRng| {
             if rng.random_bool(0.3) { all[0] } else { all[rng.random_range(0..all.len())] }
@@ -143,7 +181,17 @@ impl World {
                 - [0, 1, 3 * DAY, 3 * DAY + 1, 9 * DAY, 9 * DAY + 1, 20 * DAY, -DAY][rng.random_range(0..8)],
         };
         let payments = (0..rng.random_range(0..50)).map(|_| payment(rng)).collect();
-        Self { follows, payments, inside: PEOPLE.into_iter().filter(|_| rng.random_bool(0.8)).collect() }
+        let inside = PEOPLE.into_iter().filter(|_| rng.random_bool(0.8)).collect();
+        Self { follows, payments, inside, design: Design::Right }
+    }
+
+    /// The world without what one person owns; rows of others that name her stay.
+    pub(super) fn without(&self, person: &str) -> Self {
+        let mut world = self.clone();
+        world.follows.retain(|(owner, _)| *owner != person);
+        world.payments.retain(|row| row.payer != person);
+        world.inside.remove(person);
+        world
     }
 
     fn tables(&self, files: usize) -> Sources {
@@ -184,46 +232,96 @@ impl World {
         let (pseudonyms, order) = (PseudonymKey::derive(key, "phone"), CutKey::derive(key, relation));
         let of = |id: &str| pseudonyms.pseudonym(id.as_bytes());
         let mut list: Vec<_> = list.into_iter().filter(|target| *target != owner).collect();
+        if self.design == Design::MembersBeforeCut {
+            list.retain(|target| self.inside.contains(target));
+        }
         list.sort_by_key(|target| order.rank(&of(owner), &of(target)));
-        list.into_iter().take(REACH).collect()
+        let reach = if self.design == Design::NoCut { list.len() } else { REACH };
+        list.into_iter().take(reach).collect()
     }
 
-    fn list(&self, owner: &str) -> BTreeSet<&'static str> {
-        self.follows.iter().filter(|(from, to)| *from == owner && to != from).map(|(_, to)| *to).collect()
+    /// Whom an owner lists or, in those of her payments that are asked for, names.
+    fn list(&self, relation: &str, owner: &str, asked: &dyn Fn(&Payment) -> bool) -> Vec<&'static str> {
+        if relation == "follows" {
+            let own = self.follows.iter().filter(|(from, to)| *from == owner && to != from);
+            return own.map(|(_, to)| *to).collect();
+        }
+        let own = self.payments.iter().filter(|row| row.payer == owner && asked(row));
+        own.filter_map(|row| row.referrer).collect()
     }
 
     /// Those who are in and whose list or names, after the cut, hold `person`.
-    fn senders(&self, relation: &str, person: &str, key: &Secret) -> Vec<&'static str> {
-        let names = |owner: &str| {
-            self.payments.iter().filter(|row| row.payer == owner).filter_map(|row| row.referrer).collect()
+    fn senders(
+        &self,
+        relation: &str,
+        person: &str,
+        key: &Secret,
+        asked: &dyn Fn(&Payment) -> bool,
+    ) -> Vec<&'static str> {
+        let holds = |owner: &&'static str| {
+            let list = self.list(relation, owner, asked);
+            let half = if self.design == Design::CutPerFile { list.len() / 2 } else { 0 };
+            let (first, second) = list.split_at(half);
+            let cut = |part: &[&'static str]| self.cut(relation, owner, part.iter().copied().collect(), key);
+            cut(first).contains(person) || cut(second).contains(person)
         };
-        let list = |owner: &str| if relation == "follows" { self.list(owner) } else { names(owner) };
-        let holds = |owner: &&'static str| self.cut(relation, owner, list(owner), key).contains(person);
         self.inside.iter().copied().filter(holds).collect()
     }
 
+    /// The payments that count for their owner.
+    fn own(&self, person: &str) -> impl Iterator<Item = &Payment> {
+        let of_members = self.design == Design::PaymentsOfMembers;
+        let counts =
+            move |row: &&Payment| row.referrer.is_none_or(|named| !of_members || self.inside.contains(named));
+        self.payments.iter().filter(move |row| row.payer == person).filter(counts)
+    }
+
     fn mean(&self, person: &str) -> Value {
-        let amounts: Vec<i64> =
-            self.payments.iter().filter(|row| row.payer == person).map(|row| row.amount).collect();
+        let amounts: Vec<i64> = self.own(person).map(|row| row.amount).collect();
         share(amounts.iter().sum(), amounts.len())
     }
 
-    fn values(&self, person: &str, key: &Secret) -> BTreeMap<&'static str, Value> {
-        let own = || self.payments.iter().filter(|row| row.payer == person);
+    pub(super) fn values(&self, person: &str, key: &Secret) -> BTreeMap<&'static str, Value> {
+        let own = || self.own(person);
         let between =
             |row: &&Payment, from: i64, to: i64| row.at >= AS_OF - from * DAY && row.at < AS_OF - to * DAY;
         let whole = |value: i64| Some((value, 1));
         let count = |rows: usize| Some((i64::try_from(rows).unwrap(), 1));
         let days = |at: Option<i64>| at.map(|at| ((AS_OF - at) / DAY, 1));
         let before = own().any(|row| between(&row, 9, 3));
-        let list = self.list(person);
-        let fans = self.senders("follows", person, key);
-        let ties = fans.iter().filter(|fan| list.contains(*fan)).count();
-        let referrers = self.senders("payments.referrer", person, key);
+        let (any, members) = (|_: &Payment| true, self.design == Design::ListsOfMembers);
+        let is_counted = |other: &&str| !members || self.inside.contains(other);
+        let list: BTreeSet<&str> =
+            self.list("follows", person, &any).into_iter().filter(is_counted).collect();
+        let fans = self.senders("follows", person, key, &any);
+        let ties = if self.design == Design::TiesReversed {
+            let own = self.cut("follows", person, list.clone(), key);
+            let lists_her = |other: &&&str| {
+                self.inside.contains(**other) && self.list("follows", other, &any).contains(&person)
+            };
+            own.iter().filter(lists_her).count()
+        } else {
+            fans.iter().filter(|fan| list.contains(*fan)).count()
+        };
+        let referrers = self.senders("payments.referrer", person, key, &any);
         let naming = || {
             self.payments.iter().filter(|row| referrers.contains(&row.payer) && row.referrer == Some(person))
         };
-        let of_fans = |test: &dyn Fn(Value) -> bool| fans.iter().filter(|fan| test(self.mean(fan))).count();
+        let referred = |row: &Payment| row.online && between(&row, 9, 0);
+        let in_window = if self.design == Design::CutPerWindow {
+            self.senders("payments.referrer", person, key, &referred)
+        } else {
+            referrers.clone()
+        };
+        let referrals = self.payments.iter().filter(|row| row.referrer == Some(person) && referred(row));
+        let referrals = referrals.filter(|row| in_window.contains(&row.payer)).count();
+        let sent = |fan: &str| match self.design {
+            Design::Nested => {
+                share(40 * i64::try_from(self.senders("follows", fan, key, &any).len()).unwrap(), 2)
+            }
+            _ => self.mean(fan),
+        };
+        let of_fans = |test: &dyn Fn(Value) -> bool| fans.iter().filter(|fan| test(sent(fan))).count();
         let scaled = |part: usize, unit: i64, all: usize| share(i64::try_from(part).unwrap() * unit, all);
         let offline = own().filter(|row| !row.online && row.referrer.is_none()).filter_map(|row| row.points);
         let exact = own().filter(|row| row.amount == 20 && row.points.is_none());
@@ -244,7 +342,10 @@ impl World {
             ("last", days(own().filter(|row| between(row, 9, 3)).map(|row| row.at).max())),
             ("shops", count(own().map(|row| row.shop).collect::<BTreeSet<_>>().len().min(3))),
             ("prices", count(own().map(|row| row.amount).collect::<BTreeSet<_>>().len().min(4))),
-            ("named", count(own().filter_map(|row| row.referrer).collect::<BTreeSet<_>>().len())),
+            (
+                "named",
+                count(own().filter_map(|row| row.referrer).filter(is_counted).collect::<BTreeSet<_>>().len()),
+            ),
             (
                 "online",
                 scaled(own().filter(|row| row.online && row.amount >= 20).count(), 1000, own().count()),
@@ -262,7 +363,7 @@ impl World {
             ),
             ("poor", scaled(of_fans(&|mean| mean.is_none()), 100, fans.len())),
             ("referrers", count(naming().map(|row| row.payer).collect::<BTreeSet<_>>().len())),
-            ("referrals", count(naming().filter(|row| between(row, 9, 0) && row.online).count())),
+            ("referrals", count(referrals)),
             ("referred_sum", whole(naming().filter_map(|row| row.points).sum())),
         ])
     }
@@ -277,7 +378,7 @@ fn terms() -> Terms {
 }
 
 /// Count of all people, then of those who have each value, and the sums; person by person.
-fn table(
+pub(super) fn table(
     study: &Study,
     world: &World,
     key: &Secret,
