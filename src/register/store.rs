@@ -62,16 +62,19 @@ impl Register {
     ) -> Result<(Self, T), E> {
         storage.remove(NEW).map_err(RegisterError::from)?;
         let register = Self::at(NEW, storage, key, sandbox)?;
-        let done = register.write(true, work);
-        drop(register);
-        let value = done.inspect_err(|_| {
-            // If removing fails too, the next one does it.
-            let _ = storage.remove(NEW);
-        })?;
-        // If we stop here, there is no register yet, and the next one is made anew.
+        let value = match register.write(true, work) {
+            Ok(value) => value,
+            Err(error) => {
+                drop(register);
+                // If removing fails too, the next one does it.
+                let _ = storage.remove(NEW);
+                return Err(error);
+            }
+        };
+        // If we stop here, there is no register yet, and the next one is made anew. It is not opened again under its new name:
+        // what closing it writes could be lost without a word.
         storage.rename(NEW, FILE).map_err(RegisterError::from)?;
-        let register = Self::open(storage, key, sandbox)?;
-        Ok((register.ok_or_else(|| damaged("the store"))?, value))
+        Ok((register, value))
     }
 
     fn at(place: &str, storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Self, RegisterError> {
