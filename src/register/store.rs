@@ -61,16 +61,12 @@ impl Register {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<(Self, T), E> {
         storage.remove(NEW).map_err(RegisterError::from)?;
-        let register = Self::at(NEW, storage, key, sandbox)?;
-        let value = match register.write(true, work) {
-            Ok(value) => value,
-            Err(error) => {
-                drop(register);
-                // If removing fails too, the next one does it.
-                let _ = storage.remove(NEW);
-                return Err(error);
-            }
-        };
+        let made = Self::at(NEW, storage, key, sandbox).map_err(E::from);
+        let made = made.and_then(|register| register.write(true, work).map(|value| (register, value)));
+        let (register, value) = made.inspect_err(|_| {
+            // If removing fails too, the next one does it.
+            let _ = storage.remove(NEW);
+        })?;
         // If we stop here, there is no register yet, and the next one is made anew. It is not opened again under its new name:
         // what closing it writes could be lost without a word.
         storage.rename(NEW, FILE).map_err(RegisterError::from)?;
