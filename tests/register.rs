@@ -9,8 +9,8 @@ use std::sync::Arc;
 use hushtag::audit::{Entry, Kind, verify_each};
 use hushtag::engine::{Input, Sources};
 use hushtag::operator::{Answer, Keys, Operator, OperatorError, Sealed, verify_log};
-use hushtag::register::FILE;
-use hushtag::storage::{Image, Storage};
+use hushtag::register::{Event, FILE};
+use hushtag::storage::{Fault, Image, Storage};
 use support::CHEAP;
 
 const PEOPLE: u32 = 400;
@@ -80,7 +80,7 @@ fn a_seal_from_a_file_the_register_or_both_is_one_and_the_same() {
     let consents = less.consents();
     let in_all = support::population(PEOPLE, 1);
     let first = (0..PEOPLE).find(|person| in_all.expected_in(*person)).unwrap();
-    let withdrawn = hushtag::register::Event::from_cells(|column| match column {
+    let withdrawn = Event::from_cells(|column| match column {
         "person" => Some(in_all.id(first)),
         "ids" => Some("phone".into()),
         "event" => Some("withdrawn".into()),
@@ -183,6 +183,71 @@ fn a_seal_from_a_damaged_register_stops_as_damage() {
     drop(operator);
     image.write(FILE, &content).unwrap();
     seal(&opened(&image), true);
+}
+
+/// Wherever a sandbox with a register stops: what was acknowledged is there, an epoch is there as a whole or not at all, and
+/// the books agree.
+#[test]
+fn a_stop_anywhere_between_recording_and_sealing_costs_no_promise() {
+    let people = || support::population(12, 1);
+    let act = |operator: &Operator, told: &mut [bool; 3]| {
+        let withdrawn = Event::from_cells(|column| match column {
+            "person" => Some(people().id(0)),
+            "ids" => Some("phone".into()),
+            "event" => Some("withdrawn".into()),
+            "at" => Some(support::as_of().to_string()),
+            _ => None,
+        });
+        let consents = operator.consents();
+        let input = Input::Reader("consents".into(), people().consents());
+        let imported = consents.import(input, "100".parse().unwrap()).is_ok();
+        let recorded = consents.record(&[withdrawn.unwrap()]).is_ok();
+        let sources = Sources { consents: Vec::new(), ..support::sources(&people()) };
+        let sealed = operator.seal(&support::terms("e1"), sources).is_ok();
+        *told = [imported, recorded, sealed];
+    };
+    let (image, operator) = sandbox();
+    let before = image.operations();
+    act(&operator, &mut [false; 3]);
+    let (operations, all) = (image.operations() - before, events(&operator));
+    assert!(all > 10 && operations > 20, "{all} events, {operations} operations");
+    let mut stopped = 0;
+    for (offset, fault) in
+        [Fault::Error, Fault::FullDisk, Fault::LostSync, Fault::TornWrite].into_iter().enumerate()
+    {
+        for at in (1 + offset as u64..=operations).step_by(STRIDE) {
+            let (image, operator) = sandbox();
+            let mut told = [false; 3];
+            image.fail_at(image.operations() + at, fault);
+            act(&operator, &mut told);
+            drop(operator);
+            stopped += usize::from(told != [true; 3]);
+            for left in [image.crash(), image.crash_torn(at)] {
+                println!("{fault:?} at operation {at}: {told:?}");
+                let operator = opened(&left);
+                let found = events(&operator);
+                let least = if told[0] { all - 1 } else { 0 } + u64::from(told[1]);
+                assert!(found >= least && [0, 1, all - 1, all].contains(&found), "{found} of {all} events");
+                let epochs = operator.status().unwrap().epochs.len();
+                assert!(epochs == 1 || !told[2], "the epoch is gone");
+                verified(&left).unwrap();
+                if epochs == 0 {
+                    seal(&operator, true);
+                }
+            }
+        }
+    }
+    assert!(stopped > 20, "the faults were not felt: {stopped}");
+}
+
+/// Each fault starts one operation later than the one before; with 1 all pass too, in a minute.
+const STRIDE: usize = 4;
+
+/// How many events the register has.
+fn events(operator: &Operator) -> u64 {
+    let snapshot = operator.consents().snapshot().unwrap();
+    snapshot
+        .map_or(0, |snapshot| snapshot.walk().unwrap().inspect(|event| assert!(event.is_ok())).count() as u64)
 }
 
 /// Ten million events in, and folded out again; run it alone, in release:

@@ -55,10 +55,10 @@ use crate::dp::{Accounting, Delta};
 use crate::keys::{Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
-use crate::register::Register;
 use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
+use register::RegisterSlot;
 use sandbox::{EpochFile, SandboxFile};
 
 /// A study under which the sandbox works, and its regime.
@@ -86,7 +86,7 @@ struct Inner {
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
-    register: Mutex<Option<Arc<Register>>>,
+    register: Mutex<RegisterSlot>,
     response_slot: Option<Duration>,
 }
 

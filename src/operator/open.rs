@@ -88,7 +88,7 @@ impl Operator {
             anchor,
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
-            register: Mutex::new(None),
+            register: Mutex::default(),
             response_slot: Some(RESPONSE_SLOT),
             storage,
             clock,

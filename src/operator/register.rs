@@ -2,7 +2,7 @@
 //! number would tell who withdrew.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
+use std::sync::{Arc, MutexGuard};
 
 use super::view::naming;
 use super::{Inner, Operator, OperatorError};
@@ -11,7 +11,7 @@ use crate::consent::{Account, AgeFact, Row, account};
 use crate::engine::{FileHygiene, Input, MaxBadRows, import};
 use crate::keys::{KeyError, Keyring, open, random_secret, seal};
 use crate::policy::{Decision, decide};
-use crate::register::{Event, FILE, Register, Snapshot, State, Writer};
+use crate::register::{Event, FILE, Register, RegisterError, Snapshot, State, Writer};
 use crate::storage::Storage;
 use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
 
@@ -143,15 +143,43 @@ impl Consents<'_> {
     }
 }
 
+/// The register of an open sandbox, once it was needed.
+#[derive(Default)]
+pub(super) struct RegisterSlot {
+    open: Option<Arc<Register>>,
+    /// Opening or making it failed in the storage: what is durable is known only after opening the sandbox again.
+    failed: bool,
+}
+
+impl RegisterSlot {
+    /// Opens the register unless it is open.
+    fn or_open<T>(
+        &mut self,
+        work: impl FnOnce() -> Result<(Option<Register>, T), OperatorError>,
+    ) -> Result<Option<T>, OperatorError> {
+        if self.failed {
+            return Err(RegisterError::Poisoned.into());
+        }
+        if self.open.is_some() {
+            return Ok(None);
+        }
+        let (register, value) = work().inspect_err(|error| {
+            self.failed = matches!(error, OperatorError::Register(error) if error.poisons());
+        })?;
+        self.open = register.map(Arc::new);
+        Ok(Some(value))
+    }
+}
+
 impl Inner {
     fn register(&self) -> Result<Option<Arc<Register>>, OperatorError> {
         let mut slot = self.register_slot()?;
-        if slot.is_none() {
+        slot.or_open(|| {
             let register = Register::open(&*self.storage, &self.keyring.derive(KEY), &self.file.id)?;
             self.register_has_all(register.as_ref())?;
-            *slot = register.map(Arc::new);
-        }
-        Ok(slot.clone())
+            Ok((register, ()))
+        })?;
+        Ok(slot.open.clone())
     }
 
     /// Runs `work` as one durable transaction of the register, which is made where there is none.
@@ -163,15 +191,18 @@ impl Inner {
             return register.record(work);
         }
         let mut slot = self.register_slot()?;
-        if let Some(register) = &*slot {
+        if let Some(register) = &slot.open {
             return register.record(work);
         }
-        let (made, value) = Register::create(&*self.storage, &self.keyring.derive(KEY), &self.file.id, work)?;
-        *slot = Some(Arc::new(made));
-        Ok(value)
+        let made = slot.or_open(|| {
+            let key = self.keyring.derive(KEY);
+            let (made, value) = Register::create(&*self.storage, &key, &self.file.id, work)?;
+            Ok((Some(made), value))
+        })?;
+        made.ok_or(OperatorError::Bug("a register that is open is not made"))
     }
 
-    fn register_slot(&self) -> Result<std::sync::MutexGuard<'_, Option<Arc<Register>>>, OperatorError> {
+    fn register_slot(&self) -> Result<MutexGuard<'_, RegisterSlot>, OperatorError> {
         self.register.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the register"))
     }
 

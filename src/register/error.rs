@@ -42,8 +42,9 @@ pub enum RegisterError {
 pub struct RegisterFault(redb::Error);
 
 impl RegisterError {
-    /// Whether the handle that saw it must not write any more.
-    pub(super) const fn poisons(&self) -> bool {
+    /// Whether it is not known what is durable: the register must be opened again, in a sandbox that is.
+    #[must_use]
+    pub const fn poisons(&self) -> bool {
         matches!(self, Self::Damaged { .. } | Self::Storage(_) | Self::Store(_))
     }
 }

@@ -24,7 +24,8 @@ const CACHE: usize = 192 << 20;
 /// export makes; a changed row of one person, and a gap between hers, whenever she is read. What is not: the whole file put
 /// back to an earlier state (the operator finds one from before the last seal).
 pub struct Register {
-    database: Database,
+    /// Always there; taken out when the register is dropped.
+    database: Option<Database>,
     keys: Arc<Keys>,
     poisoned: AtomicBool,
 }
@@ -61,17 +62,16 @@ impl Register {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<(Self, T), E> {
         storage.remove(NEW).map_err(RegisterError::from)?;
-        let register = Self::at(NEW, storage, key, sandbox)?;
-        let done = register.write(true, work);
-        drop(register);
-        let value = done.inspect_err(|_| {
+        let made = Self::at(NEW, storage, key, sandbox).map_err(E::from);
+        let made = made.and_then(|register| register.write(true, work).map(|value| (register, value)));
+        let (register, value) = made.inspect_err(|_| {
             // If removing fails too, the next one does it.
             let _ = storage.remove(NEW);
         })?;
-        // If we stop here, there is no register yet, and the next one is made anew.
+        // If we stop here, there is no register yet, and the next one is made anew. It is not opened again under its new name:
+        // what closing it writes could be lost without a word.
         storage.rename(NEW, FILE).map_err(RegisterError::from)?;
-        let register = Self::open(storage, key, sandbox)?;
-        Ok((register.ok_or_else(|| damaged("the store"))?, value))
+        Ok((register, value))
     }
 
     fn at(place: &str, storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Self, RegisterError> {
@@ -85,7 +85,7 @@ impl Register {
             builder.set_cache_size(CACHE).create_with_backend(Backend(blocks)).map_err(fault)
         })?;
         let keys = Arc::new(Keys::new(key, sandbox));
-        Ok(Self { database, keys, poisoned: AtomicBool::new(false) })
+        Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false) })
     }
 
     /// Records all events that `work` hands over, in one durable transaction; none of them when it fails. If we stop before
@@ -106,7 +106,7 @@ impl Register {
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut transaction = self.unless_poisoned(|| {
-            let mut transaction = self.database.begin_write().map_err(fault)?;
+            let mut transaction = self.database()?.begin_write().map_err(fault)?;
             transaction.set_durability(Durability::Immediate).map_err(fault)?;
             transaction.set_quick_repair(true);
             Ok(transaction)
@@ -141,7 +141,7 @@ impl Register {
     pub fn events_of(&self, ids: &str, person: &str) -> Result<Vec<Event>, RegisterError> {
         let pseudonym = self.keys.pseudonym(ids, person);
         self.unless_poisoned(|| {
-            let transaction = self.database.begin_read().map_err(fault)?;
+            let transaction = self.database()?.begin_read().map_err(fault)?;
             let table = transaction.open_table(EVENTS).map_err(fault)?;
             let (first, last) = (pseudonym.row(0), pseudonym.row(u64::MAX));
             let mut events = Vec::new();
@@ -162,16 +162,20 @@ impl Register {
     /// [`RegisterError`]
     pub fn snapshot(&self) -> Result<Snapshot, RegisterError> {
         self.unless_poisoned(|| {
-            let transaction = self.database.begin_read().map_err(fault)?;
+            let transaction = self.database()?.begin_read().map_err(fault)?;
             let head = read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)?;
             let events = transaction.open_table(EVENTS).map_err(fault)?;
             Ok(Snapshot::new(events, Arc::clone(&self.keys), head))
         })
     }
 
+    fn database(&self) -> Result<&Database, RegisterError> {
+        self.database.as_ref().ok_or(RegisterError::Poisoned)
+    }
+
     fn head(&self) -> Result<Head, RegisterError> {
         self.unless_poisoned(|| {
-            let transaction = self.database.begin_read().map_err(fault)?;
+            let transaction = self.database()?.begin_read().map_err(fault)?;
             read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)
         })
     }
@@ -188,6 +192,17 @@ impl Register {
             self.poisoned.store(true, Ordering::SeqCst);
         }
         result
+    }
+}
+
+impl Drop for Register {
+    fn drop(&mut self) {
+        // Closing writes, which a damaged store may panic over; what was committed is durable all the same.
+        let database = self.database.take();
+        let _ = guarded(|| {
+            drop(database);
+            Ok(())
+        });
     }
 }
 

@@ -32,6 +32,8 @@ struct State {
     files: BTreeMap<String, Body>,
     /// What [`Storage::write`], `rename` and `remove` made durable: which files there are, and each one's durable bytes.
     durable: BTreeMap<String, Vec<u8>>,
+    /// The file of every handle that was opened: a handle stays with its file under another name.
+    handles: Vec<String>,
     operations: u64,
     fault: Option<(u64, Fault)>,
 }
@@ -98,8 +100,14 @@ impl State {
         }
     }
 
-    fn body(&mut self, path: &str) -> io::Result<&mut Body> {
-        self.files.get_mut(path).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file was removed"))
+    fn path(&self, handle: usize) -> io::Result<String> {
+        let path = self.handles.get(handle).cloned();
+        path.ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file was never opened"))
+    }
+
+    fn body(&mut self, handle: usize) -> io::Result<&mut Body> {
+        let path = self.path(handle)?;
+        self.files.get_mut(&path).ok_or_else(|| io::Error::new(ErrorKind::NotFound, "the file was removed"))
     }
 }
 
@@ -154,7 +162,15 @@ impl Image {
     fn holding(durable: BTreeMap<String, Vec<u8>>) -> Self {
         let body = |live: &Vec<u8>| Body { live: live.clone(), unsynced: Vec::new() };
         let files = durable.iter().map(|(path, content)| (path.clone(), body(content))).collect();
-        Self { state: Arc::new(Mutex::new(State { files, durable, operations: 0, fault: None })) }
+        Self {
+            state: Arc::new(Mutex::new(State {
+                files,
+                durable,
+                handles: Vec::new(),
+                operations: 0,
+                fault: None,
+            })),
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -178,6 +194,9 @@ impl Image {
             return Err(failure(kind));
         }
         renamed(&mut state.durable, from, to);
+        for path in state.handles.iter_mut().filter(|path| inside(path, from)) {
+            *path = format!("{to}{}", path.strip_prefix(from).unwrap_or_default());
+        }
         Ok(())
     }
 }
@@ -257,21 +276,22 @@ impl Storage for Image {
             state.files.insert(path.to_owned(), Body::default());
             state.durable.insert(path.to_owned(), Vec::new());
         }
-        Ok(Box::new(ImageBlocks { image: self.clone(), path: path.to_owned() }))
+        state.handles.push(path.to_owned());
+        Ok(Box::new(ImageBlocks { image: self.clone(), handle: state.handles.len() - 1 }))
     }
 }
 
 #[derive(Debug)]
 struct ImageBlocks {
     image: Image,
-    path: String,
+    handle: usize,
 }
 
 impl ImageBlocks {
     fn change(&self, change: Change) -> io::Result<()> {
         let mut state = self.image.state();
         let fault = state.begin(true);
-        let body = state.body(&self.path)?;
+        let body = state.body(self.handle)?;
         let change = match fault {
             None | Some(Fault::LostSync) => change,
             Some(Fault::TornWrite) => change.torn(),
@@ -286,12 +306,12 @@ impl ImageBlocks {
 impl Blocks for ImageBlocks {
     fn len(&self) -> io::Result<u64> {
         let mut state = self.image.state();
-        u64::try_from(state.body(&self.path)?.live.len()).map_err(io::Error::other)
+        u64::try_from(state.body(self.handle)?.live.len()).map_err(io::Error::other)
     }
 
     fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
         let mut state = self.image.state();
-        let file = &state.body(&self.path)?.live;
+        let file = &state.body(self.handle)?.live;
         let start = usize::try_from(offset).map_err(io::Error::other)?;
         let part = start.checked_add(out.len()).and_then(|end| file.get(start..end));
         out.copy_from_slice(part.ok_or_else(|| io::Error::from(ErrorKind::UnexpectedEof))?);
@@ -311,13 +331,14 @@ impl Blocks for ImageBlocks {
         let fault = state.begin(false);
         let unsynced = match fault {
             // A kernel that failed to write a page back may call it clean: no later sync writes it.
-            None | Some(Fault::LostSync) => std::mem::take(&mut state.body(&self.path)?.unsynced),
+            None | Some(Fault::LostSync) => std::mem::take(&mut state.body(self.handle)?.unsynced),
             Some(kind) => return Err(failure(kind)),
         };
         if let Some(kind) = fault {
             return Err(failure(kind));
         }
-        let durable = state.durable.entry(self.path.clone()).or_default();
+        let path = state.path(self.handle)?;
+        let durable = state.durable.entry(path).or_default();
         unsynced.iter().try_for_each(|change| change.apply(durable))
     }
 }

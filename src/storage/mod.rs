@@ -64,7 +64,8 @@ pub trait Storage: Send + Sync {
     /// [`StorageError`]
     fn remove(&self, path: &str) -> Result<(), StorageError>;
 
-    /// Gives a file or directory another name in one step; durable on return. The new name must be free.
+    /// Gives a file or directory another name in one step; durable on return. The new name must be free. [`Blocks`] that are
+    /// open stay with their file.
     ///
     /// # Errors
     /// [`StorageError`]; nothing was renamed.
