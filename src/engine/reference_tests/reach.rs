@@ -106,7 +106,7 @@ fn every_wrong_design_moves_too_many() {
             world.design = design;
             let with = model(&world, &key);
             let excess = |person: &&str| excess(&study, &with, &model(&world.without(person), &key), person);
-            world.inside.iter().find_map(|person| excess(person))
+            world.inside.iter().find_map(excess)
         });
         println!("{design:?}: {found:?}");
         assert!(found.is_some(), "{design:?} was not found");
