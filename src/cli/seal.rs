@@ -84,7 +84,9 @@ impl Seal {
             let next = "give --consents PATH, or fill the register with `hushtag consent record` or `import`";
             return Err(Failure::usage("there are no consents: no --consents and no consent register", next));
         }
-        output.note(&format!("consents are read from {read}"));
+        if registered {
+            output.note(&format!("consents are read from {read}"));
+        }
         let mut sources = Sources::default();
         for (name, path) in self.data {
             sources.data.extend(files(&path)?.into_iter().map(|path| (name.clone(), path.into())));
