@@ -1,8 +1,8 @@
 use std::collections::{BTreeMap, HashSet};
 
+use arrow_array::RecordBatch;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int32Type, Int64Type};
-use arrow_array::RecordBatch;
 
 use super::*;
 
