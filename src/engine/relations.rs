@@ -252,12 +252,10 @@ impl Lists {
             sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
             counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
         }
-        let whole =
-            |values: &mut dyn Iterator<Item = i128>| Values::Whole(values.map(|v| range.apply(v)).collect());
         match what {
-            Arrival::Size => whole(&mut counts.into_iter().map(i128::from)),
-            Arrival::Sum { .. } => whole(&mut sums.into_iter()),
-            _ => Values::Ratio { numerators: sums, denominators: counts, range },
+            Arrival::Size => Values::whole_numbers(range, counts.into_iter().map(i128::from)),
+            Arrival::Sum { .. } => Values::whole_numbers(range, sums.into_iter()),
+            _ => Values::ratio(range, sums, counts),
         }
     }
 }
