@@ -79,7 +79,7 @@ impl<'a> People<'a> {
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
-            let owners = Column::ids(&table.name, owner, owners)?;
+            let owners = Column::ids(&table.name, owner, owners, table.tokenised.is_some())?;
             for row in 0..batch.num_rows() {
                 if owners.id(row).is_none() {
                     report.drop_row(rows + row as u64, owner, "no owner");
@@ -135,7 +135,8 @@ impl Born<'_> {
     /// A cell that cannot be read, or that says something else than another row of hers, leaves her age unknown.
     fn hear(&mut self, table: &Table, array: &ArrayRef, people: &[Option<u32>]) -> Result<(), ReadError> {
         let name = &self.field.column;
-        let is_year = self.field.kind == FieldKind::BirthYear;
+        // A tokenised file holds the band that stands for the year.
+        let is_year = self.field.kind == FieldKind::BirthYear && table.tokenised.is_none();
         let cells = if is_year { Column::numbers } else { Column::texts }(&table.name, name, array)?;
         for (row, person) in people.iter().enumerate() {
             let Some(slot) = person.and_then(|person| self.people.get_mut(person as usize)) else { continue };

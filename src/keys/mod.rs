@@ -1,15 +1,17 @@
 //! Layer 2: keys and sealed things. One 32-byte root key; everything else is derived from it, or random and wrapped.
 //!
 //! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/epoch-ID.key` a wrapped epoch key,
-//! `keys/sign.key` the sealed key that signs the log.
+//! `keys/sign.key` the sealed key that signs the log. A key of tokens is a file of the parties, never of a sandbox.
 
 mod keyring;
 mod seal;
 mod sign;
+mod token;
 
 pub use keyring::{Keyring, RootKey, random_secret};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
+pub use token::{load_token_key, new_token_key};
 
 use crate::storage::StorageError;
 use std::path::PathBuf;
@@ -103,4 +105,18 @@ fn read_private_file(path: &std::path::Path) -> Result<zeroize::Zeroizing<Vec<u8
     let mut text = zeroize::Zeroizing::new(Vec::with_capacity(256));
     file.take(256).read_to_end(&mut text).map_err(failed)?;
     Ok(text)
+}
+
+/// Writes a key to a new file that only its owner can read.
+fn create_private_file(path: &std::path::Path, text: &[u8]) -> Result<(), KeyError> {
+    use std::io::{ErrorKind, Write};
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| KeyError::File(path.to_owned(), source);
+    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            return Err(KeyError::Exists(path.display().to_string()));
+        }
+        other => other.map_err(failed)?,
+    };
+    file.write_all(text).and_then(|()| file.sync_all()).map_err(failed)
 }

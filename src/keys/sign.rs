@@ -1,12 +1,12 @@
 //! Ed25519 signing keys (RFC 8032): of the sandbox, sealed in `keys/sign.key`, and of a handler, in a file of its own.
 
 use super::keyring::destroy;
-use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, to_hex};
+use super::{
+    KeyError, Keyring, create_private_file, from_hex, open, random_secret, read_private_file, seal, to_hex,
+};
 use crate::storage::Storage;
 use crate::types::Secret;
 use ring::signature::{Ed25519KeyPair, KeyPair};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -120,16 +120,9 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Exists`] when something has that name.
     pub fn write_file(&self, path: &Path) -> Result<(), KeyError> {
-        let failed = |source| KeyError::File(path.to_owned(), source);
-        let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(KeyError::Exists(path.display().to_string()));
-            }
-            other => other.map_err(failed)?,
-        };
         let digits = to_hex(self.seed.expose());
         let line = Zeroizing::new([HEADER, &digits, "\n"].concat());
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        create_private_file(path, line.as_bytes())
     }
 
     /// Reads a file that [`SigningKey::write_file`] wrote.
