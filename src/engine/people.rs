@@ -1,5 +1,7 @@
 //! Declared fields of people -> codes of closed lists.
 
+use std::borrow::Cow;
+
 use arrow_array::ArrayRef;
 
 use super::EngineError;
@@ -8,6 +10,7 @@ use super::intern::Interner;
 use super::read::{Cell, Column, Input, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use crate::consent::AgeFact;
+use crate::deidentify::Treatment;
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Catalogue, TagSource};
 
@@ -72,6 +75,7 @@ impl<'a> People<'a> {
         wanted.extend(read.iter().map(|column| Wanted { column, used: Use::Required }));
         let unread = self.dataset.fields.iter().filter(|field| !read.contains(&field.column.as_str()));
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        wanted.extend(Wanted::dropped(self.dataset));
         let mut table = open(input, &wanted)?;
         let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
         let namespace = interner.namespace(&self.dataset.ids);
@@ -106,9 +110,13 @@ impl<'a> People<'a> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
             let words = Column::texts(&table.name, codes.column, array)?;
             let Some(tag) = self.catalogue.tags().get(codes.tag) else { continue };
+            let treatment = self.dataset.field(codes.column).map(|field| &field.treatment);
+            let treated =
+                |word| treatment.map_or(Cow::Borrowed(word), |treatment| field_word(treatment, word));
             for (row, person) in people.iter().enumerate() {
                 if let Some(slot) = person.and_then(|person| codes.codes.get_mut(person as usize)) {
-                    let code = words.text(row).and_then(|word| tag.code(word)).unwrap_or(codes.other);
+                    let code = words.text(row).and_then(|word| tag.code(&treated(word)));
+                    let code = code.unwrap_or(codes.other);
                     *slot = Some(slot.filter(|known| *known != code).map_or(code, |_| codes.other));
                 }
             }
@@ -128,6 +136,14 @@ impl<'a> People<'a> {
             let other = codes.other;
             (codes.tag, codes.codes.into_iter().map(|code| code.unwrap_or(other)).collect())
         })
+    }
+}
+
+/// The word of a field of people, coarsened as its field is declared; numbers are words here, too.
+pub(super) fn field_word<'a>(treatment: &Treatment, word: &'a str) -> Cow<'a, str> {
+    match (treatment, word.trim().parse()) {
+        (Treatment::Round(_), Ok(number)) => Cow::Owned(treatment.number(number).to_string()),
+        _ => Cow::Borrowed(treatment.word(word)),
     }
 }
 

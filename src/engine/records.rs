@@ -165,6 +165,7 @@ impl<'a> Records<'a> {
         let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
         let used = if reading.count_identical { Use::Required } else { Use::Declared };
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
+        wanted.extend(Wanted::dropped(self.dataset));
         let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let layout = Layout::new(self.selections.len(), columns);

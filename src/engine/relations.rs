@@ -71,6 +71,7 @@ impl Lists {
         ];
         wanted
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        wanted.extend(Wanted::dropped(dataset));
         let target_column = target.column.as_str();
         let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, reading };
         let hear = |edges: &mut Vec<Edge>, piece: Piece<'_>| {

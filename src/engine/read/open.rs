@@ -34,6 +34,13 @@ impl From<PathBuf> for Input {
     }
 }
 
+impl<'a> Wanted<'a> {
+    /// The columns of a dataset that are never read.
+    pub fn dropped(dataset: &'a crate::policy::Dataset) -> impl Iterator<Item = Self> {
+        dataset.dropped.iter().map(|column| Self { column, used: Use::Dropped })
+    }
+}
+
 impl Input {
     /// How reports call it: the file's name without its folders.
     #[must_use]
@@ -70,6 +77,8 @@ pub struct Table {
 pub enum Use {
     /// Declared and not needed: the file must have it, and it is never decoded.
     Declared,
+    /// Declared as one that is never read: the file may have it.
+    Dropped,
     /// Read where the file has it.
     Optional,
     /// Read; its absence stops the seal.
@@ -259,7 +268,7 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
         match (places.next(), places.next()) {
             (Some((place, _)), None) => {
                 known.push(place);
-                found.push((want.used != Use::Declared).then_some(place));
+                found.push(matches!(want.used, Use::Optional | Use::Required).then_some(place));
             }
             (Some(_), Some(_)) => {
                 return Err(ReadError::DuplicateColumn {
@@ -267,7 +276,7 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
                     column: want.column.to_owned(),
                 });
             }
-            (None, _) if want.used != Use::Optional => {
+            (None, _) if matches!(want.used, Use::Declared | Use::Required) => {
                 let nearest = crate::tags::nearest(want.column, names.iter().copied());
                 let column = want.column.to_owned();
                 return Err(ReadError::MissingColumn { file: file.to_owned(), column, nearest });

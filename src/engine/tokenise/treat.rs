@@ -13,6 +13,7 @@ use crate::consent::{AgeFact, COLUMNS};
 use crate::deidentify::{TOKEN_BYTES, Tokens};
 use crate::engine::consents::{STATEMENTS, wanted};
 use crate::engine::hygiene::FileHygiene;
+use crate::engine::people::field_word;
 use crate::engine::read::{Cell, Column, ReadError, Use, Wanted};
 use crate::engine::rows::{Bad, Cells};
 use crate::engine::sayings::Said;
@@ -26,7 +27,7 @@ pub(super) const CONSENTS: &str = "consents";
 /// What becomes of one table.
 pub(super) enum Plan<'a> {
     Consents(Consents<'a>),
-    Table { columns: Vec<Treatment<'a>>, ages: Ages },
+    Table { columns: Vec<Written<'a>>, dropped: &'a [String], ages: Ages },
 }
 
 /// The tokens of consent events, whose rows say their namespace where there are several.
@@ -35,7 +36,7 @@ pub(super) struct Consents<'a> {
 }
 
 /// What becomes of one column.
-pub(super) enum Treatment<'a> {
+pub(super) enum Written<'a> {
     /// Tokens; a row without an id is bad for this reason, if there is one.
     Ids { column: &'a str, tokens: Tokens, missing: Option<&'static str> },
     /// As the records of a seal read it: a row that cannot be read is bad.
@@ -76,16 +77,18 @@ impl<'a> Plan<'a> {
             return Err(TokeniseError::UnknownTable { name: name.chars().take(80).collect(), nearest });
         };
         let (child_below, adult_from) = terms.regime.age_thresholds();
-        Ok(Self::Table { columns, ages: Ages { child_below, adult_from, as_of: terms.as_of } })
+        let dropped = dataset.map(|dataset| dataset.dropped.as_slice()).unwrap_or_default();
+        Ok(Self::Table { columns, dropped, ages: Ages { child_below, adult_from, as_of: terms.as_of } })
     }
 
     /// The columns that are read.
     pub(super) fn wanted(&self) -> Vec<Wanted<'a>> {
         match self {
             Self::Consents(Consents { known }) => wanted(known.len() == 1).into(),
-            Self::Table { columns, .. } => {
-                let columns = columns.iter().map(Treatment::column);
-                columns.map(|column| Wanted { column, used: Use::Required }).collect()
+            Self::Table { columns, dropped, .. } => {
+                let read =
+                    columns.iter().map(|column| Wanted { column: column.column(), used: Use::Required });
+                read.chain(dropped.iter().map(|column| Wanted { column, used: Use::Dropped })).collect()
             }
         }
     }
@@ -101,7 +104,7 @@ impl<'a> Plan<'a> {
     /// The columns that are written. Consent events keep the types that they come in.
     pub(super) fn schema(&self, first: Option<&RecordBatch>, present: &[bool]) -> SchemaRef {
         let fields: Vec<ArrowField> = match self {
-            Self::Table { columns, .. } => columns.iter().map(Treatment::written).collect(),
+            Self::Table { columns, .. } => columns.iter().map(Written::written).collect(),
             Self::Consents(_) => {
                 let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present);
                 let kind = |at: usize, name: &str| match first {
@@ -128,7 +131,7 @@ impl<'a> Plan<'a> {
     ) -> Result<Treated<'_>, ReadError> {
         match self {
             Self::Consents(consents) => consents.treat(file, present, batch),
-            Self::Table { columns, ages } => {
+            Self::Table { columns, ages, .. } => {
                 let mut bad = Vec::new();
                 let all = columns.iter().zip(batch.columns());
                 let all = all.map(|(column, array)| column.treat(file, array, *ages, &mut bad));
@@ -142,22 +145,22 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<Treatment<'a>> {
-    let ids = |column, ids: &str, missing| Treatment::Ids { column, tokens: tokens(ids), missing };
+fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
+    let ids = |column, ids: &str, missing| Written::Ids { column, tokens: tokens(ids), missing };
     let mut all = vec![ids(&dataset.owner, &dataset.ids, Some("no owner"))];
     if let Shape::Relation { target, .. } = &dataset.shape {
         all.push(ids(&target.column, &target.ids, Some("no target")));
     }
     all.extend(dataset.fields.iter().map(|field| match field.kind {
         FieldKind::Person { .. } => ids(&field.column, field.ids.as_ref().unwrap_or(&dataset.ids), None),
-        _ if dataset.shape == Shape::Records => Treatment::Strict(field),
-        _ => Treatment::Lenient(field),
+        _ if dataset.shape == Shape::Records => Written::Strict(field),
+        _ => Written::Lenient(field),
     }));
     all
 }
 
-fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<Treatment<'a>> {
-    let ids = links.columns.iter().map(|column| Treatment::Ids {
+fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
+    let ids = links.columns.iter().map(|column| Written::Ids {
         column: &column.column,
         tokens: tokens(&column.ids),
         missing: Some("no id"),
@@ -170,7 +173,7 @@ fn token_type() -> DataType {
     DataType::FixedSizeBinary(i32::try_from(TOKEN_BYTES).unwrap_or_default())
 }
 
-impl<'a> Treatment<'a> {
+impl<'a> Written<'a> {
     fn column(&self) -> &'a str {
         match self {
             Self::Ids { column, .. } => column,
@@ -239,7 +242,8 @@ fn lenient(file: &str, field: &Field, array: &ArrayRef, ages: Ages) -> Result<Ar
     let kept = |keep: &dyn Fn(&str) -> bool| -> Result<ArrayRef, ReadError> {
         let words = words()?;
         let words = (0..array.len()).map(|row| words.text(row).filter(|word| keep(word)));
-        Ok(Arc::new(words.collect::<StringArray>()))
+        let treated = words.map(|word| word.map(|word| field_word(&field.treatment, word)));
+        Ok(Arc::new(treated.collect::<StringArray>()))
     };
     match field.kind {
         FieldKind::Integer => kept(&|word| word.trim().parse::<i64>().is_ok()),
