@@ -18,6 +18,7 @@ mod sandbox;
 mod seal;
 mod sign;
 mod status;
+mod tokenize;
 mod vocabulary;
 
 use std::path::PathBuf;
@@ -75,6 +76,11 @@ enum Command {
     /// Adopt a new or changed study that every handler has signed; the budget stays as it is
     #[command(after_help = "Example:\n  hushtag adopt box --study study.toml")]
     Adopt(adopt::Adopt),
+    /// De-identify a table where it comes from: ids become tokens, declared columns are treated, nothing else is written
+    #[command(
+        after_help = "Examples:\n  hushtag tokenize --study study.toml --dataset payments payments.csv payments.tokens.parquet --key agreed.key\n  hushtag tokenize --study study.toml --dataset consents consents.csv consents.tokens.parquet --key agreed.key"
+    )]
+    Tokenize(tokenize::Tokenize),
     /// Seal an epoch: read the files, keep only encrypted tag counts
     #[command(
         after_help = "Example:\n  hushtag seal box --epoch 2026-q3 --as-of 2026-10-01 \\\n    --data follows=follows.csv --data payments=payments.parquet --consents consents.csv"
@@ -161,6 +167,7 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
         Command::Adopt(command) => command.run(&context),
+        Command::Tokenize(command) => command.run(&context),
         Command::Seal(command) => command.run(&context),
         Command::Inspect(command) => command.run(&context),
         Command::Consent(command) => command.run(&context),

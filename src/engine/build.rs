@@ -10,6 +10,7 @@ use super::figures::{Facts, Present, standings};
 use super::hygiene::Hygiene;
 use super::intern::Interner;
 use super::links;
+use super::one_key;
 use super::people::People;
 use super::pointers::Pointed;
 use super::read::Input;
@@ -72,6 +73,7 @@ pub fn build(
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
     reading.expect(sources.data.iter().map(|(_, input)| input).chain(&sources.consents));
     let mut inputs = by_dataset(study, sources.data)?;
+    one_key::check(study, &inputs, &sources.consents)?;
     let mut interner = Interner::default();
     // Links say who a person is, so they are read whole before anything looks at who is in.
     let tables = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
@@ -137,7 +139,7 @@ pub fn build(
     Ok((built, seal.hygiene))
 }
 
-type Inputs = BTreeMap<DatasetName, Vec<Input>>;
+pub(super) type Inputs = BTreeMap<DatasetName, Vec<Input>>;
 
 fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, EngineError> {
     let mut inputs = Inputs::new();

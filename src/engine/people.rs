@@ -1,5 +1,7 @@
 //! Declared fields of people -> codes of closed lists.
 
+use std::borrow::Cow;
+
 use arrow_array::ArrayRef;
 
 use super::EngineError;
@@ -8,6 +10,7 @@ use super::intern::Interner;
 use super::read::{Cell, Column, Input, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use crate::consent::AgeFact;
+use crate::deidentify::Treatment;
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Catalogue, TagSource};
 
@@ -74,6 +77,7 @@ impl<'a> People<'a> {
         wanted.extend(read.iter().map(|column| Wanted { column, used: Use::Required }));
         let unread = self.dataset.fields.iter().filter(|field| !read.contains(&field.column.as_str()));
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        wanted.extend(Wanted::dropped(self.dataset));
         let mut table = open(input, &wanted)?;
         let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
         let namespace = interner.namespace(&self.dataset.ids);
@@ -81,7 +85,7 @@ impl<'a> People<'a> {
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
-            let owners = Column::ids(&table.name, owner, owners)?;
+            let owners = Column::ids(&table.name, owner, owners, table.tokenised.is_some())?;
             for row in 0..batch.num_rows() {
                 if owners.id(row).is_none() {
                     report.drop_row(rows + row as u64, owner, "no owner");
@@ -113,9 +117,13 @@ impl<'a> People<'a> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
             let words = Column::texts(&table.name, codes.column, array)?;
             let Some(tag) = self.catalogue.tags().get(codes.tag) else { continue };
+            let treatment = self.dataset.field(codes.column).map(|field| &field.treatment);
+            let treated =
+                |word| treatment.map_or(Cow::Borrowed(word), |treatment| field_word(treatment, word));
             for (row, person) in people.iter().enumerate() {
                 if let Some(slot) = person.and_then(|person| codes.codes.get_mut(person as usize)) {
-                    let code = words.text(row).and_then(|word| tag.code(word)).unwrap_or(codes.other);
+                    let code = words.text(row).and_then(|word| tag.code(&treated(word)));
+                    let code = code.unwrap_or(codes.other);
                     *slot = Some(slot.filter(|known| *known != code).map_or(code, |_| codes.other));
                 }
             }
@@ -143,11 +151,20 @@ impl<'a> People<'a> {
     }
 }
 
+/// The word of a field of people, coarsened as its field is declared; numbers are words here, too.
+pub(super) fn field_word<'a>(treatment: &Treatment, word: &'a str) -> Cow<'a, str> {
+    match (treatment, word.trim().parse()) {
+        (Treatment::Round(_), Ok(number)) => Cow::Owned(treatment.number(number).to_string()),
+        _ => Cow::Borrowed(treatment.word(word)),
+    }
+}
+
 impl Born<'_> {
     /// A cell that cannot be read, or that says something else than another row of hers, leaves her age unknown.
     fn hear(&mut self, table: &Table, array: &ArrayRef, people: &[Option<u32>]) -> Result<(), ReadError> {
         let name = &self.field.column;
-        let is_year = self.field.kind == FieldKind::BirthYear;
+        // A tokenised file holds the band that stands for the year.
+        let is_year = self.field.kind == FieldKind::BirthYear && table.tokenised.is_none();
         let cells = if is_year { Column::numbers } else { Column::texts }(&table.name, name, array)?;
         for (row, person) in people.iter().enumerate() {
             let Some(slot) = person.and_then(|person| self.people.get_mut(person as usize)) else { continue };

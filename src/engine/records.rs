@@ -167,6 +167,7 @@ impl<'a> Records<'a> {
         let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
         let used = if reading.count_identical { Use::Required } else { Use::Declared };
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
+        wanted.extend(Wanted::dropped(self.dataset));
         let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let layout = Layout::new(self.selections.len(), columns);
@@ -245,7 +246,7 @@ impl<'a> Records<'a> {
         let Some((owners, fields)) = piece.batch.columns().split_first() else {
             return Ok(Rows { owners: Vec::new(), cells: Vec::new() });
         };
-        let owners = Column::ids(piece.name, &self.dataset.owner, owners)?;
+        let owners = Column::ids(piece.name, &self.dataset.owner, owners, piece.tokenised)?;
         let mut bad = Vec::new();
         let count = piece.batch.num_rows();
         bad.extend(
@@ -257,7 +258,7 @@ impl<'a> Records<'a> {
         for (field, array) in self.read.iter().zip(fields) {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
             cells.push(if of_people {
-                let column = Column::ids(piece.name, &field.column, array)?;
+                let column = Column::ids(piece.name, &field.column, array, piece.tokenised)?;
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
                 Cells::People(people(interner, numbers(interner, ids, &column, count, true)?))
             } else {

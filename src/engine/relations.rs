@@ -71,13 +71,14 @@ impl Lists {
         ];
         wanted
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        wanted.extend(Wanted::dropped(dataset));
         let target_column = target.column.as_str();
         let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, reading };
         let hear = |edges: &mut Vec<Edge>, piece: Piece<'_>| {
             let [owners, targets] = piece.batch.columns() else { return Ok(()) };
             let count = piece.batch.num_rows();
-            let owners = Column::ids(piece.name, &dataset.owner, owners)?;
-            let targets = Column::ids(piece.name, target_column, targets)?;
+            let owners = Column::ids(piece.name, &dataset.owner, owners, piece.tokenised)?;
+            let targets = Column::ids(piece.name, target_column, targets, piece.tokenised)?;
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
             let owners = numbers(interner, &dataset.ids, &owners, count, true)?;
             let targets = numbers(interner, &target.ids, &targets, count, true)?;

@@ -1,17 +1,19 @@
 //! Layer 2: keys and sealed things. One 32-byte root key; everything else is derived from it, or random and wrapped.
 //!
 //! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/epoch-ID.key` a wrapped epoch key,
-//! `keys/sign.key` the sealed key that signs the log.
+//! `keys/sign.key` the sealed key that signs the log. A key of tokens is a file of the parties, never of a sandbox.
 
 mod auditor;
 mod keyring;
 mod seal;
 mod sign;
+mod token;
 
 pub use auditor::{AuditorKey, AuditorPublicKey};
 pub use keyring::{Keyring, RootKey, random_secret};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
+pub use token::{load_token_key, new_token_key};
 
 use crate::storage::StorageError;
 use std::path::PathBuf;

@@ -13,6 +13,7 @@ use toml::value::Datetime;
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
+use crate::deidentify::Span;
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
@@ -190,6 +191,7 @@ pub(super) enum FieldType {
     AgeBand,
     Amount,
     BirthYear,
+    Drop,
     Flag,
     Integer,
     Person,
@@ -207,11 +209,26 @@ pub(super) struct FieldSection {
     pub(super) ids: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) optional: bool,
+    pub(super) round: Option<Spanned<i64>>,
+    pub(super) truncate: Option<Spanned<Span>>,
+    pub(super) prefix: Option<Spanned<u8>>,
+    pub(super) values: Option<Spanned<Vec<String>>>,
 }
 
 impl From<FieldType> for FieldSection {
     fn from(kind: FieldType) -> Self {
-        Self { kind, max_reach: None, negative: None, ids: None, optional: false }
+        let (round, truncate, prefix, values) = (None, None, None, None);
+        Self {
+            kind,
+            max_reach: None,
+            negative: None,
+            ids: None,
+            optional: false,
+            round,
+            truncate,
+            prefix,
+            values,
+        }
     }
 }
 

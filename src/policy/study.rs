@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consent::Admits;
+use crate::deidentify::Treatment;
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
@@ -210,6 +211,8 @@ pub struct Field {
     pub ids: Option<String>,
     /// Whether a row without it is a good row.
     pub optional: bool,
+    /// How far its values are coarsened wherever they are read.
+    pub treatment: Treatment,
 }
 
 /// What the rows of a dataset are.
@@ -245,6 +248,8 @@ pub struct Dataset {
     pub category: String,
     /// Declared fields.
     pub fields: Vec<Field>,
+    /// Columns that a file may have and that are never read: direct identifiers, mostly.
+    pub dropped: Vec<String>,
 }
 
 impl Dataset {
