@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::relations::{Lists, owner, target};
+use super::relations::Lists;
 use super::values::Values;
 use crate::consent::Coverage;
 use crate::deidentify::Risk;
@@ -21,11 +21,10 @@ impl Present {
         self.0.insert(dataset, people);
     }
 
-    /// Everybody with a list in a relation, and everybody in one.
+    /// Everybody with a row in a relation, and everybody whom one names.
     pub(super) fn listed(&mut self, dataset: usize, lists: &Lists, people: usize) {
         let mut present = vec![false; people];
-        let ends = lists.edges().iter().flat_map(|edge| [owner(*edge), target(*edge) as usize]);
-        for person in ends {
+        for person in lists.named() {
             if let Some(present) = present.get_mut(person) {
                 *present = true;
             }

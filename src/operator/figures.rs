@@ -44,20 +44,20 @@ impl Operator {
     /// Opens the joined figures of an epoch with the auditor's key, one for each recipient; logged before they are returned.
     ///
     /// # Errors
-    /// [`OperatorError::Unknown`]; [`OperatorError::Invalid`] where the epoch has no figures, or for a key that they are not sealed
-    /// to; [`OperatorError::Damaged`].
+    /// [`OperatorError::Unknown`]; [`OperatorError::Figures`] where none were kept, or for a key that they are not sealed to;
+    /// [`OperatorError::Damaged`].
     ///
     /// # Privacy
     /// Exact facts about people, for the auditor alone: not differentially private. What is kept of them is up to her.
     pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<Figures>, OperatorError> {
         let inner = &*self.inner;
         let auditor = inner.auditor.as_ref().ok_or_else(|| {
-            OperatorError::Invalid("the sandbox was made without an auditor, so no figures were kept".into())
+            OperatorError::Figures("the sandbox was made without an auditor, so no figures were kept".into())
         })?;
         if key.public() != *auditor {
             let why =
                 format!("the figures are sealed to {auditor}, and this key is that of {}", key.public());
-            return Err(OperatorError::Invalid(why));
+            return Err(OperatorError::Figures(why));
         }
         let epochs = inner.epochs()?;
         let file = epochs.iter().find(|file| file.epoch == *epoch).ok_or_else(|| OperatorError::Unknown {
