@@ -128,8 +128,10 @@ impl Lists {
             let from = u32::try_from(*joined >> 32).unwrap_or(u32::MAX);
             (interner.person(from), interner.person(target(*joined)))
         };
-        let (joined, same): (Vec<_>, Vec<_>) = self.edges.iter().map(person).partition(|(from, to)| from != to);
-        let selves = self.selves.iter().map(|id| interner.person(*id)).chain(same.into_iter().map(|(own, _)| own));
+        let (joined, same): (Vec<_>, Vec<_>) =
+            self.edges.iter().map(person).partition(|(from, to)| from != to);
+        let selves =
+            self.selves.iter().map(|id| interner.person(*id)).chain(same.into_iter().map(|(own, _)| own));
         let selves = selves.collect();
         Self { selves, ..Self::of(joined.into_iter().map(|(from, to)| edge(from, to)).collect()) }
     }
