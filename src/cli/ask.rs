@@ -72,7 +72,11 @@ impl AskCommand {
                         || answer_table(&released, accounting),
                     )?;
                 }
-                plot.map_or(Ok(()), |plot| plot.write(&answer_plot(&released), output))
+                if let Some(plot) = plot {
+                    plot.write(&answer_plot(&released))?;
+                    output.note(&plot.done());
+                }
+                Ok(())
             }
             Answer::Refused(reasons) => {
                 match output.format() {

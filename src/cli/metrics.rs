@@ -37,7 +37,10 @@ impl MetricsCommand {
         let metrics = analyst.metrics(asker.epoch.as_ref())?;
         let accounting = analyst.remaining()?.accounting;
         output.either(|| metrics_json(&metrics, accounting), || metrics_text(&metrics, accounting))?;
-        plot.map_or(Ok(()), |plot| plot.write(&metrics_plot(&metrics), output))?;
+        if let Some(plot) = &plot {
+            plot.write(&metrics_plot(&metrics))?;
+            output.note(&plot.done());
+        }
         let refused = metrics.metrics.iter().any(|metric| metric.outcome.is_err());
         if refused { Err(Failure::refused()) } else { Ok(()) }
     }

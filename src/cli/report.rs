@@ -8,7 +8,7 @@ use serde_json::json;
 use super::sandbox::{keys, read};
 use super::target::Target;
 use super::{Context, Failure};
-use crate::operator::verify_log;
+use crate::operator::{Keys, Reader, verify_log};
 use crate::policy::Lang;
 use crate::report::{PageError, Report, report_page};
 use crate::storage::Folder;
@@ -44,8 +44,10 @@ impl ReportCommand {
             Language::En => Lang::En,
             Language::Zh => Lang::Zh,
         };
-        let page = page(&self.dir, lang, self.pipia, context)?;
-        out.write(&page, &context.output)?;
+        let reader = read(&self.dir, context)?;
+        let page = page(&reader, &self.dir, keys(context)?, lang, self.pipia)?;
+        out.write(&page)?;
+        context.output.note(&out.done());
         let (path, bytes) = (self.out.display().to_string(), page.len());
         context.output.either(
             || json!({ "report": path, "bytes": bytes, "verified": true }),
@@ -54,12 +56,17 @@ impl ReportCommand {
     }
 }
 
-/// The auditor's page of the sandbox in `dir`, after verifying both of its books.
-pub(super) fn page(dir: &Path, lang: Lang, pipia: bool, context: &Context) -> Result<String, Failure> {
-    let reader = read(dir, context)?;
-    let verified = verify_log(&Folder::open(dir)?, None, Some(keys(context)?), None)?;
+/// The auditor's page of the sandbox in `dir`, which `reader` has opened, after verifying both of its books.
+pub(super) fn page(
+    reader: &Reader,
+    dir: &Path,
+    keys: Keys,
+    lang: Lang,
+    pipia: bool,
+) -> Result<String, Failure> {
+    let verified = verify_log(&Folder::open(dir)?, None, Some(keys), None)?;
     let place = dir.display().to_string();
-    let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia };
+    let report = Report { reader, verified: &verified, place: &place, lang, pipia };
     report_page(&report).map_err(|error| match error {
         PageError::Operator(error) => error.into(),
         PageError::Texts(_) => Failure::failed(error.to_string(), "report this bug"),

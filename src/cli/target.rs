@@ -3,7 +3,6 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
-use super::output::Output;
 use super::{Failure, exit};
 use crate::report::MADE_BY;
 use crate::storage::{Folder, Storage as _};
@@ -34,15 +33,17 @@ impl Target {
         Ok(Self { path: path.to_owned(), folder, name: name.to_owned(), replaces })
     }
 
-    /// Puts the text there as a whole, by renaming; an older one is replaced, which is said.
-    pub(super) fn write(&self, text: &str, output: &Output) -> Result<(), Failure> {
+    /// Puts the text there as a whole, by renaming.
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
         let next = "see that the folder can be written, or give another file";
         // If we stop inside, the old file stands.
         let written = self.folder.write(&self.name, text.as_bytes());
-        written.map_err(|error| Failure::failed(exit::chain(&error), next))?;
-        let done = if self.replaces { "replaced" } else { "written" };
-        output.note(&format!("{}: {done}", self.path.display()));
-        Ok(())
+        written.map_err(|error| Failure::failed(exit::chain(&error), next))
+    }
+
+    /// What became of the place, for a note.
+    pub(super) fn done(&self) -> String {
+        format!("{}: {}", self.path.display(), if self.replaces { "replaced" } else { "written" })
     }
 }
 

@@ -9,7 +9,7 @@ use super::parts::{self, name, time};
 use super::texts::fill;
 use crate::ledger::State;
 use crate::report::chart::{Line, Steps, Told};
-use crate::report::table::short;
+use crate::report::table::{grouped, short};
 use crate::report::{delta, unit};
 use crate::types::Timestamp;
 
@@ -28,7 +28,12 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
 /// An amount in units of the pool and as an epsilon.
 pub(super) fn amount(facts: &Facts<'_>, units: u128) -> Markup {
     let accounting = facts.accounting();
-    html! { "\u{03b5} " (short(units, accounting)) " (" (units) " " (unit(accounting)) ")" }
+    html! { "\u{03b5} " (short(units, accounting)) " (" (exact(units)) " " (unit(accounting)) ")" }
+}
+
+/// Units with a gap every three digits.
+fn exact(units: u128) -> String {
+    i128::try_from(units).map_or_else(|_| units.to_string(), grouped)
 }
 
 fn pool(facts: &Facts<'_>) -> Markup {
@@ -164,8 +169,8 @@ fn charges(facts: &Facts<'_>) -> Markup {
                 time(charge.at),
                 name(charge.recipient.as_str()),
                 name(charge.study.as_str()),
-                html! { (charge.units) },
-                html! { (sum) },
+                html! { (exact(charge.units)) },
+                html! { (exact(sum)) },
                 html! { (state) },
             ]
         })

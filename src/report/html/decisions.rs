@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::facts::Facts;
-use super::parts::{self, name, time, verdict};
+use super::parts::{self, marked, name, time, verdict};
 use super::texts::fill;
 use crate::policy::{Explanation, Line, with_opinion};
 
@@ -27,7 +27,7 @@ fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
     let t = &facts.t.decisions;
     html! {
         h3 { (name(title)) }
-        p { (name(&said.question)) }
+        p { (marked(&said.question)) }
         p { (verdict(said.permitted, if said.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&said.answer)) }
         details open {
             summary { (t.all) }
@@ -48,7 +48,7 @@ fn lines(all: &[Line], permitted: bool) -> Markup {
                     @if let Some(word) = &line.verdict {
                         (verdict(permitted || !has_mend(line), word)) " "
                     }
-                    (name(&line.text))
+                    (marked(&line.text))
                     @if !line.under.is_empty() { (lines(&line.under, permitted)) }
                 }
             }

@@ -35,8 +35,8 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
             vec![
                 html! { strong { (item) } },
                 html! { (said.title) br; small { (said.ground) } },
-                html! { (fill(&said.tool, &places)) },
-                html! { (said.human) },
+                parts::marked(&fill(&said.tool, &places)),
+                parts::marked(&said.human),
             ]
         })
         .collect();

@@ -14,6 +14,17 @@ pub(super) fn code(text: &str) -> Markup {
     html! { code { bdi { (text) } } }
 }
 
+/// A text in which what stands between backticks is typed or read by a machine.
+pub(super) fn marked(text: &str) -> Markup {
+    html! {
+        bdi {
+            @for (place, piece) in text.split('`').enumerate() {
+                @if place % 2 == 1 { code { (piece) } } @else { (piece) }
+            }
+        }
+    }
+}
+
 /// An instant.
 pub(super) fn time(at: Timestamp) -> Markup {
     let text = at.to_string();

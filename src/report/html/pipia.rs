@@ -100,7 +100,7 @@ fn lawful(facts: &Facts<'_>, study: &Study, regime: &Regime, blanks: &mut Blanks
     let necessity: Vec<Markup> = necessity.collect();
     html! {
         @if let Some(used) = &used {
-            ul class="opinion" { @for line in &used.under { li { (name(&line.text)) } } }
+            ul class="opinion" { @for line in &used.under { li { (parts::marked(&line.text)) } } }
         }
         (parts::facts(&[
             (&t.data, data(facts, study, regime)),
@@ -150,7 +150,7 @@ fn risks(facts: &Facts<'_>, study: &Study, blanks: &mut Blanks) -> Markup {
     ];
     let rows: Vec<Vec<Markup>> = rows.into_iter().map(|(risk, said)| vec![html! { (risk) }, said]).collect();
     html! {
-        (parts::table(&t.two, &facts.t.page.scroll, &[&t.risk, &facts.t.tags.because], &rows))
+        (parts::table(&t.two, &facts.t.page.scroll, &[&t.risk, &t.known], &rows))
         p { (blanks.leave(facts, &t.impact_blank)) }
     }
 }

@@ -1,6 +1,6 @@
 //! Refusals by rule, as the log has them; and what is not kept of the files.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use maud::{Markup, html};
 use serde_json::Value;
@@ -23,7 +23,7 @@ pub(super) fn hygiene(facts: &Facts<'_>) -> Markup {
     let content = html! {
         p { (t.lead) }
         p class="note" { (t.not_kept) }
-        p { (t.ask_for) }
+        p { (parts::marked(&t.ask_for)) }
     };
     parts::section("hygiene", &t.heading, &content)
 }
@@ -37,7 +37,8 @@ fn table(facts: &Facts<'_>) -> Markup {
     let mut counts: BTreeMap<(&str, &str, &str), u64> = BTreeMap::new();
     for (_, entry) in facts.of_kind(Kind::Refuse) {
         let rules = entry.body.get("rules").and_then(Value::as_array).into_iter().flatten();
-        for rule in rules.filter_map(Value::as_str) {
+        // Two limits in the way are one refusal by the rule on the budget.
+        for rule in rules.filter_map(Value::as_str).collect::<BTreeSet<_>>() {
             *counts.entry((rule, text(entry, "act"), text(entry, "recipient"))).or_default() += 1;
         }
     }

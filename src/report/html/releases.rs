@@ -39,13 +39,18 @@ fn answer(facts: &Facts<'_>, given: &Given) -> Markup {
                 (&t.policy, code(&released.policy)),
                 (&t.cost, amount(facts, released.units)),
                 (&t.mechanism, mechanisms(facts, released)),
-                (&t.reach, html! { (fill(&facts.t.tags.people, &[("n", &released.reach)])) }),
+                (&t.reach, html! { (reach(facts, released.reach)) }),
             ]))
             (rows(facts, released, &interval, &heading))
             @if released.rows.iter().any(|row| row.suppressed) { p { (t.suppressed_note) } }
             (chart(facts, released, &heading))
         }
     }
+}
+
+fn reach(facts: &Facts<'_>, people: u32) -> String {
+    let t = &facts.t.tags;
+    if people == 1 { t.people_one.clone() } else { fill(&t.people, &[("n", &people)]) }
 }
 
 fn percent(confidence: f64) -> String {

@@ -57,7 +57,7 @@ texts! {
     }
     tags: TagTexts {
         heading, lead, table, tag, labels, reach, because, reads, measures, measure, clamp, reach_own, reach_others, reach_list,
-        people,
+        people, people_one,
     }
     budget: BudgetTexts {
         heading, lead, chart, chart_says, limit, total, lifetime, table, pool, spent, left, whole_life,
@@ -80,7 +80,7 @@ texts! {
     }
     pipia: PipiaTexts {
         heading, draft, lead, blank, person, date, signature, study, one, one_lead, data, necessity, necessity_blank,
-        legality, legality_yes, legality_no, documents, document, id, approved, expires, two, two_lead, risk, bound,
+        legality, legality_yes, legality_no, documents, document, id, approved, expires, two, two_lead, risk, known, bound,
         bound_says, reach_says, leak, leak_says, wrong, wrong_says, context, context_blank, impact_blank, three,
         three_lead, measure, how, consent_measure, consent_says, minimum_measure, minimum_says, noise_measure,
         noise_says, budget_measure, budget_says, proof_measure, proof_says, end_measure, end_says, fit_blank,
