@@ -5,12 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::analyst::{layout, plan_under};
+use super::figures::layout as consents_layout;
 use super::law::text;
 use super::sandbox::study_path;
 use super::{OperatorError, Reader};
 use crate::audit::{Entry, Kind};
+use crate::consent::Standing;
 use crate::policy::Study;
-use crate::query::parse;
+use crate::query::{ConsentCounts, parse};
 use crate::release::{BudgetView, Evidence, Released, StoredAnswers};
 use crate::types::Timestamp;
 
@@ -68,17 +70,28 @@ impl Reader {
     ) -> Result<Released, OperatorError> {
         let damaged = |why: &str| OperatorError::damaged(format!("log entry {}", evidence.index), why);
         let question = field(entry, "question");
-        let ask = parse(question, &study.catalogue).map_err(|_| damaged("asks nothing of its study"))?;
-        let plan = plan_under(&ask, study, self.accounting)?;
-        if plan.question() != question {
+        let min_people = study.release.min_people;
+        let (text, claim, layout) = match (ConsentCounts::sealed_at(question), study.release.consent_error) {
+            (Some(sealed_at), Some(error)) => {
+                let counts = ConsentCounts::new(error, Standing::ALL.len(), sealed_at, self.accounting);
+                let counts = counts.map_err(|_| damaged("asks what has no price under its study"))?;
+                (counts.question().to_owned(), counts.claim().clone(), consents_layout(min_people))
+            }
+            _ => {
+                let ask = parse(question, &study.catalogue);
+                let ask = ask.map_err(|_| damaged("asks nothing of its study"))?;
+                let plan = plan_under(&ask, study, self.accounting)?;
+                (plan.question().to_owned(), plan.claim().clone(), layout(&plan, min_people))
+            }
+        };
+        if text != question {
             return Err(damaged("does not hold a canonical question"));
         }
         let seq = entry.ledger_seq.ok_or_else(|| damaged("names no charge"))?;
         let stored = self.book.answer(seq)?;
         let stored = stored.ok_or_else(|| damaged("names an answer that the ledger does not have"))?;
-        let layout = layout(&plan, study.release.min_people);
         let answers = StoredAnswers { sandbox: &self.file.id, key: &self.answers };
-        Ok(answers.read(&stored, plan.claim(), &layout, evidence)?)
+        Ok(answers.read(&stored, &claim, &layout, evidence)?)
     }
 }
 

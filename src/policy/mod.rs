@@ -11,6 +11,7 @@ mod explain;
 mod explain_person;
 mod facts;
 mod fault;
+mod fields;
 mod file;
 mod finding;
 mod links;

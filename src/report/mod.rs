@@ -4,6 +4,8 @@
 mod chart;
 mod csv;
 #[cfg(feature = "cli")]
+mod figures;
+#[cfg(feature = "cli")]
 mod html;
 mod json;
 mod metrics;
@@ -14,6 +16,8 @@ mod sarif;
 mod table;
 
 pub use csv::answer_csv;
+#[cfg(feature = "cli")]
+pub use figures::{figures_json, figures_text};
 #[cfg(feature = "cli")]
 pub use html::{PageError, Report, report_page};
 pub use json::{

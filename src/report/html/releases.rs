@@ -100,20 +100,26 @@ fn number(facts: &Facts<'_>, cell: &Cell) -> Markup {
     html! { (estimate) " (" (decimal(cell.low)) " \u{2013} " (decimal(cell.high)) ")" }
 }
 
-/// Bars of the first number; more numbers would be more charts than help.
+/// Bars of the first number, where a few groups have one; more numbers would be more charts than help.
 fn chart(facts: &Facts<'_>, released: &Released, heading: &str) -> Markup {
+    let title = fill(&facts.t.releases.shown_bars, &[("answer", &heading)]);
+    if (2..=MOST).contains(&released.rows.len()) {
+        bars(facts, released, &format!("bars-{}", released.index), &title)
+    } else {
+        html! {}
+    }
+}
+
+/// Bars of the first number of an answer.
+pub(super) fn bars(facts: &Facts<'_>, released: &Released, id: &str, title: &str) -> Markup {
     let t = &facts.t.releases;
     let panels: Vec<_> = answer_panels(released, &t.everybody).into_iter().take(1).collect();
-    if !(2..=MOST).contains(&released.rows.len()) {
-        return html! {};
-    }
-    let (id, title) = (format!("bars-{}", released.index), fill(&t.shown_bars, &[("answer", &heading)]));
     let description = format!("{} {}", t.chart_says, said(&panels, &t.suppressed));
     let bars = Bars {
-        told: Told { id: &id, title: &title, description: &description },
+        told: Told { id, title, description: &description },
         panels: &panels,
         suppressed: &t.suppressed,
         unknown: &facts.t.page.unknown,
     };
-    parts::figure(&title, &bars.draw(false))
+    parts::figure(title, &bars.draw(false))
 }

@@ -34,6 +34,8 @@ macro_rules! texts {
             pub(super) evidence_items: BTreeMap<String, EvidenceText>,
             /// Refusals by rules of the mechanism, which no regime explains.
             pub(super) mechanism_rules: BTreeMap<String, String>,
+            /// How a person stands under a demand, in words.
+            pub(super) standings: BTreeMap<String, String>,
         }
     };
 }
@@ -53,7 +55,7 @@ texts! {
     }
     decisions: DecisionTexts { heading, lead, study_and_recipient, permitted, refused, all, judged_at }
     consents: ConsentTexts {
-        heading, lead, no_share, why_not, register, register_none, where_demand, effect, epoch, state,
+        heading, lead, no_share, why_not, released, counted, register, register_none, where_demand, effect, epoch, state,
     }
     tags: TagTexts {
         heading, lead, table, tag, labels, reach, because, reads, measures, measure, clamp, reach_own, reach_others, reach_list,
