@@ -295,6 +295,90 @@ fn nothing_of_a_person_no_key_and_no_exact_figure_is_on_the_page() {
     }
 }
 
+/// A sandbox whose study pays for counts of people by consent, with an auditor: 400 people of whom 120 withdrew.
+fn audited() -> Case {
+    let case = Case::new(400);
+    case.write("study.toml", &command::study().replacen("[release]", "[release]\nconsent_error = 40", 1));
+    let key = stdout(&case.run(&["key", "new", "--out", "auditor.key", "--for", "auditor"]));
+    let fixed = ["init", "box", "--study", "study.toml", "--epsilon", "4", "--approval", "none", "--auditor"];
+    assert!(case.run(&[&fixed[..], &[key.trim()]].concat()).status.success());
+    for person in 0..120 {
+        let row = |trigger| consent(&id(person), trigger).replace("given", "withdrawn");
+        case.append("consents.csv", &format!("{}\n{}\n", row("SC23"), row("SC29")));
+    }
+    assert!(case.seal("e1").status.success());
+    case
+}
+
+#[test]
+fn consent_coverage_is_what_the_seal_released() {
+    let case = audited();
+    let page = Page::read(&report(&case, &[]));
+    is_whole(&page);
+    let section = page.with_id("consents");
+    assert!(!section.text.contains("No study in force reserves"));
+    let shown = stdout(&case.run(&["audit", "show", "box", "--kind", "ask"]));
+    assert!(shown.contains("CONSENTS SEALED AT"), "{shown}");
+    let answer = squeezed(&page.with_id("answer-1").text);
+    assert!(answer.contains("CONSENTS SEALED AT") && answer.contains("(95 % interval)"));
+    // Its numbers are near 280 and 120, which no interval of 40 leaves, and never those.
+    let bars = page.with_id("consents-1-desc").text.clone();
+    for (what, exact) in [("in: all demanded consents live ", 280_i64), ("withdrawn ", 120)] {
+        let (_, number) = bars.split_once(what).unwrap_or_else(|| panic!("{bars}"));
+        let number: i64 = number.split(' ').next().unwrap().parse().unwrap();
+        assert!((number - exact).abs() < 160, "{bars}");
+    }
+    assert!(bars.contains("refused few people"), "{bars}");
+    let chinese = Page::read(&report(&case, &["--lang", "zh"]));
+    let words = &chinese.with_id("consents").text;
+    assert!(!words.contains("withdrawn") && !words.contains("age-unknown"), "{words}");
+}
+
+#[test]
+fn the_internal_edition_needs_the_key_is_marked_and_logged() {
+    let case = audited();
+    let public = report(&case, &[]);
+    assert!(!public.contains("INTERNAL") && !public.contains("id=\"figures\""));
+    let text = report(&case, &["--key", "auditor.key", "--pipia"]);
+    let page = Page::read(&text);
+    is_whole(&page);
+    is_accessible(&page, "en");
+    let marks = page.elements.iter().filter(|element| element.attribute("class") == Some("mark")).count();
+    assert!(
+        marks == 1 && text.contains("@page { @top-center { content: \"INTERNAL: exact figures about people"),
+        "{marks}"
+    );
+    assert!(page.with_id("evidence").text.contains("1 opening(s) of exact figures"));
+    let opened = case.run(&["inspect", "box", "--epoch", "e1", "--key", "auditor.key", "--format", "json"]);
+    let opened: serde_json::Value = serde_json::from_str(&stdout(&opened)).unwrap();
+    let figures = squeezed(&page.with_id("figures").text);
+    let withdrawn = opened["recipients"][0]["consents"]["withdrawn"].as_u64().unwrap();
+    assert_eq!(withdrawn, 120);
+    assert!(
+        figures.contains("withdrawn120") && figures.contains("in: all demanded consents live280"),
+        "{figures}"
+    );
+    for (dataset, people) in opened["recipients"][0]["present"].as_object().unwrap() {
+        assert!(figures.contains(&format!("{dataset}{people}")), "{dataset} {figures}");
+    }
+    use std::os::unix::fs::PermissionsExt;
+    let mode = std::fs::metadata(case.path("report.html")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+    assert!(case.run(&["key", "new", "--out", "other.key", "--for", "auditor"]).status.success());
+    let refused = case.run(&["report", "box", "--out", "other.html", "--key", "other.key"]);
+    assert_ne!(refused.status.code(), Some(0));
+    assert!(!case.path("other.html").exists());
+    let chinese = report(&case, &["--key", "auditor.key", "--lang", "zh"]);
+    is_whole(&Page::read(&chinese));
+    for lang in [include_str!("../src/report/lang/en.toml"), include_str!("../src/report/lang/zh.toml")] {
+        let mark = &texts(lang)[".figures.mark"];
+        assert!(
+            !mark.contains(['"', '\\', '<', '&', '\'']),
+            "the mark stands in a rule of the style: {mark}"
+        );
+    }
+}
+
 #[test]
 fn books_that_do_not_hold_give_no_page_and_other_files_are_left_alone() {
     let case = Case::new(60);

@@ -6,7 +6,7 @@ use std::time::Instant;
 use clap::Args;
 
 use super::exit::refusal_text;
-use super::report::page;
+use super::report::{page, verified};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::dp::Delta;
@@ -16,7 +16,7 @@ use crate::operator::{
 };
 use crate::policy::Lang;
 use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig};
-use crate::report::{answer_table, budget_text, hygiene_text};
+use crate::report::{Report, answer_table, budget_text, hygiene_text};
 use crate::storage::Folder;
 use crate::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
 
@@ -186,7 +186,11 @@ impl Demo {
         let path = self.dir.join("report.html");
         let out = Target::new(&path)?;
         let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?;
-        out.write(&page(&reader, sandbox, Keys::InFolder, Lang::En, false)?)?;
+        let verified = verified(sandbox, Keys::InFolder)?;
+        let place = sandbox.display().to_string();
+        let (lang, pipia, figures) = (Lang::En, false, None);
+        let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
+        out.write(&page(&report)?)?;
         context.output.result(&format!("7. The auditor's page: {}\n", path.display()))
     }
 

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::{Failure, exit};
 use crate::report::MADE_BY;
-use crate::storage::{Folder, Storage as _};
+use crate::storage::{Folder, Storage as _, StorageError};
 
 /// A place that is free, or holds a file that this command made before. Any other file is left alone.
 pub(super) struct Target {
@@ -35,9 +35,17 @@ impl Target {
 
     /// Puts the text there as a whole, by renaming.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        let next = "see that the folder can be written, or give another file";
         // If we stop inside, the old file stands.
-        let written = self.folder.write(&self.name, text.as_bytes());
+        self.written(self.folder.write(&self.name, text.as_bytes()))
+    }
+
+    /// As [`Target::write`], into a file that only its owner may read.
+    pub(super) fn write_for_owner(&self, text: &str) -> Result<(), Failure> {
+        self.written(self.folder.write_for_owner(&self.name, text.as_bytes()))
+    }
+
+    fn written(&self, written: Result<(), StorageError>) -> Result<(), Failure> {
+        let next = "see that the folder can be written, or give another file";
         written.map_err(|error| Failure::failed(exit::chain(&error), next))
     }
 

@@ -5,7 +5,8 @@ use crate::dp::Accounting;
 use crate::ledger::{Record, Renewal};
 use crate::operator::{Given, OperatorError, Reader, Status, Verification};
 use crate::policy::{Lang, Regime, Study};
-use crate::types::Timestamp;
+use crate::release::Figures;
+use crate::types::{EpochId, Timestamp};
 
 use super::texts::Texts;
 use super::{PageError, Report};
@@ -25,6 +26,8 @@ pub(super) struct Facts<'a> {
     pub(super) charges: Vec<Record>,
     pub(super) renewals: Vec<Renewal>,
     pub(super) given: Vec<Given>,
+    /// What the auditor's key opened, in the internal edition.
+    pub(super) figures: Option<&'a [(EpochId, Vec<Figures>)]>,
 }
 
 impl<'a> Facts<'a> {
@@ -48,6 +51,7 @@ impl<'a> Facts<'a> {
             charges,
             renewals,
             given,
+            figures: report.figures,
         })
     }
 

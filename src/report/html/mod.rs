@@ -5,6 +5,7 @@ mod consents;
 mod decisions;
 mod evidence;
 mod facts;
+mod figures;
 mod flow;
 mod parts;
 mod pipia;
@@ -20,6 +21,8 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use super::{MADE_BY, chart};
 use crate::operator::{OperatorError, Reader, Verification};
 use crate::policy::Lang;
+use crate::release::Figures;
+use crate::types::EpochId;
 use facts::Facts;
 
 /// The style of the page, after the variables that it shares with the charts.
@@ -49,6 +52,8 @@ pub struct Report<'a> {
     pub lang: Lang,
     /// Whether a draft of the impact assessment is added.
     pub pipia: bool,
+    /// What the auditor's key opened, by epoch, for the internal edition; `None` for the public one.
+    pub figures: Option<&'a [(EpochId, Vec<Figures>)]>,
 }
 
 /// The auditor's page as one HTML document.
@@ -57,7 +62,8 @@ pub struct Report<'a> {
 /// [`PageError`]
 ///
 /// # Privacy
-/// Reads released answers, public costs, study and regime texts and log entries: nothing that did not leave before.
+/// Reads released answers, public costs, study and regime texts and log entries: nothing that did not leave before. With
+/// `figures` it holds exact facts about people besides, is marked on every page, and is for the auditor alone.
 pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
     let facts = Facts::read(report)?;
     let mut sections = vec![
@@ -73,6 +79,7 @@ pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
         evidence::section(&facts),
         verify::section(&facts),
     ];
+    sections.extend(figures::section(&facts));
     if report.pipia {
         sections.push(pipia::section(&facts));
     }
@@ -95,6 +102,9 @@ fn contents<'a>(facts: &'a Facts<'_>, pipia: bool) -> Vec<(&'static str, &'a str
         ("evidence", &t.evidence.heading),
         ("verify", &t.verify.heading),
     ];
+    if facts.figures.is_some() {
+        all.push(("figures", &t.figures.heading));
+    }
     if pipia {
         all.push(("pipia", &t.pipia.heading));
     }
@@ -120,11 +130,13 @@ fn document(facts: &Facts<'_>, contents: &[(&str, &str)], sections: &[Markup]) -
                 meta name="color-scheme" content="light dark";
                 title { (t.title) " \u{2013} " (sandbox) }
                 style { (PreEscaped(chart::THEME)) (PreEscaped(chart::STYLE)) (PreEscaped(STYLE)) }
+                (figures::printed_mark(facts))
             }
             body {
                 a class="skip" href="#content" { (t.skip) }
+                (figures::mark(facts))
                 header {
-                    p class="kind" { (t.edition) }
+                    p class="kind" { @if facts.figures.is_some() { (facts.t.figures.edition) } @else { (t.edition) } }
                     h1 { (t.title) }
                     p class="sandbox" { (parts::code(sandbox)) }
                     p class="made" { (t.made_at) " " (parts::time(facts.now)) " \u{00b7} " (t.version) " " (env!("CARGO_PKG_VERSION")) }
@@ -133,7 +145,7 @@ fn document(facts: &Facts<'_>, contents: &[(&str, &str)], sections: &[Markup]) -
                     ol { @for (id, heading) in contents { li { a href=(format!("#{id}")) { (heading) } } } }
                 }
                 main id="content" tabindex="-1" { @for section in sections { (section) } }
-                footer { p { (t.footer) } }
+                footer { p { @if facts.figures.is_some() { (facts.t.figures.mark) } @else { (t.footer) } } }
             }
         }
     }

@@ -80,6 +80,10 @@ texts! {
         heading, lead, table, check, result, log_entries, studies, approvals, approvals_none, renewals, cubes,
         ledger, anchor, rotations, how, how_lead, own_key, checkpoint, sample,
     }
+    figures: FigureTexts {
+        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,
+        alone, small, level, tags, tag, without,
+    }
     pipia: PipiaTexts {
         heading, draft, lead, blank, person, date, signature, study, one, one_lead, data, necessity, necessity_blank,
         legality, legality_yes, legality_no, documents, document, id, approved, expires, two, two_lead, risk, known, bound,
