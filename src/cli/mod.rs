@@ -14,10 +14,12 @@ mod metrics;
 mod output;
 mod policy;
 mod progress;
+mod report;
 mod sandbox;
 mod seal;
 mod sign;
 mod status;
+mod target;
 mod tokenize;
 mod vocabulary;
 
@@ -111,6 +113,11 @@ enum Command {
     /// Epochs, recipients, budget
     #[command(after_help = "Example:\n  hushtag status box --format json")]
     Status(status::StatusCommand),
+    /// The auditor's page: one HTML file of what was permitted, released and can be verified
+    #[command(
+        after_help = "Examples:\n  hushtag report box --out report.html\n  hushtag report box --out report.html --lang zh --pipia"
+    )]
+    Report(report::ReportCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -176,6 +183,7 @@ pub fn run() -> ExitCode {
         Command::Budget(command) => command.run(&context),
         Command::Vocabulary(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
+        Command::Report(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Key(command) => command.run(&context),

@@ -18,7 +18,7 @@ use crate::keys::{Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
-use crate::types::{Clock, EpochId};
+use crate::types::{Clock, EpochId, Secret};
 
 /// Where the root key is.
 pub enum Keys {
@@ -83,7 +83,7 @@ impl Operator {
         let auditor = auditor(&log)?;
         let inner = Inner {
             accounting: accounting(&ledger.pool()?.accounting)?,
-            answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
+            answers: answers(&keyring),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
             askers: Askers::default(),
@@ -124,6 +124,11 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
         Keys::Given(root) => root,
     };
     Ok(Keyring::new(root, &file.id))
+}
+
+/// The key under which answers are stored.
+pub(super) fn answers(keyring: &Keyring) -> Secret {
+    keyring.derive("hushtag 2026-11 v1 stored answers")
 }
 
 /// An anchor and what it holds.
