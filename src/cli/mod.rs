@@ -13,6 +13,7 @@ mod metrics;
 mod output;
 mod policy;
 mod progress;
+mod retire;
 mod sandbox;
 mod seal;
 mod sign;
@@ -101,6 +102,9 @@ enum Command {
     /// Epochs, recipients, budget
     #[command(after_help = "Example:\n  hushtag status box --format json")]
     Status(status::StatusCommand),
+    /// Destroy the key of an epoch, after which nothing sealed under it can be opened
+    #[command(after_help = "Example:\n  hushtag retire box --epoch 2026-q3")]
+    Retire(retire::RetireCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -164,6 +168,7 @@ pub fn run() -> ExitCode {
         Command::Budget(command) => command.run(&context),
         Command::Vocabulary(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
+        Command::Retire(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Key(command) => command.run(&context),

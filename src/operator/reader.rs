@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::law::in_force;
 use super::open::{Keys, anchor, begins_as_seen, keyring, knows_all, read_anchor};
+use super::retire::mark_retired;
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::view::{View, naming};
@@ -45,14 +46,13 @@ impl Reader {
         let file = SandboxFile::read(&*storage)?;
         let keyring = keyring(&*storage, keys)?;
         let mut tries = 1;
-        let (book, log_size, studies) = loop {
+        let Read { book, log_size, studies, epochs } = loop {
             match books(&storage, &file, &keyring) {
                 Err(error) if error.is_damage() && tries < TRIES => tries += 1,
                 other => break other?,
             }
         };
         let accounting = accounting(&book.pool()?.accounting)?;
-        let epochs = EpochFile::all(&*storage)?;
         Ok(Self { file, clock, book, accounting, studies, epochs, log_size })
     }
 
@@ -79,8 +79,13 @@ impl Reader {
     }
 }
 
-/// The ledger, how many entries the log had, and the studies in force: what a reader takes from both books.
-type Read = (Box<dyn Book>, u64, BTreeMap<StudyId, Adopted>);
+/// What a reader takes from both books.
+struct Read {
+    book: Box<dyn Book>,
+    log_size: u64,
+    studies: BTreeMap<StudyId, Adopted>,
+    epochs: Vec<EpochFile>,
+}
 
 /// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
 /// what was read before them: then they are damaged for a moment, and are read again.
@@ -97,5 +102,7 @@ fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> R
         knows_all(&*book, &log)?;
     }
     let studies = in_force(&**storage, file, &log)?;
-    Ok((book, log.head().0, studies))
+    let mut epochs = EpochFile::all(&**storage)?;
+    mark_retired(&**storage, &log, &mut epochs)?;
+    Ok(Read { book, log_size: log.head().0, studies, epochs })
 }
