@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::Interner;
-use super::read::{Cell, Column, Input, ReadError, Table, Use, Wanted, open};
+use super::read::{Cell, Column, Ids, Input, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
@@ -83,10 +83,10 @@ impl<'a> People<'a> {
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
-            let owners = Column::ids(&table.name, owner, owners, table.tokenised.is_some())?;
+            let owners = Ids::read(&table.name, owner, owners, table.tokenised.is_some(), self.dataset.form)?;
             for row in 0..batch.num_rows() {
                 if owners.id(row).is_none() {
-                    report.drop_row(rows + row as u64, owner, "no owner");
+                    report.drop_row(rows + row as u64, owner, owners.why_none(row, "no owner"));
                 }
             }
             let numbers = (0..batch.num_rows()).map(|row| interner.find(namespace?, &owners.id(row)?));

@@ -4,7 +4,7 @@ use super::compile::{Outcome, says, unknown};
 use super::file::{FieldSection, FieldType, Written};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
-use crate::deidentify::Treatment;
+use crate::deidentify::{Form, Treatment};
 
 /// The field of one column; `None` for one that is never read.
 pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<Option<Field>> {
@@ -61,7 +61,8 @@ pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -
         return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
-    Ok(Some(Field { column: column.get_ref().clone(), kind, ids, optional: section.optional, treatment }))
+    let (column, optional) = (column.get_ref().clone(), section.optional);
+    Ok(Some(Field { column, kind, ids, form: Form::AsIs, optional, treatment }))
 }
 
 /// How far the field is coarsened; each way belongs to the types that it can coarsen.
