@@ -2,12 +2,14 @@
 
 mod fields;
 mod form;
+mod name;
 mod pseudonym;
 mod shape;
 mod token;
 
 pub use fields::{Span, Treatment};
 pub use form::{Form, MISFIT};
+pub use name::direct_identifier;
 pub use pseudonym::{CutKey, Pseudonym, PseudonymKey};
 pub use shape::{Looked, Looks, Shape, is_cn_mobile, is_id_card, looks};
 pub use token::{TOKEN_BYTES, Token, TokenKey, TokenKeyId, Tokens};

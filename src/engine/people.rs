@@ -92,6 +92,11 @@ impl<'a> People<'a> {
             let numbers = (0..batch.num_rows()).map(|row| interner.find(namespace?, &owners.id(row)?));
             let people: Vec<Option<u32>> = numbers.collect();
             let (tags, ages) = fields.split_at_checked(self.tags.len()).unwrap_or((fields, &[]));
+            for (column, array) in read.iter().zip(tags) {
+                if self.dataset.field(column).is_some_and(|field| field.kind == FieldKind::Text) {
+                    report.look(column, array)?;
+                }
+            }
             self.hear_tags(&table, tags, &people)?;
             if let (Some(born), Some(array)) = (&mut self.born, ages.first()) {
                 born.hear(&table, array, &people)?;

@@ -247,6 +247,9 @@ impl<'a> Records<'a> {
         let mut cells = Vec::with_capacity(fields.len());
         for (field, array) in self.read.iter().zip(fields) {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
+            if field.kind == FieldKind::Text {
+                piece.report.look(&field.column, array)?;
+            }
             cells.push(if of_people {
                 let named = Ids::read(piece.name, &field.column, array, piece.tokenised, field.form)?;
                 bad.extend(named.misfits().iter().map(|row| (*row, field.column.as_str(), MISFIT)));

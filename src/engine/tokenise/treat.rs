@@ -120,6 +120,30 @@ impl<'a> Plan<'a> {
         Arc::new(Schema::new(fields))
     }
 
+    /// Looks for direct identifiers in the texts of one batch.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub(super) fn look(
+        &self,
+        present: &[bool],
+        batch: &RecordBatch,
+        report: &mut FileHygiene,
+    ) -> Result<(), ReadError> {
+        match self {
+            Self::Table { columns, .. } => {
+                let texts = columns.iter().zip(batch.columns()).filter(|(column, _)| column.is_text());
+                texts.into_iter().try_for_each(|(column, array)| report.look(column.column(), array))
+            }
+            Self::Consents(_) => {
+                let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
+                let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present);
+                let here = here.zip(batch.columns()).filter(|((name, _), _)| statements.contains(name));
+                here.into_iter().try_for_each(|((name, _), array)| report.look(name, array))
+            }
+        }
+    }
+
     /// Treats one batch of the wanted columns.
     ///
     /// # Errors
@@ -183,6 +207,10 @@ impl<'a> Written<'a> {
             Self::Ids { column, .. } => column,
             Self::Strict(field) | Self::Lenient(field) => &field.column,
         }
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Strict(field) | Self::Lenient(field) if field.kind == FieldKind::Text)
     }
 
     /// The column as it is written.
