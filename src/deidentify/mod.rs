@@ -5,6 +5,8 @@ mod form;
 mod name;
 mod pseudonym;
 mod shape;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use fields::{Span, Treatment};
