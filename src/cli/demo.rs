@@ -221,6 +221,7 @@ fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     Ok(Operator::init(sandbox, setup, Keys::InFolder, Box::new(SystemClock))?)
 }

@@ -151,6 +151,10 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         OperatorError::OtherText { .. } => {
             (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
         }
+        OperatorError::Figures(_) => (
+            FAILED,
+            "give the key whose public part `init --auditor` named; without --auditor at init no figures are kept",
+        ),
         OperatorError::Future(_) => (USAGE, "give an --as-of that has passed"),
         OperatorError::Invalid(_) => (USAGE, "see `hushtag help`"),
         OperatorError::Refused(_) => (REFUSED, "see `hushtag policy check STUDY` for all findings"),

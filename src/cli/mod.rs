@@ -8,6 +8,7 @@ mod consent;
 mod demo;
 mod exit;
 mod init;
+mod inspect;
 mod key;
 mod metrics;
 mod output;
@@ -85,6 +86,9 @@ enum Command {
         after_help = "Example:\n  hushtag seal box --epoch 2026-q3 --as-of 2026-10-01 \\\n    --data follows=follows.csv --data payments=payments.parquet --consents consents.csv"
     )]
     Seal(seal::Seal),
+    /// Open the joined figures of an epoch with the auditor's key; logged
+    #[command(after_help = "Example:\n  hushtag inspect box --epoch 2026-q3 --key auditor.key")]
+    Inspect(inspect::Inspect),
     /// The consent register: what people said, durable, for services that keep no consents of their own
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
@@ -165,6 +169,7 @@ pub fn run() -> ExitCode {
         Command::Adopt(command) => command.run(&context),
         Command::Tokenize(command) => command.run(&context),
         Command::Seal(command) => command.run(&context),
+        Command::Inspect(command) => command.run(&context),
         Command::Consent(command) => command.run(&context),
         Command::Ask(command) => command.run(&context),
         Command::Metrics(command) => command.run(&context),

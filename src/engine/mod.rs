@@ -6,6 +6,7 @@
 mod build;
 mod cells;
 mod consents;
+mod figures;
 mod gathered;
 mod hygiene;
 mod identical;

@@ -34,6 +34,8 @@ pub(super) struct People<'a> {
     catalogue: &'a Catalogue,
     tags: Vec<Codes<'a>>,
     born: Option<Born<'a>>,
+    /// Who has a row.
+    present: Vec<bool>,
 }
 
 impl<'a> People<'a> {
@@ -53,7 +55,7 @@ impl<'a> People<'a> {
             });
         let born = dataset.age_field().filter(|_| read_ages);
         let born = born.map(|field| Born { field, people: vec![None; people] });
-        Self { dataset, catalogue, tags: tags.collect(), born }
+        Self { dataset, catalogue, tags: tags.collect(), born, present: vec![false; people] }
     }
 
     /// The columns that are read after the owner's: those of the tags, then that of ages.
@@ -91,6 +93,11 @@ impl<'a> People<'a> {
             }
             let numbers = (0..batch.num_rows()).map(|row| interner.find(namespace?, &owners.id(row)?));
             let people: Vec<Option<u32>> = numbers.collect();
+            for person in people.iter().flatten() {
+                if let Some(present) = self.present.get_mut(*person as usize) {
+                    *present = true;
+                }
+            }
             let (tags, ages) = fields.split_at_checked(self.tags.len()).unwrap_or((fields, &[]));
             for (column, array) in read.iter().zip(tags) {
                 if self.dataset.field(column).is_some_and(|field| field.kind == FieldKind::Text) {
@@ -133,6 +140,11 @@ impl<'a> People<'a> {
     pub(super) fn take_ages(&mut self) -> Vec<AgeFact> {
         let born = self.born.take().map(|born| born.people).unwrap_or_default();
         born.into_iter().map(|fact| fact.unwrap_or(AgeFact::UNKNOWN)).collect()
+    }
+
+    /// Who has a row here. Once.
+    pub(super) fn take_present(&mut self) -> Vec<bool> {
+        std::mem::take(&mut self.present)
     }
 
     /// Every tag with its codes.

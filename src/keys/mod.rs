@@ -3,11 +3,13 @@
 //! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/epoch-ID.key` a wrapped epoch key,
 //! `keys/sign.key` the sealed key that signs the log. A key of tokens is a file of the parties, never of a sandbox.
 
+mod auditor;
 mod keyring;
 mod seal;
 mod sign;
 mod token;
 
+pub use auditor::{AuditorKey, AuditorPublicKey};
 pub use keyring::{Keyring, RootKey, random_secret};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
@@ -87,6 +89,26 @@ fn from_hex(text: &[u8]) -> Option<crate::types::Secret> {
     Some(crate::types::Secret::new(*bytes))
 }
 
+/// Writes a secret to a new file outside the sandbox that only its owner can read: a first word, 64 digits, a line end.
+fn write_private_file(
+    path: &std::path::Path,
+    header: &str,
+    secret: &crate::types::Secret,
+) -> Result<(), KeyError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| KeyError::File(path.to_owned(), source);
+    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(KeyError::Exists(path.display().to_string()));
+        }
+        other => other.map_err(failed)?,
+    };
+    let digits = to_hex(secret.expose());
+    let line = zeroize::Zeroizing::new([header, &digits, "\n"].concat());
+    file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+}
+
 /// The text of a small key file outside the sandbox, after checking that it is one and only its owner has access.
 fn read_private_file(path: &std::path::Path) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError> {
     use std::io::{Error, ErrorKind, Read};
@@ -105,18 +127,4 @@ fn read_private_file(path: &std::path::Path) -> Result<zeroize::Zeroizing<Vec<u8
     let mut text = zeroize::Zeroizing::new(Vec::with_capacity(256));
     file.take(256).read_to_end(&mut text).map_err(failed)?;
     Ok(text)
-}
-
-/// Writes a key to a new file that only its owner can read.
-fn create_private_file(path: &std::path::Path, text: &[u8]) -> Result<(), KeyError> {
-    use std::io::{ErrorKind, Write};
-    use std::os::unix::fs::OpenOptionsExt;
-    let failed = |source| KeyError::File(path.to_owned(), source);
-    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
-            return Err(KeyError::Exists(path.display().to_string()));
-        }
-        other => other.map_err(failed)?,
-    };
-    file.write_all(text).and_then(|()| file.sync_all()).map_err(failed)
 }

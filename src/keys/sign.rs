@@ -1,9 +1,7 @@
 //! Ed25519 signing keys (RFC 8032): of the sandbox, sealed in `keys/sign.key`, and of a handler, in a file of its own.
 
 use super::keyring::destroy;
-use super::{
-    KeyError, Keyring, create_private_file, from_hex, open, random_secret, read_private_file, seal, to_hex,
-};
+use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, write_private_file};
 use crate::storage::Storage;
 use crate::types::Secret;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -120,9 +118,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Exists`] when something has that name.
     pub fn write_file(&self, path: &Path) -> Result<(), KeyError> {
-        let digits = to_hex(self.seed.expose());
-        let line = Zeroizing::new([HEADER, &digits, "\n"].concat());
-        create_private_file(path, line.as_bytes())
+        write_private_file(path, HEADER, &self.seed)
     }
 
     /// Reads a file that [`SigningKey::write_file`] wrote.
@@ -164,7 +160,7 @@ fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RootKey;
+    use super::super::{RootKey, to_hex};
     use super::*;
     use crate::storage::Image;
     use ring::signature::{ED25519, UnparsedPublicKey};

@@ -7,6 +7,7 @@ mod analyst;
 mod check;
 mod error;
 mod export;
+mod figures;
 mod init;
 mod law;
 mod metrics;
@@ -52,7 +53,7 @@ pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
 
 use crate::audit::{Log, Signer};
 use crate::dp::{Accounting, Delta};
-use crate::keys::{Keyring, SigningKey};
+use crate::keys::{AuditorPublicKey, Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
 use crate::release::{Askers, Cube, Exact};
@@ -83,6 +84,7 @@ struct Inner {
     log: Mutex<Log>,
     askers: Askers,
     anchor: Option<AnchorFile>,
+    auditor: Option<AuditorPublicKey>,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,

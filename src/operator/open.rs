@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
 use super::renew::{last_seen, settle};
 use super::rotate::{settle_rotation, signer};
@@ -79,6 +80,7 @@ impl Operator {
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
         let epochs = EpochFile::all(&*storage)?;
+        let auditor = auditor(&log)?;
         let inner = Inner {
             accounting: accounting(&ledger.pool()?.accounting)?,
             answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
@@ -86,6 +88,7 @@ impl Operator {
             log: Mutex::new(log),
             askers: Askers::default(),
             anchor,
+            auditor,
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
             register: Mutex::default(),

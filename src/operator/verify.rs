@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::OperatorError;
+use super::figures::figures_path;
 use super::open::{Keys, keyring};
 use super::register::check_register_state;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile, cube_path};
@@ -190,6 +191,14 @@ fn check_cubes(storage: &dyn Storage, sealed: &[Map<String, Value>]) -> Result<u
                 return Err(OperatorError::damaged(place, "is not the file whose hash the log names"));
             }
             count += 1;
+        }
+        if let Some(hash) = seal.get("joined") {
+            let place = figures_path(&folder);
+            let bytes =
+                storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
+            if *hash != json!(blake3::hash(&bytes).to_hex().to_string()) {
+                return Err(OperatorError::damaged(place, "is not the file whose hash the log names"));
+            }
         }
     }
     Ok(count)

@@ -407,11 +407,9 @@ fn listed(
 
 fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
     let section = &file.release;
-    if *section.default_error.get_ref() == 0 {
-        return says(
-            section.default_error.span(),
-            "an error of 0 would be the exact number: it must be at least 1",
-        );
+    let errors = std::iter::once(&section.default_error).chain(&section.consent_error);
+    if let Some(none) = errors.into_iter().find(|error| *error.get_ref() == 0) {
+        return says(none.span(), "an error of 0 would be the exact number: it must be at least 1");
     }
     let mut default_error_of = BTreeMap::new();
     for (name, error) in &section.default_error_of {
@@ -429,6 +427,7 @@ fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
         min_people: section.min_people,
         default_error: *section.default_error.get_ref(),
         default_error_of,
+        consent_error: section.consent_error.as_ref().map(|error| *error.get_ref()),
     })
 }
 

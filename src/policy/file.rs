@@ -326,6 +326,9 @@ pub(super) struct ReleaseSection {
     pub(super) default_error: Spanned<u64>,
     #[serde(default)]
     pub(super) default_error_of: BTreeMap<Spanned<String>, u64>,
+    /// Half-width, in people, of the counts of people in, and out by reason, that every seal pays for and tells the recipient;
+    /// without it they are never counted.
+    pub(super) consent_error: Option<Spanned<u64>>,
     #[serde(default = "default_max_cells")]
     pub(super) max_cells: u64,
 }

@@ -279,6 +279,8 @@ pub struct ReleaseTerms {
     pub default_error: u64,
     /// Half-width of the sum of a measure at 95 %, in its unit.
     pub default_error_of: BTreeMap<String, u64>,
+    /// Half-width at 95 %, in people, of the counts of people in, and out by reason, that every seal pays for; `None` for never.
+    pub consent_error: Option<u64>,
 }
 
 /// A study, parsed and checked as a whole.

@@ -1,6 +1,8 @@
 //! Layer 6: answers, forecasts and budgets as JSON, CSV and tables. Sees released values and public constants only.
 
 mod csv;
+#[cfg(feature = "cli")]
+mod figures;
 mod json;
 mod metrics;
 mod sarif;
@@ -8,6 +10,8 @@ mod sarif;
 mod table;
 
 pub use csv::answer_csv;
+#[cfg(feature = "cli")]
+pub use figures::{figures_json, figures_text};
 pub use json::{
     answer_json, budget_json, forecast_json, hygiene_json, refusal_json, status_json, vocabulary_json,
 };

@@ -56,7 +56,7 @@ fn guarantee(accounting: Accounting) -> String {
     }
 }
 
-fn right(table: &mut Table, first: usize) {
+pub(super) fn right(table: &mut Table, first: usize) {
     for column in table.column_iter_mut().skip(first) {
         column.set_cell_alignment(CellAlignment::Right);
     }
