@@ -192,6 +192,15 @@ impl Column {
         }
     }
 
+    /// The id in a row in its canonical text form, which for a text is itself; a token has none.
+    #[must_use]
+    pub fn spelled(&self, row: usize) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Numbers(numbers) => numbers.is_valid(row).then(|| numbers.value(row).to_string().into()),
+            Self::Words(_) | Self::Tokens(_) => self.text(row).map(Cow::Borrowed),
+        }
+    }
+
     /// The whole number in a row.
     #[must_use]
     pub fn number(&self, row: usize) -> Cell<i64> {

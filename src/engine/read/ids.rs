@@ -33,7 +33,7 @@ impl Ids {
         }
         let (mut misfits, mut changed) = (Vec::new(), false);
         for row in 0..array.len() {
-            let Some(text) = column.id(row).and_then(|id| id.text().map(Cow::into_owned)) else { continue };
+            let Some(text) = column.spelled(row) else { continue };
             match form.fit(&text) {
                 None => misfits.push(row),
                 Some(fitted) => changed |= fitted != text,
@@ -42,10 +42,7 @@ impl Ids {
         if misfits.is_empty() && !changed {
             return Ok(Self { column, misfits });
         }
-        let fitted = |row| {
-            let id = column.id(row)?;
-            form.fit(&id.text()?).map(Cow::into_owned)
-        };
+        let fitted = |row| form.fit(&column.spelled(row)?).map(Cow::into_owned);
         let words: StringArray = (0..array.len()).map(fitted).collect();
         Ok(Self { column: Column::Words(words), misfits })
     }

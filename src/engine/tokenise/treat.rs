@@ -304,17 +304,18 @@ fn lenient(file: &str, field: &Field, array: &ArrayRef, ages: Ages) -> Result<Ar
 fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<(&'k Tokens, Form)>) -> ArrayRef {
     let size = i32::try_from(TOKEN_BYTES).unwrap_or_default();
     let mut all = FixedSizeBinaryBuilder::with_capacity(count, size);
-    let mut last = None;
+    let (mut last, mut known) = (None, String::new());
     for row in 0..count {
-        let id = ids.id(row);
-        let text = id.as_ref().and_then(|id| id.text());
+        let text = ids.spelled(row);
         let fitted = of(row).and_then(|(tokens, form)| Some((tokens, form.fit(text.as_deref()?)?)));
-        let token = fitted.map(|(tokens, text)| match &last {
+        let token = fitted.map(|(tokens, text)| match last {
             // Rows of one person mostly follow each other.
-            Some((of, known, token)) if std::ptr::eq(*of, tokens) && *known == text => *token,
+            Some((of, token)) if std::ptr::eq(of, tokens) && known == *text => token,
             _ => {
                 let token = tokens.token(text.as_bytes());
-                last = Some((tokens, text.into_owned(), token));
+                known.clear();
+                known.push_str(&text);
+                last = Some((tokens, token));
                 token
             }
         });
@@ -356,7 +357,7 @@ impl Consents<'_> {
         let Some(person) = person else { return Ok(Treated { columns, bad: Vec::new() }) };
         let bad = namespaces.iter().enumerate().filter_map(|(row, namespace)| match namespace {
             Err(reason) => Some((row, "ids", *reason)),
-            Ok((_, form)) => match person.id(row).as_ref().and_then(|id| id.text()) {
+            Ok((_, form)) => match person.spelled(row) {
                 None => Some((row, "person", "no person")),
                 Some(id) => form.fit(&id).is_none().then_some((row, "person", MISFIT)),
             },
