@@ -254,3 +254,101 @@ fn bad_input_is_explained_and_leaves_nothing() {
     std::fs::write(case.path("short.parquet"), &whole[..whole.len() - 9]).unwrap();
     refused(&payments("short.parquet", "o.parquet", "agreed.key"), 1, &["short.parquet"]);
 }
+
+#[test]
+fn a_column_that_identifies_people_is_refused_by_its_name() {
+    let case = Case::new(30);
+    let study = command::study();
+    let fields = "amount = \"amount\", at = \"time\"";
+    for (column, accepted) in [
+        ("phone = \"text\"", false),
+        ("payer_name = { type = \"text\", values = [\"a\"] }", false),
+        ("latitude = \"integer\"", false),
+        ("shenfenzheng = \"text\"", false),
+        ("phone = \"drop\"", true),
+        ("has_phone = \"flag\"", true),
+        ("phone = { type = \"person\", max_reach = 2 }", true),
+        ("merchant_name = \"text\"", true),
+    ] {
+        assert!(study.contains(fields));
+        case.write("named.toml", &study.replacen(fields, &format!("{fields}, {column}"), 1));
+        let checked = case.run(&["policy", "check", "named.toml"]);
+        let said = stdout(&checked) + &stderr(&checked);
+        assert_eq!(checked.status.code(), Some(if accepted { 0 } else { 4 }), "{column}: {said}");
+        assert_eq!(said.contains("identifies people directly"), !accepted, "{column}: {said}");
+    }
+}
+
+/// A study that reads merchants, and payments whose first `odd` merchants are another word each.
+fn merchants(people: u32, odd: u32, word: impl Fn(u32) -> String) -> Case {
+    let case = Case::new(people);
+    let study = command::study()
+        .replacen("at = \"time\"", "at = \"time\", merchant = \"text\"", 1)
+        .replacen(
+            "[measures.recency]",
+            "[measures.shop_count]\nfrom = \"payments\"\ndistinct = \"merchant\"\ncap = 9\n\n[measures.recency]",
+            1,
+        )
+        .replacen(
+            "[tags.lapsed]",
+            "[tags.shops]\nmeasure = \"shop_count\"\nbands = { none = 0, some = 1 }\n\n[tags.lapsed]",
+            1,
+        );
+    case.write("study.toml", &study);
+    let payments = std::fs::read_to_string(case.path("payments.csv")).unwrap();
+    let row = |(number, row): (usize, &str)| {
+        let number = u32::try_from(number).unwrap();
+        match row.rsplit_once(',') {
+            Some((rest, _)) if (1..=odd).contains(&number) => format!("{rest},{}\n", word(number)),
+            _ => format!("{row}\n"),
+        }
+    };
+    let rows: String = payments.lines().enumerate().map(row).collect();
+    case.write("payments.csv", &rows);
+    case
+}
+
+#[test]
+fn a_column_that_identifies_people_is_refused_by_its_shape_and_counted_below_that() {
+    let files = ["follows.csv", "payments.csv", "members.csv", "consents.csv"];
+    let words: [(&str, &dyn Fn(u32) -> String); 5] = [
+        ("phone numbers", &|n| format!("139{n:08}")),
+        ("email addresses", &|n| format!("someone{n}@example.com")),
+        ("coordinates", &|n| format!("\"31.2{n:03}1,121.4{n:03}7\"")),
+        ("card numbers", &|_| "4111111111111111".to_owned()),
+        ("identity numbers", &|_| "11010519491231002X".to_owned()),
+    ];
+    for (like, word) in words {
+        // Ten of a thousand are one in a hundred.
+        let case = merchants(1_000, 10, word);
+        let made = case.init("4");
+        assert!(made.status.success(), "{}", stderr(&made));
+        new_key(&case, "agreed.key");
+        let refused = [
+            seal(&case, "e1", files),
+            tokenize(&case, "payments", "payments.csv", "o.parquet", "agreed.key"),
+        ];
+        for refused in refused {
+            let said = stderr(&refused);
+            assert_eq!(refused.status.code(), Some(1), "{like}: {said}");
+            for part in ["payments.csv", "`merchant`", "10 of the 1000 texts", like] {
+                assert!(said.contains(part), "{said}");
+            }
+            assert!(
+                !said.contains("139000") && !said.contains("4111") && !said.contains("example.com"),
+                "{said}"
+            );
+        }
+        assert!(!case.path("box/epochs/e1").exists() && !case.path("o.parquet").exists());
+    }
+    let case = merchants(1_000, 9, |n| format!("139{n:08}"));
+    assert!(case.init("4").status.success());
+    new_key(&case, "agreed.key");
+    let sealed = json(&seal(&case, "e1", files));
+    let tokenised = json(&tokenize(&case, "payments", "payments.csv", "o.parquet", "agreed.key"));
+    for report in [&sealed, &tokenised] {
+        let payments =
+            report["files"].as_array().unwrap().iter().find(|file| file["dataset"] == "payments").unwrap();
+        assert_eq!(payments["identifiers"], serde_json::json!({ "merchant": { "phone numbers": 9 } }));
+    }
+}
