@@ -26,9 +26,8 @@ macro_rules! texts {
             }
         )+
 
-        /// All texts of the page in one language.
+        /// All texts of the page in one language; the file holds those of decisions as well.
         #[derive(Debug, Deserialize)]
-        #[serde(deny_unknown_fields)]
         pub(super) struct Texts {
             $(pub(super) $section: $type,)+
             pub(super) evidence_items: BTreeMap<String, EvidenceText>,
