@@ -6,6 +6,7 @@ mod audit;
 mod budget;
 mod consent;
 mod demo;
+mod demo_social;
 mod exit;
 mod init;
 mod inspect;
