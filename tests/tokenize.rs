@@ -92,11 +92,12 @@ fn what_is_handed_over_holds_no_raw_id_and_no_undeclared_column() {
     let line = std::fs::read_to_string(case.path("agreed.key")).unwrap();
     let secret = line.strip_prefix("hushtag-token-1 ").unwrap();
     let mode = std::fs::metadata(case.path("agreed.key")).unwrap().permissions().mode();
-    assert_eq!((secret.len(), mode & 0o777), (65, 0o600));
+    let secret = secret.trim_end().rsplit(' ').next().unwrap();
+    assert_eq!((secret.len(), mode & 0o777), (64, 0o600));
     case.append("members.csv", "canaryperson,east\n");
     case.append("payments.csv", "canaryperson,1,2026-09-01T00:00:00Z,canarymerchant\n");
     tokenize_all(&case, "agreed.key");
-    let mut needles = vec![b"canary".to_vec(), secret.trim().as_bytes().to_vec(), b"merchant".to_vec()];
+    let mut needles = vec![b"canary".to_vec(), secret.as_bytes().to_vec(), b"merchant".to_vec()];
     for person in 0..60 {
         let number: i64 = id(person).parse().unwrap();
         needles.push(id(person).into_bytes());
@@ -352,4 +353,28 @@ fn a_column_that_identifies_people_is_refused_by_its_shape_and_counted_below_tha
             report["files"].as_array().unwrap().iter().find(|file| file["dataset"] == "payments").unwrap();
         assert_eq!(payments["identifiers"], serde_json::json!({ "merchant": { "phone numbers": 9 } }));
     }
+}
+
+#[test]
+fn tracks_are_declared_coarse() {
+    let case = Case::new(5);
+    let study =
+        command::study().replacen("category = \"payment-record\"", "category = \"location-track\"", 1);
+    let fields = "fields = { amount = \"amount\", at = \"time\" }";
+    let coarse = "fields = { amount = \"amount\", at = { type = \"time\", truncate = \"day\" }, place = { type = \"text\", prefix = 2 } }";
+    let fine = coarse.replace("{ type = \"text\", prefix = 2 }", "\"text\"");
+    for (fields_now, said) in [(fields, "`payments.at`"), (&fine, "`payments.place`"), (coarse, "")] {
+        assert!(study.contains(fields));
+        case.write("track.toml", &study.replacen(fields, fields_now, 1));
+        let checked = case.run(&["policy", "check", "track.toml"]);
+        let told = stdout(&checked) + &stderr(&checked);
+        assert_eq!(told.contains("FIELDS"), !said.is_empty(), "{told}");
+        assert!(told.contains(said) && (said.is_empty() || checked.status.code() == Some(4)), "{told}");
+    }
+    // What is read more finely shows when studies are compared.
+    case.write("coarse.toml", &study.replacen(fields, coarse, 1));
+    case.write("fine.toml", &study.replacen(fields, &fine, 1));
+    let compared = case.run(&["policy", "diff", "coarse.toml", "fine.toml"]);
+    assert_eq!(compared.status.code(), Some(4), "{}", stderr(&compared));
+    assert!(stdout(&compared).contains("payments.place cut to 2 letters"), "{}", stdout(&compared));
 }
