@@ -25,7 +25,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pool = PoolTerms { epsilon: NanoEpsilon::parse("4")?, delta: Some("1e-12".parse()?), window: None };
     let studies = vec![StudySource::new("study.toml", study)];
     // In earnest: `StudySource::load_signed`, and the key of each company in `handlers`.
-    let setup = Setup { studies, pool, handlers: vec![], approval: Approval::None, anchor: None, auditor: None };
+    let setup =
+        Setup { studies, pool, handlers: vec![], approval: Approval::None, anchor: None, auditor: None };
     let operator = Operator::init(&scratch.path().join("box"), setup, Keys::InFolder, Box::new(SystemClock))?;
 
     let mut sources = Sources::default();

@@ -31,7 +31,8 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// What the command prints, wiped when it is dropped; of a failure only its status is told, never its output.
 fn root_key() -> Result<RootKey, Box<dyn Error>> {
     let command = std::env::var("ROOT_KEY_COMMAND").map_err(|_| "ROOT_KEY_COMMAND is not set")?;
-    let child = Command::new("sh").args(["-c", &command]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
+    let child =
+        Command::new("sh").args(["-c", &command]).stdin(Stdio::null()).stderr(Stdio::inherit()).output()?;
     let printed = Zeroizing::new(child.stdout);
     if !child.status.success() {
         return Err(format!("the command of ROOT_KEY_COMMAND failed: {}", child.status).into());

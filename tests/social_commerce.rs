@@ -2,9 +2,11 @@
 //! what was planted.
 #![cfg(test)]
 
+pub mod folder;
 pub mod support;
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -19,6 +21,7 @@ use hushtag::types::RecipientId;
 use support::FixedClock;
 
 const STUDY: &str = include_str!("../policies/social-commerce/study.toml");
+const README: &str = include_str!("../policies/social-commerce/README.md");
 const DAY: i64 = 86_400;
 
 /// Enough people for every effect to be in the rows; the seed is fixed, so the rows are.
@@ -91,11 +94,8 @@ fn numbers(metrics: &Metrics) -> BTreeMap<String, (f64, f64)> {
 }
 
 #[test]
-fn the_study_is_permitted_and_every_metric_fits_into_epsilon_4() {
-    let source = StudySource::new("study.toml", STUDY);
-    let (study, _) = source.parse().unwrap();
-    let findings = check_study(&source, support::as_of());
-    assert!(findings.is_empty(), "{findings:?}");
+fn every_metric_fits_into_epsilon_4() {
+    let (study, _) = StudySource::new("study.toml", STUDY).parse().unwrap();
     let forecast = analyst(&init(STUDY, "4")).forecast_metrics().unwrap();
     assert!(study.metrics.len() >= 60);
     assert!(study.metrics.iter().all(|metric| !metric.unit.is_empty() && !metric.means.is_empty()));
@@ -304,4 +304,39 @@ fn what_the_people_i_follow_spend_is_refused() {
             Err(error) => assert!(!says.is_empty() && error.to_string().contains(says), "{error}"),
         }
     }
+}
+
+#[test]
+fn the_study_has_no_findings_and_its_readme_says_every_metric() {
+    let found = check_study(&StudySource::new("study.toml", STUDY), support::as_of());
+    assert!(found.is_empty(), "{found:?}");
+    let forecast = analyst(&init(STUDY, "4")).forecast_metrics().unwrap();
+    assert!(forecast.metrics.len() >= 70);
+    for (name, unit, means) in &forecast.metrics {
+        let line = README.lines().find(|line| line.starts_with(&format!("| {name} | ")));
+        let line = line.unwrap_or_else(|| panic!("the README does not say {name}"));
+        assert!(line.ends_with(&format!(" | {unit} | {means} |")), "{line}");
+    }
+    let said = README.lines().filter(|line| line.starts_with("| ") && line.contains('`'));
+    let first = |line: &str| line.split(" | ").next().unwrap_or_default().replace("| ", "");
+    let known: BTreeSet<&str> = forecast.metrics.iter().map(|(name, _, _)| name.as_str()).collect();
+    let formulas = said.filter(|line| line.matches(" | ").count() == 3).map(first);
+    let unknown: Vec<String> = formulas.filter(|name| !known.contains(name.as_str())).collect();
+    assert!(unknown.is_empty(), "the README says metrics that the study has not: {unknown:?}");
+}
+
+#[test]
+fn the_demo_tells_the_story_and_leaves_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let ran = folder::run_in(folder.path(), &["demo", "--study", "social-commerce", "--people", "300"]);
+    assert_eq!(ran.code(), Some(0), "{}", ran.stderr());
+    for word in ["service_fission", "lifetime_value", "score_utilities", "log entries verified"] {
+        assert!(ran.stdout().contains(word), "{word} is missing:\n{}", ran.stdout());
+    }
+    let input = folder.path().join("hushtag-demo/input");
+    for table in ["follows", "shares", "payments", "members", "consents"] {
+        let is_there = |extension: &str| Path::is_file(&input.join(table).with_extension(extension));
+        assert!(is_there("csv") && is_there("parquet"), "{table}");
+    }
+    assert!(input.join("study.toml").is_file());
 }

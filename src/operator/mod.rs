@@ -7,6 +7,8 @@ mod analyst;
 mod check;
 mod error;
 mod export;
+mod figures;
+mod given;
 mod init;
 mod law;
 mod metrics;
@@ -17,6 +19,7 @@ mod random_questions;
 mod reader;
 mod register;
 mod renew;
+mod retire;
 mod rotate;
 mod sandbox;
 mod seal;
@@ -24,6 +27,7 @@ mod shown;
 mod source;
 mod status;
 mod verify;
+mod verify_epochs;
 mod verify_law;
 mod verify_renewals;
 mod view;
@@ -36,6 +40,7 @@ pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use error::OperatorError;
+pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
 pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
@@ -43,6 +48,7 @@ pub use prove::show_log;
 pub use reader::Reader;
 pub use register::Consents;
 pub use renew::Renewed;
+pub use retire::Retired;
 pub use rotate::Rotated;
 pub use seal::{SealTerms, Sealed};
 pub use source::StudySource;
@@ -52,7 +58,7 @@ pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
 
 use crate::audit::{Log, Signer};
 use crate::dp::{Accounting, Delta};
-use crate::keys::{Keyring, SigningKey};
+use crate::keys::{AuditorPublicKey, Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
 use crate::release::{Askers, Cube, Exact};
@@ -83,6 +89,7 @@ struct Inner {
     log: Mutex<Log>,
     askers: Askers,
     anchor: Option<AnchorFile>,
+    auditor: Option<AuditorPublicKey>,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,

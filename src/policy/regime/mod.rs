@@ -8,7 +8,7 @@ mod vocabulary;
 pub use file::Mark;
 
 pub(super) use compile::{Compiled, cell, compile};
-pub(super) use file::{Names, NoticeBlock, RegimeFile, Rule, Scope, Text};
+pub(super) use file::{Coarse, Names, NoticeBlock, RegimeFile, Rule, Scope, Text};
 pub(super) use vocabulary::{UNDECLARED, UNKNOWN, add_facts};
 
 use super::logic::Vocabulary;
@@ -130,6 +130,12 @@ impl Regime {
     #[must_use]
     pub fn title(&self, lang: Lang) -> String {
         format!("{} ({} v{})", self.file.regime.name.of(lang), self.file.regime.id, self.file.regime.version)
+    }
+
+    /// The age below which somebody is a child, and that from which she is an adult, in years.
+    #[must_use]
+    pub const fn age_thresholds(&self) -> (u8, u8) {
+        (self.file.regime.child_below, self.file.regime.adult_from)
     }
 
     /// The rules, in alphabetical order.
