@@ -112,7 +112,11 @@ async fn ask(State(service): State<Arc<Service>>, headers: HeaderMap, Json(body)
 
 /// What a question would cost and how wide its answer would be; free, and touches no data.
 #[utoipa::path(post, path = "/forecast", request_body = Question, security(("analyst" = [])), responses((status = 200)))]
-async fn forecast(State(service): State<Arc<Service>>, headers: HeaderMap, Json(body): Json<Question>) -> Reply {
+async fn forecast(
+    State(service): State<Arc<Service>>,
+    headers: HeaderMap,
+    Json(body): Json<Question>,
+) -> Reply {
     if !service.analyst_token.is_in(&headers) {
         return unauthorised();
     }
@@ -129,7 +133,8 @@ async fn budget(State(service): State<Arc<Service>>, headers: HeaderMap) -> Repl
     if !service.operator_token.is_in(&headers) {
         return unauthorised();
     }
-    on_its_own_thread(service, |service| Ok((StatusCode::OK, Json(budget_json(&service.operator.status()?))))).await
+    on_its_own_thread(service, |service| Ok((StatusCode::OK, Json(budget_json(&service.operator.status()?)))))
+        .await
 }
 
 /// Seals an epoch from the files of the input folder; the reply tells each file's rows and nothing about the join.

@@ -12,7 +12,10 @@ impl TokenHash {
     pub fn from_hex(text: &str) -> Result<Self, String> {
         let digits: Option<Vec<u32>> = text.chars().map(|digit| digit.to_digit(16)).collect();
         let bytes: Option<Vec<u8>> = digits.and_then(|digits| {
-            digits.chunks(2).map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).ok()).collect()
+            digits
+                .chunks(2)
+                .map(|pair| u8::try_from(pair.iter().fold(0, |sum, digit| sum * 16 + digit)).ok())
+                .collect()
         });
         match bytes.map(<[u8; 32]>::try_from) {
             Some(Ok(bytes)) if text.len() == 64 => Ok(Self(bytes)),

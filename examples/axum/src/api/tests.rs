@@ -25,17 +25,25 @@ fn service(folder: &std::path::Path) -> Arc<Service> {
         .replace("2027-09-01", "2100-01-01");
     let setup = Setup {
         studies: vec![StudySource::new("study.toml", study)],
-        pool: PoolTerms { epsilon: NanoEpsilon::parse("4").unwrap(), delta: Some("1e-12".parse().unwrap()), window: None },
+        pool: PoolTerms {
+            epsilon: NanoEpsilon::parse("4").unwrap(),
+            delta: Some("1e-12".parse().unwrap()),
+            window: None,
+        },
         handlers: vec![],
         approval: Approval::None,
         anchor: None,
         auditor: None,
     };
-    let operator =
-        Operator::init(&folder.join("box"), setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
+    let operator = Operator::init(&folder.join("box"), setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let analyst = operator.analyst(&RecipientId::new("brand-insights").unwrap(), None).unwrap();
-    let service =
-        Service { operator, analyst, input, analyst_token: hash("analyst"), operator_token: hash("operator") };
+    let service = Service {
+        operator,
+        analyst,
+        input,
+        analyst_token: hash("analyst"),
+        operator_token: hash("operator"),
+    };
     Arc::new(service)
 }
 
