@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn lines_break_at_spaces_and_beside_wide_letters() {
         assert_eq!(wrap("one two three", 8.0 * LETTER, 5), ["one two", "three"]);
-        assert_eq!(wrap("one two three four", 8.0 * LETTER, 2), ["one two", "three\u{2026}"]);
+        assert_eq!(wrap("one two three four", 8.0 * LETTER, 2), ["one two", "three f\u{2026}"]);
         let wide = "\u{652f}\u{4ed8}\u{8bb0}\u{5f55}";
         assert_eq!(wrap(wide, 4.0 * LETTER, 5).len(), 2);
         assert_eq!(
