@@ -371,6 +371,12 @@ fn the_internal_edition_needs_the_key_is_marked_and_logged() {
     assert!(!case.path("other.html").exists());
     let chinese = report(&case, &["--key", "auditor.key", "--lang", "zh"]);
     is_whole(&Page::read(&chinese));
+    // Of a retired epoch the answers stay, and the figures are gone.
+    assert!(case.run(&["retire", "box", "--epoch", "e1"]).status.success());
+    let retired = Page::read(&report(&case, &["--key", "auditor.key"]));
+    assert!(retired.with_id("figures").text.contains("No epoch has sealed figures."));
+    assert!(retired.with_id("summary").text.contains("retired: key destroyed"));
+    assert!(retired.with_id("answer-1").text.contains("CONSENTS SEALED AT"));
     for lang in [include_str!("../src/report/lang/en.toml"), include_str!("../src/report/lang/zh.toml")] {
         let mark = &texts(lang)[".figures.mark"];
         assert!(

@@ -6,6 +6,7 @@ mod audit;
 mod budget;
 mod consent;
 mod demo;
+mod demo_social;
 mod exit;
 mod init;
 mod inspect;
@@ -15,6 +16,7 @@ mod output;
 mod policy;
 mod progress;
 mod report;
+mod retire;
 mod sandbox;
 mod seal;
 mod sign;
@@ -118,6 +120,9 @@ enum Command {
         after_help = "Examples:\n  hushtag report box --out report.html\n  hushtag report box --out report.html --lang zh --pipia"
     )]
     Report(report::ReportCommand),
+    /// Destroy the key of an epoch, after which nothing sealed under it can be opened
+    #[command(after_help = "Example:\n  hushtag retire box --epoch 2026-q3")]
+    Retire(retire::RetireCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -184,6 +189,7 @@ pub fn run() -> ExitCode {
         Command::Vocabulary(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
         Command::Report(command) => command.run(&context),
+        Command::Retire(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Key(command) => command.run(&context),

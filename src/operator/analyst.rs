@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, json};
 
+use super::retire::over;
 use super::sandbox::EpochFile;
 use super::seal::newest;
 use super::shown::show;
@@ -134,13 +135,16 @@ impl Analyst {
     pub(super) fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         let (inner, adopted) = (&*self.inner, self.adopted()?);
         let plan = plan(ask, adopted, inner.accounting)?;
-        let epoch = self.epoch(epoch, adopted)?;
         let now = inner.clock.now();
+        let epoch = self.epoch(epoch, adopted, now)?;
         let recipient = adopted.study.recipient(&self.recipient);
         let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
+        // A stored answer is not handed out either: it stays what was released, and `prove` still opens it.
+        let over = over(&epoch, &adopted.regime, now);
         let permit = match decide(&adopted.study, &adopted.regime, recipient, now) {
-            Decision::Permit(flow) => flow.permit(plan.claim().question),
-            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, reasons, now),
+            Decision::Permit(flow) if over.is_empty() => flow.permit(plan.claim().question),
+            Decision::Permit(_) => return self.refuse(&plan, &epoch, over, now),
+            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, [reasons, over].concat(), now),
         };
         let cube = inner.cube(&epoch, adopted, &self.recipient, plan.set())?;
         let shapes = shapes(&adopted.study)?;
@@ -168,7 +172,12 @@ impl Analyst {
         }
     }
 
-    fn epoch(&self, wanted: Option<&EpochId>, adopted: &Adopted) -> Result<EpochFile, OperatorError> {
+    fn epoch(
+        &self,
+        wanted: Option<&EpochId>,
+        adopted: &Adopted,
+        now: Timestamp,
+    ) -> Result<EpochFile, OperatorError> {
         let all = self.inner.epochs()?;
         // An adopted study answers only from epochs sealed under its own text.
         let same = |epoch: &EpochFile| {
@@ -179,7 +188,7 @@ impl Analyst {
         let (own, others): (Vec<EpochFile>, Vec<EpochFile>) = all.into_iter().filter(named).partition(same);
         let pick = |epochs: &[EpochFile]| match wanted {
             Some(id) => epochs.iter().find(|epoch| epoch.epoch == *id).cloned(),
-            None => newest(epochs).cloned(),
+            None => newest(epochs, now).cloned(),
         };
         if let Some(found) = pick(&own) {
             return Ok(found);

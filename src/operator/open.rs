@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
 use super::renew::{last_seen, settle};
+use super::retire::settle_retirements;
 use super::rotate::{settle_rotation, signer};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::{Inner, Operator, OperatorError, accounting};
@@ -79,9 +80,10 @@ impl Operator {
         settle_seals(&*storage, &log)?;
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
-        let epochs = EpochFile::all(&*storage)?;
+        let mut epochs = EpochFile::all(&*storage)?;
+        settle_retirements(&*storage, &log, &mut epochs)?;
         let auditor = auditor(&log)?;
-        let inner = Inner {
+        let mut inner = Inner {
             accounting: accounting(&ledger.pool()?.accounting)?,
             answers: answers(&keyring),
             ledger: Box::new(ledger),
@@ -100,9 +102,9 @@ impl Operator {
             signer,
             studies,
         };
-        let operator = Self { inner: Arc::new(inner), _lock: None };
-        operator.inner.door().recover()?;
-        Ok(operator)
+        inner.door().recover()?;
+        inner.retire_ended()?;
+        Ok(Self { inner: Arc::new(inner), _lock: None })
     }
 
     /// Lets replies leave as soon as they are ready, for benchmarks and tests: how long a reply took then tells something

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::law::in_force;
 use super::open::{Keys, anchor, answers, begins_as_seen, keyring, knows_all, read_anchor};
+use super::retire::mark_retired;
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::view::{View, naming};
@@ -48,14 +49,13 @@ impl Reader {
         let file = SandboxFile::read(&*storage)?;
         let keyring = keyring(&*storage, keys)?;
         let mut tries = 1;
-        let (book, log, studies) = loop {
+        let Read { book, log, studies, epochs } = loop {
             match books(&storage, &file, &keyring) {
                 Err(error) if error.is_damage() && tries < TRIES => tries += 1,
                 other => break other?,
             }
         };
         let accounting = accounting(&book.pool()?.accounting)?;
-        let epochs = EpochFile::all(&*storage)?;
         let answers = answers(&keyring);
         Ok(Self { file, storage, book, accounting, answers, log, clock, studies, epochs })
     }
@@ -124,8 +124,13 @@ impl Reader {
     }
 }
 
-/// The ledger, the log, and the studies in force: what a reader takes from both books.
-type Read = (Box<dyn Book>, Log, BTreeMap<StudyId, Adopted>);
+/// What a reader takes from both books.
+struct Read {
+    book: Box<dyn Book>,
+    log: Log,
+    studies: BTreeMap<StudyId, Adopted>,
+    epochs: Vec<EpochFile>,
+}
 
 /// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
 /// what was read before them: then they are damaged for a moment, and are read again.
@@ -142,5 +147,7 @@ fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> R
         knows_all(&*book, &log)?;
     }
     let studies = in_force(&**storage, file, &log)?;
-    Ok((book, log, studies))
+    let mut epochs = EpochFile::all(&**storage)?;
+    mark_retired(&**storage, &log, &mut epochs)?;
+    Ok(Read { book, log, studies, epochs })
 }

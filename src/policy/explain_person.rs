@@ -5,7 +5,7 @@ use super::decide::Opinion;
 use super::explain::Line;
 use super::phrases::Phrases;
 use super::placed::Spanned;
-use super::regime::{Lang, Text};
+use super::regime::{Lang, Regime, Text};
 use crate::consent::{Account, Standing};
 
 impl Opinion<'_> {
@@ -51,5 +51,15 @@ impl Opinion<'_> {
             Some(Reason { rule: rule.clone(), article, because: fill(&text.because), fix: fill(&text.fix) })
         };
         account.failing.iter().filter_map(reason).collect()
+    }
+}
+
+impl Regime {
+    /// The rule by which a consent that stands so keeps a person out, with its article, where the regime names one for all
+    /// triggers: an epoch that is over, or too old to know of withdrawals, answers nothing by the same rule.
+    #[must_use]
+    pub fn rule_of(&self, standing: Standing) -> Option<(&str, &str)> {
+        let rule = self.file.person.get(standing.as_str())?.rule.as_ref()?.get_ref();
+        Some((rule, self.file.rules.get(rule)?.article.get_ref()))
     }
 }
