@@ -141,6 +141,7 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "approvals": verified.approvals,
         "renewals": verified.renewals,
         "cubes": verified.cubes,
+        "retired": verified.retired,
         "ledger_charges": verified.charges,
         "anchored_entries": verified.anchored,
         "other_signatures": verified.log.other_signatures,
@@ -173,6 +174,10 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
             format!("{count} renewal(s) of the pool, each after its window and signed by every handler\n")
         }
     };
+    let retired = match verified.retired {
+        0 => String::new(),
+        count => format!("{count} epoch(s) retired: no key of theirs is there\n"),
+    };
     let signer = &verified.signed_by;
     let rotations = match verified.rotations {
         0 => String::new(),
@@ -184,7 +189,7 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
         .collect();
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}key {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}key {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,

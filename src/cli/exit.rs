@@ -87,7 +87,7 @@ impl Failure {
 }
 
 /// An error with its causes on one line; a cause that its parent's text already ends with is not repeated.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {

@@ -113,7 +113,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Exists`]: an epoch is sealed once.
     pub fn create_epoch(&self, storage: &dyn Storage, epoch: &EpochId) -> Result<Secret, KeyError> {
-        let place = epoch_file(epoch);
+        let place = Self::epoch_file(epoch);
         if storage.read(&place)?.is_some() {
             return Err(KeyError::Exists(place));
         }
@@ -130,7 +130,7 @@ impl Keyring {
     /// [`KeyError::Absent`] for an epoch that was retired or never sealed; [`KeyError::Sealed`] for a file of another
     /// sandbox, epoch or root key.
     pub fn epoch(&self, storage: &dyn Storage, epoch: &EpochId) -> Result<Secret, KeyError> {
-        let place = epoch_file(epoch);
+        let place = Self::epoch_file(epoch);
         let wrapped = storage.read(&place)?.ok_or_else(|| KeyError::Absent(place.clone()))?;
         let plain = open(&self.derive(EPOCH_WRAP), &self.epoch_data(epoch), &wrapped)
             .map_err(|source| KeyError::Sealed { place: place.clone(), source })?;
@@ -141,6 +141,12 @@ impl Keyring {
         let key = Secret::new(bytes);
         bytes.zeroize();
         Ok(key)
+    }
+
+    /// Where the wrapped key of an epoch lies.
+    #[must_use]
+    pub fn epoch_file(epoch: &EpochId) -> String {
+        format!("keys/epoch-{epoch}.key")
     }
 
     fn epoch_data<'a>(&'a self, epoch: &'a EpochId) -> [&'a [u8]; 2] {
@@ -156,7 +162,7 @@ impl Keyring {
     /// The bytes are overwritten first. On flash and copy-on-write stores old blocks may survive that, and so does any
     /// backup of `keys/`.
     pub fn destroy_epoch(storage: &dyn Storage, epoch: &EpochId) -> Result<(), KeyError> {
-        destroy(storage, &epoch_file(epoch))
+        destroy(storage, &Self::epoch_file(epoch))
     }
 }
 
@@ -169,10 +175,6 @@ pub(super) fn destroy(storage: &dyn Storage, place: &str) -> Result<(), KeyError
         // If we stop here, the file is there and opens for nobody.
     }
     Ok(storage.remove(place)?)
-}
-
-fn epoch_file(epoch: &EpochId) -> String {
-    format!("keys/epoch-{epoch}.key")
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, json};
 
+use super::retire::over;
 use super::sandbox::EpochFile;
 use super::seal::newest;
 use super::shown::show;
@@ -14,7 +15,7 @@ use crate::audit::Kind;
 use crate::dp::Accounting;
 use crate::engine::shapes;
 use crate::ledger::{OverBudget, Share};
-use crate::policy::{Decision, Reason, decide};
+use crate::policy::{Decision, Reason, Study, decide};
 use crate::query::{Ask, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
 use crate::release::{Holds, Layout, Outcome, Question, Released, Selection, Value};
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
@@ -134,13 +135,16 @@ impl Analyst {
     pub(super) fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         let (inner, adopted) = (&*self.inner, self.adopted()?);
         let plan = plan(ask, adopted, inner.accounting)?;
-        let epoch = self.epoch(epoch, adopted)?;
         let now = inner.clock.now();
+        let epoch = self.epoch(epoch, adopted, now)?;
         let recipient = adopted.study.recipient(&self.recipient);
         let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
+        // A stored answer is not handed out either: it stays what was released, and `prove` still opens it.
+        let over = over(&epoch, &adopted.regime, now);
         let permit = match decide(&adopted.study, &adopted.regime, recipient, now) {
-            Decision::Permit(flow) => flow.permit(plan.claim().question),
-            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, reasons, now),
+            Decision::Permit(flow) if over.is_empty() => flow.permit(plan.claim().question),
+            Decision::Permit(_) => return self.refuse(&plan, &epoch, over, now),
+            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, [reasons, over].concat(), now),
         };
         let cube = inner.cube(&epoch, adopted, &self.recipient, plan.set())?;
         let shapes = shapes(&adopted.study)?;
@@ -168,7 +172,12 @@ impl Analyst {
         }
     }
 
-    fn epoch(&self, wanted: Option<&EpochId>, adopted: &Adopted) -> Result<EpochFile, OperatorError> {
+    fn epoch(
+        &self,
+        wanted: Option<&EpochId>,
+        adopted: &Adopted,
+        now: Timestamp,
+    ) -> Result<EpochFile, OperatorError> {
         let all = self.inner.epochs()?;
         // An adopted study answers only from epochs sealed under its own text.
         let same = |epoch: &EpochFile| {
@@ -179,7 +188,7 @@ impl Analyst {
         let (own, others): (Vec<EpochFile>, Vec<EpochFile>) = all.into_iter().filter(named).partition(same);
         let pick = |epochs: &[EpochFile]| match wanted {
             Some(id) => epochs.iter().find(|epoch| epoch.epoch == *id).cloned(),
-            None => newest(epochs).cloned(),
+            None => newest(epochs, now).cloned(),
         };
         if let Some(found) = pick(&own) {
             return Ok(found);
@@ -215,13 +224,17 @@ impl Analyst {
 }
 
 pub(super) fn plan(ask: &Ask, adopted: &Adopted, accounting: Accounting) -> Result<Plan, OperatorError> {
-    let terms = &adopted.study.release;
+    plan_under(ask, &adopted.study, accounting)
+}
+
+pub(super) fn plan_under(ask: &Ask, study: &Study, accounting: Accounting) -> Result<Plan, OperatorError> {
+    let terms = &study.release;
     let defaults = Defaults {
         default_error: terms.default_error,
         default_error_of: terms.default_error_of.clone(),
         min_people: terms.min_people,
     };
-    Ok(Plan::new(ask, &adopted.study.catalogue, &defaults, accounting)?)
+    Ok(Plan::new(ask, &study.catalogue, &defaults, accounting)?)
 }
 
 /// Which cell of the set's cube goes into which group: from the vocabulary alone.
@@ -258,7 +271,7 @@ pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
     Selection { groups, values: plan.parts().iter().filter_map(|part| value(part.kind)).collect() }
 }
 
-fn layout(plan: &Plan, min_people: u64) -> Layout {
+pub(super) fn layout(plan: &Plan, min_people: u64) -> Layout {
     let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
     let people = |part: usize| plan.parts().get(part).is_some_and(|part| part.kind.counts_people());
     let columns = plan.columns().iter().filter_map(|column| {

@@ -44,7 +44,7 @@ impl Operator {
     /// Opens the joined figures of an epoch with the auditor's key, one for each recipient; logged before they are returned.
     ///
     /// # Errors
-    /// [`OperatorError::Unknown`]; [`OperatorError::Figures`] where none were kept, or for a key that they are not sealed to;
+    /// [`OperatorError::Unknown`]; [`OperatorError::Figures`] where none were kept, or the epoch is retired, or for a key that they are not sealed to;
     /// [`OperatorError::Damaged`].
     ///
     /// # Privacy
@@ -65,6 +65,10 @@ impl Operator {
             name: epoch.to_string(),
             known: epochs.iter().map(|file| file.epoch.to_string()).collect(),
         })?;
+        if let Some(entry) = file.retired {
+            let why = format!("epoch `{epoch}` is retired (log entry {entry}), and its figures with it");
+            return Err(OperatorError::Figures(why));
+        }
         let place = figures_path(&format!("epochs/{epoch}"));
         let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
         let sealed = inner.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;

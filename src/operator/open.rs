@@ -10,6 +10,7 @@ use serde_json::Value;
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
 use super::renew::{last_seen, settle};
+use super::retire::settle_retirements;
 use super::rotate::{settle_rotation, signer};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::{Inner, Operator, OperatorError, accounting};
@@ -18,7 +19,7 @@ use crate::keys::{Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
-use crate::types::{Clock, EpochId};
+use crate::types::{Clock, EpochId, Secret};
 
 /// Where the root key is.
 pub enum Keys {
@@ -79,11 +80,12 @@ impl Operator {
         settle_seals(&*storage, &log)?;
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
-        let epochs = EpochFile::all(&*storage)?;
+        let mut epochs = EpochFile::all(&*storage)?;
+        settle_retirements(&*storage, &log, &mut epochs)?;
         let auditor = auditor(&log)?;
-        let inner = Inner {
+        let mut inner = Inner {
             accounting: accounting(&ledger.pool()?.accounting)?,
-            answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
+            answers: answers(&keyring),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
             askers: Askers::default(),
@@ -100,9 +102,9 @@ impl Operator {
             signer,
             studies,
         };
-        let operator = Self { inner: Arc::new(inner), _lock: None };
-        operator.inner.door().recover()?;
-        Ok(operator)
+        inner.door().recover()?;
+        inner.retire_ended()?;
+        Ok(Self { inner: Arc::new(inner), _lock: None })
     }
 
     /// Lets replies leave as soon as they are ready, for benchmarks and tests: how long a reply took then tells something
@@ -124,6 +126,11 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
         Keys::Given(root) => root,
     };
     Ok(Keyring::new(root, &file.id))
+}
+
+/// The key under which answers are stored.
+pub(super) fn answers(keyring: &Keyring) -> Secret {
+    keyring.derive("hushtag 2026-11 v1 stored answers")
 }
 
 /// An anchor and what it holds.

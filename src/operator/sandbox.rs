@@ -110,8 +110,13 @@ pub(super) struct EpochFile {
     pub(super) epoch: EpochId,
     as_of: i64,
     sealed_at: i64,
+    /// When the first of the retentions that its studies declare is over, counted from the seal.
+    ends: i64,
     /// The studies it was sealed under; it answers under no other text.
     pub(super) studies: Vec<StudyEntry>,
+    /// Not of this file: the entry of the log by which its key was destroyed.
+    #[serde(skip)]
+    pub(super) retired: Option<u64>,
 }
 
 impl EpochFile {
@@ -119,9 +124,11 @@ impl EpochFile {
         epoch: EpochId,
         as_of: Timestamp,
         sealed_at: Timestamp,
+        ends: Timestamp,
         studies: Vec<StudyEntry>,
     ) -> Self {
-        Self { v: 1, epoch, as_of: as_of.seconds(), sealed_at: sealed_at.seconds(), studies }
+        let [as_of, sealed_at, ends] = [as_of, sealed_at, ends].map(Timestamp::seconds);
+        Self { v: 1, epoch, as_of, sealed_at, ends, studies, retired: None }
     }
 
     pub(super) fn as_of(&self) -> Timestamp {
@@ -130,6 +137,15 @@ impl EpochFile {
 
     pub(super) fn sealed_at(&self) -> Timestamp {
         Timestamp::from_seconds(self.sealed_at)
+    }
+
+    pub(super) fn ends(&self) -> Timestamp {
+        Timestamp::from_seconds(self.ends)
+    }
+
+    /// Whether its key is destroyed, or has to be at the next open.
+    pub(super) fn is_over(&self, now: Timestamp) -> bool {
+        self.retired.is_some() || now >= self.ends()
     }
 
     pub(super) fn to_text(&self) -> Result<String, OperatorError> {
@@ -173,7 +189,7 @@ impl EpochFile {
         recipient: &str,
         set: &str,
     ) -> Vec<Vec<u8>> {
-        let times = [self.as_of.to_be_bytes().to_vec(), self.sealed_at.to_be_bytes().to_vec()];
+        let times = [self.as_of, self.sealed_at, self.ends].map(|at| at.to_be_bytes().to_vec());
         let texts = [sandbox, self.epoch.as_str(), study.id.as_str(), &study.hash, recipient, set];
         texts.iter().map(|text| text.as_bytes().to_vec()).chain(times).collect()
     }

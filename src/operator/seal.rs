@@ -165,7 +165,10 @@ impl Inner {
             id: adopted.study.id.clone(),
             hash: adopted.study.hash.clone(),
         });
-        let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, entries.collect());
+        // One key opens the cubes of all studies, so the shortest retention ends the epoch for all of them.
+        let ends = flows.iter().map(|(adopted, _)| now.saturating_add(adopted.study.retention)).min();
+        let ends = ends.ok_or(OperatorError::Bug("an epoch is sealed under a study"))?;
+        let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, ends, entries.collect());
         let mut hygiene = Hygiene::default();
         let reading = Reading { figures: self.auditor.is_some(), ..terms.reading.clone() };
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
@@ -206,6 +209,7 @@ impl Inner {
         let mut body = Map::new();
         body.insert("epoch".into(), json!(file.epoch));
         body.insert("as_of".into(), json!(terms.as_of.to_string()));
+        body.insert("ends".into(), json!(file.ends().to_string()));
         body.insert("studies".into(), json!(file.studies));
         body.insert("cubes".into(), Value::Array(cubes));
         body.extend(state.map(|state| ("register".to_owned(), json!(state.to_string()))));
@@ -355,7 +359,7 @@ fn only_declared<'a>(
     sources
 }
 
-/// The epoch that answers when a question names none: greatest as-of, then last sealed.
-pub(super) fn newest(epochs: &[EpochFile]) -> Option<&EpochFile> {
-    epochs.iter().max_by_key(|epoch| (epoch.as_of(), epoch.sealed_at()))
+/// The epoch that answers when a question names none: greatest as-of, then last sealed. One that is over only where all are.
+pub(super) fn newest(epochs: &[EpochFile], now: Timestamp) -> Option<&EpochFile> {
+    epochs.iter().max_by_key(|epoch| (!epoch.is_over(now), epoch.as_of(), epoch.sealed_at()))
 }

@@ -19,6 +19,12 @@ pub struct EpochStatus {
     pub sealed_at: Timestamp,
     /// Whole hours since then.
     pub hours_since_seal: i64,
+    /// When the shortest retention of its studies is over: the next open from then on destroys its key.
+    pub ends: Timestamp,
+    /// The entry of the log by which its key was destroyed, if it was.
+    pub retired: Option<u64>,
+    /// Whether it still answers: it is not retired and its retention is not over.
+    pub answers: bool,
 }
 
 /// What is public about a sandbox.
@@ -73,6 +79,9 @@ pub(super) fn status(
     let epochs = epochs.iter().map(|epoch| EpochStatus {
         as_of: epoch.as_of(),
         sealed_at: epoch.sealed_at(),
+        ends: epoch.ends(),
+        retired: epoch.retired,
+        answers: !epoch.is_over(now),
         hours_since_seal: (now.seconds() - epoch.sealed_at().seconds()).max(0) / 3600,
         id: epoch.epoch.clone(),
     });

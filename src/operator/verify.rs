@@ -2,13 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::{Map, Value, json};
+use serde_json::Value;
 
 use super::OperatorError;
-use super::figures::figures_path;
 use super::open::{Keys, keyring};
-use super::register::check_register_state;
-use super::sandbox::{EpochFile, SANDBOX, SandboxFile, cube_path};
+use super::sandbox::{SANDBOX, SandboxFile};
+use super::verify_epochs::Epochs;
 use super::verify_law::Laws;
 use super::verify_renewals::{agree, check_renewals};
 use crate::audit::{
@@ -37,6 +36,8 @@ pub struct Verification {
     pub renewals: u64,
     /// Sealed cubes whose ciphertext has the hash that the log names.
     pub cubes: u64,
+    /// Epochs whose key was destroyed.
+    pub retired: u64,
     /// How many entries the anchor covers, or `None` when no anchor was read.
     pub anchored: Option<u64>,
     /// Whether the sandbox was made with an anchor.
@@ -74,7 +75,7 @@ pub fn verify_log(
     let mut chain = KeyChain::default();
     let mut asked = BTreeMap::new();
     let mut heads: Vec<Hash> = Vec::new();
-    let (mut laws, mut sealed) = (Laws::default(), Vec::new());
+    let (mut laws, mut epochs) = (Laws::default(), Epochs::default());
     let (mut twice, mut anchor_wanted, mut renewals) = (None, false, Vec::new());
     let log = verify_each(storage, &signed_by, |tree, entry| {
         let index = heads.len() as u64;
@@ -89,9 +90,7 @@ pub fn verify_log(
         if entry.kind == Kind::Renew {
             renewals.push((index, entry.clone()));
         }
-        if entry.kind == Kind::Seal {
-            sealed.push(entry.body.clone());
-        }
+        epochs.read(index, entry);
         if entry.kind == Kind::Ask
             && let Some(seq) = entry.ledger_seq
             && asked.insert(seq, asked_entry(index, entry)).is_some()
@@ -114,11 +113,8 @@ pub fn verify_log(
         place.map(|place| check_anchor(place, (&signed_by, &chain), &heads, &log.checkpoint)).transpose()?;
     let (studies, approvals) = laws.check(storage, &file)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
-    let cubes = check_cubes(storage, &sealed)?;
     let keyring = keys.map(|keys| keyring(storage, keys)).transpose()?;
-    for seal in &sealed {
-        check_register_state(storage, keyring.as_ref(), &file.id, seal)?;
-    }
+    let cubes = epochs.check(storage, keyring.as_ref(), &file.id)?;
     let charges = match &keyring {
         None => None,
         Some(keyring) => {
@@ -136,6 +132,7 @@ pub fn verify_log(
         approvals,
         renewals: renewals.len() as u64,
         cubes,
+        retired: epochs.retired(),
         anchored,
         anchor_wanted,
         charges,
@@ -162,46 +159,6 @@ fn asked_entry(index: u64, entry: &Entry) -> Asked {
     let text = |name: &str| entry.body.get(name).and_then(|value| value.as_str()).unwrap_or("").to_owned();
     let units = entry.charged_units().unwrap_or(0);
     Asked { index, units, study: text("study"), recipient: text("recipient") }
-}
-
-/// Every epoch of the folder is one that the log sealed, as of the same instant and under the same studies, and every cube
-/// that a `seal` entry names has the hash of its ciphertext there.
-fn check_cubes(storage: &dyn Storage, sealed: &[Map<String, Value>]) -> Result<u64, OperatorError> {
-    let mut count = 0;
-    for epoch in EpochFile::all(storage)? {
-        let logged = |seal: &Map<String, Value>| {
-            seal.get("epoch") == Some(&json!(epoch.epoch))
-                && seal.get("as_of") == Some(&json!(epoch.as_of().to_string()))
-                && seal.get("studies") == Some(&json!(epoch.studies))
-        };
-        if !sealed.iter().any(logged) {
-            let place = format!("epochs/{}/epoch.json", epoch.epoch);
-            return Err(OperatorError::damaged(place, "is not what the log says was sealed"));
-        }
-    }
-    for seal in sealed {
-        let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or("").to_owned();
-        let folder = format!("epochs/{}", text(seal.get("epoch")));
-        for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
-            let (study, recipient) = (text(cube.get("study")), text(cube.get("recipient")));
-            let place = cube_path(&folder, &study, &recipient);
-            let bytes =
-                storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
-            if blake3::hash(&bytes).to_hex().to_string() != text(cube.get("blake3")) {
-                return Err(OperatorError::damaged(place, "is not the file whose hash the log names"));
-            }
-            count += 1;
-        }
-        if let Some(hash) = seal.get("joined") {
-            let place = figures_path(&folder);
-            let bytes =
-                storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
-            if *hash != json!(blake3::hash(&bytes).to_hex().to_string()) {
-                return Err(OperatorError::damaged(place, "is not the file whose hash the log names"));
-            }
-        }
-    }
-    Ok(count)
 }
 
 /// Ledger against log, both ways: heads, sequence numbers, units, totals.

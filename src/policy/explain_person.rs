@@ -5,7 +5,7 @@ use super::decide::Opinion;
 use super::explain::Line;
 use super::phrases::Phrases;
 use super::placed::Spanned;
-use super::regime::{Lang, Text};
+use super::regime::{Lang, Regime, Text};
 use crate::consent::{Account, Standing};
 
 impl Opinion<'_> {
@@ -18,9 +18,9 @@ impl Opinion<'_> {
         let said = Phrases::of(lang);
         let mut lines = Vec::new();
         let inside = self.permits() && !accounts.is_empty() && accounts.iter().all(|a| a.failing.is_empty());
-        lines.push(Line::plain(if inside { said.person_in } else { said.person_out }));
+        lines.push(Line::plain(if inside { &said.person_in } else { &said.person_out }));
         if !self.permits() {
-            lines.push(Line::plain(said.denied_anyway));
+            lines.push(Line::plain(&said.denied_anyway));
         }
         for account in accounts {
             let reasons = self.person_reasons(account, lang);
@@ -32,7 +32,7 @@ impl Opinion<'_> {
             });
             let text =
                 if ok { format!("{}: {}", account.trigger, said.live) } else { account.trigger.clone() };
-            let verdict = Some(if ok { said.ok } else { said.fails }.to_owned());
+            let verdict = Some(if ok { &said.ok } else { &said.fails }.clone());
             lines.push(Line { verdict, ..Line::with(text, under.collect()) });
         }
         Line::with(said.person.replace("{at}", &self.case.now.to_string()), lines)
@@ -51,5 +51,15 @@ impl Opinion<'_> {
             Some(Reason { rule: rule.clone(), article, because: fill(&text.because), fix: fill(&text.fix) })
         };
         account.failing.iter().filter_map(reason).collect()
+    }
+}
+
+impl Regime {
+    /// The rule by which a consent that stands so keeps a person out, with its article, where the regime names one for all
+    /// triggers: an epoch that is over, or too old to know of withdrawals, answers nothing by the same rule.
+    #[must_use]
+    pub fn rule_of(&self, standing: Standing) -> Option<(&str, &str)> {
+        let rule = self.file.person.get(standing.as_str())?.rule.as_ref()?.get_ref();
+        Some((rule, self.file.rules.get(rule)?.article.get_ref()))
     }
 }

@@ -53,6 +53,13 @@ impl ConsentCounts {
         Ok(Self { text, claim, cost })
     }
 
+    /// When the epoch was sealed of which `question` counts people by consent; `None` for any other question.
+    #[must_use]
+    pub fn sealed_at(question: &str) -> Option<Timestamp> {
+        let (at, _) = question.strip_prefix("CONSENTS SEALED AT '")?.split_once('\'')?;
+        Timestamp::parse(at).ok()
+    }
+
     /// The canonical text.
     #[must_use]
     pub fn question(&self) -> &str {
@@ -89,5 +96,7 @@ mod tests {
             one.claim().parts[0].mechanism.cost_units(Norms { l1: 1, l2_squared: 1 }, accounting).unwrap()
         );
         assert_ne!(one.claim().question, other.claim().question);
+        assert_eq!(ConsentCounts::sealed_at(one.question()), Some(Timestamp::from_seconds(1_000_000)));
+        assert_eq!(ConsentCounts::sealed_at("SELECT COUNT(*) FROM tags WITH (error = 100)"), None);
     }
 }

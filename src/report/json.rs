@@ -192,6 +192,9 @@ pub fn status_json(status: &Status) -> Value {
             "as_of": epoch.as_of.to_string(),
             "sealed_at": epoch.sealed_at.to_string(),
             "hours_since_seal": epoch.hours_since_seal,
+            "ends": epoch.ends.to_string(),
+            "retired": epoch.retired,
+            "answers": epoch.answers,
         })
     });
     json!({

@@ -22,7 +22,7 @@ pub(super) fn table(header: Vec<String>) -> Table {
 }
 
 /// An integer with a thin gap every three digits.
-fn grouped(value: i128) -> String {
+pub(super) fn grouped(value: i128) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -35,7 +35,7 @@ fn grouped(value: i128) -> String {
 }
 
 /// A decimal with a thin gap every three digits before the point.
-fn decimal(value: Decimal) -> String {
+pub(super) fn decimal(value: Decimal) -> String {
     let text = value.to_string();
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
     let sign = if whole == "-0" { "-" } else { "" };
@@ -197,9 +197,15 @@ pub fn budget_text(status: &Status) -> String {
 /// The public state of a sandbox.
 #[must_use]
 pub fn status_text(status: &Status) -> String {
-    let mut epochs = table(["epoch", "as of", "hours since seal"].map(str::to_owned).to_vec());
+    let mut epochs = table(["epoch", "as of", "hours since seal", "answers"].map(str::to_owned).to_vec());
     for epoch in &status.epochs {
-        epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), epoch.hours_since_seal.to_string()]);
+        let answers = match epoch.retired {
+            Some(entry) => format!("no: retired, log entry {entry}"),
+            None if epoch.answers => format!("until {}", epoch.ends),
+            None => format!("no: retention was over at {}", epoch.ends),
+        };
+        let hours = epoch.hours_since_seal.to_string();
+        epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), hours, answers]);
     }
     let recipients: Vec<String> =
         status.recipients.iter().map(|(recipient, study)| format!("{recipient} (study {study})")).collect();

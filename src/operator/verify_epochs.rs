@@ -1,0 +1,143 @@
+//! The epochs of a folder against the log: what was sealed is there as it was, and what was retired cannot be opened.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::OperatorError;
+use super::figures::figures_path;
+use super::register::check_register_state;
+use super::retire::marked;
+use super::sandbox::{EpochFile, cube_path};
+use crate::audit::{Entry, Kind};
+use crate::keys::Keyring;
+use crate::storage::Storage;
+use crate::types::EpochId;
+
+/// What the log says about epochs.
+#[derive(Default)]
+pub(super) struct Epochs {
+    sealed: Vec<Map<String, Value>>,
+    /// Each retired epoch and the entries that say so.
+    retired: BTreeMap<String, Vec<u64>>,
+}
+
+impl Epochs {
+    pub(super) fn read(&mut self, index: u64, entry: &Entry) {
+        match entry.kind {
+            Kind::Seal => self.sealed.push(entry.body.clone()),
+            Kind::Retire => self.retired.entry(text(entry.body.get("epoch"))).or_default().push(index),
+            _ => (),
+        }
+    }
+
+    /// How many epochs are retired.
+    pub(super) fn retired(&self) -> u64 {
+        self.retired.len() as u64
+    }
+
+    /// Every epoch of the folder is one that the log sealed, as of the same instant, with the same end and under the same
+    /// studies; every cube that a `seal` entry names has the hash of its ciphertext there. An epoch that was retired has no
+    /// key, and may have no cubes. Says how many cubes there are.
+    pub(super) fn check(
+        &self,
+        storage: &dyn Storage,
+        keyring: Option<&Keyring>,
+        sandbox: &str,
+    ) -> Result<u64, OperatorError> {
+        self.check_folders(storage)?;
+        self.check_retired(storage)?;
+        let mut count = 0;
+        for seal in &self.sealed {
+            let retired = self.retired.contains_key(&text(seal.get("epoch")));
+            count += check_cubes(storage, seal, retired)?;
+            if !retired {
+                check_register_state(storage, keyring, sandbox, seal)?;
+            }
+        }
+        Ok(count)
+    }
+
+    fn check_folders(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
+        for epoch in EpochFile::all(storage)? {
+            let logged = |seal: &Map<String, Value>| {
+                seal.get("epoch") == Some(&json!(epoch.epoch))
+                    && seal.get("as_of") == Some(&json!(epoch.as_of().to_string()))
+                    && seal.get("ends") == Some(&json!(epoch.ends().to_string()))
+                    && seal.get("studies") == Some(&json!(epoch.studies))
+            };
+            if !self.sealed.iter().any(logged) {
+                let place = format!("epochs/{}/epoch.json", epoch.epoch);
+                return Err(OperatorError::damaged(place, "is not what the log says was sealed"));
+            }
+        }
+        Ok(())
+    }
+
+    fn check_retired(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
+        for (epoch, entries) in &self.retired {
+            let at = |why: &str| OperatorError::damaged(format!("log entry {}", joined(entries)), why);
+            let [entry] = entries.as_slice() else { return Err(at("an epoch is retired twice")) };
+            let epoch = EpochId::new(epoch).map_err(|_| at("retires what is no epoch"))?;
+            if !self.sealed.iter().any(|seal| seal.get("epoch") == Some(&json!(epoch))) {
+                return Err(at("retires an epoch that was never sealed"));
+            }
+            let unfinished = |place: String| {
+                let why = format!(
+                    "does not agree with log entry {entry}, which retired the epoch: open the sandbox once to finish, \
+                     or something was put back"
+                );
+                OperatorError::damaged(place, why)
+            };
+            let key = Keyring::epoch_file(&epoch);
+            if storage.list("keys")?.iter().any(|name| key.ends_with(&format!("/{name}"))) {
+                return Err(unfinished(key));
+            }
+            if marked(storage, &epoch)? != Some(*entry) {
+                return Err(unfinished(format!("epochs/{epoch}")));
+            }
+        }
+        Ok(())
+    }
+}
+
+fn check_cubes(
+    storage: &dyn Storage,
+    seal: &Map<String, Value>,
+    retired: bool,
+) -> Result<u64, OperatorError> {
+    let mut count = 0;
+    let folder = format!("epochs/{}", text(seal.get("epoch")));
+    for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
+        let (study, recipient) = (text(cube.get("study")), text(cube.get("recipient")));
+        let place = cube_path(&folder, &study, &recipient);
+        count += u64::from(is_there(storage, place, cube.get("blake3"), retired)?);
+    }
+    if let Some(hash) = seal.get("joined") {
+        is_there(storage, figures_path(&folder), Some(hash), retired)?;
+    }
+    Ok(count)
+}
+
+/// Whether a sealed file is there; it is the one that the log names, or gone with a retired epoch.
+fn is_there(
+    storage: &dyn Storage,
+    place: String,
+    hash: Option<&Value>,
+    retired: bool,
+) -> Result<bool, OperatorError> {
+    match storage.read(&place)? {
+        None if retired => Ok(false),
+        None => Err(OperatorError::damaged(place, "is missing")),
+        Some(bytes) if blake3::hash(&bytes).to_hex().to_string() == text(hash) => Ok(true),
+        Some(_) => Err(OperatorError::damaged(place, "is not the file whose hash the log names")),
+    }
+}
+
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}
+
+fn joined(entries: &[u64]) -> String {
+    entries.iter().map(ToString::to_string).collect::<Vec<_>>().join(" and ")
+}
