@@ -176,10 +176,10 @@ impl Habits {
     }
 }
 
-/// Ages and percent of people: two thirds are 35 and above, and a fifth is between 18 and 29.
+/// Ages and percent of people: two thirds are 35 and above, and a fifth is under 30. By the year of birth alone nobody of 18 is surely an adult.
 const AGES: [(u32, (i32, i32, &str, u32)); 4] = [
     (2, (14, 17, "minor", 60)),
-    (21, (18, 29, "gen-z", 55)),
+    (21, (19, 29, "gen-z", 55)),
     (11, (30, 34, "30-34", 40)),
     (40, (35, 49, "35-49", 28)),
 ];
