@@ -81,7 +81,10 @@ fn respelled(input: &Path, out: &Path) {
     let text = std::fs::read_to_string(input).unwrap();
     let (header, rows) = text.split_once('\n').unwrap();
     let spelled = |number: usize, id: &str| match (id.len(), number % 3) {
-        (11, 1) => format!("+86 {}-{}", &id[..3], &id[3..]),
+        (11, 1) => {
+            let (network, number) = id.split_at(3);
+            format!("+86 {network}-{number}")
+        }
         (11, 2) => format!("0086{id}"),
         _ => id.to_owned(),
     };
@@ -167,5 +170,40 @@ fn tokenised_tables_join_to_the_cubes_of_the_raw_ones() {
         assert_eq!(number == 3, expected != seen[0], "coarse tables give other numbers");
         assert!(cubes(&study, &all(&study, &raw, &place.path().join(format!("out-{number}")))) == expected);
         assert!(cubes(&study, &all(&study, &text, &place.path().join(format!("text-{number}")))) == expected);
+    }
+}
+
+/// What a platform coarsened, read as it is, gives what a seal makes of the raw rows when it coarsens them.
+#[test]
+fn a_platform_and_a_seal_coarsen_alike() {
+    let place = tempfile::tempdir().unwrap();
+    let raw = Population::new(config()).unwrap().write_parquet(&place.path().join("raw")).unwrap();
+    let shops = [
+        ("days_since_last = \"at\"", "distinct = \"scene\"\ncap = 9"),
+        ("absent = \"never\"", ""),
+        ("active = 0, cooling = 14, lapsed = 30", "a = 0, b = 2, c = 3"),
+    ];
+    let with = |fields: &str, region: &str| {
+        let fields = ("amount = \"amount\", at = \"time\"", fields);
+        study(&[&[fields, ("region = \"text\"", region)][..], &shops].concat())
+    };
+    let plain = ("amount = \"amount\", at = \"time\", scene = \"text\"", "region = \"text\"");
+    let fine = with(plain.0, plain.1);
+    let of_fine = cubes(&fine, &raw);
+    for (number, (fields, region)) in [
+        ("amount = { type = \"amount\", round = 30_000 }, at = \"time\", scene = \"text\"", plain.1),
+        ("amount = \"amount\", at = { type = \"time\", truncate = \"week\" }, scene = \"text\"", plain.1),
+        ("amount = \"amount\", at = \"time\", scene = { type = \"text\", values = [\"food\"] }", plain.1),
+        ("amount = \"amount\", at = \"time\", scene = { type = \"text\", prefix = 1 }", plain.1),
+        (plain.0, "region = { type = \"text\", values = [\"east\"] }"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let coarse = with(fields, region);
+        let expected = cubes(&coarse, &raw);
+        assert!(expected != of_fine, "{fields}, {region} changes nothing");
+        let handed_over = all(&coarse, &raw, &place.path().join(number.to_string()));
+        assert!(cubes(&fine, &handed_over) == expected, "{fields}, {region}");
     }
 }
