@@ -474,6 +474,7 @@ fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
         min_people: section.min_people,
         default_error: *section.default_error.get_ref(),
         default_error_of,
+        max_age: section.max_age,
     })
 }
 

@@ -13,7 +13,7 @@ use toml::value::Datetime;
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
-use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId};
+use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
@@ -302,6 +302,8 @@ pub(super) struct ReleaseSection {
     pub(super) default_error_of: BTreeMap<Spanned<String>, u64>,
     #[serde(default = "default_max_cells")]
     pub(super) max_cells: u64,
+    /// How many hours after its seal an epoch answers; without it until its retention is over.
+    pub(super) max_age: Option<Hours>,
 }
 
 const fn default_max_cells() -> u64 {

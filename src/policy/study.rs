@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consent::Admits;
 use crate::tags::Catalogue;
-use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
+use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
 
@@ -270,6 +270,9 @@ pub struct ReleaseTerms {
     pub default_error: u64,
     /// Half-width of the sum of a measure at 95 %, in its unit.
     pub default_error_of: BTreeMap<String, u64>,
+    /// How long after its seal an epoch answers. It is also how long a withdrawal can take to reach the answers, so it counts
+    /// hours alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
+    pub max_age: Option<Hours>,
 }
 
 /// A study, parsed and checked as a whole.
