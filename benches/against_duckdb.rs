@@ -50,6 +50,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     let operator = Operator::init(&work.path().join("box"), setup, Keys::InFolder, Box::new(Fixed(as_of)))?;
     let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };

@@ -71,6 +71,7 @@ fn sandbox(dir: &std::path::Path, now: Timestamp) -> Result<Operator, Box<dyn Er
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     Ok(Operator::init(dir, setup, Keys::InFolder, Box::new(Fixed(now)))?)
 }

@@ -47,7 +47,14 @@ fn no_mark_leaves_in_any_output_error_or_file() {
         assert_eq!(output.status.code(), Some(code), "{label}: {}", command::stderr(&output));
         outputs.push((label.to_owned(), [output.stdout, output.stderr].concat()));
     };
-    run("init", case.init("4"), 0);
+    // Figures for an auditor, and charged counts of people by consent.
+    run("auditor", case.run(&["key", "new", "--out", "auditor.key", "--for", "auditor"]), 0);
+    let public = case.run(&["key", "new", "--out", "auditor2.key", "--for", "auditor"]);
+    let public = command::stdout(&public);
+    case.write("study.toml", &command::study().replacen("[release]", "[release]\nconsent_error = 400", 1));
+    let arguments =
+        ["init", "box", "--study", "study.toml", "--epsilon", "4", "--approval", "none", "--auditor"];
+    run("init", case.run(&[&arguments[..], &[public.trim()]].concat()), 0);
     // Failures on the way: bad rows that carry marks, a column of marks in the wrong place, a cut file.
     let good = std::fs::read_to_string(case.path("payments.csv")).unwrap();
     let bad: String = (0..40).map(|n| format!("{PERSON}{n},{MERCHANT},{REGION},{AMOUNT}\n")).collect();
@@ -63,6 +70,8 @@ fn no_mark_leaves_in_any_output_error_or_file() {
     run("count", case.ask("SELECT region, COUNT(*), SUM(spend) FROM tags GROUP BY region"), 0);
     run("unknown label", case.ask("SELECT COUNT(*) FROM tags WHERE region = 'nowhere'"), 2);
     run("over budget", case.ask("SELECT COUNT(*) FROM tags WITH (error = 1)"), 3);
+    run("inspect", case.run(&["inspect", "box", "--epoch", "e1", "--key", "auditor2.key"]), 0);
+    run("another auditor", case.run(&["inspect", "box", "--epoch", "e1", "--key", "auditor.key"]), 1);
     run("status", case.run(&["status", "box", "--format", "json"]), 0);
     run("budget", case.run(&["budget", "box"]), 0);
     run("vocabulary", case.run(&["vocabulary", "box", "--recipient", "brand-insights"]), 0);

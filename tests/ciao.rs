@@ -201,6 +201,7 @@ fn sealed(data: &Path, people: &BTreeSet<String>, study: &str, epsilon: &str) ->
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     let dir = folder.path().join("sandbox");
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();

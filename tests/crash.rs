@@ -16,7 +16,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hushtag::audit::{Entry, Kind, verify_each};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, StudySource, verify_log};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup, StudySource, verify_log};
 use hushtag::storage::{Blocks, Fault, Folder, Image, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
@@ -67,10 +67,21 @@ fn seal(operator: &Operator) -> Result<(), OperatorError> {
     operator.seal(&support::terms(EPOCH), support::sources(&support::population(PEOPLE, 1))).map(|_| ())
 }
 
+/// The study, which also pays for counts of people by consent: a seal takes every step that there is.
+fn first_study() -> String {
+    STUDY.replacen("[release]", "[release]\nconsent_error = 400", 1)
+}
+
+/// Both handlers approve, and an auditor gets figures.
+fn first_setup() -> Setup {
+    let auditor = format!("x25519:09{}", "0".repeat(62)).parse().unwrap();
+    Setup { auditor: Some(auditor), ..support::signed_setup(BUDGET, &first_study(), &support::handlers(1)) }
+}
+
 /// A whole life of a sandbox. Failures are passed over, as a careless caller would.
 fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
     let keys = Keys::Given(support::root_key());
-    let setup = support::signed_setup(BUDGET, STUDY, &support::handlers(1));
+    let setup = first_setup();
     let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default()));
     let Ok(mut operator) = operator.map(Operator::without_response_slot) else { return };
     see(Event::Initialised);
@@ -115,11 +126,11 @@ fn check_law(seen: &[Event], storage: &dyn Storage, operator: &mut Operator) {
     assert!(adopted.len() >= told, "an adoption is gone");
     assert_eq!(storage.read("sandbox.toml.new").unwrap(), None, "half an adoption is left");
     let hash = |text: &str| format!("\"{}\"", StudySource::new("study.toml", text).parse().unwrap().0.hash);
-    let texts = [STUDY.to_owned(), support::changed_study(), third_study()];
+    let texts = [first_study(), support::changed_study(), third_study()];
     let last =
         adopted.last().map_or(&texts[0], |last| texts.iter().find(|text| hash(text) == *last).unwrap());
     assert!(!operator.adopt(&signed(last)).unwrap().changed, "the law is not what the log says");
-    operator.adopt(&signed(STUDY)).unwrap();
+    operator.adopt(&signed(&first_study())).unwrap();
 }
 
 /// One more change, tried by a caller who passes over the failure of the first.
@@ -166,6 +177,8 @@ fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, O
         assert!(!keys.iter().any(|key| key.starts_with("epoch-")), "a key of no epoch is left: {keys:?}");
         seal(&operator).unwrap();
     }
+    // A seal that was not over counts people by consent again, or finds them counted.
+    let kept = spent(&analyst).unwrap();
 
     let mut paid = 0;
     for event in seen {
@@ -237,7 +250,7 @@ fn a_failing_storage_costs_no_promise_at_any_operation() {
 fn an_adoption_that_failed_is_not_lost_with_the_next_one() {
     let made = || {
         let (image, keys) = (Image::new(), Keys::Given(support::root_key()));
-        let setup = support::signed_setup(BUDGET, STUDY, &support::handlers(1));
+        let setup = first_setup();
         let storage = Arc::new(image.clone());
         let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default())).unwrap();
         (image, operator)

@@ -10,7 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use hushtag::operator::{Keys, Operator, Reader, Setup, StudySource};
+use hushtag::operator::{Answer, Keys, Operator, Reader, Setup, StudySource};
+use hushtag::release::Released;
 use hushtag::storage::{Blocks, Folder, Storage, StorageError};
 use hushtag::types::{RecipientId, StudyId};
 use support::{CHEAP, FixedClock, RECIPIENT, STUDY};
@@ -159,6 +160,71 @@ fn readers_beside_an_adoption_see_the_old_law_or_the_new_one_at_every_step() {
         "remove sandbox.toml.new",
     ];
     assert_eq!(steps, order);
+}
+
+/// The noisy numbers of the first group, whatever they are called.
+fn numbers(released: &Released) -> Vec<Option<i128>> {
+    released.rows.iter().flat_map(|row| row.cells.iter().map(|cell| cell.noisy)).collect()
+}
+
+#[test]
+fn answers_are_read_again_as_they_were_given_and_nothing_is_charged() {
+    let home = tempfile::tempdir().unwrap();
+    let dir = home.path().join("box");
+    let handlers = support::handlers(1);
+    let setup = support::signed_setup("100000", STUDY, &handlers);
+    let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(FixedClock::default())).unwrap();
+    let mut operator = operator.without_response_slot();
+    operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
+    let ask = |operator: &Operator, question: &str| match support::analyst(operator).ask(question, None) {
+        Ok(Answer::Released(released)) => *released,
+        other => panic!("{question}: {other:?}"),
+    };
+    // Each releases the same numbers in the same order under its canonical question.
+    let mut asked: Vec<Released> = [
+        CHEAP,
+        "SELECT SUM(spend) AS fen, COUNT(*) AS people, region FROM tags GROUP BY region WITH (error = 9, confidence = 0.95)",
+        "SELECT HISTOGRAM(spend) FROM tags WHERE NOT (region IN ('east', 'south') OR spend_tier = 'none')",
+        "SELECT COUNT(*) FROM tags WITH (epsilon = 0.5)",
+    ]
+    .map(|question| ask(&operator, question))
+    .into();
+    let source = StudySource::new("study.toml", support::changed_study());
+    operator.adopt(&support::signed(source, &handlers.each_ref())).unwrap();
+    operator.seal(&support::terms("e2"), support::sources(&support::population(30, 2))).unwrap();
+    asked.push(ask(&operator, CHEAP));
+    let (reader, before) = (reader(&dir), operator.status().unwrap().totals);
+    let given = reader.given().unwrap();
+    assert_eq!(operator.status().unwrap().totals, before);
+    assert_eq!(given.len(), asked.len());
+    for (given, asked) in given.iter().zip(&asked) {
+        let again = &given.released;
+        assert_eq!((&again.question, again.index, again.units), (&asked.question, asked.index, asked.units));
+        assert_eq!((&again.policy, &again.epoch, &again.parts), (&asked.policy, &asked.epoch, &asked.parts));
+        assert!(again.stored && given.at == FixedClock::default().0);
+        let hidden = asked.question.starts_with("SELECT COUNT(*), HISTOGRAM");
+        let same = if hidden {
+            numbers(again).ends_with(&numbers(asked))
+        } else {
+            again.rows.len() == asked.rows.len()
+        };
+        assert!(same, "{}: {:?} {:?}", asked.question, again.rows, asked.rows);
+        let intervals = |released: &Released| -> Vec<_> {
+            let cells = released.rows.iter().flat_map(|row| &row.cells);
+            let mut all: Vec<_> = cells.map(|cell| (cell.noisy, cell.low, cell.high)).collect();
+            all.sort_unstable();
+            all
+        };
+        assert!(hidden || intervals(again) == intervals(asked), "{}", asked.question);
+        let suppressed =
+            |released: &Released| released.rows.iter().map(|row| row.suppressed).collect::<Vec<_>>();
+        assert_eq!(suppressed(again), suppressed(asked));
+    }
+    assert_ne!(asked[0].policy, asked[4].policy, "under the text of then");
+    let charged: u128 = reader.charges().unwrap().iter().map(|charge| charge.units).sum();
+    assert_eq!(charged, before.lifetime);
+    assert_eq!(reader.studies().count(), 1);
+    assert_eq!(reader.entries().unwrap().len() as u64, reader.status().unwrap().log_size);
 }
 
 #[cfg(feature = "cli")]

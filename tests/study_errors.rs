@@ -318,3 +318,35 @@ fn bounds_of_bands_are_whole_numbers_or_fractions() {
         assert!(Study::parse("study.toml", &bounds(bad)).is_err(), "{bad}");
     }
 }
+
+#[test]
+fn each_way_of_coarsening_belongs_to_its_types() {
+    let with = |fields: &str| STUDY.replacen("amount = \"amount\", at = \"time\"", fields, 1);
+    let cases = [
+        ("amount = { type = \"amount\", round = 0 }, at = \"time\"", "a unit to round to is at least 1"),
+        ("amount = \"amount\", at = { type = \"time\", round = 5 }", "`round` belongs to"),
+        ("amount = { type = \"amount\", truncate = \"day\" }, at = \"time\"", "`truncate` belongs to"),
+        ("amount = \"amount\", at = { type = \"time\", truncate = \"month\" }", "`month`"),
+        ("amount = { type = \"amount\", prefix = 2 }, at = \"time\"", "`prefix` and `values` belong to"),
+        ("amount = \"amount\", at = \"time\", shop = { type = \"text\", prefix = 0 }", "at least 1 letter"),
+        ("amount = \"amount\", at = \"time\", shop = { type = \"text\", values = [] }", "at least one word"),
+        (
+            "amount = \"amount\", at = \"time\", shop = { type = \"text\", values = [\"a\"], prefix = 1 }",
+            "not both",
+        ),
+        (
+            "amount = \"amount\", at = \"time\", shop = { type = \"drop\", max_reach = 1 }",
+            "a dropped one has",
+        ),
+        ("amount = \"drop\", at = \"time\"", "unknown field `amount`"),
+    ];
+    for (fields, said) in cases {
+        let error = Study::parse("study.toml", &with(fields)).expect_err(fields).to_string();
+        assert!(error.contains(said), "{fields}: {error}");
+    }
+    let fields = "amount = { type = \"amount\", round = 100 }, at = { type = \"time\", truncate = \"hour\" }, \
+                  shop = { type = \"text\", values = [\"a\"] }, city = { type = \"text\", prefix = 4 }, phone = \"drop\"";
+    let study = Study::parse("study.toml", &with(fields)).unwrap();
+    let payments = study.datasets.iter().find(|dataset| dataset.name.as_str() == "payments").unwrap();
+    assert_eq!((payments.fields.len(), payments.dropped.as_slice()), (4, &["phone".to_owned()][..]));
+}

@@ -38,6 +38,7 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
         handlers: vec![],
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     let operator = Operator::init_on(storage, setup, Keys::InFolder, clock())?.without_response_slot();
     let config = PopulationConfig { people, ..PopulationConfig::default() };

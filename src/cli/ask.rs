@@ -1,12 +1,17 @@
 //! `hushtag ask`.
 
+use std::path::PathBuf;
+
 use clap::Args;
 
 use super::exit::refusal_text;
 use super::sandbox::{Asker, open, read};
+use super::target::Target;
 use super::{Context, Failure, Format};
 use crate::operator::{Analyst, Answer, OperatorError, View};
-use crate::report::{answer_csv, answer_json, answer_table, forecast_json, forecast_text, refusal_json};
+use crate::report::{
+    answer_csv, answer_json, answer_plot, answer_table, forecast_json, forecast_text, refusal_json,
+};
 
 #[derive(Args)]
 pub(super) struct AskCommand {
@@ -15,6 +20,9 @@ pub(super) struct AskCommand {
     /// The question
     #[arg(value_name = "SQL")]
     question: String,
+    /// Draw the answer, too: bars with intervals, as SVG
+    #[arg(long, value_name = "OUT.svg", conflicts_with = "forecast")]
+    plot: Option<PathBuf>,
 }
 
 /// A question that does not parse is shown with a caret under the place.
@@ -34,8 +42,10 @@ impl AskCommand {
             let reader = read(dir, context)?;
             return self.forecast(&reader.view(recipient, study.as_ref())?, context);
         }
+        // Before anything is charged.
+        let plot = self.plot.as_deref().map(Target::new).transpose()?;
         let operator = open(dir, context)?;
-        self.ask(&operator.analyst(recipient, study.as_ref())?, context)
+        self.ask(&operator.analyst(recipient, study.as_ref())?, plot.as_ref(), context)
     }
 
     fn forecast(&self, view: &View<'_>, context: &Context) -> Result<(), Failure> {
@@ -48,18 +58,27 @@ impl AskCommand {
         )
     }
 
-    fn ask(&self, analyst: &Analyst, context: &Context) -> Result<(), Failure> {
+    fn ask(&self, analyst: &Analyst, plot: Option<&Target>, context: &Context) -> Result<(), Failure> {
         let output = &context.output;
         let accounting = analyst.remaining()?.accounting;
         let answer = analyst
             .ask(&self.question, self.asker.epoch.as_ref())
             .map_err(|error| with_caret(error, &self.question))?;
         match answer {
-            Answer::Released(released) if output.format() == Format::Csv => {
-                output.result(&answer_csv(&released))
-            }
             Answer::Released(released) => {
-                output.either(|| answer_json(&released, accounting), || answer_table(&released, accounting))
+                if output.format() == Format::Csv {
+                    output.result(&answer_csv(&released))?;
+                } else {
+                    output.either(
+                        || answer_json(&released, accounting),
+                        || answer_table(&released, accounting),
+                    )?;
+                }
+                if let Some(plot) = plot {
+                    plot.write(&answer_plot(&released))?;
+                    output.note(&plot.done());
+                }
+                Ok(())
             }
             Answer::Refused(reasons) => {
                 match output.format() {

@@ -6,14 +6,17 @@ use std::time::Instant;
 use clap::Args;
 
 use super::exit::refusal_text;
+use super::report::{page, verified};
+use super::target::Target;
 use super::{Context, Failure};
 use crate::dp::Delta;
 use crate::engine::{Reading, Sources};
 use crate::operator::{
-    Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource, verify_log,
+    Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, SealTerms, Setup, StudySource, verify_log,
 };
+use crate::policy::Lang;
 use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig};
-use crate::report::{answer_table, budget_text, hygiene_text};
+use crate::report::{Report, answer_table, budget_text, hygiene_text};
 use crate::storage::Folder;
 use crate::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
 
@@ -88,6 +91,8 @@ impl Demo {
             verified.vkey,
             verified.charges.unwrap_or(0)
         ))?;
+        drop(operator);
+        self.report(context, &sandbox)?;
         context.output.note(&format!("({:.1} s)", started.elapsed().as_secs_f64()));
         self.what_next(context, &sandbox)
     }
@@ -176,6 +181,19 @@ impl Demo {
         Ok(())
     }
 
+    /// The auditor's page, with the keys of this sandbox whatever else is said.
+    fn report(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
+        let path = self.dir.join("report.html");
+        let out = Target::new(&path)?;
+        let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?;
+        let verified = verified(sandbox, Keys::InFolder)?;
+        let place = sandbox.display().to_string();
+        let (lang, pipia, figures) = (Lang::En, false, None);
+        let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
+        out.write(&page(&report)?)?;
+        context.output.result(&format!("7. The auditor's page: {}\n", path.display()))
+    }
+
     fn what_next(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
         let (sandbox, input) = (sandbox.display(), self.dir.join("input"));
         context.output.result(&format!(
@@ -221,6 +239,7 @@ fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     Ok(Operator::init(sandbox, setup, Keys::InFolder, Box::new(SystemClock))?)
 }

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::process::ExitCode;
 
 use super::output::Output;
-use crate::engine::{EngineError, ReadError};
+use crate::engine::{EngineError, ReadError, TokeniseError};
 use crate::keys::KeyError;
 use crate::ledger::LedgerError;
 use crate::operator::OperatorError;
@@ -53,6 +53,17 @@ impl Failure {
         Self::new(FAILED, format!("cannot print the result: {error}"), "see where stdout goes")
     }
 
+    /// A key of tokens that cannot be used.
+    pub(super) fn token_key(error: KeyError) -> Self {
+        match error {
+            KeyError::LooseMode { .. } => error.into(),
+            _ => Self::failed(
+                chain(&error),
+                "make one with `hushtag key new --for token --out FILE`, and give the other party the same",
+            ),
+        }
+    }
+
     /// Findings were printed as the result.
     pub(super) const fn findings() -> Self {
         Self { code: FINDINGS, message: None, next: None }
@@ -76,7 +87,7 @@ impl Failure {
 }
 
 /// An error with its causes on one line; a cause that its parent's text already ends with is not repeated.
-fn chain(error: &dyn Error) -> String {
+pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
@@ -140,6 +151,10 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         OperatorError::OtherText { .. } => {
             (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
         }
+        OperatorError::Figures(_) => (
+            FAILED,
+            "give the key whose public part `init --auditor` named; without --auditor at init no figures are kept",
+        ),
         OperatorError::Future(_) => (USAGE, "give an --as-of that has passed"),
         OperatorError::Invalid(_) => (USAGE, "see `hushtag help`"),
         OperatorError::Refused(_) => (REFUSED, "see `hushtag policy check STUDY` for all findings"),
@@ -168,15 +183,33 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
     }
 }
 
+impl From<TokeniseError> for Failure {
+    fn from(error: TokeniseError) -> Self {
+        let (code, next) = match error {
+            TokeniseError::Engine(engine) => return OperatorError::Engine(engine).into(),
+            TokeniseError::Exists(_) => (USAGE, "choose another name: nothing is overwritten"),
+            TokeniseError::NotParquet(_) => (USAGE, "write a name such as payments.tokens.parquet"),
+            TokeniseError::UnknownTable { .. } => (USAGE, "name a dataset of the study, or `consents`"),
+            TokeniseError::Unfinished(_) => (FAILED, "wait for it, or remove the file"),
+            _ => (FAILED, "check space and rights of the folder: nothing was left there"),
+        };
+        Self::new(code, chain(&error), next)
+    }
+}
+
 fn input(error: &EngineError) -> &'static str {
     match error {
         EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
         EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
             "each dataset of the study needs one --data NAME=PATH"
         }
+        EngineError::MixedTokens { .. } => {
+            "let `hushtag tokenize` make all files under one key that the parties agree on, or none"
+        }
+        EngineError::Read(ReadError::Tokenised { .. }) => "give the file that it was made from",
         EngineError::Read(ReadError::MissingColumn { .. } | ReadError::WrongType { .. }) => {
             "make the file and the study name the same columns and types"
         }
-        _ => "check the file; nothing was sealed",
+        _ => "check the file; nothing was sealed or written",
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use super::sandbox::keys;
 use super::{Context, Failure};
 use crate::dp::Delta;
+use crate::keys::AuditorPublicKey;
 use crate::operator::{self, Operator, PoolTerms, Setup, StudySource};
 use crate::types::{Days, HandlerId, NanoEpsilon, SystemClock};
 
@@ -44,6 +45,9 @@ pub(super) struct Init {
     /// A file outside the folder for the newest checkpoint: finds a folder that was put back or copied
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
+    /// The auditor's public key, from `hushtag key new --for auditor`: every epoch's joined figures are sealed to it
+    #[arg(long, value_name = "PUBKEY")]
+    auditor: Option<AuditorPublicKey>,
     /// How studies take effect
     #[arg(long, value_enum, default_value_t = Approval::Signatures)]
     approval: Approval,
@@ -73,7 +77,8 @@ impl Init {
         };
         let delta = (!self.pure).then_some(self.delta);
         let pool = PoolTerms { epsilon: self.epsilon, delta, window: self.window };
-        let setup = Setup { studies, pool, handlers: self.handlers, approval, anchor: self.anchor };
+        let Self { handlers, anchor, auditor, .. } = self;
+        let setup = Setup { studies, pool, handlers, approval, anchor, auditor };
         let operator = Operator::init(&self.dir, setup, keys(context)?, Box::new(SystemClock))?;
         let status = operator.status()?;
         context.output.note(

@@ -2,23 +2,29 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::Subcommand;
+use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::sandbox::open;
 use super::{Context, Failure};
 use crate::audit::{NoteError, VerifierKey};
-use crate::keys::SigningKey;
+use crate::keys::{AuditorKey, SigningKey, new_token_key};
 use crate::operator::{NamedKey, Rotated};
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
-    /// Make an Ed25519 key in a new file of mode 0600 and print its public part as a vkey
-    #[command(after_help = "Example:\n  hushtag key new --out platform.key --name social-platform")]
+    /// Make a key in a new file of mode 0600 and print what others may know of it: the vkey of one that signs (Ed25519), the
+    /// public key of an auditor's (X25519), the id of one that makes tokens
+    #[command(
+        after_help = "Examples:\n  hushtag key new --out platform.key --name social-platform\n  hushtag key new --out auditor.key --for auditor\n  hushtag key new --out agreed.key --for token"
+    )]
     New {
         /// The new file
         #[arg(long)]
         out: PathBuf,
+        /// What the key is for
+        #[arg(long = "for", value_enum, default_value_t = Purpose::Sign)]
+        purpose: Purpose,
         /// The name in the vkey [default: the file's name without its ending]
         #[arg(long)]
         name: Option<String>,
@@ -31,10 +37,27 @@ pub(super) enum KeyCommand {
     },
 }
 
+/// What a key is for.
+#[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(super) enum Purpose {
+    /// Signing: studies, and the log of a sandbox.
+    Sign,
+    /// Opening the joined figures of a sandbox that was made with the public part.
+    Auditor,
+    /// Tokens that two platforms make of ids; both need the same file.
+    Token,
+}
+
 impl KeyCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::New { out, name } => new(name, &out, context),
+            Self::New { out, purpose: Purpose::Sign, name } => new(name, &out, context),
+            Self::New { name: Some(_), .. } => Err(Failure::usage(
+                "only a key that signs has a name",
+                "leave out --name: what identifies the key is printed",
+            )),
+            Self::New { out, purpose: Purpose::Auditor, name: None } => new_of_auditor(&out, context),
+            Self::New { out, purpose: Purpose::Token, name: None } => new_of_tokens(&out, context),
             Self::Rotate { dir } => rotate(&dir, context),
         }
     }
@@ -45,6 +68,20 @@ fn new(name: Option<String>, out: &Path, context: &Context) -> Result<(), Failur
     let vkey = VerifierKey::of(&named).map_err(unfit)?.to_string();
     named.key.write_file(out)?;
     context.output.either(|| json!({ "vkey": vkey, "file": out.display().to_string() }), || vkey.clone())
+}
+
+fn new_of_auditor(out: &Path, context: &Context) -> Result<(), Failure> {
+    let key = AuditorKey::generate()?;
+    let public = key.public().to_string();
+    key.write_file(out)?;
+    context
+        .output
+        .either(|| json!({ "public": public, "file": out.display().to_string() }), || public.clone())
+}
+
+fn new_of_tokens(out: &Path, context: &Context) -> Result<(), Failure> {
+    let id = new_token_key(out)?.id().to_string();
+    context.output.either(|| json!({ "key_id": id, "file": out.display().to_string() }), || id.clone())
 }
 
 fn rotate(dir: &Path, context: &Context) -> Result<(), Failure> {

@@ -8,16 +8,20 @@ mod consent;
 mod demo;
 mod exit;
 mod init;
+mod inspect;
 mod key;
 mod metrics;
 mod output;
 mod policy;
 mod progress;
+mod report;
 mod retire;
 mod sandbox;
 mod seal;
 mod sign;
 mod status;
+mod target;
+mod tokenize;
 mod vocabulary;
 
 use std::path::PathBuf;
@@ -75,11 +79,19 @@ enum Command {
     /// Adopt a new or changed study that every handler has signed; the budget stays as it is
     #[command(after_help = "Example:\n  hushtag adopt box --study study.toml")]
     Adopt(adopt::Adopt),
+    /// De-identify a table where it comes from: ids become tokens, declared columns are treated, nothing else is written
+    #[command(
+        after_help = "Examples:\n  hushtag tokenize --study study.toml --dataset payments payments.csv payments.tokens.parquet --key agreed.key\n  hushtag tokenize --study study.toml --dataset consents consents.csv consents.tokens.parquet --key agreed.key"
+    )]
+    Tokenize(tokenize::Tokenize),
     /// Seal an epoch: read the files, keep only encrypted tag counts
     #[command(
         after_help = "Example:\n  hushtag seal box --epoch 2026-q3 --as-of 2026-10-01 \\\n    --data follows=follows.csv --data payments=payments.parquet --consents consents.csv"
     )]
     Seal(seal::Seal),
+    /// Open the joined figures of an epoch with the auditor's key; logged
+    #[command(after_help = "Example:\n  hushtag inspect box --epoch 2026-q3 --key auditor.key")]
+    Inspect(inspect::Inspect),
     /// The consent register: what people said, durable, for services that keep no consents of their own
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
@@ -105,6 +117,11 @@ enum Command {
     /// Destroy the key of an epoch, after which nothing sealed under it can be opened
     #[command(after_help = "Example:\n  hushtag retire box --epoch 2026-q3")]
     Retire(retire::RetireCommand),
+    /// The auditor's page: one HTML file of what was permitted, released and can be verified
+    #[command(
+        after_help = "Examples:\n  hushtag report box --out report.html\n  hushtag report box --out report.html --lang zh --pipia"
+    )]
+    Report(report::ReportCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -161,7 +178,9 @@ pub fn run() -> ExitCode {
         Command::Demo(command) => command.run(&context),
         Command::Init(command) => command.run(&context),
         Command::Adopt(command) => command.run(&context),
+        Command::Tokenize(command) => command.run(&context),
         Command::Seal(command) => command.run(&context),
+        Command::Inspect(command) => command.run(&context),
         Command::Consent(command) => command.run(&context),
         Command::Ask(command) => command.run(&context),
         Command::Metrics(command) => command.run(&context),
@@ -169,6 +188,7 @@ pub fn run() -> ExitCode {
         Command::Vocabulary(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
         Command::Retire(command) => command.run(&context),
+        Command::Report(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Key(command) => command.run(&context),

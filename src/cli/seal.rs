@@ -12,7 +12,7 @@ use super::{Context, Failure, Format};
 use crate::engine::{MaxBadRows, Progress, Reading, Sources};
 use crate::operator::SealTerms;
 use crate::register::FILE;
-use crate::report::{hygiene_json, hygiene_text};
+use crate::report::{answer_json, answer_table, hygiene_json, hygiene_text};
 use crate::types::{DatasetName, EpochId, Timestamp};
 
 #[derive(Args)]
@@ -73,8 +73,8 @@ impl Seal {
         let reading = Reading {
             max_bad_rows: self.max_bad_rows,
             count_identical: self.count_duplicates,
-            threads: None,
             progress: Some(Arc::clone(&progress)),
+            ..Reading::default()
         };
         let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, reading };
         let registered = operator.consents().snapshot()?.is_some();
@@ -102,6 +102,7 @@ impl Seal {
             }
             Err(error) => return Err(error.into()),
         };
+        let accounting = operator.status()?.accounting;
         output.either(
             || {
                 let mut all = hygiene_json(&sealed.hygiene);
@@ -111,10 +112,19 @@ impl Seal {
                     let list = pairs
                         .map(|(study, recipient)| serde_json::json!({ "study": study, "id": recipient }));
                     map.insert("recipients".into(), list.collect());
+                    let consents = sealed.consents.iter().map(|counts| answer_json(counts, accounting));
+                    map.insert("consents".into(), consents.collect());
                 }
                 all
             },
-            || hygiene_text(&sealed.hygiene),
+            || {
+                let counts = sealed.consents.iter().map(|counts| {
+                    let whose =
+                        format!("people by consent, study {}, recipient {}", counts.study, counts.recipient);
+                    format!("\n{whose}\n{}", answer_table(counts, accounting))
+                });
+                std::iter::once(hygiene_text(&sealed.hygiene)).chain(counts).collect::<String>()
+            },
         )?;
         for (study, recipient, reasons) in &sealed.refused {
             output.note(&format!(

@@ -90,6 +90,18 @@ impl AgeFact {
         if self == other { self } else { Self::UNKNOWN }
     }
 
+    /// The band that stands for it as of an instant, under the regime's thresholds; `None` for an age that is unknown.
+    #[must_use]
+    pub fn band(self, child_below: u8, adult_from: u8, as_of: Timestamp) -> Option<String> {
+        let ages = Ages::Read { child_below, adult_from, admits: Admits::default() };
+        match self.stage(ages, Calendar::of(as_of)) {
+            Stage::Unknown => None,
+            Stage::Child => Some(format!("<{child_below}")),
+            Stage::Minor => Some(format!("{child_below}-{}", adult_from.saturating_sub(1))),
+            Stage::Adult => Some(format!("{adult_from}+")),
+        }
+    }
+
     /// Which rule applies as of an instant.
     pub(super) fn stage(self, ages: Ages, as_of: Calendar) -> Stage {
         let Ages::Read { child_below, adult_from, .. } = ages else { return Stage::Adult };
@@ -178,6 +190,16 @@ mod tests {
             "adult",
         ] {
             assert!(stage(AgeFact::from_band(word)) == Stage::Unknown, "{word}");
+        }
+    }
+
+    #[test]
+    fn the_band_of_a_birth_year_says_what_the_year_said() {
+        let as_of = Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
+        for year in 1880..2030 {
+            let fact = AgeFact::from_birth_year(year);
+            let band = fact.band(14, 18, as_of).map_or(AgeFact::UNKNOWN, |word| AgeFact::from_band(&word));
+            assert!(stage(band) == stage(fact), "{year}");
         }
     }
 

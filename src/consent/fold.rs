@@ -53,6 +53,7 @@ impl Fold {
         for (position, (requirement, slot)) in self.demand.requirements.iter().zip(slots).enumerate() {
             // A reading of another fold may lack this requirement: what it would say is then unreadable.
             let gist = reading.0.get(position).copied().unwrap_or(Gist::Unreadable);
+            slot.raise(Flag::Heard);
             match requirement.word(gist, times, self.as_of) {
                 Word::Silent => {}
                 Word::Unreadable => slot.raise(Flag::Unreadable),
@@ -85,7 +86,8 @@ impl Fold {
         for (person, bit) in coverage.bits.iter_mut().enumerate() {
             let born = ages.get(person).copied().unwrap_or(AgeFact::UNKNOWN);
             let judged = Judged { ages: self.demand.ages, born, as_of };
-            let failing = self.failing(slots.next().unwrap_or(&[]), judged);
+            let own = slots.next().unwrap_or(&[]);
+            let failing = self.failing(own, judged);
             let first = failing.fold(Failing::default(), |mut all, one| {
                 all.add_all(one);
                 all
@@ -93,7 +95,9 @@ impl Fold {
             // INVARIANT: without a requirement nothing fails, and nobody is in.
             let first = if width == 0 { Standing::Absent } else { first.first() };
             *bit = first == Standing::Live;
-            if let Some(count) = coverage.reasons.get_mut(first as usize) {
+            // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
+            let heard = own.iter().any(|slot| slot.has(Flag::Heard));
+            if let Some(count) = coverage.reasons.get_mut(first as usize).filter(|_| heard) {
                 *count += 1;
             }
         }
@@ -133,7 +137,7 @@ impl Fold {
 /// Who is in an epoch for one recipient, and how many are out for which reason.
 ///
 /// # Privacy
-/// Facts of the join: no `Debug`, `Display`, `Serialize` or `Clone`. The counts wait for the auditor's sealed figures.
+/// Facts of the join: no `Debug`, `Display`, `Serialize` or `Clone`.
 pub struct Coverage {
     bits: Vec<bool>,
     reasons: [u64; Standing::COUNT],
@@ -144,6 +148,15 @@ impl Coverage {
     #[must_use]
     pub fn contains(&self, person: u32) -> bool {
         self.bits.get(person as usize).copied().unwrap_or(false)
+    }
+
+    /// How many people with at least one event stand how, each under the first standing that fails, in the order of
+    /// [`Standing::ALL`]; who is in counts as [`Standing::Live`].
+    ///
+    /// # Privacy
+    /// Neighbours that differ in one person's events: one of the counts differs by one.
+    pub fn standings(&self) -> impl Iterator<Item = (Standing, u64)> {
+        Standing::ALL.into_iter().zip(self.reasons)
     }
 }
 

@@ -118,6 +118,8 @@ pub(super) enum Flag {
     Deceased,
     OtherPurpose,
     OtherRecipient,
+    /// There is an event of hers, whatever it says.
+    Heard,
 }
 
 /// For whom a slot is judged, and when.
@@ -143,7 +145,7 @@ impl Slot {
         self.flags |= 1 << flag as u16;
     }
 
-    const fn has(&self, flag: Flag) -> bool {
+    pub(super) const fn has(&self, flag: Flag) -> bool {
         self.flags & (1 << flag as u16) != 0
     }
 

@@ -6,9 +6,11 @@ use std::sync::{PoisonError, RwLock};
 use super::EngineError;
 use super::cells::{Table, shape};
 use super::consents;
+use super::figures::{Facts, Present, standings};
 use super::hygiene::Hygiene;
 use super::intern::Interner;
 use super::links;
+use super::one_key;
 use super::people::People;
 use super::pointers::Pointed;
 use super::read::Input;
@@ -19,7 +21,7 @@ use super::values::Values;
 use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::CutKey;
 use crate::policy::{Dataset, IdColumn, Shape, Study};
-use crate::release::{Cube, CubeShape, Exact};
+use crate::release::{Cube, CubeShape, Exact, Figures};
 use crate::tags::{Catalogue, Clamp, Measure, Source, nearest};
 use crate::types::{DatasetName, RecipientId, Secret, Timestamp};
 
@@ -38,6 +40,11 @@ pub struct Built {
     pub recipient: RecipientId,
     /// The cubes.
     pub cubes: Vec<Exact<Cube>>,
+    /// How many people with consent events stand how, in the order of [`Standing::ALL`](crate::consent::Standing::ALL): a cube of
+    /// one count.
+    pub standings: Exact<Cube>,
+    /// What the auditor may open, if the reading counts it.
+    pub figures: Option<Exact<Figures>>,
 }
 
 /// The public shapes of a study's cubes, one for each tag set, in order.
@@ -66,6 +73,7 @@ pub fn build(
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
     reading.expect(sources.data.iter().map(|(_, input)| input).chain(&sources.consents));
     let mut inputs = by_dataset(study, sources.data)?;
+    one_key::check(study, &inputs, &sources.consents)?;
     let mut interner = Interner::default();
     // Links say who a person is, so they are read whole before anything looks at who is in.
     let tables = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
@@ -75,12 +83,14 @@ pub fn build(
     let people = seal.interner().len();
     // Ages say who is in, so people are read before everything that counts only those.
     let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
-    let mut fields = BTreeMap::new();
+    let (mut fields, mut present) = (BTreeMap::new(), Present::default());
     let mut ages = Vec::new();
-    for dataset in study.datasets.iter().filter(|dataset| dataset.shape == Shape::People) {
+    let of_people = |(_, dataset): &(usize, &Dataset)| dataset.shape == Shape::People;
+    for (at, dataset) in study.datasets.iter().enumerate().filter(of_people) {
         let files = inputs.remove(&dataset.name).unwrap_or_default();
         let mut table = seal.people(dataset, files, people, read_ages)?;
         ages.extend(table.take_ages());
+        present.own(at, table.take_present());
         fields.extend(table.finish());
     }
     let coverages: Vec<Coverage> = folds.into_iter().map(|fold| fold.finish(people, &ages)).collect();
@@ -89,18 +99,23 @@ pub fn build(
         .collect();
     let mut own = BTreeMap::new();
     let (mut lists, mut pointers) = (BTreeMap::new(), Vec::new());
-    for dataset in &study.datasets {
+    for (at, dataset) in study.datasets.iter().enumerate() {
         let files = inputs.remove(&dataset.name).unwrap_or_default();
         match &dataset.shape {
             Shape::People => {}
             Shape::Records => {
-                let (values, pointing) = seal.records(dataset, files, people, &is_in)?;
+                let (values, pointing, owners) = seal.records(dataset, files, people, &is_in)?;
                 own.extend(values);
+                present.own(at, owners);
                 lists.extend(pointing.iter().map(|(relation, pointed)| (*relation, pointed.lists())));
                 pointers.extend(pointing);
             }
             Shape::Relation { target, relation } => {
-                lists.insert(*relation, seal.relation(dataset, files, target)?);
+                let read = seal.relation(dataset, files, target)?;
+                if reading.figures {
+                    present.listed(at, &read, people);
+                }
+                lists.insert(*relation, read);
             }
         }
     }
@@ -114,12 +129,17 @@ pub fn build(
         let audience = graph.arriving(&study.catalogue, &own, coverage);
         let measures = own.iter().chain(&audience).map(|(measure, values)| (*measure, values)).collect();
         let table = Table { catalogue: &study.catalogue, measures, fields: &fields, people };
-        built.push(Built { recipient: recipient.clone(), cubes: table.cubes(coverage)? });
+        let cubes = table.cubes(coverage)?;
+        let facts = Facts { study, present: &present, sizes: &graph.sizes, people };
+        let figures =
+            reading.figures.then(|| Exact::new(facts.figures(recipient, coverage, &table.measures, &cubes)));
+        let cubes = cubes.into_iter().map(|(_, cube)| Exact::new(cube)).collect();
+        built.push(Built { recipient: recipient.clone(), cubes, standings: standings(coverage), figures });
     }
     Ok((built, seal.hygiene))
 }
 
-type Inputs = BTreeMap<DatasetName, Vec<Input>>;
+pub(super) type Inputs = BTreeMap<DatasetName, Vec<Input>>;
 
 fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, EngineError> {
     let mut inputs = Inputs::new();
@@ -250,7 +270,7 @@ impl<'s> Seal<'s> {
 }
 
 fn whole(counts: &[u32], range: Clamp) -> Values {
-    Values::Whole(counts.iter().map(|count| range.apply(i128::from(*count))).collect())
+    Values::whole_numbers(range, counts.iter().copied().map(i128::from))
 }
 
 impl Graph {
@@ -292,7 +312,7 @@ impl Graph {
                 let ties = mutual(relation)?.into_iter().zip(&sizes);
                 let told = |(ties, size): (u32, &u32)| if *strong { ties } else { size.saturating_sub(ties) };
                 let numerators = ties.map(|tie| i128::from(told(tie)) * i128::from(*unit)).collect();
-                Some(Values::Ratio { numerators, denominators: sizes, range })
+                Some(Values::ratio(range, numerators, sizes))
             }
             Source::Own { .. } | Source::OwnListSize { .. } | Source::Referred { .. } => None,
         }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::EngineError;
 use super::values::Values;
 use crate::consent::Coverage;
-use crate::release::{Cube, CubeShape, Exact};
+use crate::release::{Cube, CubeShape};
 use crate::tags::{Catalogue, Grid, MeasureColumns, TagSet, TagSource};
 
 /// The public shape of the cube of one tag set.
@@ -43,7 +43,7 @@ impl Table<'_> {
     }
 
     /// Counts everybody who is in into the cube of every tag set.
-    pub(super) fn cubes(&self, coverage: &Coverage) -> Result<Vec<Exact<Cube>>, EngineError> {
+    pub(super) fn cubes(&self, coverage: &Coverage) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
         let columns = self.catalogue.columns().measures;
         let used: Vec<(&MeasureColumns, Option<&Grid>, Option<&Values>)> = columns
             .iter()
@@ -74,7 +74,7 @@ impl Table<'_> {
                 let counted = std::iter::once(0).chain(counted.flatten());
                 cube.count(&shape, position, counted, values.iter().map(|value| value.unwrap_or(0)));
             }
-            cubes.push(Exact::new(cube));
+            cubes.push((shape, cube));
         }
         Ok(cubes)
     }

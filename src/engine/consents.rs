@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
-use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
+use super::read::{Column, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::reading::Reading;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
@@ -114,13 +114,14 @@ impl Events {
             (*name, array)
         });
         let file = &table.name;
-        let mut next = |read: fn(&str, &str, &ArrayRef) -> Result<Column, ReadError>| {
+        let mut next = |read: &dyn Fn(&str, &str, &ArrayRef) -> Result<Column, ReadError>| {
             let (name, array) = columns.next().unwrap_or_default();
             array.map(|array| read(file, name, array)).transpose()
         };
-        let person = next(Column::ids)?;
-        let ids = next(Column::texts)?;
-        let times = [next(Column::instants)?, next(Column::instants)?, next(Column::instants)?];
+        let tokenised = table.tokenised.is_some();
+        let person = next(&|file, name, array| Column::ids(file, name, array, tokenised))?;
+        let ids = next(&Column::texts)?;
+        let times = [next(&Column::instants)?, next(&Column::instants)?, next(&Column::instants)?];
         let mut said = [const { Said::Nothing }; STATEMENTS];
         for (said, (name, array)) in said.iter_mut().zip(columns) {
             if let Some(array) = array {
@@ -133,10 +134,8 @@ impl Events {
     /// The cells of one row as text, in the order of [`COLUMNS`].
     pub(super) fn cells(&self, row: usize) -> [Option<String>; COLUMNS.len()] {
         let mut cells = [const { None }; COLUMNS.len()];
-        let person = self.person.as_ref().and_then(|column| column.id(row)).map(|id| match id {
-            Id::Number(number) => number.to_string(),
-            Id::Text(text) => text.to_owned(),
-        });
+        let person = self.person.as_ref().and_then(|column| column.id(row));
+        let person = person.and_then(|id| id.text().map(Cow::into_owned));
         let ids = self.ids.as_ref().and_then(|column| column.text(row)).map(str::to_owned);
         let times = self.times.iter().map(|column| match column {
             Some(Column::Numbers(seconds)) if seconds.is_valid(row) => {
@@ -156,7 +155,7 @@ impl Events {
         let moment = |column: &Option<Column>| match column {
             Some(column @ Column::Words(_)) => Moment::read(column.text(row)),
             Some(Column::Numbers(seconds)) if seconds.is_valid(row) => Moment::At(seconds.value(row)),
-            Some(Column::Numbers(_)) | None => Moment::Absent,
+            Some(Column::Numbers(_) | Column::Tokens(_)) | None => Moment::Absent,
         };
         Times { at: moment(at), shown_at: moment(shown_at), valid_to: moment(valid_to) }
     }

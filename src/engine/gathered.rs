@@ -165,36 +165,31 @@ impl Gathered {
         }
     }
 
-    /// The clamped values.
+    /// The values, which the clamp holds when they are read.
     pub(super) fn finish(self, what: &What, range: Clamp, as_of: Timestamp) -> Values {
-        let whole =
-            |values: Vec<i128>| Values::Whole(values.into_iter().map(|value| range.apply(value)).collect());
-        let counts = |counts: Vec<u32>| {
-            Values::Whole(counts.into_iter().map(|n| range.apply(i128::from(n))).collect())
-        };
+        let counts = |counts: Vec<u32>| Values::whole_numbers(range, counts.into_iter().map(i128::from));
         let since = matches!(what, What::First(_) | What::Last(_));
         let best = |best: Vec<i64>, some: Vec<bool>| {
             let value = |best: i64| {
                 let days = || as_of.seconds().saturating_sub(best).div_euclid(DAY);
-                range.apply(i128::from(if since { days() } else { best }))
+                i128::from(if since { days() } else { best })
             };
-            Values::Partial(
-                best.into_iter().zip(some).map(|(best, some)| some.then(|| value(best))).collect(),
-            )
+            Values::partial(range, best.into_iter().zip(some).map(|(best, some)| some.then(|| value(best))))
         };
         match self {
             Self::Count(all) => counts(all),
-            Self::Sum(sums) => whole(sums),
-            Self::Mean { sums, counts } => Values::Ratio { numerators: sums, denominators: counts, range },
+            Self::Sum(sums) => Values::whole_numbers(range, sums.into_iter()),
+            Self::Mean { sums, counts } => Values::ratio(range, sums, counts),
             Self::Least(values, some) | Self::Greatest(values, some) => best(values, some),
             Self::Distinct(marks) => counts(marks.counts().collect()),
             Self::Share { met, all } => {
                 let unit = if let What::Share { unit, .. } = what { *unit } else { 1 };
                 let numerators = met.into_iter().map(|met| i128::from(met) * i128::from(unit)).collect();
-                Values::Ratio { numerators, denominators: all, range }
+                Values::ratio(range, numerators, all)
             }
-            Self::Retained { before, later } => Values::Partial(
-                before.into_iter().zip(later).map(|(b, l)| b.then(|| range.apply(i128::from(l)))).collect(),
+            Self::Retained { before, later } => Values::partial(
+                range,
+                before.into_iter().zip(later).map(|(before, later)| before.then(|| i128::from(later))),
             ),
         }
     }

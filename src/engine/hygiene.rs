@@ -49,6 +49,9 @@ pub struct FileHygiene {
     pub identical: Option<u64>,
     /// Ids of links that are not one person's in this dataset alone, and so are not joined.
     pub ambiguous_ids: u64,
+    /// The id of the key of its tokens; none for a file of raw ids.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_key: Option<String>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
     #[serde(skip)]
@@ -93,6 +96,7 @@ impl FileHygiene {
         Self {
             dataset: dataset.to_owned(),
             file: table.name.clone(),
+            token_key: table.tokenised.as_ref().map(|tokenised| tokenised.key.to_string()),
             undeclared_columns: table.undeclared.clone(),
             ..Self::default()
         }

@@ -41,6 +41,10 @@ pub fn import<E: From<EngineError>>(
         return json_lines(path, default, known, allowed, &mut take);
     }
     let mut table = open(input, &wanted(default.is_some())).map_err(EngineError::from)?;
+    if table.tokenised.is_some() {
+        // The register keys its events by ids as they are written, which a service asks for.
+        return Err(EngineError::from(ReadError::Tokenised { file: table.name }).into());
+    }
     let mut report = FileHygiene::new(DATASET, &table);
     let mut rows = 0;
     while let Some(batch) = table.next_batch().map_err(EngineError::from)? {

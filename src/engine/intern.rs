@@ -9,7 +9,7 @@ use super::EngineError;
 use super::numbers::Numbers;
 use super::read::{Column, Id};
 use super::rows::NOBODY;
-use crate::deidentify::{Pseudonym, PseudonymKey};
+use crate::deidentify::{Pseudonym, PseudonymKey, Token};
 use crate::types::Secret;
 
 /// A namespace of ids: `7` as a phone and `7` as a card are two ids.
@@ -21,6 +21,7 @@ pub(super) struct Namespace(usize);
 struct Ids {
     numbers: Numbers,
     texts: HashMap<Box<str>, u32>,
+    tokens: HashMap<Token, u32>,
 }
 
 impl Ids {
@@ -28,6 +29,7 @@ impl Ids {
         match id {
             Id::Number(number) => self.numbers.find(*number),
             Id::Text(text) => self.texts.get(*text).copied(),
+            Id::Token(token) => self.tokens.get(token).copied(),
         }
     }
 
@@ -37,6 +39,10 @@ impl Ids {
         match column {
             Column::Numbers(numbers) if numbers.null_count() == 0 => {
                 self.numbers.find_all(numbers.values(), &mut all);
+            }
+            Column::Tokens(_) => {
+                let known = |row| column.id(row).and_then(|id| self.find(&id)).unwrap_or(NOBODY);
+                all.extend((0..count).map(known));
             }
             column => {
                 let number = |row: usize| match column.id(row) {
@@ -120,6 +126,7 @@ impl Interner {
                 Some(known) => *known,
                 None => *ids.texts.entry((*text).into()).insert(next).get(),
             },
+            Id::Token(token) => *ids.tokens.entry(*token).or_insert(next),
         };
         if found == next {
             self.len = next.checked_add(1).filter(|len| *len < u32::MAX).ok_or(EngineError::TooManyIds)?;
@@ -160,6 +167,9 @@ impl Interner {
             }
             for (text, id) in &ids.texts {
                 lower(*id, key.pseudonym(text.as_bytes()));
+            }
+            for (token, id) in &ids.tokens {
+                lower(*id, key.pseudonym(token));
             }
         }
         all

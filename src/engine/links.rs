@@ -72,12 +72,12 @@ impl Links {
         let mut table = open(input, &names.map(|column| Wanted { column, used: Use::Required }))?;
         let mut report = FileHygiene::new(declared.name.as_str(), &table);
         let ([left, right], [left_ids, right_ids]) = (names, self.namespaces);
-        let mut rows = 0;
+        let (tokenised, mut rows) = (table.tokenised.is_some(), 0);
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let [lefts, rights] = batch.columns() else { break };
-            let lefts = Column::ids(&table.name, left, lefts)?;
-            let rights = Column::ids(&table.name, right, rights)?;
+            let lefts = Column::ids(&table.name, left, lefts, tokenised)?;
+            let rights = Column::ids(&table.name, right, rights, tokenised)?;
             for row in 0..batch.num_rows() {
                 let place = rows + row as u64;
                 match (lefts.id(row), rights.id(row)) {

@@ -6,6 +6,7 @@
 mod build;
 mod cells;
 mod consents;
+mod figures;
 mod gathered;
 mod hygiene;
 mod identical;
@@ -18,6 +19,7 @@ mod marks;
 #[cfg(test)]
 mod neighbours;
 mod numbers;
+mod one_key;
 mod people;
 mod person_file;
 mod pointers;
@@ -28,6 +30,7 @@ mod relations;
 mod rows;
 mod sayings;
 mod scan;
+mod tokenise;
 mod values;
 mod waiting;
 
@@ -40,6 +43,7 @@ pub use import::import;
 pub use person_file::PersonFile;
 pub use read::{Input, ReadError};
 pub use reading::{Progress, Reading};
+pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
 #[derive(Debug, thiserror::Error)]
@@ -70,6 +74,17 @@ pub enum EngineError {
     MissingDataset {
         /// The dataset.
         dataset: String,
+    },
+    /// Ids of one namespace that can never meet.
+    #[error(
+        "{}: {}, and {}: {}: nobody of namespace `{namespace}` would be the same person in both",
+        .files[0].0, .files[0].1, .files[1].0, .files[1].1
+    )]
+    MixedTokens {
+        /// The namespace.
+        namespace: String,
+        /// Two files, and what the ids of each are.
+        files: [(String, String); 2],
     },
     /// A dataset that no study declares was handed in.
     #[error("no study declares a dataset `{dataset}`{}", .nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default())]

@@ -1,5 +1,7 @@
 //! Declared fields of people -> codes of closed lists.
 
+use std::borrow::Cow;
+
 use arrow_array::ArrayRef;
 
 use super::EngineError;
@@ -8,6 +10,7 @@ use super::intern::Interner;
 use super::read::{Cell, Column, Input, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use crate::consent::AgeFact;
+use crate::deidentify::Treatment;
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Catalogue, TagSource};
 
@@ -31,6 +34,8 @@ pub(super) struct People<'a> {
     catalogue: &'a Catalogue,
     tags: Vec<Codes<'a>>,
     born: Option<Born<'a>>,
+    /// Who has a row.
+    present: Vec<bool>,
 }
 
 impl<'a> People<'a> {
@@ -50,7 +55,7 @@ impl<'a> People<'a> {
             });
         let born = dataset.age_field().filter(|_| read_ages);
         let born = born.map(|field| Born { field, people: vec![None; people] });
-        Self { dataset, catalogue, tags: tags.collect(), born }
+        Self { dataset, catalogue, tags: tags.collect(), born, present: vec![false; people] }
     }
 
     /// The columns that are read after the owner's: those of the tags, then that of ages.
@@ -72,6 +77,7 @@ impl<'a> People<'a> {
         wanted.extend(read.iter().map(|column| Wanted { column, used: Use::Required }));
         let unread = self.dataset.fields.iter().filter(|field| !read.contains(&field.column.as_str()));
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        wanted.extend(Wanted::dropped(self.dataset));
         let mut table = open(input, &wanted)?;
         let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
         let namespace = interner.namespace(&self.dataset.ids);
@@ -79,7 +85,7 @@ impl<'a> People<'a> {
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
-            let owners = Column::ids(&table.name, owner, owners)?;
+            let owners = Column::ids(&table.name, owner, owners, table.tokenised.is_some())?;
             for row in 0..batch.num_rows() {
                 if owners.id(row).is_none() {
                     report.drop_row(rows + row as u64, owner, "no owner");
@@ -87,6 +93,11 @@ impl<'a> People<'a> {
             }
             let numbers = (0..batch.num_rows()).map(|row| interner.find(namespace?, &owners.id(row)?));
             let people: Vec<Option<u32>> = numbers.collect();
+            for person in people.iter().flatten() {
+                if let Some(present) = self.present.get_mut(*person as usize) {
+                    *present = true;
+                }
+            }
             let (tags, ages) = fields.split_at_checked(self.tags.len()).unwrap_or((fields, &[]));
             self.hear_tags(&table, tags, &people)?;
             if let (Some(born), Some(array)) = (&mut self.born, ages.first()) {
@@ -106,9 +117,13 @@ impl<'a> People<'a> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
             let words = Column::texts(&table.name, codes.column, array)?;
             let Some(tag) = self.catalogue.tags().get(codes.tag) else { continue };
+            let treatment = self.dataset.field(codes.column).map(|field| &field.treatment);
+            let treated =
+                |word| treatment.map_or(Cow::Borrowed(word), |treatment| field_word(treatment, word));
             for (row, person) in people.iter().enumerate() {
                 if let Some(slot) = person.and_then(|person| codes.codes.get_mut(person as usize)) {
-                    let code = words.text(row).and_then(|word| tag.code(word)).unwrap_or(codes.other);
+                    let code = words.text(row).and_then(|word| tag.code(&treated(word)));
+                    let code = code.unwrap_or(codes.other);
                     *slot = Some(slot.filter(|known| *known != code).map_or(code, |_| codes.other));
                 }
             }
@@ -122,6 +137,11 @@ impl<'a> People<'a> {
         born.into_iter().map(|fact| fact.unwrap_or(AgeFact::UNKNOWN)).collect()
     }
 
+    /// Who has a row here. Once.
+    pub(super) fn take_present(&mut self) -> Vec<bool> {
+        std::mem::take(&mut self.present)
+    }
+
     /// Every tag with its codes.
     pub(super) fn finish(self) -> impl Iterator<Item = (usize, Vec<usize>)> {
         self.tags.into_iter().map(|codes| {
@@ -131,11 +151,20 @@ impl<'a> People<'a> {
     }
 }
 
+/// The word of a field of people, coarsened as its field is declared; numbers are words here, too.
+pub(super) fn field_word<'a>(treatment: &Treatment, word: &'a str) -> Cow<'a, str> {
+    match (treatment, word.trim().parse()) {
+        (Treatment::Round(_), Ok(number)) => Cow::Owned(treatment.number(number).to_string()),
+        _ => Cow::Borrowed(treatment.word(word)),
+    }
+}
+
 impl Born<'_> {
     /// A cell that cannot be read, or that says something else than another row of hers, leaves her age unknown.
     fn hear(&mut self, table: &Table, array: &ArrayRef, people: &[Option<u32>]) -> Result<(), ReadError> {
         let name = &self.field.column;
-        let is_year = self.field.kind == FieldKind::BirthYear;
+        // A tokenised file holds the band that stands for the year.
+        let is_year = self.field.kind == FieldKind::BirthYear && table.tokenised.is_none();
         let cells = if is_year { Column::numbers } else { Column::texts }(&table.name, name, array)?;
         for (row, person) in people.iter().enumerate() {
             let Some(slot) = person.and_then(|person| self.people.get_mut(person as usize)) else { continue };

@@ -1,10 +1,11 @@
 //! The consent events of one person in a file of her own, for explaining how she stands. Nothing here meets a sandbox.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::EngineError;
-use super::read::{Column, Id, Input, Use, Wanted, open};
+use super::read::{Column, Input, Use, Wanted, open};
 use crate::consent::{Account, AgeFact, COLUMNS, Demand, Row, account};
 use crate::types::Timestamp;
 
@@ -34,8 +35,11 @@ impl PersonFile {
         while let Some(batch) = table.next_batch()? {
             let mut columns = Vec::new();
             for (name, array) in present.iter().zip(batch.columns()) {
-                let read = if *name == "person" { Column::ids } else { Column::texts };
-                columns.push((*name, read(&table.name, name, array)?));
+                let column = match *name {
+                    "person" => Column::ids(&table.name, name, array, false)?,
+                    _ => Column::texts(&table.name, name, array)?,
+                };
+                columns.push((*name, column));
             }
             for row in 0..batch.num_rows() {
                 let mut cells = BTreeMap::new();
@@ -44,10 +48,7 @@ impl PersonFile {
                         cells.extend(column.text(row).map(|text| (*name, text.to_owned())));
                         continue;
                     }
-                    let id = column.id(row).map(|id| match id {
-                        Id::Number(number) => number.to_string(),
-                        Id::Text(text) => text.to_owned(),
-                    });
+                    let id = column.id(row).and_then(|id| id.text().map(Cow::into_owned));
                     if person.get_or_insert_with(|| id.clone()) != &id {
                         return Err(EngineError::SeveralPeople { file: table.name.clone() });
                     }

@@ -96,8 +96,7 @@ impl Pointed {
                     *total = total.saturating_add(value);
                 }
             }
-            let range = declared.range();
-            Some((*measure, Values::Whole(totals.into_iter().map(|total| range.apply(total)).collect())))
+            Some((*measure, Values::whole_numbers(declared.range(), totals.into_iter())))
         };
         self.sums.iter().filter_map(value).collect()
     }

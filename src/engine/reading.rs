@@ -17,6 +17,8 @@ pub struct Reading {
     pub max_bad_rows: MaxBadRows,
     /// Whether identical records are counted, which decodes all declared fields and takes 8 bytes a record.
     pub count_identical: bool,
+    /// Whether the figures that the auditor opens are counted, too.
+    pub figures: bool,
     /// Threads; `None` for as many as the machine has, within reason.
     pub threads: Option<NonZeroUsize>,
     /// Where somebody else can see how far it has come.

@@ -37,6 +37,8 @@ struct State {
     pointers: Vec<Pointed>,
     /// One of every row, where identical ones are counted.
     marks: Vec<u64>,
+    /// Who has a row, where figures are counted.
+    present: Vec<bool>,
 }
 
 /// What is gathered for the people of one range, kernel by kernel.
@@ -165,6 +167,7 @@ impl<'a> Records<'a> {
         let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
         let used = if reading.count_identical { Use::Required } else { Use::Declared };
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
+        wanted.extend(Wanted::dropped(self.dataset));
         let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let layout = Layout::new(self.selections.len(), columns);
@@ -180,12 +183,20 @@ impl<'a> Records<'a> {
             waiting: Waiting::new(&layout, self.people),
             pointers: self.pointers.iter().map(Pointer::start).collect(),
             marks: Vec::new(),
+            present: vec![false; if reading.figures { self.people } else { 0 }],
         };
         let hear = |state: &mut State, piece: Piece<'_>| {
             if reading.count_identical {
                 state.marks.extend(identical::marks(piece.name, piece.batch)?);
             }
             let rows = self.rows(piece, interner, is_in)?;
+            if reading.figures {
+                for owner in &rows.owners {
+                    if let Some(present) = state.present.get_mut(*owner as usize) {
+                        *present = true;
+                    }
+                }
+            }
             let chosen: Vec<Vec<u32>> =
                 self.selections.iter().map(|selection| rows.select(selection)).collect();
             state.waiting.take(&layout, &rows, &chosen, settle);
@@ -200,6 +211,7 @@ impl<'a> Records<'a> {
         if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
             report.identical = Some(identical::repeats(marks));
         }
+        let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
         let pointers = std::thread::scope(|scope| {
             let finish = |state: State| {
                 scope.spawn(|| state.waiting.finish(&layout, settle));
@@ -211,7 +223,8 @@ impl<'a> Records<'a> {
             })
         });
         let pointers = pointers.unwrap_or_default();
-        Ok((reports, GatheredRecords { of: self, ranges, pointers }))
+        let present = present.unwrap_or_default();
+        Ok((reports, GatheredRecords { of: self, ranges, pointers, present }))
     }
 
     /// Nothing gathered yet.
@@ -233,7 +246,7 @@ impl<'a> Records<'a> {
         let Some((owners, fields)) = piece.batch.columns().split_first() else {
             return Ok(Rows { owners: Vec::new(), cells: Vec::new() });
         };
-        let owners = Column::ids(piece.name, &self.dataset.owner, owners)?;
+        let owners = Column::ids(piece.name, &self.dataset.owner, owners, piece.tokenised)?;
         let mut bad = Vec::new();
         let count = piece.batch.num_rows();
         bad.extend(
@@ -245,7 +258,7 @@ impl<'a> Records<'a> {
         for (field, array) in self.read.iter().zip(fields) {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
             cells.push(if of_people {
-                let column = Column::ids(piece.name, &field.column, array)?;
+                let column = Column::ids(piece.name, &field.column, array, piece.tokenised)?;
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
                 Cells::People(people(interner, numbers(interner, ids, &column, count, true)?))
             } else {
@@ -271,20 +284,26 @@ impl<'a> Records<'a> {
     }
 }
 
-/// Own measures with their values, and what points at people, by relation.
-pub(super) type OfRecords = (Vec<(usize, Values)>, Vec<(usize, Pointed)>);
+fn either(mut all: Vec<bool>, more: Vec<bool>) -> Vec<bool> {
+    all.iter_mut().zip(more).for_each(|(all, more)| *all |= more);
+    all
+}
+
+/// Own measures with their values, what points at people, by relation, and who has a row, where figures are counted.
+pub(super) type OfRecords = (Vec<(usize, Values)>, Vec<(usize, Pointed)>, Vec<bool>);
 
 /// Everything that was gathered from the records of one dataset.
 pub(super) struct GatheredRecords<'a> {
     of: &'a Records<'a>,
     ranges: Vec<Range>,
     pointers: Vec<Pointed>,
+    present: Vec<bool>,
 }
 
 impl GatheredRecords<'_> {
-    /// Every own measure with its clamped values, and what points at people, by relation.
+    /// Everything that was gathered.
     pub(super) fn finish(self) -> OfRecords {
-        let Self { of, ranges, pointers } = self;
+        let Self { of, ranges, pointers, present } = self;
         let measures = of.catalogue.measures();
         let mut values: Vec<(usize, Option<Values>)> =
             of.kernels.iter().map(|kernel| (kernel.measure, None)).collect();
@@ -301,6 +320,6 @@ impl GatheredRecords<'_> {
         }
         let values = values.into_iter().filter_map(|(measure, values)| Some((measure, values?)));
         let pointed = of.pointers.iter().map(|pointer| pointer.relation).zip(pointers);
-        (values.collect(), pointed.collect())
+        (values.collect(), pointed.collect(), present)
     }
 }

@@ -41,6 +41,8 @@ fn by_owner(edges: &[Edge]) -> impl Iterator<Item = &[Edge]> {
 #[derive(Default)]
 pub(super) struct Lists {
     edges: Vec<Edge>,
+    /// Who follows herself: no edge, and a row all the same.
+    selves: Vec<u32>,
 }
 
 impl Lists {
@@ -48,7 +50,13 @@ impl Lists {
     pub(super) fn of(mut edges: Vec<Edge>) -> Self {
         edges.sort_unstable();
         edges.dedup();
-        Self { edges }
+        Self { edges, selves: Vec::new() }
+    }
+
+    /// Everybody whom a row names.
+    pub(super) fn named(&self) -> impl Iterator<Item = usize> {
+        let ends = self.edges.iter().flat_map(|edge| [owner(*edge), target(*edge) as usize]);
+        ends.chain(self.selves.iter().map(|person| *person as usize))
     }
 
     /// Owner and target of every row, ascending by owner unless the lists were cut.
@@ -71,13 +79,14 @@ impl Lists {
         ];
         wanted
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
+        wanted.extend(Wanted::dropped(dataset));
         let target_column = target.column.as_str();
         let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, reading };
-        let hear = |edges: &mut Vec<Edge>, piece: Piece<'_>| {
+        let hear = |read: &mut Self, piece: Piece<'_>| {
             let [owners, targets] = piece.batch.columns() else { return Ok(()) };
             let count = piece.batch.num_rows();
-            let owners = Column::ids(piece.name, &dataset.owner, owners)?;
-            let targets = Column::ids(piece.name, target_column, targets)?;
+            let owners = Column::ids(piece.name, &dataset.owner, owners, piece.tokenised)?;
+            let targets = Column::ids(piece.name, target_column, targets, piece.tokenised)?;
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
             let owners = numbers(interner, &dataset.ids, &owners, count, true)?;
             let targets = numbers(interner, &target.ids, &targets, count, true)?;
@@ -86,27 +95,31 @@ impl Lists {
                 match (owner, target) {
                     (NOBODY, _) => piece.report.drop_row(place, &dataset.owner, "no owner"),
                     (_, NOBODY) => piece.report.drop_row(place, target_column, "no target"),
-                    (owner, target) if owner == target => piece.report.self_follows += 1,
-                    (owner, target) => edges.push(edge(owner, target)),
+                    (owner, target) if owner == target => {
+                        piece.report.self_follows += 1;
+                        read.selves.push(owner);
+                    }
+                    (owner, target) => read.edges.push(edge(owner, target)),
                 }
             }
             Ok(())
         };
-        let (reports, mut states) = scan.read(files, Vec::new, hear)?;
+        let (reports, mut states) = scan.read(files, Self::default, hear)?;
         // Each thread's edges are sorted by themselves; sorting them together then only merges ordered runs.
         std::thread::scope(|scope| {
-            states.iter_mut().for_each(|edges| drop(scope.spawn(|| edges.sort_unstable())));
+            states.iter_mut().for_each(|read| drop(scope.spawn(|| read.edges.sort_unstable())));
         });
-        let mut edges = states.into_iter().reduce(|mut all, more| {
-            all.extend(more);
+        let all = states.into_iter().reduce(|mut all, more| {
+            all.edges.extend(more.edges);
+            all.selves.extend(more.selves);
             all
         });
-        let mut edges = edges.take().unwrap_or_default();
-        edges.sort();
-        let before = edges.len();
-        edges.dedup();
-        let duplicates = (before - edges.len()) as u64;
-        Ok((Self { edges }, reports, duplicates))
+        let mut all = all.unwrap_or_default();
+        all.edges.sort();
+        let before = all.edges.len();
+        all.edges.dedup();
+        let duplicates = (before - all.edges.len()) as u64;
+        Ok((all, reports, duplicates))
     }
 
     /// From ids as written to the people they are of: distinct, and nobody lists herself under another id.
@@ -115,8 +128,12 @@ impl Lists {
             let from = u32::try_from(*joined >> 32).unwrap_or(u32::MAX);
             (interner.person(from), interner.person(target(*joined)))
         };
-        let joined = self.edges.iter().map(person).filter(|(from, to)| from != to);
-        Self::of(joined.map(|(from, to)| edge(from, to)).collect())
+        let (joined, same): (Vec<_>, Vec<_>) =
+            self.edges.iter().map(person).partition(|(from, to)| from != to);
+        let selves =
+            self.selves.iter().map(|id| interner.person(*id)).chain(same.into_iter().map(|(own, _)| own));
+        let selves = selves.collect();
+        Self { selves, ..Self::of(joined.into_iter().map(|(from, to)| edge(from, to)).collect()) }
     }
 
     /// How many distinct people each person lists, whoever they are.
@@ -208,7 +225,7 @@ impl Lists {
             ranked.select_nth_unstable(keep - 1);
             kept.extend(ranked.iter().take(keep).map(|(_, edge)| *edge));
         }
-        Lists { edges: kept }
+        Lists { edges: kept, selves: Vec::new() }
     }
 
     /// What arrives at each person from those who list her, for one recipient. Called on cut lists. Both ends must be in.
@@ -252,12 +269,10 @@ impl Lists {
             sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
             counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
         }
-        let whole =
-            |values: &mut dyn Iterator<Item = i128>| Values::Whole(values.map(|v| range.apply(v)).collect());
         match what {
-            Arrival::Size => whole(&mut counts.into_iter().map(i128::from)),
-            Arrival::Sum { .. } => whole(&mut sums.into_iter()),
-            _ => Values::Ratio { numerators: sums, denominators: counts, range },
+            Arrival::Size => Values::whole_numbers(range, counts.into_iter().map(i128::from)),
+            Arrival::Sum { .. } => Values::whole_numbers(range, sums.into_iter()),
+            _ => Values::ratio(range, sums, counts),
         }
     }
 }

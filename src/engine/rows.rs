@@ -5,6 +5,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
 
 use super::read::{Cell, Column, ReadError};
+use crate::deidentify::Treatment;
 use crate::policy::{Field, FieldKind};
 use crate::tags::{Test, Word};
 
@@ -40,8 +41,27 @@ pub(super) struct Selection<'a> {
 pub(super) type Bad<'a> = (usize, &'a str, &'static str);
 
 impl Cells {
-    /// Reads a column as its field declares it; bad cells are named in `bad`.
+    /// Reads a column as its field declares it, as coarse as declared; bad cells are named in `bad`.
     pub(super) fn read<'a>(
+        file: &str,
+        field: &'a Field,
+        array: &ArrayRef,
+        bad: &mut Vec<Bad<'a>>,
+    ) -> Result<Self, ReadError> {
+        let treatment = &field.treatment;
+        Ok(match Self::as_is(file, field, array, bad)? {
+            all if *treatment == Treatment::AsIs => all,
+            Self::Numbers(numbers) => Self::Numbers(numbers.unary(|number| treatment.number(number))),
+            Self::Words(words) => {
+                // An empty word says nothing, and goes on doing so.
+                let words = words.iter().map(|word| word.filter(|word| !word.is_empty()));
+                Self::Words(words.map(|word| Some(treatment.word(word?))).collect())
+            }
+            Self::People(people) => Self::People(people),
+        })
+    }
+
+    fn as_is<'a>(
         file: &str,
         field: &'a Field,
         array: &ArrayRef,

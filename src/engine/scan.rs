@@ -14,6 +14,8 @@ use super::reading::Reading;
 pub(super) struct Piece<'a> {
     /// How reports call the file.
     pub(super) name: &'a str,
+    /// Whether its ids are tokens.
+    pub(super) tokenised: bool,
     /// The wanted columns, in the wanted order.
     pub(super) batch: &'a RecordBatch,
     /// Rows of the file before the batch.
@@ -97,7 +99,8 @@ impl Scan<'_> {
         let mut first = start;
         while let Some(batch) = table.next_batch()? {
             self.reading.heard(batch.num_rows());
-            hear(state, Piece { name: &table.name, batch: &batch, first, report: &mut report })?;
+            let (name, tokenised) = (&table.name, table.tokenised.is_some());
+            hear(state, Piece { name, tokenised, batch: &batch, first, report: &mut report })?;
             first += batch.num_rows() as u64;
         }
         report.rows = first - start;

@@ -2,32 +2,50 @@
 
 use crate::tags::Clamp;
 
-/// Values by dense number, clamped. No `Debug`: these are facts about people.
-pub(super) enum Values {
+/// Values by dense number, each held to the declared range when it is read. No `Debug`: these are facts about people.
+pub(super) struct Values {
+    range: Clamp,
+    of: Gathered,
+}
+
+/// As gathered; what is beyond 64 bits is at their end, and so beyond every clamp.
+enum Gathered {
     /// Everybody has a whole number.
     Whole(Vec<i64>),
     /// Some have none.
     Partial(Vec<Option<i64>>),
     /// The fraction `numerator / denominator`; a denominator of 0 is none.
-    Ratio {
-        /// Numerators.
-        numerators: Vec<i128>,
-        /// Denominators.
-        denominators: Vec<u32>,
-        /// The declared range.
-        range: Clamp,
-    },
+    Ratio { numerators: Vec<i128>, denominators: Vec<u32> },
+}
+
+fn narrow(value: i128) -> i64 {
+    i64::try_from(value).unwrap_or(if value < 0 { i64::MIN } else { i64::MAX })
 }
 
 impl Values {
+    /// A whole number for everybody.
+    pub(super) fn whole_numbers(range: Clamp, values: impl Iterator<Item = i128>) -> Self {
+        Self { range, of: Gathered::Whole(values.map(narrow).collect()) }
+    }
+
+    /// A whole number for some.
+    pub(super) fn partial(range: Clamp, values: impl Iterator<Item = Option<i128>>) -> Self {
+        Self { range, of: Gathered::Partial(values.map(|value| value.map(narrow)).collect()) }
+    }
+
+    /// A fraction for everybody whose denominator is not 0.
+    pub(super) fn ratio(range: Clamp, numerators: Vec<i128>, denominators: Vec<u32>) -> Self {
+        Self { range, of: Gathered::Ratio { numerators, denominators } }
+    }
+
     /// Adds the values of the people who come next; of the same measure, so of the same kind.
     pub(super) fn append(&mut self, next: Self) {
-        match (self, next) {
-            (Self::Whole(all), Self::Whole(next)) => all.extend(next),
-            (Self::Partial(all), Self::Partial(next)) => all.extend(next),
+        match (&mut self.of, next.of) {
+            (Gathered::Whole(all), Gathered::Whole(next)) => all.extend(next),
+            (Gathered::Partial(all), Gathered::Partial(next)) => all.extend(next),
             (
-                Self::Ratio { numerators, denominators, .. },
-                Self::Ratio { numerators: next, denominators: more, .. },
+                Gathered::Ratio { numerators, denominators },
+                Gathered::Ratio { numerators: next, denominators: more },
             ) => {
                 numerators.extend(next);
                 denominators.extend(more);
@@ -38,26 +56,34 @@ impl Values {
 
     /// The value as a whole number, rounded down and clamped; `None` when absent.
     pub(super) fn whole(&self, person: usize) -> Option<i64> {
-        match self {
-            Self::Whole(values) => values.get(person).copied(),
-            Self::Partial(values) => values.get(person).copied().flatten(),
-            Self::Ratio { range, .. } => {
-                let (numerator, denominator) = self.fraction(person)?;
-                Some(range.apply(numerator.div_euclid(i128::from(denominator))))
-            }
-        }
+        let (numerator, denominator) = self.fraction(person)?;
+        Some(self.range.apply(if denominator == 1 {
+            numerator
+        } else {
+            numerator.div_euclid(i128::from(denominator))
+        }))
     }
 
     /// The value as a fraction held to its range; `None` when absent.
     pub(super) fn fraction(&self, person: usize) -> Option<(i128, u32)> {
-        match self {
-            Self::Ratio { numerators, denominators, range } => {
+        let (numerator, denominator) = self.gathered(person)?;
+        let end = |bound: i64| i128::from(bound) * i128::from(denominator);
+        Some((numerator.clamp(end(self.range.low()), end(self.range.high())), denominator))
+    }
+
+    /// Whether the clamp holds the value back.
+    pub(super) fn is_clamped(&self, person: usize) -> bool {
+        self.gathered(person) != self.fraction(person)
+    }
+
+    fn gathered(&self, person: usize) -> Option<(i128, u32)> {
+        match &self.of {
+            Gathered::Whole(values) => Some((i128::from(*values.get(person)?), 1)),
+            Gathered::Partial(values) => Some((i128::from((*values.get(person)?)?), 1)),
+            Gathered::Ratio { numerators, denominators } => {
                 let denominator = *denominators.get(person).filter(|denominator| **denominator > 0)?;
-                let end = |bound: i64| i128::from(bound) * i128::from(denominator);
-                let numerator = (*numerators.get(person)?).clamp(end(range.low()), end(range.high()));
-                Some((numerator, denominator))
+                Some((*numerators.get(person)?, denominator))
             }
-            _ => self.whole(person).map(|value| (i128::from(value), 1)),
         }
     }
 }

@@ -1,15 +1,19 @@
 //! Layer 2: keys and sealed things. One 32-byte root key; everything else is derived from it, or random and wrapped.
 //!
 //! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/epoch-ID.key` a wrapped epoch key,
-//! `keys/sign.key` the sealed key that signs the log.
+//! `keys/sign.key` the sealed key that signs the log. A key of tokens is a file of the parties, never of a sandbox.
 
+mod auditor;
 mod keyring;
 mod seal;
 mod sign;
+mod token;
 
+pub use auditor::{AuditorKey, AuditorPublicKey};
 pub use keyring::{Keyring, RootKey, random_secret};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
+pub use token::{load_token_key, new_token_key};
 
 use crate::storage::StorageError;
 use std::path::PathBuf;
@@ -83,6 +87,26 @@ fn from_hex(text: &[u8]) -> Option<crate::types::Secret> {
         }
     }
     Some(crate::types::Secret::new(*bytes))
+}
+
+/// Writes a secret to a new file outside the sandbox that only its owner can read: a first word, 64 digits, a line end.
+fn write_private_file(
+    path: &std::path::Path,
+    header: &str,
+    secret: &crate::types::Secret,
+) -> Result<(), KeyError> {
+    use std::io::Write;
+    use std::os::unix::fs::OpenOptionsExt;
+    let failed = |source| KeyError::File(path.to_owned(), source);
+    let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
+        Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
+            return Err(KeyError::Exists(path.display().to_string()));
+        }
+        other => other.map_err(failed)?,
+    };
+    let digits = to_hex(secret.expose());
+    let line = zeroize::Zeroizing::new([header, &digits, "\n"].concat());
+    file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
 /// The text of a small key file outside the sandbox, after checking that it is one and only its owner has access.

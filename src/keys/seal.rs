@@ -21,6 +21,9 @@ pub enum SealError {
     /// Another key or associated data, or changed bytes.
     #[error("the sealed bytes do not open")]
     Forged,
+    /// What seals to the recipient's public key failed.
+    #[error("the public key cannot be sealed to")]
+    Recipient,
     /// The content does not fit the public size it should be padded to, or the cipher.
     #[error("the content is larger than its public size")]
     TooLarge,

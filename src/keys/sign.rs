@@ -1,12 +1,10 @@
 //! Ed25519 signing keys (RFC 8032): of the sandbox, sealed in `keys/sign.key`, and of a handler, in a file of its own.
 
 use super::keyring::destroy;
-use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, to_hex};
+use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, write_private_file};
 use crate::storage::Storage;
 use crate::types::Secret;
 use ring::signature::{Ed25519KeyPair, KeyPair};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use zeroize::Zeroizing;
 
@@ -120,16 +118,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError::Exists`] when something has that name.
     pub fn write_file(&self, path: &Path) -> Result<(), KeyError> {
-        let failed = |source| KeyError::File(path.to_owned(), source);
-        let mut file = match std::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(path) {
-            Err(error) if error.kind() == std::io::ErrorKind::AlreadyExists => {
-                return Err(KeyError::Exists(path.display().to_string()));
-            }
-            other => other.map_err(failed)?,
-        };
-        let digits = to_hex(self.seed.expose());
-        let line = Zeroizing::new([HEADER, &digits, "\n"].concat());
-        file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+        write_private_file(path, HEADER, &self.seed)
     }
 
     /// Reads a file that [`SigningKey::write_file`] wrote.
@@ -171,7 +160,7 @@ fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::RootKey;
+    use super::super::{RootKey, to_hex};
     use super::*;
     use crate::storage::Image;
     use ring::signature::{ED25519, UnparsedPublicKey};

@@ -14,7 +14,7 @@ use crate::audit::Kind;
 use crate::dp::Accounting;
 use crate::engine::shapes;
 use crate::ledger::{OverBudget, Share};
-use crate::policy::{Decision, Reason, decide};
+use crate::policy::{Decision, Reason, Study, decide};
 use crate::query::{Ask, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
 use crate::release::{Holds, Layout, Outcome, Question, Released, Selection, Value};
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
@@ -199,13 +199,17 @@ impl Analyst {
 }
 
 pub(super) fn plan(ask: &Ask, adopted: &Adopted, accounting: Accounting) -> Result<Plan, OperatorError> {
-    let terms = &adopted.study.release;
+    plan_under(ask, &adopted.study, accounting)
+}
+
+pub(super) fn plan_under(ask: &Ask, study: &Study, accounting: Accounting) -> Result<Plan, OperatorError> {
+    let terms = &study.release;
     let defaults = Defaults {
         default_error: terms.default_error,
         default_error_of: terms.default_error_of.clone(),
         min_people: terms.min_people,
     };
-    Ok(Plan::new(ask, &adopted.study.catalogue, &defaults, accounting)?)
+    Ok(Plan::new(ask, &study.catalogue, &defaults, accounting)?)
 }
 
 /// Which cell of the set's cube goes into which group: from the vocabulary alone.
@@ -242,7 +246,7 @@ pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
     Selection { groups, values: plan.parts().iter().filter_map(|part| value(part.kind)).collect() }
 }
 
-fn layout(plan: &Plan, min_people: u64) -> Layout {
+pub(super) fn layout(plan: &Plan, min_people: u64) -> Layout {
     let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
     let people = |part: usize| plan.parts().get(part).is_some_and(|part| part.kind.counts_people());
     let columns = plan.columns().iter().filter_map(|column| {

@@ -10,9 +10,10 @@ use super::rotate::log_key;
 use super::sandbox::{SANDBOX, SandboxFile, study_path};
 use super::{Adopted, Operator, OperatorError, StudySource};
 use crate::audit::Log;
+use crate::consent::Standing;
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study};
-use crate::query::Ask;
+use crate::query::{Ask, ConsentCounts};
 use crate::storage::{Folder, Storage};
 use crate::types::{StudyId, Timestamp};
 
@@ -92,9 +93,8 @@ fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: Timestamp) -> V
     // A study without a cap has no measure for its prices.
     let limit = adopted.study.cap.map_or(u128::MAX, |cap| rho_of(cap, Delta::DEFAULT).get());
     for (name, share) in expensive(adopted, accounting, limit) {
-        let message =
-            format!("the default question by `{name}` costs {share} % of the study's cap, more than 5 %");
-        let fix = "raise default_error, lower max_reach, or coarsen the tag";
+        let message = format!("{name} costs {share} % of the study's cap, more than 5 %");
+        let fix = "raise default_error or consent_error, lower max_reach, or coarsen the tag";
         all.push(Finding::new(Level::Warning, "PRICE", message, fix));
     }
     in_file(file, all)
@@ -114,12 +114,22 @@ fn in_file(file: &str, findings: Vec<Finding>) -> Vec<Finding> {
     findings.into_iter().map(|finding| Finding { file: file.to_owned(), ..finding }).collect()
 }
 
-/// Tags by which the default count costs more than a twentieth of `limit`, with the percentage.
+/// Default questions, and what a seal counts by itself, that cost more than a twentieth of `limit`, with the percentage.
 fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(String, u128)> {
-    let names = adopted.study.catalogue.tags().iter().map(|tag| tag.name().to_owned());
-    names
-        .filter_map(|name| {
-            let cost = plan(&Ask::count().by(&name), adopted, accounting).ok()?.cost();
+    let tags = adopted.study.catalogue.tags().iter();
+    let questions = tags.filter_map(|tag| {
+        let cost = plan(&Ask::count().by(tag.name()), adopted, accounting).ok()?.cost();
+        Some((format!("the default question by `{}`", tag.name()), cost))
+    });
+    // What it costs does not depend on when it is sealed.
+    let error = adopted.study.release.consent_error;
+    let counts = error.and_then(|error| {
+        let counts = ConsentCounts::new(error, Standing::ALL.len(), Timestamp::from_seconds(0), accounting);
+        Some(("counting people by consent at every seal".to_owned(), counts.ok()?.cost()))
+    });
+    questions
+        .chain(counts)
+        .filter_map(|(name, cost)| {
             let dear = cost.saturating_mul(LARGEST_SHARE) > limit;
             dear.then(|| (name, cost.saturating_mul(100) / limit.max(1)))
         })
@@ -138,7 +148,7 @@ impl Operator {
         let notes = studies.flat_map(|adopted| {
             expensive(adopted, inner.accounting, limit).into_iter().map(|(name, share)| {
                 let id = &adopted.study.id;
-                format!("study `{id}`: the default question by `{name}` costs {share} % of the pool, more than 5 %")
+                format!("study `{id}`: {name} costs {share} % of the pool, more than 5 %")
             })
         });
         Ok(notes.collect())

@@ -47,6 +47,9 @@ pub enum OperatorError {
     /// A file that people wrote cannot be read.
     #[error("`{}` cannot be read", .0.display())]
     File(PathBuf, #[source] std::io::Error),
+    /// Joined figures that were not kept, or that another key opens.
+    #[error("{0}")]
+    Figures(String),
     /// An as-of that is not yet.
     #[error("as-of {0} lies in the future")]
     Future(String),

@@ -13,7 +13,7 @@ use super::view::units;
 use super::{NamedKey, Operator, OperatorError, StudySource, accounting};
 use crate::audit::{Entry, Kind, Log, Pinned, VerifierKey, amount};
 use crate::dp::{Accounting, Delta};
-use crate::keys::{Keyring, RootKey, SigningKey, random_secret};
+use crate::keys::{AuditorPublicKey, Keyring, RootKey, SigningKey, random_secret};
 use crate::ledger::{Pool, PoolKind, RedbLedger};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
@@ -63,6 +63,8 @@ pub struct Setup {
     /// A file outside the folder that will hold the newest checkpoint: a folder that was put back is found with it, and
     /// not without it. Nothing may be there yet.
     pub anchor: Option<PathBuf>,
+    /// The auditor to whom the joined figures of every epoch are sealed; without one they are not kept.
+    pub auditor: Option<AuditorPublicKey>,
 }
 
 impl Operator {
@@ -254,6 +256,7 @@ fn init_entry(id: &str, setup: &Setup, studies: &[Candidate<'_>], pool: &Pool) -
     body.insert("handlers".into(), handlers.collect());
     // Whoever takes the anchor out of sandbox.toml is found: it does not agree with this entry.
     body.insert("anchored".into(), json!(setup.anchor.is_some()));
+    body.extend(setup.auditor.as_ref().map(|key| ("auditor".to_owned(), json!(key.to_string()))));
     body
 }
 

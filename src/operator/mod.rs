@@ -8,6 +8,8 @@ mod check;
 mod closed;
 mod error;
 mod export;
+mod figures;
+mod given;
 mod init;
 mod law;
 mod metrics;
@@ -40,6 +42,7 @@ pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
 pub use error::OperatorError;
+pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
 pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
@@ -57,7 +60,7 @@ pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
 
 use crate::audit::{Log, Signer};
 use crate::dp::{Accounting, Delta};
-use crate::keys::{Keyring, SigningKey};
+use crate::keys::{AuditorPublicKey, Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
 use crate::release::{Askers, Cube, Exact};
@@ -88,6 +91,7 @@ struct Inner {
     log: Mutex<Log>,
     askers: Askers,
     anchor: Option<AnchorFile>,
+    auditor: Option<AuditorPublicKey>,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use serde_json::Value;
 
+use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
 use super::renew::{last_seen, settle};
 use super::retire::settle_retirements;
@@ -18,7 +19,7 @@ use crate::keys::{Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
-use crate::types::{Clock, EpochId};
+use crate::types::{Clock, EpochId, Secret};
 
 /// Where the root key is.
 pub enum Keys {
@@ -81,13 +82,15 @@ impl Operator {
         let studies = in_force(&*storage, &file, &log)?;
         let mut epochs = EpochFile::all(&*storage)?;
         settle_retirements(&*storage, &log, &mut epochs)?;
+        let auditor = auditor(&log)?;
         let mut inner = Inner {
             accounting: accounting(&ledger.pool()?.accounting)?,
-            answers: keyring.derive("hushtag 2026-11 v1 stored answers"),
+            answers: answers(&keyring),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
             askers: Askers::default(),
             anchor,
+            auditor,
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
             register: Mutex::default(),
@@ -123,6 +126,11 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
         Keys::Given(root) => root,
     };
     Ok(Keyring::new(root, &file.id))
+}
+
+/// The key under which answers are stored.
+pub(super) fn answers(keyring: &Keyring) -> Secret {
+    keyring.derive("hushtag 2026-11 v1 stored answers")
 }
 
 /// An anchor and what it holds.

@@ -47,6 +47,7 @@ fn sandbox(people: u32, pure: bool) -> Operator {
         handlers: vec![],
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     let keys = Keys::Given(RootKey::from_hex(&"5a".repeat(32), "the root key of the test").unwrap());
     let clock = Fixed(Timestamp::from_seconds(as_of().seconds() + 8 * 3600));

@@ -5,28 +5,31 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::law::in_force;
-use super::open::{Keys, anchor, begins_as_seen, keyring, knows_all, read_anchor};
+use super::open::{Keys, anchor, answers, begins_as_seen, keyring, knows_all, read_anchor};
 use super::retire::mark_retired;
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::view::{View, naming};
 use super::{Adopted, OperatorError, Status, accounting, status};
-use crate::audit::Log;
+use crate::audit::{Entry, Log};
 use crate::dp::Accounting;
 use crate::keys::Keyring;
-use crate::ledger::{Book, read_copy};
+use crate::ledger::{Book, Record, Renewal, read_copy};
+use crate::policy::{Regime, Study};
 use crate::storage::{Folder, Storage};
-use crate::types::{Clock, RecipientId, StudyId};
+use crate::types::{Clock, RecipientId, Secret, StudyId, Timestamp};
 
 /// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts.
 pub struct Reader {
-    file: SandboxFile,
+    pub(super) file: SandboxFile,
+    pub(super) storage: Arc<dyn Storage>,
+    pub(super) book: Box<dyn Book>,
+    pub(super) accounting: Accounting,
+    pub(super) answers: Secret,
+    pub(super) log: Log,
     clock: Box<dyn Clock>,
-    book: Box<dyn Book>,
-    accounting: Accounting,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: Vec<EpochFile>,
-    log_size: u64,
 }
 
 /// How often books are read that a writer changes meanwhile.
@@ -46,14 +49,15 @@ impl Reader {
         let file = SandboxFile::read(&*storage)?;
         let keyring = keyring(&*storage, keys)?;
         let mut tries = 1;
-        let Read { book, log_size, studies, epochs } = loop {
+        let Read { book, log, studies, epochs } = loop {
             match books(&storage, &file, &keyring) {
                 Err(error) if error.is_damage() && tries < TRIES => tries += 1,
                 other => break other?,
             }
         };
         let accounting = accounting(&book.pool()?.accounting)?;
-        Ok(Self { file, clock, book, accounting, studies, epochs, log_size })
+        let answers = answers(&keyring);
+        Ok(Self { file, storage, book, accounting, answers, log, clock, studies, epochs })
     }
 
     /// What `recipient` sees; `study` may be left out where only one study names the recipient.
@@ -82,14 +86,55 @@ impl Reader {
     /// [`OperatorError`]
     pub fn status(&self) -> Result<Status, OperatorError> {
         let now = self.clock.now();
-        status::status(&self.file, &self.studies, &self.epochs, &*self.book, self.log_size, now)
+        status::status(&self.file, &self.studies, &self.epochs, &*self.book, self.log.head().0, now)
+    }
+
+    /// The time of the clock that the reader was opened with.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The studies in force, each with the regime that it stands under.
+    pub fn studies(&self) -> impl Iterator<Item = (&Study, &Regime)> {
+        self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
+    }
+
+    /// The newest signed checkpoint, as a note.
+    #[must_use]
+    pub fn checkpoint(&self) -> &str {
+        self.log.checkpoint()
+    }
+
+    /// The entries of the log, oldest first.
+    ///
+    /// # Errors
+    /// [`OperatorError::Damaged`]
+    pub fn entries(&self) -> Result<Vec<Entry>, OperatorError> {
+        Ok(self.log.entries().collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Every charge, oldest first: public costs.
+    ///
+    /// # Errors
+    /// [`OperatorError::Ledger`]
+    pub fn charges(&self) -> Result<Vec<Record>, OperatorError> {
+        Ok(self.book.records()?.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Every renewal of the pool, oldest first.
+    ///
+    /// # Errors
+    /// [`OperatorError::Ledger`]
+    pub fn renewals(&self) -> Result<Vec<Renewal>, OperatorError> {
+        Ok(self.book.renewals()?)
     }
 }
 
 /// What a reader takes from both books.
 struct Read {
     book: Box<dyn Book>,
-    log_size: u64,
+    log: Log,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: Vec<EpochFile>,
 }
@@ -111,5 +156,5 @@ fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> R
     let studies = in_force(&**storage, file, &log)?;
     let mut epochs = EpochFile::all(&**storage)?;
     mark_retired(&**storage, &log, &mut epochs)?;
-    Ok(Read { book, log_size: log.head().0, studies, epochs })
+    Ok(Read { book, log, studies, epochs })
 }

@@ -12,7 +12,7 @@ use crate::engine::{Built, Hygiene, Input, Reading, Sources, build, shapes};
 use crate::keys::Keyring;
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::register::{FILE, Snapshot};
-use crate::release::{Cube, Exact};
+use crate::release::{Cube, Exact, Released};
 use crate::types::{Days, EpochId, RecipientId, Secret, Timestamp};
 
 /// Which epoch is sealed, and from what day.
@@ -32,6 +32,8 @@ pub struct Sealed {
     pub hygiene: Hygiene,
     /// Recipients (study, recipient) that have a cube now.
     pub recipients: Vec<(String, String)>,
+    /// People in, and out by reason, noised: one answer for each recipient whose study pays for it.
+    pub consents: Vec<Released>,
     /// Recipients that policy refuses, with all reasons.
     pub refused: Vec<(String, String, Vec<Reason>)>,
 }
@@ -48,14 +50,16 @@ impl Operator {
     /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
     /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
     ///
-    /// Order: epoch key; cubes into `epochs/ID.new`; the log entry, which decides; the folder's final name. If we stop
-    /// before the entry, the next open removes what there is; after it, the next open gives the folder its name.
+    /// Order: epoch key; cubes into `epochs/ID.new`; the charged counts of people by consent, where the study pays for them; the
+    /// auditor's figures; the log entry, which decides; the folder's final name. If we stop before the entry, the next open
+    /// removes what there is, and what was charged stays charged; after it, the next open gives the folder its name.
     ///
     /// # Errors
     /// [`OperatorError`]; the sandbox is as before.
     ///
     /// # Privacy
-    /// The hygiene is a function of single files. Joined facts are in the sealed cubes alone.
+    /// The hygiene is a function of single files. Joined facts are in the sealed cubes, in the figures that the auditor's key opens,
+    /// and in the noised counts of people by consent.
     pub fn seal(&self, terms: &SealTerms, sources: Sources) -> Result<Sealed, OperatorError> {
         let inner = &*self.inner;
         let now = inner.clock.now();
@@ -72,11 +76,19 @@ impl Operator {
             inner.log_refusal(&refused, &terms.epoch, now)?;
             return Err(OperatorError::Refused(reasons));
         }
+        let recipients = flows
+            .iter()
+            .flat_map(|(adopted, flows)| flows.iter().map(|(recipient, _)| (*adopted, recipient)));
+        let unpaid = inner.unpaid_consents(recipients, now)?;
+        if !unpaid.is_empty() {
+            inner.log_unpaid(&unpaid, &terms.epoch, now)?;
+            return Err(OperatorError::Refused(unpaid));
+        }
         let register = inner.register_snapshot()?;
         let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch)?;
         let staged = format!("epochs/{}.new", terms.epoch);
         let sealed = inner.stage(terms, (sources, register.as_ref()), &flows, &key, now, &staged);
-        let (hygiene, file, entry) = match sealed {
+        let (hygiene, consents, file, entry) = match sealed {
             Ok(staged) => staged,
             Err(error) => {
                 // If removing fails too, the next open does it.
@@ -99,12 +111,12 @@ impl Operator {
             let id = study.study.id.to_string();
             flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient.to_string()))
         };
-        Ok(Sealed { hygiene, recipients: flows.into_iter().flat_map(names).collect(), refused })
+        Ok(Sealed { hygiene, recipients: flows.into_iter().flat_map(names).collect(), consents, refused })
     }
 }
 
-/// What staging yields: the hygiene, the public file of the epoch and the body of its log entry.
-type Staged = (Hygiene, EpochFile, Map<String, Value>);
+/// What staging yields: the hygiene, the noised counts by consent, the public file of the epoch and the body of its log entry.
+type Staged = (Hygiene, Vec<Released>, EpochFile, Map<String, Value>);
 
 impl Inner {
     pub(super) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
@@ -158,7 +170,8 @@ impl Inner {
         let ends = ends.ok_or(OperatorError::Bug("an epoch is sealed under a study"))?;
         let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, ends, entries.collect());
         let mut hygiene = Hygiene::default();
-        let mut cubes = Vec::new();
+        let reading = Reading { figures: self.auditor.is_some(), ..terms.reading.clone() };
+        let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
         let mut sources = Some(sources);
         for (position, (adopted, flows)) in flows.iter().enumerate() {
             let last = position + 1 == file.studies.len();
@@ -170,7 +183,7 @@ impl Inner {
             })?;
             let mut own = only_declared(own, adopted, self.studies.values());
             own.consents.extend(register.map(|register| of_register(register, &adopted.study)).transpose()?);
-            let built = build(&adopted.study, flows, own, terms.as_of, key, &terms.reading);
+            let built = build(&adopted.study, flows, own, terms.as_of, key, &reading);
             // What is wrong with the register is told by its own error, not by that of its columns.
             let fault = register.and_then(Snapshot::take_fault);
             let (built, report) =
@@ -179,11 +192,19 @@ impl Inner {
             let Some(study) = file.studies.get(position) else { continue };
             for one in built {
                 cubes.push(self.write_cubes(&file, study, adopted, &one, key, folder)?);
+                standings.push((*adopted, one.recipient, one.standings));
+                figures.extend(one.figures);
             }
         }
         let state = register.map(Snapshot::state);
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
+        // Everything that a file can spoil is done: from here a seal costs budget.
+        let mut consents = Vec::new();
+        for (adopted, recipient, standings) in standings {
+            consents.extend(self.release_consents(adopted, &recipient, &file, &standings)?);
+        }
+        let joined = self.write_figures(&figures, &file, key, folder)?;
         self.storage.write(&format!("{folder}/epoch.json"), file.to_text()?.as_bytes())?;
         let mut body = Map::new();
         body.insert("epoch".into(), json!(file.epoch));
@@ -192,7 +213,8 @@ impl Inner {
         body.insert("studies".into(), json!(file.studies));
         body.insert("cubes".into(), Value::Array(cubes));
         body.extend(state.map(|state| ("register".to_owned(), json!(state.to_string()))));
-        Ok((hygiene, file, body))
+        body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
+        Ok((hygiene, consents, file, body))
     }
 
     fn write_cubes(
@@ -269,6 +291,14 @@ impl Inner {
             log.advance_anchor(anchor)?;
         }
         Ok(index)
+    }
+
+    fn log_unpaid(&self, reasons: &[Reason], epoch: &EpochId, now: Timestamp) -> Result<(), OperatorError> {
+        let mut body = Map::new();
+        body.insert("act".into(), json!("seal"));
+        body.insert("epoch".into(), json!(epoch));
+        body.insert("rules".into(), reasons.iter().map(|reason| json!(reason.rule)).collect());
+        self.append(Kind::Refuse, now, body).map(|_| ())
     }
 
     fn log_refusal(

@@ -6,9 +6,10 @@ use std::ops::Range;
 use toml::value::Datetime;
 
 use super::Fault;
+use super::fields::field;
 use super::file::{
-    Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, FieldSection,
-    FieldType, MeasureSection, Named, RecipientSection, StudyFile, TagSection, Written,
+    Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, MeasureSection,
+    Named, RecipientSection, StudyFile, TagSection, Written,
 };
 use super::links::{IdColumn, LinksTable, check_namespaces, links_table};
 use super::measures::Measures;
@@ -266,9 +267,12 @@ fn dataset(
     if let (Some(reach), Shape::People | Shape::Records) = (&section.max_reach, &shape) {
         return says(reach.span(), "`max_reach` belongs to a relation, or to a field of type person");
     }
-    let mut fields = Vec::new();
+    let (mut fields, mut dropped) = (Vec::new(), Vec::new());
     for (column, written) in &section.fields {
-        let next = field(column, written)?;
+        let Some(next) = field(column, written)? else {
+            dropped.push(column.get_ref().clone());
+            continue;
+        };
         if let FieldKind::Person { max_reach } = next.kind {
             if shape != Shape::Records {
                 return says(column.span(), "a field of type person belongs to records");
@@ -289,6 +293,7 @@ fn dataset(
         owner: owner.get_ref().clone(),
         category: section.category.clone(),
         fields,
+        dropped,
     })
 }
 
@@ -305,60 +310,6 @@ fn one_age(dataset: &Dataset, section: &DatasetSection, before: &[Dataset]) -> O
         return says(place, "a study has at most one field of type birth-year or age-band");
     }
     Ok(())
-}
-
-fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<Field> {
-    const TYPES: [(&str, FieldType); 8] = [
-        ("age-band", FieldType::AgeBand),
-        ("amount", FieldType::Amount),
-        ("birth-year", FieldType::BirthYear),
-        ("flag", FieldType::Flag),
-        ("integer", FieldType::Integer),
-        ("person", FieldType::Person),
-        ("text", FieldType::Text),
-        ("time", FieldType::Time),
-    ];
-    let from_word;
-    let section = match written {
-        Written::Table(section) => section,
-        Written::Word(word) => match TYPES.iter().find(|(known, _)| known == word) {
-            Some((_, kind)) => {
-                from_word = FieldSection::from(*kind);
-                &from_word
-            }
-            None => {
-                let written = Spanned::new(column.span(), word.clone());
-                return Err(unknown("field type", &written, TYPES.iter().map(|(known, _)| *known)));
-            }
-        },
-    };
-    let kind = match (section.kind, section.max_reach, section.negative) {
-        (FieldType::Amount, None, negative) => FieldKind::Amount { negative: negative.unwrap_or(false) },
-        (FieldType::Person, Some(max_reach), None) => FieldKind::Person { max_reach },
-        (FieldType::Person, None, _) => {
-            return says(
-                column.span(),
-                "a field of type person needs `max_reach`: how many people one owner may reach",
-            );
-        }
-        (FieldType::AgeBand, None, None) => FieldKind::AgeBand,
-        (FieldType::BirthYear, None, None) => FieldKind::BirthYear,
-        (FieldType::Flag, None, None) => FieldKind::Flag,
-        (FieldType::Integer, None, None) => FieldKind::Integer,
-        (FieldType::Text, None, None) => FieldKind::Text,
-        (FieldType::Time, None, None) => FieldKind::Time,
-        _ => {
-            return says(
-                column.span(),
-                "`max_reach` belongs to fields of type person and `negative` to those of type amount",
-            );
-        }
-    };
-    if let (Some(place), false) = (&section.ids, section.kind == FieldType::Person) {
-        return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
-    }
-    let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
-    Ok(Field { column: column.get_ref().clone(), kind, ids, optional: section.optional })
 }
 
 fn tag(
@@ -452,11 +403,9 @@ fn listed(
 
 fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
     let section = &file.release;
-    if *section.default_error.get_ref() == 0 {
-        return says(
-            section.default_error.span(),
-            "an error of 0 would be the exact number: it must be at least 1",
-        );
+    let errors = std::iter::once(&section.default_error).chain(&section.consent_error);
+    if let Some(none) = errors.into_iter().find(|error| *error.get_ref() == 0) {
+        return says(none.span(), "an error of 0 would be the exact number: it must be at least 1");
     }
     let mut default_error_of = BTreeMap::new();
     for (name, error) in &section.default_error_of {
@@ -474,6 +423,7 @@ fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
         min_people: section.min_people,
         default_error: *section.default_error.get_ref(),
         default_error_of,
+        consent_error: section.consent_error.as_ref().map(|error| *error.get_ref()),
         max_age: section.max_age,
     })
 }

@@ -30,13 +30,12 @@ impl Case<'_> {
 
     /// The categories of all datasets, and those that tags infer.
     pub(super) fn categories(&self) -> Vec<CategoryRead> {
-        let profile = self.study.profile.as_deref();
-        // An epoch does not tell the rows of children apart, so all rows are as sensitive as theirs.
-        let all_sensitive = self.study.admits.children && self.regime.file.regime.children_sensitive;
-        let sensitive = |name: &str| all_sensitive || self.regime.is_sensitive(name, profile);
         self.category_names()
             .into_iter()
-            .map(|name| CategoryRead { name: name.to_owned(), sensitive: sensitive(name) })
+            .map(|name| CategoryRead {
+                name: name.to_owned(),
+                sensitive: self.regime.is_sensitive_in(self.study, name),
+            })
             .collect()
     }
 

@@ -13,6 +13,7 @@ use toml::value::Datetime;
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
+use crate::deidentify::Span;
 use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
@@ -190,6 +191,7 @@ pub(super) enum FieldType {
     AgeBand,
     Amount,
     BirthYear,
+    Drop,
     Flag,
     Integer,
     Person,
@@ -207,11 +209,26 @@ pub(super) struct FieldSection {
     pub(super) ids: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) optional: bool,
+    pub(super) round: Option<Spanned<i64>>,
+    pub(super) truncate: Option<Spanned<Span>>,
+    pub(super) prefix: Option<Spanned<u8>>,
+    pub(super) values: Option<Spanned<Vec<String>>>,
 }
 
 impl From<FieldType> for FieldSection {
     fn from(kind: FieldType) -> Self {
-        Self { kind, max_reach: None, negative: None, ids: None, optional: false }
+        let (round, truncate, prefix, values) = (None, None, None, None);
+        Self {
+            kind,
+            max_reach: None,
+            negative: None,
+            ids: None,
+            optional: false,
+            round,
+            truncate,
+            prefix,
+            values,
+        }
     }
 }
 
@@ -300,6 +317,9 @@ pub(super) struct ReleaseSection {
     pub(super) default_error: Spanned<u64>,
     #[serde(default)]
     pub(super) default_error_of: BTreeMap<Spanned<String>, u64>,
+    /// Half-width, in people, of the counts of people in, and out by reason, that every seal pays for and tells the recipient;
+    /// without it they are never counted.
+    pub(super) consent_error: Option<Spanned<u64>>,
     #[serde(default = "default_max_cells")]
     pub(super) max_cells: u64,
     /// How many hours after its seal an epoch answers; without it until its retention is over.

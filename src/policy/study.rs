@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consent::Admits;
+use crate::deidentify::Treatment;
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
@@ -210,6 +211,8 @@ pub struct Field {
     pub ids: Option<String>,
     /// Whether a row without it is a good row.
     pub optional: bool,
+    /// How far its values are coarsened wherever they are read.
+    pub treatment: Treatment,
 }
 
 /// What the rows of a dataset are.
@@ -245,6 +248,8 @@ pub struct Dataset {
     pub category: String,
     /// Declared fields.
     pub fields: Vec<Field>,
+    /// Columns that a file may have and that are never read: direct identifiers, mostly.
+    pub dropped: Vec<String>,
 }
 
 impl Dataset {
@@ -270,6 +275,8 @@ pub struct ReleaseTerms {
     pub default_error: u64,
     /// Half-width of the sum of a measure at 95 %, in its unit.
     pub default_error_of: BTreeMap<String, u64>,
+    /// Half-width at 95 %, in people, of the counts of people in, and out by reason, that every seal pays for; `None` for never.
+    pub consent_error: Option<u64>,
     /// How long after its seal an epoch answers. It is also how long a withdrawal can take to reach the answers, so it counts
     /// hours alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
     pub max_age: Option<Hours>,

@@ -5,6 +5,7 @@
 
 mod ask;
 mod canonical;
+mod consents;
 mod error;
 mod forecast;
 pub mod metric;
@@ -19,6 +20,7 @@ mod sql;
 
 pub use ask::{Ask, Filter, Item, Selected, TagName, tag};
 pub use canonical::{Canonical, Condition};
+pub use consents::{ConsentCounts, ConsentsError};
 pub use error::{Place, Problem, QuestionError};
 pub use forecast::{ColumnForecast, Forecast, PartForecast, Width, WidthUnit};
 pub use part::PartKind;

@@ -262,7 +262,7 @@ impl Plan {
     }
 }
 
-fn hash(question: &str) -> QuestionHash {
+pub(super) fn hash(question: &str) -> QuestionHash {
     QuestionHash::new(blake3::derive_key("hushtag v1 canonical question with its price", question.as_bytes()))
 }
 

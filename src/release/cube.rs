@@ -59,6 +59,17 @@ impl Cube {
         Self { counts: vec![0; shape.cells * shape.counts], sums: vec![0; shape.cells * shape.sums] }
     }
 
+    /// A cube that has one count a cell and nothing else.
+    #[must_use]
+    pub fn of_counts(counts: Vec<u64>) -> Self {
+        Self { counts, sums: Vec::new() }
+    }
+
+    /// How many people are in each cell.
+    pub fn people(&self, shape: &CubeShape) -> impl Iterator<Item = u64> {
+        self.counts.iter().step_by(shape.counts.max(1)).copied()
+    }
+
     /// Counts one person into a cell: among `counted`, positions of the counts she belongs to, and with her clamped
     /// `values`, one a sum. A position outside the shape counts nowhere.
     pub fn count(

@@ -8,6 +8,7 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value as Json, json};
 use zeroize::{Zeroize, Zeroizing};
 
+use super::again::{StoredAnswers, place};
 use super::body::{Body, BodyPart};
 use super::lay_out::{Evidence, lay_out};
 use super::released::{BudgetView, Layout, Released};
@@ -15,7 +16,7 @@ use super::steps::{Askers, STOPPED};
 use super::{Cube, CubeShape, Exact};
 use crate::audit::{AuditError, Entry, Kind, Log, Signer, commit};
 use crate::dp::Claim;
-use crate::keys::{KeyError, SealError, open, random_secret, seal};
+use crate::keys::{KeyError, SealError, random_secret, seal};
 use crate::ledger::{Charge, Ledger, LedgerError, OverBudget, Reservation, StoredAnswer};
 use crate::policy::Permit;
 use crate::storage::AnchorFile;
@@ -244,15 +245,11 @@ impl Door<'_> {
         Ok((body, text))
     }
 
-    fn place(seq: u64) -> [u8; 8] {
-        seq.to_be_bytes()
-    }
-
     fn seal(&self, text: &str, seq: u64) -> Result<Vec<u8>, ReleaseError> {
         let key = random_secret()?;
         let mut plain = Zeroizing::new(key.expose().to_vec());
         plain.extend_from_slice(text.as_bytes());
-        Ok(seal(self.answers, &[self.sandbox.as_bytes(), &Self::place(seq)], &plain)?)
+        Ok(seal(self.answers, &[self.sandbox.as_bytes(), &place(seq)], &plain)?)
     }
 
     /// The key of a stored answer's commitment and the text that it opens, for whoever the operator lets check it.
@@ -263,16 +260,15 @@ impl Door<'_> {
     /// # Privacy
     /// None: the text left through the door when the answer was given.
     pub fn opening(&self, stored: &StoredAnswer) -> Result<(Secret, String), ReleaseError> {
-        let associated: [&[u8]; 2] = [self.sandbox.as_bytes(), &Self::place(stored.seq)];
-        let plain = open(self.answers, &associated, &stored.sealed).map_err(|_| ReleaseError::Damaged)?;
-        let (key, text) = plain.split_first_chunk::<32>().ok_or(ReleaseError::Damaged)?;
-        let text = std::str::from_utf8(text).map_err(|_| ReleaseError::Damaged)?;
-        Ok((Secret::new(*key), text.to_owned()))
+        self.stored().opening(stored)
+    }
+
+    fn stored(&self) -> StoredAnswers<'_> {
+        StoredAnswers { sandbox: self.sandbox, key: self.answers }
     }
 
     fn unseal(&self, stored: &StoredAnswer) -> Result<Body, ReleaseError> {
-        let body = Body::parse(&self.opening(stored)?.1)?;
-        if body.ledger_seq == stored.seq { Ok(body) } else { Err(ReleaseError::Damaged) }
+        self.stored().unseal(stored)
     }
 
     /// What is left of steps 5 and 6 for an answer that is already stored: the same for a repeated question and for recovery.
@@ -328,7 +324,7 @@ impl Door<'_> {
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
         let (index, anchored) = (place.index, self.anchor.is_some());
         let evidence = Evidence { budget, stored, index, checkpoint, anchored };
-        Ok(Outcome::Released(Box::new(lay_out(body, question, evidence)?)))
+        Ok(Outcome::Released(Box::new(lay_out(body, question.claim, question.layout, evidence)?)))
     }
 }
 

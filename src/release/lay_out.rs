@@ -2,27 +2,32 @@
 
 use super::ReleaseError;
 use super::body::Body;
-use super::door::Question;
 use super::released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
 use crate::dp::{Claim, Noisy, Spread, quantile, ratio_interval};
 use crate::types::Decimal;
 
 /// What the books say about an answer.
-pub(super) struct Evidence {
-    pub(super) budget: BudgetView,
-    pub(super) stored: bool,
-    pub(super) index: u64,
-    pub(super) checkpoint: String,
-    pub(super) anchored: bool,
+#[derive(Debug, Clone)]
+pub struct Evidence {
+    /// The budget as it stands.
+    pub budget: BudgetView,
+    /// Whether the answer was given before.
+    pub stored: bool,
+    /// Its entry in the log.
+    pub index: u64,
+    /// A signed checkpoint that covers the entry.
+    pub checkpoint: String,
+    /// Whether an anchor outside the folder holds a head that covers the entry.
+    pub anchored: bool,
 }
 
 pub(super) fn lay_out(
     body: &Body,
-    question: &Question<'_>,
+    claim: &Claim,
+    layout: &Layout,
     evidence: Evidence,
 ) -> Result<Released, ReleaseError> {
-    let layout = question.layout;
-    let numbers = Numbers::new(body, question.claim, layout);
+    let numbers = Numbers::new(body, claim, layout);
     let parts = body.parts.iter().zip(&numbers.half_widths).map(|(part, half_width)| Part {
         mechanism: part.mechanism.clone(),
         parameter: part.parameter.clone(),

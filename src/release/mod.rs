@@ -5,19 +5,24 @@
 //! from policy, a [`Charge`](crate::ledger::Charge) that is on disk, noise drawn here, and a
 //! [`Recorded`](crate::audit::Recorded) log entry that is on disk.
 
+mod again;
 mod body;
 mod cube;
 mod door;
 mod exact;
+mod figures;
 mod group;
 mod lay_out;
 mod released;
 mod steps;
 
+pub use again::StoredAnswers;
 pub use cube::{Cube, CubeShape};
 #[cfg(test)]
 pub(crate) use door::noised_in_test;
 pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};
 pub use exact::Exact;
+pub use figures::{Counted, Figures, open_figures, seal_figures};
+pub use lay_out::Evidence;
 pub use released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
 pub use steps::Askers;

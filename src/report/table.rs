@@ -22,7 +22,7 @@ pub(super) fn table(header: Vec<String>) -> Table {
 }
 
 /// An integer with a thin gap every three digits.
-fn grouped(value: i128) -> String {
+pub(super) fn grouped(value: i128) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
     for (place, digit) in digits.chars().enumerate() {
@@ -35,7 +35,7 @@ fn grouped(value: i128) -> String {
 }
 
 /// A decimal with a thin gap every three digits before the point.
-fn decimal(value: Decimal) -> String {
+pub(super) fn decimal(value: Decimal) -> String {
     let text = value.to_string();
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
     let sign = if whole == "-0" { "-" } else { "" };
@@ -56,7 +56,7 @@ fn guarantee(accounting: Accounting) -> String {
     }
 }
 
-fn right(table: &mut Table, first: usize) {
+pub(super) fn right(table: &mut Table, first: usize) {
     for column in table.column_iter_mut().skip(first) {
         column.set_cell_alignment(CellAlignment::Right);
     }

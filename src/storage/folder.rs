@@ -93,6 +93,15 @@ impl Folder {
         Ok(Self { root: path.to_owned(), replacing: Mutex::new(()) })
     }
 
+    /// As [`Storage::write`], with a file that only its owner may read, whatever its name.
+    ///
+    /// # Errors
+    /// [`StorageError`]; the old content is still there.
+    pub fn write_for_owner(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.replace(checked("write", path)?, content, 0o600)
+            .map_err(|source| StorageError::new("write", path, source))
+    }
+
     /// Becomes the one writer, waiting up to `wait` for another one to finish; `who` names this one to those who wait.
     ///
     /// # Errors
@@ -160,7 +169,7 @@ impl Folder {
         Ok(())
     }
 
-    fn replace(&self, path: &str, content: &[u8]) -> io::Result<()> {
+    fn replace(&self, path: &str, content: &[u8], mode: u32) -> io::Result<()> {
         let place = self.plain(path)?;
         self.make_parents(path)?;
         let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -168,7 +177,7 @@ impl Folder {
         let _one = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
         // A leftover of a crash may have another mode, so it is made anew.
         remove_if_there(&beside)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode(path)).open(&beside)?;
+        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
         // If we stop before the rename, the old content stands and a hidden leftover is replaced by the next write.
         file.write_all(content)?;
         file.sync_all()?;
@@ -257,7 +266,7 @@ impl Storage for Folder {
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
-        self.replace(checked("write", path)?, content)
+        self.replace(checked("write", path)?, content, mode(path))
             .map_err(|source| StorageError::new("write", path, source))
     }
 

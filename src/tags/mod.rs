@@ -10,6 +10,7 @@ mod columns;
 mod condition;
 mod grid;
 mod measure;
+mod reads;
 
 pub use band::{Bands, Bound, Label, MAX_LABELS};
 pub(crate) use catalogue::is_reach;

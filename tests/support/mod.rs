@@ -114,6 +114,7 @@ pub fn setup(epsilon: &str) -> Setup {
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     }
 }
 

@@ -65,7 +65,8 @@ fn failing_for(demand: &Demand, rows: &[Row<'_>], born: AgeFact) -> Vec<&'static
     let coverage = fold.finish(1, &[born]);
     let first = all.first().copied().unwrap_or(Standing::Live);
     assert_eq!(coverage.contains(0), first == Standing::Live);
-    assert_eq!(coverage.reasons[first as usize], 1);
+    // Of whom no event was heard, nothing is counted.
+    assert_eq!(coverage.reasons[first as usize], u64::from(!rows.is_empty()));
     all.into_iter().map(Standing::as_str).collect()
 }
 
@@ -313,5 +314,32 @@ proptest! {
         }).collect();
         let shuffled: Vec<Row<'_>> = order.iter().map(|i| rows[*i]).collect();
         prop_assert_eq!(is_in(&rows), is_in(&shuffled));
+    }
+}
+
+/// Somebody's events, added to those of others: exactly one of the counts by standing grows, by one.
+#[test]
+fn one_persons_events_move_one_count_by_one() {
+    let kinds = [
+        clean(),
+        Row { event: Some("withdrawn"), ..clean() },
+        Row { at: Some("unreadable"), ..clean() },
+        Row { recipient: Some("LEGAL-D"), ..clean() },
+        Row { pre_ticked: Some("true"), ..clean() },
+    ];
+    let counts = |events: &[(u32, usize)]| {
+        let as_of = Timestamp::parse(AS_OF).unwrap();
+        let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
+        events.iter().for_each(|(person, kind)| fold.hear(*person, &kinds[*kind]));
+        // Links name three people of whom nothing is heard.
+        fold.finish(8, &[]).standings().map(|(_, count)| count).collect::<Vec<_>>()
+    };
+    let others = [(0, 0), (1, 1), (4, 2)];
+    let before = counts(&others);
+    assert_eq!(before.iter().sum::<u64>(), 3, "who said nothing is not counted");
+    for hers in [&[0][..], &[1], &[2], &[3], &[4], &[0, 1], &[1, 0, 4], &[2, 3, 0]] {
+        let events: Vec<_> = others.into_iter().chain(hers.iter().map(|kind| (2, *kind))).collect();
+        let moved = counts(&events).iter().zip(&before).map(|(after, before)| after - before).sum::<u64>();
+        assert_eq!(moved, 1, "{hers:?}");
     }
 }

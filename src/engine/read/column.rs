@@ -1,12 +1,15 @@
 //! One column of a batch as its declaration reads it: ids, whole numbers, instants, words.
 
+use std::borrow::Cow;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampSecondType};
-use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
+use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
 
 use super::ReadError;
+use crate::deidentify::{TOKEN_BYTES, Token};
 use crate::types::Timestamp;
 
 /// A cell of an id column.
@@ -15,6 +18,20 @@ pub enum Id<'a> {
     Number(i64),
     /// Any other text.
     Text(&'a str),
+    /// A token that a platform made of an id.
+    Token(Token),
+}
+
+impl Id<'_> {
+    /// Its canonical text form; a token has none.
+    #[must_use]
+    pub fn text(&self) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Number(number) => Some(number.to_string().into()),
+            Self::Text(text) => Some((*text).into()),
+            Self::Token(_) => None,
+        }
+    }
 }
 
 /// What a cell holds.
@@ -33,6 +50,8 @@ pub enum Column {
     Numbers(Int64Array),
     /// Text.
     Words(StringArray),
+    /// Tokens of ids.
+    Tokens(FixedSizeBinaryArray),
 }
 
 fn is_text(kind: &DataType) -> bool {
@@ -54,13 +73,19 @@ fn lossless(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
 }
 
 impl Column {
-    /// An id: text or whole numbers.
+    /// Ids: tokens in a tokenised file, text or whole numbers in any other.
     ///
     /// # Errors
     /// [`ReadError::WrongType`]
-    pub fn ids(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
-        Self::numbers_or_words(array)
-            .ok_or_else(|| wrong(file, column, array.data_type(), "ids are text or whole numbers"))
+    pub fn ids(file: &str, column: &str, array: &ArrayRef, tokenised: bool) -> Result<Self, ReadError> {
+        let (found, wanted) = if tokenised {
+            let tokens = array.as_fixed_size_binary_opt();
+            let tokens = tokens.filter(|tokens| usize::try_from(tokens.value_length()) == Ok(TOKEN_BYTES));
+            (tokens.cloned().map(Self::Tokens), "ids of a tokenised file are tokens of 16 bytes")
+        } else {
+            (Self::numbers_or_words(array), "ids are text or whole numbers")
+        };
+        found.ok_or_else(|| wrong(file, column, array.data_type(), wanted))
     }
 
     /// Whole numbers (amounts in minor units); text is read digit by digit.
@@ -155,6 +180,9 @@ impl Column {
                 let text = words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())?;
                 Some(canonical_number(text).map_or(Id::Text(text), Id::Number))
             }
+            Self::Tokens(tokens) => {
+                tokens.is_valid(row).then(|| tokens.value(row).try_into().ok().map(Id::Token)).flatten()
+            }
         }
     }
 
@@ -164,7 +192,7 @@ impl Column {
         match self {
             Self::Numbers(numbers) if numbers.is_valid(row) => Cell::Value(numbers.value(row)),
             Self::Numbers(_) => Cell::Null,
-            Self::Words(_) => match self.text(row) {
+            Self::Words(_) | Self::Tokens(_) => match self.text(row) {
                 None => Cell::Null,
                 Some(text) => text.trim().parse().map_or(Cell::Unreadable, Cell::Value),
             },
@@ -187,7 +215,7 @@ impl Column {
     pub fn time(&self, row: usize) -> Cell<i64> {
         match self {
             Self::Numbers(_) => self.number(row),
-            Self::Words(_) => match self.text(row) {
+            Self::Words(_) | Self::Tokens(_) => match self.text(row) {
                 None => Cell::Null,
                 Some(text) => Timestamp::parse(text).map_or(Cell::Unreadable, |at| Cell::Value(at.seconds())),
             },
@@ -201,7 +229,7 @@ impl Column {
             Self::Words(words) => {
                 words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())
             }
-            Self::Numbers(_) => None,
+            Self::Numbers(_) | Self::Tokens(_) => None,
         }
     }
 }

@@ -2,10 +2,12 @@
 
 mod column;
 mod open;
+mod tokenised;
 
 pub use column::Column;
 pub use column::{Cell, Id};
-pub use open::{Input, Part, Table, Use, Wanted, known_rows, open, open_repeating, parts};
+pub use open::{Input, Part, Table, Use, Wanted, known_rows, open, open_repeating, parts, tokenised};
+pub use tokenised::Tokenised;
 
 /// A file that cannot be read as its dataset declares.
 #[derive(Debug, thiserror::Error)]
@@ -53,6 +55,18 @@ pub enum ReadError {
         file: String,
         /// The column.
         column: String,
+    },
+    /// A tokenised file where raw ids are wanted.
+    #[error("{file}: is tokenised already, and raw ids are wanted here")]
+    Tokenised {
+        /// The file.
+        file: String,
+    },
+    /// A tokenised file of another version, or one that does not name its key.
+    #[error("{file}: is tokenised in a way that this version does not know")]
+    UnknownTokens {
+        /// The file.
+        file: String,
     },
     /// A column of a type that its declaration does not allow.
     #[error("{file}: column `{column}` is {found}, but {wanted}")]

@@ -14,7 +14,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 
-use super::ReadError;
+use super::{ReadError, Tokenised};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
 const BATCH: usize = 16_384;
@@ -34,6 +34,24 @@ impl From<PathBuf> for Input {
     }
 }
 
+impl<'a> Wanted<'a> {
+    /// The columns of a dataset that are never read.
+    pub fn dropped(dataset: &'a crate::policy::Dataset) -> impl Iterator<Item = Self> {
+        dataset.dropped.iter().map(|column| Self { column, used: Use::Dropped })
+    }
+}
+
+impl Input {
+    /// How reports call it: the file's name without its folders.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => file_name(path),
+            Self::Reader(name, _) => name.clone(),
+        }
+    }
+}
+
 type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
 
 /// An open table that yields batches of the wanted columns, in the wanted order.
@@ -46,6 +64,8 @@ pub struct Table {
     pub present: Vec<bool>,
     /// Rows of the file before those of the table.
     pub first: u64,
+    /// Where it comes from, if its ids are tokens.
+    pub tokenised: Option<Tokenised>,
     format: &'static str,
     positions: Vec<usize>,
     batches: Batches,
@@ -57,6 +77,8 @@ pub struct Table {
 pub enum Use {
     /// Declared and not needed: the file must have it, and it is never decoded.
     Declared,
+    /// Declared as one that is never read: the file may have it.
+    Dropped,
     /// Read where the file has it.
     Optional,
     /// Read; its absence stops the seal.
@@ -146,6 +168,27 @@ pub fn known_rows(input: &Input) -> Option<u64> {
     u64::try_from(metadata.metadata().file_metadata().num_rows()).ok()
 }
 
+/// Where an input comes from, if its ids are tokens.
+///
+/// # Errors
+/// [`ReadError`] for a file that is missing or whose schema cannot be read.
+pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
+    let path = match input {
+        Input::Reader(name, reader) => return Tokenised::read(name, reader.schema().metadata()),
+        Input::Path(path) => path,
+    };
+    let name = file_name(path);
+    let schema = caught(&name, || {
+        let file = || file(path, &name);
+        Ok(match extension(path).as_str() {
+            "parquet" => Some(Arc::clone(footer(&file()?, &name)?.schema())),
+            "arrow" | "ipc" | "feather" => Some(ipc_reader(file()?, &name, None)?.schema()),
+            _ => None,
+        })
+    })?;
+    schema.map_or(Ok(None), |schema| Tokenised::read(&name, schema.metadata()))
+}
+
 impl Part {
     /// Opens the part for the wanted columns.
     ///
@@ -213,6 +256,7 @@ struct Chosen {
     positions: Vec<usize>,
     present: Vec<bool>,
     undeclared: Vec<String>,
+    tokenised: Option<Tokenised>,
 }
 
 fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, ReadError> {
@@ -224,7 +268,7 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
         match (places.next(), places.next()) {
             (Some((place, _)), None) => {
                 known.push(place);
-                found.push((want.used != Use::Declared).then_some(place));
+                found.push(matches!(want.used, Use::Optional | Use::Required).then_some(place));
             }
             (Some(_), Some(_)) => {
                 return Err(ReadError::DuplicateColumn {
@@ -232,7 +276,7 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
                     column: want.column.to_owned(),
                 });
             }
-            (None, _) if want.used != Use::Optional => {
+            (None, _) if matches!(want.used, Use::Declared | Use::Required) => {
                 let nearest = crate::tags::nearest(want.column, names.iter().copied());
                 let column = want.column.to_owned();
                 return Err(ReadError::MissingColumn { file: file.to_owned(), column, nearest });
@@ -247,13 +291,15 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
     let positions = found.iter().flatten().filter_map(position).collect();
     let unread = names.iter().enumerate().filter(|(place, _)| !known.contains(place));
     let undeclared = unread.map(|(_, name)| (*name).to_owned()).collect();
-    Ok(Chosen { positions, present: found.iter().map(Option::is_some).collect(), undeclared, indices })
+    let present = found.iter().map(Option::is_some).collect();
+    let tokenised = Tokenised::read(file, schema.metadata())?;
+    Ok(Chosen { positions, present, undeclared, indices, tokenised })
 }
 
 impl Chosen {
     fn table(self, name: String, format: &'static str, batches: Batches) -> Table {
-        let Self { positions, present, undeclared, .. } = self;
-        Table { name, undeclared, present, first: 0, format, positions, batches, rows: 0 }
+        let Self { positions, present, undeclared, tokenised, .. } = self;
+        Table { name, undeclared, present, first: 0, tokenised, format, positions, batches, rows: 0 }
     }
 }
 
@@ -307,12 +353,17 @@ fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowRe
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata)
 }
 
+const IPC: &str = "Arrow IPC";
+
+fn ipc_reader(file: File, name: &str, columns: Option<Vec<usize>>) -> Result<FileReader<File>, ReadError> {
+    FileReader::try_new(file, columns).map_err(|_| damaged(name, IPC))
+}
+
 fn ipc(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
-    const FORMAT: &str = "Arrow IPC";
-    let schema = FileReader::try_new(file(path, &name)?, None).map_err(|_| damaged(&name, FORMAT))?.schema();
+    let schema = ipc_reader(file(path, &name)?, &name, None)?.schema();
     let chosen = choose(&name, &schema, wanted)?;
-    let reader = FileReader::try_new(file(path, &name)?, Some(chosen.indices.clone()));
-    Ok(chosen.table(name.clone(), FORMAT, Box::new(reader.map_err(|_| damaged(&name, FORMAT))?)))
+    let reader = ipc_reader(file(path, &name)?, &name, Some(chosen.indices.clone()))?;
+    Ok(chosen.table(name, IPC, Box::new(reader)))
 }
 
 /// Every CSV cell is read as text; its column's declaration says how to read on.

@@ -132,6 +132,12 @@ impl Regime {
         format!("{} ({} v{})", self.file.regime.name.of(lang), self.file.regime.id, self.file.regime.version)
     }
 
+    /// The age below which somebody is a child, and that from which she is an adult, in years.
+    #[must_use]
+    pub const fn age_thresholds(&self) -> (u8, u8) {
+        (self.file.regime.child_below, self.file.regime.adult_from)
+    }
+
     /// The rules, in alphabetical order.
     pub fn rules(&self) -> impl Iterator<Item = &str> {
         self.file.rules.keys().map(String::as_str)

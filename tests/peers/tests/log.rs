@@ -213,6 +213,7 @@ fn they_open_the_folder_of_a_sandbox() {
         handlers: Vec::new(),
         approval: Approval::None,
         anchor: None,
+        auditor: None,
     };
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let vkey = operator.status().unwrap().vkey;

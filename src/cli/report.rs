@@ -1,0 +1,95 @@
+//! `hushtag report`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::sandbox::{keys, open, read};
+use super::target::Target;
+use super::{Context, Failure};
+use crate::keys::AuditorKey;
+use crate::operator::{Keys, Verification, verify_log};
+use crate::policy::Lang;
+use crate::release::Figures;
+use crate::report::{PageError, Report, report_page};
+use crate::storage::Folder;
+use crate::types::EpochId;
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+#[derive(Args)]
+pub(super) struct ReportCommand {
+    /// The sandbox
+    dir: PathBuf,
+    /// The page: a new file, or one that an earlier report wrote, which is replaced as a whole
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    /// The language of the page
+    #[arg(long, value_enum, default_value_t = Language::En)]
+    lang: Language,
+    /// Add a draft of the impact assessment (PIPL art. 56), for a human to complete
+    #[arg(long)]
+    pipia: bool,
+    /// The internal edition, with the exact figures that this auditor's key opens; every opening is logged
+    #[arg(long, value_name = "FILE")]
+    key: Option<PathBuf>,
+}
+
+impl ReportCommand {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let out = Target::new(&self.out)?;
+        let lang = match self.lang {
+            Language::En => Lang::En,
+            Language::Zh => Lang::Zh,
+        };
+        let figures = self.key.as_deref().map(|key| opened(&self.dir, key, context)).transpose()?;
+        let reader = read(&self.dir, context)?;
+        let verified = verified(&self.dir, keys(context)?)?;
+        let place = self.dir.display().to_string();
+        let (pipia, internal) = (self.pipia, figures.is_some());
+        let figures = figures.as_deref();
+        let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
+        let page = page(&report)?;
+        if internal {
+            out.write_for_owner(&page)?
+        } else {
+            out.write(&page)?
+        }
+        context.output.note(&out.done());
+        let (path, bytes) = (self.out.display().to_string(), page.len());
+        context.output.either(
+            || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal }),
+            || format!("{path}: both books verified; open it in any browser, or print it"),
+        )
+    }
+}
+
+/// The exact figures of all epochs, each opening logged.
+fn opened(dir: &Path, key: &Path, context: &Context) -> Result<Vec<(EpochId, Vec<Figures>)>, Failure> {
+    let key = AuditorKey::read_file(key)?;
+    let operator = open(dir, context)?;
+    let epochs = operator.status()?.epochs;
+    let opened = epochs.into_iter().map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, &key)?)));
+    opened.collect()
+}
+
+/// What both books of the sandbox say of each other.
+pub(super) fn verified(dir: &Path, keys: Keys) -> Result<Verification, Failure> {
+    Ok(verify_log(&Folder::open(dir)?, None, Some(keys), None)?)
+}
+
+/// The page, or why there is none.
+pub(super) fn page(report: &Report<'_>) -> Result<String, Failure> {
+    report_page(report).map_err(|error| match error {
+        PageError::Operator(error) => error.into(),
+        PageError::Texts(_) => Failure::failed(error.to_string(), "report this bug"),
+    })
+}

@@ -1,0 +1,65 @@
+//! Plots and pages: files that the command makes as a whole and may make anew.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{Failure, exit};
+use crate::report::MADE_BY;
+use crate::storage::{Folder, Storage as _, StorageError};
+
+/// A place that is free, or holds a file that this command made before. Any other file is left alone.
+pub(super) struct Target {
+    path: PathBuf,
+    folder: Folder,
+    name: String,
+    replaces: bool,
+}
+
+impl Target {
+    /// Looks at the place; nothing is written.
+    pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        let wrong = |why: &str| Failure::failed(format!("{}: {why}", path.display()), "give another file");
+        let unread = |error: std::io::Error| wrong(&format!("cannot be written: {error}"));
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.filter(|name| !name.starts_with('.')).ok_or_else(|| wrong("is no name of a file"))?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = Folder::open(&parent.canonicalize().map_err(unread)?)?;
+        let replaces = match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(unread(error)),
+            Ok(there) if there.is_file() && is_ours(path).map_err(unread)? => true,
+            Ok(_) => return Err(wrong("is there already, and hushtag did not make it")),
+        };
+        Ok(Self { path: path.to_owned(), folder, name: name.to_owned(), replaces })
+    }
+
+    /// Puts the text there as a whole, by renaming.
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
+        // If we stop inside, the old file stands.
+        self.written(self.folder.write(&self.name, text.as_bytes()))
+    }
+
+    /// As [`Target::write`], into a file that only its owner may read.
+    pub(super) fn write_for_owner(&self, text: &str) -> Result<(), Failure> {
+        self.written(self.folder.write_for_owner(&self.name, text.as_bytes()))
+    }
+
+    fn written(&self, written: Result<(), StorageError>) -> Result<(), Failure> {
+        let next = "see that the folder can be written, or give another file";
+        written.map_err(|error| Failure::failed(exit::chain(&error), next))
+    }
+
+    /// What became of the place, for a note.
+    pub(super) fn done(&self) -> String {
+        format!("{}: {}", self.path.display(), if self.replaces { "replaced" } else { "written" })
+    }
+}
+
+/// Whether a file says in its first line that this command made it, in whatever version.
+fn is_ours(path: &Path) -> std::io::Result<bool> {
+    let mark = MADE_BY.split_once(" hushtag ").map_or(MADE_BY, |(before, _)| before);
+    let mut beginning = String::new();
+    let read = std::fs::File::open(path)?.take(80).read_to_string(&mut beginning);
+    // What is no text is not ours.
+    Ok(read.is_ok() && beginning.contains(&format!("{mark} hushtag ")))
+}

@@ -1,0 +1,350 @@
+//! What becomes of each column: ids become tokens, fields what a seal makes of them, consent events stay as they are said.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::types::TimestampSecondType;
+use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
+
+use super::{TokeniseError, TokeniseTerms, is_consents};
+use crate::consent::{AgeFact, COLUMNS};
+use crate::deidentify::{TOKEN_BYTES, Tokens};
+use crate::engine::consents::{STATEMENTS, wanted};
+use crate::engine::hygiene::FileHygiene;
+use crate::engine::people::field_word;
+use crate::engine::read::{Cell, Column, ReadError, Use, Wanted};
+use crate::engine::rows::{Bad, Cells};
+use crate::engine::sayings::Said;
+use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
+use crate::tags::nearest;
+use crate::types::Timestamp;
+
+/// The name by which consent events are tokenised.
+pub(super) const CONSENTS: &str = "consents";
+
+/// What becomes of one table.
+pub(super) enum Plan<'a> {
+    Consents(Consents<'a>),
+    Table { columns: Vec<Written<'a>>, dropped: &'a [String], ages: Ages },
+}
+
+/// The tokens of consent events, whose rows say their namespace where there are several.
+pub(super) struct Consents<'a> {
+    known: BTreeMap<&'a str, Tokens>,
+}
+
+/// What becomes of one column.
+pub(super) enum Written<'a> {
+    /// Tokens; a row without an id is bad for this reason, if there is one.
+    Ids { column: &'a str, tokens: Tokens, missing: Option<&'static str> },
+    /// As the records of a seal read it: a row that cannot be read is bad.
+    Strict(&'a Field),
+    /// As a seal reads fields of people and of lists: what cannot be read is empty.
+    Lenient(&'a Field),
+}
+
+/// Where ages change their names, and the day of which they are.
+#[derive(Clone, Copy)]
+pub(super) struct Ages {
+    child_below: u8,
+    adult_from: u8,
+    as_of: Timestamp,
+}
+
+/// The columns of one batch as they are written, and the rows that are not.
+pub(super) struct Treated<'a> {
+    pub(super) columns: Vec<ArrayRef>,
+    bad: Vec<Bad<'a>>,
+}
+
+impl<'a> Plan<'a> {
+    pub(super) fn new(terms: &TokeniseTerms<'a>) -> Result<Self, TokeniseError> {
+        let (study, name) = (terms.study, terms.table);
+        if is_consents(name) {
+            let namespaces = study.namespaces().into_iter();
+            let known = namespaces.map(|namespace| (namespace, terms.key.namespace(namespace))).collect();
+            return Ok(Self::Consents(Consents { known }));
+        }
+        let tokens = |ids: &str| terms.key.namespace(ids);
+        let dataset = study.datasets.iter().find(|dataset| dataset.name.as_str() == name);
+        let links = study.links.iter().find(|links| links.name.as_str() == name);
+        let columns = dataset.map(|dataset| of_dataset(dataset, tokens));
+        let Some(columns) = columns.or_else(|| links.map(|links| of_links(links, tokens))) else {
+            let known = study.tables().map(|table| table.as_str()).chain([CONSENTS]);
+            let nearest = nearest(name, known);
+            return Err(TokeniseError::UnknownTable { name: name.chars().take(80).collect(), nearest });
+        };
+        let (child_below, adult_from) = terms.regime.age_thresholds();
+        let dropped = dataset.map(|dataset| dataset.dropped.as_slice()).unwrap_or_default();
+        Ok(Self::Table { columns, dropped, ages: Ages { child_below, adult_from, as_of: terms.as_of } })
+    }
+
+    /// The columns that are read.
+    pub(super) fn wanted(&self) -> Vec<Wanted<'a>> {
+        match self {
+            Self::Consents(Consents { known }) => wanted(known.len() == 1).into(),
+            Self::Table { columns, dropped, .. } => {
+                let read =
+                    columns.iter().map(|column| Wanted { column: column.column(), used: Use::Required });
+                read.chain(dropped.iter().map(|column| Wanted { column, used: Use::Dropped })).collect()
+            }
+        }
+    }
+
+    /// The columns whose words repeat.
+    pub(super) fn repeating(&self) -> &'static [&'static str] {
+        match self {
+            Self::Consents(_) => COLUMNS.split_at(COLUMNS.len() - STATEMENTS).1,
+            Self::Table { .. } => &[],
+        }
+    }
+
+    /// The columns that are written. Consent events keep the types that they come in.
+    pub(super) fn schema(&self, first: Option<&RecordBatch>, present: &[bool]) -> SchemaRef {
+        let fields: Vec<ArrowField> = match self {
+            Self::Table { columns, .. } => columns.iter().map(Written::written).collect(),
+            Self::Consents(_) => {
+                let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present);
+                let kind = |at: usize, name: &str| match first {
+                    _ if name == "person" => token_type(),
+                    Some(batch) => batch.schema_ref().field(at).data_type().clone(),
+                    None => DataType::Utf8,
+                };
+                let here = here.enumerate();
+                here.map(|(at, (name, _))| ArrowField::new(*name, kind(at, name), true)).collect()
+            }
+        };
+        Arc::new(Schema::new(fields))
+    }
+
+    /// Treats one batch of the wanted columns.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub(super) fn treat(
+        &self,
+        file: &str,
+        present: &[bool],
+        batch: &RecordBatch,
+    ) -> Result<Treated<'_>, ReadError> {
+        match self {
+            Self::Consents(consents) => consents.treat(file, present, batch),
+            Self::Table { columns, ages, .. } => {
+                let mut bad = Vec::new();
+                let all = columns.iter().zip(batch.columns());
+                let all = all.map(|(column, array)| column.treat(file, array, *ages, &mut bad));
+                let columns = all.collect::<Result<_, _>>()?;
+                // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
+                bad.sort_by_key(|(row, ..)| *row);
+                bad.dedup_by_key(|(row, ..)| *row);
+                Ok(Treated { columns, bad })
+            }
+        }
+    }
+}
+
+fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
+    let ids = |column, ids: &str, missing| Written::Ids { column, tokens: tokens(ids), missing };
+    let mut all = vec![ids(&dataset.owner, &dataset.ids, Some("no owner"))];
+    if let Shape::Relation { target, .. } = &dataset.shape {
+        all.push(ids(&target.column, &target.ids, Some("no target")));
+    }
+    all.extend(dataset.fields.iter().map(|field| match field.kind {
+        FieldKind::Person { .. } => ids(&field.column, field.ids.as_ref().unwrap_or(&dataset.ids), None),
+        _ if dataset.shape == Shape::Records => Written::Strict(field),
+        _ => Written::Lenient(field),
+    }));
+    all
+}
+
+fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
+    let ids = links.columns.iter().map(|column| Written::Ids {
+        column: &column.column,
+        tokens: tokens(&column.ids),
+        missing: Some("no id"),
+    });
+    ids.collect()
+}
+
+fn token_type() -> DataType {
+    // Sixteen fits any number.
+    DataType::FixedSizeBinary(i32::try_from(TOKEN_BYTES).unwrap_or_default())
+}
+
+impl<'a> Written<'a> {
+    fn column(&self) -> &'a str {
+        match self {
+            Self::Ids { column, .. } => column,
+            Self::Strict(field) | Self::Lenient(field) => &field.column,
+        }
+    }
+
+    /// The column as it is written.
+    fn written(&self) -> ArrowField {
+        let kind = match self {
+            Self::Ids { .. } => token_type(),
+            Self::Strict(field) | Self::Lenient(field) => match (field.kind, self) {
+                (FieldKind::Amount { .. }, _) | (FieldKind::Integer, Self::Strict(_)) => DataType::Int64,
+                (FieldKind::Time, _) => DataType::Timestamp(TimeUnit::Second, Some(UTC.into())),
+                (FieldKind::Flag, Self::Strict(_)) => DataType::Boolean,
+                _ => DataType::Utf8,
+            },
+        };
+        ArrowField::new(self.column(), kind, true)
+    }
+
+    fn treat<'s>(
+        &'s self,
+        file: &str,
+        array: &ArrayRef,
+        ages: Ages,
+        bad: &mut Vec<Bad<'s>>,
+    ) -> Result<ArrayRef, ReadError> {
+        match self {
+            Self::Ids { column, tokens, missing } => {
+                let ids = Column::ids(file, column, array, false)?;
+                if let Some(reason) = missing {
+                    let none = (0..array.len()).filter(|row| ids.id(*row).is_none());
+                    bad.extend(none.map(|row| (row, *column, *reason)));
+                }
+                Ok(tokenised(&ids, array.len(), |_| Some(tokens)))
+            }
+            Self::Strict(field) => Ok(as_written(field, Cells::read(file, field, array, bad)?)),
+            Self::Lenient(field) => lenient(file, field, array, ages),
+        }
+    }
+}
+
+const UTC: &str = "+00:00";
+
+fn as_written(field: &Field, cells: Cells) -> ArrayRef {
+    match (cells, field.kind) {
+        (Cells::Numbers(numbers), FieldKind::Time) => {
+            let instants: PrimitiveArray<TimestampSecondType> = numbers.reinterpret_cast();
+            Arc::new(instants.with_timezone(UTC))
+        }
+        (Cells::Numbers(numbers), FieldKind::Flag) => {
+            Arc::new(numbers.iter().map(|number| number.map(|number| number != 0)).collect::<BooleanArray>())
+        }
+        (Cells::Numbers(numbers), _) => Arc::new(numbers),
+        (Cells::Words(words), _) => Arc::new(words),
+        // Pointers are ids.
+        (Cells::People(_), _) => Arc::new(StringArray::new_null(0)),
+    }
+}
+
+/// Fields of people keep their spelling, by which tags find their labels.
+fn lenient(file: &str, field: &Field, array: &ArrayRef, ages: Ages) -> Result<ArrayRef, ReadError> {
+    let name = &field.column;
+    let words = || Column::texts(file, name, array);
+    let kept = |keep: &dyn Fn(&str) -> bool| -> Result<ArrayRef, ReadError> {
+        let words = words()?;
+        let words = (0..array.len()).map(|row| words.text(row).filter(|word| keep(word)));
+        let treated = words.map(|word| word.map(|word| field_word(&field.treatment, word)));
+        Ok(Arc::new(treated.collect::<StringArray>()))
+    };
+    match field.kind {
+        FieldKind::Integer => kept(&|word| word.trim().parse::<i64>().is_ok()),
+        FieldKind::Flag => kept(&|word| matches!(word, "true" | "false")),
+        FieldKind::AgeBand => kept(&|word| AgeFact::from_band(word) != AgeFact::UNKNOWN),
+        FieldKind::Text => kept(&|_| true),
+        FieldKind::BirthYear => {
+            let years = Column::numbers(file, name, array)?;
+            let band = |row| match years.number(row) {
+                Cell::Value(year) => {
+                    AgeFact::from_birth_year(year).band(ages.child_below, ages.adult_from, ages.as_of)
+                }
+                Cell::Null | Cell::Unreadable => None,
+            };
+            Ok(Arc::new((0..array.len()).map(band).collect::<StringArray>()))
+        }
+        FieldKind::Amount { .. } | FieldKind::Time | FieldKind::Person { .. } => {
+            Ok(as_written(field, Cells::read(file, field, array, &mut Vec::new())?))
+        }
+    }
+}
+
+/// The token of every id; nothing where there is no id, or no namespace.
+fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<&'k Tokens>) -> ArrayRef {
+    let size = i32::try_from(TOKEN_BYTES).unwrap_or_default();
+    let mut all = FixedSizeBinaryBuilder::with_capacity(count, size);
+    let mut last = None;
+    for row in 0..count {
+        let id = ids.id(row);
+        let text = id.as_ref().and_then(|id| id.text());
+        let token = of(row).zip(text).map(|(tokens, text)| match &last {
+            // Rows of one person mostly follow each other.
+            Some((of, known, token)) if std::ptr::eq(*of, tokens) && *known == text => *token,
+            _ => {
+                let token = tokens.token(text.as_bytes());
+                last = Some((tokens, text.into_owned(), token));
+                token
+            }
+        });
+        match token {
+            // Sixteen bytes are what the column holds.
+            Some(token) => drop(all.append_value(token)),
+            None => all.append_null(),
+        }
+    }
+    Arc::new(all.finish())
+}
+
+impl Consents<'_> {
+    /// The tokens of a row's namespace, which may be left out where there is one only.
+    fn of(&self, namespace: Option<&str>) -> Result<&Tokens, &'static str> {
+        match namespace {
+            Some(name) => self.known.get(name).ok_or("not a namespace of the study"),
+            None if self.known.len() == 1 => self.known.values().next().ok_or("no namespace"),
+            None => Err("no namespace, and the study has several"),
+        }
+    }
+
+    fn treat(&self, file: &str, present: &[bool], batch: &RecordBatch) -> Result<Treated<'_>, ReadError> {
+        let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present).map(|(name, _)| *name);
+        let (mut columns, mut person, mut ids) = (Vec::new(), None, None);
+        for (name, array) in here.zip(batch.columns()) {
+            match name {
+                "person" => person = Some(Column::ids(file, name, array, false)?),
+                "ids" => ids = Some(Column::texts(file, name, array)?),
+                "at" | "shown_at" | "valid_to" => drop(Column::instants(file, name, array)?),
+                name => drop(Said::new(file, name, array)?),
+            }
+            columns.push(Arc::clone(array));
+        }
+        let count = batch.num_rows();
+        let namespaces: Vec<_> =
+            (0..count).map(|row| self.of(ids.as_ref().and_then(|ids| ids.text(row)))).collect();
+        let Some(person) = person else { return Ok(Treated { columns, bad: Vec::new() }) };
+        let bad = namespaces.iter().enumerate().filter_map(|(row, namespace)| match namespace {
+            Err(reason) => Some((row, "ids", *reason)),
+            Ok(_) => person.id(row).is_none().then_some((row, "person", "no person")),
+        });
+        let bad = bad.collect();
+        let of = |row: usize| namespaces.get(row).and_then(|namespace| namespace.as_ref().ok().copied());
+        if let Some(first) = columns.first_mut() {
+            *first = tokenised(&person, count, of);
+        }
+        Ok(Treated { columns, bad })
+    }
+}
+
+impl Treated<'_> {
+    /// The runs of rows that are kept, each by its start and length; counts all others.
+    pub(super) fn keep(&self, rows: usize, before: u64, report: &mut FileHygiene) -> Vec<(usize, usize)> {
+        let (mut runs, mut from) = (Vec::new(), 0);
+        for (row, column, reason) in &self.bad {
+            report.drop_row(before + *row as u64, column, reason);
+            if *row > from {
+                runs.push((from, row - from));
+            }
+            from = row + 1;
+        }
+        if rows > from {
+            runs.push((from, rows - from));
+        }
+        runs
+    }
+}

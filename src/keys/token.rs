@@ -1,0 +1,32 @@
+//! The file of an agreed key of tokens, outside every sandbox.
+
+use std::path::Path;
+
+use super::{KeyError, from_hex, random_secret, read_private_file, write_private_file};
+use crate::deidentify::TokenKey;
+
+/// The first word of a key file, so that no other 64 digits are taken for a key of tokens.
+const HEADER: &str = "hushtag-token-1 ";
+const WANTED: &str = "`hushtag-token-1`, a space, 64 hexadecimal digits and a line end";
+
+/// Makes a fresh key of tokens in a new file that only its owner can read.
+///
+/// # Errors
+/// [`KeyError::Exists`] when something has that name, or the system gives no randomness or storage.
+pub fn new_token_key(path: &Path) -> Result<TokenKey, KeyError> {
+    let agreed = random_secret()?;
+    write_private_file(path, HEADER, &agreed)?;
+    Ok(TokenKey::new(&agreed))
+}
+
+/// Reads the file of a key of tokens.
+///
+/// # Errors
+/// [`KeyError`] when it is not a file, readable by others, or not 64 digits.
+pub fn load_token_key(path: &Path) -> Result<TokenKey, KeyError> {
+    let text = read_private_file(path)?;
+    let line = text.strip_suffix(b"\n").unwrap_or(&text);
+    let agreed = line.strip_prefix(HEADER.as_bytes()).and_then(from_hex);
+    let malformed = || KeyError::Malformed { place: path.display().to_string(), wanted: WANTED };
+    Ok(TokenKey::new(&agreed.ok_or_else(malformed)?))
+}

@@ -1,0 +1,102 @@
+//! Declared fields of a study file: what type each column is, and how far it is coarsened.
+
+use super::compile::{Outcome, says, unknown};
+use super::file::{FieldSection, FieldType, Written};
+use super::placed::Spanned;
+use super::study::{Field, FieldKind};
+use crate::deidentify::Treatment;
+
+/// The field of one column; `None` for one that is never read.
+pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<Option<Field>> {
+    const TYPES: [(&str, FieldType); 9] = [
+        ("age-band", FieldType::AgeBand),
+        ("amount", FieldType::Amount),
+        ("birth-year", FieldType::BirthYear),
+        ("drop", FieldType::Drop),
+        ("flag", FieldType::Flag),
+        ("integer", FieldType::Integer),
+        ("person", FieldType::Person),
+        ("text", FieldType::Text),
+        ("time", FieldType::Time),
+    ];
+    let from_word;
+    let section = match written {
+        Written::Table(section) => section,
+        Written::Word(word) => match TYPES.iter().find(|(known, _)| known == word) {
+            Some((_, kind)) => {
+                from_word = FieldSection::from(*kind);
+                &from_word
+            }
+            None => {
+                let written = Spanned::new(column.span(), word.clone());
+                return Err(unknown("field type", &written, TYPES.iter().map(|(known, _)| *known)));
+            }
+        },
+    };
+    let treatment = treatment(section)?;
+    let kind = match (section.kind, section.max_reach, section.negative) {
+        (FieldType::Amount, None, negative) => FieldKind::Amount { negative: negative.unwrap_or(false) },
+        (FieldType::Person, Some(max_reach), None) => FieldKind::Person { max_reach },
+        (FieldType::Person, None, _) => {
+            return says(
+                column.span(),
+                "a field of type person needs `max_reach`: how many people one owner may reach",
+            );
+        }
+        (FieldType::Drop, None, None) if !section.optional && section.ids.is_none() => return Ok(None),
+        (FieldType::AgeBand, None, None) => FieldKind::AgeBand,
+        (FieldType::BirthYear, None, None) => FieldKind::BirthYear,
+        (FieldType::Flag, None, None) => FieldKind::Flag,
+        (FieldType::Integer, None, None) => FieldKind::Integer,
+        (FieldType::Text, None, None) => FieldKind::Text,
+        (FieldType::Time, None, None) => FieldKind::Time,
+        _ => {
+            return says(
+                column.span(),
+                "`max_reach` belongs to fields of type person and `negative` to those of type amount; a dropped one has neither",
+            );
+        }
+    };
+    if let (Some(place), false) = (&section.ids, section.kind == FieldType::Person) {
+        return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
+    }
+    let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
+    Ok(Some(Field { column: column.get_ref().clone(), kind, ids, optional: section.optional, treatment }))
+}
+
+/// How far the field is coarsened; each way belongs to the types that it can coarsen.
+fn treatment(section: &FieldSection) -> Outcome<Treatment> {
+    use FieldType::{Amount, Integer, Text, Time};
+    let FieldSection { kind, round, truncate, prefix, values, .. } = section;
+    if let Some(unit) = round {
+        return match (kind, *unit.get_ref()) {
+            (Amount | Integer, unit @ 1..) => Ok(Treatment::Round(unit)),
+            (Amount | Integer, _) => says(unit.span(), "a unit to round to is at least 1"),
+            _ => says(unit.span(), "`round` belongs to fields of type amount and integer"),
+        };
+    }
+    if let Some(span) = truncate {
+        return match kind {
+            Time => Ok(Treatment::Truncate(*span.get_ref())),
+            _ => says(span.span(), "`truncate` belongs to fields of type time"),
+        };
+    }
+    match (kind, prefix, values) {
+        (_, None, None) => Ok(Treatment::AsIs),
+        (Text, Some(letters), None) if *letters.get_ref() > 0 => {
+            Ok(Treatment::Prefix(usize::from(*letters.get_ref())))
+        }
+        (Text, Some(letters), None) => says(letters.span(), "a prefix has at least 1 letter"),
+        (Text, None, Some(words)) if !words.get_ref().is_empty() => {
+            Ok(Treatment::Listed(words.get_ref().clone()))
+        }
+        (Text, None, Some(words)) => says(words.span(), "a closed list has at least one word"),
+        (Text, Some(letters), Some(_)) => {
+            says(letters.span(), "a text is cut to a prefix or to a closed list, not both")
+        }
+        (_, prefix, values) => {
+            let place = prefix.as_ref().map(Spanned::span).or(values.as_ref().map(Spanned::span));
+            says(place.unwrap_or_default(), "`prefix` and `values` belong to fields of type text")
+        }
+    }
+}

@@ -1,0 +1,62 @@
+//! The decision on every study and recipient with its articles: the opinion that every question is decided by.
+
+use maud::{Markup, html};
+
+use super::facts::Facts;
+use super::parts::{self, marked, name, time, verdict};
+use super::texts::fill;
+use crate::policy::{Explanation, Line, with_opinion};
+
+pub(super) fn section(facts: &Facts<'_>) -> Markup {
+    let t = &facts.t.decisions;
+    let content = html! {
+        p { (t.lead) }
+        p { (t.judged_at) " " (time(facts.now)) }
+        @for (study, regime) in &facts.studies {
+            @for recipient in &study.recipients {
+                @let said = with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang));
+                @let title = fill(&t.study_and_recipient, &[("study", &study.id), ("recipient", &recipient.id)]);
+                (opinion(facts, &title, &said))
+            }
+        }
+    };
+    parts::section("decisions", &t.heading, &content)
+}
+
+fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
+    let t = &facts.t.decisions;
+    html! {
+        h3 { (name(title)) }
+        p { (marked(&said.question)) }
+        p { (verdict(said.permitted, if said.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&said.answer)) }
+        details open {
+            summary { (t.all) }
+            @for section in &said.sections {
+                h4 { (name(&section.text)) }
+                (lines(&section.under, said.permitted))
+            }
+        }
+    }
+}
+
+/// Lines and what stands under them; what failed is marked in words and colour.
+fn lines(all: &[Line], permitted: bool) -> Markup {
+    html! {
+        ul class="opinion" {
+            @for line in all {
+                li {
+                    @if let Some(word) = &line.verdict {
+                        (verdict(permitted || !has_mend(line), word)) " "
+                    }
+                    (marked(&line.text))
+                    @if !line.under.is_empty() { (lines(&line.under, permitted)) }
+                }
+            }
+        }
+    }
+}
+
+/// A rule that holds has nothing under it; one that fails says what would mend it.
+fn has_mend(line: &Line) -> bool {
+    line.rule.is_some() && !line.under.is_empty()
+}

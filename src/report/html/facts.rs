@@ -1,0 +1,71 @@
+//! Everything that the page is made of, read once: public constants, books, released values.
+
+use crate::audit::{Entry, Kind};
+use crate::dp::Accounting;
+use crate::ledger::{Record, Renewal};
+use crate::operator::{Given, OperatorError, Reader, Status, Verification};
+use crate::policy::{Lang, Regime, Study};
+use crate::release::Figures;
+use crate::types::{EpochId, Timestamp};
+
+use super::texts::Texts;
+use super::{PageError, Report};
+
+/// What the sections read.
+pub(super) struct Facts<'a> {
+    pub(super) t: Texts,
+    pub(super) lang: Lang,
+    pub(super) reader: &'a Reader,
+    pub(super) verified: &'a Verification,
+    /// How the folder is called in commands.
+    pub(super) place: &'a str,
+    pub(super) now: Timestamp,
+    pub(super) status: Status,
+    pub(super) studies: Vec<(&'a Study, &'a Regime)>,
+    pub(super) entries: Vec<Entry>,
+    pub(super) charges: Vec<Record>,
+    pub(super) renewals: Vec<Renewal>,
+    pub(super) given: Vec<Given>,
+    /// What the auditor's key opened, in the internal edition.
+    pub(super) figures: Option<&'a [(EpochId, Vec<Figures>)]>,
+}
+
+impl<'a> Facts<'a> {
+    pub(super) fn read(report: &Report<'a>) -> Result<Self, PageError> {
+        let reader = report.reader;
+        let texts = Texts::of(report.lang).map_err(PageError::Texts)?;
+        let books = || -> Result<_, OperatorError> {
+            Ok((reader.status()?, reader.entries()?, reader.charges()?, reader.renewals()?, reader.given()?))
+        };
+        let (status, entries, charges, renewals, given) = books()?;
+        Ok(Self {
+            t: texts,
+            lang: report.lang,
+            reader,
+            verified: report.verified,
+            place: report.place,
+            now: reader.now(),
+            status,
+            studies: reader.studies().collect(),
+            entries,
+            charges,
+            renewals,
+            given,
+            figures: report.figures,
+        })
+    }
+
+    pub(super) fn accounting(&self) -> Accounting {
+        self.status.accounting
+    }
+
+    /// How many entries of a kind the log has.
+    pub(super) fn count(&self, kind: Kind) -> usize {
+        self.of_kind(kind).count()
+    }
+
+    /// The entries of a kind with their indexes.
+    pub(super) fn of_kind(&self, kind: Kind) -> impl Iterator<Item = (u64, &Entry)> {
+        (0..).zip(&self.entries).filter(move |(_, entry)| entry.kind == kind)
+    }
+}

@@ -1,0 +1,256 @@
+//! Promise: what a platform hands over after `tokenize` holds no raw id, no undeclared column and no birth year, joins as the
+//! raw files do, and is never mixed with what it cannot meet. Bad input leaves nothing behind.
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::fs::File;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::Output;
+
+use arrow_array::RecordBatch;
+use command::{Case, id, stderr, stdout};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use serde_json::Value;
+
+pub mod command;
+
+const TABLES: [&str; 4] = ["follows", "payments", "members", "consents"];
+
+fn new_key(case: &Case, name: &str) -> String {
+    let made = case.run(&["key", "new", "--out", name, "--for", "token"]);
+    assert!(made.status.success(), "{}", stderr(&made));
+    stdout(&made).trim().to_owned()
+}
+
+fn tokenize(case: &Case, table: &str, input: &str, out: &str, key: &str) -> Output {
+    case.run(&[
+        "tokenize",
+        "--study",
+        "study.toml",
+        "--dataset",
+        table,
+        input,
+        out,
+        "--key",
+        key,
+        "--format",
+        "json",
+    ])
+}
+
+/// Tokenises every table of the folder, each into `TABLE.parquet`.
+fn tokenize_all(case: &Case, key: &str) {
+    for table in TABLES {
+        let done = tokenize(case, table, &format!("{table}.csv"), &format!("{table}.parquet"), key);
+        assert!(done.status.success(), "{table}: {}", stderr(&done));
+    }
+}
+
+/// Seals with these files of the four tables.
+fn seal(case: &Case, epoch: &str, files: [&str; 4]) -> Output {
+    let mut arguments = vec!["seal", "box", "--epoch", epoch, "--as-of", "2026-10-01", "--format", "json"];
+    let data: Vec<String> = TABLES.iter().zip(files).map(|(table, file)| format!("{table}={file}")).collect();
+    let (consents, data) = (files[3], &data[..3]);
+    arguments.extend(data.iter().flat_map(|data| ["--data", data.as_str()]));
+    arguments.extend(["--consents", consents]);
+    case.run(&arguments)
+}
+
+fn json(output: &Output) -> Value {
+    assert!(output.status.success(), "{}", stderr(output));
+    serde_json::from_str(&stdout(output)).unwrap()
+}
+
+fn batches(path: &Path) -> Vec<RecordBatch> {
+    let builder = ParquetRecordBatchReaderBuilder::try_new(File::open(path).unwrap()).unwrap();
+    builder.build().unwrap().map(Result::unwrap).collect()
+}
+
+/// The bytes of all columns of a Parquet file, decoded.
+fn decoded(path: &Path) -> Vec<u8> {
+    let mut all = Vec::new();
+    for batch in batches(path) {
+        for column in batch.columns() {
+            let data = column.to_data();
+            let nested = data.child_data().iter().flat_map(|child| child.buffers());
+            data.buffers().iter().chain(nested).for_each(|buffer| all.extend_from_slice(buffer.as_slice()));
+        }
+    }
+    all
+}
+
+fn holds(haystack: &[u8], needle: &[u8]) -> bool {
+    haystack.windows(needle.len()).any(|window| window == needle)
+}
+
+#[test]
+fn what_is_handed_over_holds_no_raw_id_and_no_undeclared_column() {
+    let case = Case::new(60);
+    let key_id = new_key(&case, "agreed.key");
+    assert_eq!(key_id.len(), 16);
+    let secret = std::fs::read_to_string(case.path("agreed.key")).unwrap();
+    let mode = std::fs::metadata(case.path("agreed.key")).unwrap().permissions().mode();
+    assert_eq!((secret.len(), mode & 0o777), (65, 0o600));
+    case.append("members.csv", "canaryperson,east\n");
+    case.append("payments.csv", "canaryperson,1,2026-09-01T00:00:00Z,canarymerchant\n");
+    tokenize_all(&case, "agreed.key");
+    let mut needles = vec![b"canary".to_vec(), secret.trim().as_bytes().to_vec(), b"merchant".to_vec()];
+    for person in 0..60 {
+        let number: i64 = id(person).parse().unwrap();
+        needles.push(id(person).into_bytes());
+        needles.extend([number.to_le_bytes().to_vec(), number.to_be_bytes().to_vec()]);
+    }
+    // The needles are found where they are.
+    assert!(holds(&std::fs::read(case.path("payments.csv")).unwrap(), needles[0].as_slice()));
+    for table in TABLES {
+        let path = case.path(&format!("{table}.parquet"));
+        for bytes in [std::fs::read(&path).unwrap(), decoded(&path)] {
+            assert!(!bytes.is_empty());
+            for needle in &needles {
+                assert!(!holds(&bytes, needle), "{table} holds {}", String::from_utf8_lossy(needle));
+            }
+        }
+        let mode = std::fs::metadata(&path).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o600);
+        assert!(!case.path(&format!("{table}.parquet.new")).exists());
+    }
+    let payments = batches(&case.path("payments.parquet"));
+    let names: Vec<&str> =
+        payments[0].schema_ref().fields().iter().map(|field| field.name().as_str()).collect();
+    assert_eq!(names, ["payer", "amount", "at"]);
+}
+
+#[test]
+fn a_tokenised_file_says_of_itself_what_it_is_and_is_sealed_as_raw_files_are() {
+    let case = Case::new(80);
+    assert!(case.init("4").status.success());
+    let key_id = new_key(&case, "agreed.key");
+    tokenize_all(&case, "agreed.key");
+    let file = File::open(case.path("payments.parquet")).unwrap();
+    let builder = ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let metadata = builder.schema().metadata();
+    assert_eq!(metadata.get("hushtag.key-id"), Some(&key_id));
+    assert_eq!(metadata.get("hushtag.tokens").map(String::as_str), Some("1"));
+    assert_eq!(metadata.get("hushtag.dataset").map(String::as_str), Some("payments"));
+    let study = blake3::hash(&std::fs::read(case.path("study.toml")).unwrap()).to_hex();
+    assert_eq!(metadata.get("hushtag.study"), Some(&format!("blake3:{study}")));
+
+    let sealed = |epoch: &str, ending: &str| {
+        let files = TABLES.map(|table| format!("{table}.{ending}"));
+        json(&seal(&case, epoch, files.each_ref().map(String::as_str)))
+    };
+    let (tokenised, raw) = (sealed("tokens", "parquet"), sealed("raw", "csv"));
+    let used = |sealed: &Value| -> Vec<u64> {
+        sealed["files"].as_array().unwrap().iter().map(|file| file["used"].as_u64().unwrap()).collect()
+    };
+    assert_eq!(used(&tokenised), used(&raw));
+    assert!(tokenised["files"].as_array().unwrap().iter().all(|file| file["token_key"] == key_id.as_str()));
+    assert!(raw["files"].as_array().unwrap().iter().all(|file| file.get("token_key").is_none()));
+}
+
+#[test]
+fn what_can_never_meet_is_refused_by_the_names_of_the_files() {
+    let case = Case::new(30);
+    assert!(case.init("4").status.success());
+    new_key(&case, "agreed.key");
+    new_key(&case, "other.key");
+    tokenize_all(&case, "agreed.key");
+    let other = tokenize(&case, "payments", "payments.csv", "other.parquet", "other.key");
+    assert!(other.status.success());
+    for [payments, consents] in [
+        ["other.parquet", "consents.parquet"],
+        ["payments.csv", "consents.parquet"],
+        ["payments.parquet", "consents.csv"],
+    ] {
+        let refused = seal(&case, "e1", ["follows.parquet", payments, "members.parquet", consents]);
+        let said = stderr(&refused);
+        assert_eq!(refused.status.code(), Some(1), "{said}");
+        let odd = if consents == "consents.csv" { consents } else { payments };
+        assert!(said.starts_with("error: ") && said.contains(odd) && said.contains("`phone`"), "{said}");
+    }
+    assert!(!case.path("box/epochs/e1").exists() && !case.path("box/keys/epoch-e1.key").exists());
+    // Tokens are not tokenised again, and do not enter a register, which keeps ids.
+    let again = tokenize(&case, "payments", "payments.parquet", "again.parquet", "agreed.key");
+    assert_eq!(again.status.code(), Some(1), "{}", stderr(&again));
+    assert!(stderr(&again).contains("tokenised already"));
+    let import = case.run(&["consent", "import", "box", "consents.parquet"]);
+    assert_eq!(import.status.code(), Some(1), "{}", stderr(&import));
+}
+
+#[test]
+fn bad_input_is_explained_and_leaves_nothing() {
+    let case = Case::new(30);
+    new_key(&case, "agreed.key");
+    let good = std::fs::read_to_string(case.path("payments.csv")).unwrap();
+    let refused = |arguments: &[&str], code: i32, said: &[&str]| {
+        let names = || {
+            let names = std::fs::read_dir(case.path("")).unwrap().map(|entry| entry.unwrap().file_name());
+            names.collect::<std::collections::BTreeSet<_>>()
+        };
+        let before = names();
+        let output = case.run(&[&["tokenize", "--study", "study.toml"][..], arguments].concat());
+        let told = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{told}");
+        assert!(told.starts_with("error: "), "{told}");
+        for text in said {
+            assert!(told.contains(text), "{told} does not say {text}");
+        }
+        assert!(!told.contains("1380000"), "{told}");
+        assert_eq!(before, names(), "something was left behind");
+    };
+    let payments = |input: &'static str, out: &'static str, key: &'static str| {
+        ["--dataset", "payments", input, out, "--key", key]
+    };
+    refused(&payments("absent.csv", "o.parquet", "agreed.key"), 1, &["absent.csv"]);
+    refused(
+        &["--dataset", "paiments", "payments.csv", "o.parquet", "--key", "agreed.key"],
+        2,
+        &["`payments`"],
+    );
+    refused(&payments("payments.csv", "o.csv", "agreed.key"), 2, &[".parquet"]);
+    refused(&payments("payments.csv", "none/o.parquet", "agreed.key"), 1, &["o.parquet"]);
+    // Names that something has: a file, a symlink to it, a symlink to nothing; and the name of the file under way.
+    case.write("there.parquet", "");
+    std::os::unix::fs::symlink("there.parquet", case.path("link.parquet")).unwrap();
+    std::os::unix::fs::symlink("nowhere", case.path("dangling.parquet")).unwrap();
+    case.write("busy.parquet.new", "");
+    for out in ["there.parquet", "link.parquet", "dangling.parquet"] {
+        refused(&payments("payments.csv", out, "agreed.key"), 2, &[out, "is there already"]);
+    }
+    refused(&payments("payments.csv", "busy.parquet", "agreed.key"), 1, &["busy.parquet.new"]);
+    // Keys.
+    case.write("short.key", "00\n");
+    case.write("open.key", &format!("{}\n", "0".repeat(64)));
+    for key in ["short.key", "open.key"] {
+        let mode = if key == "open.key" { 0o644 } else { 0o600 };
+        std::fs::set_permissions(case.path(key), std::fs::Permissions::from_mode(mode)).unwrap();
+    }
+    std::fs::create_dir(case.path("folder.key")).unwrap();
+    refused(&payments("payments.csv", "o.parquet", "short.key"), 1, &["short.key", "is not a key"]);
+    refused(&payments("payments.csv", "o.parquet", "open.key"), 1, &["open.key", "mode 644"]);
+    refused(&payments("payments.csv", "o.parquet", "folder.key"), 1, &["folder.key", "not a file"]);
+    refused(&payments("payments.csv", "o.parquet", "no.key"), 1, &["no.key"]);
+    // Tables.
+    case.write("empty.csv", "");
+    case.write("columns.csv", &good.replace("amount", "sum"));
+    case.write("cut.csv", &format!("{good}{},1\n", id(1)));
+    case.write("bad.csv", &format!("{good}{},much,2026-09-01T00:00:00Z,m1\n", id(1)));
+    std::fs::write(case.path("latin.csv"), [good.as_bytes(), b"\xe9,1,2026-09-01T00:00:00Z,m1\n"].concat())
+        .unwrap();
+    case.write("forged.parquet", "PAR1 and nothing else");
+    refused(&payments("empty.csv", "o.parquet", "agreed.key"), 1, &["empty.csv"]);
+    refused(&payments("columns.csv", "o.parquet", "agreed.key"), 1, &["columns.csv", "`amount`"]);
+    refused(&payments("cut.csv", "o.parquet", "agreed.key"), 1, &["cut.csv"]);
+    refused(
+        &payments("bad.csv", "o.parquet", "agreed.key"),
+        1,
+        &["bad.csv", "`amount`", "not a whole number"],
+    );
+    refused(&payments("latin.csv", "o.parquet", "agreed.key"), 1, &["latin.csv"]);
+    refused(&payments("forged.parquet", "o.parquet", "agreed.key"), 1, &["forged.parquet"]);
+    assert!(tokenize(&case, "payments", "payments.csv", "whole.parquet", "agreed.key").status.success());
+    let whole = std::fs::read(case.path("whole.parquet")).unwrap();
+    std::fs::write(case.path("short.parquet"), &whole[..whole.len() - 9]).unwrap();
+    refused(&payments("short.parquet", "o.parquet", "agreed.key"), 1, &["short.parquet"]);
+}
