@@ -5,6 +5,7 @@
 mod adopt;
 mod analyst;
 mod check;
+mod closed;
 mod error;
 mod export;
 mod figures;
@@ -39,6 +40,7 @@ use std::time::Duration;
 pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
+pub use closed::AskedEpoch;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
