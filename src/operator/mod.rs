@@ -14,6 +14,7 @@ mod init;
 mod law;
 mod metrics;
 mod open;
+mod person;
 mod prove;
 #[cfg(test)]
 mod random_questions;
@@ -46,6 +47,7 @@ pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
 pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
+pub use person::{PersonEpoch, PersonView};
 pub use prove::show_log;
 pub use reader::Reader;
 pub use register::Consents;
