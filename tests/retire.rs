@@ -5,7 +5,6 @@
 pub mod support;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 use hushtag::audit::{Entry, Kind, verify_each};
@@ -15,8 +14,8 @@ use hushtag::operator::{
 };
 use hushtag::policy::Reason;
 use hushtag::storage::{Fault, Image, Storage};
-use hushtag::types::{Clock, Days, EpochId, Timestamp};
-use support::{CHEAP, FixedClock, SOCIAL};
+use hushtag::types::{Days, EpochId, Timestamp};
+use support::{CHEAP, FixedClock, MovingClock, SOCIAL};
 
 const DAY: i64 = 86_400;
 
@@ -245,27 +244,18 @@ fn retention_that_is_over_retires_at_the_next_open() {
     assert_eq!(entries(&image, &open_at(&image, ends).unwrap()), last, "once");
 }
 
-/// A clock that a test sets.
-struct Moving(Arc<AtomicI64>);
-
-impl Clock for Moving {
-    fn now(&self) -> Timestamp {
-        Timestamp::from_seconds(self.0.load(Ordering::SeqCst))
-    }
-}
-
 /// A service that stays open past the end refuses, and a reader says so, before anybody opens the sandbox again.
 #[test]
 fn an_epoch_that_is_over_answers_nothing_although_its_key_is_there() {
     let place = tempfile::tempdir().unwrap();
     let (dir, keys) = (place.path().join("box"), || Keys::Given(support::root_key()));
-    let now = Arc::new(AtomicI64::new(FixedClock::default().0.seconds()));
-    let clock = || Box::new(Moving(Arc::clone(&now)));
+    let now = MovingClock::default();
+    let clock = || Box::new(now.clone());
     let operator = Operator::init(&dir, support::setup("8"), keys(), clock()).unwrap();
     let operator = operator.without_response_slot();
     seal(&operator, "e1");
     answered(&operator, CHEAP, None);
-    now.store(status(&operator, "e1").ends.seconds(), Ordering::SeqCst);
+    now.set(status(&operator, "e1").ends);
     for question in [CHEAP, SOCIAL] {
         let reasons = refused(&operator, question, None);
         assert_eq!((reasons.len(), reasons[0].rule.as_str()), (1, "R47"), "{reasons:?}");

@@ -6,14 +6,16 @@ pub mod folder;
 pub mod support;
 
 use folder::Folder;
-use hushtag::operator::{Answer, Keys, Operator};
+use hushtag::operator::{Answer, Keys, Operator, Setup, StudySource};
 use support::{CHEAP, FixedClock, RECIPIENT};
 
 /// A folder with a sandbox, `box`, and the index of an answer.
 fn sandbox() -> (Folder, u64) {
     let folder = Folder::with_study();
     let clock = Box::new(FixedClock::default());
-    let operator = Operator::init(&folder.path("box"), support::setup("8"), Keys::InFolder, clock).unwrap();
+    let studies = vec![StudySource::new("study.toml", support::lasting_study())];
+    let setup = Setup { studies, ..support::setup("8") };
+    let operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
     let operator = operator.without_response_slot();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
     let Answer::Released(answer) = support::analyst(&operator).ask(CHEAP, None).unwrap() else {

@@ -51,9 +51,11 @@ impl AskCommand {
     fn forecast(&self, view: &View<'_>, context: &Context) -> Result<(), Failure> {
         let forecast = view.forecast(&self.question).map_err(|error| with_caret(error, &self.question))?;
         let remaining = view.remaining()?;
-        context
-            .output
-            .either(|| forecast_json(&forecast, &remaining), || forecast_text(&forecast, &remaining))
+        let epoch = view.asked_epoch(self.asker.epoch.as_ref())?;
+        context.output.either(
+            || forecast_json(&forecast, &remaining, epoch.as_ref()),
+            || forecast_text(&forecast, &remaining, epoch.as_ref()),
+        )
     }
 
     fn ask(&self, analyst: &Analyst, plot: Option<&Target>, context: &Context) -> Result<(), Failure> {

@@ -25,9 +25,10 @@ impl MetricsCommand {
             let reader = read(&asker.dir, context)?;
             let view = reader.view(&asker.recipient, asker.study.as_ref())?;
             let (forecast, remaining) = (view.forecast_metrics()?, view.remaining()?);
+            let epoch = view.asked_epoch(asker.epoch.as_ref())?;
             return output.either(
-                || metrics_forecast_json(&forecast, &remaining),
-                || metrics_forecast_text(&forecast, &remaining),
+                || metrics_forecast_json(&forecast, &remaining, epoch.as_ref()),
+                || metrics_forecast_text(&forecast, &remaining, epoch.as_ref()),
             );
         }
         // Before anything is charged.

@@ -13,6 +13,7 @@ mod inspect;
 mod key;
 mod metrics;
 mod output;
+mod person;
 mod policy;
 mod progress;
 mod report;
@@ -40,7 +41,7 @@ struct Cli {
     /// How long to wait for another writing process, in seconds
     #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS")]
     wait: u64,
-    /// The root key: a file of mode 0600 with 64 hex digits [default: keys/root.key in the sandbox]
+    /// The root key: a file of mode 0600 with 32 bytes or 64 hex digits [default: keys/root.key in the sandbox]
     #[arg(long, global = true, value_name = "FILE")]
     root_key: Option<PathBuf>,
     /// How results are printed
@@ -96,6 +97,11 @@ enum Command {
     /// The consent register: what people said, durable, for services that keep no consents of their own
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
+    /// A person's own view, on her authenticated request (PIPL 45, 48): what her consents put her into; logged
+    #[command(
+        after_help = "Examples:\n  hushtag person box --id-file id.txt\n  echo 13800000007 | hushtag person box --id-file - --format json"
+    )]
+    Person(person::PersonCommand),
     /// Ask a question, or see what it would cost
     #[command(
         after_help = "Examples:\n  hushtag ask box --recipient brand-insights --forecast \"SELECT COUNT(*) FROM tags\"\n  hushtag ask box --recipient brand-insights --format json \\\n    \"SELECT spend_tier, COUNT(*) AS people FROM tags GROUP BY spend_tier WITH (error = 200)\""
@@ -183,6 +189,7 @@ pub fn run() -> ExitCode {
         Command::Seal(command) => command.run(&context),
         Command::Inspect(command) => command.run(&context),
         Command::Consent(command) => command.run(&context),
+        Command::Person(command) => command.run(&context),
         Command::Ask(command) => command.run(&context),
         Command::Metrics(command) => command.run(&context),
         Command::Budget(command) => command.run(&context),

@@ -8,7 +8,7 @@ use std::path::Path;
 use zeroize::{Zeroize, Zeroizing};
 
 const ROOT: &str = "keys/root.key";
-const WANTED: &str = "64 hexadecimal digits and a line end";
+const WANTED: &str = "32 bytes, or 64 hexadecimal digits and a line end";
 
 const LEDGER_MAC: &str = "hushtag 2026 v1 ledger mac";
 const EPOCH_WRAP: &str = "hushtag 2026 v1 epoch wrap";
@@ -52,12 +52,16 @@ impl RootKey {
         Self::parse(&Zeroizing::new(text), ROOT)
     }
 
-    /// Reads a key file outside the sandbox.
+    /// Reads a key file outside the sandbox: 32 bytes, or 64 hexadecimal digits.
     ///
     /// # Errors
-    /// [`KeyError`] when it is not a file, readable by others, or not 64 digits.
+    /// [`KeyError`] when it is not a file, readable by others, or neither of the two.
     pub fn load_file(path: &Path) -> Result<Self, KeyError> {
-        Self::parse(&read_private_file(path)?, &path.display().to_string())
+        let content = read_private_file(path)?;
+        match <&[u8; 32]>::try_from(content.as_slice()) {
+            Ok(bytes) => Ok(Self(Secret::new(*bytes))),
+            Err(_) => Self::parse(&content, &path.display().to_string()),
+        }
     }
 
     /// Reads 64 hexadecimal digits, such as the value of an environment variable named `place`.
@@ -202,16 +206,29 @@ mod tests {
     }
 
     #[test]
-    fn a_key_file_that_others_can_read_is_refused() {
+    fn a_key_file_that_is_none_or_that_others_can_read_is_refused() {
         use std::os::unix::fs::PermissionsExt;
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("root.key");
+        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
         std::fs::write(&path, "0".repeat(64)).unwrap();
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o644)).unwrap();
-        let error = RootKey::load_file(&path).err().unwrap();
-        assert!(error.to_string().contains("has mode 644"), "{error}");
-        std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+        for loose in [0o644, 0o640, 0o620, 0o601] {
+            mode(loose);
+            let error = RootKey::load_file(&path).err().unwrap().to_string();
+            assert!(error.contains(&format!("has mode {loose:o}")) && error.contains("chmod 600"), "{error}");
+        }
+        mode(0o600);
         assert!(RootKey::load_file(&path).is_ok());
+        std::fs::write(&path, [7; 32]).unwrap();
+        assert_eq!(RootKey::load_file(&path).unwrap().0.expose(), &[7; 32]);
+        for size in [0, 16, 31, 33, 63, 66, 300] {
+            std::fs::write(&path, "0".repeat(size)).unwrap();
+            let error = RootKey::load_file(&path).err().unwrap().to_string();
+            assert!(
+                error.contains("root.key` is not a key: it should be 32 bytes, or 64"),
+                "{size}: {error}"
+            );
+        }
         assert!(matches!(RootKey::load_file(place.path()), Err(KeyError::File(..))), "a directory");
     }
 

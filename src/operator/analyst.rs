@@ -5,9 +5,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Map, json};
 
-use super::retire::over;
+use super::closed::{closed, find};
 use super::sandbox::EpochFile;
-use super::seal::newest;
 use super::shown::show;
 use super::view::{Remaining, View, Vocabulary, naming, units_of};
 use super::{Adopted, Inner, MetricsForecast, Operator, OperatorError};
@@ -108,7 +107,14 @@ impl Analyst {
 
     fn view(&self) -> Result<View<'_>, OperatorError> {
         let (adopted, inner) = (self.adopted()?, &*self.inner);
-        Ok(View { adopted, recipient: &self.recipient, accounting: inner.accounting, book: &*inner.ledger })
+        Ok(View {
+            adopted,
+            recipient: &self.recipient,
+            accounting: inner.accounting,
+            book: &*inner.ledger,
+            epochs: inner.epochs()?,
+            now: inner.clock.now(),
+        })
     }
 
     pub(super) fn adopted(&self) -> Result<&Adopted, OperatorError> {
@@ -136,15 +142,15 @@ impl Analyst {
         let (inner, adopted) = (&*self.inner, self.adopted()?);
         let plan = plan(ask, adopted, inner.accounting)?;
         let now = inner.clock.now();
-        let epoch = self.epoch(epoch, adopted, now)?;
+        let epoch = find(&inner.epochs()?, epoch, adopted, now)?;
         let recipient = adopted.study.recipient(&self.recipient);
         let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
         // A stored answer is not handed out either: it stays what was released, and `prove` still opens it.
-        let over = over(&epoch, &adopted.regime, now);
+        let closed = closed(&epoch, adopted, now);
         let permit = match decide(&adopted.study, &adopted.regime, recipient, now) {
-            Decision::Permit(flow) if over.is_empty() => flow.permit(plan.claim().question),
-            Decision::Permit(_) => return self.refuse(&plan, &epoch, over, now),
-            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, [reasons, over].concat(), now),
+            Decision::Permit(flow) if closed.is_empty() => flow.permit(plan.claim().question),
+            Decision::Permit(_) => return self.refuse(&plan, &epoch, closed, now),
+            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, [reasons, closed].concat(), now),
         };
         let cube = inner.cube(&epoch, adopted, &self.recipient, plan.set())?;
         let shapes = shapes(&adopted.study)?;
@@ -170,37 +176,6 @@ impl Analyst {
                 self.refuse(&plan, &epoch, limits.iter().map(over_budget).collect(), now)
             }
         }
-    }
-
-    fn epoch(
-        &self,
-        wanted: Option<&EpochId>,
-        adopted: &Adopted,
-        now: Timestamp,
-    ) -> Result<EpochFile, OperatorError> {
-        let all = self.inner.epochs()?;
-        // An adopted study answers only from epochs sealed under its own text.
-        let same = |epoch: &EpochFile| {
-            epoch.studies.iter().any(|entry| entry.id == adopted.study.id && entry.hash == adopted.study.hash)
-        };
-        let id = &adopted.study.id;
-        let named = |epoch: &EpochFile| epoch.studies.iter().any(|entry| entry.id == *id);
-        let (own, others): (Vec<EpochFile>, Vec<EpochFile>) = all.into_iter().filter(named).partition(same);
-        let pick = |epochs: &[EpochFile]| match wanted {
-            Some(id) => epochs.iter().find(|epoch| epoch.epoch == *id).cloned(),
-            None => newest(epochs, now).cloned(),
-        };
-        if let Some(found) = pick(&own) {
-            return Ok(found);
-        }
-        if let Some(old) = pick(&others) {
-            return Err(OperatorError::OtherText { epoch: old.epoch.to_string(), study: id.to_string() });
-        }
-        Err(OperatorError::Unknown {
-            kind: "epoch",
-            name: wanted.map_or_else(|| "(the newest)".to_owned(), ToString::to_string),
-            known: own.iter().map(|epoch| epoch.epoch.to_string()).collect(),
-        })
     }
 
     /// A refusal is logged before it is said.

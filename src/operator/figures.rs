@@ -107,7 +107,14 @@ impl Inner {
         let (mut before, mut reasons) = (0u128, Vec::new());
         for (adopted, recipient) in flows {
             let Some(question) = self.consent_counts(adopted, now)? else { continue };
-            let view = View { adopted, recipient, accounting: self.accounting, book: &*self.ledger };
+            let view = View {
+                adopted,
+                recipient,
+                accounting: self.accounting,
+                book: &*self.ledger,
+                epochs: Vec::new(),
+                now,
+            };
             let left = view.remaining()?.left().saturating_sub(before);
             if left < question.cost() {
                 reasons.push(unpaid(left, question.cost(), recipient));

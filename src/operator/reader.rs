@@ -70,7 +70,14 @@ impl Reader {
         study: Option<&StudyId>,
     ) -> Result<View<'a>, OperatorError> {
         let adopted = naming(&self.studies, recipient, study)?;
-        Ok(View { adopted, recipient, accounting: self.accounting, book: &*self.book })
+        Ok(View {
+            adopted,
+            recipient,
+            accounting: self.accounting,
+            book: &*self.book,
+            epochs: self.epochs.clone(),
+            now: self.clock.now(),
+        })
     }
 
     /// What is public about the sandbox.

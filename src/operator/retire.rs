@@ -9,12 +9,10 @@ use serde_json::{Map, json};
 use super::sandbox::EpochFile;
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind, Log};
-use crate::consent::Standing;
 use crate::keys::Keyring;
-use crate::policy::{Reason, Regime};
 use crate::storage::Storage;
+use crate::types::EpochId;
 use crate::types::json::{from_canonical, to_canonical};
-use crate::types::{EpochId, Timestamp};
 
 /// What became of an epoch that was to be retired.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -203,20 +201,4 @@ fn write_marker(storage: &dyn Storage, marker: &Marker) -> Result<(), OperatorEr
     let text = serde_json::to_value(marker).ok().and_then(|value| to_canonical(&value).ok());
     let text = text.ok_or(OperatorError::Bug("retired.json is plain"))?;
     Ok(storage.write(&marker_path(&marker.epoch), text.as_bytes())?)
-}
-
-/// Why an epoch answers nothing more, if it does not: the same for everybody, from public constants and the clock alone.
-pub(super) fn over(epoch: &EpochFile, regime: &Regime, now: Timestamp) -> Vec<Reason> {
-    let because = match epoch.retired {
-        Some(entry) => {
-            format!("epoch `{}` is retired (log entry {entry}): its key is destroyed", epoch.epoch)
-        }
-        None if epoch.is_over(now) => {
-            format!("the retention of epoch `{}` was over at {}", epoch.epoch, epoch.ends())
-        }
-        None => return Vec::new(),
-    };
-    let (rule, article) = regime.rule_of(Standing::Expired).unwrap_or(("RETENTION", ""));
-    let fix = "seal a new epoch; an answer that was given before is opened by `audit prove`".into();
-    vec![Reason { rule: rule.into(), article: article.into(), because, fix }]
 }

@@ -358,8 +358,3 @@ fn only_declared<'a>(
     });
     sources
 }
-
-/// The epoch that answers when a question names none: greatest as-of, then last sealed. One that is over only where all are.
-pub(super) fn newest(epochs: &[EpochFile], now: Timestamp) -> Option<&EpochFile> {
-    epochs.iter().max_by_key(|epoch| (!epoch.is_over(now), epoch.as_of(), epoch.sealed_at()))
-}

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::closed::{is_under, until};
 use super::sandbox::{EpochFile, SandboxFile};
 use super::{Adopted, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
@@ -23,7 +24,10 @@ pub struct EpochStatus {
     pub ends: Timestamp,
     /// The entry of the log by which its key was destroyed, if it was.
     pub retired: Option<u64>,
-    /// Whether it still answers: it is not retired and its retention is not over.
+    /// When it stops answering under each study in force whose text it was sealed under: at its end, or after the study's
+    /// `max_age`.
+    pub answers_until: BTreeMap<StudyId, Timestamp>,
+    /// Whether it still answers under any of them.
     pub answers: bool,
 }
 
@@ -76,12 +80,17 @@ pub(super) fn status(
         let study = &adopted.study;
         study.recipients.iter().map(|recipient| (recipient.id.clone(), study.id.clone()))
     });
+    let answers_until = |epoch: &EpochFile| -> BTreeMap<StudyId, Timestamp> {
+        let under = studies.iter().filter(|(_, adopted)| is_under(epoch, adopted));
+        under.map(|(id, adopted)| (id.clone(), until(epoch, adopted))).collect()
+    };
     let epochs = epochs.iter().map(|epoch| EpochStatus {
         as_of: epoch.as_of(),
         sealed_at: epoch.sealed_at(),
         ends: epoch.ends(),
         retired: epoch.retired,
-        answers: !epoch.is_over(now),
+        answers: epoch.retired.is_none() && answers_until(epoch).values().any(|until| now < *until),
+        answers_until: answers_until(epoch),
         hours_since_seal: (now.seconds() - epoch.sealed_at().seconds()).max(0) / 3600,
         id: epoch.epoch.clone(),
     });

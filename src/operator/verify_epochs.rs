@@ -37,8 +37,8 @@ impl Epochs {
     }
 
     /// Every epoch of the folder is one that the log sealed, as of the same instant, with the same end and under the same
-    /// studies; every cube that a `seal` entry names has the hash of its ciphertext there. An epoch that was retired has no
-    /// key, and may have no cubes. Says how many cubes there are.
+    /// studies; every file that a `seal` entry names has the hash of its ciphertext there. An epoch that was retired has no
+    /// key, and may have no such files. Says how many cubes there are.
     pub(super) fn check(
         &self,
         storage: &dyn Storage,
@@ -50,7 +50,7 @@ impl Epochs {
         let mut count = 0;
         for seal in &self.sealed {
             let retired = self.retired.contains_key(&text(seal.get("epoch")));
-            count += check_cubes(storage, seal, retired)?;
+            count += check_sealed(storage, seal, retired)?;
             if !retired {
                 check_register_state(storage, keyring, sandbox, seal)?;
             }
@@ -101,37 +101,28 @@ impl Epochs {
     }
 }
 
-fn check_cubes(
+/// How many cubes there are of those that an epoch was sealed with, and that they and the joined figures are as the log says.
+fn check_sealed(
     storage: &dyn Storage,
     seal: &Map<String, Value>,
     retired: bool,
 ) -> Result<u64, OperatorError> {
-    let mut count = 0;
     let folder = format!("epochs/{}", text(seal.get("epoch")));
-    for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
-        let (study, recipient) = (text(cube.get("study")), text(cube.get("recipient")));
-        let place = cube_path(&folder, &study, &recipient);
-        count += u64::from(is_there(storage, place, cube.get("blake3"), retired)?);
-    }
-    if let Some(hash) = seal.get("joined") {
-        is_there(storage, figures_path(&folder), Some(hash), retired)?;
-    }
-    Ok(count)
-}
-
-/// Whether a sealed file is there; it is the one that the log names, or gone with a retired epoch.
-fn is_there(
-    storage: &dyn Storage,
-    place: String,
-    hash: Option<&Value>,
-    retired: bool,
-) -> Result<bool, OperatorError> {
-    match storage.read(&place)? {
+    let is_there = |place: String, hash: String| match storage.read(&place)? {
         None if retired => Ok(false),
         None => Err(OperatorError::damaged(place, "is missing")),
-        Some(bytes) if blake3::hash(&bytes).to_hex().to_string() == text(hash) => Ok(true),
+        Some(bytes) if blake3::hash(&bytes).to_hex().to_string() == hash => Ok(true),
         Some(_) => Err(OperatorError::damaged(place, "is not the file whose hash the log names")),
+    };
+    let mut count = 0;
+    for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
+        let place = cube_path(&folder, &text(cube.get("study")), &text(cube.get("recipient")));
+        count += u64::from(is_there(place, text(cube.get("blake3")))?);
     }
+    if let Some(hash) = seal.get("joined") {
+        is_there(figures_path(&folder), text(Some(hash)))?;
+    }
+    Ok(count)
 }
 
 fn text(value: Option<&Value>) -> String {

@@ -4,11 +4,12 @@ use std::collections::BTreeMap;
 
 use super::analyst::plan;
 use super::metrics::Program;
+use super::sandbox::EpochFile;
 use super::{Adopted, MetricsForecast, OperatorError};
 use crate::dp::{Accounting, rho_of};
 use crate::ledger::Book;
 use crate::query::{Forecast, Plan, parse};
-use crate::types::{NanoEpsilon, RecipientId, StudyId};
+use crate::types::{NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 /// The budget as an analyst may see it, in units of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -83,6 +84,8 @@ pub struct View<'a> {
     pub(super) recipient: &'a RecipientId,
     pub(super) accounting: Accounting,
     pub(super) book: &'a dyn Book,
+    pub(super) epochs: Vec<EpochFile>,
+    pub(super) now: Timestamp,
 }
 
 impl View<'_> {

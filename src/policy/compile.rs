@@ -428,6 +428,7 @@ fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
         default_error: *section.default_error.get_ref(),
         default_error_of,
         consent_error: section.consent_error.as_ref().map(|error| *error.get_ref()),
+        max_age: section.max_age,
     })
 }
 

@@ -7,7 +7,7 @@ use super::diff::{Comparison, Difference};
 use super::regime::{Lang, Regime};
 use super::study::{Recipient, Study};
 use crate::consent::Requirement;
-use crate::types::Timestamp;
+use crate::types::{Hours, Timestamp};
 
 /// Compares two studies on a day: for every recipient whether the use is permitted, for every trigger which consents count,
 /// and what may be asked at which price.
@@ -120,6 +120,11 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
     let shown = |study: &Study, other: &Study| {
         (few(study) < few(other)).then(|| format!("a cell of {} people", few(study)))
     };
+    let oldest = |study: &Study| study.release.max_age.map_or(i64::MAX, Hours::seconds);
+    let stale = |study: &Study, other: &Study| {
+        let age = || study.release.max_age.map_or("of any age".to_owned(), |age| format!("{age} old"));
+        (oldest(study) > oldest(other)).then(|| format!("an epoch {}", age()))
+    };
     let vocabulary = |study: &Study| -> BTreeSet<String> {
         let catalogue = &study.catalogue;
         let labels = catalogue
@@ -154,6 +159,7 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
         Difference::new("vocabulary", asked(&own, &other), asked(&other, &own)),
         Difference::new("the study's cap", spent(first, second), spent(second, first)),
         Difference::new("smallest cell shown", shown(first, second), shown(second, first)),
+        Difference::new("oldest epoch that answers", stale(first, second), stale(second, first)),
     ]
 }
 

@@ -14,7 +14,7 @@ use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
 use crate::deidentify::{Form, Span};
-use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId};
+use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
@@ -331,6 +331,8 @@ pub(super) struct ReleaseSection {
     pub(super) consent_error: Option<Spanned<u64>>,
     #[serde(default = "default_max_cells")]
     pub(super) max_cells: u64,
+    /// How many hours after its seal an epoch answers; without it until its retention is over.
+    pub(super) max_age: Option<Hours>,
 }
 
 const fn default_max_cells() -> u64 {

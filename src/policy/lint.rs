@@ -9,6 +9,7 @@ use super::logic::{Cube, Words, uncovered};
 use super::regime::{Coarse, Lang, Regime, UNKNOWN, cell};
 use super::study::{FieldKind, Recipient, Study};
 use super::{Finding, Level};
+use crate::consent::Standing;
 use crate::deidentify::Treatment;
 use crate::tags::{Aggregate, Source, TagSource, nearest};
 use crate::types::Timestamp;
@@ -30,6 +31,7 @@ pub fn lint_study(study: &Study, regime: &Regime, now: Timestamp) -> Vec<Finding
     all.extend(inferences(study, regime));
     all.extend(fine_fields(study, regime));
     all.extend(long_windows(study));
+    all.extend(no_max_age(study, regime));
     all.extend(people_and_delta(study));
     all
 }
@@ -218,6 +220,20 @@ fn long_windows(study: &Study) -> Vec<Finding> {
         }
     }
     all
+}
+
+/// Whoever withdraws stays in what was sealed before, so an epoch must stop answering some day before its retention is over.
+fn no_max_age(study: &Study, regime: &Regime) -> Option<Finding> {
+    if study.release.max_age.is_some() {
+        return None;
+    }
+    let message = format!(
+        "an epoch answers until its retention of {} is over, with whoever withdrew since it was sealed",
+        study.retention
+    );
+    let fix = "write `max_age = \"72h\"` under `[release]`: after so many hours a new epoch must be sealed";
+    let article = regime.rule_of(Standing::Withdrawn).map_or("", |(_, article)| article);
+    Some(Finding::new(Level::Warning, "MAX-AGE", message, fix).under(article))
 }
 
 /// Delta is a chance for each person: times the people it must stay far below one.

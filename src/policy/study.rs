@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::consent::Admits;
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
-use crate::types::{DatasetName, Days, HandlerId, NanoEpsilon, RecipientId, StudyId, Timestamp};
+use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
 
@@ -281,6 +281,9 @@ pub struct ReleaseTerms {
     pub default_error_of: BTreeMap<String, u64>,
     /// Half-width at 95 %, in people, of the counts of people in, and out by reason, that every seal pays for; `None` for never.
     pub consent_error: Option<u64>,
+    /// How long after its seal an epoch answers. It is also how long a withdrawal can take to reach the answers, so it counts
+    /// hours alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
+    pub max_age: Option<Hours>,
 }
 
 /// A study, parsed and checked as a whole.

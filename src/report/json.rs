@@ -6,7 +6,7 @@ use super::{NOISE_NOTE, delta, epsilon, unit};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
-use crate::operator::{Remaining, Status, Vocabulary};
+use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::policy::Reason;
 use crate::query::Forecast;
 use crate::release::{Cell, Released, Row};
@@ -129,7 +129,7 @@ fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> V
 
 /// A forecast: the same objects as the later answer has, before anything is charged.
 #[must_use]
-pub fn forecast_json(forecast: &Forecast, remaining: &Remaining) -> Value {
+pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&AskedEpoch>) -> Value {
     let accounting = remaining.accounting;
     let parts = forecast.parts.iter().map(|part| {
         // The mechanism decides which of the two norms is the sensitivity.
@@ -145,6 +145,7 @@ pub fn forecast_json(forecast: &Forecast, remaining: &Remaining) -> Value {
     let left = remaining.left();
     json!({
         "forecast": true,
+        "epoch": epoch.map(asked_epoch),
         "question": forecast.question,
         "cells": forecast.cells,
         "computed": forecast.computed,
@@ -182,6 +183,11 @@ pub fn budget_json(status: &Status) -> Value {
     all
 }
 
+/// The epoch that would be asked, and why it answers nothing now, if it does not.
+pub(super) fn asked_epoch(epoch: &AskedEpoch) -> Value {
+    json!({ "id": epoch.id, "answers_until": epoch.answers_until.to_string(), "closed": epoch.closed })
+}
+
 /// The public state of a sandbox.
 #[must_use]
 pub fn status_json(status: &Status) -> Value {
@@ -195,6 +201,11 @@ pub fn status_json(status: &Status) -> Value {
             "ends": epoch.ends.to_string(),
             "retired": epoch.retired,
             "answers": epoch.answers,
+            "answers_until": epoch
+                .answers_until
+                .iter()
+                .map(|(study, until)| (study.to_string(), json!(until.to_string())))
+                .collect::<Map<_, _>>(),
         })
     });
     json!({

@@ -2,12 +2,13 @@
 
 use serde_json::{Map, Value, json};
 
+use super::json::asked_epoch;
 #[cfg(feature = "cli")]
-use super::table::{short, table};
+use super::table::{asked_epoch_text, short, table};
 use super::{NOISE_NOTE, unit};
 use crate::audit::amount;
 use crate::dp::Accounting;
-use crate::operator::{MetricAnswer, Metrics, MetricsForecast, Remaining};
+use crate::operator::{AskedEpoch, MetricAnswer, Metrics, MetricsForecast, Remaining};
 use crate::query::metric::Estimate;
 
 /// The metrics of a study.
@@ -58,7 +59,11 @@ fn metric_json(metric: &MetricAnswer) -> Value {
 
 /// What the metrics of a study cost.
 #[must_use]
-pub fn metrics_forecast_json(forecast: &MetricsForecast, remaining: &Remaining) -> Value {
+pub fn metrics_forecast_json(
+    forecast: &MetricsForecast,
+    remaining: &Remaining,
+    epoch: Option<&AskedEpoch>,
+) -> Value {
     let accounting = remaining.accounting;
     let questions = forecast.questions.iter().map(|question| {
         let mut all = Map::new();
@@ -74,6 +79,7 @@ pub fn metrics_forecast_json(forecast: &MetricsForecast, remaining: &Remaining) 
     cost.insert(unit(accounting).into(), amount(forecast.cost()));
     json!({
         "forecast": true,
+        "epoch": epoch.map(asked_epoch),
         "metrics": metrics.collect::<Vec<_>>(),
         "questions": questions.collect::<Vec<_>>(),
         "cost": cost,
@@ -147,7 +153,11 @@ pub fn metrics_text(metrics: &Metrics, accounting: Accounting) -> String {
 /// What the metrics of a study cost.
 #[cfg(feature = "cli")]
 #[must_use]
-pub fn metrics_forecast_text(forecast: &MetricsForecast, remaining: &Remaining) -> String {
+pub fn metrics_forecast_text(
+    forecast: &MetricsForecast,
+    remaining: &Remaining,
+    epoch: Option<&AskedEpoch>,
+) -> String {
     let accounting = remaining.accounting;
     let mut rows = table(["question", "cells", "reach", "cost"].map(str::to_owned).to_vec());
     for question in &forecast.questions {
@@ -159,12 +169,13 @@ pub fn metrics_forecast_text(forecast: &MetricsForecast, remaining: &Remaining) 
         ]);
     }
     format!(
-        "{rows}\n{} metrics from {} questions cost epsilon {} ({} {}), less what was answered before; {}; nothing was charged\n",
+        "{rows}\n{} metrics from {} questions cost epsilon {} ({} {}), less what was answered before; {}; nothing was charged\n{}\n",
         forecast.metrics.len(),
         forecast.questions.len(),
         short(forecast.cost(), accounting),
         forecast.cost(),
         unit(accounting),
         if forecast.cost() > remaining.left() { "more than is left" } else { "it fits into what is left" },
+        asked_epoch_text(epoch),
     )
 }

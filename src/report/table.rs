@@ -6,7 +6,7 @@ use super::{NOISE_NOTE, delta, epsilon, unit};
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
 use crate::ledger::Pool;
-use crate::operator::{Remaining, Status, Vocabulary};
+use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
 use crate::release::Released;
 use crate::types::{Days, Decimal};
@@ -112,7 +112,7 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
 
 /// A forecast.
 #[must_use]
-pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
+pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&AskedEpoch>) -> String {
     let accounting = remaining.accounting;
     let mut table = table(["number", "half-width of every cell", "cost"].map(str::to_owned).to_vec());
     for part in &forecast.parts {
@@ -128,7 +128,7 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
     let left = remaining.left();
     let such = left.checked_div(forecast.cost).unwrap_or(0);
     format!(
-        "{table}\n{computed}costs epsilon {} {} ({} {}); {} cells; the question {}\n{}\n",
+        "{table}\n{computed}costs epsilon {} {} ({} {}); {} cells; the question {}\n{}\n{}\n",
         short(forecast.cost, accounting),
         guarantee(accounting),
         forecast.cost,
@@ -144,8 +144,23 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining) -> String {
                 left.saturating_sub(forecast.cost),
                 unit(accounting)
             )
-        }
+        },
+        asked_epoch_text(epoch)
     )
+}
+
+/// One line on the epoch that would be asked.
+pub(super) fn asked_epoch_text(epoch: Option<&AskedEpoch>) -> String {
+    match epoch {
+        None => "no epoch is sealed under the study".to_owned(),
+        Some(AskedEpoch { id, answers_until, closed }) if closed.is_empty() => {
+            format!("epoch {id} answers until {answers_until}")
+        }
+        Some(AskedEpoch { closed, .. }) => {
+            let why: Vec<&str> = closed.iter().map(|reason| reason.because.as_str()).collect();
+            format!("would be refused now: {}", why.join("; "))
+        }
+    }
 }
 
 /// One line on a number whose width depends on the size of its cell.
@@ -201,8 +216,11 @@ pub fn status_text(status: &Status) -> String {
     for epoch in &status.epochs {
         let answers = match epoch.retired {
             Some(entry) => format!("no: retired, log entry {entry}"),
-            None if epoch.answers => format!("until {}", epoch.ends),
-            None => format!("no: retention was over at {}", epoch.ends),
+            None => match epoch.answers_until.values().max() {
+                Some(until) if epoch.answers => format!("until {until}"),
+                Some(until) => format!("no: until {until}"),
+                None => "no: sealed under another text".to_owned(),
+            },
         };
         let hours = epoch.hours_since_seal.to_string();
         epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), hours, answers]);

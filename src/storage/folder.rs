@@ -196,8 +196,10 @@ impl Folder {
         if !metadata.is_file() {
             return Err(io::Error::new(ErrorKind::InvalidInput, "not a file"));
         }
-        if is_key(path) && metadata.permissions().mode() & 0o077 != 0 {
-            return Err(io::Error::new(ErrorKind::PermissionDenied, "a key file must have mode 0600"));
+        let mode = metadata.permissions().mode() & 0o777;
+        if is_key(path) && mode & 0o077 != 0 {
+            let why = format!("it has mode {mode:03o}: only its owner may have access (chmod 600)");
+            return Err(io::Error::new(ErrorKind::PermissionDenied, why));
         }
         let mut content = Vec::new();
         file.read_to_end(&mut content)?;
@@ -371,7 +373,10 @@ mod tests {
         assert_eq!((mode("keys/root.key"), mode("epochs/e1/s.r.cube"), mode("keys")), (0o600, 0o644, 0o700));
         fs::set_permissions(place.path().join("sandbox/keys/root.key"), fs::Permissions::from_mode(0o640))
             .unwrap();
-        assert!(folder.read("keys/root.key").is_err());
+        let error = folder.read("keys/root.key").unwrap_err();
+        assert!(
+            error.source.to_string().contains("has mode 640: only its owner may have access (chmod 600)")
+        );
         folder.rename("epochs/e1", "epochs/e2").unwrap();
         assert_eq!(folder.list("epochs").unwrap(), ["e2"]);
         folder.write("epochs/e3", b"").unwrap();

@@ -12,4 +12,4 @@ pub use amount::{NanoEpsilon, NanoRho, Ratio};
 pub use decimal::Decimal;
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
-pub use time::{Clock, Days, SystemClock, Timestamp};
+pub use time::{Clock, Days, Hours, SystemClock, Timestamp};

@@ -213,6 +213,58 @@ impl schemars::JsonSchema for Days {
     }
 }
 
+/// A span of whole hours, written `72h` in study files.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Hours(u32);
+
+impl Hours {
+    /// Parses `72h`; between 1 hour and 100 years.
+    ///
+    /// # Errors
+    /// [`InvalidTime`] for anything else.
+    pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        text.strip_suffix('h')
+            .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
+            .and_then(|digits| digits.parse().ok())
+            .filter(|hours| (1..=876_600).contains(hours))
+            .map(Self)
+            .ok_or_else(|| InvalidTime::new(text, "a number of hours between `1h` and `876600h`"))
+    }
+
+    /// The number of seconds.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.0 as i64 * 3600
+    }
+}
+
+impl fmt::Display for Hours {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}h", self.0)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Hours {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).map_err(serde::de::Error::custom)
+    }
+}
+
+impl schemars::JsonSchema for Hours {
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "Hours".into()
+    }
+
+    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+h$" })
+    }
+}
+
 /// Where the sandbox reads the time; services and tests may give their own.
 pub trait Clock: Send + Sync {
     /// The present instant.
@@ -234,6 +286,15 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+
+    #[test]
+    fn hours_are_whole_and_above_none() {
+        assert_eq!(Hours::parse("72h").map(Hours::seconds), Ok(72 * 3600));
+        assert_eq!(Hours::parse("876600h").unwrap().to_string(), "876600h");
+        for bad in ["0h", "876601h", "h", "72", "72d", "1.5h", "-1h", "+1h", " 1h", "4294967297h"] {
+            assert!(Hours::parse(bad).is_err(), "{bad}");
+        }
+    }
 
     fn by_jiff(text: &str) -> Option<i64> {
         text.trim()

@@ -4,6 +4,7 @@
 //! Take it in with `pub mod support;`: what one test leaves unused is then no warning.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use hushtag::audit::{Note, Signer, VerifierKey, approval_text};
 use hushtag::engine::{Input, Reading, Sources};
@@ -44,6 +45,29 @@ impl Default for FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         self.0
+    }
+}
+
+/// A clock that a test sets, in seconds of 1970; clones are the same clock.
+#[derive(Debug, Clone)]
+pub struct MovingClock(Arc<AtomicI64>);
+
+impl Default for MovingClock {
+    fn default() -> Self {
+        Self(Arc::new(AtomicI64::new(FixedClock::default().0.seconds())))
+    }
+}
+
+impl MovingClock {
+    /// Sets the present instant.
+    pub fn set(&self, now: Timestamp) {
+        self.0.store(now.seconds(), Ordering::SeqCst);
+    }
+}
+
+impl Clock for MovingClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_seconds(self.0.load(Ordering::SeqCst))
     }
 }
 
@@ -92,6 +116,14 @@ pub fn setup(epsilon: &str) -> Setup {
         anchor: None,
         auditor: None,
     }
+}
+
+/// [`STUDY`] with a retention that ends in another century: what was sealed by the clock of the tests answers by that of the
+/// machine too.
+pub fn lasting_study() -> String {
+    let text = STUDY.replacen("retention = \"90d\"", "retention = \"36500d\"", 1);
+    assert_ne!(text, STUDY);
+    text
 }
 
 /// [`STUDY`] at another price: a changed study of the same id.

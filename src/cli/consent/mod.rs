@@ -1,10 +1,10 @@
 //! `hushtag consent`: the consent register of a sandbox, for services that keep none of their own.
 
 mod files;
-mod person;
+pub(super) mod person;
 mod receipt;
 mod record;
-mod status;
+pub(super) mod status;
 
 use clap::Subcommand;
 

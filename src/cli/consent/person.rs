@@ -14,7 +14,7 @@ use crate::operator::Consents;
 const LARGEST: u64 = 64 << 10;
 
 #[derive(Args)]
-pub(super) struct Person {
+pub(in crate::cli) struct Person {
     /// A file whose one line is the person's id, or - for stdin: ids never stand on a command line
     #[arg(long, value_name = "FILE|-")]
     id_file: PathBuf,
@@ -25,7 +25,10 @@ pub(super) struct Person {
 
 impl Person {
     /// Her namespace and id.
-    pub(super) fn read(&self, consents: &Consents<'_>) -> Result<(String, Zeroizing<String>), Failure> {
+    pub(in crate::cli) fn read(
+        &self,
+        consents: &Consents<'_>,
+    ) -> Result<(String, Zeroizing<String>), Failure> {
         let ids = match &self.ids {
             Some(ids) => ids.clone(),
             None => namespace(consents)?.ok_or_else(|| {

@@ -101,12 +101,12 @@ fn reasons(account: &Account) -> Vec<&'static str> {
     failing.map(|standing| standing.as_str()).collect()
 }
 
-fn account_json(account: &Account) -> Value {
+pub(in crate::cli) fn account_json(account: &Account) -> Value {
     let reasons = reasons(account);
     json!({ "trigger": account.trigger, "live": reasons.is_empty(), "failing": reasons })
 }
 
-fn account_line(account: &Account) -> String {
+pub(in crate::cli) fn account_line(account: &Account) -> String {
     match reasons(account).as_slice() {
         [] => format!("\n{}: her consent is live", account.trigger),
         reasons => format!("\n{}: out, because {}", account.trigger, reasons.join(", ")),

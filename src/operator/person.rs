@@ -1,0 +1,171 @@
+//! `person`: on her authenticated request, what her consents in the register did (PIPL art. 45, 48). Recomputed from the
+//! register, never from what was sealed: it tells how her consents stand, not whether anybody holds data on her.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Map, Value, json};
+
+use super::law::{Named, named_in, stored};
+use super::{Inner, Operator, OperatorError};
+use crate::audit::{Entry, Kind, commit};
+use crate::consent::{Account, AgeFact, Row, Standing, account};
+use crate::keys::random_secret;
+use crate::policy::{Decision, decide};
+use crate::register::Event;
+use crate::types::json::to_canonical;
+use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
+
+/// What one person's consents in the register did.
+///
+/// No `Debug`: it holds what she said.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PersonView {
+    /// The entry of the log by which she looked; it holds a commitment alone.
+    pub entry: u64,
+    /// The key of that commitment, 64 hexadecimal digits: HMAC-SHA256 under it over the JSON of `["namespace","id"]`.
+    pub salt: String,
+    /// Her events, in the order in which they were recorded.
+    pub events: Vec<Event>,
+    /// Every epoch under every study for every recipient, in the order of the log.
+    pub epochs: Vec<PersonEpoch>,
+}
+
+/// How her consents stand for one recipient in one epoch.
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct PersonEpoch {
+    /// The epoch.
+    pub epoch: EpochId,
+    /// The instant as of which consents counted.
+    pub as_of: Timestamp,
+    /// The study.
+    pub study: StudyId,
+    /// Who may ask.
+    pub recipient: RecipientId,
+    /// Whether her consents put her in, but for her age.
+    pub inside: bool,
+    /// Each consent that was asked, and what keeps her out.
+    pub accounts: Vec<Account>,
+    /// The answers that left, by their entries in the log; the same for everybody.
+    pub releases: Vec<(u64, String)>,
+    /// The entry of the log by which the epoch's key was destroyed, if it was.
+    pub retired: Option<u64>,
+}
+
+/// An epoch, a study and a recipient, as entries name them.
+type Place = (String, String, String);
+
+/// What the log says about epochs.
+#[derive(Default)]
+struct Told {
+    seals: Vec<Entry>,
+    texts: BTreeMap<String, Named>,
+    releases: BTreeMap<Place, Vec<(u64, String)>>,
+    retired: BTreeMap<String, u64>,
+}
+
+impl Operator {
+    /// Her own view: in which epochs and for which recipients her consents in the register put the person with this
+    /// namespace and id in, and which answers those epochs gave. Logged before it is returned.
+    ///
+    /// What the register says today counts: an event that was recorded after a seal, with an earlier time, counts here and did
+    /// not count there. Consents that were handed in as files, her age, and ids that a links table joins are not known here.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    ///
+    /// # Privacy
+    /// For her alone: the caller has checked who asks. The log gets a commitment under a fresh key.
+    pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
+        let inner = &*self.inner;
+        let events = self.consents().events_of((ids, id))?;
+        let told = inner.told()?;
+        let mut epochs = Vec::new();
+        for seal in &told.seals {
+            epochs.extend(inner.epochs_of_person(&told, seal, ids, &events)?);
+        }
+        let salt = random_secret()?;
+        let who = to_canonical(&json!([ids, id]));
+        let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
+        let mut body = Map::new();
+        body.insert("person".into(), json!(commit(&salt, who.as_bytes()).to_string()));
+        let entry = inner.append(Kind::Person, inner.clock.now(), body)?;
+        let salt = salt.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(PersonView { entry, salt, events, epochs })
+    }
+}
+
+impl Inner {
+    fn told(&self) -> Result<Told, OperatorError> {
+        let mut told = Told::default();
+        for (index, entry) in (0..).zip(self.log()?.entries()) {
+            let entry = entry?;
+            let text = |name: &str| text(entry.body.get(name));
+            match entry.kind {
+                Kind::Ask => {
+                    let place = (text("epoch"), text("study"), text("recipient"));
+                    told.releases.entry(place).or_default().push((index, text("question")));
+                }
+                Kind::Retire => drop(told.retired.insert(text("epoch"), index)),
+                Kind::Seal => told.seals.push(entry),
+                _ => told.texts.extend(named_in(&entry).into_iter().map(|named| (named.hash.clone(), named))),
+            }
+        }
+        Ok(told)
+    }
+
+    /// Every study and recipient of one seal, judged by the texts that it was sealed under.
+    fn epochs_of_person(
+        &self,
+        told: &Told,
+        seal: &Entry,
+        ids: &str,
+        events: &[Event],
+    ) -> Result<Vec<PersonEpoch>, OperatorError> {
+        let damaged = || OperatorError::damaged("log", "a seal is not as it was written");
+        let list = |name: &str| seal.body.get(name).and_then(Value::as_array).into_iter().flatten();
+        let epoch = text(seal.body.get("epoch"));
+        let as_of = Timestamp::parse(&text(seal.body.get("as_of"))).map_err(|_| damaged())?;
+        let mut all = Vec::new();
+        for study in list("studies") {
+            let named = told.texts.get(&text(study.get("hash"))).ok_or_else(damaged)?;
+            let adopted = stored(&*self.storage, named)?;
+            let reads = adopted.study.namespaces().contains(ids);
+            let rows: Vec<Row<'_>> = events.iter().filter(|_| reads).map(Event::row).collect();
+            for cube in list("cubes").filter(|cube| text(cube.get("study")) == named.id) {
+                let recipient = RecipientId::new(&text(cube.get("recipient"))).map_err(|_| damaged())?;
+                let known = adopted.study.recipient(&recipient).ok_or_else(damaged)?;
+                // What was permitted when it was sealed, by the texts of then, is permitted as of then now.
+                let Decision::Permit(flow) = decide(&adopted.study, &adopted.regime, known, seal.at) else {
+                    return Err(damaged());
+                };
+                let accounts = without_age(account(flow.demand(), &rows, as_of, AgeFact::UNKNOWN));
+                let place = (epoch.clone(), named.id.clone(), recipient.to_string());
+                all.push(PersonEpoch {
+                    epoch: EpochId::new(&epoch).map_err(|_| damaged())?,
+                    as_of,
+                    study: adopted.study.id.clone(),
+                    recipient,
+                    inside: !accounts.is_empty() && accounts.iter().all(|account| account.failing.is_empty()),
+                    accounts,
+                    releases: told.releases.get(&place).cloned().unwrap_or_default(),
+                    retired: told.retired.get(&epoch).copied(),
+                });
+            }
+        }
+        Ok(all)
+    }
+}
+
+/// Her age is read at seal, from a file of a party, and is not known here.
+fn without_age(mut accounts: Vec<Account>) -> Vec<Account> {
+    for account in &mut accounts {
+        account.failing.retain(|why| !matches!(why, Standing::AgeUnknown | Standing::AgeNotAdmitted));
+    }
+    accounts
+}
+
+fn text(value: Option<&Value>) -> String {
+    value.and_then(Value::as_str).unwrap_or_default().to_owned()
+}

@@ -1,0 +1,96 @@
+//! Promise 6 for sealed files: one byte changed, cut off, another epoch's key, a file of another epoch or chunks that changed
+//! their places are found where they are, before anything is answered.
+#![cfg(test)]
+
+pub mod support;
+
+use std::sync::Arc;
+
+use hushtag::operator::{Answer, Keys, OperatorError, StudySource, verify_log};
+use hushtag::operator::{Operator, Setup};
+use hushtag::storage::{Image, Storage};
+use hushtag::types::EpochId;
+use support::{CHEAP, FixedClock, STUDY};
+
+/// The study of the tests with a second tag set, so that a cube file has several chunks.
+fn study() -> String {
+    assert!(!STUDY.contains("[tag_sets]"));
+    let all = ["spend_tier", "audience_size", "audience_spend", "list_size", "region"]
+        .map(|tag| format!("{tag:?}"));
+    format!("{STUDY}\n[tag_sets]\nwide = [{}]\nnarrow = [\"spend_tier\", \"region\"]\n", all.join(", "))
+}
+
+/// A sandbox with the epochs e1 and e2 and nothing asked.
+fn made() -> Image {
+    let image = Image::new();
+    let setup = Setup { studies: vec![StudySource::new("study.toml", study())], ..support::setup("8") };
+    let keys = Keys::Given(support::root_key());
+    let clock = Box::new(FixedClock::default());
+    let operator = Operator::init_on(Arc::new(image.clone()), setup, keys, clock).unwrap();
+    for epoch in ["e1", "e2"] {
+        operator.seal(&support::terms(epoch), support::sources(&support::population(20, 1))).unwrap();
+    }
+    image
+}
+
+fn cube(image: &Image, epoch: &str) -> String {
+    let names = image.list(&format!("epochs/{epoch}")).unwrap();
+    let name = names.into_iter().find(|name| name.ends_with(".cube")).unwrap();
+    format!("epochs/{epoch}/{name}")
+}
+
+/// What asking e1 says of a copy of `made` in which `place` holds `content`.
+fn asked(made: &Image, place: &str, content: &[u8]) -> Result<Answer, OperatorError> {
+    let copy = made.crash();
+    copy.write(place, content).unwrap();
+    let operator = support::open(Arc::new(copy)).unwrap();
+    support::analyst(&operator).ask(CHEAP, Some(&EpochId::new("e1").unwrap()))
+}
+
+fn must_find(made: &Image, place: &str, content: &[u8], what: &str) {
+    match asked(made, place, content) {
+        Err(error) => assert!(error.is_damage() && error.to_string().contains(place), "{what}: {error}"),
+        Ok(_) => panic!("{what} is not found"),
+    }
+}
+
+/// The chunks of a cube file, each with its length of eight bytes.
+fn chunks(file: &[u8]) -> Vec<Vec<u8>> {
+    let (mut all, mut rest) = (Vec::new(), file);
+    while let Some(length) = rest.first_chunk::<8>() {
+        let size = 8 + usize::try_from(u64::from_be_bytes(*length)).unwrap();
+        all.push(rest[..size].to_vec());
+        rest = &rest[size..];
+    }
+    all
+}
+
+#[test]
+fn what_was_changed_cut_or_put_elsewhere_is_found_there() {
+    let made = made();
+    let (place, key) = (cube(&made, "e1"), "keys/epoch-e1.key");
+    let read = |place: &str| made.read(place).unwrap().unwrap();
+    assert!(matches!(asked(&made, &place, &read(&place)), Ok(Answer::Released(_))), "as it was");
+    for place in [place.as_str(), key] {
+        let whole = read(place);
+        // Of a cube file a question reads one chunk.
+        let size = if place == key { whole.len() } else { chunks(&whole)[0].len() };
+        for at in (0..size).step_by(size / 40 + 1) {
+            let mut changed = whole.clone();
+            changed[at] ^= 1;
+            must_find(&made, place, &changed, &format!("byte {at} of {place}"));
+            must_find(&made, place, &whole[..at], &format!("{place} cut at {at}"));
+        }
+        must_find(&made, place, &read(&place.replace("e1", "e2")), &format!("{place} of another epoch"));
+    }
+    let whole = read(&place);
+    let mut swapped = chunks(&whole);
+    assert!(swapped.len() > 1, "a file of several chunks");
+    swapped.reverse();
+    must_find(&made, &place, &swapped.concat(), "swapped chunks");
+    let copy = made.crash();
+    copy.write(&place, &swapped.concat()).unwrap();
+    let verified = verify_log(&copy, None, Some(Keys::Given(support::root_key())), None);
+    let error = verified.unwrap_err().to_string();
+    assert_eq!(error, format!("{place}: is not the file whose hash the log names"));
+}

@@ -1,0 +1,82 @@
+"""Writes keys.json: what the crate derives and seals, worked out anew with the packages `blake3` and `cryptography`.
+
+python tests/vectors/keys.py > tests/vectors/keys.json
+"""
+
+import hashlib
+import json
+
+from blake3 import blake3
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+MAGIC = b"hushseal\x01"
+
+
+def fixed(name, size=32):
+    """Bytes that anybody can make again."""
+    return hashlib.shake_256(name.encode()).digest(size)
+
+
+def derive(key, context):
+    return blake3(key, derive_key_context=context).digest()
+
+
+def derive_for(key, context, text):
+    return blake3(text, key=derive(key, context)).digest()
+
+
+def seal(key, parts, plain, size, salt):
+    message_key = derive_for(key, "hushtag 2026 v1 message key", salt)
+    framed = MAGIC + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
+    content = len(plain).to_bytes(8, "little") + plain + bytes(size - len(plain))
+    return MAGIC + salt + AESGCM(message_key).encrypt(bytes(12), content, framed)
+
+
+root, sandbox, epoch = fixed("root"), "4f1c", "2026-q3"
+epoch_key = fixed("epoch key")
+wrap = derive_for(root, "hushtag 2026 v1 epoch wrap", sandbox.encode())
+parts = [sandbox.encode(), epoch.encode()]
+derived = [
+    ("hushtag 2026 v1 ledger mac", "4f1c"),
+    ("hushtag 2026 v1 ledger mac", "4f1d"),
+    ("hushtag 2026 v1 epoch wrap", "4f1c"),
+    ("hushtag 2026 v1 sign wrap", "4f1c"),
+    ("hushtag 2026-11 v1 stored answers", "4f1c"),
+    ("hushtag 2026-11 v1 consent register", "4f1c"),
+    ("hushtag 2026-11 v1 consent register", ""),
+]
+sealed = [
+    ([], b"", 0),
+    ([b"sandbox", b"epoch"], b"cells", 5),
+    ([b"sandboxe", b"poch"], b"cells", 64),
+    ([b"", b"\x00\xff"], bytes(range(256)), 300),
+]
+print(
+    json.dumps(
+        {
+            "source": "tests/vectors/keys.py",
+            "root_key": root.hex(),
+            "derived": [
+                {"context": context, "sandbox": text, "key": derive_for(root, context, text.encode()).hex()}
+                for context, text in derived
+            ],
+            "epoch": {
+                "sandbox": sandbox,
+                "epoch": epoch,
+                "key": epoch_key.hex(),
+                "file": seal(wrap, parts, epoch_key, 32, fixed("salt of the epoch")).hex(),
+                "cubes": derive(epoch_key, "a further use").hex(),
+            },
+            "sealed": [
+                {
+                    "key": fixed(f"key {at}").hex(),
+                    "associated": [part.hex() for part in parts],
+                    "plain": plain.hex(),
+                    "sealed": seal(fixed(f"key {at}"), parts, plain, size, fixed(f"salt {at}")).hex(),
+                }
+                for at, (parts, plain, size) in enumerate(sealed)
+            ],
+        },
+        indent=1,
+    )
+)

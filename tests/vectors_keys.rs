@@ -1,0 +1,82 @@
+//! Key derivation and sealing against vectors that another implementation made (`tests/vectors/keys.py`), so that other
+//! languages can follow.
+#![cfg(test)]
+
+use hushtag::keys::{KeyError, Keyring, RootKey, open};
+use hushtag::storage::{Image, Storage};
+use hushtag::types::{EpochId, Secret};
+use serde_json::Value;
+
+fn vectors() -> Value {
+    serde_json::from_str(include_str!("vectors/keys.json")).unwrap()
+}
+
+fn text<'a>(case: &'a Value, field: &str) -> &'a str {
+    case[field].as_str().unwrap()
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits: Vec<u8> = hex.chars().map(|digit| digit.to_digit(16).unwrap() as u8).collect();
+    digits.chunks(2).map(|pair| pair[0] << 4 | pair[1]).collect()
+}
+
+fn key(case: &Value, field: &str) -> [u8; 32] {
+    bytes(text(case, field)).try_into().unwrap()
+}
+
+fn keyring(vectors: &Value, sandbox: &str) -> Keyring {
+    Keyring::new(RootKey::from_hex(text(vectors, "root_key"), "the vectors").unwrap(), sandbox)
+}
+
+#[test]
+fn keys_are_derived_from_the_root_by_use_and_sandbox() {
+    let vectors = vectors();
+    let cases = vectors["derived"].as_array().unwrap();
+    assert!(cases.len() >= 7);
+    for case in cases {
+        let ring = keyring(&vectors, text(case, "sandbox"));
+        assert_eq!(*ring.derive(text(case, "context")).expose(), key(case, "key"), "{case}");
+    }
+    let ring = keyring(&vectors, text(&cases[0], "sandbox"));
+    assert_eq!(*ring.ledger_mac().expose(), key(&cases[0], "key"));
+}
+
+#[test]
+fn a_wrapped_epoch_key_opens_in_its_place_alone() {
+    let vectors = vectors();
+    let case = &vectors["epoch"];
+    let epoch = EpochId::new(text(case, "epoch")).unwrap();
+    let (sandbox, file) = (text(case, "sandbox"), bytes(text(case, "file")));
+    let image = Image::new();
+    image.write(&Keyring::epoch_file(&epoch), &file).unwrap();
+    let found = keyring(&vectors, sandbox).epoch(&image, &epoch).unwrap();
+    assert_eq!(*found.expose(), key(case, "key"));
+    assert_eq!(*found.derive("a further use").expose(), key(case, "cubes"));
+    let other = EpochId::new("2026-q4").unwrap();
+    image.write(&Keyring::epoch_file(&other), &file).unwrap();
+    let refused = |result| matches!(result, Err(KeyError::Sealed { .. }));
+    assert!(refused(keyring(&vectors, sandbox).epoch(&image, &other)), "another epoch");
+    assert!(refused(keyring(&vectors, "4f1d").epoch(&image, &epoch)), "another sandbox");
+}
+
+#[test]
+fn sealed_bytes_open_with_their_key_parts_and_bytes_alone() {
+    let cases = vectors()["sealed"].clone();
+    let cases = cases.as_array().unwrap();
+    assert!(cases.len() >= 4);
+    for case in cases {
+        let parts: Vec<Vec<u8>> =
+            case["associated"].as_array().unwrap().iter().map(|part| bytes(part.as_str().unwrap())).collect();
+        let parts: Vec<&[u8]> = parts.iter().map(Vec::as_slice).collect();
+        let (own, sealed) = (Secret::new(key(case, "key")), bytes(text(case, "sealed")));
+        assert_eq!(*open(&own, &parts, &sealed).unwrap(), bytes(text(case, "plain")), "{case}");
+        for at in 0..sealed.len() {
+            let mut changed = sealed.clone();
+            changed[at] ^= 1;
+            assert!(open(&own, &parts, &changed).is_err(), "byte {at} of {case}");
+        }
+        let more = [&parts[..], &[b""]].concat();
+        assert!(open(&own, &more, &sealed).is_err(), "one part more");
+        assert!(open(&Secret::new([7; 32]), &parts, &sealed).is_err(), "another key");
+    }
+}
