@@ -70,13 +70,17 @@ pub(super) fn write_tables<const N: usize>(
 ) -> Result<Vec<(&'static str, PathBuf)>, PopulationError> {
     std::fs::create_dir_all(folder)
         .map_err(|source| PopulationError::File { path: folder.into(), source })?;
-    let (extension, table): (_, fn(&Path, Reader) -> Result<(), PopulationError>) = match format {
-        Format::Csv => ("csv", csv),
-        Format::Parquet => ("parquet", parquet),
+    let extension = match format {
+        Format::Csv => "csv",
+        Format::Parquet => "parquet",
     };
     let written = tables.into_iter().map(|(name, reader)| {
         let path = folder.join(name).with_extension(extension);
-        table(&path, reader).map(|()| (name, path))
+        let done = match format {
+            Format::Csv => csv(&path, reader),
+            Format::Parquet => parquet(&path, reader),
+        };
+        done.map(|()| (name, path))
     });
     written.collect()
 }

@@ -176,14 +176,17 @@ impl Habits {
     }
 }
 
+/// Youngest, oldest, name, and percent who share.
+type AgeGroup = (i32, i32, &'static str, u32);
+
 /// Ages and percent of people: two thirds are 35 and above, and a fifth is under 30. By the year of birth alone nobody of 18 is surely an adult.
-const AGES: [(u32, (i32, i32, &str, u32)); 4] = [
+const AGES: [(u32, AgeGroup); 4] = [
     (2, (14, 17, "minor", 60)),
     (21, (19, 29, "gen-z", 55)),
     (11, (30, 34, "30-34", 40)),
     (40, (35, 49, "35-49", 28)),
 ];
-const OLDEST: (i32, i32, &str, u32) = (50, 84, "50-plus", 22);
+const OLDEST: AgeGroup = (50, 84, "50-plus", 22);
 
 impl Population {
     fn habits(&self, index: u32) -> Habits {
