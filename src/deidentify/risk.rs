@@ -202,16 +202,19 @@ mod tests {
     use proptest::prelude::*;
     use std::collections::{BTreeMap, BTreeSet};
 
+    /// A person's labels.
+    type Labels = (usize, usize, usize);
+
     /// The same by maps over people.
-    fn slow(people: &[(usize, usize, usize)], tags: &[(String, usize)]) -> Risk {
-        let sizes = |key: &dyn Fn(&(usize, usize, usize)) -> Vec<usize>| {
-            let mut sizes: BTreeMap<Vec<usize>, Vec<(usize, usize, usize)>> = BTreeMap::new();
+    fn slow(people: &[Labels], tags: &[(String, usize)]) -> Risk {
+        let sizes = |key: &dyn Fn(&Labels) -> Vec<usize>| {
+            let mut sizes: BTreeMap<Vec<usize>, Vec<Labels>> = BTreeMap::new();
             people.iter().for_each(|person| sizes.entry(key(person)).or_default().push(*person));
             sizes
         };
-        let label = |person: &(usize, usize, usize), tag: usize| [person.0, person.1, person.2][tag];
+        let label = |person: &Labels, tag: usize| [person.0, person.1, person.2][tag];
         let all = sizes(&|p| vec![p.0, p.1, p.2]);
-        let small = |sizes: &BTreeMap<Vec<usize>, Vec<(usize, usize, usize)>>| {
+        let small = |sizes: &BTreeMap<Vec<usize>, Vec<Labels>>| {
             CLASS_SIZES.map(|bound| {
                 sizes.values().map(Vec::len).filter(|n| (*n as u64) < bound).sum::<usize>() as u64
             })
@@ -219,7 +222,7 @@ mod tests {
         let tags = tags.iter().enumerate().map(|(tag, (name, labels))| {
             let others =
                 sizes(&|p| (0..3).filter(|other| *other != tag).map(|other| label(p, other)).collect());
-            let share = |people: &[(usize, usize, usize)], wanted: usize| {
+            let share = |people: &[Labels], wanted: usize| {
                 people.iter().filter(|p| label(p, tag) == wanted).count() as f64 / people.len() as f64
             };
             let t = others.values().map(|class| {
@@ -232,7 +235,9 @@ mod tests {
             TagRisk {
                 tag: name.clone(),
                 l: l.min().unwrap_or(0),
-                t_thousandths: (t * 1000.0 - 1e-9).ceil() as u64,
+                t_thousandths: (0..=1000u32)
+                    .find(|n| f64::from(*n) >= t * 1000.0 - 1e-9)
+                    .map_or(1000, u64::from),
                 k_without: others.values().map(Vec::len).min().unwrap_or(0) as u64,
                 in_small_classes_without: small(&others),
             }
