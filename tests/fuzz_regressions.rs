@@ -13,6 +13,8 @@ mod consents;
 mod event;
 #[path = "../fuzz/properties/events.rs"]
 mod events;
+#[path = "../fuzz/properties/identifier.rs"]
+mod identifier;
 #[path = "../fuzz/properties/place.rs"]
 mod place;
 #[path = "../fuzz/properties/question.rs"]
@@ -89,6 +91,11 @@ fn event_documents() {
 }
 
 #[test]
+fn identifiers() {
+    replay("identifier", identifier::check);
+}
+
+#[test]
 fn questions() {
     replay("question", question::check);
 }
@@ -100,6 +107,17 @@ fn every_target_is_replayed() {
     let names: Vec<_> = targets.iter().map(|file| file.file_stem().unwrap().to_string_lossy()).collect();
     assert_eq!(
         names,
-        ["bundle", "consents", "event", "question", "regime", "renewal", "rotation", "scenarios", "study"]
+        [
+            "bundle",
+            "consents",
+            "event",
+            "identifier",
+            "question",
+            "regime",
+            "renewal",
+            "rotation",
+            "scenarios",
+            "study"
+        ]
     );
 }

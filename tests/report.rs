@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use command::{Case, consent, id, stderr, stdout};
 use page::{Element, Page, squeezed};
 
-const TIERS: &str = "SELECT spend_tier, COUNT(*) AS people, SUM(spend) AS fen FROM tags GROUP BY spend_tier WITH (error = 40)";
+const TIERS: &str = "SELECT spend_tier, COUNT(*) AS people, SUM(spend) AS fen FROM tags GROUP BY spend_tier WITH (error = 20)";
 
 /// A sandbox with three answers and a refusal.
 fn asked(case: &Case) {
@@ -179,7 +179,7 @@ fn what_the_page_says_is_what_the_books_and_the_decision_say() {
         });
         assert!(released.contains(&format!("{label}{people}{fen}")), "{label}{people}{fen} in {released}");
     }
-    assert!(suppressed > 0, "few of 400 spend nothing");
+    assert!(suppressed > 0, "four of the five groups are empty");
     // Budget, verification and evidence.
     let budget: serde_json::Value =
         serde_json::from_str(&stdout(&case.run(&["budget", "box", "--format", "json"]))).unwrap();
@@ -328,7 +328,8 @@ fn consent_coverage_is_what_the_seal_released() {
         let number: i64 = number.split(' ').next().unwrap().parse().unwrap();
         assert!((number - exact).abs() < 160, "{bars}");
     }
-    assert!(bars.contains("refused few people"), "{bars}");
+    // Of twenty-two reasons that nobody has, some are below the minimum.
+    assert!(bars.contains(" few people, not shown"), "{bars}");
     let chinese = Page::read(&report(&case, &["--lang", "zh"]));
     let words = &chinese.with_id("consents").text;
     assert!(!words.contains("withdrawn") && !words.contains("age-unknown"), "{words}");
@@ -370,6 +371,12 @@ fn the_internal_edition_needs_the_key_is_marked_and_logged() {
     assert!(!case.path("other.html").exists());
     let chinese = report(&case, &["--key", "auditor.key", "--lang", "zh"]);
     is_whole(&Page::read(&chinese));
+    // Of a retired epoch the answers stay, and the figures are gone.
+    assert!(case.run(&["retire", "box", "--epoch", "e1"]).status.success());
+    let retired = Page::read(&report(&case, &["--key", "auditor.key"]));
+    assert!(retired.with_id("figures").text.contains("No epoch has sealed figures."));
+    assert!(retired.with_id("summary").text.contains("retired: key destroyed"));
+    assert!(retired.with_id("answer-1").text.contains("CONSENTS SEALED AT"));
     for lang in [include_str!("../src/report/lang/en.toml"), include_str!("../src/report/lang/zh.toml")] {
         let mark = &texts(lang)[".figures.mark"];
         assert!(

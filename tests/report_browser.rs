@@ -1,7 +1,8 @@
 //! Promise: the auditor's page is read in a real browser, wide and narrow, light and dark, with a keyboard alone: nothing is
 //! wider than the window, no error on the console, letters stand out. Skipped with a note where there is no Chromium.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 pub mod command;
 

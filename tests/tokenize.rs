@@ -89,13 +89,15 @@ fn what_is_handed_over_holds_no_raw_id_and_no_undeclared_column() {
     let case = Case::new(60);
     let key_id = new_key(&case, "agreed.key");
     assert_eq!(key_id.len(), 16);
-    let secret = std::fs::read_to_string(case.path("agreed.key")).unwrap();
+    let line = std::fs::read_to_string(case.path("agreed.key")).unwrap();
+    let secret = line.strip_prefix("hushtag-token-1 ").unwrap();
     let mode = std::fs::metadata(case.path("agreed.key")).unwrap().permissions().mode();
-    assert_eq!((secret.len(), mode & 0o777), (65, 0o600));
+    let secret = secret.trim_end().rsplit(' ').next().unwrap();
+    assert_eq!((secret.len(), mode & 0o777), (64, 0o600));
     case.append("members.csv", "canaryperson,east\n");
     case.append("payments.csv", "canaryperson,1,2026-09-01T00:00:00Z,canarymerchant\n");
     tokenize_all(&case, "agreed.key");
-    let mut needles = vec![b"canary".to_vec(), secret.trim().as_bytes().to_vec(), b"merchant".to_vec()];
+    let mut needles = vec![b"canary".to_vec(), secret.as_bytes().to_vec(), b"merchant".to_vec()];
     for person in 0..60 {
         let number: i64 = id(person).parse().unwrap();
         needles.push(id(person).into_bytes());
@@ -253,4 +255,126 @@ fn bad_input_is_explained_and_leaves_nothing() {
     let whole = std::fs::read(case.path("whole.parquet")).unwrap();
     std::fs::write(case.path("short.parquet"), &whole[..whole.len() - 9]).unwrap();
     refused(&payments("short.parquet", "o.parquet", "agreed.key"), 1, &["short.parquet"]);
+}
+
+#[test]
+fn a_column_that_identifies_people_is_refused_by_its_name() {
+    let case = Case::new(30);
+    let study = command::study();
+    let fields = "amount = \"amount\", at = \"time\"";
+    for (column, accepted) in [
+        ("phone = \"text\"", false),
+        ("payer_name = { type = \"text\", values = [\"a\"] }", false),
+        ("latitude = \"integer\"", false),
+        ("shenfenzheng = \"text\"", false),
+        ("phone = \"drop\"", true),
+        ("has_phone = \"flag\"", true),
+        ("phone = { type = \"person\", max_reach = 2 }", true),
+        ("merchant_name = \"text\"", true),
+    ] {
+        assert!(study.contains(fields));
+        case.write("named.toml", &study.replacen(fields, &format!("{fields}, {column}"), 1));
+        let checked = case.run(&["policy", "check", "named.toml"]);
+        let said = stdout(&checked) + &stderr(&checked);
+        assert_eq!(checked.status.code(), Some(if accepted { 0 } else { 4 }), "{column}: {said}");
+        assert_eq!(said.contains("identifies people directly"), !accepted, "{column}: {said}");
+    }
+}
+
+/// A study that reads merchants, and payments whose first `odd` merchants are another word each.
+fn merchants(people: u32, odd: u32, word: impl Fn(u32) -> String) -> Case {
+    let case = Case::new(people);
+    let study = command::study()
+        .replacen("at = \"time\"", "at = \"time\", merchant = \"text\"", 1)
+        .replacen(
+            "[measures.recency]",
+            "[measures.shop_count]\nfrom = \"payments\"\ndistinct = \"merchant\"\ncap = 9\n\n[measures.recency]",
+            1,
+        )
+        .replacen(
+            "[tags.lapsed]",
+            "[tags.shops]\nmeasure = \"shop_count\"\nbands = { none = 0, some = 1 }\n\n[tags.lapsed]",
+            1,
+        );
+    case.write("study.toml", &study);
+    let payments = std::fs::read_to_string(case.path("payments.csv")).unwrap();
+    let row = |(number, row): (usize, &str)| {
+        let number = u32::try_from(number).unwrap();
+        match row.rsplit_once(',') {
+            Some((rest, _)) if (1..=odd).contains(&number) => format!("{rest},{}\n", word(number)),
+            _ => format!("{row}\n"),
+        }
+    };
+    let rows: String = payments.lines().enumerate().map(row).collect();
+    case.write("payments.csv", &rows);
+    case
+}
+
+#[test]
+fn a_column_that_identifies_people_is_refused_by_its_shape_and_counted_below_that() {
+    let files = ["follows.csv", "payments.csv", "members.csv", "consents.csv"];
+    let words: [(&str, &dyn Fn(u32) -> String); 5] = [
+        ("phone numbers", &|n| format!("139{n:08}")),
+        ("email addresses", &|n| format!("someone{n}@example.com")),
+        ("coordinates", &|n| format!("\"31.2{n:03}1,121.4{n:03}7\"")),
+        ("card numbers", &|_| "4111111111111111".to_owned()),
+        ("identity numbers", &|_| "11010519491231002X".to_owned()),
+    ];
+    for (like, word) in words {
+        // Ten of a thousand are one in a hundred.
+        let case = merchants(1_000, 10, word);
+        let made = case.init("4");
+        assert!(made.status.success(), "{}", stderr(&made));
+        new_key(&case, "agreed.key");
+        let refused = [
+            seal(&case, "e1", files),
+            tokenize(&case, "payments", "payments.csv", "o.parquet", "agreed.key"),
+        ];
+        for refused in refused {
+            let said = stderr(&refused);
+            assert_eq!(refused.status.code(), Some(1), "{like}: {said}");
+            for part in ["payments.csv", "`merchant`", "10 of the 1000 texts", like] {
+                assert!(said.contains(part), "{said}");
+            }
+            assert!(
+                !said.contains("139000") && !said.contains("4111") && !said.contains("example.com"),
+                "{said}"
+            );
+        }
+        assert!(!case.path("box/epochs/e1").exists() && !case.path("o.parquet").exists());
+    }
+    let case = merchants(1_000, 9, |n| format!("139{n:08}"));
+    assert!(case.init("4").status.success());
+    new_key(&case, "agreed.key");
+    let sealed = json(&seal(&case, "e1", files));
+    let tokenised = json(&tokenize(&case, "payments", "payments.csv", "o.parquet", "agreed.key"));
+    for report in [&sealed, &tokenised] {
+        let payments =
+            report["files"].as_array().unwrap().iter().find(|file| file["dataset"] == "payments").unwrap();
+        assert_eq!(payments["identifiers"], serde_json::json!({ "merchant": { "phone numbers": 9 } }));
+    }
+}
+
+#[test]
+fn tracks_are_declared_coarse() {
+    let case = Case::new(5);
+    let study =
+        command::study().replacen("category = \"payment-record\"", "category = \"location-track\"", 1);
+    let fields = "fields = { amount = \"amount\", at = \"time\" }";
+    let coarse = "fields = { amount = \"amount\", at = { type = \"time\", truncate = \"day\" }, place = { type = \"text\", prefix = 2 } }";
+    let fine = coarse.replace("{ type = \"text\", prefix = 2 }", "\"text\"");
+    for (fields_now, said) in [(fields, "`payments.at`"), (&fine, "`payments.place`"), (coarse, "")] {
+        assert!(study.contains(fields));
+        case.write("track.toml", &study.replacen(fields, fields_now, 1));
+        let checked = case.run(&["policy", "check", "track.toml"]);
+        let told = stdout(&checked) + &stderr(&checked);
+        assert_eq!(told.contains("FIELDS"), !said.is_empty(), "{told}");
+        assert!(told.contains(said) && (said.is_empty() || checked.status.code() == Some(4)), "{told}");
+    }
+    // What is read more finely shows when studies are compared.
+    case.write("coarse.toml", &study.replacen(fields, coarse, 1));
+    case.write("fine.toml", &study.replacen(fields, &fine, 1));
+    let compared = case.run(&["policy", "diff", "coarse.toml", "fine.toml"]);
+    assert_eq!(compared.status.code(), Some(4), "{}", stderr(&compared));
+    assert!(stdout(&compared).contains("payments.place cut to 2 letters"), "{}", stdout(&compared));
 }

@@ -15,7 +15,7 @@ use crate::operator::{
     Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, SealTerms, Setup, StudySource, verify_log,
 };
 use crate::policy::Lang;
-use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig};
+use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig, PopulationError};
 use crate::report::{Report, answer_table, budget_text, hygiene_text};
 use crate::storage::Folder;
 use crate::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
@@ -52,17 +52,29 @@ const QUESTIONS: [(&str, &str); 5] = [
     ),
 ];
 
+/// The story to tell.
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum Story {
+    /// A brand asks five questions
+    Demo,
+    /// Relation chains meet payments: every metric of policies/social-commerce
+    SocialCommerce,
+}
+
 #[derive(Args)]
 pub(super) struct Demo {
     /// The folder, which must be empty or absent
     #[arg(long, default_value = "hushtag-demo")]
-    dir: PathBuf,
+    pub(super) dir: PathBuf,
     /// How many people to make up
     #[arg(long, default_value_t = 20_000, value_parser = clap::value_parser!(u32).range(10..=10_000_000))]
-    people: u32,
+    pub(super) people: u32,
     /// The seed makes the people, never the noise
     #[arg(long, default_value_t = 1)]
-    seed: u64,
+    pub(super) seed: u64,
+    /// Under which study
+    #[arg(long, value_enum, default_value = "demo")]
+    study: Story,
 }
 
 impl Demo {
@@ -70,6 +82,11 @@ impl Demo {
         let started = Instant::now();
         let now = SystemClock.now();
         let as_of = Timestamp::from_seconds(now.seconds().div_euclid(DAY) * DAY);
+        if let Story::SocialCommerce = self.study {
+            self.social_commerce(context, as_of)?;
+            context.output.note(&format!("({:.1} s)", started.elapsed().as_secs_f64()));
+            return Ok(());
+        }
         let study = dated(STUDY, as_of);
         let files = self.write_input(context, as_of, &study)?;
         let sandbox = self.dir.join("sandbox");
@@ -97,29 +114,28 @@ impl Demo {
         self.what_next(context, &sandbox)
     }
 
-    fn write_input(&self, context: &Context, as_of: Timestamp, study: &str) -> Result<Files, Failure> {
+    /// The folder for the made-up files, newly made.
+    pub(super) fn empty_input(&self) -> Result<PathBuf, Failure> {
         let input = self.dir.join("input");
-        let failed = |what: &Path, error: std::io::Error| {
-            Failure::failed(format!("{}: {error}", what.display()), "give another --dir")
-        };
         if self.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
             let message = format!("{} is not empty", self.dir.display());
             return Err(Failure::failed(message, "remove it, or give another --dir"));
         }
-        std::fs::create_dir_all(&input).map_err(|error| failed(&input, error))?;
+        std::fs::create_dir_all(&input).map_err(|error| unwritable(&input, &error))?;
+        Ok(input)
+    }
+
+    fn write_input(&self, context: &Context, as_of: Timestamp, study: &str) -> Result<Files, Failure> {
+        let input = self.empty_input()?;
         let config =
             PopulationConfig { people: self.people, seed: self.seed, as_of, ..PopulationConfig::default() };
         let share = config.clean_percent;
-        let made_up = |error: crate::population::PopulationError| {
-            Failure::failed(error.to_string(), "give another --dir")
-        };
         let population = Population::new(config).map_err(made_up)?;
         let files = population.write_parquet(&input).map_err(made_up)?;
         if self.people <= MAX_CSV_PEOPLE {
             population.write_csv(&input).map_err(made_up)?;
         }
-        let path = input.join("study.toml");
-        std::fs::write(&path, study).map_err(|error| failed(&path, error))?;
+        write_study(&input, study)?;
         context.output.result(&format!(
             "1. {} made-up people in {}\n   who follows whom, who paid what, who consented: about {share} % cleanly, the others with every kind of flaw",
             self.people,
@@ -209,6 +225,20 @@ impl Demo {
     }
 }
 
+pub(super) fn made_up(error: PopulationError) -> Failure {
+    Failure::failed(error.to_string(), "give another --dir")
+}
+
+fn unwritable(what: &Path, error: &std::io::Error) -> Failure {
+    Failure::failed(format!("{}: {error}", what.display()), "give another --dir")
+}
+
+/// Leaves the study beside the files.
+pub(super) fn write_study(input: &Path, study: &str) -> Result<(), Failure> {
+    let path = input.join("study.toml");
+    std::fs::write(&path, study).map_err(|error| unwritable(&path, &error))
+}
+
 /// The half-width does not grow with the people, so its share shrinks with them.
 fn shrinks(width: u64, people: u32) -> String {
     let share = |people: u32| {
@@ -224,13 +254,13 @@ fn shrinks(width: u64, people: u32) -> String {
 }
 
 /// The demo's study with documents that are in date on the day it runs.
-fn dated(study: &str, today: Timestamp) -> String {
+pub(super) fn dated(study: &str, today: Timestamp) -> String {
     let date = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
     let days = |count: i64| Timestamp::from_seconds(today.seconds() + count * DAY);
     study.replace(APPROVED, &date(days(-30))).replace(EXPIRES, &date(days(335)))
 }
 
-fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
+pub(super) fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
     let epsilon = NanoEpsilon::new(4_000_000_000);
     let pool = PoolTerms { epsilon, delta: Some(Delta::DEFAULT), window: None };
     let setup = Setup {
@@ -245,6 +275,6 @@ fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
 }
 
 /// Names written in this file are names.
-fn named<T, E: std::fmt::Display>(name: Result<T, E>) -> Result<T, Failure> {
+pub(super) fn named<T, E: std::fmt::Display>(name: Result<T, E>) -> Result<T, Failure> {
     name.map_err(|error| Failure::failed(error.to_string(), "report this bug"))
 }

@@ -203,6 +203,9 @@ fn input(error: &EngineError) -> &'static str {
         EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
             "each dataset of the study needs one --data NAME=PATH"
         }
+        EngineError::DirectIdentifier { .. } => {
+            "declare the column as \"drop\", or as the key that it is; mend the file if the column should hold something else"
+        }
         EngineError::MixedTokens { .. } => {
             "let `hushtag tokenize` make all files under one key that the parties agree on, or none"
         }

@@ -6,6 +6,7 @@ mod audit;
 mod budget;
 mod consent;
 mod demo;
+mod demo_social;
 mod exit;
 mod init;
 mod inspect;
@@ -120,14 +121,14 @@ enum Command {
     /// Epochs, recipients, budget
     #[command(after_help = "Example:\n  hushtag status box --format json")]
     Status(status::StatusCommand),
-    /// Destroy the key of an epoch, after which nothing sealed under it can be opened
-    #[command(after_help = "Example:\n  hushtag retire box --epoch 2026-q3")]
-    Retire(retire::RetireCommand),
     /// The auditor's page: one HTML file of what was permitted, released and can be verified
     #[command(
         after_help = "Examples:\n  hushtag report box --out report.html\n  hushtag report box --out report.html --lang zh --pipia"
     )]
     Report(report::ReportCommand),
+    /// Destroy the key of an epoch, after which nothing sealed under it can be opened
+    #[command(after_help = "Example:\n  hushtag retire box --epoch 2026-q3")]
+    Retire(retire::RetireCommand),
     /// The audit log
     #[command(subcommand)]
     Audit(audit::AuditCommand),
@@ -194,8 +195,8 @@ pub fn run() -> ExitCode {
         Command::Budget(command) => command.run(&context),
         Command::Vocabulary(command) => command.run(&context),
         Command::Status(command) => command.run(&context),
-        Command::Retire(command) => command.run(&context),
         Command::Report(command) => command.run(&context),
+        Command::Retire(command) => command.run(&context),
         Command::Audit(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Key(command) => command.run(&context),

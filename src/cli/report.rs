@@ -76,8 +76,9 @@ impl ReportCommand {
 fn opened(dir: &Path, key: &Path, context: &Context) -> Result<Vec<(EpochId, Vec<Figures>)>, Failure> {
     let key = AuditorKey::read_file(key)?;
     let operator = open(dir, context)?;
-    let epochs = operator.status()?.epochs;
-    let opened = epochs.into_iter().map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, &key)?)));
+    // Of a retired epoch nothing can be opened.
+    let epochs = operator.status()?.epochs.into_iter().filter(|epoch| epoch.retired.is_none());
+    let opened = epochs.map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, &key)?)));
     opened.collect()
 }
 

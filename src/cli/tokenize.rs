@@ -26,7 +26,7 @@ pub(super) struct Tokenize {
     input: PathBuf,
     /// The new file (.parquet)
     out: PathBuf,
-    /// The key of tokens that the parties agreed on: a file of mode 0600 with 64 hex digits
+    /// The key of tokens that the parties agreed on: a file of mode 0600 that `hushtag key new --for token` made
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
     /// Birth years become age bands of this day [default: today]

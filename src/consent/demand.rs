@@ -87,9 +87,9 @@ impl Check {
 pub enum ConsentKind {
     /// Consent (PIPL art. 13(1)(1)).
     Ordinary,
-    /// Separate consent (单独同意, PIPL art. 14).
+    /// Separate consent (dandu tongyi, PIPL art. 14).
     Separate,
-    /// Written consent (书面同意, PIPL art. 14, 29).
+    /// Written consent (shumian tongyi, PIPL art. 14, 29).
     Written,
 }
 

@@ -2,6 +2,8 @@
 //!
 //! Every treatment is idempotent, so a tokenised file is sealed as the raw one is.
 
+use std::fmt;
+
 /// What a word outside a closed list becomes; tags name it so, too.
 const OTHER: &str = "other";
 
@@ -68,6 +70,21 @@ impl Treatment {
             }
             Self::Listed(words) if !words.iter().any(|known| known == word) => OTHER,
             Self::AsIs | Self::Round(_) | Self::Truncate(_) | Self::Listed(_) => word,
+        }
+    }
+}
+
+impl fmt::Display for Treatment {
+    /// As it is added to the name of a field: nothing for one that is read as it is.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::AsIs => Ok(()),
+            Self::Round(unit) => write!(f, " rounded to {unit}"),
+            Self::Truncate(Span::Hour) => f.write_str(" by the hour"),
+            Self::Truncate(Span::Day) => f.write_str(" by the day"),
+            Self::Truncate(Span::Week) => f.write_str(" by the week"),
+            Self::Prefix(letters) => write!(f, " cut to {letters} letters"),
+            Self::Listed(words) => write!(f, " as one of {}", words.join(", ")),
         }
     }
 }

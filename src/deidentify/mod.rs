@@ -1,11 +1,19 @@
 //! Layer 1: raw ids become keyed pseudonyms and tokens; only declared columns are ever read, as coarse as declared.
 
 mod fields;
+mod form;
+mod name;
 mod pseudonym;
 mod risk;
+mod shape;
+#[cfg(test)]
+mod tests;
 mod token;
 
 pub use fields::{Span, Treatment};
+pub use form::{Form, MISFIT};
+pub use name::direct_identifier;
 pub use pseudonym::{CutKey, Pseudonym, PseudonymKey};
 pub use risk::{CLASS_SIZES, Risk, Sharing, TagRisk};
+pub use shape::{Looked, Looks, Shape, is_cn_mobile, is_id_card, looks};
 pub use token::{TOKEN_BYTES, Token, TokenKey, TokenKeyId, Tokens};

@@ -11,6 +11,11 @@ pub struct Pseudonym([u8; 16]);
 impl Pseudonym {
     /// None is larger.
     pub const LARGEST: Self = Self([u8::MAX; 16]);
+
+    #[cfg(test)]
+    pub(super) const fn reveal_in_test(&self) -> &[u8; 16] {
+        &self.0
+    }
 }
 
 /// The key under which the ids of one namespace become pseudonyms in one epoch.

@@ -183,7 +183,8 @@ impl<'s> Seal<'s> {
     fn hear(&mut self, flows: &[(RecipientId, Demand)], files: Vec<Input>) -> Result<Vec<Fold>, EngineError> {
         let mut folds: Vec<Fold> =
             flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
-        let namespaces = self.study.namespaces();
+        let namespaces = self.study.namespaces().into_iter();
+        let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
         let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         for file in files {
             let report = consents::hear(file, &namespaces, interner, &mut folds, self.reading)?;

@@ -1,17 +1,18 @@
 //! Reads consent events and folds them for every recipient at once.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
-use super::read::{Column, Input, ReadError, Table, Use, Wanted, open_repeating};
+use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::reading::Reading;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
+use crate::deidentify::{Form, MISFIT};
 use crate::types::Timestamp;
 
 /// How many columns say something other than who and when; they are the last ones.
@@ -20,7 +21,7 @@ pub(super) const STATEMENTS: usize = COLUMNS.len() - 5;
 /// Hears all events of one file.
 pub(super) fn hear(
     input: Input,
-    namespaces: &BTreeSet<&str>,
+    namespaces: &BTreeMap<&str, Form>,
     interner: &mut Interner,
     folds: &mut [Fold],
     reading: &Reading,
@@ -51,7 +52,17 @@ pub(super) fn hear(
                 report.drop_row(place, "person", "no person");
                 continue;
             };
-            people.push((row, interner.intern(namespace, &person)?));
+            let (namespace, form) = namespace;
+            let text = if form == Form::AsIs { None } else { person.text() };
+            let person = match text.as_deref().map(|text| form.fit(text)) {
+                None => interner.intern(namespace, &person)?,
+                Some(Some(fitted)) => interner.intern(namespace, &Id::of(&fitted))?,
+                Some(None) => {
+                    report.drop_row(place, "person", MISFIT);
+                    continue;
+                }
+            };
+            people.push((row, person));
         }
         for (row, person) in people {
             let times = events.times(row);
@@ -72,14 +83,16 @@ pub(super) fn wanted(one_namespace: bool) -> [Wanted<'static>; COLUMNS.len()] {
 
 /// What the column `ids` may say.
 struct Namespaces<'a> {
-    known: Vec<(&'a str, Namespace)>,
+    known: Vec<(&'a str, (Namespace, Form))>,
     /// What an empty cell means: the study's only namespace, and nothing if it has several.
-    default: Option<Namespace>,
+    default: Option<(Namespace, Form)>,
 }
 
 impl<'a> Namespaces<'a> {
-    fn new(names: &BTreeSet<&'a str>, interner: &mut Interner) -> Self {
-        let known: Vec<_> = names.iter().map(|name| (*name, interner.intern_namespace(name))).collect();
+    fn new(names: &BTreeMap<&'a str, Form>, interner: &mut Interner) -> Self {
+        let names = names.iter();
+        let known: Vec<_> =
+            names.map(|(name, form)| (*name, (interner.intern_namespace(name), *form))).collect();
         let default = match known.as_slice() {
             [(_, only)] => Some(*only),
             _ => None,
@@ -87,7 +100,7 @@ impl<'a> Namespaces<'a> {
         Self { known, default }
     }
 
-    fn of(&self, cell: Option<&str>) -> Result<Namespace, &'static str> {
+    fn of(&self, cell: Option<&str>) -> Result<(Namespace, Form), &'static str> {
         match cell {
             None => self.default.ok_or("no namespace, and the study has several"),
             Some(word) => {
@@ -206,6 +219,7 @@ pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENTS]) -> Row<'a> 
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::fs::File;
     use std::ops::Range;
     use std::sync::Arc;
@@ -368,7 +382,14 @@ mod tests {
             Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(parts.map(Ok), schema)))
         };
         let (mut interner, mut folds) = (Interner::default(), folds());
-        hear(input, &BTreeSet::from(["phone"]), &mut interner, &mut folds, &Reading::default()).unwrap();
+        hear(
+            input,
+            &BTreeMap::from([("phone", crate::deidentify::Form::AsIs)]),
+            &mut interner,
+            &mut folds,
+            &Reading::default(),
+        )
+        .unwrap();
         coverages(folds)
     }
 

@@ -2,7 +2,14 @@
 
 use std::collections::BTreeMap;
 
+use arrow_array::{Array as _, ArrayRef};
 use serde::Serialize;
+
+use super::read::Column;
+use crate::deidentify::Looked;
+
+/// How many texts of a column are looked at in a batch of 16,384 rows.
+const LOOKED_AT: usize = 1_024;
 
 /// How many first places of bad rows are kept for a message.
 const FIRST_PLACES: usize = 5;
@@ -52,8 +59,14 @@ pub struct FileHygiene {
     /// The id of the key of its tokens; none for a file of raw ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+    /// Texts of declared columns that look like direct identifiers, by column and by what they look like, among those that were
+    /// looked at.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub identifiers: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
+    #[serde(skip)]
+    looked: BTreeMap<String, Looked>,
     #[serde(skip)]
     first: Vec<Place>,
 }
@@ -116,6 +129,16 @@ impl FileHygiene {
         }
     }
 
+    /// Looks at texts of a declared column, before they are treated: at the first of every batch, so that it costs little.
+    pub(super) fn look(&mut self, column: &str, array: &ArrayRef) -> Result<(), super::ReadError> {
+        let some = array.slice(0, array.len().min(LOOKED_AT));
+        let words = Column::texts(&self.file, column, &some)?;
+        let mut looked = Looked::default();
+        (0..some.len()).filter_map(|row| words.text(row)).for_each(|text| looked.at(text));
+        self.looked.entry(column.to_owned()).or_default().and(&looked);
+        Ok(())
+    }
+
     /// One report of two parts of a file.
     pub(super) fn and(mut self, other: Self) -> Self {
         for (reason, count) in other.dropped {
@@ -123,17 +146,31 @@ impl FileHygiene {
         }
         self.rows += other.rows;
         self.self_follows += other.self_follows;
+        for (column, looked) in &other.looked {
+            self.looked.entry(column.clone()).or_default().and(looked);
+        }
         self.first.extend(other.first);
         self.first.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
         self.first.truncate(FIRST_PLACES);
         self
     }
 
-    /// Ends the report; too many bad rows stop the seal.
+    /// Ends the report; too many bad rows and direct identifiers stop the seal.
     pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
         let bad: u64 = self.dropped.values().sum();
         self.rows = rows;
         self.used = rows - bad - self.self_follows;
+        for (column, looked) in std::mem::take(&mut self.looked) {
+            if let Some((shape, count)) = looked.identifier() {
+                let (file, like, of) = (self.file, shape.as_str(), looked.of());
+                return Err(super::EngineError::DirectIdentifier { file, column, like, count, of });
+            }
+            let counts: BTreeMap<_, _> =
+                looked.counts().map(|(shape, count)| (shape.as_str(), count)).collect();
+            if !counts.is_empty() {
+                self.identifiers.insert(column, counts);
+            }
+        }
         if u128::from(bad) * 100_000 > u128::from(rows) * u128::from(allowed.0) {
             let (file, first) = (self.file, self.first);
             return Err(super::EngineError::BadRows { file, bad, rows, allowed: allowed.to_string(), first });

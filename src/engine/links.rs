@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
-use super::read::{Column, Input, Use, Wanted, open};
+use super::read::{Ids, Input, Use, Wanted, open};
 use super::reading::Reading;
 use crate::policy::LinksTable;
 
@@ -76,13 +76,14 @@ impl Links {
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let [lefts, rights] = batch.columns() else { break };
-            let lefts = Column::ids(&table.name, left, lefts, tokenised)?;
-            let rights = Column::ids(&table.name, right, rights, tokenised)?;
+            let [left_form, right_form] = declared.columns.each_ref().map(|column| column.form);
+            let lefts = Ids::read(&table.name, left, lefts, tokenised, left_form)?;
+            let rights = Ids::read(&table.name, right, rights, tokenised, right_form)?;
             for row in 0..batch.num_rows() {
                 let place = rows + row as u64;
                 match (lefts.id(row), rights.id(row)) {
-                    (None, _) => report.drop_row(place, left, "no id"),
-                    (_, None) => report.drop_row(place, right, "no id"),
+                    (None, _) => report.drop_row(place, left, lefts.why_none(row, "no id")),
+                    (_, None) => report.drop_row(place, right, rights.why_none(row, "no id")),
                     (Some(one), Some(other)) => {
                         let one = interner.intern_id(left_ids, &one)?;
                         self.pairs.push((one, interner.intern_id(right_ids, &other)?));
@@ -189,6 +190,7 @@ mod tests {
 
     use super::super::read::Id;
     use super::*;
+    use crate::deidentify::Form;
     use crate::policy::IdColumn;
 
     /// A declared table between two namespaces; each column is called as its namespace.
@@ -197,7 +199,7 @@ mod tests {
             name: "links".parse().unwrap(),
             handler: "platform".parse().unwrap(),
             category: "profile".into(),
-            columns: namespaces.map(|ids| IdColumn { column: ids.into(), ids: ids.into() }),
+            columns: namespaces.map(|ids| IdColumn { column: ids.into(), ids: ids.into(), form: Form::AsIs }),
             several: several.iter().map(|name| (*name).to_owned()).collect(),
         }
     }

@@ -66,6 +66,22 @@ pub enum EngineError {
         /// The first places.
         first: Vec<Place>,
     },
+    /// A text column that identifies people directly.
+    #[error(
+        "{file}: column `{column}` identifies people directly: {count} of the {of} texts that were looked at are {like}"
+    )]
+    DirectIdentifier {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+        /// What its texts look like.
+        like: &'static str,
+        /// How many do.
+        count: u64,
+        /// How many were looked at.
+        of: u64,
+    },
     /// A file could not be read.
     #[error("{0}")]
     Read(#[from] ReadError),

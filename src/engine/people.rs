@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::Interner;
-use super::read::{Cell, Column, Input, ReadError, Table, Use, Wanted, open};
+use super::read::{Cell, Column, Ids, Input, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
@@ -85,10 +85,10 @@ impl<'a> People<'a> {
         while let Some(batch) = table.next_batch()? {
             reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
-            let owners = Column::ids(&table.name, owner, owners, table.tokenised.is_some())?;
+            let owners = Ids::read(&table.name, owner, owners, table.tokenised.is_some(), self.dataset.form)?;
             for row in 0..batch.num_rows() {
                 if owners.id(row).is_none() {
-                    report.drop_row(rows + row as u64, owner, "no owner");
+                    report.drop_row(rows + row as u64, owner, owners.why_none(row, "no owner"));
                 }
             }
             let numbers = (0..batch.num_rows()).map(|row| interner.find(namespace?, &owners.id(row)?));
@@ -99,6 +99,11 @@ impl<'a> People<'a> {
                 }
             }
             let (tags, ages) = fields.split_at_checked(self.tags.len()).unwrap_or((fields, &[]));
+            for (column, array) in read.iter().zip(tags) {
+                if self.dataset.field(column).is_some_and(|field| field.kind == FieldKind::Text) {
+                    report.look(column, array)?;
+                }
+            }
             self.hear_tags(&table, tags, &people)?;
             if let (Some(born), Some(array)) = (&mut self.born, ages.first()) {
                 born.hear(&table, array, &people)?;

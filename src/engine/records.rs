@@ -8,12 +8,13 @@ use super::hygiene::FileHygiene;
 use super::identical;
 use super::intern::{Interner, numbers, people};
 use super::pointers::{Pointed, Pointer};
-use super::read::{Column, Input, Use, Wanted};
+use super::read::{Ids, Input, Use, Wanted};
 use super::reading::Reading;
 use super::rows::{Cells, NOBODY, Rows, Selection};
 use super::scan::{Piece, Scan};
 use super::values::Values;
 use super::waiting::{Layout, RANGE, Together, Waiting};
+use crate::deidentify::MISFIT;
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Aggregate, Catalogue, Condition, Naming, Source, Window};
 use crate::types::Timestamp;
@@ -246,21 +247,26 @@ impl<'a> Records<'a> {
         let Some((owners, fields)) = piece.batch.columns().split_first() else {
             return Ok(Rows { owners: Vec::new(), cells: Vec::new() });
         };
-        let owners = Column::ids(piece.name, &self.dataset.owner, owners, piece.tokenised)?;
+        let owner = self.dataset.owner.as_str();
+        let owners = Ids::read(piece.name, owner, owners, piece.tokenised, self.dataset.form)?;
         let mut bad = Vec::new();
         let count = piece.batch.num_rows();
         bad.extend(
             (0..count)
                 .filter(|row| owners.id(*row).is_none())
-                .map(|row| (row, self.dataset.owner.as_str(), "no owner")),
+                .map(|row| (row, owner, owners.why_none(row, "no owner"))),
         );
         let mut cells = Vec::with_capacity(fields.len());
         for (field, array) in self.read.iter().zip(fields) {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
+            if field.kind == FieldKind::Text {
+                piece.report.look(&field.column, array)?;
+            }
             cells.push(if of_people {
-                let column = Column::ids(piece.name, &field.column, array, piece.tokenised)?;
+                let named = Ids::read(piece.name, &field.column, array, piece.tokenised, field.form)?;
+                bad.extend(named.misfits().iter().map(|row| (*row, field.column.as_str(), MISFIT)));
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
-                Cells::People(people(interner, numbers(interner, ids, &column, count, true)?))
+                Cells::People(people(interner, numbers(interner, ids, &named.column, count, true)?))
             } else {
                 Cells::read(piece.name, field, array, &mut bad)?
             });
@@ -268,7 +274,7 @@ impl<'a> Records<'a> {
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
         bad.sort_by_key(|(row, ..)| *row);
         bad.dedup_by_key(|(row, ..)| *row);
-        let mut all = people(interner, numbers(interner, &self.dataset.ids, &owners, count, false)?);
+        let mut all = people(interner, numbers(interner, &self.dataset.ids, &owners.column, count, false)?);
         for owner in &mut all {
             if is_in.get(*owner as usize) != Some(&true) {
                 *owner = NOBODY;

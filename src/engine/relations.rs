@@ -8,7 +8,7 @@ use std::sync::RwLock;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, numbers};
-use super::read::{Column, Input, Use, Wanted};
+use super::read::{Ids, Input, Use, Wanted};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::scan::{Piece, Scan};
@@ -85,16 +85,22 @@ impl Lists {
         let hear = |read: &mut Self, piece: Piece<'_>| {
             let [owners, targets] = piece.batch.columns() else { return Ok(()) };
             let count = piece.batch.num_rows();
-            let owners = Column::ids(piece.name, &dataset.owner, owners, piece.tokenised)?;
-            let targets = Column::ids(piece.name, target_column, targets, piece.tokenised)?;
+            let owner_ids = Ids::read(piece.name, &dataset.owner, owners, piece.tokenised, dataset.form)?;
+            let target_ids = Ids::read(piece.name, target_column, targets, piece.tokenised, target.form)?;
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
-            let owners = numbers(interner, &dataset.ids, &owners, count, true)?;
-            let targets = numbers(interner, &target.ids, &targets, count, true)?;
+            let owners = numbers(interner, &dataset.ids, &owner_ids.column, count, true)?;
+            let targets = numbers(interner, &target.ids, &target_ids.column, count, true)?;
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
                 let place = piece.first + row as u64;
                 match (owner, target) {
-                    (NOBODY, _) => piece.report.drop_row(place, &dataset.owner, "no owner"),
-                    (_, NOBODY) => piece.report.drop_row(place, target_column, "no target"),
+                    (NOBODY, _) => {
+                        let reason = owner_ids.why_none(row, "no owner");
+                        piece.report.drop_row(place, &dataset.owner, reason);
+                    }
+                    (_, NOBODY) => {
+                        let reason = target_ids.why_none(row, "no target");
+                        piece.report.drop_row(place, target_column, reason);
+                    }
                     (owner, target) if owner == target => {
                         piece.report.self_follows += 1;
                         read.selves.push(owner);

@@ -44,7 +44,7 @@ impl Operator {
     /// Opens the joined figures of an epoch with the auditor's key, one for each recipient; logged before they are returned.
     ///
     /// # Errors
-    /// [`OperatorError::Unknown`]; [`OperatorError::Figures`] where none were kept, or for a key that they are not sealed to;
+    /// [`OperatorError::Unknown`]; [`OperatorError::Figures`] where none were kept, or the epoch is retired, or for a key that they are not sealed to;
     /// [`OperatorError::Damaged`].
     ///
     /// # Privacy
@@ -66,7 +66,7 @@ impl Operator {
             known: epochs.iter().map(|file| file.epoch.to_string()).collect(),
         })?;
         if let Some(entry) = file.retired {
-            let why = format!("epoch `{epoch}` is retired (log entry {entry}): its key is destroyed");
+            let why = format!("epoch `{epoch}` is retired (log entry {entry}), and its figures with it");
             return Err(OperatorError::Figures(why));
         }
         let place = figures_path(&format!("epochs/{epoch}"));

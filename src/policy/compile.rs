@@ -11,7 +11,7 @@ use super::file::{
     Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, MeasureSection,
     Named, RecipientSection, StudyFile, TagSection, Written,
 };
-use super::links::{IdColumn, LinksTable, check_namespaces, links_table};
+use super::links::{IdColumn, LinksTable, check_namespaces, links_table, spell};
 use super::measures::Measures;
 use super::metrics::metrics;
 use super::placed::Spanned;
@@ -20,6 +20,7 @@ use super::study::{
 };
 use super::test_section::BoundSection;
 use crate::consent::Admits;
+use crate::deidentify::Form;
 use crate::tags::{
     Bands, Bound, CatalogueDraft, Label, Relation, Tag, TagError, TagSource, is_reach, nearest,
 };
@@ -72,6 +73,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         datasets.push(next);
     }
     check_namespaces(&file.datasets)?;
+    let forms = spell(&file.ids, &mut datasets, &mut links)?;
     Measures { datasets: &datasets, sections: &file.measures, draft: &mut draft }.all()?;
     for (name, section) in as_written(file.tags.get_ref()) {
         let tag = tag(name, section, &datasets, &file.measures, &mut draft)?;
@@ -111,6 +113,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         },
         figures: file.figures.clone(),
         infers: infers(file.tags.get_ref()),
+        forms,
         datasets,
         links,
         catalogue,
@@ -251,7 +254,7 @@ fn dataset(
             }
             draft.relations.push(Relation { dataset: name.get_ref().clone(), field: None, max_reach });
             let target_ids = section.target_ids.as_ref().map_or(&ids, Spanned::get_ref).clone();
-            let target = IdColumn { column: target.get_ref().clone(), ids: target_ids };
+            let target = IdColumn { column: target.get_ref().clone(), ids: target_ids, form: Form::AsIs };
             Shape::Relation { target, relation: draft.relations.len() - 1 }
         }
         (DatasetKind::Relation, None) => {
@@ -291,6 +294,7 @@ fn dataset(
         handler: section.handler.get_ref().clone(),
         ids,
         owner: owner.get_ref().clone(),
+        form: Form::AsIs,
         category: section.category.clone(),
         fields,
         dropped,

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::{Case, CategoryRead};
 use super::logic::{Demand, State};
+use super::phrases::Phrases;
 use super::regime::{Lang, Names, Regime, Scope, cell};
 use super::study::{Recipient, Study};
 use crate::consent::{self, Ages, Requirement};
@@ -305,9 +306,8 @@ impl<'a> Opinion<'a> {
         let (subject, state) = self.named(considered, lang);
         let categories: Vec<&str> =
             considered.categories.iter().map(|name| self.category_title(name, lang)).collect();
-        let separator = if lang == Lang::Zh { "、" } else { ", " };
         text.replace("{is}", &state)
-            .replace("{category}", &categories.join(separator))
+            .replace("{category}", &categories.join(&Phrases::of(lang).and))
             .replace("{}", &subject)
     }
 }

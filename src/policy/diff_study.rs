@@ -137,11 +137,25 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
             .chain(study.metrics.iter().map(|metric| format!("metric {}", metric.name)))
             .collect()
     };
+    let fields = |study: &Study| -> BTreeSet<String> {
+        let fields = study
+            .datasets
+            .iter()
+            .flat_map(|dataset| dataset.fields.iter().map(move |field| (dataset, field)));
+        fields
+            .map(|(dataset, field)| format!("{}.{}{}", dataset.name, field.column, field.treatment))
+            .collect()
+    };
+    let read = |from: &BTreeSet<String>, to: &BTreeSet<String>| {
+        from.difference(to).next().map(|field| format!("the field {field}"))
+    };
+    let (own_fields, other_fields) = (fields(first), fields(second));
     let (own, other) = (vocabulary(first), vocabulary(second));
     let asked = |from: &BTreeSet<String>, to: &BTreeSet<String>| {
         from.difference(to).next().map(|word| format!("a question about {word}"))
     };
     vec![
+        Difference::new("fields read", read(&own_fields, &other_fields), read(&other_fields, &own_fields)),
         Difference::new("vocabulary", asked(&own, &other), asked(&other, &own)),
         Difference::new("the study's cap", spent(first, second), spent(second, first)),
         Difference::new("smallest cell shown", shown(first, second), shown(second, first)),

@@ -89,9 +89,9 @@ impl Opinion<'_> {
             .replace("{regime}", &self.case.regime.title(lang));
         let permitted = self.permits();
         let answer = match (permitted, self.triggers.is_empty()) {
-            (false, _) => said.no,
-            (true, true) => said.yes_without_consent,
-            (true, false) => said.yes,
+            (false, _) => &said.no,
+            (true, true) => &said.yes_without_consent,
+            (true, false) => &said.yes,
         };
         let mut sections = vec![self.use_in_words(lang), self.looked_at(lang)];
         if permitted && !self.triggers.is_empty() {
@@ -123,7 +123,7 @@ impl Opinion<'_> {
             if category.sensitive { said.sensitive.replace("{}", &title) } else { title }
         });
         Line::with(
-            said.the_use,
+            &said.the_use,
             vec![
                 Line::plain(
                     said.action
@@ -139,7 +139,7 @@ impl Opinion<'_> {
                         .replace("{article}", &article(basis.map(|basis| basis.article.get_ref().as_str())))
                         .replace("{}", &titled(basis.map(|basis| &basis.title), &study.basis)),
                 ),
-                Line::plain(said.reads.replace("{}", &reads.collect::<Vec<_>>().join(said.and))),
+                Line::plain(said.reads.replace("{}", &reads.collect::<Vec<_>>().join(&said.and))),
             ],
         )
     }
@@ -160,7 +160,7 @@ impl Opinion<'_> {
             }
             let Some(Line { under: lines, .. }) = stages.last_mut() else { continue };
             let known = lines.iter().find(|known| known.rule.as_ref() == Some(id));
-            let held = known.map(|known| known.verdict.as_deref() == Some(said.ok));
+            let held = known.map(|known| known.verdict.as_deref() == Some(said.ok.as_str()));
             if considered.holds && held.is_some() {
                 continue;
             }
@@ -173,13 +173,13 @@ impl Opinion<'_> {
                 lines.push(line);
             }
         }
-        Line::with(said.looked_at, stages)
+        Line::with(&said.looked_at, stages)
     }
 
     fn judged(&self, considered: &Considered<'_>, id: &str, rule: &Rule, lang: Lang) -> Line {
         let said = Phrases::of(lang);
         let (verdict, text) =
-            if considered.holds { (said.ok, &rule.asks) } else { (said.fails, &rule.because) };
+            if considered.holds { (&said.ok, &rule.asks) } else { (&said.fails, &rule.because) };
         let text =
             format!("{id} ({}): {}", rule.article.get_ref(), self.fill(text.of(lang), considered, lang));
         let mut under = Vec::new();
@@ -206,28 +206,28 @@ impl Opinion<'_> {
                     .map_or(("", ""), |trigger| (trigger.article.get_ref().as_str(), trigger.title.of(lang)));
                 let text = format!("{} ({article}): {title}", requirement.trigger);
                 let parts = self.conditions(requirement, lang);
-                let parts = parts.into_iter().map(|part| Line::plain(part.join(said.semicolon)));
+                let parts = parts.into_iter().map(|part| Line::plain(part.join(&said.semicolon)));
                 let rule = trigger.map(|trigger| trigger.rule.get_ref().clone());
                 Line { rule, ..Line::with(text, parts.collect()) }
             })
             .collect();
-        lines.push(Line::plain(said.not_withdrawn));
+        lines.push(Line::plain(&said.not_withdrawn));
         lines.push(match demand.ages {
-            Ages::DeclaredAdults => Line::plain(said.adults),
+            Ages::DeclaredAdults => Line::plain(&said.adults),
             Ages::Read { child_below, .. } => {
                 Line::plain(said.ages.replace("{child}", &child_below.to_string()))
             }
         });
-        Line::with(said.consents, lines)
+        Line::with(&said.consents, lines)
     }
 
     /// What one consent must name, how it must have been given, and how long it holds: in the words of the requirement that
     /// the fold checks.
     fn conditions(&self, requirement: &Requirement, lang: Lang) -> [Vec<String>; 3] {
         let (said, file) = (Phrases::of(lang), &self.case.regime.file);
-        let list = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(said.and);
+        let list = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(&said.and);
         let names = file.actions.get(&self.case.study.action).map(|action| action.names);
-        let names = if names == Some(Names::Handlers) { said.names_handlers } else { said.names };
+        let names = if names == Some(Names::Handlers) { &said.names_handlers } else { &said.names };
         let recipients = list(&mut requirement.recipients.iter().map(String::as_str));
         let categories = list(&mut requirement.categories.iter().map(|name| self.category_title(name, lang)));
         let mut named = vec![
@@ -265,7 +265,7 @@ impl Opinion<'_> {
         let duties = self.duties.iter().filter_map(|name| file.duties.get(*name));
         let lines =
             duties.map(|duty| Line::plain(format!("{} ({})", duty.says.of(lang), duty.article.get_ref())));
-        Line::with(Phrases::of(lang).duties, lines.collect())
+        Line::with(&Phrases::of(lang).duties, lines.collect())
     }
 
     /// What a reader must know besides: undeclared notices, and rules that are not the law's own text.
@@ -274,13 +274,13 @@ impl Opinion<'_> {
         let undeclared = self.undeclared_notices();
         let mut lines = Vec::new();
         if !undeclared.is_empty() {
-            lines.push(Line::plain(said.undeclared.replace("{}", &undeclared.join(said.and))));
+            lines.push(Line::plain(said.undeclared.replace("{}", &undeclared.join(&said.and))));
         }
         let marked = self.marked(lang);
         if !marked.is_empty() {
-            lines.push(Line::plain(said.marks.replace("{}", &marked.join(said.and))));
+            lines.push(Line::plain(said.marks.replace("{}", &marked.join(&said.and))));
         }
-        (!lines.is_empty()).then(|| Line::with(said.notes, lines))
+        (!lines.is_empty()).then(|| Line::with(&said.notes, lines))
     }
 
     /// Everything that this opinion rests on and that was not read in the law's own text.
@@ -310,7 +310,7 @@ impl Opinion<'_> {
             if mark == Mark::Text {
                 continue;
             }
-            let text = format!("{name} ({})", mark.in_words(lang));
+            let text = format!("{name} ({})", Phrases::of(lang).mark(mark));
             if !marked.contains(&text) {
                 marked.push(text);
             }
@@ -356,7 +356,7 @@ impl Opinion<'_> {
                 "basis" => titled(file.bases.get(&study.basis).map(|basis| &basis.title), &study.basis),
                 "category" | "sensitive" => {
                     let titles = considered.categories.iter().map(|name| self.category_title(name, lang));
-                    titles.collect::<Vec<_>>().join(Phrases::of(lang).and)
+                    titles.collect::<Vec<_>>().join(&Phrases::of(lang).and)
                 }
                 fact if fact.starts_with("recipient") => recipient.id.to_string(),
                 fact => fact.to_owned(),
@@ -368,19 +368,6 @@ impl Opinion<'_> {
     /// The title of a data category; an unknown one is called as the study calls it.
     pub(super) fn category_title<'b>(&'b self, name: &'b str, lang: Lang) -> &'b str {
         self.case.regime.file.categories.get(name).map_or(name, |category| category.title.of(lang))
-    }
-}
-
-impl Mark {
-    fn in_words(self, lang: Lang) -> &'static str {
-        let (en, zh) = match self {
-            Self::Text => ("text", "原文"),
-            Self::Quotation => ("quotation", "引文"),
-            Self::Secondary => ("secondary source", "二手资料"),
-            Self::Memory => ("from memory", "凭记忆"),
-            Self::Reading => ("our reading", "本项目的理解"),
-        };
-        if lang == Lang::Zh { zh } else { en }
     }
 }
 

@@ -18,9 +18,9 @@ impl Opinion<'_> {
         let said = Phrases::of(lang);
         let mut lines = Vec::new();
         let inside = self.permits() && !accounts.is_empty() && accounts.iter().all(|a| a.failing.is_empty());
-        lines.push(Line::plain(if inside { said.person_in } else { said.person_out }));
+        lines.push(Line::plain(if inside { &said.person_in } else { &said.person_out }));
         if !self.permits() {
-            lines.push(Line::plain(said.denied_anyway));
+            lines.push(Line::plain(&said.denied_anyway));
         }
         for account in accounts {
             let reasons = self.person_reasons(account, lang);
@@ -32,7 +32,7 @@ impl Opinion<'_> {
             });
             let text =
                 if ok { format!("{}: {}", account.trigger, said.live) } else { account.trigger.clone() };
-            let verdict = Some(if ok { said.ok } else { said.fails }.to_owned());
+            let verdict = Some(if ok { &said.ok } else { &said.fails }.clone());
             lines.push(Line { verdict, ..Line::with(text, under.collect()) });
         }
         Line::with(said.person.replace("{at}", &self.case.now.to_string()), lines)

@@ -4,7 +4,7 @@ use super::compile::{Outcome, says, unknown};
 use super::file::{FieldSection, FieldType, Written};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
-use crate::deidentify::Treatment;
+use crate::deidentify::{Form, Treatment, direct_identifier};
 
 /// The field of one column; `None` for one that is never read.
 pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<Option<Field>> {
@@ -33,6 +33,14 @@ pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -
             }
         },
     };
+    // A flag says yes or no, whatever it is called; a person is a key, and a dropped column is not read.
+    let is_safe = matches!(section.kind, FieldType::Drop | FieldType::Flag | FieldType::Person);
+    if let Some(name) = direct_identifier(column.get_ref()).filter(|_| !is_safe) {
+        let message = format!(
+            "a column that is called `{name}` identifies people directly: it can be a key (owner, target, links, type person) or \"drop\", nothing else"
+        );
+        return says(column.span(), message);
+    }
     let treatment = treatment(section)?;
     let kind = match (section.kind, section.max_reach, section.negative) {
         (FieldType::Amount, None, negative) => FieldKind::Amount { negative: negative.unwrap_or(false) },
@@ -61,7 +69,8 @@ pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -
         return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
-    Ok(Some(Field { column: column.get_ref().clone(), kind, ids, optional: section.optional, treatment }))
+    let (column, optional) = (column.get_ref().clone(), section.optional);
+    Ok(Some(Field { column, kind, ids, form: Form::AsIs, optional, treatment }))
 }
 
 /// How far the field is coarsened; each way belongs to the types that it can coarsen.

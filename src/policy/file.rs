@@ -13,7 +13,7 @@ use toml::value::Datetime;
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
-use crate::deidentify::Span;
+use crate::deidentify::{Form, Span};
 use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId};
 
 /// A table of named things that remembers where each name stands.
@@ -30,6 +30,8 @@ pub(super) struct StudyFile {
     pub(super) recipients: Spanned<Vec<RecipientSection>>,
     #[serde(default)]
     pub(super) population: PopulationSection,
+    #[serde(default)]
+    pub(super) ids: Named<IdsSection>,
     pub(super) datasets: BTreeMap<Spanned<DatasetName>, DatasetSection>,
     #[serde(default)]
     pub(super) measures: Named<MeasureSection>,
@@ -151,6 +153,13 @@ pub(super) enum Admitted {
 #[serde(rename_all = "kebab-case")]
 pub(super) enum AgeStatement {
     DeclaredAdults,
+}
+
+/// What all ids of a namespace have in common.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct IdsSection {
+    pub(super) form: Form,
 }
 
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]

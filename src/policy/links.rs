@@ -3,8 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::{Outcome, as_written, says, unknown};
-use super::file::{DatasetKind, DatasetSection, Written};
+use super::file::{DatasetKind, DatasetSection, IdsSection, Named, Written};
 use super::placed::Spanned;
+use super::study::{Dataset, Shape};
+use crate::deidentify::Form;
 use crate::types::{DatasetName, HandlerId};
 
 /// A column of ids of one namespace.
@@ -14,6 +16,8 @@ pub struct IdColumn {
     pub column: String,
     /// The namespace.
     pub ids: String,
+    /// How they are spelled.
+    pub form: Form,
 }
 
 /// A table that says which ids of two namespaces are one person's.
@@ -69,6 +73,7 @@ pub(super) fn links_table(
     let column = |(ids, column): (&Spanned<String>, &String)| IdColumn {
         column: column.clone(),
         ids: ids.get_ref().clone(),
+        form: Form::AsIs,
     };
     Ok(LinksTable {
         name: name.get_ref().clone(),
@@ -104,6 +109,36 @@ fn one_rule_a_namespace(
             format!("`several` of namespace `{name}` must be the same here and in dataset `{}`", table.name),
         ),
         None => Ok(()),
+    }
+}
+
+/// Writes the declared forms of ids wherever ids are read.
+pub(super) fn spell(
+    written: &Named<IdsSection>,
+    datasets: &mut [Dataset],
+    links: &mut [LinksTable],
+) -> Outcome<BTreeMap<String, Form>> {
+    let forms: BTreeMap<String, Form> =
+        written.iter().map(|(name, section)| (name.get_ref().clone(), section.form)).collect();
+    let form = |ids: &str| forms.get(ids).copied().unwrap_or_default();
+    let mut known = BTreeSet::new();
+    for dataset in datasets {
+        dataset.form = form(&dataset.ids);
+        known.insert(dataset.ids.clone());
+        if let Shape::Relation { target, .. } = &mut dataset.shape {
+            target.form = form(&target.ids);
+        }
+        for field in &mut dataset.fields {
+            field.form = form(field.ids.as_ref().unwrap_or(&dataset.ids));
+        }
+    }
+    for column in links.iter_mut().flat_map(|links| &mut links.columns) {
+        column.form = form(&column.ids);
+        known.insert(column.ids.clone());
+    }
+    match written.keys().find(|name| !known.contains(name.get_ref())) {
+        Some(name) => Err(unknown("namespace", name, known.iter().map(String::as_str))),
+        None => Ok(forms),
     }
 }
 

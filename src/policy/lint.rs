@@ -6,10 +6,11 @@ use std::collections::BTreeSet;
 use super::decide::with_opinion;
 use super::facts::Case;
 use super::logic::{Cube, Words, uncovered};
-use super::regime::{Lang, Regime, UNKNOWN};
-use super::study::{Recipient, Study};
+use super::regime::{Coarse, Lang, Regime, UNKNOWN, cell};
+use super::study::{FieldKind, Recipient, Study};
 use super::{Finding, Level};
 use crate::consent::Standing;
+use crate::deidentify::Treatment;
 use crate::tags::{Aggregate, Source, TagSource, nearest};
 use crate::types::Timestamp;
 
@@ -28,6 +29,7 @@ pub fn lint_study(study: &Study, regime: &Regime, now: Timestamp) -> Vec<Finding
     }
     all.extend(useless_tags(study));
     all.extend(inferences(study, regime));
+    all.extend(fine_fields(study, regime));
     all.extend(long_windows(study));
     all.extend(no_max_age(study, regime));
     all.extend(people_and_delta(study));
@@ -144,6 +146,43 @@ fn inferences(study: &Study, regime: &Regime) -> Vec<Finding> {
                 "`{tag}` infers {category} from data of other categories: consents must list {category} too"
             );
             all.push(Finding::new(Level::Note, "INFERS", message, ""));
+        }
+    }
+    all
+}
+
+/// Fields that a duty of their data category asks to be coarsened, and that are read as they are.
+fn fine_fields(study: &Study, regime: &Regime) -> Vec<Finding> {
+    let mut all = Vec::new();
+    for dataset in &study.datasets {
+        let cell = cell(&regime.file, &dataset.category, study.action);
+        let duties = cell.into_iter().flat_map(|cell| &cell.duties);
+        for duty in duties.filter_map(|duty| regime.file.duties.get(duty.get_ref())) {
+            let is_asked = |kind: FieldKind| match kind {
+                FieldKind::Amount { .. } | FieldKind::Integer => duty.coarse.contains(&Coarse::Amount),
+                FieldKind::Text => duty.coarse.contains(&Coarse::Text),
+                FieldKind::Time => duty.coarse.contains(&Coarse::Time),
+                FieldKind::AgeBand | FieldKind::BirthYear | FieldKind::Flag | FieldKind::Person { .. } => {
+                    false
+                }
+            };
+            let fine = dataset.fields.iter().filter(|field| field.treatment == Treatment::AsIs);
+            for field in fine.filter(|field| is_asked(field.kind)) {
+                let message = format!(
+                    "`{}.{}` is read as it is, and data of category {} is to be coarsened: {}",
+                    dataset.name,
+                    field.column,
+                    dataset.category,
+                    duty.says.of(Lang::En)
+                );
+                let fix = match field.kind {
+                    FieldKind::Text => "declare a `prefix` or a closed list of `values`, or \"drop\"",
+                    FieldKind::Time => "declare `truncate` = \"hour\", \"day\" or \"week\", or \"drop\"",
+                    _ => "declare a unit to `round` to, or \"drop\"",
+                };
+                let finding = Finding::new(Level::Error, "FIELDS", message, fix);
+                all.push(finding.under(duty.article.get_ref()));
+            }
         }
     }
     all

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consent::Admits;
-use crate::deidentify::Treatment;
+use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
@@ -209,6 +209,8 @@ pub struct Field {
     pub kind: FieldKind,
     /// The namespace of the people it names, if it is of type person and names people of another than its dataset's.
     pub ids: Option<String>,
+    /// How the ids of these people are spelled.
+    pub form: Form,
     /// Whether a row without it is a good row.
     pub optional: bool,
     /// How far its values are coarsened wherever they are read.
@@ -244,6 +246,8 @@ pub struct Dataset {
     pub ids: String,
     /// The column of the person who owns the row.
     pub owner: String,
+    /// How its owners' ids are spelled.
+    pub form: Form,
     /// The data category, by which the regime decides sensitivity.
     pub category: String,
     /// Declared fields.
@@ -324,6 +328,8 @@ pub struct Study {
     pub figures: BTreeMap<String, u64>,
     /// The data category that a tag infers, by tag.
     pub infers: BTreeMap<String, String>,
+    /// How the ids of a namespace are spelled, where the study says it.
+    pub forms: BTreeMap<String, Form>,
     /// The datasets that are about people.
     pub datasets: Vec<Dataset>,
     /// The tables that say which ids are one person's.
@@ -386,6 +392,12 @@ impl Study {
     pub fn categories(&self) -> impl Iterator<Item = &str> {
         let links = self.links.iter().map(|links| links.category.as_str());
         self.datasets.iter().map(|dataset| dataset.category.as_str()).chain(links)
+    }
+
+    /// How the ids of a namespace are spelled.
+    #[must_use]
+    pub fn form(&self, namespace: &str) -> Form {
+        self.forms.get(namespace).copied().unwrap_or_default()
     }
 
     /// The namespaces of all ids.

@@ -55,6 +55,32 @@ fn create(path: &Path) -> Result<BufWriter<File>, PopulationError> {
     Ok(BufWriter::with_capacity(1 << 20, file))
 }
 
+/// How a table is written.
+#[derive(Clone, Copy)]
+pub(super) enum Format {
+    Csv,
+    Parquet,
+}
+
+/// Writes tables into `folder`, which is made when absent, each under its name.
+pub(super) fn write_tables<const N: usize>(
+    folder: &Path,
+    format: Format,
+    tables: [(&'static str, Reader); N],
+) -> Result<Vec<(&'static str, PathBuf)>, PopulationError> {
+    std::fs::create_dir_all(folder)
+        .map_err(|source| PopulationError::File { path: folder.into(), source })?;
+    let (extension, table): (_, fn(&Path, Reader) -> Result<(), PopulationError>) = match format {
+        Format::Csv => ("csv", csv),
+        Format::Parquet => ("parquet", parquet),
+    };
+    let written = tables.into_iter().map(|(name, reader)| {
+        let path = folder.join(name).with_extension(extension);
+        table(&path, reader).map(|()| (name, path))
+    });
+    written.collect()
+}
+
 impl Population {
     /// Writes `follows.parquet`, `payments.parquet`, `members.parquet` and `consents.parquet` (zstd) into `folder`,
     /// which is made when absent. Memory stays bounded by a row group.
@@ -62,7 +88,7 @@ impl Population {
     /// # Errors
     /// [`PopulationError`] when a file cannot be made or written.
     pub fn write_parquet(&self, folder: &Path) -> Result<Files, PopulationError> {
-        self.write(folder, "parquet", parquet)
+        self.write(folder, Format::Parquet)
     }
 
     /// Writes the same tables as CSV with a header.
@@ -74,20 +100,13 @@ impl Population {
         if people > MAX_CSV_PEOPLE {
             return Err(PopulationError::TooManyForCsv { people });
         }
-        self.write(folder, "csv", csv)
+        self.write(folder, Format::Csv)
     }
 
-    fn write(
-        &self,
-        folder: &Path,
-        extension: &str,
-        table: fn(&Path, Reader) -> Result<(), PopulationError>,
-    ) -> Result<Files, PopulationError> {
-        std::fs::create_dir_all(folder)
-            .map_err(|source| PopulationError::File { path: folder.into(), source })?;
-        let file = |name: &str, reader: Reader| {
-            let path = folder.join(name).with_extension(extension);
-            table(&path, reader).map(|()| path)
+    fn write(&self, folder: &Path, format: Format) -> Result<Files, PopulationError> {
+        let file = |name: &'static str, reader: Reader| {
+            write_tables(folder, format, [(name, reader)])
+                .map(|written| written.into_iter().map(|(_, path)| path).collect())
         };
         Ok(Files {
             follows: file("follows", self.follows())?,

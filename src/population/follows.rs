@@ -39,6 +39,15 @@ impl Population {
         }));
     }
 
+    /// How many follow `index` back.
+    pub(super) fn friends(&self, index: u32) -> usize {
+        let mut list = Vec::new();
+        if !self.follows_nobody(index) {
+            self.add_friends(index, &mut list);
+        }
+        list.len()
+    }
+
     /// Fills `list` with the distinct people whom `index` follows, herself not among them.
     fn follow_list(&self, rng: &mut impl rand::Rng, index: u32, list: &mut Vec<u32>) {
         list.clear();

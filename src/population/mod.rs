@@ -5,6 +5,7 @@
 //! what she is does not depend on how many rows came before her.
 
 mod batches;
+mod commerce;
 mod consent_events;
 mod consents;
 mod files;
@@ -18,6 +19,7 @@ use std::path::PathBuf;
 use arrow_array::RecordBatchReader;
 
 use crate::types::Timestamp;
+pub use commerce::SocialCommerce;
 pub use consents::Flaw;
 pub use files::Files;
 

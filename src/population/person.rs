@@ -29,6 +29,9 @@ pub(super) enum Stream {
     Person,
     Phones,
     Quiet,
+    Habits,
+    Orders,
+    Shares,
 }
 
 /// The finaliser of SplitMix64 (Steele, Lea, Flood, OOPSLA 2014): a bijection that scatters neighbouring inputs.
@@ -107,6 +110,11 @@ impl Population {
         PHONES + (u64::from(index) * STEP + self.hash(Stream::Phones, 0, 0) % PHONES) % PHONES
     }
 
+    /// The calendar year of `as_of`, near enough.
+    pub(super) fn year(&self) -> i32 {
+        i32::try_from(1970 + self.config.as_of.seconds() / YEAR).unwrap_or(i32::MAX)
+    }
+
     /// The indices of the people in the community of `index`.
     pub(super) fn community(&self, index: u32) -> std::ops::Range<u32> {
         let first = index - index % COMMUNITY;
@@ -122,8 +130,7 @@ impl Population {
         let mut rng = self.generator(Stream::Person, index, 0);
         let (region, level) = if rng.random_ratio(4, 5) { home } else { region(&mut rng) };
         let own: f64 = StandardNormal.sample(&mut rng);
-        let year = i32::try_from(1970 + config.as_of.seconds() / YEAR).unwrap_or(i32::MAX);
-        let birth_year = year - 19 - rng.random_range(0..=32) - rng.random_range(0..=28);
+        let birth_year = self.year() - 19 - rng.random_range(0..=32) - rng.random_range(0..=28);
 
         // Well-off communities lapse less; the factor is 1 on average.
         let lapse = f64::from(config.lapsed_percent) / 100.0 * (1.0 - 0.4 * common.clamp(-2.0, 2.0));

@@ -300,5 +300,14 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
         ]);
     }
     right(&mut table, 2);
-    format!("{table}\n")
+    let looked = hygiene.files.iter().flat_map(|file| {
+        let columns = file
+            .identifiers
+            .iter()
+            .flat_map(|(column, counts)| counts.iter().map(move |like| (column, like)));
+        columns.map(|(column, (like, count))| {
+            format!("{}: column `{column}`: {count} texts look like {like}\n", file.file)
+        })
+    });
+    format!("{table}\n{}", looked.collect::<String>())
 }

@@ -22,7 +22,13 @@ pub enum Id<'a> {
     Token(Token),
 }
 
-impl Id<'_> {
+impl<'a> Id<'a> {
+    /// The id of this text.
+    #[must_use]
+    pub fn of(text: &'a str) -> Self {
+        canonical_number(text).map_or(Self::Text(text), Self::Number)
+    }
+
     /// Its canonical text form; a token has none.
     #[must_use]
     pub fn text(&self) -> Option<Cow<'_, str>> {
@@ -178,11 +184,20 @@ impl Column {
             Self::Numbers(numbers) => numbers.is_valid(row).then(|| Id::Number(numbers.value(row))),
             Self::Words(words) => {
                 let text = words.is_valid(row).then(|| words.value(row)).filter(|text| !text.is_empty())?;
-                Some(canonical_number(text).map_or(Id::Text(text), Id::Number))
+                Some(Id::of(text))
             }
             Self::Tokens(tokens) => {
                 tokens.is_valid(row).then(|| tokens.value(row).try_into().ok().map(Id::Token)).flatten()
             }
+        }
+    }
+
+    /// The id in a row in its canonical text form, which for a text is itself; a token has none.
+    #[must_use]
+    pub fn spelled(&self, row: usize) -> Option<Cow<'_, str>> {
+        match self {
+            Self::Numbers(numbers) => numbers.is_valid(row).then(|| numbers.value(row).to_string().into()),
+            Self::Words(_) | Self::Tokens(_) => self.text(row).map(Cow::Borrowed),
         }
     }
 

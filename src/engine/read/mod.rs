@@ -1,11 +1,13 @@
 //! Files and batches as streams of declared columns. Undeclared columns are never decoded.
 
 mod column;
+mod ids;
 mod open;
 mod tokenised;
 
 pub use column::Column;
 pub use column::{Cell, Id};
+pub use ids::Ids;
 pub use open::{Input, Part, Table, Use, Wanted, known_rows, open, open_repeating, parts, tokenised};
 pub use tokenised::Tokenised;
 

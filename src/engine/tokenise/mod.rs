@@ -182,6 +182,7 @@ fn work(
     reading: &Reading,
 ) -> Result<FileHygiene, (usize, TokeniseError)> {
     let mut report = FileHygiene::default();
+    report.file.push_str(name);
     let lock = || source.lock().unwrap_or_else(PoisonError::into_inner);
     loop {
         let taken = lock().take()?;
@@ -194,6 +195,7 @@ fn work(
         let mut before = first;
         for batch in &batches {
             reading.heard(batch.num_rows());
+            plan.look(present, batch, &mut report).map_err(|error| failed(error.into()))?;
             let treated = plan.treat(name, present, batch).map_err(|error| failed(error.into()))?;
             let kept = treated.keep(batch.num_rows(), before, &mut report);
             for (from, len) in kept {

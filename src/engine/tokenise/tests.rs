@@ -76,6 +76,62 @@ fn cubes(study: &Study, files: &Files) -> Vec<(Vec<u64>, Vec<i128>)> {
     cells.map(|(counts, sums)| (counts.to_vec(), sums.to_vec())).collect()
 }
 
+/// The same table with every third id of its first columns as somebody else writes it.
+fn respelled(input: &Path, out: &Path) {
+    let text = std::fs::read_to_string(input).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let spelled = |number: usize, id: &str| match (id.len(), number % 3) {
+        (11, 1) => {
+            let (network, number) = id.split_at(3);
+            format!("+86 {network}-{number}")
+        }
+        (11, 2) => format!("0086{id}"),
+        _ => id.to_owned(),
+    };
+    let row = |(number, row): (usize, &str)| {
+        let cells = row.split(',').enumerate();
+        let cells: Vec<String> =
+            cells.map(|(at, cell)| if at < 2 { spelled(number + at, cell) } else { cell.into() }).collect();
+        cells.join(",") + "\n"
+    };
+    let rows: String = rows.lines().enumerate().map(row).collect();
+    std::fs::write(out, format!("{header}\n{rows}")).unwrap();
+}
+
+#[test]
+fn ids_of_one_form_are_one_person_however_each_file_spells_them() {
+    let place = tempfile::tempdir().unwrap();
+    let people = Population::new(config()).unwrap();
+    let study = study(&[("[population]", "[ids.phone]\nform = \"cn-mobile\"\n\n[population]")]);
+    let plain = people.write_csv(&place.path().join("plain")).unwrap();
+    let folder = place.path().join("spelled");
+    std::fs::create_dir(&folder).unwrap();
+    let spell = |input: &PathBuf| {
+        let out = folder.join(input.file_name().unwrap());
+        respelled(input, &out);
+        out
+    };
+    let Files { follows, payments, members, consents } = &plain;
+    let spelled = Files {
+        follows: spell(follows),
+        payments: spell(payments),
+        members: spell(members),
+        consents: spell(consents),
+    };
+    let expected = cubes(&study, &plain);
+    assert!(expected.iter().all(|(counts, _)| counts.iter().sum::<u64>() > 400));
+    assert!(cubes(&study, &spelled) == expected);
+    assert!(cubes(&study, &all(&study, &spelled, &place.path().join("tokens"))) == expected);
+    // Without a declared form they are ids like any others.
+    assert!(cubes(&self::study(&[]), &spelled) != expected);
+    // A whole number is an id, too, and one that is no phone is a bad row.
+    let rows = "payer,amount,at\n13800000001,1,2026-09-01T00:00:00Z\n1380000000,1,2026-09-01T00:00:00Z\n";
+    std::fs::write(folder.join("bad.csv"), rows).unwrap();
+    let report = one(&study, "payments", 7, &folder.join("bad.csv"), &folder.join("bad.parquet"));
+    assert_eq!((report.used, report.dropped.get(crate::deidentify::MISFIT)), (1, Some(&1)));
+    assert_eq!(report.first_places()[0].to_string(), "row 2, column `payer`: not of the declared form");
+}
+
 #[test]
 fn tokenised_tables_join_to_the_cubes_of_the_raw_ones() {
     let place = tempfile::tempdir().unwrap();
@@ -114,5 +170,40 @@ fn tokenised_tables_join_to_the_cubes_of_the_raw_ones() {
         assert_eq!(number == 3, expected != seen[0], "coarse tables give other numbers");
         assert!(cubes(&study, &all(&study, &raw, &place.path().join(format!("out-{number}")))) == expected);
         assert!(cubes(&study, &all(&study, &text, &place.path().join(format!("text-{number}")))) == expected);
+    }
+}
+
+/// What a platform coarsened, read as it is, gives what a seal makes of the raw rows when it coarsens them.
+#[test]
+fn a_platform_and_a_seal_coarsen_alike() {
+    let place = tempfile::tempdir().unwrap();
+    let raw = Population::new(config()).unwrap().write_parquet(&place.path().join("raw")).unwrap();
+    let shops = [
+        ("days_since_last = \"at\"", "distinct = \"scene\"\ncap = 9"),
+        ("absent = \"never\"", ""),
+        ("active = 0, cooling = 14, lapsed = 30", "a = 0, b = 2, c = 3"),
+    ];
+    let with = |fields: &str, region: &str| {
+        let fields = ("amount = \"amount\", at = \"time\"", fields);
+        study(&[&[fields, ("region = \"text\"", region)][..], &shops].concat())
+    };
+    let plain = ("amount = \"amount\", at = \"time\", scene = \"text\"", "region = \"text\"");
+    let fine = with(plain.0, plain.1);
+    let of_fine = cubes(&fine, &raw);
+    for (number, (fields, region)) in [
+        ("amount = { type = \"amount\", round = 30_000 }, at = \"time\", scene = \"text\"", plain.1),
+        ("amount = \"amount\", at = { type = \"time\", truncate = \"week\" }, scene = \"text\"", plain.1),
+        ("amount = \"amount\", at = \"time\", scene = { type = \"text\", values = [\"food\"] }", plain.1),
+        ("amount = \"amount\", at = \"time\", scene = { type = \"text\", prefix = 1 }", plain.1),
+        (plain.0, "region = { type = \"text\", values = [\"east\"] }"),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let coarse = with(fields, region);
+        let expected = cubes(&coarse, &raw);
+        assert!(expected != of_fine, "{fields}, {region} changes nothing");
+        let handed_over = all(&coarse, &raw, &place.path().join(number.to_string()));
+        assert!(cubes(&fine, &handed_over) == expected, "{fields}, {region}");
     }
 }

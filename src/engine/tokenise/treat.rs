@@ -10,11 +10,11 @@ use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::{TokeniseError, TokeniseTerms, is_consents};
 use crate::consent::{AgeFact, COLUMNS};
-use crate::deidentify::{TOKEN_BYTES, Tokens};
+use crate::deidentify::{Form, MISFIT, TOKEN_BYTES, Tokens};
 use crate::engine::consents::{STATEMENTS, wanted};
 use crate::engine::hygiene::FileHygiene;
 use crate::engine::people::field_word;
-use crate::engine::read::{Cell, Column, ReadError, Use, Wanted};
+use crate::engine::read::{Cell, Column, Ids, ReadError, Use, Wanted};
 use crate::engine::rows::{Bad, Cells};
 use crate::engine::sayings::Said;
 use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
@@ -32,13 +32,13 @@ pub(super) enum Plan<'a> {
 
 /// The tokens of consent events, whose rows say their namespace where there are several.
 pub(super) struct Consents<'a> {
-    known: BTreeMap<&'a str, Tokens>,
+    known: BTreeMap<&'a str, (Tokens, Form)>,
 }
 
 /// What becomes of one column.
 pub(super) enum Written<'a> {
     /// Tokens; a row without an id is bad for this reason, if there is one.
-    Ids { column: &'a str, tokens: Tokens, missing: Option<&'static str> },
+    Ids { column: &'a str, tokens: Tokens, form: Form, missing: Option<&'static str> },
     /// As the records of a seal read it: a row that cannot be read is bad.
     Strict(&'a Field),
     /// As a seal reads fields of people and of lists: what cannot be read is empty.
@@ -64,7 +64,8 @@ impl<'a> Plan<'a> {
         let (study, name) = (terms.study, terms.table);
         if is_consents(name) {
             let namespaces = study.namespaces().into_iter();
-            let known = namespaces.map(|namespace| (namespace, terms.key.namespace(namespace))).collect();
+            let known =
+                namespaces.map(|name| (name, (terms.key.namespace(name), study.form(name)))).collect();
             return Ok(Self::Consents(Consents { known }));
         }
         let tokens = |ids: &str| terms.key.namespace(ids);
@@ -119,6 +120,30 @@ impl<'a> Plan<'a> {
         Arc::new(Schema::new(fields))
     }
 
+    /// Looks for direct identifiers in the texts of one batch.
+    ///
+    /// # Errors
+    /// [`ReadError::WrongType`]
+    pub(super) fn look(
+        &self,
+        present: &[bool],
+        batch: &RecordBatch,
+        report: &mut FileHygiene,
+    ) -> Result<(), ReadError> {
+        match self {
+            Self::Table { columns, .. } => {
+                let texts = columns.iter().zip(batch.columns()).filter(|(column, _)| column.is_text());
+                texts.into_iter().try_for_each(|(column, array)| report.look(column.column(), array))
+            }
+            Self::Consents(_) => {
+                let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
+                let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present);
+                let here = here.zip(batch.columns()).filter(|((name, _), _)| statements.contains(name));
+                here.into_iter().try_for_each(|((name, _), array)| report.look(name, array))
+            }
+        }
+    }
+
     /// Treats one batch of the wanted columns.
     ///
     /// # Errors
@@ -146,13 +171,15 @@ impl<'a> Plan<'a> {
 }
 
 fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
-    let ids = |column, ids: &str, missing| Written::Ids { column, tokens: tokens(ids), missing };
-    let mut all = vec![ids(&dataset.owner, &dataset.ids, Some("no owner"))];
+    let ids = |column, ids: &str, form, missing| Written::Ids { column, tokens: tokens(ids), form, missing };
+    let mut all = vec![ids(&dataset.owner, &dataset.ids, dataset.form, Some("no owner"))];
     if let Shape::Relation { target, .. } = &dataset.shape {
-        all.push(ids(&target.column, &target.ids, Some("no target")));
+        all.push(ids(&target.column, &target.ids, target.form, Some("no target")));
     }
     all.extend(dataset.fields.iter().map(|field| match field.kind {
-        FieldKind::Person { .. } => ids(&field.column, field.ids.as_ref().unwrap_or(&dataset.ids), None),
+        FieldKind::Person { .. } => {
+            ids(&field.column, field.ids.as_ref().unwrap_or(&dataset.ids), field.form, None)
+        }
         _ if dataset.shape == Shape::Records => Written::Strict(field),
         _ => Written::Lenient(field),
     }));
@@ -163,6 +190,7 @@ fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<W
     let ids = links.columns.iter().map(|column| Written::Ids {
         column: &column.column,
         tokens: tokens(&column.ids),
+        form: column.form,
         missing: Some("no id"),
     });
     ids.collect()
@@ -179,6 +207,10 @@ impl<'a> Written<'a> {
             Self::Ids { column, .. } => column,
             Self::Strict(field) | Self::Lenient(field) => &field.column,
         }
+    }
+
+    fn is_text(&self) -> bool {
+        matches!(self, Self::Strict(field) | Self::Lenient(field) if field.kind == FieldKind::Text)
     }
 
     /// The column as it is written.
@@ -203,13 +235,15 @@ impl<'a> Written<'a> {
         bad: &mut Vec<Bad<'s>>,
     ) -> Result<ArrayRef, ReadError> {
         match self {
-            Self::Ids { column, tokens, missing } => {
-                let ids = Column::ids(file, column, array, false)?;
+            Self::Ids { column, tokens, form, missing } => {
+                let ids = Ids::read(file, column, array, false, *form)?;
                 if let Some(reason) = missing {
                     let none = (0..array.len()).filter(|row| ids.id(*row).is_none());
-                    bad.extend(none.map(|row| (row, *column, *reason)));
+                    bad.extend(none.map(|row| (row, *column, ids.why_none(row, reason))));
+                } else {
+                    bad.extend(ids.misfits().iter().map(|row| (*row, *column, MISFIT)));
                 }
-                Ok(tokenised(&ids, array.len(), |_| Some(tokens)))
+                Ok(tokenised(&ids.column, array.len(), |_| Some((tokens, Form::AsIs))))
             }
             Self::Strict(field) => Ok(as_written(field, Cells::read(file, field, array, bad)?)),
             Self::Lenient(field) => lenient(file, field, array, ages),
@@ -267,19 +301,21 @@ fn lenient(file: &str, field: &Field, array: &ArrayRef, ages: Ages) -> Result<Ar
 }
 
 /// The token of every id; nothing where there is no id, or no namespace.
-fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<&'k Tokens>) -> ArrayRef {
+fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<(&'k Tokens, Form)>) -> ArrayRef {
     let size = i32::try_from(TOKEN_BYTES).unwrap_or_default();
     let mut all = FixedSizeBinaryBuilder::with_capacity(count, size);
-    let mut last = None;
+    let (mut last, mut known) = (None, String::new());
     for row in 0..count {
-        let id = ids.id(row);
-        let text = id.as_ref().and_then(|id| id.text());
-        let token = of(row).zip(text).map(|(tokens, text)| match &last {
+        let text = ids.spelled(row);
+        let fitted = of(row).and_then(|(tokens, form)| Some((tokens, form.fit(text.as_deref()?)?)));
+        let token = fitted.map(|(tokens, text)| match last {
             // Rows of one person mostly follow each other.
-            Some((of, known, token)) if std::ptr::eq(*of, tokens) && *known == text => *token,
+            Some((of, token)) if std::ptr::eq(of, tokens) && known == *text => token,
             _ => {
                 let token = tokens.token(text.as_bytes());
-                last = Some((tokens, text.into_owned(), token));
+                known.clear();
+                known.push_str(&text);
+                last = Some((tokens, token));
                 token
             }
         });
@@ -294,12 +330,13 @@ fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<&'k To
 
 impl Consents<'_> {
     /// The tokens of a row's namespace, which may be left out where there is one only.
-    fn of(&self, namespace: Option<&str>) -> Result<&Tokens, &'static str> {
-        match namespace {
+    fn of(&self, namespace: Option<&str>) -> Result<(&Tokens, Form), &'static str> {
+        let found = match namespace {
             Some(name) => self.known.get(name).ok_or("not a namespace of the study"),
             None if self.known.len() == 1 => self.known.values().next().ok_or("no namespace"),
             None => Err("no namespace, and the study has several"),
-        }
+        };
+        found.map(|(tokens, form)| (tokens, *form))
     }
 
     fn treat(&self, file: &str, present: &[bool], batch: &RecordBatch) -> Result<Treated<'_>, ReadError> {
@@ -320,7 +357,10 @@ impl Consents<'_> {
         let Some(person) = person else { return Ok(Treated { columns, bad: Vec::new() }) };
         let bad = namespaces.iter().enumerate().filter_map(|(row, namespace)| match namespace {
             Err(reason) => Some((row, "ids", *reason)),
-            Ok(_) => person.id(row).is_none().then_some((row, "person", "no person")),
+            Ok((_, form)) => match person.spelled(row) {
+                None => Some((row, "person", "no person")),
+                Some(id) => form.fit(&id).is_none().then_some((row, "person", MISFIT)),
+            },
         });
         let bad = bad.collect();
         let of = |row: usize| namespaces.get(row).and_then(|namespace| namespace.as_ref().ok().copied());

@@ -272,10 +272,22 @@ pub(in crate::policy) struct Cell {
     pub(in crate::policy) mark: Option<Mark>,
 }
 
+/// A type of fields that can be coarsened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(in crate::policy) enum Coarse {
+    Amount,
+    Text,
+    Time,
+}
+
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct Duty {
     pub(in crate::policy) article: Spanned<String>,
+    /// The types of fields that datasets of the category must declare coarsened.
+    #[serde(default)]
+    pub(in crate::policy) coarse: Vec<Coarse>,
     pub(in crate::policy) says: Text,
 }
 

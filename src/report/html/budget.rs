@@ -87,34 +87,54 @@ fn burn_down(facts: &Facts<'_>) -> Markup {
     parts::figure(&t.chart, &steps.draw())
 }
 
+/// What was spent so far, and the line of it.
+#[derive(Default)]
+struct Spent {
+    units: u128,
+    points: Vec<(f64, f64)>,
+}
+
+impl Spent {
+    fn add(&mut self, units: u128, at: Timestamp, limit: u128) {
+        self.units = self.units.saturating_add(units);
+        self.points.push((seconds(at), percent(self.units, limit)));
+    }
+
+    fn begin_anew(&mut self, at: Timestamp) {
+        self.units = 0;
+        self.points.push((seconds(at), 0.0));
+    }
+
+    fn line(self, label: &str) -> Line {
+        Line { label: label.to_owned(), points: self.points }
+    }
+}
+
 /// All recipients together, each of them, and the lifetime: in percent of the pool, back at zero after a renewal.
 fn lines(facts: &Facts<'_>, limit: u128) -> Vec<Line> {
     let t = &facts.t.budget;
     let mut renewals = facts.renewals.iter().map(|renewal| renewal.at).peekable();
-    let mut lifetime = (0_u128, Vec::new());
-    let mut total = (0_u128, Vec::new());
-    let mut each: BTreeMap<&str, (u128, Vec<(f64, f64)>)> = BTreeMap::new();
-    let recipients =
-        facts.status.recipients.iter().map(|(recipient, _)| (recipient.as_str(), Default::default()));
-    each.extend(recipients);
+    let (mut lifetime, mut total) = (Spent::default(), Spent::default());
+    let recipients = facts.status.recipients.iter();
+    let mut each: BTreeMap<&str, Spent> =
+        recipients.map(|(recipient, _)| (recipient.as_str(), Spent::default())).collect();
     for charge in &facts.charges {
         while let Some(at) = renewals.next_if(|at| *at <= charge.at) {
-            for (spent, points) in each.values_mut().chain([&mut total]) {
-                *spent = 0;
-                points.push((seconds(at), 0.0));
-            }
+            each.values_mut().chain([&mut total]).for_each(|spent| spent.begin_anew(at));
         }
         let own = each.entry(charge.recipient.as_str()).or_default();
-        for (spent, points) in [&mut lifetime, &mut total, own] {
-            *spent = spent.saturating_add(charge.units);
-            points.push((seconds(charge.at), percent(*spent, limit)));
+        for spent in [&mut lifetime, &mut total, own] {
+            spent.add(charge.units, charge.at, limit);
         }
     }
-    let named = |label: &str, points| Line { label: label.to_owned(), points };
-    let mut lines = vec![named(&t.total, total.1)];
-    lines.extend(each.into_iter().map(|(recipient, (_, points))| named(recipient, points)));
+    // Renewals after the last charge.
+    for at in renewals {
+        each.values_mut().chain([&mut total]).for_each(|spent| spent.begin_anew(at));
+    }
+    let mut lines = vec![total.line(&t.total)];
+    lines.extend(each.into_iter().map(|(recipient, spent)| spent.line(recipient)));
     if !facts.renewals.is_empty() {
-        lines.push(named(&t.lifetime, lifetime.1));
+        lines.push(lifetime.line(&t.lifetime));
     }
     lines
 }

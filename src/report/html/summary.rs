@@ -76,12 +76,19 @@ fn epochs(facts: &Facts<'_>) -> Markup {
                 entry.body.get("epoch").and_then(Value::as_str) == Some(epoch.id.as_str())
             });
             let index = sealed.map_or_else(String::new, |(index, _)| index.to_string());
-            vec![name(epoch.id.as_str()), time(epoch.as_of), time(epoch.sealed_at), html! { (index) }]
+            let retired = epoch.retired.map(|entry| fill(&t.retired, &[("index", &entry)]));
+            vec![
+                name(epoch.id.as_str()),
+                time(epoch.as_of),
+                time(epoch.sealed_at),
+                html! { (index) },
+                html! { (time(epoch.ends)) @if let Some(retired) = &retired { br; (retired) } },
+            ]
         })
         .collect();
     if rows.is_empty() {
         return html! { p { (t.no_epochs) } };
     }
-    let head = [t.epoch.as_str(), &t.as_of, &t.sealed_at, &facts.t.releases.index];
+    let head = [t.epoch.as_str(), &t.as_of, &t.sealed_at, &facts.t.releases.index, &t.ends];
     parts::table(&t.epochs, &facts.t.page.scroll, &head, &rows)
 }

@@ -26,9 +26,8 @@ macro_rules! texts {
             }
         )+
 
-        /// All texts of the page in one language.
+        /// All texts of the page in one language; the file holds those of decisions as well.
         #[derive(Debug, Deserialize)]
-        #[serde(deny_unknown_fields)]
         pub(super) struct Texts {
             $(pub(super) $section: $type,)+
             pub(super) evidence_items: BTreeMap<String, EvidenceText>,
@@ -46,7 +45,7 @@ texts! {
     }
     summary: SummaryTexts {
         heading, lead, sandbox, studies, regime, hash, log_key, signed_by, checkpoint, entries, root, anchor, anchor_held,
-        anchor_away, anchor_none, verified, verified_note, epochs, epoch, as_of, sealed_at, no_epochs, approval,
+        anchor_away, anchor_none, verified, verified_note, epochs, epoch, as_of, sealed_at, ends, retired, no_epochs, approval,
         approval_signed, approval_none,
     }
     flow: FlowTexts {

@@ -1,0 +1,74 @@
+//! What tokenising costs: made-up people as Parquet and CSV files, tokenised by two threads. Prints rows a second.
+//!
+//! `cargo bench --bench tokenize`; the environment changes the size: `HUSHTAG_BENCH_PEOPLE` (200000), `HUSHTAG_BENCH_FOLLOWS`
+//! and `HUSHTAG_BENCH_PAYMENTS` a person (20 and 50). Without `--bench` it does nothing, so that `cargo test` stays quick.
+#![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
+
+use std::error::Error;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use hushtag::deidentify::TokenKey;
+use hushtag::engine::{Reading, TokeniseTerms, tokenise};
+use hushtag::policy::{Regime, Study};
+use hushtag::population::{MAX_CSV_PEOPLE, Population, PopulationConfig};
+use hushtag::types::Secret;
+
+const STUDY: &str = include_str!("../policies/demo/study.toml");
+
+fn main() -> Result<(), Box<dyn Error>> {
+    if !std::env::args().any(|argument| argument == "--bench") {
+        return Ok(());
+    }
+    let people = setting("HUSHTAG_BENCH_PEOPLE", 200_000)?;
+    let config = PopulationConfig {
+        people,
+        follows_per_person: setting("HUSHTAG_BENCH_FOLLOWS", 20)?,
+        payments_per_person: setting("HUSHTAG_BENCH_PAYMENTS", 50)?,
+        ..PopulationConfig::default()
+    };
+    let (as_of, folder) = (config.as_of, tempfile::tempdir()?);
+    let files = Population::new(config.clone())?.write_parquet(&folder.path().join("input"))?;
+    let few = PopulationConfig { people: people.min(MAX_CSV_PEOPLE), ..config };
+    let text = Population::new(few)?.write_csv(&folder.path().join("text"))?;
+
+    let (study, regime) = (Study::parse("study.toml", STUDY)?, Regime::built_in("cn-pipl")?);
+    let key = TokenKey::new(&Secret::new([7; 32]));
+    let reading =
+        Reading { max_bad_rows: "100".parse()?, threads: NonZeroUsize::new(2), ..Reading::default() };
+    let tables: [(&str, [&PathBuf; 2]); 4] = [
+        ("follows", [&files.follows, &text.follows]),
+        ("payments", [&files.payments, &text.payments]),
+        ("members", [&files.members, &text.members]),
+        ("consents", [&files.consents, &text.consents]),
+    ];
+    for (table, inputs) in tables {
+        for (kind, input) in ["Parquet", "CSV"].into_iter().zip(inputs) {
+            let out = folder.path().join(format!("{table}-{kind}.parquet"));
+            let reading = reading.clone();
+            let terms = TokeniseTerms { study: &study, regime: &regime, table, key: &key, as_of, reading };
+            let start = Instant::now();
+            let report = tokenise(&terms, input.clone().into(), &out)?;
+            let seconds = start.elapsed().as_secs_f64();
+            let rate = per_second(report.rows, seconds);
+            println!(
+                "{table:>9} {kind:>7}: {:>9} rows in {seconds:.2} s: {rate:.1} million a second",
+                report.rows
+            );
+        }
+    }
+    Ok(())
+}
+
+fn setting(name: &str, otherwise: u32) -> Result<u32, Box<dyn Error>> {
+    match std::env::var(name) {
+        Ok(text) => Ok(text.parse()?),
+        Err(_) => Ok(otherwise),
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "printed with one digit after the point")]
+fn per_second(rows: u64, seconds: f64) -> f64 {
+    rows as f64 / seconds / 1e6
+}

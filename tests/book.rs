@@ -1,0 +1,139 @@
+//! The book says what is: its reference of the study file has every key of the schema, and its links lead somewhere.
+#![cfg(test)]
+
+use std::collections::BTreeSet;
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+const SCHEMA: &str = include_str!("../policies/schema/study.schema.json");
+const WORDS: &str = include_str!("../docs/reference.toml");
+
+fn book() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/src")
+}
+
+/// A type as its reader calls it.
+fn type_of(schema: &Value, all: &Value) -> String {
+    if let Some(reference) = schema["$ref"].as_str() {
+        let name = reference.rsplit('/').next().unwrap();
+        return type_of(&all[name], all);
+    }
+    let several = schema["anyOf"].as_array().or_else(|| schema["oneOf"].as_array());
+    if let Some(several) = several {
+        let each: BTreeSet<String> =
+            several.iter().map(|one| type_of(one, all)).filter(|one| one != "null").collect();
+        return each.into_iter().collect::<Vec<_>>().join(" or ");
+    }
+    if let Some(words) = schema["enum"].as_array() {
+        let each: Vec<String> =
+            words.iter().filter_map(Value::as_str).map(|word| format!("`{word}`")).collect();
+        return each.join(", ");
+    }
+    if let Some(word) = schema["const"].as_str() {
+        return format!("`{word}`");
+    }
+    let named = match &schema["type"] {
+        Value::Array(list) => list.iter().filter_map(Value::as_str).find(|name| *name != "null"),
+        one => one.as_str(),
+    };
+    match named.unwrap_or("any") {
+        "array" if schema["items"].is_object() => format!("list of {}", type_of(&schema["items"], all)),
+        "array" => "list".into(),
+        "object" if schema["properties"].is_object() => "table".into(),
+        "object" => "table by name".into(),
+        "string" if schema["format"] == "date" => "date".into(),
+        "string" => "text".into(),
+        "boolean" => "`true` or `false`".into(),
+        "integer" => "whole number".into(),
+        other => other.into(),
+    }
+}
+
+/// The page, and every key that is in the schema or the words alone.
+fn reference() -> (String, Vec<String>) {
+    let schema: Value = serde_json::from_str(SCHEMA).unwrap();
+    let words: toml::Table = toml::from_str(WORDS).unwrap();
+    let all = &schema["$defs"];
+    let mut missing = Vec::new();
+    let mut named: BTreeSet<&str> = BTreeSet::new();
+    let mut page = String::from(
+        "# Every key of a study file\n\nMade from `policies/schema/study.schema.json` and `docs/reference.toml` by `cargo test --test book -- --ignored`.\n\nBeside the sections below, `[tag_sets]` names lists of tags that questions may combine, and `[figures]` numbers that the\nhandlers declare, such as how many people they hold data of.\n",
+    );
+    for section in words["section"].as_array().unwrap() {
+        let of = section["of"].as_str().unwrap();
+        named.insert(of);
+        let keys = section["keys"].as_table().unwrap();
+        let Some(properties) = all[of]["properties"].as_object() else {
+            missing.push(format!("the schema has no {of}"));
+            continue;
+        };
+        let needed: Vec<&str> =
+            all[of]["required"].as_array().into_iter().flatten().filter_map(Value::as_str).collect();
+        let (heading, says) = (section["heading"].as_str().unwrap(), section["says"].as_str().unwrap());
+        let _ =
+            write!(page, "\n## {heading}\n\n{says}\n\n| key | type | | what it says |\n|---|---|---|---|\n");
+        for (key, text) in keys {
+            let Some(property) = properties.get(key) else {
+                missing.push(format!("the schema has no {of}.{key}"));
+                continue;
+            };
+            let need = if needed.contains(&key.as_str()) { "needed" } else { "" };
+            let _ = writeln!(
+                page,
+                "| `{key}` | {} | {need} | {} |",
+                type_of(property, all),
+                text.as_str().unwrap()
+            );
+        }
+        missing.extend(
+            properties
+                .keys()
+                .filter(|key| !keys.contains_key(*key))
+                .map(|key| format!("no words for {of}.{key}")),
+        );
+    }
+    let sections = all.as_object().unwrap().iter().filter(|(_, one)| one["properties"].is_object());
+    missing.extend(
+        sections.filter(|(of, _)| !named.contains(of.as_str())).map(|(of, _)| format!("no words for {of}")),
+    );
+    (page, missing)
+}
+
+#[test]
+fn the_reference_has_every_key_of_the_schema() {
+    let (page, missing) = reference();
+    assert!(missing.is_empty(), "{missing:#?}");
+    let written = std::fs::read_to_string(book().join("reference.md")).unwrap();
+    assert!(written == page, "docs/src/reference.md is not current: cargo test --test book -- --ignored");
+}
+
+#[test]
+#[ignore = "writes docs/src/reference.md"]
+fn write_the_reference() {
+    std::fs::write(book().join("reference.md"), reference().0).unwrap();
+}
+
+#[test]
+fn every_page_is_in_the_summary_and_every_link_leads_somewhere() {
+    let summary = std::fs::read_to_string(book().join("SUMMARY.md")).unwrap();
+    let mut links = 0;
+    for entry in std::fs::read_dir(book()).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        assert!(
+            name == "SUMMARY.md" || summary.contains(&format!("({name})")),
+            "{name} is not in the summary"
+        );
+        let text = std::fs::read_to_string(&path).unwrap();
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            let file = target.split('#').next().unwrap();
+            if !file.is_empty() && !file.contains("://") {
+                assert!(book().join(file).exists(), "{name}: {target} leads nowhere");
+                links += 1;
+            }
+        }
+    }
+    assert!(links >= 8, "{links} links");
+}
