@@ -1,7 +1,7 @@
 //! Promise: facts about the join are sealed to the auditor, opened by her key alone and only after the log says so; what else is
 //! said of consent is charged and noised.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod command;
 
