@@ -7,7 +7,8 @@
 //! cargo run --example kms -- FOLDER
 //! ```
 //!
-//! A service with a library of its own does the same in `root_key`: all that counts is that it ends in a [`RootKey`].
+//! A service with a library of its own, or with a key for each sandbox, implements `hushtag::keys::KeyProvider` instead and is
+//! given as `Keys::Provided`.
 #![expect(clippy::print_stdout, reason = "an example says what it found")]
 
 use std::error::Error;

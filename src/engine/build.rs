@@ -254,7 +254,8 @@ impl<'s> Seal<'s> {
         carrying
             .filter_map(|(index, relation)| {
                 let key = CutKey::derive(epoch_key, &relation.name());
-                let cut = lists.get(&index)?.cut(is_in, relation.max_reach?, &key, &pseudonyms);
+                let key = (&key, pseudonyms.as_slice());
+                let cut = lists.get(&index)?.cut(is_in, relation.max_reach?, key, self.reading.threads());
                 Some((index, cut))
             })
             .collect()
@@ -298,8 +299,8 @@ impl Graph {
     fn value(&self, measure: &Measure, own: &BTreeMap<usize, Values>, coverage: &Coverage) -> Option<Values> {
         let range = measure.range();
         let mutual = |relation| {
-            let (lists, sizes) = (self.lists.get(relation)?, self.sizes.get(relation)?);
-            Some(lists.mutual(self.cut.get(relation)?, sizes, coverage, self.threads))
+            let lists = self.lists.get(relation)?;
+            Some(lists.mutual(self.cut.get(relation)?, self.people, coverage, self.threads))
         };
         match &measure.source {
             Source::Audience { relation, what } => {

@@ -303,8 +303,8 @@ mod tests {
         let unknown = study(&[
             (DECLARED, ""),
             ("region = \"text\"", words),
-            ("[tags.region]\nfield = \"members.region\"", "[tags.region]\nfield = \"members.user\""),
-            ("fields = { region", "fields = { user = \"text\", region"),
+            ("[tags.region]\nfield = \"members.region\"", "[tags.region]\nfield = \"members.birth_year\""),
+            ("fields = { region", "fields = { birth_year = \"integer\", region"),
         ]);
         assert_eq!(inside(&unknown, &config), 0, "a region is no age");
     }

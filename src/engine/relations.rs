@@ -154,53 +154,58 @@ impl Lists {
     }
 
     /// How many of those whose list in `cut` holds a person are in her own list here, as written. Both must be in.
-    pub(super) fn mutual(&self, cut: &Self, sizes: &[u32], coverage: &Coverage, threads: usize) -> Vec<u32> {
-        let mut start = 0;
-        let list = |size: u32| {
-            let end = start + size as usize;
-            let own = self.edges.get(start..end).unwrap_or_default();
-            start = end;
-            own
-        };
-        // Edges are in the order of their owners, and people come before everybody else.
-        let lists: Vec<&[Edge]> = sizes.iter().copied().map(list).collect();
-        let holds = |person: u32, other: u32| {
-            let own = lists.get(person as usize).copied().unwrap_or_default();
-            own.binary_search_by_key(&other, |edge| target(*edge)).is_ok()
-        };
+    pub(super) fn mutual(&self, cut: &Self, people: usize, coverage: &Coverage, threads: usize) -> Vec<u32> {
         let count = |edges: &[Edge]| {
-            let mut ties = vec![0u32; sizes.len()];
-            for edge in edges {
-                let (Ok(from), to) = (u32::try_from(owner(*edge)), target(*edge)) else { continue };
-                if coverage.contains(from)
-                    && coverage.contains(to)
-                    && holds(to, from)
-                    && let Some(ties) = ties.get_mut(to as usize)
+            // Turned round and put in order: then they and all lists are read once, from one end to the other.
+            let turned = edges.iter().filter_map(|edge| {
+                let (from, to) = (u32::try_from(owner(*edge)).ok()?, target(*edge));
+                (coverage.contains(from) && coverage.contains(to)).then(|| self::edge(to, from))
+            });
+            let mut turned: Vec<Edge> = turned.collect();
+            turned.sort_unstable();
+            let (mut ties, mut own) = (vec![0u32; people], self.edges.iter().peekable());
+            for edge in &turned {
+                while own.next_if(|own| *own < edge).is_some() {}
+                if own.peek() == Some(&edge)
+                    && let Some(ties) = ties.get_mut(owner(*edge))
                 {
                     *ties += 1;
                 }
             }
             ties
         };
-        let mut ties = count(&[]);
+        let mut ties = vec![0; people];
         for part in cut.in_parts(threads, count) {
             ties.iter_mut().zip(part).for_each(|(ties, more)| *ties += more);
         }
         ties
     }
 
-    /// What each thread makes of its part of the edges, in their order.
+    /// What each thread makes of its part of the lists, in their order.
     fn in_parts<T: Send>(&self, threads: usize, work: impl Fn(&[Edge]) -> T + Sync) -> Vec<T> {
-        let size = self.edges.len().div_ceil(threads.max(1)).max(1);
-        let mut made: Vec<Option<T>> = self.edges.chunks(size).map(|_| None).collect();
+        let parts = self.parts(threads);
+        let mut made: Vec<Option<T>> = parts.iter().map(|_| None).collect();
         // Should a thread panic, the scope does, too: no part is ever missing.
         std::thread::scope(|scope| {
             let work = &work;
-            for (made, edges) in made.iter_mut().zip(self.edges.chunks(size)) {
+            for (made, edges) in made.iter_mut().zip(parts) {
                 scope.spawn(move || *made = Some(work(edges)));
             }
         });
         made.into_iter().flatten().collect()
+    }
+
+    /// About as many parts, none of which ends inside somebody's list.
+    fn parts(&self, threads: usize) -> Vec<&[Edge]> {
+        let size = self.edges.len().div_ceil(threads.max(1)).max(1);
+        let (mut parts, mut rest) = (Vec::new(), self.edges.as_slice());
+        while let Some(last) = rest.get(..size).map_or(rest.last(), <[Edge]>::last).copied() {
+            let more = rest.iter().skip(size).take_while(|edge| owner(**edge) == owner(last)).count();
+            let Some((part, after)) = rest.split_at_checked((size + more).min(rest.len())) else { break };
+            parts.push(part);
+            rest = after;
+        }
+        parts
     }
 
     /// The lists of people who are in for somebody, each cut to its `max_reach` smallest ranks over *all* its targets.
@@ -211,27 +216,31 @@ impl Lists {
         &self,
         is_in: &[bool],
         max_reach: u32,
-        key: &CutKey,
-        pseudonyms: &[Pseudonym],
+        (key, pseudonyms): (&CutKey, &[Pseudonym]),
+        threads: usize,
     ) -> Lists {
         let keep = max_reach as usize;
-        let mut kept = Vec::new();
-        for list in by_owner(&self.edges) {
-            let Some(first) = list.first().filter(|edge| is_in.get(owner(**edge)) == Some(&true)) else {
-                continue;
-            };
-            if list.len() <= keep {
-                kept.extend_from_slice(list);
-                continue;
+        let cut = |edges: &[Edge]| {
+            let mut kept = Vec::new();
+            for list in by_owner(edges) {
+                let Some(first) = list.first().filter(|edge| is_in.get(owner(**edge)) == Some(&true)) else {
+                    continue;
+                };
+                if list.len() <= keep {
+                    kept.extend_from_slice(list);
+                    continue;
+                }
+                let Some(owner) = pseudonyms.get(owner(*first)) else { continue };
+                let rank = |edge: &Edge| {
+                    pseudonyms.get(target(*edge) as usize).map(|target| key.rank(owner, target))
+                };
+                let mut ranked: Vec<_> = list.iter().map(|edge| (rank(edge), *edge)).collect();
+                ranked.select_nth_unstable(keep - 1);
+                kept.extend(ranked.iter().take(keep).map(|(_, edge)| *edge));
             }
-            let Some(owner) = pseudonyms.get(owner(*first)) else { continue };
-            let rank =
-                |edge: &Edge| pseudonyms.get(target(*edge) as usize).map(|target| key.rank(owner, target));
-            let mut ranked: Vec<_> = list.iter().map(|edge| (rank(edge), *edge)).collect();
-            ranked.select_nth_unstable(keep - 1);
-            kept.extend(ranked.iter().take(keep).map(|(_, edge)| *edge));
-        }
-        Lists { edges: kept, selves: Vec::new() }
+            kept
+        };
+        Lists { edges: self.in_parts(threads, cut).concat(), selves: Vec::new() }
     }
 
     /// What arrives at each person from those who list her, for one recipient. Called on cut lists. Both ends must be in.

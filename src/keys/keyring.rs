@@ -79,6 +79,15 @@ impl RootKey {
     }
 }
 
+/// Gives the root key of a sandbox from where the caller keeps it, such as a key management service; asked once at every open.
+pub trait KeyProvider {
+    /// The root key of the sandbox with the id `sandbox`, the same at every call.
+    ///
+    /// # Errors
+    /// [`KeyError::Provider`] with the reason, which must not hold key bytes: it is shown.
+    fn root_key(&self, sandbox: &str) -> Result<RootKey, KeyError>;
+}
+
 /// All keys of one sandbox.
 pub struct Keyring {
     root: RootKey,

@@ -10,7 +10,7 @@ mod sign;
 mod token;
 
 pub use auditor::{AuditorKey, AuditorPublicKey};
-pub use keyring::{Keyring, RootKey, random_secret};
+pub use keyring::{KeyProvider, Keyring, RootKey, random_secret};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
 pub use token::{load_token_key, new_token_key};
@@ -47,6 +47,9 @@ pub enum KeyError {
         /// What a key looks like.
         wanted: &'static str,
     },
+    /// Whoever keeps the root key for the caller did not give it.
+    #[error("the root key was not provided")]
+    Provider(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The system gives no random numbers.
     #[error("the system gives no random numbers")]
     NoRandomness,

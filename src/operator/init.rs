@@ -129,6 +129,7 @@ impl Operator {
         let root = match keys {
             Keys::InFolder => RootKey::generate(&*storage)?,
             Keys::Given(root) => root,
+            Keys::Provided(provider) => provider.root_key(&id)?,
         };
         let keyring = Keyring::new(root, &id);
         let key = SigningKey::create(&*storage, &keyring)?;

@@ -15,7 +15,7 @@ use super::rotate::{settle_rotation, signer};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::{Inner, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
-use crate::keys::{Keyring, RootKey};
+use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
@@ -27,6 +27,8 @@ pub enum Keys {
     InFolder,
     /// Given by the caller.
     Given(RootKey),
+    /// Wherever the provider gets it from, by the id of the sandbox.
+    Provided(Box<dyn KeyProvider>),
 }
 
 /// The interval in which every reply leaves.
@@ -124,6 +126,7 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
     let root = match keys {
         Keys::InFolder => RootKey::load(storage)?,
         Keys::Given(root) => root,
+        Keys::Provided(provider) => provider.root_key(&file.id)?,
     };
     Ok(Keyring::new(root, &file.id))
 }

@@ -76,7 +76,7 @@ country = "CN"
 age = "declared-adults"
 [datasets]
 follows = {{ kind = "relation", handler = "one", ids = "phone", owner = "follower", target = "followee", category = "social-relation", max_reach = {REACH} }}
-members = {{ kind = "people", handler = "one", ids = "phone", owner = "user", category = "profile", fields = {{ name = "text" }} }}
+members = {{ kind = "people", handler = "one", ids = "phone", owner = "user", category = "profile", fields = {{ word = "text" }} }}
 [datasets.payments]
 kind = "records"
 handler = "one"
@@ -92,7 +92,7 @@ referrer = {{ type = "person", max_reach = {REACH} }}
 at = "time"
 {MEASURES}
 [tags]
-who = {{ field = "members.name", values = {PEOPLE:?} }}
+who = {{ field = "members.word", values = {PEOPLE:?} }}
 [release]
 min_people = 0
 default_error = 100
@@ -216,7 +216,7 @@ impl World {
             add("payments", columns);
         }
         let names = || words(PEOPLE.map(Some).to_vec());
-        add("members", vec![("user", names()), ("name", names())]);
+        add("members", vec![("user", names()), ("word", names())]);
         let inside = self.inside.iter().map(|person| (*person).to_owned()).collect();
         Sources { data, consents: vec![consents(&inside, "READER", &terms(), PLAIN)] }
     }
