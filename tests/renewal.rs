@@ -12,7 +12,7 @@ use hushtag::keys::{Keyring, SigningKey};
 use hushtag::operator::{Answer, Keys, NamedKey, Operator, OperatorError, PoolTerms, Renewed, verify_log};
 use hushtag::storage::{Fault, Image, Storage};
 use hushtag::types::{Clock, Days, Timestamp};
-use support::{FixedClock, HandlerKey, STUDY, handlers, root_key};
+use support::{FixedClock, HandlerKey, handlers, root_key};
 
 const DAY: i64 = 86_400;
 
@@ -22,7 +22,7 @@ fn after(days: i64) -> FixedClock {
 
 /// A sandbox whose pool has a window of 90 days.
 fn init(image: &Image, epsilon: &str, keys: &[HandlerKey; 2]) -> Operator {
-    let setup = support::signed_setup(epsilon, STUDY, keys);
+    let setup = support::signed_setup(epsilon, &support::lasting_study(), keys);
     let pool = PoolTerms { window: Days::new(90), ..setup.pool };
     let setup = hushtag::operator::Setup { pool, ..setup };
     let clock = Box::new(FixedClock::default());
