@@ -236,7 +236,7 @@ fn a_failing_storage_costs_no_promise() {
 }
 
 /// Of some 270 operations; each fault starts one later than the one before.
-const STRIDE: usize = 5;
+const STRIDE: usize = 7;
 
 #[test]
 #[ignore = "every operation: most of a minute"]
