@@ -6,7 +6,7 @@ pub mod support;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushtag::audit::{ApprovalFault, Entry, Kind, Log, verify_each};
+use hushtag::audit::{Entry, Kind, Log, SignatureFault, verify_each};
 use hushtag::keys::{Keyring, SigningKey};
 use hushtag::operator::{
     Adoption, Answer, Keys, NamedKey, Operator, OperatorError, Setup, StudySource, check_sandbox, verify_log,
@@ -542,6 +542,6 @@ fn a_refusal_names_the_handler_and_what_would_mend_it() {
     };
     assert_eq!(
         (study.as_str(), faults),
-        ("small", vec![ApprovalFault::Unsigned { handler: handler("payment-platform") }])
+        ("small", vec![SignatureFault::Unsigned { handler: handler("payment-platform") }.into()])
     );
 }

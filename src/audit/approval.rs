@@ -40,18 +40,9 @@ pub enum ApprovalFault {
     /// Signatures of another study or regime, or of an older text.
     #[error("the signatures are for another text of the study or of its regime")]
     OtherText,
-    /// The handler's key is in no line.
-    #[error("handler `{handler}` has not signed with the key that is pinned for it")]
-    Unsigned {
-        /// The handler.
-        handler: HandlerId,
-    },
-    /// A line claims the handler's key and is not by it.
-    #[error("the signature of handler `{handler}` does not verify")]
-    Forged {
-        /// The handler.
-        handler: HandlerId,
-    },
+    /// A handler's signature is missing or forged.
+    #[error(transparent)]
+    Signature(#[from] SignatureFault),
     /// No key is known for the handler.
     #[error("no key is pinned for handler `{handler}`")]
     NotPinned {
@@ -64,6 +55,33 @@ pub enum ApprovalFault {
         /// The beginning of the id.
         regime: String,
     },
+}
+
+/// What is wrong with the signature of a handler, over a study or a renewal.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum SignatureFault {
+    /// The handler's key is in no line.
+    #[error("handler `{handler}` has not signed with the key that is pinned for it")]
+    Unsigned {
+        /// The handler.
+        handler: HandlerId,
+    },
+    /// A line claims the handler's key and is not by it.
+    #[error("the signature of handler `{handler}` does not verify")]
+    Forged {
+        /// The handler.
+        handler: HandlerId,
+    },
+}
+
+/// Whether `handler` signed the note with this key.
+pub(super) fn signed(note: &Note, handler: &HandlerId, key: &VerifierKey) -> Result<(), SignatureFault> {
+    let handler = || handler.clone();
+    note.verify_key(key).map_err(|error| match error {
+        NoteError::Unsigned { .. } => SignatureFault::Unsigned { handler: handler() },
+        _ => SignatureFault::Forged { handler: handler() },
+    })
 }
 
 /// Why keys cannot be pinned.
@@ -155,12 +173,9 @@ impl Pinned {
         let mut signed = Vec::new();
         for handler in handlers {
             let Some((handler, key)) = self.0.get_key_value(*handler) else { continue };
-            match note.verify_key(key) {
+            match self::signed(&note, handler, key) {
                 Ok(()) => signed.push((handler.clone(), key.clone())),
-                Err(NoteError::Unsigned { .. }) => {
-                    faults.push(ApprovalFault::Unsigned { handler: handler.clone() })
-                }
-                Err(_) => faults.push(ApprovalFault::Forged { handler: handler.clone() }),
+                Err(fault) => faults.push(fault.into()),
             }
         }
         if faults.is_empty() { Ok(signed) } else { Err(faults) }
@@ -248,7 +263,10 @@ mod tests {
         let faults = |note: Option<&str>, handlers: &BTreeSet<&HandlerId>| {
             pinned.check(&study, &regime, note, handlers).unwrap_err()
         };
-        assert_eq!(faults(Some(&half.to_string()), &both), [ApprovalFault::Unsigned { handler: b.clone() }]);
+        assert_eq!(
+            faults(Some(&half.to_string()), &both),
+            [SignatureFault::Unsigned { handler: b.clone() }.into()]
+        );
         assert_eq!(faults(None, &both), [ApprovalFault::Missing]);
         let stranger = handler("stranger");
         let three = BTreeSet::from([&a, &b, &stranger]);

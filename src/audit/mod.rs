@@ -26,7 +26,7 @@ pub mod tiles;
 mod verify;
 
 pub use anchor::{anchored, head_text};
-pub use approval::{ApprovalFault, PinError, Pinned, approval_text, pinned_by};
+pub use approval::{ApprovalFault, PinError, Pinned, SignatureFault, approval_text, pinned_by};
 pub use bundle::{Bundle, BundleError, Ground, Opened};
 pub use checkpoint::Checkpoint;
 pub use commitment::{Commitment, InvalidCommitment, commit, verify_commitment};

@@ -6,12 +6,12 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use serde_json::{Map, Value, json};
 
-use super::approval::Pinned;
+use super::approval::{Pinned, SignatureFault, signed};
 use super::entry::{Entry, Kind, amount};
 use super::merkle::Hash;
 use super::note::{Note, NoteError};
 use crate::dp::{Accounting, epsilon_of};
-use crate::types::{Days, HandlerId, NanoEpsilon, NanoRho};
+use crate::types::{Days, NanoEpsilon, NanoRho};
 
 /// The first line of the text.
 const HEADER: &str = "hushtag-renewal@v1";
@@ -195,18 +195,9 @@ pub enum RenewalFault {
     /// The pool has no window, or it is not over.
     #[error("{0}")]
     Window(&'static str),
-    /// The handler's key is in no line.
-    #[error("handler `{handler}` has not signed with the key that is pinned for it")]
-    Unsigned {
-        /// The handler.
-        handler: HandlerId,
-    },
-    /// A line claims the handler's key and is not by it.
-    #[error("the signature of handler `{handler}` does not verify")]
-    Forged {
-        /// The handler.
-        handler: HandlerId,
-    },
+    /// A handler's signature is missing or forged.
+    #[error(transparent)]
+    Signature(#[from] SignatureFault),
 }
 
 impl Pinned {
@@ -218,12 +209,8 @@ impl Pinned {
         let mut faults = Vec::new();
         for handler in self.handlers() {
             let Some(key) = self.key(handler) else { continue };
-            match note.verify_key(key) {
-                Ok(()) => {}
-                Err(NoteError::Unsigned { .. }) => {
-                    faults.push(RenewalFault::Unsigned { handler: handler.clone() });
-                }
-                Err(_) => faults.push(RenewalFault::Forged { handler: handler.clone() }),
+            if let Err(fault) = signed(note, handler, key) {
+                faults.push(fault.into());
             }
         }
         if self.handlers().next().is_none() {

@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::exit::refusal_text;
+use super::exit::refuse;
 use super::sandbox::open;
-use super::{Context, Failure, Format};
+use super::{Context, Failure};
 use crate::operator::{Adoption, OperatorError, StudySource};
-use crate::report::refusal_json;
 
 #[derive(Args)]
 pub(super) struct Adopt {
@@ -26,13 +25,7 @@ impl Adopt {
         let source = StudySource::load_signed(&self.study)?;
         let mut operator = open(&self.dir, context)?;
         let adoption = match operator.adopt(&source) {
-            Err(OperatorError::Refused(reasons)) => {
-                match output.format() {
-                    Format::Json => output.result(&refusal_json(&reasons).to_string())?,
-                    Format::Text | Format::Csv | Format::Sarif => output.error(&refusal_text(&reasons)),
-                }
-                return Err(Failure::refused());
-            }
+            Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             other => other?,
         };
         if adoption.changed && adoption.signed_by.is_empty() {

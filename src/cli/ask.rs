@@ -4,14 +4,12 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::exit::refusal_text;
+use super::exit::refuse;
 use super::sandbox::{Asker, open, read};
 use super::target::Target;
 use super::{Context, Failure, Format};
 use crate::operator::{Analyst, Answer, OperatorError, View};
-use crate::report::{
-    answer_csv, answer_json, answer_plot, answer_table, forecast_json, forecast_text, refusal_json,
-};
+use crate::report::{answer_csv, answer_json, answer_plot, answer_table, forecast_json, forecast_text};
 
 #[derive(Args)]
 pub(super) struct AskCommand {
@@ -80,13 +78,7 @@ impl AskCommand {
                 }
                 Ok(())
             }
-            Answer::Refused(reasons) => {
-                match output.format() {
-                    Format::Json => output.result(&refusal_json(&reasons).to_string())?,
-                    Format::Text | Format::Csv | Format::Sarif => output.error(&refusal_text(&reasons)),
-                }
-                Err(Failure::refused())
-            }
+            Answer::Refused(reasons) => Err(refuse(output, &reasons)),
         }
     }
 }

@@ -1,16 +1,19 @@
 //! `hushtag audit`.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::init::read_text;
+use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
 use crate::audit::{Bundle, Cosigned, Entry, Kind, VerifierKey, WitnessKey, check_witnesses, head_text};
+use crate::engine::Progress;
 use crate::keys::{KeyError, RootKey};
-use crate::operator::{Keys, Verification, show_log, verify_log};
+use crate::operator::{Keys, Verification, show_log, verify_log_shown};
 use crate::storage::{AnchorFile, Folder};
 use crate::types::HandlerId;
 
@@ -106,7 +109,9 @@ fn folder(
         given => Some(given),
     };
     let place = anchor.map(AnchorFile::new).transpose()?;
-    let verified = verify_log(&folder, key, keys, place.as_ref())?;
+    let progress = Arc::new(Progress::default());
+    let verify = || verify_log_shown(&folder, key, keys, place.as_ref(), &progress);
+    let verified = shown(&context.output, &progress, "entries", verify)?;
     let cosigned = cosigned(&folder, &verified, witnesses)?;
     if key.is_none() {
         context.output.note("note: the key came from the folder itself; give --key with one kept elsewhere");

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
-use super::exit::refusal_text;
+use super::exit::refuse;
 use super::sandbox::{open, read};
-use super::{Context, Failure, Format};
+use super::{Context, Failure};
 use crate::audit::{RenewalText, amount};
 use crate::operator::{OperatorError, Renewed};
-use crate::report::{budget_json, budget_text, refusal_json};
+use crate::report::{budget_json, budget_text};
 use crate::types::{Days, NanoEpsilon};
 
 #[derive(Args)]
@@ -84,13 +84,7 @@ impl Renew {
         RenewalText::parse(&text).map_err(|error| unfit(&path, &error.to_string()))?;
         let notes = self.sig.iter().map(|path| text_of(path)).collect::<Result<Vec<_>, _>>()?;
         let renewed = match open(dir, context)?.renew(&text, &notes) {
-            Err(OperatorError::Refused(reasons)) => {
-                match output.format() {
-                    Format::Json => output.result(&refusal_json(&reasons).to_string())?,
-                    Format::Text | Format::Csv | Format::Sarif => output.error(&refusal_text(&reasons)),
-                }
-                return Err(Failure::refused());
-            }
+            Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             other => other?,
         };
         let Renewed { number, limit, next, entry, .. } = renewed;

@@ -198,7 +198,7 @@ impl Demo {
     }
 
     /// The auditor's page, with the keys of this sandbox whatever else is said.
-    fn report(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
+    pub(super) fn report(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
         let path = self.dir.join("report.html");
         let out = Target::new(&path)?;
         let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?;

@@ -43,6 +43,9 @@ impl Demo {
             verified.vkey,
             verified.charges.unwrap_or(0)
         ))?;
+        drop(analyst);
+        drop(operator);
+        self.report(context, &sandbox)?;
         let (sandbox, input) = (sandbox.display(), self.dir.join("input"));
         context.output.result(&format!(
             "Try next\n\

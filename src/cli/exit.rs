@@ -1,8 +1,10 @@
 //! From errors to exit codes, each with one line that says what to do next.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use super::Format;
 use super::output::Output;
 use crate::engine::{EngineError, ReadError, TokeniseError};
 use crate::keys::KeyError;
@@ -10,6 +12,7 @@ use crate::ledger::LedgerError;
 use crate::operator::OperatorError;
 use crate::policy::Reason;
 use crate::release::ReleaseError;
+use crate::report::refusal_json;
 use crate::storage::{LockError, StorageError};
 
 /// Input or output failed.
@@ -100,6 +103,21 @@ pub(super) fn chain(error: &dyn Error) -> String {
     text
 }
 
+/// Prints a refusal: as JSON it is the result, as text an error that tells how to mend it.
+pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
+    match output.format() {
+        Format::Json => {
+            if let Err(failure) = output.result(&refusal_json(reasons).to_string()) {
+                return failure;
+            }
+        }
+        Format::Text | Format::Csv | Format::Sarif => {
+            output.error(&format!("error: {}", refusal_text(reasons).trim_end()));
+        }
+    }
+    Failure { code: REFUSED, message: None, next: None }
+}
+
 /// Reasons as a refusal reads.
 pub(super) fn refusal_text(reasons: &[Reason]) -> String {
     let mut text = String::from("refused:\n");
@@ -163,6 +181,7 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
             "pin a key for each handler (--handler ID=VKEY) and let each run `hushtag policy sign`; or say --approval none",
         ),
         OperatorError::File(..) => (FAILED, "check the path"),
+        OperatorError::Storage(failed) => (FAILED, in_storage(failed)),
         OperatorError::Study(_) | OperatorError::Regime(_) | OperatorError::RegimePath { .. } => {
             (FAILED, "mend the study file; `hushtag policy check` tells all it can")
         }
@@ -171,15 +190,50 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         OperatorError::Lock(LockError::Held { .. }) => {
             (FAILED, "wait for the other process, or give a longer --wait")
         }
-        OperatorError::Key(KeyError::LooseMode { .. } | KeyError::Storage(_)) => {
-            (FAILED, "make it readable by its owner alone: run chmod 600 on it")
-        }
-        OperatorError::Key(_) => (FAILED, "give the root key with --root-key or HUSHTAG_ROOT_KEY"),
+        OperatorError::Key(key) => (FAILED, with_key(key)),
         OperatorError::Ledger(LedgerError::ClockBackwards { .. })
         | OperatorError::Release(ReleaseError::Ledger(LedgerError::ClockBackwards { .. })) => {
             (FAILED, "set the clock right; nothing is charged before the time of the last charge")
         }
         _ => (FAILED, "check space and rights of the folder, then try again: nothing was lost"),
+    }
+}
+
+/// What to do about a key.
+fn with_key(error: &KeyError) -> &'static str {
+    match error {
+        KeyError::LooseMode { .. } => "make it readable by its owner alone: run chmod 600 on it",
+        KeyError::Storage(failed) => in_storage(failed),
+        KeyError::File(_, source) => match source.kind() {
+            ErrorKind::NotFound => "check the path",
+            ErrorKind::PermissionDenied => "run this as its owner: a key is for its owner alone",
+            ErrorKind::InvalidInput => "name the file of a key",
+            _ => "see that the file can be read, or written where a key is made",
+        },
+        KeyError::Exists(_) => "choose a name that is not taken: a key is never overwritten",
+        KeyError::Malformed { .. } => {
+            "give the whole file as `hushtag key new` or `init` made it, and the key of the right kind"
+        }
+        KeyError::NoRandomness => "see why the system has no random numbers; nothing was made",
+        _ => "give the root key with --root-key or HUSHTAG_ROOT_KEY",
+    }
+}
+
+/// What to do about the folder, by what the system said.
+fn in_storage(error: &StorageError) -> &'static str {
+    match error.source.kind() {
+        ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
+        ErrorKind::PermissionDenied => "see who owns the folder and its files: this user may not use them",
+        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
+            "make space on that disk, then try again: nothing was lost"
+        }
+        ErrorKind::ReadOnlyFilesystem => "make that disk writable, then try again: nothing was lost",
+        ErrorKind::DirectoryNotEmpty => "choose an empty folder, or one that is not there yet",
+        // What this program refuses, it says itself.
+        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::AlreadyExists => {
+            "put right what stands there, then try again: nothing was lost"
+        }
+        _ => "check space and rights of the folder, then try again: nothing was lost",
     }
 }
 

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
+use super::interactive::{Given, Written, study};
 use super::sandbox::keys;
 use super::{Context, Failure};
 use crate::dp::Delta;
@@ -25,11 +26,14 @@ pub(super) struct Init {
     /// The folder: empty or absent
     dir: PathBuf,
     /// A study file; several may be given
-    #[arg(long, required = true, value_name = "FILE")]
+    #[arg(long, required_unless_present = "interactive", value_name = "FILE")]
     study: Vec<PathBuf>,
+    /// Write a study by asking: DIR's neighbour ID.toml, then the sandbox
+    #[arg(long, conflicts_with = "study")]
+    interactive: bool,
     /// The budget of all people of the sandbox, for ever
-    #[arg(long)]
-    epsilon: NanoEpsilon,
+    #[arg(long, required_unless_present = "interactive")]
+    epsilon: Option<NanoEpsilon>,
     /// The delta at which a zCDP budget is shown
     #[arg(long, default_value = "1e-12", conflicts_with = "pure")]
     delta: Delta,
@@ -48,9 +52,9 @@ pub(super) struct Init {
     /// The auditor's public key, from `hushtag key new --for auditor`: every epoch's joined figures are sealed to it
     #[arg(long, value_name = "PUBKEY")]
     auditor: Option<AuditorPublicKey>,
-    /// How studies take effect
-    #[arg(long, value_enum, default_value_t = Approval::Signatures)]
-    approval: Approval,
+    /// How studies take effect [default: signatures]
+    #[arg(long, value_enum)]
+    approval: Option<Approval>,
 }
 
 fn handler(text: &str) -> Result<(HandlerId, String), String> {
@@ -67,16 +71,52 @@ pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
         .map_err(|_| Failure::failed(format!("{shown}: not UTF-8"), "save the file as UTF-8"))
 }
 
+impl From<Approval> for operator::Approval {
+    fn from(approval: Approval) -> Self {
+        match approval {
+            Approval::Signatures => Self::Signatures,
+            Approval::None => Self::None,
+        }
+    }
+}
+
 impl Init {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let approval = self.approval.map(operator::Approval::from);
+        if !self.interactive {
+            let epsilon = self.epsilon.unwrap_or(NanoEpsilon::ZERO);
+            return self.make(epsilon, approval.unwrap_or_default(), context);
+        }
+        let given = Given { epsilon: self.epsilon, approval };
+        let Written { study, epsilon, approval, data } = study(&self.dir, &given, context)?;
+        // If we stop here, the study is there as a whole, and `init --study` goes on.
+        let shown = study.display().to_string();
+        if approval == operator::Approval::Signatures {
+            let next = unsigned(&self.dir, &shown, epsilon);
+            return context.output.either(
+                || serde_json::json!({ "study": shown, "sandbox": null, "epsilon": epsilon.to_string() }),
+                || format!("{shown}\nno sandbox yet, since every handler has to sign:\n{next}"),
+            );
+        }
+        let dir = self.dir.display().to_string();
+        Self { study: vec![study], ..self }.make(epsilon, approval, context)?;
+        context
+            .output
+            .note(&format!("next: hushtag seal {dir} --epoch ID --as-of DAY {data} --consents consents.csv"));
+        Ok(())
+    }
+
+    /// Makes the sandbox.
+    fn make(
+        self,
+        epsilon: NanoEpsilon,
+        approval: operator::Approval,
+        context: &Context,
+    ) -> Result<(), Failure> {
         let load = |path: &PathBuf| StudySource::load_signed(path);
         let studies = self.study.iter().map(load).collect::<Result<_, _>>()?;
-        let approval = match self.approval {
-            Approval::Signatures => operator::Approval::Signatures,
-            Approval::None => operator::Approval::None,
-        };
         let delta = (!self.pure).then_some(self.delta);
-        let pool = PoolTerms { epsilon: self.epsilon, delta, window: self.window };
+        let pool = PoolTerms { epsilon, delta, window: self.window };
         let Self { handlers, anchor, auditor, .. } = self;
         let setup = Setup { studies, pool, handlers, approval, anchor, auditor };
         let operator = Operator::init(&self.dir, setup, keys(context)?, Box::new(SystemClock))?;
@@ -85,7 +125,7 @@ impl Init {
             "note: whoever runs this sandbox holds its keys and could read the cubes; it protects people against recipients,\n\
              the other party and holders of files outside keys/.",
         );
-        if self.approval == Approval::None {
+        if approval == operator::Approval::None {
             context.output.note("note: studies take effect without signatures (--approval none).");
         }
         for note in operator.price_notes(None)? {
@@ -104,4 +144,14 @@ impl Init {
             },
         )
     }
+}
+
+/// What is left to do where every handler has to sign.
+fn unsigned(dir: &Path, study: &str, epsilon: NanoEpsilon) -> String {
+    format!(
+        "  hushtag key new --out HANDLER.key                        # each handler its own; prints its VKEY\n\
+         \x20 hushtag policy sign --study {study} --key HANDLER.key\n\
+         \x20 hushtag init {} --study {study} --epsilon {epsilon} --handler ID=VKEY --handler ID=VKEY",
+        dir.display()
+    )
 }

@@ -4,13 +4,16 @@ mod adopt;
 mod ask;
 mod audit;
 mod budget;
+mod completions;
 mod consent;
 mod demo;
 mod demo_social;
 mod exit;
 mod init;
 mod inspect;
+mod interactive;
 mod key;
+mod man;
 mod metrics;
 mod output;
 mod person;
@@ -75,7 +78,7 @@ enum Command {
     Demo(demo::Demo),
     /// Make a sandbox in an empty folder
     #[command(
-        after_help = "Examples:\n  hushtag init box --study study.toml --epsilon 4 \\\n    --handler social-platform=platform+...+... --handler payment-platform=payments+...+...\n  hushtag init box --study study.toml --epsilon 4 --approval none"
+        after_help = "Examples:\n  hushtag init box --study study.toml --epsilon 4 \\\n    --handler social-platform=platform+...+... --handler payment-platform=payments+...+...\n  hushtag init box --study study.toml --epsilon 4 --approval none\n  hushtag init box --interactive"
     )]
     Init(init::Init),
     /// Adopt a new or changed study that every handler has signed; the budget stays as it is
@@ -138,6 +141,14 @@ enum Command {
     /// Keys
     #[command(subcommand)]
     Key(key::KeyCommand),
+    /// Print the completions of a shell
+    #[command(
+        after_help = "Examples:\n  hushtag completions bash > ~/.local/share/bash-completion/completions/hushtag\n  hushtag completions zsh > ~/.zfunc/_hushtag\n  hushtag completions fish > ~/.config/fish/completions/hushtag.fish"
+    )]
+    Completions(completions::Completions),
+    /// Write the man pages, one a command
+    #[command(after_help = "Example:\n  hushtag man --out man1")]
+    Man(man::ManPages),
 }
 
 impl Command {
@@ -200,6 +211,8 @@ pub fn run() -> ExitCode {
         Command::Audit(command) => command.run(&context),
         Command::Policy(command) => command.run(&context),
         Command::Key(command) => command.run(&context),
+        Command::Completions(command) => command.run(&context),
+        Command::Man(command) => command.run(&context),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,4 +1,4 @@
-//! How far a seal has come, on a terminal and nowhere else.
+//! How far long work has come, on a terminal and nowhere else.
 
 use std::io::IsTerminal;
 use std::sync::Arc;
@@ -12,8 +12,8 @@ use crate::engine::Progress;
 
 const TICK: Duration = Duration::from_millis(200);
 
-/// Runs `work` and shows on stderr how many rows it has read, if that is a terminal and notes are wanted.
-pub(super) fn shown<T>(output: &Output, progress: &Arc<Progress>, work: impl FnOnce() -> T) -> T {
+/// Runs `work` and shows on stderr how many rows, events or entries it is through, if that is a terminal and notes are wanted.
+pub(super) fn shown<T>(output: &Output, progress: &Arc<Progress>, what: &str, work: impl FnOnce() -> T) -> T {
     if output.is_quiet() || !std::io::stderr().is_terminal() {
         return work();
     }
@@ -25,7 +25,7 @@ pub(super) fn shown<T>(output: &Output, progress: &Arc<Progress>, work: impl FnO
         let bar = &bar;
         scope.spawn(move || {
             while done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                draw(bar, progress, start.elapsed());
+                draw(bar, progress, what, start.elapsed());
             }
         });
         work()
@@ -33,7 +33,7 @@ pub(super) fn shown<T>(output: &Output, progress: &Arc<Progress>, work: impl FnO
     bar.finish_and_clear();
     let (rows, took) = (progress.rows(), start.elapsed());
     output.note(&format!(
-        "{rows} rows in {:.1} s, {} rows a second{}",
+        "{rows} {what} in {:.1} s, {} {what} a second{}",
         took.as_secs_f64(),
         rate(rows, took),
         peak()
@@ -41,7 +41,7 @@ pub(super) fn shown<T>(output: &Output, progress: &Arc<Progress>, work: impl FnO
     made
 }
 
-fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
+fn draw(bar: &ProgressBar, progress: &Progress, what: &str, elapsed: Duration) {
     let rows = progress.rows();
     let rate = rate(rows, elapsed);
     let left = progress.expected().zip(u64::try_from(rate).ok().filter(|rate| *rate > 0));
@@ -56,7 +56,7 @@ fn draw(bar: &ProgressBar, progress: &Progress, elapsed: Duration) {
     if let Ok(style) = ProgressStyle::with_template(line) {
         bar.set_style(style);
     }
-    bar.set_message(format!("{rows} rows{left}, {rate} rows a second"));
+    bar.set_message(format!("{rows} {what}{left}, {rate} {what} a second"));
     bar.set_position(rows);
 }
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Args;
 
-use super::exit::refusal_text;
+use super::exit::{refusal_text, refuse};
 use super::progress::shown;
 use super::sandbox::open;
 use super::{Context, Failure, Format};
@@ -94,12 +94,9 @@ impl Seal {
         for path in self.consents {
             sources.consents.extend(files(&path)?.into_iter().map(Into::into));
         }
-        let sealed = match shown(output, &progress, || operator.seal(&terms, sources)) {
+        let sealed = match shown(output, &progress, "rows", || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
-            Err(crate::operator::OperatorError::Refused(reasons)) => {
-                output.either(|| crate::report::refusal_json(&reasons), || refusal_text(&reasons))?;
-                return Err(Failure::refused());
-            }
+            Err(crate::operator::OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             Err(error) => return Err(error.into()),
         };
         let accounting = operator.status()?.accounting;

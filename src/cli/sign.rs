@@ -5,14 +5,13 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::json;
 
-use super::exit::refusal_text;
+use super::exit::refuse;
 use super::key::named_key;
-use super::{Context, Failure, Format};
+use super::{Context, Failure};
 use crate::audit::{Note, RenewalText, amount, approval_text};
 use crate::keys::SigningKey;
 use crate::operator::{NamedKey, StudySource};
 use crate::policy::{Decision, Reason, Regime, Study, decide};
-use crate::report::refusal_json;
 use crate::storage::{Folder, Storage};
 use crate::types::{Clock, SystemClock};
 
@@ -52,11 +51,7 @@ fn sign_study(
     let (study, regime) = source.parse()?;
     let reasons = denied(&study, &regime);
     if !reasons.is_empty() {
-        match context.output.format() {
-            Format::Json => context.output.result(&refusal_json(&reasons).to_string())?,
-            Format::Text | Format::Csv | Format::Sarif => context.output.error(&refusal_text(&reasons)),
-        }
-        return Err(Failure::refused());
+        return Err(refuse(&context.output, &reasons));
     }
     let signer = signer()?;
     let text = approval_text(&study, &regime)

@@ -51,7 +51,7 @@ impl Tokenize {
         let as_of = self.as_of.unwrap_or_else(|| SystemClock.now());
         let table = self.dataset.as_str();
         let terms = TokeniseTerms { study: &study, regime: &regime, table, key: &key, as_of, reading };
-        let file = shown(output, &progress, || tokenise(&terms, Input::Path(self.input), &self.out))?;
+        let file = shown(output, &progress, "rows", || tokenise(&terms, Input::Path(self.input), &self.out))?;
         let hygiene = Hygiene { files: vec![file] };
         let key = key.id().to_string();
         output.either(

@@ -9,7 +9,8 @@ use std::path::Path;
 use super::EngineError;
 use super::consents::{Events, wanted};
 use super::hygiene::{FileHygiene, MaxBadRows};
-use super::read::{Input, ReadError, open};
+use super::read::{Input, ReadError, known_rows, open};
+use super::reading::Progress;
 use crate::register::{Event, EventError};
 
 /// The longest line of JSON Lines, in bytes; an event has at most 8 KiB of cells.
@@ -19,7 +20,7 @@ const DATASET: &str = "consents";
 /// Hands over every event of a file whose person can be read, as it is written; says what was dropped and why.
 ///
 /// A cell besides person and namespace that cannot be read is kept: it puts the person out. `namespaces` are those of
-/// the sandbox; a row that names none is of the only one.
+/// the sandbox; a row that names none is of the only one. `progress` is told how many rows were read.
 ///
 /// # Errors
 /// [`EngineError`] for a file that cannot be read or has too many bad rows, or what `take` says: whatever was handed over
@@ -28,8 +29,10 @@ pub fn import<E: From<EngineError>>(
     input: Input,
     namespaces: &BTreeSet<String>,
     allowed: MaxBadRows,
+    progress: &Progress,
     mut take: impl FnMut(&Event) -> Result<(), E>,
 ) -> Result<FileHygiene, E> {
+    progress.expect(known_rows(&input).unwrap_or(0));
     let default = if namespaces.len() == 1 { namespaces.first().map(String::as_str) } else { None };
     let known = |event: Event| match namespaces.contains(event.person().0) {
         true => Ok(event),
@@ -38,7 +41,7 @@ pub fn import<E: From<EngineError>>(
     if let Input::Path(path) = &input
         && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
     {
-        return json_lines(path, default, known, allowed, &mut take);
+        return json_lines(path, (default, allowed), known, progress, &mut take);
     }
     let mut table = open(input, &wanted(default.is_some())).map_err(EngineError::from)?;
     if table.tokenised.is_some() {
@@ -63,15 +66,16 @@ pub fn import<E: From<EngineError>>(
             }
         }
         rows += batch.num_rows() as u64;
+        progress.add(batch.num_rows() as u64);
     }
     Ok(report.finish(rows, allowed)?)
 }
 
 fn json_lines<E: From<EngineError>>(
     path: &Path,
-    default: Option<&str>,
+    (default, allowed): (Option<&str>, MaxBadRows),
     known: impl Fn(Event) -> Result<Event, EventError>,
-    allowed: MaxBadRows,
+    progress: &Progress,
     take: &mut impl FnMut(&Event) -> Result<(), E>,
 ) -> Result<FileHygiene, E> {
     let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
@@ -99,6 +103,7 @@ fn json_lines<E: From<EngineError>>(
             }
         }
         row += 1;
+        progress.add(1);
     }
 }
 

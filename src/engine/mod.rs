@@ -41,7 +41,7 @@ pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::import;
 pub use person_file::PersonFile;
-pub use read::{Input, ReadError};
+pub use read::{FileColumn, Input, ReadError, columns};
 pub use reading::{Progress, Reading};
 pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 

@@ -34,7 +34,7 @@ impl Reading {
     /// Tells whoever looks that so many more rows were read.
     pub(super) fn heard(&self, rows: usize) {
         if let Some(progress) = &self.progress {
-            progress.rows.fetch_add(rows as u64, Ordering::Relaxed);
+            progress.add(rows as u64);
         }
     }
 
@@ -42,13 +42,13 @@ impl Reading {
     pub(super) fn expect<'a>(&self, inputs: impl Iterator<Item = &'a Input>) {
         if let Some(progress) = &self.progress {
             let rows: Option<Vec<u64>> = inputs.map(known_rows).collect();
-            let expected = rows.and_then(|rows| rows.into_iter().try_fold(0, u64::checked_add)).unwrap_or(0);
-            progress.expected.store(progress.rows().saturating_add(expected), Ordering::Relaxed);
+            progress
+                .expect(rows.and_then(|rows| rows.into_iter().try_fold(0, u64::checked_add)).unwrap_or(0));
         }
     }
 }
 
-/// How many rows of files a seal has read; another thread may look at any time.
+/// How many rows of files a seal or an import has read, or entries of a log were verified; another thread may look at any time.
 ///
 /// # Privacy
 /// Rows are counted as they are read, whoever they are of: a function of the files alone, as hygiene is.
@@ -63,6 +63,15 @@ impl Progress {
     #[must_use]
     pub fn rows(&self) -> u64 {
         self.rows.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn add(&self, rows: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+    }
+
+    /// So many more rows are to come; none, if nobody knows.
+    pub(crate) fn expect(&self, rows: u64) {
+        self.expected.store(self.rows().saturating_add(rows), Ordering::Relaxed);
     }
 
     /// Rows that there are; `None` while nobody knows, as when a file does not say how many it has.

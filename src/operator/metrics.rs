@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use super::analyst::plan;
-use super::{Adopted, Analyst, Answer, OperatorError};
+use super::analyst::{plan, plan_under};
+use super::{Adopted, Analyst, Answer, Given, OperatorError, Reader};
 use crate::dp::{Accounting, Mechanism};
 use crate::policy::{Fault, Formula, Operand, Reason, StudyError};
 use crate::query::metric::{Estimate, Node, Number, Questions, Written, evaluate};
-use crate::query::{Ask, ColumnKind, Forecast, Plan, QuestionError};
+use crate::query::{Ask, ColumnKind, Forecast, Plan, QuestionError, parse};
 use crate::release::{Released, Row};
 use crate::types::EpochId;
 
@@ -224,6 +224,82 @@ impl Analyst {
             }
         });
         Ok(Metrics { metrics: metrics.collect(), answers: answers.into_values().collect() })
+    }
+}
+
+/// Metrics of one study, recipient and epoch, computed from answers that were given before.
+#[derive(Debug, Clone)]
+pub struct GivenMetrics {
+    /// The study.
+    pub study: String,
+    /// The recipient.
+    pub recipient: String,
+    /// The epoch.
+    pub epoch: String,
+    /// The metrics of which every number was released, in declared order, each with its formula.
+    pub metrics: Vec<(MetricAnswer, String)>,
+}
+
+impl Reader {
+    /// The named metrics of the studies in force, as far as all their numbers are among the answers that were `given`.
+    ///
+    /// # Errors
+    /// [`OperatorError::Bug`]
+    ///
+    /// # Privacy
+    /// None: post-processing of answers that left through the door.
+    pub fn given_metrics(&self, given: &[Given]) -> Result<Vec<GivenMetrics>, OperatorError> {
+        let mut all = Vec::new();
+        for adopted in self.adopted() {
+            let program = Program::adopted(adopted, self.accounting)?;
+            // Stored answers are laid out as their canonical questions are.
+            let mut plans = Vec::new();
+            for plan in program.plans() {
+                let ask = parse(plan.question(), &adopted.study.catalogue)?;
+                plans.push(plan_under(&ask, &adopted.study, self.accounting)?);
+            }
+            let mut asked: BTreeMap<(&str, &str), BTreeMap<usize, Released>> = BTreeMap::new();
+            for Given { released, .. } in given.iter().filter(|one| one.released.policy == adopted.study.hash)
+            {
+                let question = plans.iter().position(|plan| plan.question() == released.question);
+                if let Some(question) = question {
+                    let answers = asked.entry((&released.epoch, &released.recipient)).or_default();
+                    answers.insert(question, released.clone());
+                }
+            }
+            for ((epoch, recipient), answers) in asked {
+                let metrics = program.known(adopted, &plans, &answers);
+                if !metrics.is_empty() {
+                    let (study, recipient) = (adopted.study.id.to_string(), recipient.to_owned());
+                    all.push(GivenMetrics { study, recipient, epoch: epoch.to_owned(), metrics });
+                }
+            }
+        }
+        Ok(all)
+    }
+}
+
+impl Program {
+    /// The metrics of which every number was answered.
+    fn known(
+        &self,
+        adopted: &Adopted,
+        plans: &[Plan],
+        answers: &BTreeMap<usize, Released>,
+    ) -> Vec<(MetricAnswer, String)> {
+        let declared = adopted.study.metrics.iter().zip(&self.nodes);
+        let known = declared
+            .filter(|(_, node)| numbers(node).iter().all(|number| answers.contains_key(&number.question)));
+        let told = known.map(|(metric, node)| {
+            let answer = MetricAnswer {
+                name: metric.name.clone(),
+                unit: metric.unit.clone(),
+                means: metric.means.clone(),
+                outcome: Ok(rows(node, plans, answers)),
+            };
+            (answer, adopted.study.formula_text(metric))
+        });
+        told.collect()
     }
 }
 

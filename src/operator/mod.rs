@@ -45,7 +45,7 @@ pub use closed::AskedEpoch;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
-pub use metrics::{MetricAnswer, MetricRow, Metrics, MetricsForecast};
+pub use metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use person::{PersonEpoch, PersonView};
 pub use prove::show_log;
@@ -57,7 +57,7 @@ pub use rotate::Rotated;
 pub use seal::{SealTerms, Sealed};
 pub use source::StudySource;
 pub use status::{EpochStatus, Status};
-pub use verify::{Verification, verify_log};
+pub use verify::{Verification, verify_log, verify_log_shown};
 pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
 
 use crate::audit::{Log, Signer};

@@ -100,6 +100,11 @@ impl Reader {
         self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
     }
 
+    /// The studies in force with their regimes.
+    pub(super) fn adopted(&self) -> impl Iterator<Item = &Adopted> {
+        self.studies.values()
+    }
+
     /// The newest signed checkpoint, as a note.
     #[must_use]
     pub fn checkpoint(&self) -> &str {

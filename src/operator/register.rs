@@ -8,7 +8,7 @@ use super::view::naming;
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{Commitment, Receipt, commit, verify_commitment};
 use crate::consent::{Account, AgeFact, Row, account};
-use crate::engine::{FileHygiene, Input, MaxBadRows, import};
+use crate::engine::{FileHygiene, Input, MaxBadRows, Progress, import};
 use crate::keys::{KeyError, Keyring, open, random_secret, seal};
 use crate::policy::{Decision, decide};
 use crate::register::{Event, FILE, Register, RegisterError, Snapshot, State, Writer};
@@ -125,9 +125,23 @@ impl Consents<'_> {
     /// # Errors
     /// [`OperatorError::Engine`] for a file that cannot be read or has too many bad rows; nothing is recorded.
     pub fn import(&self, input: Input, allowed: MaxBadRows) -> Result<FileHygiene, OperatorError> {
+        self.import_shown(input, allowed, &Progress::default())
+    }
+
+    /// As [`Consents::import`]; whoever looks at `progress` sees how many rows were read.
+    ///
+    /// # Errors
+    /// As [`Consents::import`].
+    pub fn import_shown(
+        &self,
+        input: Input,
+        allowed: MaxBadRows,
+        progress: &Progress,
+    ) -> Result<FileHygiene, OperatorError> {
         let namespaces = self.namespaces();
         self.inner.record(|writer| {
-            import(input, &namespaces, allowed, |event| writer.add(event).map_err(OperatorError::from))
+            let take = |event: &Event| writer.add(event).map_err(OperatorError::from);
+            import(input, &namespaces, allowed, progress, take)
         })
     }
 

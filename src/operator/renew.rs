@@ -199,7 +199,7 @@ fn fix(fault: &RenewalFault) -> &'static str {
             "wait until the window is over; what was answered before is still given for nothing"
         }
         RenewalFault::NoHandlers => "make a sandbox with `--handler ID=VKEY` for every handler",
-        RenewalFault::Unsigned { .. } | RenewalFault::Forged { .. } => {
+        RenewalFault::Signature(_) => {
             "let every handler run `hushtag policy sign --renewal FILE --key KEY`, with the key that is pinned for it"
         }
         _ => {

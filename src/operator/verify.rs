@@ -14,6 +14,7 @@ use crate::audit::{
     Checkpoint, Entry, Fault, Hash, KeyChain, Kind, Verified, VerifierKey, Why, anchored, head_text,
     rotation_to_signer, tiles::CHECKPOINT, verify_each,
 };
+use crate::engine::Progress;
 use crate::ledger::{Book, State, read_copy};
 use crate::storage::{AnchorFile, Storage};
 
@@ -65,7 +66,22 @@ pub fn verify_log(
     keys: Option<Keys>,
     anchor: Option<&AnchorFile>,
 ) -> Result<Verification, OperatorError> {
+    verify_log_shown(storage, vkey, keys, anchor, &Progress::default())
+}
+
+/// As [`verify_log`]; whoever looks at `progress` sees how many entries were verified.
+///
+/// # Errors
+/// As [`verify_log`].
+pub fn verify_log_shown(
+    storage: &dyn Storage,
+    vkey: Option<&VerifierKey>,
+    keys: Option<Keys>,
+    anchor: Option<&AnchorFile>,
+    progress: &Progress,
+) -> Result<Verification, OperatorError> {
     let file = SandboxFile::read(storage)?;
+    progress.expect(claimed_size(storage));
     let own = || {
         file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
     };
@@ -80,6 +96,7 @@ pub fn verify_log(
     let log = verify_each(storage, &signed_by, |tree, entry| {
         let index = heads.len() as u64;
         heads.push(tree.root());
+        progress.add(1);
         if entry.kind == Kind::Init {
             anchor_wanted = entry.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
         }
@@ -137,6 +154,13 @@ pub fn verify_log(
         anchor_wanted,
         charges,
     })
+}
+
+/// How many entries the checkpoint claims, before anything is verified: to show how far it is, and for nothing else.
+fn claimed_size(storage: &dyn Storage) -> u64 {
+    let checkpoint = storage.read(CHECKPOINT).ok().flatten().unwrap_or_default();
+    let size = String::from_utf8_lossy(&checkpoint).lines().nth(1).and_then(|line| line.parse().ok());
+    size.unwrap_or(0)
 }
 
 /// The log begins with the head that the anchor states; says how many entries that head covers.

@@ -59,6 +59,31 @@ pub enum Operand {
     },
 }
 
+impl super::Study {
+    /// How one of its metrics is computed, as people write it.
+    #[must_use]
+    pub fn formula_text(&self, metric: &Metric) -> String {
+        let operand = |operand: &Operand| match operand {
+            Operand::Metric(other) => {
+                self.metrics.get(*other).map_or_else(String::new, |metric| metric.name.clone())
+            }
+            Operand::Number { text, .. } if text.contains(' ') => format!("({text})"),
+            Operand::Number { text, .. } => text.clone(),
+        };
+        match &metric.formula {
+            Formula::Value(only) => operand(only),
+            Formula::Ratio(first, second) => format!("{} / {}", operand(first), operand(second)),
+            Formula::Growth(first, second) => format!("{} / {} - 1", operand(first), operand(second)),
+            Formula::Difference(first, second) => format!("{} - {}", operand(first), operand(second)),
+            Formula::Product(first, second) => format!("{} * {}", operand(first), operand(second)),
+            Formula::Weighted(all) => {
+                let each = all.iter().map(|(weight, one)| format!("{weight} * {}", operand(one)));
+                each.collect::<Vec<_>>().join(" + ")
+            }
+        }
+    }
+}
+
 impl Formula {
     /// The operands, in order.
     #[must_use]

@@ -31,6 +31,7 @@ mod schema;
 mod study;
 mod test_section;
 mod tests_written;
+mod words;
 
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
@@ -49,3 +50,4 @@ pub use study::{
     Action, Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Role,
     Shape, Study,
 };
+pub use words::{Word, WordsOf};

@@ -89,7 +89,7 @@ pub fn metrics_forecast_json(
 
 /// A number with about four digits that say something.
 #[cfg(feature = "cli")]
-fn digits(value: f64) -> String {
+pub(super) fn digits(value: f64) -> String {
     let size = value.abs();
     let places = if size >= 1_000.0 {
         0

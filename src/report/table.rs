@@ -269,24 +269,17 @@ pub fn vocabulary_text(vocabulary: &Vocabulary) -> String {
 /// What a seal read and dropped.
 #[must_use]
 pub fn hygiene_text(hygiene: &Hygiene) -> String {
-    let header = [
-        "dataset",
-        "file",
-        "rows",
-        "used",
-        "bad",
-        "repeated",
-        "to self",
-        "identical",
-        "ambiguous ids",
-        "columns not read",
-    ];
-    let mut table = table(header.map(str::to_owned).to_vec());
+    // Identical records are counted on request alone.
+    let counted = hygiene.files.iter().any(|file| file.identical.is_some());
+    let identical = counted.then_some("identical");
+    let header = ["dataset", "file", "rows", "used", "bad", "repeated", "to self"];
+    let header = header.into_iter().chain(identical).chain(["ambiguous ids", "columns not read"]);
+    let mut table = table(header.map(str::to_owned).collect());
     for file in &hygiene.files {
         let reasons: Vec<String> =
             file.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
         let bad = if reasons.is_empty() { "0".to_owned() } else { reasons.join(", ") };
-        table.add_row([
+        let mut row = vec![
             file.dataset.clone(),
             file.file.clone(),
             grouped(file.rows.into()),
@@ -294,10 +287,12 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             bad,
             grouped(file.duplicates.into()),
             grouped(file.self_follows.into()),
-            file.identical.map_or_else(String::new, |count| grouped(count.into())),
-            grouped(file.ambiguous_ids.into()),
-            file.undeclared_columns.join(", "),
-        ]);
+        ];
+        if counted {
+            row.push(file.identical.map_or_else(String::new, |count| grouped(count.into())));
+        }
+        row.extend([grouped(file.ambiguous_ids.into()), file.undeclared_columns.join(", ")]);
+        table.add_row(row);
     }
     right(&mut table, 2);
     let looked = hygiene.files.iter().flat_map(|file| {

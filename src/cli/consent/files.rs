@@ -1,13 +1,15 @@
 //! `hushtag consent import` and `export`.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::progress::shown;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
-use crate::engine::{FileHygiene, MaxBadRows};
+use crate::engine::{FileHygiene, MaxBadRows, Progress};
 
 #[derive(Args)]
 pub(in crate::cli) struct Import {
@@ -35,7 +37,9 @@ impl Import {
         let operator = open(&self.dir, context)?;
         let mut done = Vec::new();
         for file in self.files {
-            match operator.consents().import(file.into(), self.max_bad_rows) {
+            let progress = Arc::new(Progress::default());
+            let import = || operator.consents().import_shown(file.into(), self.max_bad_rows, &progress);
+            match shown(&context.output, &progress, "events", import) {
                 Ok(report) => done.push(report),
                 Err(error) => {
                     for report in &done {

@@ -10,6 +10,8 @@ mod test;
 
 use clap::Subcommand;
 
+pub(super) use new::TEMPLATE;
+
 use super::sign::Sign;
 use super::{Context, Failure};
 

@@ -14,7 +14,7 @@ pub(in crate::cli) struct New {
 }
 
 /// A study that parses and passes the check as it is, with a comment at everything that has to be filled in.
-const START: &str = include_str!("../../../policies/template/study.toml");
+pub(in crate::cli) const TEMPLATE: &str = include_str!("../../../policies/template/study.toml");
 
 impl New {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
@@ -24,7 +24,7 @@ impl New {
         };
         let mut file =
             std::fs::OpenOptions::new().write(true).create_new(true).open(&self.file).map_err(failed)?;
-        file.write_all(START.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+        file.write_all(TEMPLATE.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
         context.output.either(
             || serde_json::json!({ "file": shown }),
             || format!("{shown}\nfill in what the comments ask for, then: hushtag policy check {shown}"),

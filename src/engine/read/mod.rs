@@ -1,12 +1,14 @@
 //! Files and batches as streams of declared columns. Undeclared columns are never decoded.
 
 mod column;
+mod columns;
 mod ids;
 mod open;
 mod tokenised;
 
 pub use column::Column;
 pub use column::{Cell, Id};
+pub use columns::{FileColumn, columns};
 pub use ids::Ids;
 pub use open::{Input, Part, Table, Use, Wanted, known_rows, open, open_repeating, parts, tokenised};
 pub use tokenised::Tokenised;
@@ -57,6 +59,12 @@ pub enum ReadError {
         file: String,
         /// The column.
         column: String,
+    },
+    /// A CSV file whose first line is none of names.
+    #[error("{file}: the first line looks like values, not like names of columns")]
+    NoHeader {
+        /// The file.
+        file: String,
     },
     /// A tokenised file where raw ids are wanted.
     #[error("{file}: is tokenised already, and raw ids are wanted here")]

@@ -210,16 +210,16 @@ impl Part {
     }
 }
 
-fn file_name(path: &Path) -> String {
+pub(super) fn file_name(path: &Path) -> String {
     path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
 }
 
-fn extension(path: &Path) -> String {
+pub(super) fn extension(path: &Path) -> String {
     path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
 }
 
 /// The decoders are meant to return errors; should one panic on a forged file, the seal stops all the same.
-fn caught<T>(name: &str, decode: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
+pub(super) fn caught<T>(name: &str, decode: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
     std::panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged(name, "of its format")))
 }
 
@@ -303,7 +303,7 @@ impl Chosen {
     }
 }
 
-fn file(path: &Path, name: &str) -> Result<File, ReadError> {
+pub(super) fn file(path: &Path, name: &str) -> Result<File, ReadError> {
     let open = || {
         let file = File::open(path)?;
         if file.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
@@ -311,7 +311,7 @@ fn file(path: &Path, name: &str) -> Result<File, ReadError> {
     open().map_err(|source| ReadError::Open { file: name.to_owned(), source })
 }
 
-fn damaged(file: &str, format: &'static str) -> ReadError {
+pub(super) fn damaged(file: &str, format: &'static str) -> ReadError {
     ReadError::Damaged { file: file.to_owned(), format, row: None }
 }
 
@@ -323,7 +323,7 @@ fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>], repeating: &[&str])
 
 const PARQUET: &str = "Parquet";
 
-fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
+pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
     ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|_| damaged(name, PARQUET))
 }
 
@@ -355,7 +355,11 @@ fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowRe
 
 const IPC: &str = "Arrow IPC";
 
-fn ipc_reader(file: File, name: &str, columns: Option<Vec<usize>>) -> Result<FileReader<File>, ReadError> {
+pub(super) fn ipc_reader(
+    file: File,
+    name: &str,
+    columns: Option<Vec<usize>>,
+) -> Result<FileReader<File>, ReadError> {
     FileReader::try_new(file, columns).map_err(|_| damaged(name, IPC))
 }
 
@@ -366,15 +370,16 @@ fn ipc(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadEr
     Ok(chosen.table(name, IPC, Box::new(reader)))
 }
 
+pub(super) const CSV: &str = "CSV with a header";
+
 /// Every CSV cell is read as text; its column's declaration says how to read on.
 fn csv(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
-    const FORMAT: &str = "CSV with a header";
     let format = Format::default().with_header(true);
-    let (header, _) = format.infer_schema(file(path, &name)?, Some(0)).map_err(|_| damaged(&name, FORMAT))?;
+    let (header, _) = format.infer_schema(file(path, &name)?, Some(0)).map_err(|_| damaged(&name, CSV))?;
     let texts = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
     let schema: SchemaRef = Arc::new(Schema::new(texts.collect::<Vec<_>>()));
     let chosen = choose(&name, &schema, wanted)?;
     let builder = ReaderBuilder::new(schema).with_format(format).with_batch_size(BATCH);
     let reader = builder.with_projection(chosen.indices.clone()).build(file(path, &name)?);
-    Ok(chosen.table(name.clone(), FORMAT, Box::new(reader.map_err(|_| damaged(&name, FORMAT))?)))
+    Ok(chosen.table(name.clone(), CSV, Box::new(reader.map_err(|_| damaged(&name, CSV))?)))
 }

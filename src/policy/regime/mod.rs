@@ -52,7 +52,7 @@ impl Text {
 }
 
 /// The regimes built into the crate.
-const BUILT_IN: [(&str, &str); 2] = [
+pub(super) const BUILT_IN: [(&str, &str); 2] = [
     ("cn-pipl", include_str!("../../../policies/cn-pipl/regime.toml")),
     ("gdpr-subset", include_str!("../../../policies/gdpr-subset/regime.toml")),
 ];

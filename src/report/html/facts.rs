@@ -3,7 +3,7 @@
 use crate::audit::{Entry, Kind};
 use crate::dp::Accounting;
 use crate::ledger::{Record, Renewal};
-use crate::operator::{Given, OperatorError, Reader, Status, Verification};
+use crate::operator::{Given, GivenMetrics, OperatorError, Reader, Status, Verification};
 use crate::policy::{Lang, Regime, Study};
 use crate::release::Figures;
 use crate::types::{EpochId, Timestamp};
@@ -26,6 +26,8 @@ pub(super) struct Facts<'a> {
     pub(super) charges: Vec<Record>,
     pub(super) renewals: Vec<Renewal>,
     pub(super) given: Vec<Given>,
+    /// Metrics of which every number was released.
+    pub(super) metrics: Vec<GivenMetrics>,
     /// What the auditor's key opened, in the internal edition.
     pub(super) figures: Option<&'a [(EpochId, Vec<Figures>)]>,
 }
@@ -35,9 +37,12 @@ impl<'a> Facts<'a> {
         let reader = report.reader;
         let texts = Texts::of(report.lang).map_err(PageError::Texts)?;
         let books = || -> Result<_, OperatorError> {
-            Ok((reader.status()?, reader.entries()?, reader.charges()?, reader.renewals()?, reader.given()?))
+            let given = reader.given()?;
+            let metrics = reader.given_metrics(&given)?;
+            let (charges, renewals) = (reader.charges()?, reader.renewals()?);
+            Ok((reader.status()?, reader.entries()?, charges, renewals, given, metrics))
         };
-        let (status, entries, charges, renewals, given) = books()?;
+        let (status, entries, charges, renewals, given, metrics) = books()?;
         Ok(Self {
             t: texts,
             lang: report.lang,
@@ -51,6 +56,7 @@ impl<'a> Facts<'a> {
             charges,
             renewals,
             given,
+            metrics,
             figures: report.figures,
         })
     }

@@ -7,6 +7,7 @@ mod evidence;
 mod facts;
 mod figures;
 mod flow;
+mod metrics;
 mod parts;
 mod pipia;
 mod refusals;
@@ -74,11 +75,14 @@ pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
         tags::section(&facts),
         budget::section(&facts),
         releases::section(&facts),
+    ];
+    sections.extend(metrics::section(&facts));
+    sections.extend([
         refusals::section(&facts),
         refusals::hygiene(&facts),
         evidence::section(&facts),
         verify::section(&facts),
-    ];
+    ]);
     sections.extend(figures::section(&facts));
     if report.pipia {
         sections.push(pipia::section(&facts));
@@ -97,11 +101,16 @@ fn contents<'a>(facts: &'a Facts<'_>, pipia: bool) -> Vec<(&'static str, &'a str
         ("tags", &t.tags.heading),
         ("budget", &t.budget.heading),
         ("releases", &t.releases.heading),
-        ("refusals", &t.refusals.heading),
+    ];
+    if !facts.metrics.is_empty() {
+        all.push(("metrics", &t.metrics.heading));
+    }
+    all.extend([
+        ("refusals", t.refusals.heading.as_str()),
         ("hygiene", &t.hygiene.heading),
         ("evidence", &t.evidence.heading),
         ("verify", &t.verify.heading),
-    ];
+    ]);
     if facts.figures.is_some() {
         all.push(("figures", &t.figures.heading));
     }

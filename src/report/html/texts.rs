@@ -70,6 +70,7 @@ texts! {
         heading, lead, none, question, study, recipient, epoch, index, cost, mechanism, half_width, reach, estimate,
         interval, suppressed, suppressed_note, noise_note, everybody, group, chart_says, shown_bars, policy, prove,
     }
+    metrics: MetricTexts { heading, lead, metric, formula, means, value, unit, of }
     refusals: RefusalTexts {
         heading, lead, none, rule, article, asks, count, recipient, act, table, other_rule,
     }

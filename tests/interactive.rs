@@ -1,0 +1,259 @@
+//! Promise: `init --interactive` makes of answers, line by line, a study that seals and answers; it invents no document and no
+//! date, reads names of columns and never a value, and leaves nothing behind unless the last question was answered.
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+pub mod command;
+
+use std::io::Write as _;
+use std::process::{Command, Output, Stdio};
+
+use command::{Case, stderr, stdout};
+use hushtag::policy::Study;
+
+/// Questions, by how they begin, and the answers to them; an empty answer takes the default.
+const ANSWERS: &[(&str, &str)] = &[
+    ("The id of the study", "shop-study"),
+    ("Law", ""),
+    ("Purpose", "campaign-measurement"),
+    ("Action", ""),
+    ("How long a consent", ""),
+    ("Its id", "N-2026-04"),
+    ("Its version", "3"),
+    ("The id of a handler", "social-platform"),
+    ("Its legal id", "LEGAL-ID-A"),
+    ("Its kind", "6"),
+    ("Its name", "Social \"A\""),
+    ("How people reach it", "privacy@a.example"),
+    ("Another handler", ""),
+    ("The id of a handler", "payment-platform"),
+    ("Its legal id", "LEGAL-ID-B"),
+    ("Its kind", "payment-institution"),
+    ("Its name", "Pay B"),
+    ("How people reach it", "privacy@b.example"),
+    ("Another handler", ""),
+    ("The id of a recipient", "brand-insights"),
+    ("Its legal id", "LEGAL-ID-C"),
+    ("Its name", "Brand C"),
+    ("How people reach it", "privacy@c.example"),
+    ("Its country", "CN"),
+    ("Another recipient", ""),
+    ("What the ids are", ""),
+    ("Its name", "follows"),
+    ("Its kind", "relation"),
+    ("Whose table", "social-platform"),
+    ("Its data category", "social-relation"),
+    ("A file of it", "follows.csv"),
+    ("The column with the owner's id", "follower"),
+    ("The column with the id", "followee"),
+    ("On how many", "6"),
+    ("Another dataset", ""),
+    ("Its name", "payments"),
+    ("Its kind", "records"),
+    ("Whose table", "payment-platform"),
+    ("Its data category", "payment-record"),
+    ("A file of it", "payments.csv"),
+    ("The column with the owner's id", "payer"),
+    ("The type of column `amount`", ""),
+    ("The type of column `at`", ""),
+    ("The type of column `merchant`", ""),
+    ("Another dataset", "yes"),
+    ("Its name", "members"),
+    ("Its kind", "people"),
+    ("Whose table", "social-platform"),
+    ("Its data category", "profile"),
+    ("A file of it", "members.csv"),
+    ("The column with the owner's id", "user"),
+    ("The type of column `region`", ""),
+    ("Another dataset", ""),
+    ("No dataset tells ages", "yes"),
+    ("A measure and a tag: the sum", ""),
+    ("The name of the measure", "spend"),
+    ("How far back", ""),
+    ("The largest sum", ""),
+    ("The name of the tag", "tier"),
+    ("Its bands", "none=0, low=1, high=20_000"),
+    ("A metric", ""),
+    ("A measure and a tag: how many rows", ""),
+    ("The name of the measure", ""),
+    ("How far back", "30d"),
+    ("The largest number", ""),
+    ("The name of the tag", ""),
+    ("Its bands", ""),
+    ("A measure and a tag: how many people the owner lists", "no"),
+    ("A measure and a tag: how many list", ""),
+    ("The name of the measure", ""),
+    ("The name of the tag", ""),
+    ("Its bands", ""),
+    ("A measure and a tag: the mean", ""),
+    ("The name of the measure", ""),
+    ("The name of the tag", ""),
+    ("Its bands", ""),
+    ("A tag: the words of `region`", ""),
+    ("The name of the tag", ""),
+    ("The words", "east, south, north, west"),
+    ("This study's cap", ""),
+    ("How wide a count", "150"),
+    ("Below how many", ""),
+    ("How long after its seal", ""),
+    ("Does the notice", "yes"),
+    ("The id of the personal information protection impact assessment", "PIA-7"),
+    ("approved on", "2020-01-01"),
+    ("expires on", "2100-01-01"),
+    ("The budget of all people", ""),
+    ("Must every handler sign", "no"),
+    ("Write shop-study.toml", ""),
+];
+
+/// Runs the conversation with these lines and whatever else the command is given.
+fn talk(case: &Case, lines: &str, more: &[&str]) -> Output {
+    let mut child = Command::new(env!("CARGO_BIN_EXE_hushtag"))
+        .args(["init", "box", "--interactive"])
+        .args(more)
+        .current_dir(case.path(""))
+        .env_remove("HUSHTAG_ROOT_KEY")
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // Whoever ends early does not read the rest.
+    let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
+    child.wait_with_output().unwrap()
+}
+
+/// The answers, some of them others: the nth question that begins so.
+fn lines(others: &[(&str, usize, &str)]) -> String {
+    let mut seen = std::collections::BTreeMap::new();
+    let line = |(question, answer): &(&'static str, &'static str)| {
+        let count = seen.entry(*question).or_insert(0usize);
+        *count += 1;
+        let other = others.iter().find(|(about, nth, _)| question.starts_with(about) && nth == count);
+        format!("{}\n", other.map_or(*answer, |(.., other)| other))
+    };
+    ANSWERS.iter().map(line).collect()
+}
+
+fn names(case: &Case) -> Vec<String> {
+    let all = std::fs::read_dir(case.path("")).unwrap();
+    let mut names: Vec<String> = all.map(|one| one.unwrap().file_name().into_string().unwrap()).collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn answers_make_a_study_that_seals_and_answers() {
+    let case = Case::new(120);
+    let made = talk(&case, &lines(&[]), &[]);
+    let said = stderr(&made);
+    assert_eq!(made.status.code(), Some(0), "{said}");
+    let mut rest = said.as_str();
+    for (question, _) in ANSWERS {
+        let place = rest.find(question);
+        assert!(place.is_some(), "`{question}` is not asked in its turn: {rest}");
+        rest = &rest[place.unwrap() + question.len()..];
+    }
+    assert!(said.contains("Nothing forbids the use."), "{said}");
+    let text = std::fs::read_to_string(case.path("shop-study.toml")).unwrap();
+    let study = Study::parse("shop-study.toml", &text).unwrap();
+    assert_eq!(study.handlers[0].name, "Social \"A\"");
+    assert_eq!(study.documents["pipia"].id, "PIA-7");
+    assert!(text.contains("# how long a consent without an end of its own lasts"), "{text}");
+    assert!(!text.contains("merchant"), "a column that nobody wanted is not read: {text}");
+    assert_eq!(case.run(&["policy", "check", "shop-study.toml"]).status.code(), Some(0));
+    assert!(case.seal("e1").status.success());
+    let answer = case.ask("SELECT tier, COUNT(*) AS people, AVG(spend) FROM tags GROUP BY tier");
+    assert!(answer.status.success(), "{}", stderr(&answer));
+    let metrics = case.run(&["metrics", "box", "--recipient", "brand-insights"]);
+    assert!(stdout(&metrics).contains("share_tier"), "{}", stderr(&metrics));
+}
+
+#[test]
+fn an_end_at_any_question_leaves_nothing() {
+    let case = Case::new(3);
+    let before = names(&case);
+    let whole = lines(&[]);
+    for count in 0..ANSWERS.len() {
+        let some: String = whole.split_inclusive('\n').take(count).collect();
+        let ended = talk(&case, &some, &[]);
+        let said = stderr(&ended);
+        assert_eq!(ended.status.code(), Some(2), "after {count} answers: {said}");
+        let error = said.lines().rev().nth(1).unwrap();
+        let (question, _) = ANSWERS[count];
+        assert!(error.starts_with("error: the answers ended at the question") && error.contains(question), "{error}");
+        assert!(said.ends_with("nothing was written\n") && ended.stdout.is_empty(), "{said}");
+        assert_eq!(names(&case), before, "after {count} answers");
+    }
+}
+
+#[test]
+fn wrong_answers_are_told_and_leave_nothing() {
+    let case = Case::new(3);
+    case.write("no-header.csv", "13800000001,13800000002,2026-01-01\n");
+    case.write("taken.toml", "");
+    let before = names(&case);
+    for (about, nth, answer, said) in [
+        ("The id of the study", 1, "My Study", "is not a name"),
+        ("Purpose", 1, "campain-measurement", "did you mean `campaign-measurement`?"),
+        ("Purpose", 1, "99", "one of these words, or its number"),
+        ("How long a consent", 1, "soon", "is not a number of days"),
+        ("Its version", 1, "three", "a whole number"),
+        ("The id of a handler", 2, "social-platform", "something has this id already"),
+        ("Its country", 1, "China", "two capital letters"),
+        ("A file of it", 1, "nowhere.csv", "nowhere.csv: cannot be opened: No such file"),
+        ("A file of it", 1, "study.toml", "use .parquet, .csv or .arrow"),
+        ("A file of it", 1, "no-header.csv", "the first line looks like values"),
+        ("The column with the owner's id", 1, "folower", "did you mean `follower`?"),
+        ("The type of column `amount`", 1, "money", "one of these words"),
+        ("The name of the measure", 1, "Spend", "is not a name name"),
+        ("Its bands", 1, "low=1 high=2", "one band has to start at 0"),
+        ("Its bands", 1, "none=0 low=", "bands look like"),
+        ("The words", 1, ",", "at least one word"),
+        ("expires on", 1, "2019-01-01", "it expires after its approval"),
+        ("approved on", 1, "last year", "a day such as"),
+        ("Must every handler sign", 1, "maybe", "answer yes or no"),
+        ("Write shop-study.toml", 1, "no", "nothing was written, as you said"),
+        ("The id of the study", 1, "taken", "`taken.toml` is there already"),
+    ] {
+        let wrong = talk(&case, &lines(&[(about, nth, answer)]), &[]);
+        let text = stderr(&wrong);
+        assert!(matches!(wrong.status.code(), Some(1 | 2)), "{answer}: {text}");
+        let error = text.lines().rev().nth(1).unwrap();
+        assert!(error.starts_with("error: ") && error.contains(said), "`{said}` is not in: {error}");
+        assert!(text.lines().last().unwrap().starts_with("  next: "), "{text}");
+        assert_eq!(names(&case), before, "{about}: {answer}");
+        assert!(!text.contains("1380000"), "a row was told: {text}");
+    }
+    case.init("1");
+    let there = talk(&case, "", &[]);
+    assert_eq!(there.status.code(), Some(1), "{}", stderr(&there));
+    assert!(stderr(&there).contains("is not an empty folder"));
+}
+
+#[test]
+fn what_a_human_must_attach_is_left_out_and_named() {
+    let case = Case::new(3);
+    let whole = lines(&[("The id of the personal", 1, ""), ("Does the notice", 1, "no")]);
+    // Without a document nobody asks for its days.
+    let asked = whole.lines().filter(|line| !line.contains("2020-") && !line.contains("2100-"));
+    let lines: String = asked.map(|line| format!("{line}\n")).collect();
+    let made = talk(&case, &lines, &[]);
+    let said = stderr(&made);
+    assert_eq!(made.status.code(), Some(0), "{said}");
+    assert!(said.contains("R55") && said.contains("error(s): the study can be written"), "{said}");
+    let text = std::fs::read_to_string(case.path("shop-study.toml")).unwrap();
+    assert!(text.contains("# a human must attach: personal information protection impact assessment"), "{text}");
+    let study = Study::parse("shop-study.toml", &text).unwrap();
+    assert!(study.documents.is_empty() && study.notice.states.is_none(), "{text}");
+    assert!(!text.contains("20"), "no day was made up: {text}");
+}
+
+#[test]
+fn a_study_that_handlers_sign_is_written_and_waits_for_them() {
+    let case = Case::new(3);
+    let made = talk(&case, &lines(&[("Must every handler sign", 1, "")]), &[]);
+    assert_eq!(made.status.code(), Some(0), "{}", stderr(&made));
+    let next = stdout(&made);
+    assert!(next.contains("hushtag policy sign --study shop-study.toml") && next.contains("--handler ID=VKEY"), "{next}");
+    assert!(case.path("shop-study.toml").is_file() && !case.path("box").exists());
+}
