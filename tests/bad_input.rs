@@ -327,7 +327,7 @@ fn nobody_answers_before_a_seal_or_under_an_unknown_name() {
     let before = snapshot(&case.sandbox());
     let analyst = support::analyst(&case.operator);
     let error = analyst.ask(CHEAP, None).unwrap_err();
-    assert_eq!(error.to_string(), "unknown epoch `(the newest)`");
+    assert_eq!(error.to_string(), "no epoch is sealed yet under study `small`");
     let recipient = |name: &str| RecipientId::new(name).unwrap();
     let error = case.operator.analyst(&recipient("brand"), None).err().unwrap();
     assert_eq!(error.to_string(), format!("unknown recipient `brand`: there are {RECIPIENT}"));

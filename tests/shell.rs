@@ -1,6 +1,10 @@
 //! Promise: completions and man pages hold every command that there is, and the shell takes them.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, clippy::print_stdout, reason = "a test fails by panicking, and says what it skips")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "a test fails by panicking, and says what it skips"
+)]
 
 pub mod command;
 
@@ -66,7 +70,10 @@ fn completions_hold_every_command() {
         let below = commands.iter().filter(|one| one.len() == path.len() + 1 && one.starts_with(path));
         for one in below {
             let name = one.last().unwrap();
-            assert!(offered.split_whitespace().any(|word| word == name), "`{typed}`: {name} is not in {offered}");
+            assert!(
+                offered.split_whitespace().any(|word| word == name),
+                "`{typed}`: {name} is not in {offered}"
+            );
         }
     }
 }
@@ -79,7 +86,8 @@ fn every_command_has_a_man_page() {
         let made = case.run(&["man", "--out", "pages"]);
         assert!(made.status.success(), "{}", stderr(&made));
     }
-    let mut pages: Vec<String> = commands.iter().map(|path| format!("hushtag-{}.1", path.join("-"))).collect();
+    let mut pages: Vec<String> =
+        commands.iter().map(|path| format!("hushtag-{}.1", path.join("-"))).collect();
     pages.push("hushtag.1".to_owned());
     pages.sort();
     let there = Case::files(&case.path("pages"));
@@ -95,7 +103,11 @@ fn every_command_has_a_man_page() {
     case.write("file", "");
     let refused = case.run(&["man", "--out", "file"]);
     assert_eq!(refused.status.code(), Some(1));
-    assert!(stderr(&refused).starts_with("error: ") && stderr(&refused).contains("next: "), "{}", stderr(&refused));
+    assert!(
+        stderr(&refused).starts_with("error: ") && stderr(&refused).contains("next: "),
+        "{}",
+        stderr(&refused)
+    );
     if Command::new("groff").arg("--version").output().is_err() {
         println!("skipped: there is no groff here");
         return;

@@ -119,7 +119,7 @@ impl Demo {
         let input = self.dir.join("input");
         if self.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
             let message = format!("{} is not empty", self.dir.display());
-            return Err(Failure::failed(message, "remove it, or give another --dir"));
+            return Err(Failure::failed(message, "give another --dir; nothing in this one was touched"));
         }
         std::fs::create_dir_all(&input).map_err(|error| unwritable(&input, &error))?;
         Ok(input)

@@ -8,7 +8,7 @@ use super::Format;
 use super::output::Output;
 use crate::engine::{EngineError, ReadError, TokeniseError};
 use crate::keys::KeyError;
-use crate::ledger::LedgerError;
+use crate::ledger::{LedgerError, THE_BOOK};
 use crate::operator::OperatorError;
 use crate::policy::Reason;
 use crate::release::ReleaseError;
@@ -156,6 +156,14 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
             "restore keys/sign.key from a copy, or give the root key that it was made under; without it this sandbox can only be read",
         );
     }
+    if let OperatorError::Ledger(LedgerError::Damaged { place }) = error
+        && place == THE_BOOK
+    {
+        return (
+            DAMAGED,
+            "give the root key of this very sandbox; if it was given, restore the folder from a copy you trust",
+        );
+    }
     if error.is_damage() {
         return (
             DAMAGED,
@@ -164,6 +172,9 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
     }
     match error {
         OperatorError::Question(_) => (USAGE, "see `hushtag vocabulary` for tags, labels and measures"),
+        OperatorError::Unknown { kind: "answer", .. } => {
+            (USAGE, "`hushtag audit show DIR --kind ask` lists the answers with their numbers")
+        }
         OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
         OperatorError::EpochExists(_) => (USAGE, "choose another --epoch; an epoch is sealed once"),
         OperatorError::OtherText { .. } => {
@@ -174,12 +185,16 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
             "give the key whose public part `init --auditor` named; without --auditor at init no figures are kept",
         ),
         OperatorError::Future(_) => (USAGE, "give an --as-of that has passed"),
-        OperatorError::Invalid(_) => (USAGE, "see `hushtag help`"),
+        OperatorError::Invalid(_) => (USAGE, "`--help` of this command says what can be given"),
+        OperatorError::NothingSealed { .. } => (USAGE, "seal one: `hushtag seal`"),
         OperatorError::Refused(_) => (REFUSED, "see `hushtag policy check STUDY` for all findings"),
         OperatorError::Approval { .. } => (
             FAILED,
             "pin a key for each handler (--handler ID=VKEY) and let each run `hushtag policy sign`; or say --approval none",
         ),
+        OperatorError::File(_, source) if source.kind() == ErrorKind::InvalidData => {
+            (FAILED, "give a text file in UTF-8, of at most 1 MiB")
+        }
         OperatorError::File(..) => (FAILED, "check the path"),
         OperatorError::Storage(failed) => (FAILED, in_storage(failed)),
         OperatorError::Study(_) | OperatorError::Regime(_) | OperatorError::RegimePath { .. } => {
@@ -265,7 +280,7 @@ fn input(error: &EngineError) -> &'static str {
         }
         EngineError::Read(ReadError::Tokenised { .. }) => "give the file that it was made from",
         EngineError::Read(ReadError::MissingColumn { .. } | ReadError::WrongType { .. }) => {
-            "make the file and the study name the same columns and types"
+            "name columns and types in the file as the study does, and consents as `hushtag policy schema consent-event` says"
         }
         _ => "check the file; nothing was sealed or written",
     }

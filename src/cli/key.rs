@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::sandbox::open;
 use super::{Context, Failure};
-use crate::audit::{NoteError, VerifierKey};
+use crate::audit::VerifierKey;
 use crate::keys::{AuditorKey, SigningKey, new_token_key};
 use crate::operator::{NamedKey, Rotated};
 
@@ -65,7 +65,7 @@ impl KeyCommand {
 
 fn new(name: Option<String>, out: &Path, context: &Context) -> Result<(), Failure> {
     let named = named_key(SigningKey::generate()?, name, out)?;
-    let vkey = VerifierKey::of(&named).map_err(unfit)?.to_string();
+    let vkey = VerifierKey::of(&named).map_err(|_| unfit(&named.name))?.to_string();
     named.key.write_file(out)?;
     context.output.either(|| json!({ "vkey": vkey, "file": out.display().to_string() }), || vkey.clone())
 }
@@ -100,10 +100,10 @@ fn rotate(dir: &Path, context: &Context) -> Result<(), Failure> {
 pub(super) fn named_key(key: SigningKey, name: Option<String>, file: &Path) -> Result<NamedKey, Failure> {
     let stem = file.file_stem().map(|stem| stem.to_string_lossy().into_owned());
     let named = NamedKey { name: name.or(stem).unwrap_or_default(), key };
-    VerifierKey::of(&named).map_err(unfit)?;
+    VerifierKey::of(&named).map_err(|_| unfit(&named.name))?;
     Ok(named)
 }
 
-fn unfit(error: NoteError) -> Failure {
-    Failure::usage(error.to_string(), "give --name without spaces and `+`")
+fn unfit(name: &str) -> Failure {
+    Failure::usage(format!("a key cannot be called `{name}`"), "give --name without spaces and `+`")
 }

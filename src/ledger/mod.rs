@@ -87,6 +87,9 @@ pub enum LedgerError {
 #[error(transparent)]
 pub struct StoreFault(redb::Error);
 
+/// Where a ledger is damaged that another key wrote, or of whose first row a byte was changed.
+pub const THE_BOOK: &str = "the book";
+
 impl LedgerError {
     fn damaged(place: impl Into<String>) -> Self {
         Self::Damaged { place: place.into() }

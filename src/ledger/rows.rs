@@ -392,7 +392,8 @@ pub(super) fn book(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<(Tag, BookRow), LedgerError> {
     let row = meta.get(BOOK).map_err(fault)?;
-    row.and_then(|row| macs.read("book", &[], row.value())).ok_or_else(|| LedgerError::damaged("the book"))
+    row.and_then(|row| macs.read("book", &[], row.value()))
+        .ok_or_else(|| LedgerError::damaged(super::THE_BOOK))
 }
 
 /// The totals, after checking that they are those of the last record.

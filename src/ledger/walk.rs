@@ -80,7 +80,7 @@ pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, 
     let states = transaction.open_table(STATES).map_err(fault)?;
     let (tag, row) = book(macs, &meta)?;
     if tag != macs.book {
-        return Err(LedgerError::damaged("the book"));
+        return Err(LedgerError::damaged(super::THE_BOOK));
     }
     let mut sums = TotalsRow::empty(tag, row.first());
     let mut renewed =

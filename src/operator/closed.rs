@@ -79,10 +79,13 @@ pub(super) fn find(
     if let Some(old) = pick(&others) {
         return Err(OperatorError::OtherText { epoch: old.epoch.to_string(), study: id.to_string() });
     }
-    Err(OperatorError::Unknown {
-        kind: "epoch",
-        name: wanted.map_or_else(|| "(the newest)".to_owned(), ToString::to_string),
-        known: own.iter().map(|epoch| epoch.epoch.to_string()).collect(),
+    Err(match wanted {
+        None => OperatorError::NothingSealed { study: id.to_string() },
+        Some(wanted) => OperatorError::Unknown {
+            kind: "epoch",
+            name: wanted.to_string(),
+            known: own.iter().map(|epoch| epoch.epoch.to_string()).collect(),
+        },
     })
 }
 

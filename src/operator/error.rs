@@ -78,6 +78,12 @@ pub enum OperatorError {
     /// The folder holds no sandbox.
     #[error("`{0}` is not a sandbox")]
     NotASandbox(String),
+    /// Nothing can be asked before the first seal.
+    #[error("no epoch is sealed yet under study `{study}`")]
+    NothingSealed {
+        /// The study.
+        study: String,
+    },
     /// A question outside the language or the vocabulary.
     #[error("{0}")]
     Question(#[from] QuestionError),

@@ -69,6 +69,7 @@ impl<'a> Dialogue<'a> {
         let read = (&mut *self.lines).take(LONGEST).read_until(b'\n', &mut line);
         let read = read.map_err(|error| ended(&format!("the answers cannot be read ({error})")))?;
         if read == 0 {
+            self.say("");
             return Err(ended("the answers ended"));
         }
         let text = String::from_utf8(line).map_err(|_| ended("an answer is not UTF-8"))?;

@@ -19,7 +19,7 @@ use super::{Fault, StudyError};
 #[non_exhaustive]
 pub enum RegimeError {
     /// No regime of this name is built in.
-    #[error("unknown regime `{name}`: built in are {}", .known.join(", "))]
+    #[error("unknown regime `{name}`{}: built in are {}; the path of a file ends in `.toml`", meant(.name, .known), .known.join(", "))]
     Unknown {
         /// What the study says.
         name: String,
@@ -29,6 +29,11 @@ pub enum RegimeError {
     /// The file does not say what a regime says.
     #[error(transparent)]
     Broken(#[from] StudyError),
+}
+
+fn meant(name: &str, known: &[&str]) -> String {
+    let meant = crate::tags::nearest(name, known.iter().copied());
+    meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
 }
 
 /// The language in which decisions are explained.
