@@ -153,10 +153,14 @@ fn measured(ran: Output) -> Value {
     serde_json::from_str(found).unwrap()
 }
 
-/// A sandbox with answers, a refusal and its pages.
+/// A sandbox with answers, a refusal and its pages, the internal edition among them.
 fn reported() -> Case {
     let case = Case::new(400);
-    assert!(case.init("4").status.success() && case.seal("e1").status.success());
+    let key = case.run(&["key", "new", "--out", "auditor.key", "--for", "auditor"]);
+    let public = command::stdout(&key);
+    let init = ["init", "box", "--study", "study.toml", "--epsilon", "4", "--approval", "none", "--auditor"];
+    let made = case.run(&[&init[..], &[public.trim()]].concat());
+    assert!(made.status.success() && case.seal("e1").status.success(), "{}", stderr(&made));
     for question in [
         "SELECT spend_tier, COUNT(*), SUM(spend) FROM tags GROUP BY spend_tier WITH (error = 40)",
         "SELECT region, lapsed, COUNT(*) FROM tags GROUP BY region, lapsed WITH (error = 60)",
@@ -165,15 +169,19 @@ fn reported() -> Case {
         assert!(case.ask(question).status.success());
     }
     assert_eq!(case.ask("SELECT COUNT(*) FROM tags WITH (error = 1)").status.code(), Some(3));
-    for lang in ["en", "zh"] {
-        let page = format!("{lang}.html");
-        let made = case.run(&["report", "box", "--out", &page, "--lang", lang, "--pipia"]);
+    assert!(case.run(&["metrics", "box", "--recipient", "brand-insights"]).status.success());
+    for (name, lang, more) in
+        [("en", "en", &[][..]), ("zh", "zh", &[]), ("internal", "en", &["--key", "auditor.key"])]
+    {
+        let page = format!("{name}.html");
+        let report = ["report", "box", "--out", &page, "--lang", lang, "--pipia"];
+        let made = case.run(&[&report[..], more].concat());
         assert!(made.status.success(), "{}", stderr(&made));
         let text = std::fs::read_to_string(case.path(&page)).unwrap();
         let (before, policy) = text.split_once("<meta http-equiv=\"Content-Security-Policy\"").unwrap();
         let (_, after) = policy.split_once('>').unwrap();
         case.write(
-            &format!("{lang}-measured.html"),
+            &format!("{name}-measured.html"),
             &format!("{before}{}", after.replace("</body>", &format!("{MEASURE}</body>"))),
         );
     }
@@ -184,7 +192,7 @@ fn reported() -> Case {
 fn the_page_fits_its_window_is_reached_by_keyboard_and_stands_out() {
     let case = reported();
     let Some(browser) = Browser::find(&case) else { return };
-    for lang in ["en", "zh"] {
+    for lang in ["en", "zh", "internal"] {
         for (width, theme) in [(1280, &[][..]), (390, &[]), (1280, &DARK)] {
             let file = format!("{lang}-measured.html");
             let found = browser.measure(&file, width, theme);
@@ -208,7 +216,7 @@ fn the_page_fits_its_window_is_reached_by_keyboard_and_stands_out() {
 fn the_console_is_silent_pictures_are_no_blanks_and_the_page_prints() {
     let case = reported();
     let Some(browser) = Browser::find(&case) else { return };
-    for (lang, width) in [("en", 1280), ("en", 390), ("zh", 1280)] {
+    for (lang, width) in [("en", 1280), ("en", 390), ("zh", 1280), ("internal", 1280), ("internal", 390)] {
         let file = format!("{lang}.html");
         let ran = browser.open_framed(&file, width, &["--dump-dom"]);
         assert!(!stderr(&ran).contains("CONSOLE"), "{lang} {width}: {}", stderr(&ran));
@@ -221,6 +229,11 @@ fn the_console_is_silent_pictures_are_no_blanks_and_the_page_prints() {
         browser.open(&file, (1280, 900), &[&option, "--no-pdf-header-footer"]);
         assert!(pages(&pdf) >= 8, "{lang}: {} pages", pages(&pdf));
     }
+    let internal = browser.open("internal.html", (1280, 900), &["--dump-dom"]);
+    assert!(
+        String::from_utf8(internal.stdout).unwrap().contains("id=\"figures\""),
+        "the exact figures are there"
+    );
     let plot = case.run(&["metrics", "box", "--recipient", "brand-insights", "--plot", "plot.svg"]);
     assert!(plot.status.success(), "{}", stderr(&plot));
     let ran = browser.open("plot.svg", (800, 600), &["--dump-dom"]);

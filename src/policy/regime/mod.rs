@@ -19,7 +19,7 @@ use super::{Fault, StudyError};
 #[non_exhaustive]
 pub enum RegimeError {
     /// No regime of this name is built in.
-    #[error("unknown regime `{name}`{}: built in are {}; the path of a file ends in `.toml`", meant(.name, .known), .known.join(", "))]
+    #[error("unknown regime `{name}`: built in are {}, and the path of a file ends in `.toml`{}", .known.join(", "), meant(.name, .known))]
     Unknown {
         /// What the study says.
         name: String,
@@ -33,7 +33,7 @@ pub enum RegimeError {
 
 fn meant(name: &str, known: &[&str]) -> String {
     let meant = crate::tags::nearest(name, known.iter().copied());
-    meant.map(|meant| format!(", did you mean `{meant}`?")).unwrap_or_default()
+    meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default()
 }
 
 /// The language in which decisions are explained.
