@@ -304,10 +304,9 @@ fn evidence(told: &mut Told) {
     told.fails(&["audit", "verify", "box", "--key", "vkey"]);
     told.fails(&["audit", "verify", "study.toml", "--key", "vkey"]);
     told.fails(&["audit", "show", "nowhere"]);
-    let flipped = |mut all: Vec<u8>| {
+    let flipped = |all: Vec<u8>| {
         let middle = all.len() / 2;
-        all[middle] ^= 1;
-        Some(all)
+        Some(all.into_iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == middle)).collect())
     };
     told.damaged("box/log/checkpoint", flipped, &["audit", "verify", "box"]);
     told.damaged("box/log/checkpoint", |_| None, &["status", "box"]);

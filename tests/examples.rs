@@ -35,7 +35,20 @@ fn the_workflow_names_commands_that_there_are() {
         let command = line.split_whitespace().next().unwrap();
         let help = Command::new(HUSHTAG).args(["policy", command, "--help"]).output().unwrap();
         assert!(help.status.success(), "there is no `hushtag policy {command}`");
+        let help = String::from_utf8_lossy(&help.stdout);
+        let flags = line.split_whitespace().filter(|word| word.starts_with("--"));
+        for flag in flags {
+            assert!(help.contains(flag), "`hushtag policy {command}` has no {flag}");
+        }
         commands += 1;
     }
     assert!(commands >= 3, "{commands} commands");
+    // Whoever reads the findings beside the lines gets them, and a difference is told by its code.
+    let policies = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/policies"));
+    let run =
+        |arguments: &[&str]| Command::new(HUSHTAG).args(arguments).current_dir(policies).output().unwrap();
+    let checked = run(&["policy", "check", ".", "--format", "sarif", "--as-of", "2026-11-20"]);
+    assert!(checked.stdout.starts_with(b"{"), "{}", String::from_utf8_lossy(&checked.stderr));
+    assert_eq!(run(&["policy", "test", "."]).status.code(), Some(0));
+    assert_eq!(run(&["policy", "diff", "demo/study.toml", "ciao/study.toml"]).status.code(), Some(4));
 }

@@ -149,9 +149,9 @@ fn answers_make_a_study_that_seals_and_answers() {
     assert_eq!(made.status.code(), Some(0), "{said}");
     let mut rest = said.as_str();
     for (question, _) in ANSWERS {
-        let place = rest.find(question);
-        assert!(place.is_some(), "`{question}` is not asked in its turn: {rest}");
-        rest = &rest[place.unwrap() + question.len()..];
+        let asked = rest.split_once(question);
+        assert!(asked.is_some(), "`{question}` is not asked in its turn: {rest}");
+        rest = asked.unwrap().1;
     }
     assert!(said.contains("Nothing forbids the use."), "{said}");
     let text = std::fs::read_to_string(case.path("shop-study.toml")).unwrap();
@@ -173,13 +173,12 @@ fn an_end_at_any_question_leaves_nothing() {
     let case = Case::new(3);
     let before = names(&case);
     let whole = lines(&[]);
-    for count in 0..ANSWERS.len() {
+    for (count, (question, _)) in ANSWERS.iter().enumerate() {
         let some: String = whole.split_inclusive('\n').take(count).collect();
         let ended = talk(&case, &some, &[]);
         let said = stderr(&ended);
         assert_eq!(ended.status.code(), Some(2), "after {count} answers: {said}");
         let error = said.lines().rev().nth(1).unwrap();
-        let (question, _) = ANSWERS[count];
         assert!(
             error.starts_with("error: the answers ended at the question") && error.contains(question),
             "{error}"

@@ -149,14 +149,14 @@ fn fields(
         let question = format!("The type of column `{}`", one.name);
         fields.extend(field(dialogue, &question, one.name, Some(proposed))?);
     }
-    while unseen {
-        let name =
-            dialogue.ask("A column to read (empty: no more)", Some(""), |answer| Ok(answer.to_owned()))?;
-        if name.is_empty() {
-            break;
-        }
+    let another = |dialogue: &mut Dialogue<'_>| {
+        dialogue.ask("A column to read (empty: no more)", Some(""), |answer| Ok(answer.to_owned()))
+    };
+    let mut name = if unseen { another(dialogue)? } else { String::new() };
+    while !name.is_empty() {
         let question = format!("The type of column `{name}`");
         fields.extend(field(dialogue, &question, name, None)?);
+        name = another(dialogue)?;
     }
     Ok(fields)
 }
