@@ -1,10 +1,5 @@
 //! Promise: completions and man pages hold every command that there is, and the shell takes them.
 #![cfg(feature = "cli")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::print_stdout,
-    reason = "a test fails by panicking, and says what it skips"
-)]
 
 pub mod command;
 
