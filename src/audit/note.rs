@@ -36,7 +36,9 @@ pub enum NoteError {
     #[error("the text is not a signed note")]
     Malformed,
     /// Not a key of the form `name+id+key`, or of another type than Ed25519.
-    #[error("`{given}` is not a verifier key of the form `name+id+key`")]
+    #[error(
+        "`{given}` is not a verifier key of the form `name+id+key`, as `hushtag init`, `status` and `key new` print it"
+    )]
     Key {
         /// The beginning of what was given.
         given: String,

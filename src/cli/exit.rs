@@ -115,7 +115,7 @@ pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
             output.error(&format!("error: {}", refusal_text(reasons).trim_end()));
         }
     }
-    Failure { code: REFUSED, message: None, next: None }
+    Failure::refused()
 }
 
 /// Reasons as a refusal reads.

@@ -32,6 +32,10 @@ pub(super) fn shown<T>(output: &Output, progress: &Arc<Progress>, what: &str, wo
     });
     bar.finish_and_clear();
     let (rows, took) = (progress.rows(), start.elapsed());
+    // Work that failed before its first row has only its error to tell.
+    if rows == 0 {
+        return made;
+    }
     output.note(&format!(
         "{rows} {what} in {:.1} s, {} {what} a second{}",
         took.as_secs_f64(),
