@@ -122,7 +122,7 @@ async fn forecast(
     }
     on_its_own_thread(service, move |service| {
         let forecast = service.analyst.forecast(&body.question)?;
-        Ok((StatusCode::OK, Json(forecast_json(&forecast, &service.analyst.remaining()?))))
+        Ok((StatusCode::OK, Json(forecast_json(&forecast, &service.analyst.remaining()?, None))))
     })
     .await
 }
