@@ -81,6 +81,9 @@ impl Cells {
         }
         let negative = field.kind != FieldKind::Amount { negative: false };
         if let (Column::Numbers(numbers), true) = (&column, field.kind != FieldKind::Flag) {
+            if numbers.null_count() == 0 && (negative || numbers.values().iter().all(|number| *number >= 0)) {
+                return Ok(Self::Numbers(numbers.clone()));
+            }
             let wrong = numbers.iter().enumerate().filter_map(|(row, number)| match number {
                 None if !field.optional => Some((row, name.as_str(), "empty")),
                 Some(number) if number < 0 && !negative => Some((row, name.as_str(), "below zero")),
@@ -135,6 +138,16 @@ impl Cells {
     /// The numbers of a column of numbers, row by row; 0 where a row says nothing, and whether it does.
     pub(super) fn numbers(&self) -> Option<&Int64Array> {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
+    }
+
+    /// Whether every mark has 32 bits.
+    pub(super) fn are_narrow(&self) -> bool {
+        match self {
+            // Under a null may be any number, which only makes it wide for nothing.
+            Self::Numbers(numbers) => numbers.values().iter().fold(0, |all, number| all | number) >> 32 == 0,
+            Self::People(_) => true,
+            Self::Words(_) => false,
+        }
     }
 
     /// Sixty-four bits for every cell that says something: the same for equal ones, and others for different ones but for one
