@@ -150,24 +150,23 @@ impl Cells {
         }
     }
 
-    /// Sixty-four bits for every cell that says something: the same for equal ones, and others for different ones but for one
-    /// chance in 2^64; a number's are its own.
-    pub(super) fn each_mark(&self, mut hear: impl FnMut(usize, u64)) {
+    /// Sixty-four bits for every cell that says something, told to its one of `rows`: the same for equal cells, and others for
+    /// different ones but for one chance in 2^64; a number's are its own.
+    pub(super) fn tell<R>(&self, rows: impl Iterator<Item = R>, mut hear: impl FnMut(R, u64)) {
         match self {
             Self::Numbers(numbers) if numbers.null_count() == 0 => {
-                let marks = numbers.values().iter().enumerate();
-                marks.for_each(|(row, number)| hear(row, number.cast_unsigned()));
+                rows.zip(numbers.values()).for_each(|(row, number)| hear(row, number.cast_unsigned()));
             }
             Self::Numbers(numbers) => {
-                let told = numbers.iter().enumerate().filter_map(|(row, number)| Some((row, number?)));
+                let told = rows.zip(numbers).filter_map(|(row, number)| Some((row, number?)));
                 told.for_each(|(row, number)| hear(row, number.cast_unsigned()));
             }
             Self::People(people) => {
-                let named = people.iter().enumerate().filter(|(_, person)| **person != NOBODY);
+                let named = rows.zip(people).filter(|(_, person)| **person != NOBODY);
                 named.for_each(|(row, person)| hear(row, u64::from(*person)));
             }
             Self::Words(words) => {
-                for (row, text) in words.iter().enumerate() {
+                for (row, text) in rows.zip(words) {
                     if let Some(text) = text.filter(|text| !text.is_empty()) {
                         let mut hasher = DefaultHasher::new();
                         hasher.write(text.as_bytes());

@@ -118,21 +118,20 @@ impl Waiting {
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a mark's halves; in a narrow lane the upper one is 0"
+    )]
     fn lay_out(&mut self, layout: &Layout, rows: &Rows, chosen: &[Vec<u32>]) {
         let width = layout.width();
         self.batch.clear();
         self.batch.resize(rows.owners.len() * width, 0);
-        let mut set = |row: usize, word: usize, bits: u32| {
-            if let Some(slot) = self.batch.get_mut(row * width + word) {
-                *slot |= bits;
-            }
-        };
-        for (row, owner) in rows.owners.iter().enumerate() {
+        for (row, owner) in self.batch.chunks_exact_mut(width).zip(&rows.owners) {
             set(row, 0, owner % RANGE as u32);
         }
         for (selection, chosen) in chosen.iter().enumerate() {
             let (word, mask) = bit(selection);
-            for (row, owner) in chosen.iter().enumerate() {
+            for (row, owner) in self.batch.chunks_exact_mut(width).zip(chosen) {
                 set(row, word, if *owner == NOBODY { 0 } else { mask });
             }
         }
@@ -141,14 +140,26 @@ impl Waiting {
                 continue;
             };
             let (word, mask) = bit(flag);
-            cells.each_mark(|row, mark| {
-                set(row, word, mask);
-                set(row, at, (mark & u64::from(u32::MAX)) as u32);
-                if layout.cell > 1 {
+            let each = self.batch.chunks_exact_mut(width);
+            if layout.cell == 1 {
+                cells.tell(each, |row, mark| {
+                    set(row, word, mask);
+                    set(row, at, mark as u32);
+                });
+            } else {
+                cells.tell(each, |row, mark| {
+                    set(row, word, mask);
+                    set(row, at, mark as u32);
                     set(row, at + 1, (mark >> 32) as u32);
-                }
-            });
+                });
+            }
         }
+    }
+}
+
+fn set(row: &mut [u32], word: usize, bits: u32) {
+    if let Some(slot) = row.get_mut(word) {
+        *slot |= bits;
     }
 }
 
@@ -182,13 +193,17 @@ impl Together<'_> {
     /// column.
     pub(super) fn marks(&self, selection: usize, column: usize) -> impl Iterator<Item = (usize, u64)> {
         let (word, mask) = bit(selection);
-        let slot = self.layout.slot(column).map(|(at, flag)| (at, bit(flag)));
-        slot.into_iter().flat_map(move |(at, (told, told_mask))| {
-            let rows = self.words.chunks_exact(self.layout.width()).filter(move |row| {
-                let is = |word: usize, mask| row.get(word).is_some_and(|flags| flags & mask != 0);
-                is(word, mask) && is(told, told_mask)
-            });
-            rows.filter_map(move |row| Some((owner(row), self.layout.cell(row, at)?)))
+        let slot = self.layout.slot(column);
+        let words = if slot.is_some() { self.words } else { &[] };
+        let (at, told) = slot.unwrap_or_default();
+        let (told, told_mask) = bit(told);
+        words.chunks_exact(self.layout.width()).filter_map(move |row| {
+            let is = |word: usize, mask| row.get(word).is_some_and(|flags| flags & mask != 0);
+            if is(word, mask) && is(told, told_mask) {
+                Some((owner(row), self.layout.cell(row, at)?))
+            } else {
+                None
+            }
         })
     }
 
