@@ -129,7 +129,7 @@ pub fn build(
         let audience = graph.arriving(&study.catalogue, &own, coverage);
         let measures = own.iter().chain(&audience).map(|(measure, values)| (*measure, values)).collect();
         let table = Table { catalogue: &study.catalogue, measures, fields: &fields, people };
-        let cubes = table.cubes(coverage)?;
+        let cubes = table.cubes(coverage, reading.threads())?;
         let facts = Facts { study, present: &present, sizes: &graph.sizes, people };
         let figures =
             reading.figures.then(|| Exact::new(facts.figures(recipient, coverage, &table.measures, &cubes)));
@@ -249,7 +249,7 @@ impl<'s> Seal<'s> {
         if lists.is_empty() {
             return BTreeMap::new();
         }
-        let pseudonyms = self.interner().pseudonyms(epoch_key);
+        let pseudonyms = self.interner().pseudonyms(epoch_key, self.reading.threads());
         let carrying = self.study.catalogue.relations().iter().enumerate();
         carrying
             .filter_map(|(index, relation)| {

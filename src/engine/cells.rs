@@ -1,8 +1,10 @@
 //! Codes and values of one person after another -> the cells of each tag set's cube.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use super::EngineError;
+use super::scan::together;
 use super::values::Values;
 use crate::consent::Coverage;
 use crate::release::{Cube, CubeShape};
@@ -14,6 +16,9 @@ pub(super) fn shape(catalogue: &Catalogue, set: &TagSet) -> Option<CubeShape> {
     let columns = catalogue.columns();
     CubeShape::new(radices.collect(), columns.counts, columns.measures.len())
 }
+
+/// A measure that has columns in the cubes: where they are, its grid and everybody's values.
+type Used<'a> = (&'a MeasureColumns, Option<&'a Grid>, Option<&'a Values>);
 
 /// Everything known about people, ready to be counted. No `Debug`.
 pub(super) struct Table<'a> {
@@ -42,40 +47,60 @@ impl Table<'_> {
         }
     }
 
-    /// Counts everybody who is in into the cube of every tag set.
-    pub(super) fn cubes(&self, coverage: &Coverage) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
+    /// Counts everybody who is in into the cube of every tag set, by so many threads.
+    pub(super) fn cubes(
+        &self,
+        coverage: &Coverage,
+        threads: usize,
+    ) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
         let columns = self.catalogue.columns().measures;
-        let used: Vec<(&MeasureColumns, Option<&Grid>, Option<&Values>)> = columns
+        let used: Vec<Used<'_>> = columns
             .iter()
             .map(|columns| {
                 let grid = self.catalogue.measures().get(columns.measure).and_then(|m| m.grid.as_ref());
                 (columns, grid, self.measures.get(&columns.measure).copied())
             })
             .collect();
-        let mut values = vec![None; used.len()];
-        let mut cubes = Vec::new();
-        for set in self.catalogue.sets() {
+        let part = self.people.div_ceil(threads.max(1)).max(1);
+        let sets = self.catalogue.sets().iter().map(|set| {
             let shape = shape(self.catalogue, set).ok_or(EngineError::TooManyCells)?;
-            let mut cube = Cube::empty(&shape);
-            for person in 0..self.people {
-                if !u32::try_from(person).is_ok_and(|person| coverage.contains(person)) {
-                    continue;
-                }
-                let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
-                for (value, (_, _, all)) in values.iter_mut().zip(&used) {
-                    *value = all.and_then(|all| all.whole(person));
-                }
-                let counted = values.iter().zip(&used).flat_map(|(value, (columns, grid, _))| {
-                    // Column 0 is everybody's and counted once; a missing value is in no other column.
-                    let present = value.filter(|_| columns.present > 0).map(|_| columns.present);
-                    let cell = value.zip(*grid).zip(columns.grid.as_ref());
-                    [present, cell.map(|((value, grid), columns)| columns.start + grid.cell(value))]
-                });
-                let counted = std::iter::once(0).chain(counted.flatten());
-                cube.count(&shape, position, counted, values.iter().map(|value| value.unwrap_or(0)));
+            let parts = (0..self.people).step_by(part).map(|first| first..(first + part).min(self.people));
+            let cubes = together(parts, |people| self.cube(set, &shape, &used, coverage, people));
+            let cube = cubes.into_iter().reduce(|all, more| all.and(&more));
+            let cube = cube.unwrap_or_else(|| Cube::empty(&shape));
+            Ok((shape, cube))
+        });
+        sets.collect()
+    }
+
+    /// The cube of some people.
+    fn cube(
+        &self,
+        set: &TagSet,
+        shape: &CubeShape,
+        used: &[Used<'_>],
+        coverage: &Coverage,
+        people: Range<usize>,
+    ) -> Cube {
+        let mut values = vec![None; used.len()];
+        let mut cube = Cube::empty(shape);
+        for person in people {
+            if !u32::try_from(person).is_ok_and(|person| coverage.contains(person)) {
+                continue;
             }
-            cubes.push((shape, cube));
+            let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
+            for (value, (_, _, all)) in values.iter_mut().zip(used) {
+                *value = all.and_then(|all| all.whole(person));
+            }
+            let counted = values.iter().zip(used).flat_map(|(value, (columns, grid, _))| {
+                // Column 0 is everybody's and counted once; a missing value is in no other column.
+                let present = value.filter(|_| columns.present > 0).map(|_| columns.present);
+                let cell = value.zip(*grid).zip(columns.grid.as_ref());
+                [present, cell.map(|((value, grid), columns)| columns.start + grid.cell(value))]
+            });
+            let counted = std::iter::once(0).chain(counted.flatten());
+            cube.count(shape, position, counted, values.iter().map(|value| value.unwrap_or(0)));
         }
-        Ok(cubes)
+        cube
     }
 }

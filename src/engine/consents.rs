@@ -10,6 +10,7 @@ use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
 use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::reading::Reading;
+use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
 use crate::deidentify::{Form, MISFIT};
@@ -37,40 +38,64 @@ pub(super) fn hear(
         reading.heard(batch.num_rows());
         let events = Events::new(&table, &batch)?;
         sayings.begin(&events.said, batch.num_rows());
-        // In a loop of its own, so that the processor waits for the memory of several ids at a time.
-        let mut people = Vec::with_capacity(batch.num_rows());
-        for row in 0..batch.num_rows() {
-            let place = rows + row as u64;
-            let namespace = match namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
-                Ok(namespace) => namespace,
-                Err(reason) => {
-                    report.drop_row(place, "ids", reason);
-                    continue;
-                }
-            };
-            let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
-                report.drop_row(place, "person", "no person");
-                continue;
-            };
-            let (namespace, form) = namespace;
-            let text = if form == Form::AsIs { None } else { person.text() };
-            let person = match text.as_deref().map(|text| form.fit(text)) {
-                None => interner.intern(namespace, &person)?,
-                Some(Some(fitted)) => interner.intern(namespace, &Id::of(&fitted))?,
-                Some(None) => {
-                    report.drop_row(place, "person", MISFIT);
-                    continue;
-                }
-            };
-            people.push((row, person));
-        }
-        for (row, person) in people {
+        for (row, person) in people(&events, &namespaces, interner, rows, &mut report, batch.num_rows())? {
             let times = events.times(row);
             sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
         }
         rows += batch.num_rows() as u64;
     }
     report.finish(rows, reading.max_bad_rows)
+}
+
+/// Whose each event of a batch is; one that is nobody's is reported. In a loop of its own, so that the processor waits for the
+/// memory of several ids at a time.
+fn people(
+    events: &Events,
+    namespaces: &Namespaces<'_>,
+    interner: &mut Interner,
+    before: u64,
+    report: &mut FileHygiene,
+    count: usize,
+) -> Result<Vec<(usize, u32)>, EngineError> {
+    const NO_PERSON: &str = "no person";
+    let mut people = Vec::with_capacity(count);
+    if let (Some(column), None, Some((namespace, Form::AsIs))) =
+        (&events.person, &events.ids, namespaces.default)
+    {
+        for (row, person) in interner.intern_all(namespace, column, count)?.into_iter().enumerate() {
+            if person == NOBODY {
+                report.drop_row(before + row as u64, "person", NO_PERSON);
+            } else {
+                people.push((row, person));
+            }
+        }
+        return Ok(people);
+    }
+    for row in 0..count {
+        let place = before + row as u64;
+        let (namespace, form) = match namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
+            Ok(namespace) => namespace,
+            Err(reason) => {
+                report.drop_row(place, "ids", reason);
+                continue;
+            }
+        };
+        let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
+            report.drop_row(place, "person", NO_PERSON);
+            continue;
+        };
+        let text = if form == Form::AsIs { None } else { person.text() };
+        let person = match text.as_deref().map(|text| form.fit(text)) {
+            None => interner.intern(namespace, &person)?,
+            Some(Some(fitted)) => interner.intern(namespace, &Id::of(&fitted))?,
+            Some(None) => {
+                report.drop_row(place, "person", MISFIT);
+                continue;
+            }
+        };
+        people.push((row, person));
+    }
+    Ok(people)
 }
 
 /// The columns of the consent table; `ids` may be absent where there is one namespace only.

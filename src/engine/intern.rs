@@ -9,6 +9,7 @@ use super::EngineError;
 use super::numbers::Numbers;
 use super::read::{Column, Id};
 use super::rows::NOBODY;
+use super::scan::together;
 use crate::deidentify::{Pseudonym, PseudonymKey, Token};
 use crate::types::Secret;
 
@@ -137,6 +138,35 @@ impl Interner {
         Ok(found)
     }
 
+    /// The people of the first `count` ids of a column, new or known; nobody for a missing one.
+    pub(super) fn intern_all(
+        &mut self,
+        namespace: Namespace,
+        column: &Column,
+        count: usize,
+    ) -> Result<Vec<u32>, EngineError> {
+        let ids = self.namespaces.get(namespace.0);
+        let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
+        self.add_missing(namespace, column, &mut all)?;
+        all.iter_mut().filter(|id| **id != NOBODY).for_each(|id| *id = self.person(*id));
+        Ok(all)
+    }
+
+    /// Numbers the ids of a column that were not found.
+    fn add_missing(
+        &mut self,
+        namespace: Namespace,
+        column: &Column,
+        found: &mut [u32],
+    ) -> Result<(), EngineError> {
+        for (row, number) in found.iter_mut().enumerate().filter(|(_, number)| **number == NOBODY) {
+            if let Some(id) = column.id(row) {
+                *number = self.intern_id(namespace, &id)?;
+            }
+        }
+        Ok(())
+    }
+
     /// The person of the id with this number.
     pub(super) fn person(&self, id: u32) -> u32 {
         self.people.get(id as usize).copied().unwrap_or(id)
@@ -147,24 +177,28 @@ impl Interner {
         self.people = people;
     }
 
-    /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms.
-    pub(super) fn pseudonyms(&self, epoch_key: &Secret) -> Vec<Pseudonym> {
+    /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms. By so many threads.
+    pub(super) fn pseudonyms(&self, epoch_key: &Secret, threads: usize) -> Vec<Pseudonym> {
         let mut all = vec![Pseudonym::LARGEST; self.len()];
         let mut lower = |id: u32, pseudonym: Pseudonym| {
             if let Some(slot) = all.get_mut(self.person(id) as usize) {
                 *slot = pseudonym.min(*slot);
             }
         };
-        let mut spelled = String::new();
         for (name, ids) in &self.namespaces {
             let key = PseudonymKey::derive(epoch_key, name);
-            for (number, id) in ids.numbers.iter() {
-                use std::fmt::Write as _;
-                spelled.clear();
-                // Writing to a string cannot fail.
-                let _ = write!(spelled, "{number}");
-                lower(*id, key.pseudonym(spelled.as_bytes()));
-            }
+            let parts = together(ids.numbers.parts(threads), |part| {
+                let mut spelled = String::new();
+                let of_id = |(number, id): &(i64, u32)| {
+                    use std::fmt::Write as _;
+                    spelled.clear();
+                    // Writing to a string cannot fail.
+                    let _ = write!(spelled, "{number}");
+                    (*id, key.pseudonym(spelled.as_bytes()))
+                };
+                part.map(of_id).collect::<Vec<_>>()
+            });
+            parts.into_iter().flatten().for_each(|(id, pseudonym)| lower(id, pseudonym));
             for (text, id) in &ids.texts {
                 lower(*id, key.pseudonym(text.as_bytes()));
             }
@@ -191,16 +225,11 @@ pub(super) fn numbers(
     let ids = known.namespace(namespace).and_then(|namespace| known.namespaces.get(namespace.0));
     let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
     drop(known);
-    let unknown = || all.iter().enumerate().filter(|(_, number)| **number == NOBODY).map(|(row, _)| row);
-    let new: Vec<usize> = unknown().filter(|row| added && column.id(*row).is_some()).collect();
-    if !new.is_empty() {
+    let unknown = |(row, number): (usize, &u32)| *number == NOBODY && column.id(row).is_some();
+    if added && all.iter().enumerate().any(unknown) {
         let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
         let namespace = known.intern_namespace(namespace);
-        for row in new {
-            if let (Some(id), Some(slot)) = (column.id(row), all.get_mut(row)) {
-                *slot = known.intern_id(namespace, &id)?;
-            }
-        }
+        known.add_missing(namespace, column, &mut all)?;
     }
     Ok(all)
 }
@@ -228,7 +257,7 @@ mod tests {
         assert_eq!(interner.find(phone, &Id::Text("x")), None);
         let epoch = Secret::new([3; 32]);
         let key = PseudonymKey::derive(&epoch, "phone");
-        let pseudonyms = interner.pseudonyms(&epoch);
+        let pseudonyms = interner.pseudonyms(&epoch, 2);
         assert!(pseudonyms[0] == key.pseudonym(b"7") && pseudonyms[1] == key.pseudonym(b"007"));
     }
 
@@ -265,7 +294,7 @@ mod tests {
             let epoch = Secret::new([byte; 32]);
             let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));
             let smallest = phones.pseudonym(b"1").min(cards.pseudonym(b"1")).min(cards.pseudonym(b"x"));
-            let all = interner.pseudonyms(&epoch);
+            let all = interner.pseudonyms(&epoch, 2);
             assert!(
                 all[0] == smallest && all[2] == cards.pseudonym(b"2") && all[4] == phones.pseudonym(b"9")
             );

@@ -8,7 +8,57 @@ use hashbrown::DefaultHashBuilder;
 const SMALLEST: usize = 4;
 
 /// Marks that are looked for together.
-const TOGETHER: usize = 64;
+const TOGETHER: usize = 128;
+
+/// Marks in places; a free one has 0. Places have 32 bits until a mark comes that needs more, which no mark of many a column
+/// does: half the memory to wait for.
+struct Arena {
+    words: Vec<u32>,
+    /// Words of a place: one or two.
+    width: usize,
+}
+
+impl Arena {
+    fn len(&self) -> usize {
+        self.words.len() / self.width
+    }
+
+    fn get(&self, place: usize) -> Option<u64> {
+        if self.width == 1 {
+            return self.words.get(place).copied().map(u64::from);
+        }
+        let (low, high) = (self.words.get(place * 2)?, self.words.get(place * 2 + 1)?);
+        Some(u64::from(*low) | u64::from(*high) << 32)
+    }
+
+    #[expect(clippy::cast_possible_truncation, reason = "the lower and the upper half")]
+    fn set(&mut self, place: usize, mark: u64) {
+        let mut put = |place: usize, half: u32| {
+            if let Some(word) = self.words.get_mut(place) {
+                *word = half;
+            }
+        };
+        put(place * self.width, mark as u32);
+        if self.width > 1 {
+            put(place * 2 + 1, (mark >> 32) as u32);
+        }
+    }
+
+    /// Every place stays where it is.
+    fn widen(&mut self) {
+        self.words = self.words.iter().flat_map(|word| [*word, 0]).collect();
+        self.width = 2;
+    }
+
+    fn clear(&mut self, first: usize, places: usize) {
+        let words = first * self.width..(first + places) * self.width;
+        self.words.get_mut(words).unwrap_or_default().fill(0);
+    }
+
+    fn grow(&mut self, places: usize) {
+        self.words.resize(self.words.len() + places * self.width, 0);
+    }
+}
 
 /// The set of one person.
 #[derive(Clone, Copy, Default)]
@@ -26,7 +76,7 @@ pub(super) struct Marks {
     cap: u16,
     hasher: DefaultHashBuilder,
     sets: Vec<Set>,
-    arena: Vec<u64>,
+    arena: Arena,
     /// Tables that were outgrown, by the logarithm of their size.
     free: Vec<Vec<u32>>,
 }
@@ -34,8 +84,9 @@ pub(super) struct Marks {
 impl Marks {
     /// Empty sets for people numbered `0..people`, each of at most `cap` marks.
     pub(super) fn new(people: usize, cap: u16) -> Self {
-        let (arena, free) = Default::default();
-        Self { cap, hasher: DefaultHashBuilder::default(), sets: vec![Set::default(); people], arena, free }
+        let arena = Arena { words: Vec::new(), width: 1 };
+        let sets = vec![Set::default(); people];
+        Self { cap, hasher: DefaultHashBuilder::default(), sets, arena, free: Vec::new() }
     }
 
     /// The size of the table of a set with so many marks: never more than three quarters full, but for the largest one, which
@@ -49,17 +100,21 @@ impl Marks {
     /// Adds marks to the sets of people. Looking first where many of them may be lets the waits for memory overlap.
     pub(super) fn add_all(&mut self, marks: impl Iterator<Item = (usize, u64)>) {
         let mut marks = marks.fuse();
-        let mut ahead = [(0, 0, 0); TOGETHER];
+        let mut ahead = [(0, 0, None); TOGETHER];
+        let mut there = [0; TOGETHER];
         loop {
             let mut count = 0;
             for (slot, (person, mark)) in ahead.iter_mut().zip(&mut marks) {
                 let open = self.sets.get(person).filter(|set| set.len > 0 && set.len < self.cap);
                 let home = open.and_then(|set| self.places(set.start, self.size(set.len), mark).next());
-                let there = home.and_then(|home| self.arena.get(home)).copied().unwrap_or(0);
-                *slot = (person, mark, there);
+                *slot = (person, mark, home);
                 count += 1;
             }
-            for (person, mark, there) in ahead.iter().take(count) {
+            // In a loop of its own: the shorter it is, the more waits overlap.
+            for (there, (.., home)) in there.iter_mut().zip(&ahead).take(count) {
+                *there = home.and_then(|home| self.arena.get(home)).unwrap_or(0);
+            }
+            for ((person, mark, _), there) in ahead.iter().zip(&there).take(count) {
                 // No mark ever goes, so one that was there is there.
                 if there != mark || *mark == 0 {
                     self.add(*person, *mark);
@@ -102,9 +157,10 @@ impl Marks {
         let start = self.table(new);
         if set.len > 0 {
             let first = set.start as usize * SMALLEST;
-            let marks: Vec<u64> = self.arena.get(first..first + old).unwrap_or_default().to_vec();
-            for mark in marks.into_iter().filter(|mark| *mark != 0) {
-                self.put(start, new, mark);
+            for place in first..first + old {
+                if let Some(mark) = self.arena.get(place).filter(|mark| *mark != 0) {
+                    self.put(start, new, mark);
+                }
             }
             if let Some(tables) = self.free.get_mut(old.ilog2() as usize) {
                 tables.push(set.start);
@@ -120,12 +176,11 @@ impl Marks {
             self.free.resize(class + 1, Vec::new());
         }
         if let Some(start) = self.free.get_mut(class).and_then(Vec::pop) {
-            let first = start as usize * SMALLEST;
-            self.arena.get_mut(first..first + size).unwrap_or_default().fill(0);
+            self.arena.clear(start as usize * SMALLEST, size);
             return start;
         }
         let start = self.arena.len() / SMALLEST;
-        self.arena.resize(self.arena.len() + size, 0);
+        self.arena.grow(size);
         // 2^32 smallest tables are 128 GB.
         u32::try_from(start).unwrap_or(u32::MAX)
     }
@@ -141,14 +196,17 @@ impl Marks {
     fn holds(&self, set: Set, mark: u64) -> bool {
         let places = self.places(set.start, self.size(set.len), mark);
         let found =
-            places.filter_map(|place| self.arena.get(place)).find(|known| **known == mark || **known == 0);
-        found == Some(&mark)
+            places.filter_map(|place| self.arena.get(place)).find(|known| *known == mark || *known == 0);
+        found == Some(mark)
     }
 
     fn put(&mut self, start: u32, size: usize, mark: u64) {
-        let free = self.places(start, size, mark).find(|place| self.arena.get(*place) == Some(&0));
-        if let Some(slot) = free.and_then(|place| self.arena.get_mut(place)) {
-            *slot = mark;
+        if mark > u64::from(u32::MAX) && self.arena.width == 1 {
+            self.arena.widen();
+        }
+        let free = self.places(start, size, mark).find(|place| self.arena.get(*place) == Some(0));
+        if let Some(place) = free {
+            self.arena.set(place, mark);
         }
     }
 
@@ -173,10 +231,11 @@ mod tests {
         for cap in [1, 2, 3, 4, 5, 7, 8, 16, 63, 64, 65, 300, 4096] {
             let mut plain = vec![BTreeSet::new(); 30];
             let mut marks = Marks::new(30, cap);
-            let heard = (0..20_000).map(|_| {
+            let heard = (0..20_000).map(|heard| {
                 let person = rng.random_range(0..31_usize);
-                // Few people have many different marks; 0 is one of them.
-                (person, rng.random_range(0..1_u64 << (person / 2).min(13)))
+                // Few people have many different marks; 0 is one of them, and some need more than 32 bits.
+                let mark = rng.random_range(0..1_u64 << (person / 2).min(13));
+                (person, if mark % 5 == 4 && heard > 9_000 { mark << 40 } else { mark })
             });
             let heard: Vec<(usize, u64)> = heard.collect();
             for part in heard.chunks(777) {

@@ -54,9 +54,11 @@ impl Numbers {
         }
     }
 
-    /// Every id with its number.
-    pub(super) fn iter(&self) -> impl Iterator<Item = &(i64, u32)> {
-        self.places.iter().filter(|(_, number)| *number != NOBODY)
+    /// Every id with its number, in about as many parts.
+    pub(super) fn parts(&self, parts: usize) -> impl Iterator<Item = impl Iterator<Item = &(i64, u32)>> {
+        let size = self.places.len().div_ceil(parts.max(1)).max(1);
+        let taken = |(_, number): &&(i64, u32)| *number != NOBODY;
+        self.places.chunks(size).map(move |part| part.iter().filter(taken))
     }
 
     /// Adds an id that is not there yet.
@@ -126,6 +128,7 @@ mod tests {
         let mut found = Vec::new();
         numbers.find_all(&asked, &mut found);
         let alone: Vec<u32> = asked.iter().map(|id| numbers.find(*id).unwrap_or(NOBODY)).collect();
-        assert!(found == alone && found.contains(&NOBODY) && numbers.iter().count() == ids.len());
+        assert!(found == alone && found.contains(&NOBODY));
+        assert!((1..9).all(|parts| numbers.parts(parts).flatten().count() == ids.len()));
     }
 }

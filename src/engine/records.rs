@@ -34,7 +34,8 @@ pub(super) struct Records<'a> {
 
 /// What a thread has at hand.
 struct State {
-    waiting: Waiting,
+    /// Rows that wait, lane by lane.
+    waiting: [Waiting; 2],
     pointers: Vec<Pointed>,
     /// One of every row, where identical ones are counted.
     marks: Vec<u64>,
@@ -171,7 +172,7 @@ impl<'a> Records<'a> {
         wanted.extend(Wanted::dropped(self.dataset));
         let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
-        let layout = Layout::new(self.selections.len(), columns);
+        let lanes = Layout::lanes(self.selections.len(), columns);
         let ranges = self.ranges();
         let settle = |range: usize, rows: &Together<'_>| {
             let Some(range) = ranges.get(range) else { return };
@@ -181,7 +182,7 @@ impl<'a> Records<'a> {
             }
         };
         let start = || State {
-            waiting: Waiting::new(&layout, self.people),
+            waiting: lanes.each_ref().map(|layout| Waiting::new(layout, self.people)),
             pointers: self.pointers.iter().map(Pointer::start).collect(),
             marks: Vec::new(),
             present: vec![false; if reading.figures { self.people } else { 0 }],
@@ -200,7 +201,10 @@ impl<'a> Records<'a> {
             }
             let chosen: Vec<Vec<u32>> =
                 self.selections.iter().map(|selection| rows.select(selection)).collect();
-            state.waiting.take(&layout, &rows, &chosen, settle);
+            let lane = lanes.iter().zip(&mut state.waiting).find(|(layout, _)| layout.fits(&rows));
+            if let Some((layout, waiting)) = lane {
+                waiting.take(layout, &rows, &chosen, settle);
+            }
             for (pointer, pointed) in self.pointers.iter().zip(&mut state.pointers) {
                 pointed.hear(pointer, &rows, &chosen);
             }
@@ -215,7 +219,11 @@ impl<'a> Records<'a> {
         let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
         let pointers = std::thread::scope(|scope| {
             let finish = |state: State| {
-                scope.spawn(|| state.waiting.finish(&layout, settle));
+                scope.spawn(|| {
+                    for (layout, waiting) in lanes.iter().zip(state.waiting) {
+                        waiting.finish(layout, settle);
+                    }
+                });
                 state.pointers
             };
             states.into_iter().map(finish).reduce(|mut all, more| {

@@ -11,7 +11,7 @@ use super::intern::{Interner, numbers};
 use super::read::{Ids, Input, Use, Wanted};
 use super::reading::Reading;
 use super::rows::NOBODY;
-use super::scan::{Piece, Scan};
+use super::scan::{Piece, Scan, together};
 use super::values::Values;
 use crate::consent::Coverage;
 use crate::deidentify::{CutKey, Pseudonym};
@@ -183,16 +183,7 @@ impl Lists {
 
     /// What each thread makes of its part of the lists, in their order.
     fn in_parts<T: Send>(&self, threads: usize, work: impl Fn(&[Edge]) -> T + Sync) -> Vec<T> {
-        let parts = self.parts(threads);
-        let mut made: Vec<Option<T>> = parts.iter().map(|_| None).collect();
-        // Should a thread panic, the scope does, too: no part is ever missing.
-        std::thread::scope(|scope| {
-            let work = &work;
-            for (made, edges) in made.iter_mut().zip(parts) {
-                scope.spawn(move || *made = Some(work(edges)));
-            }
-        });
-        made.into_iter().flatten().collect()
+        together(self.parts(threads), work)
     }
 
     /// About as many parts, none of which ends inside somebody's list.

@@ -81,6 +81,9 @@ impl Cells {
         }
         let negative = field.kind != FieldKind::Amount { negative: false };
         if let (Column::Numbers(numbers), true) = (&column, field.kind != FieldKind::Flag) {
+            if numbers.null_count() == 0 && (negative || numbers.values().iter().all(|number| *number >= 0)) {
+                return Ok(Self::Numbers(numbers.clone()));
+            }
             let wrong = numbers.iter().enumerate().filter_map(|(row, number)| match number {
                 None if !field.optional => Some((row, name.as_str(), "empty")),
                 Some(number) if number < 0 && !negative => Some((row, name.as_str(), "below zero")),
@@ -137,24 +140,33 @@ impl Cells {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
     }
 
-    /// Sixty-four bits for every cell that says something: the same for equal ones, and others for different ones but for one
-    /// chance in 2^64; a number's are its own.
-    pub(super) fn each_mark(&self, mut hear: impl FnMut(usize, u64)) {
+    /// Whether every mark has 32 bits.
+    pub(super) fn are_narrow(&self) -> bool {
+        match self {
+            // Under a null may be any number, which only makes it wide for nothing.
+            Self::Numbers(numbers) => numbers.values().iter().fold(0, |all, number| all | number) >> 32 == 0,
+            Self::People(_) => true,
+            Self::Words(_) => false,
+        }
+    }
+
+    /// Sixty-four bits for every cell that says something, told to its one of `rows`: the same for equal cells, and others for
+    /// different ones but for one chance in 2^64; a number's are its own.
+    pub(super) fn tell<R>(&self, rows: impl Iterator<Item = R>, mut hear: impl FnMut(R, u64)) {
         match self {
             Self::Numbers(numbers) if numbers.null_count() == 0 => {
-                let marks = numbers.values().iter().enumerate();
-                marks.for_each(|(row, number)| hear(row, number.cast_unsigned()));
+                rows.zip(numbers.values()).for_each(|(row, number)| hear(row, number.cast_unsigned()));
             }
             Self::Numbers(numbers) => {
-                let told = numbers.iter().enumerate().filter_map(|(row, number)| Some((row, number?)));
+                let told = rows.zip(numbers).filter_map(|(row, number)| Some((row, number?)));
                 told.for_each(|(row, number)| hear(row, number.cast_unsigned()));
             }
             Self::People(people) => {
-                let named = people.iter().enumerate().filter(|(_, person)| **person != NOBODY);
+                let named = rows.zip(people).filter(|(_, person)| **person != NOBODY);
                 named.for_each(|(row, person)| hear(row, u64::from(*person)));
             }
             Self::Words(words) => {
-                for (row, text) in words.iter().enumerate() {
+                for (row, text) in rows.zip(words) {
                     if let Some(text) = text.filter(|text| !text.is_empty()) {
                         let mut hasher = DefaultHasher::new();
                         hasher.write(text.as_bytes());

@@ -31,6 +31,23 @@ pub(super) struct Scan<'a> {
     pub(super) reading: &'a Reading,
 }
 
+/// What threads make of parts, one thread a part, in the order of the parts.
+pub(super) fn together<P: Send, M: Send>(
+    parts: impl IntoIterator<Item = P>,
+    work: impl Fn(P) -> M + Sync,
+) -> Vec<M> {
+    let parts: Vec<P> = parts.into_iter().collect();
+    let mut made: Vec<Option<M>> = parts.iter().map(|_| None).collect();
+    // Should a thread panic, the scope does, too: no part is ever missing.
+    std::thread::scope(|scope| {
+        let work = &work;
+        for (made, part) in made.iter_mut().zip(parts) {
+            scope.spawn(move || *made = Some(work(part)));
+        }
+    });
+    made.into_iter().flatten().collect()
+}
+
 /// What a thread brings home, or the file in which it failed.
 type Outcome<S> = Result<(S, Vec<Read>), (usize, EngineError)>;
 

@@ -1,68 +1,82 @@
 //! Rows wait in ranges of people until many of one range are together: what is gathered for a range fits the processor's
 //! cache, what is gathered for everybody does not. How many wait grows with people, never with rows.
 
-use super::rows::{NOBODY, Rows};
+use super::rows::{Cells, NOBODY, Rows};
 
 /// People of one range, a power of two.
 pub(super) const RANGE: usize = 512;
 /// Rows that wait in one range before they are heard.
 const MOST_ROWS: usize = 4 * RANGE;
-/// Words of 8 bytes that wait in all ranges of one thread together, at most: 128 MB.
-const MOST_WORDS: usize = 1 << 24;
+/// Words that wait in all ranges of one lane and thread together, at most: 128 MB.
+const MOST_WORDS: usize = 1 << 25;
 /// However many ranges there are, so many rows may wait in each.
 const FEWEST_ROWS: usize = 64;
 
-/// The bits of an owner's number.
-const OWNER: usize = 32;
+/// The bits of an owner's number inside her range.
+const OWNER: usize = RANGE.ilog2() as usize;
 
-/// How a row is laid out in words: its owner; from half of the first word on a bit for each selection that holds it and each
+/// How a row is laid out in words of 32 bits: its owner; from the next bit on a bit for each selection that holds it and each
 /// column that says something; then the columns' cells.
 pub(super) struct Layout {
     selections: usize,
     /// Positions among the columns that are read.
     columns: Vec<usize>,
     /// The bits of all selections, for each word before the cells.
-    selected: Vec<u64>,
+    selected: Vec<u32>,
+    /// Words of a cell: one where every number of a batch fits, two otherwise.
+    cell: usize,
 }
 
 impl Layout {
-    /// For so many selections and the columns whose cells are needed.
-    pub(super) fn new(selections: usize, columns: impl Iterator<Item = usize>) -> Self {
+    /// For so many selections and the columns whose cells are needed: the lane of cells of 32 bits, and the one of 64.
+    pub(super) fn lanes(selections: usize, columns: impl Iterator<Item = usize>) -> [Self; 2] {
         let mut columns: Vec<usize> = columns.collect();
         columns.sort_unstable();
         columns.dedup();
-        let mut selected = vec![0; (OWNER + selections + columns.len()).div_ceil(64)];
+        let mut selected = vec![0; (OWNER + selections + columns.len()).div_ceil(32)];
         for (word, mask) in (0..selections).map(bit) {
             if let Some(slot) = selected.get_mut(word) {
                 *slot |= mask;
             }
         }
-        Self { selections, columns, selected }
+        [1, 2].map(|cell| Self { selections, columns: columns.clone(), selected: selected.clone(), cell })
+    }
+
+    /// Whether all cells of a batch have room.
+    pub(super) fn fits(&self, rows: &Rows) -> bool {
+        let mut cells = self.columns.iter().filter_map(|column| rows.cells.get(*column));
+        self.cell > 1 || cells.all(Cells::are_narrow)
     }
 
     fn width(&self) -> usize {
-        self.selected.len() + self.columns.len()
+        self.selected.len() + self.columns.len() * self.cell
     }
 
     /// Where a column's cell is, and the number of the bit that says it is there.
     fn slot(&self, column: usize) -> Option<(usize, usize)> {
         let slot = self.columns.binary_search(&column).ok()?;
-        Some((self.selected.len() + slot, self.selections + slot))
+        Some((self.selected.len() + slot * self.cell, self.selections + slot))
+    }
+
+    /// The cell that begins at a word.
+    fn cell(&self, row: &[u32], at: usize) -> Option<u64> {
+        let low = u64::from(*row.get(at)?);
+        if self.cell == 1 { Some(low) } else { Some(low | u64::from(*row.get(at + 1)?) << 32) }
     }
 }
 
 /// The word and the mask of a bit.
-const fn bit(number: usize) -> (usize, u64) {
-    ((OWNER + number) / 64, 1 << ((OWNER + number) % 64))
+const fn bit(number: usize) -> (usize, u32) {
+    ((OWNER + number) / 32, 1 << ((OWNER + number) % 32))
 }
 
 /// The rows of one thread that wait.
 pub(super) struct Waiting {
-    ranges: Vec<Vec<u64>>,
+    ranges: Vec<Vec<u32>>,
     /// Words at which a range is heard.
     full: usize,
     /// One batch, laid out.
-    batch: Vec<u64>,
+    batch: Vec<u32>,
 }
 
 impl Waiting {
@@ -89,7 +103,7 @@ impl Waiting {
             let range = *owner as usize / RANGE;
             let held = row.iter().zip(&layout.selected).any(|(word, selected)| word & selected != 0);
             let Some(waiting) = self.ranges.get_mut(range).filter(|_| held) else { continue };
-            waiting.extend_from_slice(row);
+            append(waiting, row);
             if waiting.len() >= self.full {
                 hear(range, &Together { layout, words: waiting });
                 waiting.clear();
@@ -104,40 +118,67 @@ impl Waiting {
         }
     }
 
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "a mark's halves; in a narrow lane the upper one is 0"
+    )]
     fn lay_out(&mut self, layout: &Layout, rows: &Rows, chosen: &[Vec<u32>]) {
         let width = layout.width();
         self.batch.clear();
         self.batch.resize(rows.owners.len() * width, 0);
-        let mut set = |row: usize, word: usize, bits: u64| {
-            if let Some(slot) = self.batch.get_mut(row * width + word) {
-                *slot |= bits;
-            }
-        };
-        for (row, owner) in rows.owners.iter().enumerate() {
-            set(row, 0, u64::from(*owner));
+        for (row, owner) in self.batch.chunks_exact_mut(width).zip(&rows.owners) {
+            set(row, 0, owner % RANGE as u32);
         }
         for (selection, chosen) in chosen.iter().enumerate() {
             let (word, mask) = bit(selection);
-            let held = chosen.iter().enumerate().filter(|(_, owner)| **owner != NOBODY);
-            held.for_each(|(row, _)| set(row, word, mask));
+            for (row, owner) in self.batch.chunks_exact_mut(width).zip(chosen) {
+                set(row, word, if *owner == NOBODY { 0 } else { mask });
+            }
         }
         for column in &layout.columns {
             let (Some((at, flag)), Some(cells)) = (layout.slot(*column), rows.cells.get(*column)) else {
                 continue;
             };
             let (word, mask) = bit(flag);
-            cells.each_mark(|row, mark| {
-                set(row, at, mark);
-                set(row, word, mask);
-            });
+            let each = self.batch.chunks_exact_mut(width);
+            if layout.cell == 1 {
+                cells.tell(each, |row, mark| {
+                    set(row, word, mask);
+                    set(row, at, mark as u32);
+                });
+            } else {
+                cells.tell(each, |row, mark| {
+                    set(row, word, mask);
+                    set(row, at, mark as u32);
+                    set(row, at + 1, (mark >> 32) as u32);
+                });
+            }
         }
+    }
+}
+
+fn set(row: &mut [u32], word: usize, bits: u32) {
+    if let Some(slot) = row.get_mut(word) {
+        *slot |= bits;
+    }
+}
+
+/// Copies of a length that is known need no call.
+fn append(waiting: &mut Vec<u32>, row: &[u32]) {
+    match *row {
+        [a] => waiting.push(a),
+        [a, b] => waiting.extend_from_slice(&[a, b]),
+        [a, b, c] => waiting.extend_from_slice(&[a, b, c]),
+        [a, b, c, d] => waiting.extend_from_slice(&[a, b, c, d]),
+        [a, b, c, d, e] => waiting.extend_from_slice(&[a, b, c, d, e]),
+        _ => waiting.extend_from_slice(row),
     }
 }
 
 /// Rows of one range of people.
 pub(super) struct Together<'a> {
     layout: &'a Layout,
-    words: &'a [u64],
+    words: &'a [u32],
 }
 
 impl Together<'_> {
@@ -152,13 +193,17 @@ impl Together<'_> {
     /// column.
     pub(super) fn marks(&self, selection: usize, column: usize) -> impl Iterator<Item = (usize, u64)> {
         let (word, mask) = bit(selection);
-        let slot = self.layout.slot(column).map(|(at, flag)| (at, bit(flag)));
-        slot.into_iter().flat_map(move |(at, (told, told_mask))| {
-            let rows = self.words.chunks_exact(self.layout.width()).filter(move |row| {
-                let is = |word: usize, mask| row.get(word).is_some_and(|flags| flags & mask != 0);
-                is(word, mask) && is(told, told_mask)
-            });
-            rows.filter_map(move |row| Some((owner(row), *row.get(at)?)))
+        let slot = self.layout.slot(column);
+        let words = if slot.is_some() { self.words } else { &[] };
+        let (at, told) = slot.unwrap_or_default();
+        let (told, told_mask) = bit(told);
+        words.chunks_exact(self.layout.width()).filter_map(move |row| {
+            let is = |word: usize, mask| row.get(word).is_some_and(|flags| flags & mask != 0);
+            if is(word, mask) && is(told, told_mask) {
+                Some((owner(row), self.layout.cell(row, at)?))
+            } else {
+                None
+            }
         })
     }
 
@@ -168,6 +213,6 @@ impl Together<'_> {
     }
 }
 
-fn owner(row: &[u64]) -> usize {
-    row.first().and_then(|word| usize::try_from(word % RANGE as u64).ok()).unwrap_or(usize::MAX)
+fn owner(row: &[u32]) -> usize {
+    row.first().map_or(usize::MAX, |word| *word as usize % RANGE)
 }

@@ -92,6 +92,14 @@ impl Cube {
         self.sums.iter_mut().skip(start).zip(values).for_each(|(sum, value)| *sum += i128::from(value));
     }
 
+    /// Everybody of two cubes of one shape, in one.
+    #[must_use]
+    pub fn and(mut self, other: &Self) -> Self {
+        self.counts.iter_mut().zip(&other.counts).for_each(|(all, more)| *all += more);
+        self.sums.iter_mut().zip(&other.sums).for_each(|(all, more)| *all += more);
+        self
+    }
+
     /// All counts and all sums, for unit tests that compare true cubes.
     #[cfg(test)]
     pub(crate) fn cells_in_test(&self) -> (&[u64], &[i128]) {
