@@ -1,6 +1,6 @@
 //! Promise 3, the normal form: cubes are those of a slow reference, whatever the rows, their order, files and types.
 
-mod each;
+pub(crate) mod each;
 mod reach;
 mod slow;
 

@@ -20,13 +20,13 @@ use crate::deidentify::{CutKey, PseudonymKey};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 
-const AS_OF: i64 = 1_000 * DAY + 4_321;
+pub(crate) const AS_OF: i64 = 1_000 * DAY + 4_321;
 /// Who may be in; `s0` and `s1` are named and have rows, and never consent.
-pub(super) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
+pub(crate) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
 const STRANGERS: [&str; 2] = ["s0", "s1"];
 pub(super) const REACH: usize = 2;
 
-const MEASURES: &str = r#"
+pub(crate) const MEASURES: &str = r#"
 [measures]
 mean = { from = "payments", mean = "amount", clamp = [0, 1000] }
 least = { from = "payments", min = "points", clamp = [-100, 100] }
@@ -52,7 +52,13 @@ referred_sum = { from = "payments", referred = "referrer", sum = "points", clamp
 "#;
 
 pub(super) fn study() -> Study {
-    let text = format!(
+    let tags = format!("[tags]\nwho = {{ field = \"members.word\", values = {PEOPLE:?} }}\n");
+    Study::parse("each.toml", &text(MEASURES, &tags)).unwrap()
+}
+
+/// The study with these `[measures]` and `[tags]`.
+pub(crate) fn text(measures: &str, tags: &str) -> String {
+    format!(
         r#"
 [study]
 id = "each"
@@ -94,15 +100,13 @@ shop = "text"
 online = "flag"
 referrer = {{ type = "person", max_reach = {REACH} }}
 at = "time"
-{MEASURES}
-[tags]
-who = {{ field = "members.word", values = {PEOPLE:?} }}
+{measures}
+{tags}
 [release]
 min_people = 0
 default_error = 100
 "#
-    );
-    Study::parse("each.toml", &text).unwrap()
+    )
 }
 
 #[derive(Clone)]
@@ -117,10 +121,10 @@ struct Payment {
 }
 
 #[derive(Clone)]
-pub(super) struct World {
+pub(crate) struct World {
     follows: Vec<(&'static str, &'static str)>,
     payments: Vec<Payment>,
-    pub(super) inside: BTreeSet<&'static str>,
+    pub(crate) inside: BTreeSet<&'static str>,
     /// How the plain loops let influence travel.
     pub(super) design: Design,
 }
@@ -168,7 +172,7 @@ fn everybody() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 impl World {
-    pub(super) fn random(rng: &mut StdRng) -> Self {
+    pub(crate) fn random(rng: &mut StdRng) -> Self {
         let all: Vec<&str> = everybody().collect();
         let one = |rng: &mut StdRng| {
             if rng.random_bool(0.3) { all[0] } else { all[rng.random_range(0..all.len())] }
@@ -190,7 +194,7 @@ impl World {
     }
 
     /// The world without what one person owns; rows of others that name her stay.
-    pub(super) fn without(&self, person: &str) -> Self {
+    pub(crate) fn without(&self, person: &str) -> Self {
         let mut world = self.clone();
         world.follows.retain(|(owner, _)| *owner != person);
         world.payments.retain(|row| row.payer != person);
@@ -198,7 +202,7 @@ impl World {
         world
     }
 
-    fn tables(&self, files: usize) -> Sources {
+    pub(crate) fn tables(&self, files: usize) -> Sources {
         let words = |words: Vec<Option<&str>>| Arc::new(StringArray::from(words)) as ArrayRef;
         let mut data = Vec::new();
         let mut add = |name: &str, columns| data.push((name.parse().unwrap(), input(name, columns)));
