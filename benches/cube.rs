@@ -63,7 +63,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// The question at a price that it has not had.
 fn priced(question: &str, time: u64) -> String {
-    format!("{question} WITH (epsilon = 0.{:06})", 100 + time)
+    format!("{question} WITH (epsilon = 0.1{time:05})")
 }
 
 fn answered(analyst: &Analyst, question: &str) -> Result<(), Box<dyn Error>> {
