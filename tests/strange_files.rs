@@ -251,10 +251,12 @@ fn a_hub_with_everything_and_edges_that_all_repeat_are_counted() {
 }
 
 /// Files of three rows each, found by a pattern: the payments come to the same.
-fn many_small_files(files: u32) {
+#[test]
+fn ten_thousand_small_files_are_one_dataset() {
+    const FILES: u32 = 10_000;
     let case = case();
     std::fs::create_dir(case.path("parts")).unwrap();
-    for file in 0..files {
+    for file in 0..FILES {
         let mut text = "payer,amount,at\n".to_owned();
         for row in 0..3 {
             writeln!(text, "{},{row},2026-08-01T10:00:00Z", id((file + row) % PEOPLE)).unwrap();
@@ -265,18 +267,7 @@ fn many_small_files(files: u32) {
     refused(&case, "payments", &["parts/*.csv"], "00500.csv: 1 of 1 rows are bad");
     case.write("parts/00500.csv", "payer,amount,at\n");
     let found = reports(&seal(&case, "payments", &["parts/*.csv"]), "payments");
-    assert_eq!(found.len(), files as usize);
+    assert_eq!(found.len(), FILES as usize);
     assert!(found.is_sorted_by_key(|file| file["file"].as_str().unwrap().to_owned()));
-    assert_eq!(total(&found, "used"), u64::from(3 * (files - 1)));
-}
-
-#[test]
-fn a_thousand_small_files_are_one_dataset() {
-    many_small_files(1_000);
-}
-
-#[test]
-#[ignore = "takes half a minute"]
-fn ten_thousand_small_files_are_one_dataset() {
-    many_small_files(10_000);
+    assert_eq!(total(&found, "used"), u64::from(3 * (FILES - 1)));
 }
