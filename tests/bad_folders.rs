@@ -79,11 +79,14 @@ fn limited(case: &Case, blocks: u64, arguments: &[&str]) -> Output {
 }
 
 /// Ever larger limits: some in which nothing fits, some that end inside the largest file, and one that is none.
-fn limits(case: &Case) -> Vec<u64> {
-    let files = Case::files(&case.path("box"));
+fn limits_below(files: &[(PathBuf, Vec<u8>)]) -> Vec<u64> {
     let largest = files.iter().map(|(_, content)| content.len() as u64).max().unwrap().div_ceil(512);
     let inside = (1..10).map(|tenths| largest * tenths / 10);
     [0, 1, 2, 4, 8].into_iter().chain(inside).chain([largest - 1, 100 * largest]).collect()
+}
+
+fn limits(case: &Case) -> Vec<u64> {
+    limits_below(&Case::files(&case.path("box")))
 }
 
 #[test]
@@ -135,6 +138,120 @@ fn a_disk_that_is_full_at_a_seal_loses_nothing() {
     let sealed = json(&case.run(&["status", "box", "--format", "json"]))["epochs"].as_array().map(Vec::len);
     assert!(sealed == Some(2) || case.seal("e2").status.code() == Some(0));
     assert_eq!(verified(&case)["kinds"]["seal"], 2);
+}
+
+/// Everything in a folder by name, with the names of folders.
+fn everything(folder: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let mut all = BTreeMap::new();
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            all.extend(everything(&path));
+            all.insert(path, Vec::new());
+        } else {
+            let content = fs::read(&path).unwrap();
+            all.insert(path, content);
+        }
+    }
+    all
+}
+
+#[test]
+fn a_disk_that_is_full_at_init_leaves_nothing() {
+    let (case, other) = (Case::new(3), Case::new(3));
+    assert_eq!(other.init("4").status.code(), Some(0));
+    let arguments = ["init", "box", "--study", "study.toml", "--epsilon", "4", "--approval", "none"];
+    let before = everything(&case.path(""));
+    let mut failed = 0;
+    for blocks in limits(&other) {
+        let tried = limited(&case, blocks, &arguments);
+        if tried.status.code() == Some(0) {
+            break;
+        }
+        failed += 1;
+        explained(&tried, &[1], &format!("{blocks} blocks"));
+        assert!(everything(&case.path("")) == before, "{blocks} blocks left something");
+    }
+    assert!(failed >= 5, "only {failed} limits were too small");
+    let sealed = case.seal("e1");
+    assert_eq!(sealed.status.code(), Some(0), "{}", stderr(&sealed));
+    assert_eq!(verified(&case)["kinds"]["init"], 1);
+}
+
+#[test]
+fn a_disk_that_is_full_at_tokenising_leaves_nothing() {
+    let case = Case::new(400);
+    assert_eq!(case.run(&["key", "new", "--out", "agreed.key", "--for", "token"]).status.code(), Some(0));
+    let arguments = |out: &'static str| {
+        let fixed = ["tokenize", "--study", "study.toml", "--dataset", "follows", "follows.csv"];
+        [&fixed[..], &[out, "--key", "agreed.key"]].concat()
+    };
+    assert_eq!(case.run(&arguments("whole.parquet")).status.code(), Some(0));
+    let before = everything(&case.path(""));
+    let whole = &before[&case.path("whole.parquet")];
+    let mut failed = 0;
+    for blocks in limits_below(&[(PathBuf::new(), whole.clone())]) {
+        let tried = limited(&case, blocks, &arguments("out.parquet"));
+        if tried.status.code() == Some(0) {
+            break;
+        }
+        failed += 1;
+        let text = explained(&tried, &[1], &format!("{blocks} blocks"));
+        assert!(text.contains("out.parquet"), "{text}");
+        assert!(everything(&case.path("")) == before, "{blocks} blocks left something");
+    }
+    assert!(failed >= 5, "only {failed} limits were too small");
+    assert!(fs::read(case.path("out.parquet")).unwrap() == *whole, "the same key makes the same tokens");
+}
+
+#[test]
+fn a_disk_that_is_full_at_an_import_records_all_or_nothing() {
+    let (case, _) = answered();
+    let few: String = fs::read_to_string(case.path("consents.csv"))
+        .unwrap()
+        .lines()
+        .take(9)
+        .map(|line| format!("{line}\n"))
+        .collect();
+    case.write("few.csv", &few);
+    let import = |file: &'static str| ["consent", "import", "box", file];
+    assert_eq!(case.run(&import("few.csv")).status.code(), Some(0));
+    let exported = |name: &str| {
+        assert_eq!(case.run(&["consent", "export", "box", "--out", name]).status.code(), Some(0));
+        fs::read_to_string(case.path(name)).unwrap()
+    };
+    let before = exported("before.jsonl");
+    let mut many = fs::read_to_string(case.path("consents.csv")).unwrap();
+    let rows = many.lines().skip(1).map(|line| format!("{line}\n")).collect::<String>();
+    (0..30).for_each(|_| many.push_str(&rows));
+    case.write("many.csv", &many);
+    // As large as the register becomes: some limits end between what it is and what it will be.
+    let (rehearsal, _) = answered();
+    fs::copy(case.path("many.csv"), rehearsal.path("many.csv")).unwrap();
+    assert_eq!(rehearsal.run(&import("many.csv")).status.code(), Some(0));
+    let whole = fs::read(rehearsal.path("box/consents.redb")).unwrap();
+    assert!(whole.len() > 4 * fs::read(case.path("box/consents.redb")).unwrap().len());
+    let (mut failed, mut names) = (0, 0..);
+    for blocks in limits_below(&[(PathBuf::new(), whole)]) {
+        let tried = limited(&case, blocks, &import("many.csv"));
+        if tried.status.code() == Some(0) {
+            break;
+        }
+        failed += 1;
+        explained(&tried, &[1], &format!("{blocks} blocks"));
+        let now = exported(&format!("now{}.jsonl", names.next().unwrap()));
+        assert!(
+            now == before,
+            "{blocks} blocks: {} events, then {}",
+            before.lines().count(),
+            now.lines().count()
+        );
+    }
+    assert!(failed >= 5, "only {failed} limits were too small");
+    let last = exported("last.jsonl");
+    let expected = before.lines().count() + many.lines().count() - 1;
+    assert!(last.lines().count() == expected || case.run(&import("many.csv")).status.code() == Some(0));
+    assert_eq!(verified(&case)["kinds"]["seal"], 1);
 }
 
 /// Every file of the sandbox by its path inside it, without the lock, which says nothing.

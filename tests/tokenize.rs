@@ -123,6 +123,57 @@ fn what_is_handed_over_holds_no_raw_id_and_no_undeclared_column() {
     assert_eq!(names, ["payer", "amount", "at"]);
 }
 
+/// The raw files are gone once they are tokenised: what was in them is nowhere any more, also not after seal and questions.
+#[test]
+fn after_tokenising_and_sealing_raw_ids_exist_nowhere() {
+    let case = Case::new(60);
+    let person = "canaryperson";
+    for trigger in ["SC23", "SC29"] {
+        case.append("consents.csv", &format!("{}\n", command::consent(person, trigger)));
+    }
+    case.append("follows.csv", &format!("{person},{0},\n{0},{person},\n", id(3)));
+    case.append("payments.csv", &format!("{person},1,2026-09-01T00:00:00Z,m1\n"));
+    case.append("members.csv", &format!("{person},east\n"));
+    new_key(&case, "agreed.key");
+    tokenize_all(&case, "agreed.key");
+    let mut needles = vec![person.as_bytes().to_vec()];
+    for person in 0..60 {
+        let number: i64 = id(person).parse().unwrap();
+        needles.push(id(person).into_bytes());
+        needles.extend([number.to_le_bytes().to_vec(), number.to_be_bytes().to_vec()]);
+    }
+    let found = |case: &Case| -> Vec<String> {
+        let mut found = Vec::new();
+        for (path, content) in Case::files(&case.path("")) {
+            let decoded = path.extension().is_some_and(|ending| ending == "parquet").then(|| decoded(&path));
+            let holders = [Some(content), decoded].into_iter().flatten();
+            if holders.into_iter().any(|bytes| needles.iter().any(|needle| holds(&bytes, needle))) {
+                found.push(path.file_name().unwrap().to_string_lossy().into_owned());
+            }
+        }
+        found.sort();
+        found
+    };
+    assert_eq!(found(&case), ["consents.csv", "follows.csv", "members.csv", "payments.csv"]);
+    for table in TABLES {
+        std::fs::remove_file(case.path(&format!("{table}.csv"))).unwrap();
+    }
+    assert!(case.init("4").status.success());
+    // One seal that stops half way, and one that does not.
+    let files = TABLES.map(|table| format!("{table}.parquet"));
+    let files = files.each_ref().map(String::as_str);
+    std::fs::write(case.path("forged.parquet"), "PAR1 and nothing else").unwrap();
+    assert_eq!(seal(&case, "e0", [files[0], "forged.parquet", files[2], files[3]]).status.code(), Some(1));
+    std::fs::remove_file(case.path("forged.parquet")).unwrap();
+    let sealed = json(&seal(&case, "e1", files));
+    assert!(sealed["files"].as_array().unwrap().iter().all(|file| file["used"].as_u64() > Some(0)));
+    let answer = case.ask("SELECT region, COUNT(*) FROM tags GROUP BY region");
+    assert!(answer.status.success() && Case::files(&case.path("box")).len() > 8);
+    let told = [answer.stdout, answer.stderr].concat();
+    assert!(needles.iter().all(|needle| !holds(&told, needle)));
+    assert_eq!(found(&case), [""; 0], "raw ids are still somewhere");
+}
+
 #[test]
 fn a_tokenised_file_says_of_itself_what_it_is_and_is_sealed_as_raw_files_are() {
     let case = Case::new(80);

@@ -35,7 +35,7 @@ mod values;
 mod waiting;
 
 #[cfg(test)]
-mod reference_tests;
+pub(crate) mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};

@@ -1,6 +1,6 @@
 //! Promise 3, the normal form: cubes are those of a slow reference, whatever the rows, their order, files and types.
 
-mod each;
+pub(crate) mod each;
 mod reach;
 mod slow;
 
@@ -9,8 +9,10 @@ use std::sync::Arc;
 
 use arrow_array::{
     ArrayRef, DictionaryArray, Int64Array, LargeStringArray, RecordBatch, RecordBatchIterator, StringArray,
-    TimestampNanosecondArray, TimestampSecondArray, types::Int32Type,
+    StringViewArray, TimestampMicrosecondArray, TimestampMillisecondArray, TimestampNanosecondArray,
+    TimestampSecondArray, types::Int32Type,
 };
+use arrow_schema::DataType;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -146,21 +148,47 @@ fn plain(cells: &Cells, study: &Study) -> Plain {
 struct Dress {
     files: usize,
     ids: u32,
-    nanoseconds: bool,
+    times: u32,
     text_amounts: bool,
+    /// Whether every file of a dataset has other types.
+    mixed: bool,
+}
+
+impl Dress {
+    fn random(rng: &mut StdRng) -> Self {
+        Self {
+            files: rng.random_range(1..4),
+            ids: rng.random_range(0..6),
+            times: rng.random_range(0..6),
+            text_amounts: rng.random(),
+            mixed: rng.random(),
+        }
+    }
+
+    fn of_file(self, file: usize) -> Self {
+        if !self.mixed {
+            return self;
+        }
+        let by = u32::try_from(file).unwrap();
+        let text_amounts = self.text_amounts ^ (file % 2 == 1);
+        Self { ids: (self.ids + by) % 6, times: (self.times + by) % 6, text_amounts, ..self }
+    }
 }
 
 /// One id column of any type that may hold these ids.
 fn ids(column: &[Option<String>], dress: Dress) -> ArrayRef {
     let spelled = |id: &String| id.parse::<i64>().is_ok_and(|number| number.to_string() == *id);
     let whole = column.iter().flatten().all(spelled);
+    let numbers = || column.iter().map(|id| id.as_ref().and_then(|id| id.parse::<i64>().ok()));
     match dress.ids {
-        0 if whole => {
-            let numbers = column.iter().map(|id| id.as_ref().and_then(|id| id.parse::<i64>().ok()));
-            Arc::new(numbers.collect::<Int64Array>())
-        }
+        0 if whole => Arc::new(numbers().collect::<Int64Array>()),
         1 => Arc::new(column.iter().map(Option::as_deref).collect::<LargeStringArray>()),
         2 => Arc::new(column.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>()),
+        3 => Arc::new(column.iter().map(Option::as_deref).collect::<StringViewArray>()),
+        4 if whole => {
+            let repeating = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Int64));
+            arrow_cast::cast(&numbers().collect::<Int64Array>(), &repeating).unwrap()
+        }
         _ => Arc::new(column.iter().map(Option::as_deref).collect::<StringArray>()),
     }
 }
@@ -186,24 +214,36 @@ fn amounts(column: &[Option<i64>], dress: Dress) -> ArrayRef {
     }
 }
 
+/// Anywhere inside a second is the same second, in every unit and zone.
 fn times(column: &[Option<i64>], dress: Dress) -> ArrayRef {
-    if dress.nanoseconds {
-        // Anywhere inside the second is the same second.
-        let within = |at: i64| at * 1_000_000_000 + at.rem_euclid(7) * 100_000_000;
-        Arc::new(column.iter().map(|at| at.map(within)).collect::<TimestampNanosecondArray>())
-    } else {
-        Arc::new(column.iter().copied().collect::<TimestampSecondArray>())
+    let within = |per: i64| {
+        column.iter().map(move |at| at.map(|at| at * per + (at.rem_euclid(7) * per / 10).min(per - 1)))
+    };
+    match dress.times {
+        1 => Arc::new(within(1_000).collect::<TimestampMillisecondArray>().with_timezone("+08:00")),
+        2 => Arc::new(within(1_000_000).collect::<TimestampMicrosecondArray>()),
+        3 => Arc::new(within(1_000_000_000).collect::<TimestampNanosecondArray>()),
+        4 => Arc::new(
+            within(1_000_000_000).collect::<TimestampNanosecondArray>().with_timezone("Asia/Shanghai"),
+        ),
+        5 => {
+            let text = |at: &Option<i64>| at.map(|at| Timestamp::from_seconds(at).to_string());
+            Arc::new(column.iter().map(text).collect::<StringArray>())
+        }
+        _ => Arc::new(column.iter().copied().collect::<TimestampSecondArray>()),
     }
 }
 
 fn sources(rows: &Rows, terms: &Terms, dress: Dress) -> Sources {
     let mut data = Vec::new();
     let mut add = |name: &str, columns| data.push((DatasetName::new(name).unwrap(), input(name, columns)));
-    for part in pieces(&rows.follows, dress.files) {
+    for (file, part) in pieces(&rows.follows, dress.files).enumerate() {
+        let dress = dress.of_file(file);
         let (owners, targets): (Vec<_>, Vec<_>) = part.iter().cloned().unzip();
         add("follows", vec![("follower", ids(&owners, dress)), ("followee", ids(&targets, dress))]);
     }
-    for part in pieces(&rows.payments, dress.files) {
+    for (file, part) in pieces(&rows.payments, dress.files).enumerate() {
+        let dress = dress.of_file(file);
         let owners: Vec<_> = part.iter().map(|row| row.0.clone()).collect();
         let column = |of: fn(&slow::Payment) -> Option<i64>| part.iter().map(of).collect::<Vec<_>>();
         let columns = vec![
@@ -214,7 +254,8 @@ fn sources(rows: &Rows, terms: &Terms, dress: Dress) -> Sources {
         ];
         add("payments", columns);
     }
-    for part in pieces(&rows.members, dress.files) {
+    for (file, part) in pieces(&rows.members, dress.files).enumerate() {
+        let dress = dress.of_file(file);
         let (users, regions): (Vec<_>, Vec<_>) = part.iter().cloned().unzip();
         add("members", vec![("user", ids(&users, dress)), ("region", Arc::new(StringArray::from(regions)))]);
     }
@@ -321,7 +362,12 @@ fn random_rows(rng: &mut StdRng, terms: &Terms) -> Rows {
     for _ in 0..rng.random_range(0..60) {
         let amount = if rng.random_bool(0.05) { Some(i64::MAX) } else { value(rng, -10, 150) };
         let at = if rng.random_bool(0.95) { Some(at(rng)) } else { None };
-        rows.payments.push((id(rng), amount, value(rng, -12, 12), at));
+        let points = match rng.random_range(0..40) {
+            0 => Some(i64::MAX),
+            1 => Some(i64::MIN),
+            _ => value(rng, -12, 12),
+        };
+        rows.payments.push((id(rng), amount, points, at));
     }
     for _ in 0..rng.random_range(0..20) {
         let region = ["east", "south", "east", "nowhere", ""][rng.random_range(0..5)];
@@ -332,7 +378,7 @@ fn random_rows(rng: &mut StdRng, terms: &Terms) -> Rows {
     rows
 }
 
-const PLAIN: Dress = Dress { files: 1, ids: 3, nanoseconds: false, text_amounts: false };
+const PLAIN: Dress = Dress { files: 1, ids: 5, times: 0, text_amounts: false, mixed: false };
 
 #[test]
 fn cubes_are_those_of_the_slow_reference() {
@@ -341,12 +387,7 @@ fn cubes_are_those_of_the_slow_reference() {
     for case in 0..200 {
         let terms = random_terms(&mut rng);
         let rows = random_rows(&mut rng, &terms);
-        let dress = Dress {
-            files: rng.random_range(1..4),
-            ids: rng.random_range(0..4),
-            nanoseconds: rng.random(),
-            text_amounts: rng.random(),
-        };
+        let dress = Dress::random(&mut rng);
         let key = Secret::new(rng.random());
         let study = study(&terms);
         let cells = rows.cells(&terms, &key);
@@ -374,7 +415,7 @@ fn cubes_do_not_depend_on_the_order_of_rows_files_or_types() {
         rows.follows.shuffle(&mut rng);
         rows.payments.shuffle(&mut rng);
         rows.members.shuffle(&mut rng);
-        let dress = Dress { files: 3, ids: rng.random_range(0..3), nanoseconds: true, text_amounts: true };
+        let dress = Dress { files: 3, mixed: true, ..Dress::random(&mut rng) };
         assert!(engine(&study, &rows, &terms, dress, &key) == first, "case {case}");
     }
 }
@@ -399,4 +440,32 @@ fn the_cut_is_made_before_anybody_looks_at_who_is_in() {
         })
         .collect();
     assert_eq!(arrived, BTreeSet::from([0, 1, 2]));
+}
+
+/// One person is listed by all, lists all, and makes every payment; every row is there twice.
+#[test]
+fn a_hub_with_everything_and_a_table_of_nothing_are_what_the_reference_says() {
+    let terms =
+        Terms { as_of: 9 * DAY, max_reach: 3, window_days: 5, spend_clamp: (0, 250), recent_clamp: (0, 9) };
+    let (study, key) = (study(&terms), Secret::new([3; 32]));
+    let people = || (0..300).map(|person: u32| person.to_string());
+    let hub = || Some("0".to_owned());
+    let mut rows = Rows { consenting: people().collect(), ..Rows::default() };
+    rows.follows.extend(people().map(|person| (hub(), Some(person))));
+    rows.follows.extend(people().map(|person| (Some(person), hub())));
+    rows.payments.extend((0..500).map(|row| (hub(), Some(row % 3), Some(-1), Some(row * 1_000))));
+    rows.follows.extend(rows.follows.clone());
+    let dress = Dress { files: 7, mixed: true, ..PLAIN };
+    let cells = rows.cells(&terms, &key);
+    assert!(cells.len() >= 3, "the hub, some whom she reaches, and all others");
+    let [first, second] = engine(&study, &rows, &terms, dress, &key);
+    assert!(first == plain(&cells, &study));
+    let nobody = plain(&Cells::new(), &study);
+    assert!(second == nobody, "nobody consents to the second");
+    for rows in [Rows { consenting: BTreeSet::new(), ..rows }, Rows::default()] {
+        assert!(engine(&study, &rows, &terms, dress, &key) == [nobody.clone(), nobody.clone()]);
+    }
+    let alone = Rows { consenting: people().collect(), ..Rows::default() };
+    let [first, _] = engine(&study, &alone, &terms, dress, &key);
+    assert!(first == plain(&alone.cells(&terms, &key), &study), "people of whom there is no row");
 }

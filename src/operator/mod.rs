@@ -17,6 +17,8 @@ mod open;
 mod person;
 mod prove;
 #[cfg(test)]
+mod random_measures;
+#[cfg(test)]
 mod random_questions;
 mod reader;
 mod register;

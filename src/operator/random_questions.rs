@@ -158,7 +158,7 @@ fn question(catalogue: &Catalogue, rng: &mut StdRng) -> String {
     text
 }
 
-fn filter(tags: &[&Tag], depth: u32, rng: &mut StdRng) -> String {
+pub(super) fn filter(tags: &[&Tag], depth: u32, rng: &mut StdRng) -> String {
     let kind = if depth == 0 { 3 } else { rng.random_range(0..5) };
     let inner = |rng: &mut StdRng| filter(tags, depth - 1, rng);
     match kind {

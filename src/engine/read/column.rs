@@ -68,6 +68,13 @@ fn is_text(kind: &DataType) -> bool {
     }
 }
 
+fn is_whole(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => is_whole(value),
+        kind => kind.is_integer(),
+    }
+}
+
 /// Casts to a plain type; what does not fit becomes null when `safe`.
 fn plain(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).ok()
@@ -142,7 +149,7 @@ impl Column {
                 let utc = DataType::Timestamp(TimeUnit::Second, Some("+00:00".into()));
                 plain(array, &utc).and_then(|cast| Self::words(&cast))
             }
-            kind if is_text(kind) || kind.is_integer() => Self::words(array),
+            kind if is_text(kind) || is_whole(kind) => Self::words(array),
             _ => None,
         };
         found.ok_or_else(|| wrong(file, column, kind, "words are text, flags or whole numbers"))
@@ -161,7 +168,7 @@ impl Column {
     /// Integers as numbers, text as words; nothing else.
     fn numbers_or_words(array: &ArrayRef) -> Option<Self> {
         let kind = array.data_type();
-        if kind.is_integer() {
+        if is_whole(kind) {
             // A number above i64 is kept as text: as an id it stays what it is, as an amount it is a bad row and not a null.
             lossless(array, &DataType::Int64)
                 .map(|cast| Self::Numbers(cast.as_primitive::<Int64Type>().clone()))

@@ -1,10 +1,14 @@
 //! Every kind of measure, person by person: a tag that names each person makes of the cube a table of her values.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
 use std::num::NonZeroUsize;
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, TimestampSecondArray};
+use parquet::arrow::ArrowWriter;
+use parquet::file::properties::WriterProperties;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
@@ -16,13 +20,13 @@ use crate::deidentify::{CutKey, PseudonymKey};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 
-const AS_OF: i64 = 1_000 * DAY + 4_321;
+pub(crate) const AS_OF: i64 = 1_000 * DAY + 4_321;
 /// Who may be in; `s0` and `s1` are named and have rows, and never consent.
-pub(super) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
+pub(crate) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
 const STRANGERS: [&str; 2] = ["s0", "s1"];
 pub(super) const REACH: usize = 2;
 
-const MEASURES: &str = r#"
+pub(crate) const MEASURES: &str = r#"
 [measures]
 mean = { from = "payments", mean = "amount", clamp = [0, 1000] }
 least = { from = "payments", min = "points", clamp = [-100, 100] }
@@ -48,7 +52,13 @@ referred_sum = { from = "payments", referred = "referrer", sum = "points", clamp
 "#;
 
 pub(super) fn study() -> Study {
-    let text = format!(
+    let tags = format!("[tags]\nwho = {{ field = \"members.word\", values = {PEOPLE:?} }}\n");
+    Study::parse("each.toml", &text(MEASURES, &tags)).unwrap()
+}
+
+/// The study with these `[measures]` and `[tags]`.
+pub(crate) fn text(measures: &str, tags: &str) -> String {
+    format!(
         r#"
 [study]
 id = "each"
@@ -90,15 +100,13 @@ shop = "text"
 online = "flag"
 referrer = {{ type = "person", max_reach = {REACH} }}
 at = "time"
-{MEASURES}
-[tags]
-who = {{ field = "members.word", values = {PEOPLE:?} }}
+{measures}
+{tags}
 [release]
 min_people = 0
 default_error = 100
 "#
-    );
-    Study::parse("each.toml", &text).unwrap()
+    )
 }
 
 #[derive(Clone)]
@@ -113,10 +121,10 @@ struct Payment {
 }
 
 #[derive(Clone)]
-pub(super) struct World {
+pub(crate) struct World {
     follows: Vec<(&'static str, &'static str)>,
     payments: Vec<Payment>,
-    pub(super) inside: BTreeSet<&'static str>,
+    pub(crate) inside: BTreeSet<&'static str>,
     /// How the plain loops let influence travel.
     pub(super) design: Design,
 }
@@ -164,7 +172,7 @@ fn everybody() -> impl Iterator<Item = &'static str> + Clone {
 }
 
 impl World {
-    pub(super) fn random(rng: &mut StdRng) -> Self {
+    pub(crate) fn random(rng: &mut StdRng) -> Self {
         let all: Vec<&str> = everybody().collect();
         let one = |rng: &mut StdRng| {
             if rng.random_bool(0.3) { all[0] } else { all[rng.random_range(0..all.len())] }
@@ -186,7 +194,7 @@ impl World {
     }
 
     /// The world without what one person owns; rows of others that name her stay.
-    pub(super) fn without(&self, person: &str) -> Self {
+    pub(crate) fn without(&self, person: &str) -> Self {
         let mut world = self.clone();
         world.follows.retain(|(owner, _)| *owner != person);
         world.payments.retain(|row| row.payer != person);
@@ -194,7 +202,7 @@ impl World {
         world
     }
 
-    fn tables(&self, files: usize) -> Sources {
+    pub(crate) fn tables(&self, files: usize) -> Sources {
         let words = |words: Vec<Option<&str>>| Arc::new(StringArray::from(words)) as ArrayRef;
         let mut data = Vec::new();
         let mut add = |name: &str, columns| data.push((name.parse().unwrap(), input(name, columns)));
@@ -384,6 +392,10 @@ pub(super) fn table(
     key: &Secret,
     (files, threads): (usize, usize),
 ) -> Vec<(Vec<u64>, Vec<i128>)> {
+    table_of(study, world.tables(files), key, threads)
+}
+
+fn table_of(study: &Study, tables: Sources, key: &Secret, threads: usize) -> Vec<(Vec<u64>, Vec<i128>)> {
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::from_seconds(AS_OF);
     let Decision::Permit(flow) = decide(study, &regime, &study.recipients[0], as_of) else {
@@ -395,7 +407,7 @@ pub(super) fn table(
         threads: NonZeroUsize::new(threads),
         ..Reading::default()
     };
-    let (built, _) = build(study, &flows, world.tables(files), as_of, key, &reading).unwrap();
+    let (built, _) = build(study, &flows, tables, as_of, key, &reading).unwrap();
     let (counts, sums) = built[0].cubes[0].reveal_in_test().cells_in_test();
     let columns = study.catalogue.columns();
     counts
@@ -438,8 +450,9 @@ fn every_measure_of_everybody_is_what_plain_loops_say() {
 }
 
 #[test]
-fn values_do_not_depend_on_the_order_of_rows_files_or_threads() {
+fn values_do_not_depend_on_the_order_of_rows_files_row_groups_or_threads() {
     let study = study();
+    let place = tempfile::tempdir().unwrap();
     let mut rng = StdRng::seed_from_u64(13);
     for case in 0..25 {
         let mut world = World::random(&mut rng);
@@ -448,6 +461,76 @@ fn values_do_not_depend_on_the_order_of_rows_files_or_threads() {
         world.follows.shuffle(&mut rng);
         world.payments.shuffle(&mut rng);
         assert!(table(&study, &world, &key, (4, 3)) == told, "case {case}");
+        world.follows.shuffle(&mut rng);
+        world.payments.shuffle(&mut rng);
+        let stored = in_row_groups(world.tables(2), place.path(), rng.random_range(1..6));
+        assert!(table_of(&study, stored, &key, 1 + case % 4) == told, "case {case}, row groups");
+    }
+}
+
+/// The same tables as Parquet files whose row groups have so many rows.
+fn in_row_groups(tables: Sources, place: &Path, rows: usize) -> Sources {
+    let store = |number: usize, input| {
+        let Input::Reader(name, reader) = input else { panic!("the tables are in memory") };
+        let path = place.join(format!("{name}-{number}.parquet"));
+        let few = WriterProperties::builder().set_max_row_group_row_count(Some(rows)).build();
+        let file = File::create(&path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, reader.schema(), Some(few)).unwrap();
+        reader.for_each(|batch| writer.write(&batch.unwrap()).unwrap());
+        writer.close().unwrap();
+        Input::Path(path)
+    };
+    let data = tables.data.into_iter().enumerate();
+    let data = data.map(|(number, (name, input))| (name, store(number, input))).collect();
+    let consents = tables.consents.into_iter().enumerate();
+    Sources { data, consents: consents.map(|(number, input)| store(number, input)).collect() }
+}
+
+/// Values at the ends of what a cell can hold: sums are exact however far they went on the way, and only then held to their
+/// range.
+#[test]
+fn the_largest_values_wrap_and_saturate_nowhere() {
+    let study = study();
+    let mut rng = StdRng::seed_from_u64(14);
+    let key = Secret::new([5; 32]);
+    let row = |payer, amount, points, referrer| Payment {
+        payer,
+        amount,
+        points: Some(points),
+        shop: "a",
+        online: false,
+        referrer: Some(referrer),
+        at: AS_OF - DAY,
+    };
+    let (most, least) = (i64::MAX, i64::MIN);
+    let mut payments = vec![row("p1", most, most, "p2"); 40];
+    payments.extend(vec![row("p3", most, least, "p4"); 40]);
+    // Two and two of the ends, and seven: five is left.
+    payments.extend([most, most, least, least, 7].map(|points| row("p5", most - 1, points, "6")));
+    for case in 0..10 {
+        payments.shuffle(&mut rng);
+        let inside = PEOPLE.into_iter().collect();
+        let world = World { follows: Vec::new(), payments: payments.clone(), inside, design: Design::Right };
+        let told = table(&study, &world, &key, (1 + case % 3, 1 + case % 2));
+        let value = |person: &str, name: &str| {
+            let columns = study.catalogue.columns();
+            let named = |measure: usize| study.catalogue.measures()[measure].name.as_deref() == Some(name);
+            let of = columns.measures.iter().find(|of| named(of.measure)).unwrap();
+            told[PEOPLE.iter().position(|known| *known == person).unwrap()].1[of.sum]
+        };
+        for (person, name, wanted) in [
+            ("p1", "mean", 1_000),
+            ("p1", "least", 100),
+            ("p3", "greatest", -100),
+            ("p5", "least", -100),
+            ("p5", "mean", 1_000),
+            ("p5", "prices", 1),
+            ("p2", "referred_sum", 100),
+            ("p4", "referred_sum", -100),
+            ("6", "referred_sum", 5),
+        ] {
+            assert_eq!(value(person, name), wanted, "case {case}: {name} of {person}");
+        }
     }
 }
 
