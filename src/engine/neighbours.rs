@@ -10,7 +10,8 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
-use self::model::{Cells, Design, RECIPIENTS, cells};
+pub(super) use self::model::Cells;
+use self::model::{Design, RECIPIENTS, cells};
 use self::people::Population;
 use super::{Reading, build};
 use crate::consent::Demand;
@@ -35,7 +36,7 @@ struct Survey {
 }
 
 /// A question: which group each cell of the cube falls into, what its parts add up, and how far each may move.
-struct Question {
+pub(super) struct Question {
     text: String,
     groups: Vec<Option<usize>>,
     parts: Vec<(PartKind, Norms)>,
@@ -93,7 +94,7 @@ impl Survey {
 }
 
 impl Question {
-    fn excess(&self, change: &Cells) -> Option<String> {
+    pub(super) fn excess(&self, change: &Cells) -> Option<String> {
         self.parts.iter().find_map(|(kind, norms)| {
             let of = |measure| self.columns.of(measure).unwrap();
             let mut moved = BTreeMap::<(usize, usize), i128>::new();
@@ -119,7 +120,7 @@ impl Question {
 }
 
 /// A random question, or `None` when its filter excludes everybody.
-fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
+pub(super) fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
     let catalogue = &study.catalogue;
     let mut tags: Vec<&str> = catalogue.tags().iter().map(|tag| tag.name()).collect();
     tags.shuffle(rng);

@@ -1,6 +1,7 @@
 //! Promise 3, the normal form: cubes are those of a slow reference, whatever the rows, their order, files and types.
 
 mod each;
+mod norms;
 mod reach;
 mod slow;
 

@@ -11,7 +11,7 @@ pub(super) const RECIPIENTS: usize = 2;
 const DAY: i64 = 86_400;
 
 /// The filled cells of a cube: counts, people first, and sums, both in the order of the catalogue.
-pub(super) type Cells = BTreeMap<usize, (Vec<i128>, Vec<i128>)>;
+pub(in crate::engine) type Cells = BTreeMap<usize, (Vec<i128>, Vec<i128>)>;
 
 /// How influence travels along lists.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -22,7 +22,7 @@ pub(super) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "
 const STRANGERS: [&str; 2] = ["s0", "s1"];
 pub(super) const REACH: usize = 2;
 
-const MEASURES: &str = r#"
+pub(super) const MEASURES: &str = r#"
 [measures]
 mean = { from = "payments", mean = "amount", clamp = [0, 1000] }
 least = { from = "payments", min = "points", clamp = [-100, 100] }
@@ -48,6 +48,14 @@ referred_sum = { from = "payments", referred = "referrer", sum = "points", clamp
 "#;
 
 pub(super) fn study() -> Study {
+    study_of(REACH, MEASURES, &format!("who = {{ field = \"members.word\", values = {PEOPLE:?} }}"))
+}
+
+/// A study with these measures and tags whose lists and named people are cut to `reach`.
+pub(super) fn study_of(reach: usize, measures: &str, tags: &str) -> Study {
+    let names = measures.lines().filter_map(|line| line.split_once(" = {"));
+    let errors: Vec<String> = names.map(|(name, _)| format!("{name} = 1_000_000")).collect();
+    let errors = errors.join(", ");
     let text = format!(
         r#"
 [study]
@@ -75,7 +83,7 @@ country = "CN"
 [population]
 age = "declared-adults"
 [datasets]
-follows = {{ kind = "relation", handler = "one", ids = "phone", owner = "follower", target = "followee", category = "social-relation", max_reach = {REACH} }}
+follows = {{ kind = "relation", handler = "one", ids = "phone", owner = "follower", target = "followee", category = "social-relation", max_reach = {reach} }}
 members = {{ kind = "people", handler = "one", ids = "phone", owner = "user", category = "profile", fields = {{ word = "text" }} }}
 [datasets.payments]
 kind = "records"
@@ -88,14 +96,15 @@ amount = "amount"
 points = {{ type = "integer", optional = true }}
 shop = "text"
 online = "flag"
-referrer = {{ type = "person", max_reach = {REACH} }}
+referrer = {{ type = "person", max_reach = {reach} }}
 at = "time"
-{MEASURES}
+{measures}
 [tags]
-who = {{ field = "members.word", values = {PEOPLE:?} }}
+{tags}
 [release]
 min_people = 0
 default_error = 100
+default_error_of = {{ {errors} }}
 "#
     );
     Study::parse("each.toml", &text).unwrap()
@@ -194,7 +203,7 @@ impl World {
         world
     }
 
-    fn tables(&self, files: usize) -> Sources {
+    pub(super) fn tables(&self, files: usize) -> Sources {
         let words = |words: Vec<Option<&str>>| Arc::new(StringArray::from(words)) as ArrayRef;
         let mut data = Vec::new();
         let mut add = |name: &str, columns| data.push((name.parse().unwrap(), input(name, columns)));
@@ -384,6 +393,16 @@ pub(super) fn table(
     key: &Secret,
     (files, threads): (usize, usize),
 ) -> Vec<(Vec<u64>, Vec<i128>)> {
+    table_of(study, world.tables(files), key, threads)
+}
+
+/// Counts and sums, cell by cell, of the cube that is built from these tables.
+pub(super) fn table_of(
+    study: &Study,
+    sources: Sources,
+    key: &Secret,
+    threads: usize,
+) -> Vec<(Vec<u64>, Vec<i128>)> {
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::from_seconds(AS_OF);
     let Decision::Permit(flow) = decide(study, &regime, &study.recipients[0], as_of) else {
@@ -395,7 +414,7 @@ pub(super) fn table(
         threads: NonZeroUsize::new(threads),
         ..Reading::default()
     };
-    let (built, _) = build(study, &flows, world.tables(files), as_of, key, &reading).unwrap();
+    let (built, _) = build(study, &flows, sources, as_of, key, &reading).unwrap();
     let (counts, sums) = built[0].cubes[0].reveal_in_test().cells_in_test();
     let columns = study.catalogue.columns();
     counts
