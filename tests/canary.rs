@@ -1,7 +1,12 @@
 //! Promise: only aggregates leave. Marked ids, merchants and amounts go in, things fail on the way, and no output, error
 //! or file of the folder carries a mark; no key leaves `keys/`.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::string_slice,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
 
 pub mod command;
 
@@ -109,4 +114,65 @@ fn no_key_leaves_its_folder() {
             assert_eq!(mode & 0o777, 0o600, "{}", path.display());
         }
     }
+}
+
+/// Raw ids exist nowhere after tokenising: not in what is handed over, and nowhere in a sandbox that was sealed from it.
+#[test]
+fn no_raw_id_is_anywhere_after_tokenising() {
+    let case = marked(40);
+    let made = case.run(&["key", "new", "--out", "agreed.key", "--for", "token"]);
+    assert!(made.status.success() && case.init("4").status.success());
+    let tables = ["follows", "payments", "members", "consents"];
+    for table in tables {
+        let (input, out) = (format!("{table}.csv"), format!("{table}.parquet"));
+        let arguments = ["tokenize", "--study", "study.toml", "--dataset", table, &input, &out];
+        let done = case.run(&[&arguments[..], &["--key", "agreed.key"]].concat());
+        assert!(done.status.success(), "{}", command::stderr(&done));
+        // The sandbox never sees the raw file.
+        std::fs::rename(case.path(&input), case.path(&format!("{table}.raw"))).unwrap();
+    }
+    let mut arguments = vec!["seal", "box", "--epoch", "e1", "--as-of", "2026-10-01"];
+    let data: Vec<String> = tables[..3].iter().map(|table| format!("{table}={table}.parquet")).collect();
+    arguments.extend(data.iter().flat_map(|data| ["--data", data]));
+    let sealed = case.run(&[&arguments[..], &["--consents", "consents.parquet"]].concat());
+    assert!(sealed.status.success(), "{}", command::stderr(&sealed));
+    let asked = case.ask("SELECT region, COUNT(*), SUM(spend) FROM tags GROUP BY region");
+    assert!(asked.status.success(), "{}", command::stderr(&asked));
+
+    let mut ids = vec![PERSON.as_bytes().to_vec()];
+    for number in 0..40 {
+        let digits: i64 = id(number).parse().unwrap();
+        ids.extend([id(number).into_bytes(), digits.to_le_bytes().to_vec(), digits.to_be_bytes().to_vec()]);
+    }
+    // Everything in the folder is looked through: what holds the ids are the raw tables alone, so they are found where they are.
+    let mut holding: Vec<String> = Vec::new();
+    for (path, content) in Case::files(&case.path("")) {
+        let texts = if path.extension().is_some_and(|ending| ending == "parquet") {
+            vec![decoded(&path), content]
+        } else {
+            vec![content]
+        };
+        if texts.iter().any(|text| ids.iter().any(|id| holds(text, id))) {
+            holding.push(path.file_name().unwrap().to_string_lossy().into_owned());
+        }
+    }
+    holding.sort();
+    assert_eq!(holding, ["consents.raw", "follows.raw", "members.raw", "payments.raw"]);
+    let shown = [sealed.stdout, sealed.stderr, asked.stdout, asked.stderr].concat();
+    assert!(!ids.iter().any(|id| holds(&shown, id)));
+}
+
+/// The bytes of all columns of a Parquet file, as they are before they are packed.
+fn decoded(path: &std::path::Path) -> Vec<u8> {
+    let file = std::fs::File::open(path).unwrap();
+    let rows = parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder::try_new(file).unwrap();
+    let mut all = Vec::new();
+    for batch in rows.build().unwrap() {
+        for column in batch.unwrap().columns() {
+            let data = column.to_data();
+            let nested = data.child_data().iter().flat_map(|child| child.buffers());
+            data.buffers().iter().chain(nested).for_each(|buffer| all.extend_from_slice(buffer.as_slice()));
+        }
+    }
+    all
 }

@@ -15,7 +15,7 @@ use crate::audit::{Entry, Kind, Log, Pinned, VerifierKey, amount};
 use crate::dp::{Accounting, Delta};
 use crate::keys::{AuditorPublicKey, Keyring, RootKey, SigningKey, random_secret};
 use crate::ledger::{Pool, PoolKind, RedbLedger};
-use crate::storage::{AnchorFile, Folder, Storage};
+use crate::storage::{AnchorFile, Folder, LockError, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
 
 /// The budget of all people of a sandbox, fixed at init; a renewal alone opens another one.
@@ -87,7 +87,18 @@ impl Operator {
             ));
         }
         let folder = Folder::create(dir)?;
-        let lock = folder.lock(Duration::ZERO, "hushtag init")?;
+        let unmake = || {
+            let _ = std::fs::remove_file(dir.join("lock"));
+            if !existed {
+                let _ = std::fs::remove_dir(dir);
+            }
+        };
+        let lock = folder.lock(Duration::ZERO, "hushtag init").inspect_err(|error| {
+            // A lock that another one holds is that one's.
+            if matches!(error, LockError::Storage(_)) {
+                unmake();
+            }
+        })?;
         let storage: Arc<dyn Storage> = Arc::new(folder);
         let made = Self::init_on(Arc::clone(&storage), setup, keys, clock);
         match made {
@@ -101,10 +112,7 @@ impl Operator {
                     let _ = storage.remove(&name);
                 }
                 drop(lock);
-                let _ = std::fs::remove_file(dir.join("lock"));
-                if !existed {
-                    let _ = std::fs::remove_dir(dir);
-                }
+                unmake();
                 Err(error)
             }
         }

@@ -117,7 +117,8 @@ impl Case {
 }
 
 /// The header of a consent file.
-const CONSENT_HEADER: &str = "person,handler,event,kind,trigger,purpose,recipient,categories,methods,notice,\
+/// The columns of the consent files.
+pub const CONSENT_HEADER: &str = "person,handler,event,kind,trigger,purpose,recipient,categories,methods,notice,\
     notice_version,shown_at,at,valid_to,giver,own_step,pre_ticked,bundle_size,service_gate";
 
 /// The id of a person.

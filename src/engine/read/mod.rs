@@ -3,6 +3,7 @@
 mod column;
 mod ids;
 mod open;
+mod quotes;
 mod tokenised;
 
 pub use column::Column;
