@@ -1,12 +1,7 @@
 //! Promise: only aggregates leave. Marked ids, merchants and amounts go in, things fail on the way, and no output, error
 //! or file of the folder carries a mark; no key leaves `keys/`.
 #![cfg(feature = "cli")]
-#![expect(
-    clippy::unwrap_used,
-    clippy::string_slice,
-    clippy::indexing_slicing,
-    reason = "a test fails by panicking"
-)]
+#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test fails by panicking")]
 
 pub mod command;
 

@@ -44,14 +44,13 @@ fn explained(output: &Output, blocks: u64) {
 
 /// Runs a command under ever larger limits until it succeeds; each failure is explained, and `same` looks at what is left.
 fn until_it_fits(case: &Case, arguments: &[&str], mut same: impl FnMut(u64)) {
-    let mut failed = 0;
-    for blocks in [0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384] {
+    let limits = [0, 1, 2, 4, 8, 16, 24, 32, 48, 64, 96, 128, 256, 512, 1_024, 2_048, 4_096, 8_192, 16_384];
+    for (failed, blocks) in limits.into_iter().enumerate() {
         let tried = limited(case, blocks, arguments);
         if tried.status.code() == Some(0) {
             assert!(failed >= 3, "only {failed} limits were too small");
             return;
         }
-        failed += 1;
         explained(&tried, blocks);
         same(blocks);
     }
