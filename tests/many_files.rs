@@ -64,12 +64,6 @@ fn are_sealed(count: u32) {
 }
 
 #[test]
-fn a_thousand_small_files_are_one_dataset() {
-    are_sealed(1_000);
-}
-
-#[test]
-#[ignore = "a minute in a debug build"]
 fn ten_thousand_small_files_are_one_dataset() {
     are_sealed(10_000);
 }
