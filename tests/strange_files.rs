@@ -1,12 +1,15 @@
 //! Promise: files as other programs write them are read for what they say, or refused by name and place without a value, with
-//! the folder as before: spreadsheets' CSV, damaged footers, text that is none, types that disagree, links, thousands of files.
+//! the folder as before: spreadsheets' CSV, damaged footers, text that is none, types that disagree, links, names that are no text,
+//! thousands of files.
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+use std::ffi::OsStr;
 use std::fmt::Write as _;
 use std::fs::File;
+use std::os::unix::ffi::OsStrExt as _;
 use std::path::PathBuf;
-use std::process::Output;
+use std::process::{Command, Output};
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
@@ -270,4 +273,42 @@ fn ten_thousand_small_files_are_one_dataset() {
     assert_eq!(found.len(), FILES as usize);
     assert!(found.is_sorted_by_key(|file| file["file"].as_str().unwrap().to_owned()));
     assert_eq!(total(&found, "used"), u64::from(3 * (FILES - 1)));
+}
+
+#[test]
+fn names_that_are_no_text_are_told_and_leave_nothing() {
+    let case = Case::new(30);
+    assert!(case.init("4").status.success());
+    let name = |bytes: &'static [u8]| OsStr::from_bytes(bytes).to_owned();
+    let good = std::fs::read(case.path("payments.csv")).unwrap();
+    std::fs::write(case.path("").join(name(b"caf\xe9.csv")), &good).unwrap();
+    let before = Case::files(&case.path("box/log"));
+    let run = |payments: &'static [u8]| {
+        Command::new(env!("CARGO_BIN_EXE_hushtag"))
+            .args(["seal", "box", "--epoch", "e1", "--as-of", "2026-10-01"])
+            .args(["--data", "follows=follows.csv", "--data", "members=members.csv", "--data"])
+            .arg(name(payments))
+            .args(["--consents", "consents.csv"])
+            .current_dir(case.path(""))
+            .env_remove("HUSHTAG_ROOT_KEY")
+            .output()
+            .unwrap()
+    };
+    // By its name it is not text for the command; a pattern would leave it out in silence.
+    for payments in
+        [&b"payments=caf\xe9.csv"[..], b"payments=caf*.csv", b"payments=*/*.csv", b"payments=**/*.csv"]
+    {
+        let refused = run(payments);
+        let said = stderr(&refused);
+        let code = if payments.contains(&b'*') { 1 } else { 2 };
+        assert_eq!(refused.status.code(), Some(code), "{said}");
+        assert!(said.starts_with("error: ") && !said.contains("panicked"), "{said}");
+        assert!(code == 2 || said.contains("is no text"), "{said}");
+        assert!(!case.path("box/epochs/e1").exists() && Case::files(&case.path("box/log")) == before);
+    }
+    // Elsewhere it is nobody's business.
+    std::fs::create_dir(case.path("parts")).unwrap();
+    case.write("parts/payments.csv", &String::from_utf8(good).unwrap());
+    let sealed = run(b"payments=parts/*.csv");
+    assert!(sealed.status.success(), "{}", stderr(&sealed));
 }

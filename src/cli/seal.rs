@@ -1,6 +1,6 @@
 //! `hushtag seal`.
 
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Args;
@@ -59,10 +59,39 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
             "write a file, or a pattern in quotes such as 'payments=2026/*.parquet'",
         )
     };
+    if let Some(place) = unspeakable(path) {
+        return Err(Failure::failed(
+            format!("`{text}`: a name in `{}` is no text, so no pattern can match it", place.display()),
+            "rename that file, or move it elsewhere",
+        ));
+    }
     let found = glob::glob(text).map_err(|error| wrong(error.msg.to_owned()))?;
     let found: Vec<PathBuf> =
         found.collect::<Result<_, _>>().map_err(|error| wrong(error.error().kind().to_string()))?;
     if found.is_empty() { Err(wrong("no file matches this pattern".to_owned())) } else { Ok(found) }
+}
+
+/// The folder of a name that is no text, if a pattern looks into it: names like that never match, and a file of withdrawals
+/// that is left out in silence would put people in.
+fn unspeakable(pattern: &Path) -> Option<PathBuf> {
+    let is_plain = |part: &&Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
+    let parts: Vec<Component<'_>> = pattern.components().collect();
+    let base: PathBuf = parts.iter().take_while(is_plain).collect();
+    let anywhere = parts.iter().any(|part| part.as_os_str() == "**");
+    let depth = if anywhere { usize::MAX } else { parts.len() - parts.iter().take_while(is_plain).count() };
+    let mut open = vec![(if base.as_os_str().is_empty() { PathBuf::from(".") } else { base }, depth)];
+    while let Some((folder, depth)) = open.pop() {
+        // What cannot be read matches nothing, and the pattern says so.
+        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
+            if entry.file_name().to_str().is_none() {
+                return Some(folder);
+            }
+            if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
+                open.push((entry.path(), depth - 1));
+            }
+        }
+    }
+    None
 }
 
 impl Seal {

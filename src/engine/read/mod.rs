@@ -4,6 +4,7 @@ mod column;
 mod columns;
 mod ids;
 mod open;
+mod quotes;
 mod tokenised;
 
 pub use column::Column;

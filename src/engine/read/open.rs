@@ -14,6 +14,7 @@ use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 
+use super::quotes::Quotes;
 use super::{ReadError, Tokenised};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
@@ -380,6 +381,6 @@ fn csv(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadEr
     let schema: SchemaRef = Arc::new(Schema::new(texts.collect::<Vec<_>>()));
     let chosen = choose(&name, &schema, wanted)?;
     let builder = ReaderBuilder::new(schema).with_format(format).with_batch_size(BATCH);
-    let reader = builder.with_projection(chosen.indices.clone()).build(file(path, &name)?);
+    let reader = builder.with_projection(chosen.indices.clone()).build(Quotes::new(file(path, &name)?));
     Ok(chosen.table(name.clone(), CSV, Box::new(reader.map_err(|_| damaged(&name, CSV))?)))
 }
