@@ -85,7 +85,7 @@ fn status(operator: &Operator, epoch: &str) -> EpochStatus {
 fn open_at(image: &Image, now: Timestamp) -> Result<Operator, OperatorError> {
     let text = String::from_utf8(image.read("sandbox.toml").unwrap().unwrap()).unwrap();
     let file: toml::Table = toml::from_str(&text).unwrap();
-    let keyring = Keyring::new(support::root_key(), file["id"].as_str().unwrap());
+    let keyring = Keyring::open(image, &support::root_key(), file["id"].as_str().unwrap())?;
     Operator::open_on(Arc::new(image.clone()), keyring, Box::new(FixedClock(now)))
         .map(Operator::without_response_slot)
 }

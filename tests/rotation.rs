@@ -50,7 +50,8 @@ fn place<T>(outcome: Result<T, OperatorError>) -> String {
 /// The signer of the sandbox on `image`, as somebody who has the root key finds it.
 fn signer(image: &Image, vkey: &VerifierKey) -> NamedKey {
     let id = vkey.name().trim_start_matches("hushtag/");
-    let key = SigningKey::load(image, &Keyring::new(support::root_key(), id)).unwrap();
+    let keyring = Keyring::open(image, &support::root_key(), id).unwrap();
+    let key = SigningKey::load(image, &keyring).unwrap();
     NamedKey { name: vkey.name().into(), key }
 }
 

@@ -1,6 +1,7 @@
 //! From errors to exit codes, each with one line that says what to do next.
 
 use std::error::Error;
+use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::output::Output;
@@ -22,6 +23,8 @@ const REFUSED: u8 = 3;
 const FINDINGS: u8 = 4;
 /// A book or sealed file is missing, damaged, rolled back or forged.
 const DAMAGED: u8 = 5;
+
+const CHMOD: &str = "make it readable by its owner alone: run chmod 600 on it";
 
 /// Why the command ends, with which code, and what to do next.
 #[derive(Debug)]
@@ -138,6 +141,12 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
             "restore keys/sign.key from a copy, or give the root key that it was made under; without it this sandbox can only be read",
         );
     }
+    if matches!(error, OperatorError::Key(KeyError::Sealed { place, .. }) if place == "keys/sandbox.key") {
+        return (
+            DAMAGED,
+            "give the root key that is in force (`audit show --kind key` says when it changed), or restore keys/sandbox.key from a copy",
+        );
+    }
     if error.is_damage() {
         return (
             DAMAGED,
@@ -171,9 +180,15 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         OperatorError::Lock(LockError::Held { .. }) => {
             (FAILED, "wait for the other process, or give a longer --wait")
         }
-        OperatorError::Key(KeyError::LooseMode { .. } | KeyError::Storage(_)) => {
-            (FAILED, "make it readable by its owner alone: run chmod 600 on it")
-        }
+        OperatorError::Key(KeyError::LooseMode { .. }) => (FAILED, CHMOD),
+        OperatorError::Key(KeyError::Storage(storage)) => match storage.source.kind() {
+            ErrorKind::PermissionDenied => (FAILED, CHMOD),
+            ErrorKind::InvalidInput | ErrorKind::IsADirectory => {
+                (FAILED, "put a plain file there: keys are read from no directory and through no symlink")
+            }
+            _ => (FAILED, "check space and rights of keys/, then try again"),
+        },
+        OperatorError::Key(KeyError::File(..)) => (FAILED, "check the path: a key is a plain file"),
         OperatorError::Key(_) => (FAILED, "give the root key with --root-key or HUSHTAG_ROOT_KEY"),
         OperatorError::Ledger(LedgerError::ClockBackwards { .. })
         | OperatorError::Release(ReleaseError::Ledger(LedgerError::ClockBackwards { .. })) => {
