@@ -74,7 +74,7 @@ fn every_key_that_was_ever_in_force_verifies_the_log() {
         ask(&operator, SOCIAL);
     }
     let index = ask(&operator, "SELECT COUNT(*) FROM tags");
-    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sign.key"]);
+    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"]);
     assert!(image.read("keys/sign.key").unwrap().unwrap() != sealed, "the old key is gone");
     drop(operator);
     let newest = &keys[2];
@@ -227,7 +227,7 @@ fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
     let before = verified(&left, Some(first)).unwrap();
     let rotations = usize::try_from(before.rotations).unwrap();
     assert!((told..=tried).contains(&rotations), "{told} of {tried} were told, there are {rotations}");
-    assert_eq!(left.list("keys").unwrap(), ["epoch-e1.key", "sign.key"], "one key is in force");
+    assert_eq!(left.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"], "one key is in force");
     assert_eq!(VerifierKey::of(&signer(&left, &key)).unwrap(), key);
     let file = String::from_utf8(left.read("sandbox.toml").unwrap().unwrap()).unwrap();
     assert!(file.contains(&key.to_string()), "sandbox.toml names another key");

@@ -82,7 +82,9 @@ fn the_command_changes_the_root_key() {
     answers(&[]);
     let wrong = ask(&["--root-key", "old.key"]);
     assert_eq!(wrong.code(), Some(5), "{}", wrong.stderr());
-    for said in ["error: the key `keys/sandbox.key` does not open under this root key", "next: give the root key"] {
+    for said in
+        ["error: the key `keys/sandbox.key` does not open under this root key", "next: give the root key"]
+    {
         assert!(wrong.stderr().contains(said), "{}", wrong.stderr());
     }
     // A root key outside the folder is changed for one outside.

@@ -138,7 +138,7 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
     if matches!(error, OperatorError::SigningKey { .. }) {
         return (
             DAMAGED,
-            "restore keys/sign.key from a copy, or give the root key that it was made under; without it this sandbox can only be read",
+            "restore keys/sign.key from a copy; without it this sandbox can only be read",
         );
     }
     if matches!(error, OperatorError::Key(KeyError::Sealed { place, .. }) if place == "keys/sandbox.key") {
