@@ -227,7 +227,11 @@ fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
     let before = verified(&left, Some(first)).unwrap();
     let rotations = usize::try_from(before.rotations).unwrap();
     assert!((told..=tried).contains(&rotations), "{told} of {tried} were told, there are {rotations}");
-    assert_eq!(left.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"], "one key is in force");
+    assert_eq!(
+        left.list("keys").unwrap(),
+        ["epoch-e1.key", "sandbox.key", "sign.key"],
+        "one key is in force"
+    );
     assert_eq!(VerifierKey::of(&signer(&left, &key)).unwrap(), key);
     let file = String::from_utf8(left.read("sandbox.toml").unwrap().unwrap()).unwrap();
     assert!(file.contains(&key.to_string()), "sandbox.toml names another key");

@@ -136,10 +136,7 @@ impl From<KeyError> for Failure {
 /// Exit code and next step.
 fn judge(error: &OperatorError) -> (u8, &'static str) {
     if matches!(error, OperatorError::SigningKey { .. }) {
-        return (
-            DAMAGED,
-            "restore keys/sign.key from a copy; without it this sandbox can only be read",
-        );
+        return (DAMAGED, "restore keys/sign.key from a copy; without it this sandbox can only be read");
     }
     if matches!(error, OperatorError::Key(KeyError::Sealed { place, .. }) if place == "keys/sandbox.key") {
         return (
