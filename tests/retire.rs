@@ -136,7 +136,7 @@ fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
     drop(operator);
 
     assert_eq!(image.list("epochs/e2").unwrap(), ["epoch.json", "retired.json"]);
-    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sign.key"]);
+    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"]);
     let found = verified(&image).unwrap();
     assert_eq!((found.retired, found.cubes), (1, 1));
     let mut operator = support::open(Arc::new(image.clone())).unwrap();
@@ -237,7 +237,7 @@ fn retention_that_is_over_retires_at_the_next_open() {
     let retired: Vec<&Entry> = last.iter().filter(|entry| entry.kind == Kind::Retire).collect();
     assert_eq!(retired.len(), 2);
     assert!(retired.iter().all(|entry| entry.body["because"] == "retention"));
-    assert_eq!(image.list("keys").unwrap(), ["sign.key"]);
+    assert_eq!(image.list("keys").unwrap(), ["sandbox.key", "sign.key"]);
     drop(operator);
     verified(&image).unwrap();
     drop(open_at(&image, ends).unwrap());
