@@ -7,6 +7,9 @@
 //! cargo run --example kms -- FOLDER
 //! ```
 //!
+//! Another root key: open with the old one, call `operator.rotate_root(NewRoot::Given(new))`, and let the command give the new one
+//! from then on; keep both until it has returned.
+//!
 //! A service with a library of its own, or with a key for each sandbox, implements `hushtag::keys::KeyProvider` instead and is
 //! given as `Keys::Provided`.
 #![expect(clippy::print_stdout, reason = "an example says what it found")]

@@ -491,7 +491,7 @@ fn an_operator_who_logs_an_adoption_that_was_not_signed_is_found() {
     let status = operator.status().unwrap();
     drop(operator);
     let append = |image: &Image, kind: Kind, body: serde_json::Value| {
-        let keyring = Keyring::new(support::root_key(), &status.sandbox);
+        let keyring = Keyring::open(image, &support::root_key(), &status.sandbox).unwrap();
         let key = SigningKey::load(image, &keyring).unwrap();
         let signer = NamedKey { name: format!("hushtag/{}", status.sandbox), key };
         let mut log = Log::open(Arc::new(image.clone()), &status.vkey.parse().unwrap()).unwrap();

@@ -142,7 +142,8 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
     // The operator has the log's key, and logs later that nobody needs to sign: the first entry alone counts.
     drop(operator);
     let later = Entry { body: json_body(r#"{"approval":"none","handlers":[]}"#), ..init_entry(&image, &key) };
-    let keyring = Keyring::new(support::root_key(), key.name().strip_prefix("hushtag/").unwrap());
+    let id = key.name().strip_prefix("hushtag/").unwrap();
+    let keyring = Keyring::open(&image, &support::root_key(), id).unwrap();
     let signer = NamedKey { name: key.name().into(), key: SigningKey::load(&image, &keyring).unwrap() };
     let mut log = Log::open(Arc::new(image.clone()), &key).unwrap();
     let at = log.append(&later, &signer).unwrap().index();

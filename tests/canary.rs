@@ -99,9 +99,18 @@ fn no_key_leaves_its_folder() {
     assert!(command::stdout(&answer).contains("\"rows\""));
     let shown = [answer.stdout, answer.stderr].concat();
     assert!(!holds(&shown, root.as_bytes()) && !holds(&shown, &raw));
+    // A change of the root key says neither, and leaves the old one nowhere.
+    let changed = case.run(&["key", "rotate-root", "box"]);
+    assert_eq!(changed.status.code(), Some(0), "{}", command::stderr(&changed));
+    let new = std::fs::read_to_string(case.path("box/keys/root.key")).unwrap();
+    let new = new.trim();
+    let log = case.run(&["audit", "show", "box", "--format", "json"]);
+    let shown = [changed.stdout, changed.stderr, log.stdout].concat();
+    assert!(root != new && !holds(&shown, root.as_bytes()) && !holds(&shown, new.as_bytes()));
     for (path, content) in Case::files(&case.path("box")) {
+        assert!(!holds(&content, root.as_bytes()) && !holds(&content, &raw), "{}", path.display());
         if !path.ends_with("keys/root.key") {
-            assert!(!holds(&content, root.as_bytes()) && !holds(&content, &raw), "{}", path.display());
+            assert!(!holds(&content, new.as_bytes()), "{}", path.display());
         }
         if path.components().any(|part| part.as_os_str() == "keys") {
             use std::os::unix::fs::PermissionsExt;

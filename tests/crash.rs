@@ -16,7 +16,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use hushtag::audit::{Entry, Kind, verify_each};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup, StudySource, verify_log};
+use hushtag::keys::{Keyring, RootKey};
+use hushtag::operator::{
+    Analyst, Answer, Keys, NewRoot, Operator, OperatorError, Setup, StudySource, verify_log,
+};
 use hushtag::storage::{Blocks, Fault, Folder, Image, Storage, StorageError};
 use serde::{Deserialize, Serialize};
 
@@ -45,6 +48,7 @@ enum Event {
     Answered { question: usize, index: u64, units: u64, rows: String },
     Refused,
     Adopted,
+    NewRoot,
     Spent(u64),
     Steps(u64),
 }
@@ -103,9 +107,40 @@ fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
             see(Event::Adopted);
         }
     }
+    if operator.rotate_root(NewRoot::Given(second_root())).is_ok() {
+        see(Event::NewRoot);
+    }
     if let Ok(spent) = spent(&support::analyst(&operator)) {
         see(Event::Spent(spent));
     }
+}
+
+/// The root key that a life ends with.
+fn second_root() -> RootKey {
+    RootKey::from_hex(&"6b".repeat(32), "the second root key").unwrap()
+}
+
+/// The root key under which the sandbox on `storage` opens; the other one opens nothing.
+fn root_in_force(seen: &[Event], storage: &dyn Storage) -> RootKey {
+    let file = storage.read("sandbox.toml").unwrap().map(|text| String::from_utf8(text).unwrap());
+    let Some(file) = file else { return support::root_key() };
+    let id = file.parse::<toml::Table>().unwrap()["id"].as_str().unwrap().to_owned();
+    let opens = |root: RootKey| Keyring::open(storage, &root, &id).is_ok();
+    let (first, second) = (opens(support::root_key()), opens(second_root()));
+    assert!(first != second, "one root key opens and the other does not");
+    assert!(second || !seen.contains(&Event::NewRoot), "the new root key is gone");
+    if second { second_root() } else { support::root_key() }
+}
+
+/// Every change of the root key has its entry, whether it was told or not.
+fn logged_roots(storage: &dyn Storage, vkey: &str) -> usize {
+    let mut roots = 0;
+    let count = |_: &_, entry: &Entry| {
+        roots += usize::from(entry.kind == Kind::Key);
+        Ok(())
+    };
+    verify_each(storage, &vkey.parse().unwrap(), count).unwrap();
+    roots
 }
 
 /// A text of the study with the signatures of both handlers.
@@ -149,8 +184,14 @@ fn logged_seals(storage: &dyn Storage, vkey: &str) -> usize {
 }
 
 /// Everything that must hold of what a stop has left on `storage`, and of going on from there.
-fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, OperatorError>, whole: u64) {
-    let mut operator = match reopened {
+fn check(
+    seen: &[Event],
+    storage: Arc<dyn Storage>,
+    reopen: impl FnOnce(RootKey) -> Result<Operator, OperatorError>,
+    whole: u64,
+) {
+    let root = || root_in_force(seen, &*storage);
+    let mut operator = match reopen(root()) {
         Err(OperatorError::NotASandbox(_)) => {
             assert!(!seen.contains(&Event::Initialised), "the sandbox is gone");
             return;
@@ -164,11 +205,15 @@ fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, O
         seen.iter().filter_map(|event| if let Event::Spent(spent) = event { Some(*spent) } else { None });
     let acknowledged = acknowledged.max().unwrap_or(0);
     assert!(kept >= acknowledged, "spent fell from {acknowledged} to {kept}");
-    assert!(
-        verify_log(&*storage, None, Some(Keys::Given(support::root_key())), None).unwrap().charges.is_some()
-    );
+    let verified = verify_log(&*storage, None, Some(Keys::Given(root())), None).unwrap();
+    assert!(verified.charges.is_some());
 
     let status = operator.status().unwrap();
+    let changed = Keyring::open(&*storage, &second_root(), &status.sandbox).is_ok();
+    assert_eq!(
+        (verified.root_changes, logged_roots(&*storage, &status.vkey)),
+        (u64::from(changed), usize::from(changed))
+    );
     assert_eq!(status.epochs.len(), logged_seals(&*storage, &status.vkey), "the log tells of another epoch");
     if status.epochs.is_empty() {
         assert!(!seen.contains(&Event::Sealed), "the epoch is gone");
@@ -198,7 +243,7 @@ fn check(seen: &[Event], storage: Arc<dyn Storage>, reopened: Result<Operator, O
     }
     assert_eq!(spent(&analyst).unwrap(), whole);
     drop((analyst, operator));
-    verify_log(&*storage, None, Some(Keys::Given(support::root_key())), None).unwrap();
+    verify_log(&*storage, None, Some(Keys::Given(root())), None).unwrap();
 }
 
 /// A life without a stop: how many operations it takes, and what it spends.
@@ -224,7 +269,8 @@ fn fail_every(stride: usize) {
             for (name, left) in [("clean", image.crash()), ("torn", image.crash_torn(at))] {
                 println!("{fault:?} at operation {at} of {operations}, {name}");
                 let storage: Arc<dyn Storage> = Arc::new(left);
-                check(&seen, Arc::clone(&storage), support::open(Arc::clone(&storage)), whole);
+                let reopen = |root| support::open_under(Arc::clone(&storage), &root);
+                check(&seen, Arc::clone(&storage), reopen, whole);
             }
         }
     }
@@ -235,7 +281,7 @@ fn a_failing_storage_costs_no_promise() {
     fail_every(STRIDE);
 }
 
-/// Of some 270 operations; each fault starts one later than the one before.
+/// Of some 350 operations; each fault starts one later than the one before.
 const STRIDE: usize = 7;
 
 #[test]
@@ -402,8 +448,11 @@ fn a_process_that_ends_after_any_durable_step_costs_no_promise() {
         let seen = child(place.path(), last);
         let sandbox = place.path().join("sandbox");
         let storage = Arc::new(Folder::open(&sandbox).unwrap());
-        let keys = Keys::Given(support::root_key());
-        let reopened = Operator::open(&sandbox, keys, Box::new(FixedClock::default()), Duration::ZERO);
-        check(&seen, storage, reopened.map(Operator::without_response_slot), *whole);
+        let reopen = |root| {
+            let clock = Box::new(FixedClock::default());
+            Operator::open(&sandbox, Keys::Given(root), clock, Duration::ZERO)
+                .map(Operator::without_response_slot)
+        };
+        check(&seen, storage, reopen, *whole);
     }
 }

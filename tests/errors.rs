@@ -242,6 +242,16 @@ fn keys(told: &mut Told) {
     told.damaged("box/keys/root.key", |_| None, &["status", "box"]);
     told.damaged("box/keys/root.key", |_| Some(b"short\n".to_vec()), &["status", "box"]);
     told.damaged("box/keys/sign.key", |_| None, &["retire", "box", "--epoch", "e1"]);
+    told.damaged("box/keys/sandbox.key", |_| None, &["status", "box"]);
+    told.damaged("box/keys/sandbox.key", |_| Some(b"short\n".to_vec()), &["status", "box"]);
+    let rotate = |new| ["key", "rotate-root", "box", "--new-root-key", new];
+    told.mode("other.root", 0o640);
+    told.fails(&rotate("other.root"));
+    told.mode("other.root", 0o600);
+    told.fails(&rotate("box"));
+    told.fails(&rotate("token.key"));
+    told.fails(&rotate("box/keys/root.key"));
+    told.fails(&["--root-key", "box/keys/root.key", "key", "rotate-root", "box"]);
 }
 
 fn consents(told: &mut Told) {

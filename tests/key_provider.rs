@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use hushtag::keys::{KeyError, KeyProvider, RootKey};
-use hushtag::operator::{Keys, Operator, OperatorError};
+use hushtag::operator::{Keys, NewRoot, Operator, OperatorError};
 use support::FixedClock;
 
 /// A service that has one key and keeps a list of who asked.
@@ -52,6 +52,22 @@ fn a_provided_key_opens_what_it_made_and_lies_nowhere() {
     }
     assert!(!folder.join("keys/root.key").exists());
     assert!(open(Some("a8")).unwrap_err().is_damage(), "another key opens nothing");
+    let mut rotated = Operator::open(&folder, keys(Some("a7")), clock(), Duration::ZERO).unwrap();
+    let next = RootKey::from_hex(&"b6".repeat(32), "the service").unwrap();
+    assert_eq!(rotated.rotate_root(NewRoot::Given(next)).unwrap().number, 1);
+    drop(rotated);
+    open(Some("b6")).unwrap();
+    assert!(open(Some("a7")).unwrap_err().is_damage(), "the key before opens nothing");
+    for path in files(&folder) {
+        let content = std::fs::read(&path).unwrap();
+        for byte in ["a7", "b6"] {
+            let raw = [u8::from_str_radix(byte, 16).unwrap(); 32];
+            let text = byte.repeat(32);
+            assert!(!content.windows(32).any(|window| window == raw), "{}", path.display());
+            assert!(!content.windows(64).any(|window| window == text.as_bytes()), "{}", path.display());
+        }
+    }
+    assert!(!folder.join("keys/root.key").exists() && !folder.join("keys/root.next").exists());
     let away = open(None).unwrap_err();
     assert!(matches!(&away, OperatorError::Key(KeyError::Provider(_))) && !away.is_damage(), "{away}");
     // Whoever has the folder alone has no key.

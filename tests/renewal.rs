@@ -34,7 +34,7 @@ fn init(image: &Image, epsilon: &str, keys: &[HandlerKey; 2]) -> Operator {
 fn open(image: &Image, days: i64) -> Result<Operator, OperatorError> {
     let text = String::from_utf8(image.read("sandbox.toml").unwrap().unwrap()).unwrap();
     let file: toml::Table = toml::from_str(&text).unwrap();
-    let keyring = Keyring::new(root_key(), file.get("id").unwrap().as_str().unwrap());
+    let keyring = Keyring::open(image, &root_key(), file.get("id").unwrap().as_str().unwrap())?;
     let operator = Operator::open_on(Arc::new(image.clone()), keyring, Box::new(after(days)))?;
     Ok(operator.without_response_slot())
 }
@@ -258,7 +258,7 @@ fn a_renewal_that_the_operator_logs_alone_renews_nothing_and_is_found() {
         let image = image.crash();
         let [first, second] = signers;
         let note = Note::sign(&text.to_string(), first).unwrap().signed_by(second).unwrap();
-        let keyring = Keyring::new(root_key(), &status.sandbox);
+        let keyring = Keyring::open(&image, &root_key(), &status.sandbox).unwrap();
         let key = SigningKey::load(&image, &keyring).unwrap();
         let signer = NamedKey { name: format!("hushtag/{}", status.sandbox), key };
         let vkey: VerifierKey = status.vkey.parse().unwrap();

@@ -85,7 +85,7 @@ fn status(operator: &Operator, epoch: &str) -> EpochStatus {
 fn open_at(image: &Image, now: Timestamp) -> Result<Operator, OperatorError> {
     let text = String::from_utf8(image.read("sandbox.toml").unwrap().unwrap()).unwrap();
     let file: toml::Table = toml::from_str(&text).unwrap();
-    let keyring = Keyring::new(support::root_key(), file["id"].as_str().unwrap());
+    let keyring = Keyring::open(image, &support::root_key(), file["id"].as_str().unwrap())?;
     Operator::open_on(Arc::new(image.clone()), keyring, Box::new(FixedClock(now)))
         .map(Operator::without_response_slot)
 }
@@ -136,7 +136,7 @@ fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
     drop(operator);
 
     assert_eq!(image.list("epochs/e2").unwrap(), ["epoch.json", "retired.json"]);
-    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sign.key"]);
+    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"]);
     let found = verified(&image).unwrap();
     assert_eq!((found.retired, found.cubes), (1, 1));
     let mut operator = support::open(Arc::new(image.clone())).unwrap();
@@ -237,7 +237,7 @@ fn retention_that_is_over_retires_at_the_next_open() {
     let retired: Vec<&Entry> = last.iter().filter(|entry| entry.kind == Kind::Retire).collect();
     assert_eq!(retired.len(), 2);
     assert!(retired.iter().all(|entry| entry.body["because"] == "retention"));
-    assert_eq!(image.list("keys").unwrap(), ["sign.key"]);
+    assert_eq!(image.list("keys").unwrap(), ["sandbox.key", "sign.key"]);
     drop(operator);
     verified(&image).unwrap();
     drop(open_at(&image, ends).unwrap());

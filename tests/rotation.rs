@@ -50,7 +50,8 @@ fn place<T>(outcome: Result<T, OperatorError>) -> String {
 /// The signer of the sandbox on `image`, as somebody who has the root key finds it.
 fn signer(image: &Image, vkey: &VerifierKey) -> NamedKey {
     let id = vkey.name().trim_start_matches("hushtag/");
-    let key = SigningKey::load(image, &Keyring::new(support::root_key(), id)).unwrap();
+    let keyring = Keyring::open(image, &support::root_key(), id).unwrap();
+    let key = SigningKey::load(image, &keyring).unwrap();
     NamedKey { name: vkey.name().into(), key }
 }
 
@@ -73,7 +74,7 @@ fn every_key_that_was_ever_in_force_verifies_the_log() {
         ask(&operator, SOCIAL);
     }
     let index = ask(&operator, "SELECT COUNT(*) FROM tags");
-    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sign.key"]);
+    assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"]);
     assert!(image.read("keys/sign.key").unwrap().unwrap() != sealed, "the old key is gone");
     drop(operator);
     let newest = &keys[2];
@@ -226,7 +227,11 @@ fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
     let before = verified(&left, Some(first)).unwrap();
     let rotations = usize::try_from(before.rotations).unwrap();
     assert!((told..=tried).contains(&rotations), "{told} of {tried} were told, there are {rotations}");
-    assert_eq!(left.list("keys").unwrap(), ["epoch-e1.key", "sign.key"], "one key is in force");
+    assert_eq!(
+        left.list("keys").unwrap(),
+        ["epoch-e1.key", "sandbox.key", "sign.key"],
+        "one key is in force"
+    );
     assert_eq!(VerifierKey::of(&signer(&left, &key)).unwrap(), key);
     let file = String::from_utf8(left.read("sandbox.toml").unwrap().unwrap()).unwrap();
     assert!(file.contains(&key.to_string()), "sandbox.toml names another key");

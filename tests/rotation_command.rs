@@ -56,6 +56,91 @@ fn the_command_rotates_and_both_keys_verify() {
     assert!(verified.stdout().contains("key rotated 2 times, each time signed by both keys;"));
 }
 
+/// A root key file with these 64 digits and this mode.
+fn root_file(folder: &Folder, name: &str, text: &str, mode: u32) {
+    use std::os::unix::fs::PermissionsExt;
+    std::fs::write(folder.path(name), text).unwrap();
+    std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(mode)).unwrap();
+}
+
+#[test]
+fn the_command_changes_the_root_key() {
+    let (folder, index) = sandbox();
+    root_file(&folder, "old.key", &std::fs::read_to_string(folder.path("box/keys/root.key")).unwrap(), 0o600);
+    let ask = |root: &[&str]| {
+        let ask = ["ask", "box", "--recipient", RECIPIENT, "--format", "json", CHEAP];
+        folder.run(&[root, &ask].concat())
+    };
+    let answers = |root: &[&str]| {
+        let ran = ask(root);
+        assert_eq!(ran.code(), Some(0), "{}", ran.stderr());
+        assert_eq!((&ran.json()["stored"], &ran.json()["audit"]["index"]), (&true.into(), &index.into()));
+    };
+    let changed = folder.run(&["key", "rotate-root", "box", "--format", "json"]);
+    assert_eq!(changed.code(), Some(0), "{}", changed.stderr());
+    assert_eq!((&changed.json()["number"], &changed.json()["entry"]), (&1.into(), &(index + 1).into()));
+    answers(&[]);
+    let wrong = ask(&["--root-key", "old.key"]);
+    assert_eq!(wrong.code(), Some(5), "{}", wrong.stderr());
+    for said in
+        ["error: the key `keys/sandbox.key` does not open under this root key", "next: give the root key"]
+    {
+        assert!(wrong.stderr().contains(said), "{}", wrong.stderr());
+    }
+    // A root key outside the folder is changed for one outside.
+    root_file(&folder, "new.key", &"3c".repeat(32), 0o600);
+    let changed = folder.run(&["key", "rotate-root", "box", "--new-root-key", "new.key"]);
+    assert_eq!(changed.code(), Some(0), "{}", changed.stderr());
+    assert!(!folder.path("box/keys/root.key").exists());
+    assert_eq!(ask(&[]).code(), Some(1), "no root key is in the folder");
+    answers(&["--root-key", "new.key"]);
+    let missing = folder.run(&["--root-key", "new.key", "key", "rotate-root", "box"]);
+    assert_eq!(missing.code(), Some(2), "{}", missing.stderr());
+    assert!(missing.stderr().contains("next: give --new-root-key FILE"), "{}", missing.stderr());
+    let verified = folder.run(&["--root-key", "new.key", "audit", "verify", "box"]);
+    assert!(verified.stdout().contains("root key changed 2 times"), "{}", verified.stdout());
+    let shown = folder.run(&["audit", "show", "box", "--kind", "key"]).stdout();
+    assert_eq!(shown.lines().count(), 2);
+    assert!(shown.lines().all(|line| line.contains("root key changed, number ")), "{shown}");
+}
+
+#[test]
+fn a_new_root_key_that_is_none_is_refused_and_nothing_changes() {
+    let (folder, index) = sandbox();
+    root_file(&folder, "loose.key", &"3c".repeat(32), 0o644);
+    root_file(&folder, "short.key", &"3c".repeat(31), 0o600);
+    std::fs::create_dir(folder.path("directory.key")).unwrap();
+    let own = std::fs::read_to_string(folder.path("box/keys/root.key")).unwrap();
+    root_file(&folder, "own.key", &own, 0o600);
+    for (file, code, said, next) in [
+        ("loose.key", 1, "has mode 644", "run chmod 600"),
+        ("short.key", 1, "is not a key: it should be 32 bytes, or 64", "give the whole file"),
+        ("directory.key", 1, "not a file", "name the file of a key"),
+        ("absent.key", 1, "cannot use the key file", "check the path"),
+        ("own.key", 2, "in force already", "next:"),
+    ] {
+        let ran = folder.run(&["key", "rotate-root", "box", "--new-root-key", file]);
+        let text = ran.stderr();
+        assert_eq!(ran.code(), Some(code), "{file}: {text}");
+        assert!(text.starts_with("error: ") && text.contains(said) && text.contains(next), "{file}: {text}");
+        assert_eq!(std::fs::read_to_string(folder.path("box/keys/root.key")).unwrap(), own, "{file}");
+    }
+    // A key file of the folder that is a directory: what to do is not chmod.
+    std::fs::rename(folder.path("box/keys/root.key"), folder.path("aside")).unwrap();
+    std::fs::create_dir(folder.path("box/keys/root.key")).unwrap();
+    let ran = folder.run(&["key", "rotate-root", "box"]);
+    assert_eq!(ran.code(), Some(1), "{}", ran.stderr());
+    assert!(
+        !ran.stderr().contains("chmod") && ran.stderr().contains("put right what stands there"),
+        "{}",
+        ran.stderr()
+    );
+    std::fs::remove_dir(folder.path("box/keys/root.key")).unwrap();
+    std::fs::rename(folder.path("aside"), folder.path("box/keys/root.key")).unwrap();
+    let shown = folder.run(&["audit", "show", "box", "--kind", "key"]).stdout();
+    assert_eq!((shown.trim(), index), ("", index));
+}
+
 #[test]
 fn a_lost_signing_key_is_said_and_reading_goes_on() {
     let (folder, _) = sandbox();

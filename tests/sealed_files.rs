@@ -54,6 +54,38 @@ fn must_find(made: &Image, place: &str, content: &[u8], what: &str) {
     }
 }
 
+/// The key of a sandbox: without it nothing opens, and the same file of another sandbox under the same root key is refused.
+#[test]
+fn a_sandbox_key_that_was_changed_cut_or_put_elsewhere_is_found() {
+    let place = "keys/sandbox.key";
+    let made = made();
+    let whole = made.read(place).unwrap().unwrap();
+    let found = |content: &[u8], what: &str| {
+        let copy = made.crash();
+        copy.write(place, content).unwrap();
+        let Err(error) = support::open(Arc::new(copy.clone())) else { panic!("{what} opens") };
+        let (said, damage) = (error.to_string(), error.is_damage());
+        assert!(damage && said == "the key `keys/sandbox.key` does not open under this root key", "{said}");
+        let verified = verify_log(&copy, None, Some(Keys::Given(support::root_key())), None);
+        assert_eq!(verified.unwrap_err().to_string(), said, "{what}");
+        assert_eq!(copy.read(place).unwrap().unwrap(), content, "left to whoever mends it");
+    };
+    for at in 0..whole.len() {
+        let mut changed = whole.clone();
+        changed[at] ^= 1;
+        found(&changed, &format!("byte {at}"));
+        found(&whole[..at], &format!("cut at {at}"));
+    }
+    let other = Image::new();
+    support::init(Arc::new(other.clone()), "8").unwrap();
+    found(&other.read(place).unwrap().unwrap(), "another sandbox's key");
+    found(&made.read("keys/sign.key").unwrap().unwrap(), "another sealed key");
+    let copy = made.crash();
+    copy.remove(place).unwrap();
+    let error = support::open(Arc::new(copy)).map(drop).unwrap_err();
+    assert!(error.is_damage() && error.to_string() == "there is no key `keys/sandbox.key`", "{error}");
+}
+
 /// The chunks of a cube file, each with its length of eight bytes.
 fn chunks(file: &[u8]) -> Vec<Vec<u8>> {
     let (mut all, mut rest) = (Vec::new(), file);

@@ -2,7 +2,7 @@
 //! languages can follow.
 #![cfg(test)]
 
-use hushtag::keys::{KeyError, Keyring, RootKey, open};
+use hushtag::keys::{KeyError, Keyring, RootKey, RootNumber, open};
 use hushtag::storage::{Image, Storage};
 use hushtag::types::{EpochId, Secret};
 use serde_json::Value;
@@ -25,12 +25,33 @@ fn key(case: &Value, field: &str) -> [u8; 32] {
     bytes(text(case, field)).try_into().unwrap()
 }
 
+/// Opened from the file that the vectors have for the sandbox.
 fn keyring(vectors: &Value, sandbox: &str) -> Keyring {
-    Keyring::new(RootKey::from_hex(text(vectors, "root_key"), "the vectors").unwrap(), sandbox)
+    let root = RootKey::from_hex(text(vectors, "root_key"), "the vectors").unwrap();
+    let cases = vectors["sandbox_keys"].as_array().unwrap();
+    let case = cases.iter().find(|case| text(case, "sandbox") == sandbox).unwrap();
+    let image = Image::new();
+    image.write("keys/sandbox.key", &bytes(text(case, "file"))).unwrap();
+    let ring = Keyring::open(&image, &root, sandbox).unwrap();
+    let (number, log_size) = (case["number"].as_u64().unwrap(), case["log_size"].as_u64().unwrap());
+    assert_eq!(ring.sealed_for(), RootNumber { number, log_size });
+    ring
 }
 
 #[test]
-fn keys_are_derived_from_the_root_by_use_and_sandbox() {
+fn a_sandbox_key_opens_under_its_root_for_its_sandbox_alone() {
+    let vectors = vectors();
+    let root = RootKey::from_hex(text(&vectors, "root_key"), "the vectors").unwrap();
+    let other = RootKey::from_hex(&"07".repeat(32), "the test").unwrap();
+    let image = Image::new();
+    image.write("keys/sandbox.key", &bytes(text(&vectors["sandbox_keys"][0], "file"))).unwrap();
+    let refused =
+        |root, sandbox| matches!(Keyring::open(&image, root, sandbox), Err(KeyError::Sealed { .. }));
+    assert!(!refused(&root, "4f1c") && refused(&root, "4f1d") && refused(&other, "4f1c"));
+}
+
+#[test]
+fn keys_are_derived_from_the_sandbox_key_by_use_and_sandbox() {
     let vectors = vectors();
     let cases = vectors["derived"].as_array().unwrap();
     assert!(cases.len() >= 7);

@@ -9,6 +9,7 @@ use super::approval::{ApprovalFault, PinError, pinned_by};
 use super::checkpoint::Checkpoint;
 use super::commitment::{Commitment, verify_commitment};
 use super::entry::{Entry, EntryError, Kind, read_amount};
+use super::key_change::KeyChange;
 use super::note::VerifierKey;
 use super::proof::{Proof, ProofError};
 use super::rotation::{KeyChain, RotationFault};
@@ -225,7 +226,11 @@ impl Bundle {
         let mut chain = KeyChain::default();
         for key in &self.keys {
             let own: Proof = key.proof.parse()?;
-            chain.follow(sandbox, own.index, None, &Entry::parse(&key.entry)?)?;
+            let entry = Entry::parse(&key.entry)?;
+            if !matches!(KeyChange::of(&entry)?, KeyChange::Log(_)) {
+                return Err(BundleError::Disagree("keys"));
+            }
+            chain.follow(sandbox, own.index, None, &entry)?;
         }
         let signer = chain.last().unwrap_or(given).clone();
         chain.leads(given, &signer)?;

@@ -1,9 +1,11 @@
-//! Reading the folder of the log: files that must be there, and all that are.
+//! Reading the folder of the log: files that must be there, what is in them, and all that are.
 
 use super::checkpoint::Checkpoint;
+use super::entry::Entry;
 use super::fault::{Fault, Why};
+use super::merkle::Hash;
 use super::note::{Note, NoteError, VerifierKey};
-use super::tiles::{CHECKPOINT, Tile};
+use super::tiles::{CHECKPOINT, Tile, hashes, unpack};
 use crate::storage::Storage;
 
 /// The content of a file that must be there.
@@ -23,6 +25,32 @@ pub(super) fn head(storage: &dyn Storage, key: &VerifierKey) -> Result<(Note, Ch
         Ok((note, head))
     };
     open().map_err(|error| Fault::new(CHECKPOINT, Why::Checkpoint(error)))
+}
+
+/// The entries of a bundle, which must be as many as its width says.
+pub(super) fn parse_bundle(tile: Tile, content: &[u8]) -> Result<Vec<Entry>, Fault> {
+    split_bundle(tile, content)?
+        .iter()
+        .enumerate()
+        .map(|(place, bytes)| parse_entry(tile, place, bytes))
+        .collect()
+}
+
+pub(super) fn split_bundle(tile: Tile, content: &[u8]) -> Result<Vec<&[u8]>, Fault> {
+    let entries = unpack(content).map_err(|place| Fault::new(tile.item("entry", place), Why::Bundle))?;
+    if entries.len() == usize::from(tile.width()) { Ok(entries) } else { Err(Fault::new(tile, Why::Bundle)) }
+}
+
+pub(super) fn parse_entry(tile: Tile, place: usize, bytes: &[u8]) -> Result<Entry, Fault> {
+    let text = std::str::from_utf8(bytes).map_err(|_| Fault::new(tile.item("entry", place), Why::NotText))?;
+    Entry::parse(text).map_err(|error| Fault::new(tile.item("entry", place), Why::Entry(error)))
+}
+
+/// The hashes of a tile, which must be as many as its width says.
+pub(super) fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<Hash>, Fault> {
+    let bytes = read(storage, &tile.to_string())?;
+    let hashes = hashes(&bytes).filter(|hashes| hashes.len() == usize::from(tile.width()));
+    hashes.map(<[Hash]>::to_vec).ok_or_else(|| Fault::new(tile, Why::Tile))
 }
 
 /// The files that a log of `size` entries does not have: tiles by their place, anything else by its path.

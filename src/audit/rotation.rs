@@ -10,8 +10,8 @@ use serde_json::{Map, Value, json};
 use super::checkpoint::Checkpoint;
 use super::entry::{Entry, Kind};
 use super::fault::{Fault, Why};
-use super::folder::read;
-use super::log::parse_bundle;
+use super::folder::{parse_bundle, read};
+use super::key_change::KeyChange;
 use super::merkle::Hash;
 use super::note::{Note, NoteError, Signer, VerifierKey};
 use super::tiles::{CHECKPOINT, Content, FULL, Tile};
@@ -57,6 +57,9 @@ pub enum RotationFault {
     /// Its old key is not the one that was in force.
     #[error("its old key is not the key that was in force")]
     NotInForce,
+    /// A change of the root key that does not follow the one before.
+    #[error("it is root key {0}, out of turn")]
+    RootNumber(u64),
     /// The given key was never in force, or a key that is no longer in force signed the checkpoint.
     #[error("the given key does not lead to the key that signed the checkpoint")]
     Unknown,
@@ -139,14 +142,17 @@ impl Rotation {
     }
 }
 
-/// The keys of a log, in order: each was followed by one that it signed for, and that signed for it.
+/// The keys of a log, in order: each was followed by one that it signed for, and that signed for it. Changes of the root key are
+/// counted beside them.
 #[derive(Debug, Clone, Default)]
 pub struct KeyChain {
     links: Vec<Rotation>,
+    roots: u64,
 }
 
 impl KeyChain {
-    /// Goes on over the entry at `index`, if it changes the key. Without `root`, that of the tree before it is not checked.
+    /// Goes on over the `key` entry at `index`: another key of the log, or of the root. Without `root`, that of the tree before it is
+    /// not checked.
     ///
     /// # Errors
     /// [`RotationFault`]
@@ -157,7 +163,14 @@ impl KeyChain {
         root: Option<&Hash>,
         entry: &Entry,
     ) -> Result<(), RotationFault> {
-        let rotation = Rotation::of(entry)?;
+        let rotation = match KeyChange::of(entry)? {
+            KeyChange::Log(rotation) => *rotation,
+            KeyChange::Root { number } if self.roots.checked_add(1) == Some(number) => {
+                self.roots = number;
+                return Ok(());
+            }
+            KeyChange::Root { number } => return Err(RotationFault::RootNumber(number)),
+        };
         if rotation.sandbox != sandbox {
             return Err(RotationFault::Sandbox(rotation.sandbox.escape_default().take(80).collect()));
         }
@@ -193,10 +206,16 @@ impl KeyChain {
         self.links.last().map(|link| &link.new)
     }
 
-    /// How often the key changed.
+    /// How often the key of the log changed.
     #[must_use]
     pub fn rotations(&self) -> u64 {
         self.links.len() as u64
+    }
+
+    /// How often the root key changed.
+    #[must_use]
+    pub const fn root_changes(&self) -> u64 {
+        self.roots
     }
 }
 
@@ -291,6 +310,12 @@ mod tests {
         }
         assert_eq!(chain.leads(&key(4), &key(3)), Err(RotationFault::Unknown));
         let before = [0, 3, 4, 5, 6].map(|size| chain.before(size).cloned());
+        for (number, taken) in [(2, false), (1, true), (1, false), (3, false), (2, true)] {
+            let body = KeyChange::root_body(number);
+            let root = Entry { body, ..next.clone() };
+            assert_eq!(chain.follow("s", 6, None, &root).is_ok(), taken, "root key {number}");
+        }
+        assert_eq!((chain.rotations(), chain.root_changes()), (2, 2));
         assert_eq!(before, [Some(key(1)), Some(key(1)), Some(key(2)), Some(key(2)), None]);
     }
 }

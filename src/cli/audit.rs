@@ -10,9 +10,11 @@ use super::init::read_text;
 use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
-use crate::audit::{Bundle, Cosigned, Entry, Kind, VerifierKey, WitnessKey, check_witnesses, head_text};
+use crate::audit::{
+    Bundle, Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses, head_text,
+};
 use crate::engine::Progress;
-use crate::keys::{KeyError, RootKey};
+use crate::keys::RootKey;
 use crate::operator::{Keys, Verification, show_log, verify_log_shown};
 use crate::storage::{AnchorFile, Folder};
 use crate::types::HandlerId;
@@ -101,12 +103,8 @@ fn folder(
     let folder = Folder::open(dir)?;
     let keys = match keys(context)? {
         // Without the root key the log alone is verified.
-        Keys::InFolder => match RootKey::load(&folder) {
-            Ok(root) => Some(Keys::Given(root)),
-            Err(KeyError::Absent(_)) => None,
-            Err(error) => return Err(error.into()),
-        },
-        given => Some(given),
+        Keys::InFolder if !RootKey::is_in_folder(&folder)? => None,
+        keys => Some(keys),
     };
     let place = anchor.map(AnchorFile::new).transpose()?;
     let progress = Arc::new(Progress::default());
@@ -139,6 +137,7 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "key": verified.vkey,
         "signed_by": verified.signed_by.to_string(),
         "rotations": verified.rotations,
+        "root_changes": verified.root_changes,
         "entries": verified.log.checkpoint.size,
         "kinds": kinds,
         "charged_units": crate::audit::amount(verified.log.charged_units),
@@ -189,12 +188,17 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         1 => format!("key rotated once, signed by both keys; checkpoint signed by {signer}\n"),
         n => format!("key rotated {n} times, each time signed by both keys; checkpoint signed by {signer}\n"),
     };
+    let roots = match verified.root_changes {
+        0 => String::new(),
+        1 => "root key changed once\n".to_owned(),
+        n => format!("root key changed {n} times\n"),
+    };
     let witnesses: String = cosigned
         .iter()
         .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
         .collect();
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}key {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}{roots}key {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,
@@ -271,6 +275,16 @@ fn line((index, entry): &(u64, Entry)) -> String {
             Some(value) => text.push_str(&format!("  {value}")),
             None => {}
         }
+    }
+    match (entry.kind == Kind::Key).then(|| KeyChange::of(entry)) {
+        Some(Ok(KeyChange::Log(rotation))) => {
+            text.push_str(&format!("  the log is signed by {}", rotation.new))
+        }
+        Some(Ok(KeyChange::Root { number })) => {
+            text.push_str(&format!("  root key changed, number {number}"))
+        }
+        Some(Err(_)) => text.push_str("  not as a change of a key is written: see `audit verify`"),
+        None => {}
     }
     text
 }

@@ -8,7 +8,7 @@ use super::Format;
 use super::output::Output;
 use crate::engine::{EngineError, ReadError, TokeniseError};
 use crate::keys::KeyError;
-use crate::ledger::{LedgerError, THE_BOOK};
+use crate::ledger::LedgerError;
 use crate::operator::OperatorError;
 use crate::policy::Reason;
 use crate::release::ReleaseError;
@@ -151,17 +151,12 @@ impl From<KeyError> for Failure {
 /// Exit code and next step.
 fn judge(error: &OperatorError) -> (u8, &'static str) {
     if matches!(error, OperatorError::SigningKey { .. }) {
-        return (
-            DAMAGED,
-            "restore keys/sign.key from a copy, or give the root key that it was made under; without it this sandbox can only be read",
-        );
+        return (DAMAGED, "restore keys/sign.key from a copy; without it this sandbox can only be read");
     }
-    if let OperatorError::Ledger(LedgerError::Damaged { place }) = error
-        && place == THE_BOOK
-    {
+    if matches!(error, OperatorError::Key(KeyError::Sealed { place, .. }) if place == "keys/sandbox.key") {
         return (
             DAMAGED,
-            "give the root key of this very sandbox; if it was given, restore the folder from a copy you trust",
+            "give the root key that is in force (`audit show --kind key` says when it changed), or restore keys/sandbox.key from a copy",
         );
     }
     if error.is_damage() {

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
-use super::sandbox::open;
+use super::sandbox::{given_root, keys, open};
 use super::{Context, Failure};
 use crate::audit::VerifierKey;
 use crate::keys::{AuditorKey, SigningKey, new_token_key};
-use crate::operator::{NamedKey, Rotated};
+use crate::operator::{Keys, NamedKey, NewRoot, RootRotated, Rotated};
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
@@ -35,6 +35,19 @@ pub(super) enum KeyCommand {
         /// The sandbox
         dir: PathBuf,
     },
+    /// Put a new root key in force: nothing is sealed anew but the key of the sandbox, and the old root key opens nothing in the
+    /// folder from here on. Keep both until this has succeeded
+    #[command(
+        after_help = "Examples:\n  hushtag key rotate-root box\n  hushtag --root-key old.key key rotate-root box --new-root-key new.key"
+    )]
+    RotateRoot {
+        /// The sandbox
+        dir: PathBuf,
+        /// A file with the new root key, 32 bytes or 64 hexadecimal digits, kept outside the folder; HUSHTAG_NEW_ROOT_KEY holds the
+        /// digits instead [default: a fresh key in keys/root.key, where the old one is there]
+        #[arg(long)]
+        new_root_key: Option<PathBuf>,
+    },
 }
 
 /// What a key is for.
@@ -59,6 +72,7 @@ impl KeyCommand {
             Self::New { out, purpose: Purpose::Auditor, name: None } => new_of_auditor(&out, context),
             Self::New { out, purpose: Purpose::Token, name: None } => new_of_tokens(&out, context),
             Self::Rotate { dir } => rotate(&dir, context),
+            Self::RotateRoot { dir, new_root_key } => rotate_root(&dir, new_root_key.as_deref(), context),
         }
     }
 }
@@ -93,6 +107,29 @@ fn rotate(dir: &Path, context: &Context) -> Result<(), Failure> {
                 "the log is signed by a new key from entry {entry} on; keep it outside the folder:\n  {new}\nwhoever has the old one alone can still verify:\n  {old}"
             )
         },
+    )
+}
+
+fn rotate_root(dir: &Path, new: Option<&Path>, context: &Context) -> Result<(), Failure> {
+    let new = match (given_root(new, "HUSHTAG_NEW_ROOT_KEY")?, keys(context)?) {
+        (Some(root), _) => NewRoot::Given(root),
+        (None, Keys::InFolder) => NewRoot::InFolder,
+        (None, _) => {
+            return Err(Failure::usage(
+                "the root key lies outside the folder, and so does the new one",
+                "give --new-root-key FILE or HUSHTAG_NEW_ROOT_KEY",
+            ));
+        }
+    };
+    let inside = matches!(new, NewRoot::InFolder);
+    let RootRotated { number, entry, .. } = open(dir, context)?.rotate_root(new)?;
+    context.output.note(
+        "note: the old root key with an older copy of keys/sandbox.key still opens everything: remove both from backups",
+    );
+    let place = if inside { "keys/root.key" } else { "the one that was given: give it from now on" };
+    context.output.either(
+        || json!({ "number": number, "entry": entry, "in_folder": inside }),
+        || format!("the root key was changed (log entry {entry}); it is {place}"),
     )
 }
 

@@ -30,15 +30,19 @@ pub(super) struct Asker {
 
 /// The root key from `--root-key`, from `HUSHTAG_ROOT_KEY`, or in the folder.
 pub(super) fn keys(context: &Context) -> Result<Keys, Failure> {
-    const VARIABLE: &str = "HUSHTAG_ROOT_KEY";
-    if let Some(path) = &context.root_key {
-        return Ok(Keys::Given(RootKey::load_file(path)?));
+    Ok(given_root(context.root_key.as_deref(), "HUSHTAG_ROOT_KEY")?.map_or(Keys::InFolder, Keys::Given))
+}
+
+/// The root key of a file, or else of a variable.
+pub(super) fn given_root(file: Option<&Path>, variable: &str) -> Result<Option<RootKey>, Failure> {
+    if let Some(path) = file {
+        return Ok(Some(RootKey::load_file(path)?));
     }
-    match std::env::var(VARIABLE) {
-        Ok(text) => Ok(Keys::Given(RootKey::from_hex(&text, VARIABLE)?)),
-        Err(std::env::VarError::NotPresent) => Ok(Keys::InFolder),
+    match std::env::var(variable) {
+        Ok(text) => Ok(Some(RootKey::from_hex(&text, variable)?)),
+        Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => {
-            Err(Failure::usage(format!("{VARIABLE} is not text"), "give 64 hex digits"))
+            Err(Failure::usage(format!("{variable} is not text"), "give 64 hex digits"))
         }
     }
 }

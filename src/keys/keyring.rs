@@ -1,14 +1,14 @@
-//! The root key, what is derived from it, and the epoch keys that are wrapped under it.
+//! The key of a sandbox, what is derived from it, and the epoch keys that are wrapped under it.
 
-use super::{KeyError, from_hex, open, read_private_file, seal, to_hex};
+use super::{KeyError, RootKey, open, seal};
 use crate::storage::Storage;
 use crate::types::{EpochId, Secret};
 use ring::rand::{SecureRandom, SystemRandom};
-use std::path::Path;
 use zeroize::{Zeroize, Zeroizing};
 
-const ROOT: &str = "keys/root.key";
-const WANTED: &str = "32 bytes, or 64 hexadecimal digits and a line end";
+const PLACE: &str = "keys/sandbox.key";
+/// What its seal is bound to, beside the id of the sandbox.
+const USE: &[u8] = b"sandbox key";
 
 const LEDGER_MAC: &str = "hushtag 2026 v1 ledger mac";
 const EPOCH_WRAP: &str = "hushtag 2026 v1 epoch wrap";
@@ -24,81 +24,122 @@ pub fn random_secret() -> Result<Secret, KeyError> {
     Ok(Secret::new(*bytes))
 }
 
-/// The one key that opens all others. Whoever has it and the folder has everything but retired epochs.
-pub struct RootKey(Secret);
-
-impl RootKey {
-    /// Makes a fresh root key and stores it as `keys/root.key`, where none may be.
-    ///
-    /// # Errors
-    /// [`KeyError::Exists`], or the system gives no randomness or storage.
-    pub fn generate(storage: &dyn Storage) -> Result<Self, KeyError> {
-        if storage.read(ROOT)?.is_some() {
-            return Err(KeyError::Exists(ROOT.to_owned()));
-        }
-        let key = random_secret()?;
-        let mut text = to_hex(key.expose());
-        text.push('\n');
-        storage.write(ROOT, text.as_bytes())?;
-        Ok(Self(key))
-    }
-
-    /// Reads `keys/root.key` of the sandbox.
-    ///
-    /// # Errors
-    /// [`KeyError`] when it is absent, readable by others, or not 64 digits.
-    pub fn load(storage: &dyn Storage) -> Result<Self, KeyError> {
-        let text = storage.read(ROOT)?.ok_or_else(|| KeyError::Absent(ROOT.to_owned()))?;
-        Self::parse(&Zeroizing::new(text), ROOT)
-    }
-
-    /// Reads a key file outside the sandbox: 32 bytes, or 64 hexadecimal digits.
-    ///
-    /// # Errors
-    /// [`KeyError`] when it is not a file, readable by others, or neither of the two.
-    pub fn load_file(path: &Path) -> Result<Self, KeyError> {
-        let content = read_private_file(path)?;
-        match <&[u8; 32]>::try_from(content.as_slice()) {
-            Ok(bytes) => Ok(Self(Secret::new(*bytes))),
-            Err(_) => Self::parse(&content, &path.display().to_string()),
-        }
-    }
-
-    /// Reads 64 hexadecimal digits, such as the value of an environment variable named `place`.
-    ///
-    /// # Errors
-    /// [`KeyError::Malformed`] names `place`, never the text.
-    pub fn from_hex(text: &str, place: &str) -> Result<Self, KeyError> {
-        Self::parse(text.as_bytes(), place)
-    }
-
-    fn parse(text: &[u8], place: &str) -> Result<Self, KeyError> {
-        from_hex(text.strip_suffix(b"\n").unwrap_or(text))
-            .map(Self)
-            .ok_or_else(|| KeyError::Malformed { place: place.to_owned(), wanted: WANTED })
-    }
-}
-
-/// Gives the root key of a sandbox from where the caller keeps it, such as a key management service; asked once at every open.
-pub trait KeyProvider {
-    /// The root key of the sandbox with the id `sandbox`, the same at every call.
-    ///
-    /// # Errors
-    /// [`KeyError::Provider`] with the reason, which must not hold key bytes: it is shown.
-    fn root_key(&self, sandbox: &str) -> Result<RootKey, KeyError>;
-}
-
-/// All keys of one sandbox.
+/// All keys of one sandbox: a random key, and what is derived from it or wrapped under that. The key itself is sealed under the
+/// root key in `keys/sandbox.key`, so that another root key means another seal of 48 bytes and no other change.
 pub struct Keyring {
-    root: RootKey,
+    key: Secret,
     sandbox: String,
+    sealed_for: RootNumber,
+}
+
+/// Under which root key of a sandbox its key is sealed; sealed with it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RootNumber {
+    /// How often the root key was changed before.
+    pub number: u64,
+    /// How many entries the log had then: its entry that names this number is there or beyond.
+    pub log_size: u64,
 }
 
 impl Keyring {
+    /// Makes the random key of a new sandbox and stores it sealed under `root` as `keys/sandbox.key`; durable on return.
+    ///
+    /// # Errors
+    /// [`KeyError::Exists`], or the system gives no randomness or storage.
+    pub fn create(storage: &dyn Storage, root: &RootKey, sandbox: &str) -> Result<Self, KeyError> {
+        if storage.read(PLACE)?.is_some() {
+            return Err(KeyError::Exists(PLACE.to_owned()));
+        }
+        let first = RootNumber { number: 0, log_size: 0 };
+        let mut ring = Self { key: random_secret()?, sandbox: sandbox.to_owned(), sealed_for: first };
+        ring.seal_under(storage, root, first)?;
+        Ok(ring)
+    }
+
     /// The keys of the sandbox with the id `sandbox`.
+    ///
+    /// # Errors
+    /// [`KeyError::Absent`]; [`KeyError::Sealed`] under another root key or for a file of another sandbox.
+    pub fn open(storage: &dyn Storage, root: &RootKey, sandbox: &str) -> Result<Self, KeyError> {
+        let sealed = storage.read(PLACE)?.ok_or_else(|| KeyError::Absent(PLACE.to_owned()))?;
+        let plain = open(&root.sandbox_wrap(sandbox), &[sandbox.as_bytes(), USE], &sealed)
+            .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
+        let parts = || {
+            let (number, rest) = plain.split_first_chunk::<8>()?;
+            let (log_size, key) = rest.split_first_chunk::<8>()?;
+            let key: Zeroizing<[u8; 32]> = Zeroizing::new(key.try_into().ok()?);
+            let [number, log_size] = [number, log_size].map(|bytes| u64::from_be_bytes(*bytes));
+            Some((Secret::new(*key), RootNumber { number, log_size }))
+        };
+        let malformed = || KeyError::Malformed { place: PLACE.to_owned(), wanted: "48 sealed bytes" };
+        let (key, sealed_for) = parts().ok_or_else(malformed)?;
+        Ok(Self { key, sandbox: sandbox.to_owned(), sealed_for })
+    }
+
+    /// The keys of a sandbox whose root key lies in its folder: `keys/root.next` where a rotation has sealed for it, else
+    /// `keys/root.key`.
+    ///
+    /// # Errors
+    /// As [`RootKey::load`] and [`Keyring::open`].
+    pub fn open_in_folder(storage: &dyn Storage, sandbox: &str) -> Result<Self, KeyError> {
+        let found = || match RootKey::load_next(storage)? {
+            Some(next) => match Self::open(storage, &next, sandbox) {
+                Err(KeyError::Sealed { .. }) => Self::open(storage, &RootKey::load(storage)?, sandbox),
+                other => other,
+            },
+            None => Self::open(storage, &RootKey::load(storage)?, sandbox),
+        };
+        // Beside a reader a rotation may change both files between two looks.
+        found().or_else(|_| found())
+    }
+
+    /// Whether `keys/sandbox.key` is sealed under `root`.
+    ///
+    /// # Errors
+    /// [`KeyError::Absent`], [`KeyError::Storage`]
+    pub fn is_under(&self, storage: &dyn Storage, root: &RootKey) -> Result<bool, KeyError> {
+        match Self::open(storage, root, &self.sandbox) {
+            Ok(_) => Ok(true),
+            Err(KeyError::Sealed { .. }) => Ok(false),
+            Err(other) => Err(other),
+        }
+    }
+
+    /// Seals the key under `root` in place of what is there; durable on return. If we stop inside, the old seal is still there.
+    ///
+    /// # Errors
+    /// [`KeyError::Storage`], [`KeyError::Sealed`]; after the first, only reading the file tells which seal is there.
+    pub fn seal_under(
+        &mut self,
+        storage: &dyn Storage,
+        root: &RootKey,
+        number: RootNumber,
+    ) -> Result<(), KeyError> {
+        // Of its full size at once, so that no reallocation leaves a copy behind.
+        let mut plain = Zeroizing::new(Vec::with_capacity(48));
+        plain.extend_from_slice(&number.number.to_be_bytes());
+        plain.extend_from_slice(&number.log_size.to_be_bytes());
+        plain.extend_from_slice(self.key.expose());
+        let sealed = seal(&root.sandbox_wrap(&self.sandbox), &[self.sandbox.as_bytes(), USE], &plain)
+            .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
+        storage.write(PLACE, &sealed)?;
+        self.sealed_for = number;
+        Ok(())
+    }
+
+    /// Writes `keys/sandbox.key` once more as it is, so that what was read is durable.
+    ///
+    /// # Errors
+    /// [`KeyError::Absent`], [`KeyError::Storage`]
+    pub fn settle(storage: &dyn Storage) -> Result<(), KeyError> {
+        let sealed = storage.read(PLACE)?.ok_or_else(|| KeyError::Absent(PLACE.to_owned()))?;
+        Ok(storage.write(PLACE, &sealed)?)
+    }
+
+    /// Under which root key the key was sealed when it was opened or sealed last.
     #[must_use]
-    pub fn new(root: RootKey, sandbox: &str) -> Self {
-        Self { root, sandbox: sandbox.to_owned() }
+    pub const fn sealed_for(&self) -> RootNumber {
+        self.sealed_for
     }
 
     /// The key of the ledger's MACs.
@@ -110,7 +151,7 @@ impl Keyring {
     /// A key for a use of its own; `context` names crate, version and use.
     #[must_use]
     pub fn derive(&self, context: &str) -> Secret {
-        self.root.0.derive_for(context, self.sandbox.as_bytes())
+        self.key.derive_for(context, self.sandbox.as_bytes())
     }
 
     pub(super) fn sign_wrap(&self) -> Secret {
@@ -195,77 +236,55 @@ mod tests {
     use super::*;
     use crate::storage::{Fault, Image};
 
-    fn ring(storage: &Image, sandbox: &str) -> Keyring {
-        Keyring::new(RootKey::load(storage).unwrap(), sandbox)
+    fn ring(sandbox: &str) -> Keyring {
+        Keyring { key: Secret::new([7; 32]), sandbox: sandbox.into(), sealed_for: FIRST }
     }
 
-    #[test]
-    fn a_root_key_is_made_once_and_read_back() {
-        let image = Image::new();
-        assert!(matches!(RootKey::load(&image), Err(KeyError::Absent(_))));
-        let root = RootKey::generate(&image).unwrap();
-        assert!(matches!(RootKey::generate(&image), Err(KeyError::Exists(_))));
-        assert_eq!(RootKey::load(&image).unwrap().0.expose(), root.0.expose());
-        assert_eq!(image.read(ROOT).unwrap().unwrap().len(), 65);
-        for bad in ["", "00", &"0".repeat(63), &"0".repeat(65), &"g".repeat(64), &"é".repeat(32)] {
-            assert!(RootKey::from_hex(bad, "HUSHTAG_ROOT_KEY").is_err(), "{bad}");
-        }
-        let key = RootKey::from_hex(&format!("{}Ff", "00".repeat(31)), "HUSHTAG_ROOT_KEY").unwrap();
-        assert_eq!(key.0.expose()[30..], [0, 255]);
-    }
-
-    #[test]
-    fn a_key_file_that_is_none_or_that_others_can_read_is_refused() {
-        use std::os::unix::fs::PermissionsExt;
-        let place = tempfile::tempdir().unwrap();
-        let path = place.path().join("root.key");
-        let mode = |mode| std::fs::set_permissions(&path, std::fs::Permissions::from_mode(mode)).unwrap();
-        std::fs::write(&path, "0".repeat(64)).unwrap();
-        for loose in [0o644, 0o640, 0o620, 0o601] {
-            mode(loose);
-            let error = RootKey::load_file(&path).err().unwrap().to_string();
-            assert!(error.contains(&format!("has mode {loose:o}")) && error.contains("chmod 600"), "{error}");
-        }
-        mode(0o600);
-        assert!(RootKey::load_file(&path).is_ok());
-        std::fs::write(&path, [7; 32]).unwrap();
-        assert_eq!(RootKey::load_file(&path).unwrap().0.expose(), &[7; 32]);
-        for size in [0, 16, 31, 33, 63, 66, 300] {
-            std::fs::write(&path, "0".repeat(size)).unwrap();
-            let error = RootKey::load_file(&path).err().unwrap().to_string();
-            assert!(
-                error.contains("root.key` is not a key: it should be 32 bytes, or 64"),
-                "{size}: {error}"
-            );
-        }
-        assert!(matches!(RootKey::load_file(place.path()), Err(KeyError::File(..))), "a directory");
-    }
+    const FIRST: RootNumber = RootNumber { number: 0, log_size: 0 };
 
     #[test]
     fn an_epoch_key_opens_for_its_own_epoch_and_sandbox_until_destroyed() {
         let image = Image::new();
-        RootKey::generate(&image).unwrap();
         let (one, two) = (EpochId::new("one").unwrap(), EpochId::new("two").unwrap());
-        let key = ring(&image, "s").create_epoch(&image, &one).unwrap();
-        assert!(matches!(ring(&image, "s").create_epoch(&image, &one), Err(KeyError::Exists(_))));
-        assert_eq!(ring(&image, "s").epoch(&image, &one).unwrap().expose(), key.expose());
-        assert!(matches!(ring(&image, "t").epoch(&image, &one), Err(KeyError::Sealed { .. })));
+        let key = ring("s").create_epoch(&image, &one).unwrap();
+        assert!(matches!(ring("s").create_epoch(&image, &one), Err(KeyError::Exists(_))));
+        assert_eq!(ring("s").epoch(&image, &one).unwrap().expose(), key.expose());
+        assert!(matches!(ring("t").epoch(&image, &one), Err(KeyError::Sealed { .. })));
         image.write("keys/epoch-two.key", &image.read("keys/epoch-one.key").unwrap().unwrap()).unwrap();
-        assert!(matches!(ring(&image, "s").epoch(&image, &two), Err(KeyError::Sealed { .. })));
+        assert!(matches!(ring("s").epoch(&image, &two), Err(KeyError::Sealed { .. })));
         image.fail_at(image.operations() + 3, Fault::Error);
         assert!(Keyring::destroy_epoch(&image, &one).is_err());
-        assert!(matches!(
-            ring(&image.crash(), "s").epoch(&image.crash(), &one),
-            Err(KeyError::Sealed { .. })
-        ));
+        assert!(matches!(ring("s").epoch(&image.crash(), &one), Err(KeyError::Sealed { .. })));
         Keyring::destroy_epoch(&image, &one).unwrap();
-        assert!(matches!(ring(&image, "s").epoch(&image, &one), Err(KeyError::Absent(_))));
+        assert!(matches!(ring("s").epoch(&image, &one), Err(KeyError::Absent(_))));
     }
 
     #[test]
     fn derived_keys_differ_by_use_and_sandbox() {
-        let make = |sandbox| Keyring::new(RootKey(Secret::new([7; 32])), sandbox);
-        assert_ne!(make("a").ledger_mac().expose(), make("b").ledger_mac().expose());
-        assert_ne!(make("a").ledger_mac().expose(), make("a").sign_wrap().expose());
+        assert_ne!(ring("a").ledger_mac().expose(), ring("b").ledger_mac().expose());
+        assert_ne!(ring("a").ledger_mac().expose(), ring("a").sign_wrap().expose());
+    }
+
+    #[test]
+    fn the_key_of_a_sandbox_changes_its_seal_and_nothing_else() {
+        let image = Image::new();
+        let root = |byte: &str| RootKey::from_hex(&byte.repeat(32), "test").unwrap();
+        let mut made = Keyring::create(&image, &root("01"), "s").unwrap();
+        assert!(matches!(Keyring::create(&image, &root("01"), "s"), Err(KeyError::Exists(_))));
+        let derived = *made.ledger_mac().expose();
+        let opens = |root: &RootKey, sandbox: &str| match Keyring::open(&image, root, sandbox) {
+            Ok(ring) => Some((*ring.ledger_mac().expose(), ring.sealed_for())),
+            Err(KeyError::Sealed { .. }) => None,
+            Err(other) => panic!("{other}"),
+        };
+        assert_eq!(opens(&root("01"), "s"), Some((derived, FIRST)));
+        assert_eq!((opens(&root("02"), "s"), opens(&root("01"), "t")), (None, None));
+        let second = RootNumber { number: 1, log_size: 9 };
+        made.seal_under(&image, &root("02"), second).unwrap();
+        assert_eq!((opens(&root("01"), "s"), opens(&root("02"), "s")), (None, Some((derived, second))));
+        assert!(made.is_under(&image, &root("02")).unwrap() && !made.is_under(&image, &root("01")).unwrap());
+        let other = Image::new();
+        let stranger = Keyring::create(&other, &root("01"), "s").unwrap();
+        assert_ne!(*stranger.ledger_mac().expose(), derived, "the key is random");
     }
 }

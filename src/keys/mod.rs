@@ -1,16 +1,19 @@
-//! Layer 2: keys and sealed things. One 32-byte root key; everything else is derived from it, or random and wrapped.
+//! Layer 2: keys and sealed things. One random key of the sandbox, sealed under a 32-byte root key; everything else is derived from
+//! it, or random and wrapped.
 //!
-//! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/epoch-ID.key` a wrapped epoch key,
+//! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/sandbox.key` the sealed key, `keys/epoch-ID.key` a wrapped epoch key,
 //! `keys/sign.key` the sealed key that signs the log. A key of tokens is a file of the parties, never of a sandbox.
 
 mod auditor;
 mod keyring;
+mod root;
 mod seal;
 mod sign;
 mod token;
 
 pub use auditor::{AuditorKey, AuditorPublicKey};
-pub use keyring::{KeyProvider, Keyring, RootKey, random_secret};
+pub use keyring::{Keyring, RootNumber, random_secret};
+pub use root::{KeyProvider, RootKey};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
 pub use token::{load_token_key, new_token_key};

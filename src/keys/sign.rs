@@ -177,14 +177,15 @@ mod tests {
     #[test]
     fn a_sandbox_key_is_sealed_and_comes_back() {
         let image = Image::new();
-        RootKey::generate(&image).unwrap();
-        let ring = |sandbox| Keyring::new(RootKey::load(&image).unwrap(), sandbox);
-        let key = SigningKey::create(&image, &ring("s")).unwrap();
-        assert!(matches!(SigningKey::create(&image, &ring("s")), Err(KeyError::Exists(_))));
-        let again = SigningKey::load(&image, &ring("s")).unwrap();
+        let root = RootKey::generate(&image).unwrap();
+        let ring = Keyring::create(&image, &root, "s").unwrap();
+        let key = SigningKey::create(&image, &ring).unwrap();
+        assert!(matches!(SigningKey::create(&image, &ring), Err(KeyError::Exists(_))));
+        let again = SigningKey::load(&image, &ring).unwrap();
         let signature = again.sign(b"text");
         UnparsedPublicKey::new(&ED25519, key.public()).verify(b"text", &signature).unwrap();
-        assert!(matches!(SigningKey::load(&image, &ring("t")), Err(KeyError::Sealed { .. })));
+        let other = Keyring::create(&Image::new(), &root, "t").unwrap();
+        assert!(matches!(SigningKey::load(&image, &other), Err(KeyError::Sealed { .. })));
     }
 
     #[test]

@@ -87,8 +87,8 @@ pub enum LedgerError {
 #[error(transparent)]
 pub struct StoreFault(redb::Error);
 
-/// Where a ledger is damaged that another key wrote, or of whose first row a byte was changed.
-pub const THE_BOOK: &str = "the book";
+/// Where a ledger is damaged that another sandbox wrote, or of whose first row a byte was changed.
+const THE_BOOK: &str = "the book";
 
 impl LedgerError {
     fn damaged(place: impl Into<String>) -> Self {

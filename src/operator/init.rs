@@ -143,7 +143,7 @@ impl Operator {
             Keys::Given(root) => root,
             Keys::Provided(provider) => provider.root_key(&id)?,
         };
-        let keyring = Keyring::new(root, &id);
+        let keyring = Keyring::create(&*storage, &root, &id)?;
         let key = SigningKey::create(&*storage, &keyring)?;
         let signer = NamedKey { name: format!("hushtag/{id}"), key };
         let vkey = VerifierKey::of(&signer)

@@ -104,6 +104,7 @@ impl Operator {
             signer,
             studies,
         };
+        inner.settle_root()?;
         inner.door().recover()?;
         inner.retire_ended()?;
         Ok(Self { inner: Arc::new(inner), _lock: None })
@@ -123,12 +124,11 @@ impl Operator {
 /// The keyring of the sandbox on `storage`.
 pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, OperatorError> {
     let file = SandboxFile::read(storage)?;
-    let root = match keys {
-        Keys::InFolder => RootKey::load(storage)?,
-        Keys::Given(root) => root,
-        Keys::Provided(provider) => provider.root_key(&file.id)?,
-    };
-    Ok(Keyring::new(root, &file.id))
+    Ok(match keys {
+        Keys::InFolder => Keyring::open_in_folder(storage, &file.id)?,
+        Keys::Given(root) => Keyring::open(storage, &root, &file.id)?,
+        Keys::Provided(provider) => Keyring::open(storage, &provider.root_key(&file.id)?, &file.id)?,
+    })
 }
 
 /// The key under which answers are stored.

@@ -4,7 +4,7 @@ use super::law::{named_in, text};
 use super::rotate::log_key;
 use super::sandbox::{SandboxFile, regime_path, signatures_path, study_path};
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{Bundle, Entry, Ground, Kind, Log, Proof};
+use crate::audit::{Bundle, Entry, Ground, KeyChange, Kind, Log, Proof, RotationFault};
 use crate::storage::Folder;
 use std::path::Path;
 use std::sync::Arc;
@@ -64,12 +64,13 @@ fn ground(inner: &Inner, log: &Log, policy: &str, index: u64) -> Result<Ground, 
     Ok(Ground { study, init, init_proof: log.prove(0)?, approval, keys: keys(log)? })
 }
 
-/// Every `key` entry with its proof: with them, whoever has an older key of the log follows it to the present one.
+/// Every entry that changes the key of the log with its proof: with them, whoever has an older key of the log follows it to the present one.
 fn keys(log: &Log) -> Result<Vec<(String, Proof)>, OperatorError> {
     let mut keys = Vec::new();
     for (index, entry) in (0..).zip(log.entries()) {
         let entry = entry?;
-        if entry.kind == Kind::Key {
+        let changes = |fault: RotationFault| OperatorError::from(fault.at(index));
+        if entry.kind == Kind::Key && matches!(KeyChange::of(&entry).map_err(changes)?, KeyChange::Log(_)) {
             let text = entry.to_text();
             let text = text.map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
             keys.push((text, log.prove(index)?));

@@ -121,7 +121,7 @@ pub(super) fn signer(
     let lost = |why: String| OperatorError::SigningKey { why };
     let key = SigningKey::load(storage, keyring).map_err(|error| match error {
         KeyError::Absent(_) => lost("is missing".into()),
-        KeyError::Sealed { .. } => lost("does not open under this root key".into()),
+        KeyError::Sealed { .. } => lost("does not open".into()),
         KeyError::Malformed { .. } => lost("holds no key".into()),
         other => other.into(),
     })?;

@@ -6,6 +6,7 @@ use serde_json::Value;
 
 use super::OperatorError;
 use super::open::{Keys, keyring};
+use super::rotate_root::check_root_number;
 use super::sandbox::{SANDBOX, SandboxFile};
 use super::verify_epochs::Epochs;
 use super::verify_law::Laws;
@@ -29,6 +30,8 @@ pub struct Verification {
     pub signed_by: VerifierKey,
     /// How often the key changed, each time signed by the old key and the new one.
     pub rotations: u64,
+    /// How often the root key changed.
+    pub root_changes: u64,
     /// Studies whose text, and whose regime's, has the hash that the log names.
     pub studies: u64,
     /// Signatures of handlers over these studies, each by the key that the log pins, or `None` where none are needed.
@@ -131,6 +134,9 @@ pub fn verify_log_shown(
     let (studies, approvals) = laws.check(storage, &file)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
     let keyring = keys.map(|keys| keyring(storage, keys)).transpose()?;
+    if let Some(keyring) = &keyring {
+        check_root_number(keyring, chain.root_changes())?;
+    }
     let cubes = epochs.check(storage, keyring.as_ref(), &file.id)?;
     let charges = match &keyring {
         None => None,
@@ -145,6 +151,7 @@ pub fn verify_log_shown(
         vkey: key.to_string(),
         signed_by,
         rotations: chain.rotations(),
+        root_changes: chain.root_changes(),
         studies,
         approvals,
         renewals: renewals.len() as u64,

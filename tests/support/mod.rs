@@ -206,10 +206,15 @@ pub fn init(storage: Arc<dyn Storage>, epsilon: &str) -> Result<Operator, Operat
 
 /// Opens the sandbox on `storage` by the normal path.
 pub fn open(storage: Arc<dyn Storage>) -> Result<Operator, OperatorError> {
+    open_under(storage, &root_key())
+}
+
+/// As [`open`], under another root key.
+pub fn open_under(storage: Arc<dyn Storage>, root: &RootKey) -> Result<Operator, OperatorError> {
     let text =
         storage.read("sandbox.toml")?.ok_or_else(|| OperatorError::NotASandbox("the storage".into()))?;
     let file: toml::Table = toml::from_str(&String::from_utf8(text).unwrap()).unwrap();
-    let keyring = Keyring::new(root_key(), file["id"].as_str().unwrap());
+    let keyring = Keyring::open(&*storage, root, file["id"].as_str().unwrap())?;
     Operator::open_on(storage, keyring, Box::new(FixedClock::default())).map(Operator::without_response_slot)
 }
 

@@ -33,8 +33,10 @@ def seal(key, parts, plain, size, salt):
 
 
 root, sandbox, epoch = fixed("root"), "4f1c", "2026-q3"
+# Random in a real sandbox, and sealed under the root key together with the number of that and the size of the log.
+sandbox_key, number, log_size = fixed("sandbox key"), 3, 1 << 40
 epoch_key = fixed("epoch key")
-wrap = derive_for(root, "hushtag 2026 v1 epoch wrap", sandbox.encode())
+wrap = derive_for(sandbox_key, "hushtag 2026 v1 epoch wrap", sandbox.encode())
 parts = [sandbox.encode(), epoch.encode()]
 derived = [
     ("hushtag 2026 v1 ledger mac", "4f1c"),
@@ -56,8 +58,24 @@ print(
         {
             "source": "tests/vectors/keys.py",
             "root_key": root.hex(),
+            "sandbox_keys": [
+                {
+                    "sandbox": text,
+                    "key": sandbox_key.hex(),
+                    "number": number,
+                    "log_size": log_size,
+                    "file": seal(
+                        derive_for(root, "hushtag 2026-11 v1 sandbox wrap", text.encode()),
+                        [text.encode(), b"sandbox key"],
+                        number.to_bytes(8, "big") + log_size.to_bytes(8, "big") + sandbox_key,
+                        48,
+                        fixed(f"salt of the sandbox {text}"),
+                    ).hex(),
+                }
+                for text in ["4f1c", "4f1d", ""]
+            ],
             "derived": [
-                {"context": context, "sandbox": text, "key": derive_for(root, context, text.encode()).hex()}
+                {"context": context, "sandbox": text, "key": derive_for(sandbox_key, context, text.encode()).hex()}
                 for context, text in derived
             ],
             "epoch": {
