@@ -13,7 +13,7 @@ use hushtag::consent::Standing;
 use hushtag::engine::Input;
 use hushtag::operator::{Answer, Keys, Operator, PersonView, Setup, StudySource, verify_log};
 use hushtag::register::Event;
-use hushtag::storage::Image;
+use hushtag::storage::{Image, Storage};
 use hushtag::types::{EpochId, Secret};
 use support::{CHEAP, FixedClock};
 
@@ -88,6 +88,33 @@ fn the_view_says_what_the_register_and_the_log_say() {
     assert!(elsewhere.epochs.iter().all(|epoch| !epoch.inside), "the study reads no such ids");
     drop(operator);
     verify_log(&image, None, Some(Keys::Given(support::root_key())), None).unwrap();
+}
+
+#[test]
+fn an_open_operator_reads_an_entry_of_the_log_once_and_misses_none() {
+    let image = Image::new();
+    let operator = support::init(Arc::new(image.clone()), "8").unwrap();
+    import(&operator);
+    seal(&operator, "e1");
+    let person = everybody(&operator).remove(0).0;
+    for _ in 0..300 {
+        look(&operator, &person);
+    }
+    let full = "log/tile/entries/000";
+    let bundle = image.read(full).unwrap().unwrap();
+    image.remove(full).unwrap();
+    let Answer::Released(answer) = support::analyst(&operator).ask(CHEAP, None).unwrap() else {
+        panic!("refused")
+    };
+    seal(&operator, "e2");
+    let view = look(&operator, &person);
+    image.write(full, &bundle).unwrap();
+    let [first, second] = view.epochs.as_slice() else { panic!("two epochs") };
+    assert_eq!(first.releases, [(answer.index, answer.question.clone())]);
+    assert!(second.releases.is_empty());
+    drop(operator);
+    let anew = look(&support::open(Arc::new(image)).unwrap(), &person);
+    assert!(anew.epochs == view.epochs, "read at once, the log says the same");
 }
 
 #[test]

@@ -72,6 +72,7 @@ use crate::policy::{Regime, Study};
 use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
+use person::Told;
 use register::RegisterSlot;
 use sandbox::{EpochFile, SandboxFile};
 
@@ -102,6 +103,7 @@ struct Inner {
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
     register: Mutex<RegisterSlot>,
+    told: Mutex<Told>,
     response_slot: Option<Duration>,
 }
 

@@ -96,6 +96,7 @@ impl Operator {
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
             register: Mutex::default(),
+            told: Mutex::default(),
             response_slot: Some(RESPONSE_SLOT),
             storage,
             clock,

@@ -6,12 +6,13 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::law::{Named, named_in, stored};
-use super::{Inner, Operator, OperatorError};
-use crate::audit::{Entry, Kind, commit};
+use super::{Adopted, Inner, Operator, OperatorError};
+use crate::audit::{Entry, Kind, Log, commit};
 use crate::consent::{Account, AgeFact, Row, Standing, account};
 use crate::keys::random_secret;
 use crate::policy::{Decision, decide};
 use crate::register::Event;
+use crate::storage::Storage;
 use crate::types::json::to_canonical;
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
@@ -56,11 +57,15 @@ pub struct PersonEpoch {
 /// An epoch, a study and a recipient, as entries name them.
 type Place = (String, String, String);
 
-/// What the log says about epochs.
+/// What the log says about epochs: read once while an operator is open, then only what was appended since.
 #[derive(Default)]
-struct Told {
+pub(super) struct Told {
+    /// How many entries of the log are in here.
+    read: u64,
     seals: Vec<Entry>,
     texts: BTreeMap<String, Named>,
+    /// The texts that a seal was judged by, by hash.
+    parsed: BTreeMap<String, Adopted>,
     releases: BTreeMap<Place, Vec<(u64, String)>>,
     retired: BTreeMap<String, u64>,
 }
@@ -80,11 +85,7 @@ impl Operator {
     pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
         let inner = &*self.inner;
         let events = self.consents().events_of((ids, id))?;
-        let told = inner.told()?;
-        let mut epochs = Vec::new();
-        for seal in &told.seals {
-            epochs.extend(inner.epochs_of_person(&told, seal, ids, &events)?);
-        }
+        let epochs = inner.epochs_of_person(ids, &events)?;
         let salt = random_secret()?;
         let who = to_canonical(&json!([ids, id]));
         let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
@@ -96,44 +97,44 @@ impl Operator {
     }
 }
 
-impl Inner {
-    fn told(&self) -> Result<Told, OperatorError> {
-        let mut told = Told::default();
-        for (index, entry) in (0..).zip(self.log()?.entries()) {
+impl Told {
+    /// Takes in what was appended since the last look. A stop between two entries loses none: `read` moves with each.
+    fn catch_up(&mut self, log: &Log, storage: &dyn Storage) -> Result<(), OperatorError> {
+        for entry in log.entries_from(self.read) {
             let entry = entry?;
             let text = |name: &str| text(entry.body.get(name));
             match entry.kind {
                 Kind::Ask => {
                     let place = (text("epoch"), text("study"), text("recipient"));
-                    told.releases.entry(place).or_default().push((index, text("question")));
+                    self.releases.entry(place).or_default().push((self.read, text("question")));
                 }
-                Kind::Retire => drop(told.retired.insert(text("epoch"), index)),
-                Kind::Seal => told.seals.push(entry),
-                _ => told.texts.extend(named_in(&entry).into_iter().map(|named| (named.hash.clone(), named))),
+                Kind::Retire => drop(self.retired.insert(text("epoch"), self.read)),
+                Kind::Seal => self.seals.push(entry),
+                _ => self.texts.extend(named_in(&entry).into_iter().map(|named| (named.hash.clone(), named))),
+            }
+            self.read += 1;
+        }
+        let studies = self.seals.iter().flat_map(|seal| list(seal, "studies"));
+        for hash in studies.map(|study| text(study.get("hash"))) {
+            if !self.parsed.contains_key(&hash) {
+                let adopted = stored(storage, self.texts.get(&hash).ok_or_else(damaged)?)?;
+                self.parsed.insert(hash, adopted);
             }
         }
-        Ok(told)
+        Ok(())
     }
 
     /// Every study and recipient of one seal, judged by the texts that it was sealed under.
-    fn epochs_of_person(
-        &self,
-        told: &Told,
-        seal: &Entry,
-        ids: &str,
-        events: &[Event],
-    ) -> Result<Vec<PersonEpoch>, OperatorError> {
-        let damaged = || OperatorError::damaged("log", "a seal is not as it was written");
-        let list = |name: &str| seal.body.get(name).and_then(Value::as_array).into_iter().flatten();
+    fn epochs(&self, seal: &Entry, ids: &str, events: &[Event]) -> Result<Vec<PersonEpoch>, OperatorError> {
         let epoch = text(seal.body.get("epoch"));
         let as_of = Timestamp::parse(&text(seal.body.get("as_of"))).map_err(|_| damaged())?;
         let mut all = Vec::new();
-        for study in list("studies") {
-            let named = told.texts.get(&text(study.get("hash"))).ok_or_else(damaged)?;
-            let adopted = stored(&*self.storage, named)?;
+        for study in list(seal, "studies") {
+            let adopted = self.parsed.get(&text(study.get("hash"))).ok_or_else(damaged)?;
+            let id = adopted.study.id.as_str();
             let reads = adopted.study.namespaces().contains(ids);
             let rows: Vec<Row<'_>> = events.iter().filter(|_| reads).map(Event::row).collect();
-            for cube in list("cubes").filter(|cube| text(cube.get("study")) == named.id) {
+            for cube in list(seal, "cubes").filter(|cube| text(cube.get("study")) == id) {
                 let recipient = RecipientId::new(&text(cube.get("recipient"))).map_err(|_| damaged())?;
                 let known = adopted.study.recipient(&recipient).ok_or_else(damaged)?;
                 // What was permitted when it was sealed, by the texts of then, is permitted as of then now.
@@ -141,7 +142,7 @@ impl Inner {
                     return Err(damaged());
                 };
                 let accounts = without_age(account(flow.demand(), &rows, as_of, AgeFact::UNKNOWN));
-                let place = (epoch.clone(), named.id.clone(), recipient.to_string());
+                let place = (epoch.clone(), id.to_owned(), recipient.to_string());
                 all.push(PersonEpoch {
                     epoch: EpochId::new(&epoch).map_err(|_| damaged())?,
                     as_of,
@@ -149,13 +150,32 @@ impl Inner {
                     recipient,
                     inside: !accounts.is_empty() && accounts.iter().all(|account| account.failing.is_empty()),
                     accounts,
-                    releases: told.releases.get(&place).cloned().unwrap_or_default(),
-                    retired: told.retired.get(&epoch).copied(),
+                    releases: self.releases.get(&place).cloned().unwrap_or_default(),
+                    retired: self.retired.get(&epoch).copied(),
                 });
             }
         }
         Ok(all)
     }
+}
+
+impl Inner {
+    /// The log is let go before anything is judged: an answer waits for no more than the reading of new entries.
+    fn epochs_of_person(&self, ids: &str, events: &[Event]) -> Result<Vec<PersonEpoch>, OperatorError> {
+        let told = self.told.lock();
+        let mut told = told.map_err(|_| OperatorError::Bug("a thread stopped while it read the log"))?;
+        told.catch_up(&*self.log()?, &*self.storage)?;
+        let epochs = told.seals.iter().map(|seal| told.epochs(seal, ids, events));
+        Ok(epochs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
+    }
+}
+
+fn damaged() -> OperatorError {
+    OperatorError::damaged("log", "a seal is not as it was written")
+}
+
+fn list<'a>(seal: &'a Entry, name: &str) -> impl Iterator<Item = &'a Value> {
+    seal.body.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
 /// Her age is read at seal, from a file of a party, and is not known here.
