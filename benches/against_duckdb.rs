@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use hushtag::dp::Delta;
 use hushtag::engine::{Input, Reading, Sources};
-use hushtag::keys::{Keyring, RootKey};
+use hushtag::keys::Keyring;
 use hushtag::operator::{Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::storage::{Image, Storage as _};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, Timestamp};
@@ -131,7 +131,7 @@ fn in_memory(dir: &Path, now: Timestamp) -> Result<Operator, Box<dyn Error>> {
     }
     let file: toml::Table = std::fs::read_to_string(dir.join("sandbox.toml"))?.parse()?;
     let id = file.get("id").and_then(toml::Value::as_str).ok_or("a sandbox without an id")?;
-    let keyring = Keyring::new(RootKey::load(&image)?, id);
+    let keyring = Keyring::open_in_folder(&image, id)?;
     let operator = Operator::open_on(Arc::new(image), keyring, Box::new(Fixed(now)))?;
     Ok(operator.without_response_slot())
 }

@@ -1,6 +1,5 @@
 //! Promise: on a terminal long work says how far it is and how fast it was; in a pipe, and with `--quiet`, it does not.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod command;
 
