@@ -182,7 +182,7 @@ fn a_seal_that_the_budget_cannot_pay_is_refused_before_a_file_is_read() {
     std::fs::remove_file(case.path("follows.csv")).unwrap();
     let refused = case.seal("e2");
     assert_eq!(refused.status.code(), Some(3), "{}", stderr(&refused));
-    assert!(stdout(&refused).contains("consent counts"), "{}", stdout(&refused));
+    assert!(stderr(&refused).contains("consent counts"), "{}", stderr(&refused));
     assert_eq!(Case::files(&case.path("box/epochs")), before);
     assert_eq!(entries(&case, "refuse"), 1);
     assert!(case.run(&["audit", "verify", "box"]).status.success());

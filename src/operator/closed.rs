@@ -23,10 +23,12 @@ impl View<'_> {
     /// The epoch that `wanted` names, or that answers when a question names none; `None` before the first seal.
     ///
     /// # Errors
-    /// [`OperatorError::Unknown`], [`OperatorError::OtherText`]
+    /// [`OperatorError::Unknown`] and [`OperatorError::OtherText`], for an epoch that was named
     pub fn asked_epoch(&self, wanted: Option<&EpochId>) -> Result<Option<AskedEpoch>, OperatorError> {
         let found = match find(&self.epochs, wanted, self.adopted, self.now) {
-            Err(OperatorError::Unknown { .. } | OperatorError::OtherText { .. }) if wanted.is_none() => {
+            Err(OperatorError::NothingSealed { .. } | OperatorError::OtherText { .. })
+                if wanted.is_none() =>
+            {
                 return Ok(None);
             }
             found => found?,
