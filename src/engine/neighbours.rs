@@ -155,25 +155,7 @@ fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
 }
 
 fn planned(plan: &Plan, catalogue: &Catalogue) -> Question {
-    let set = &catalogue.sets()[plan.set()];
-    let sizes: Vec<usize> = set.tags.iter().map(|tag| catalogue.tags()[*tag].labels().len()).collect();
-    let codes_of = |mut position: usize| {
-        let mut codes: Vec<usize> = sizes
-            .iter()
-            .rev()
-            .map(|size| {
-                let code = position % size;
-                position /= size;
-                code
-            })
-            .collect();
-        codes.reverse();
-        codes
-    };
-    let groups = (0..sizes.iter().product()).map(|position| {
-        let codes = codes_of(position);
-        plan.matches(&codes).then(|| plan.cell(&codes).unwrap())
-    });
+    let groups = plan.groups().into_iter().map(|group| group.map(|group| group as usize));
     let norms = plan.claim().parts.iter().map(|part| part.norms);
     Question {
         text: plan.question().to_owned(),

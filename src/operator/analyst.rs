@@ -214,26 +214,7 @@ pub(super) fn plan_under(ask: &Ask, study: &Study, accounting: Accounting) -> Re
 
 /// Which cell of the set's cube goes into which group: from the vocabulary alone.
 pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
-    let catalogue = &adopted.study.catalogue;
-    let tags = catalogue.sets().get(plan.set()).map_or(&[][..], |set| &set.tags);
-    let radices: Vec<usize> =
-        tags.iter().map(|tag| catalogue.tags().get(*tag).map_or(1, |tag| tag.labels().len())).collect();
-    let cells: usize = radices.iter().product();
-    let mut codes = vec![0; radices.len()];
-    let mut groups = Vec::with_capacity(cells);
-    for _ in 0..cells {
-        let group = plan.matches(&codes).then(|| plan.cell(&codes)).flatten();
-        groups.push(group.and_then(|group| u32::try_from(group).ok()));
-        // Counts on like an odometer: the last tag fastest, as the cube's cells are ordered.
-        for (code, radix) in codes.iter_mut().zip(&radices).rev() {
-            *code += 1;
-            if *code < *radix {
-                break;
-            }
-            *code = 0;
-        }
-    }
-    let columns = catalogue.columns();
+    let columns = adopted.study.catalogue.columns();
     let value = |kind: PartKind| match kind {
         PartKind::Count => Some(Value::Counts(0..1)),
         PartKind::Present { measure } => {
@@ -243,7 +224,10 @@ pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
         PartKind::Sum { measure } => Some(Value::Sum(columns.of(measure)?.sum)),
         PartKind::Histogram { measure } => columns.of(measure)?.grid.clone().map(Value::Counts),
     };
-    Selection { groups, values: plan.parts().iter().filter_map(|part| value(part.kind)).collect() }
+    Selection {
+        groups: plan.groups(),
+        values: plan.parts().iter().filter_map(|part| value(part.kind)).collect(),
+    }
 }
 
 pub(super) fn layout(plan: &Plan, min_people: u64) -> Layout {

@@ -28,15 +28,6 @@ pub enum Condition {
 }
 
 impl Condition {
-    /// Whether somebody passes whose tag at catalogue position `tag` has code `code_of(tag)`.
-    pub fn matches(&self, code_of: &impl Fn(usize) -> Option<usize>) -> bool {
-        match self {
-            Self::In { tag, codes } => code_of(*tag).is_some_and(|code| codes.contains(&code)),
-            Self::All(parts) => parts.iter().all(|part| part.matches(code_of)),
-            Self::Any(parts) => parts.iter().any(|part| part.matches(code_of)),
-        }
-    }
-
     /// Levels of parentheses when printed.
     fn depth(&self) -> usize {
         let deepest = |parts: &[Self]| parts.iter().map(Self::depth).max().unwrap_or(0);

@@ -8,6 +8,7 @@ mod canonical;
 mod consents;
 mod error;
 mod forecast;
+mod groups;
 pub mod metric;
 mod part;
 mod payment;

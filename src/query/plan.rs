@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::canonical::{find_gridded, find_summable};
+use super::groups::Cells;
 use super::payment::Payment;
 use super::{Ask, Canonical, Forecast, Item, PartKind, Probability, Problem, QuestionError, Selected, Shown};
 use crate::dp::{Accounting, Claim, NoiseError, Part, QuestionHash};
@@ -83,7 +84,7 @@ pub struct Plan {
     question: String,
     set: usize,
     /// Catalogue positions of the set's tags, in the order of the cube's codes.
-    set_tags: Vec<usize>,
+    of_set: Cells,
     /// The tags grouped by: position in the set, name and labels, in catalogue order.
     group: Vec<(usize, String, Vec<Label>)>,
     parts: Vec<PlannedPart>,
@@ -115,6 +116,8 @@ impl Plan {
         let used = canonical.tags();
         let (set, tag_set) = catalogue.set_holding(&used).ok_or_else(|| across_sets(&used, catalogue))?;
         let set_tags = tag_set.tags.clone();
+        let size = |tag: &usize| catalogue.tags().get(*tag).map_or(1, |tag| tag.labels().len());
+        let sizes = set_tags.iter().map(size).collect();
         let group = group(&canonical, &set_tags, catalogue);
         let cells = group.iter().try_fold(1usize, |cells, (_, _, labels)| cells.checked_mul(labels.len()));
         let reach = catalogue.reach(&used, &canonical.measures());
@@ -144,7 +147,7 @@ impl Plan {
             canonical,
             question,
             set,
-            set_tags,
+            of_set: Cells::new(set_tags, sizes),
             group,
             parts,
             columns,
@@ -236,23 +239,12 @@ impl Plan {
         labels
     }
 
-    /// The cell into which somebody with these codes (of all tags of the set, in its order) counts.
+    /// For every cell of the set's cube the cell of the answer that it goes into, or `None` where the filter leaves it out; the
+    /// code of the set's last tag counts fastest.
     #[must_use]
-    pub fn cell(&self, codes: &[usize]) -> Option<usize> {
-        self.group.iter().try_fold(0usize, |cell, (position, _, labels)| {
-            let code = codes.get(*position).filter(|code| **code < labels.len())?;
-            cell.checked_mul(labels.len())?.checked_add(*code)
-        })
-    }
-
-    /// Whether somebody with these codes (of all tags of the set, in its order) passes the filter.
-    #[must_use]
-    pub fn matches(&self, codes: &[usize]) -> bool {
-        let code_of = |tag| {
-            let position = self.set_tags.iter().position(|member| *member == tag)?;
-            codes.get(position).copied()
-        };
-        self.canonical.condition.as_ref().is_none_or(|condition| condition.matches(&code_of))
+    pub fn groups(&self) -> Vec<Option<u32>> {
+        let by: Vec<usize> = self.group.iter().map(|(position, _, _)| *position).collect();
+        self.of_set.groups(&by, self.canonical.condition.as_ref())
     }
 
     /// What of the plan may be shown before it is paid.

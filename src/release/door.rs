@@ -393,17 +393,25 @@ pub(crate) fn noised_in_test(
 /// Adds the exact numbers of every group to their noise.
 fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Value, cells: &mut [i128]) {
     let width = value.width();
-    for (position, group) in selection.groups.iter().enumerate() {
-        let Some(group) = group else { continue };
-        let numbers = cells.iter_mut().skip(*group as usize * width).take(width);
-        // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.
-        match value {
-            Value::Counts(columns) => {
-                numbers
-                    .zip(columns.clone())
-                    .for_each(|(n, column)| *n += cube.counted(position, shape, column));
+    let groups = selection.groups.iter().copied();
+    // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.
+    let mut add_one = |(group, exact): (Option<u32>, i128)| {
+        if let Some(number) = group.and_then(|group| cells.get_mut(group as usize)) {
+            *number += exact;
+        }
+    };
+    match value {
+        Value::Sum(sum) => groups.zip(cube.sum_of(shape, *sum)).for_each(add_one),
+        Value::Counts(columns) if width == 1 => {
+            groups.zip(cube.count_of(shape, columns.start)).for_each(&mut add_one);
+        }
+        Value::Counts(columns) => {
+            for (group, counts) in groups.zip(cube.counts(shape)) {
+                let Some(start) = group.map(|group| group as usize * width) else { continue };
+                let numbers = cells.get_mut(start..start + width).unwrap_or_default();
+                let counts = counts.get(columns.clone()).unwrap_or_default();
+                numbers.iter_mut().zip(counts).for_each(|(number, count)| *number += i128::from(*count));
             }
-            Value::Sum(sum) => numbers.for_each(|n| *n += cube.sum(position, shape, *sum)),
         }
     }
 }
