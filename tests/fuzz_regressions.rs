@@ -15,6 +15,8 @@ mod event;
 mod events;
 #[path = "../fuzz/properties/identifier.rs"]
 mod identifier;
+#[path = "../fuzz/properties/person.rs"]
+mod person;
 #[path = "../fuzz/properties/place.rs"]
 mod place;
 #[path = "../fuzz/properties/question.rs"]
@@ -53,6 +55,11 @@ fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
 #[test]
 fn bundles() {
     replay("bundle", bundle::check);
+}
+
+#[test]
+fn proofs_of_persons() {
+    replay("person", person::check);
 }
 
 #[test]
@@ -112,6 +119,7 @@ fn every_target_is_replayed() {
             "consents",
             "event",
             "identifier",
+            "person",
             "question",
             "regime",
             "renewal",

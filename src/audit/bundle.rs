@@ -9,10 +9,10 @@ use super::approval::{ApprovalFault, PinError, pinned_by};
 use super::checkpoint::Checkpoint;
 use super::commitment::{Commitment, verify_commitment};
 use super::entry::{Entry, EntryError, Kind, read_amount};
-use super::key_change::KeyChange;
+use super::key_entries::{KeyEntry, from_hex, hex, key_entries, signer};
 use super::note::VerifierKey;
 use super::proof::{Proof, ProofError};
-use super::rotation::{KeyChain, RotationFault};
+use super::rotation::RotationFault;
 use crate::policy::{Regime, Study};
 use crate::types::json::{JsonError, from_canonical, to_canonical};
 use crate::types::{HandlerId, Secret};
@@ -36,11 +36,17 @@ pub enum BundleError {
     /// The entry is of another kind.
     #[error("the entry is of the kind `{0}`, not an answer")]
     NotAnAnswer(Kind),
+    /// An entry that is to show how a person stood at a seal is of another kind.
+    #[error("the entry is of the kind `{0}`, not a seal")]
+    NotASeal(Kind),
+    /// What is said of a person is not under the root that the seal names.
+    #[error("the seal of epoch `{0}` does not commit to what is said about the person")]
+    NotCommitted(String),
     /// The answer is not the one to which the entry commits.
     #[error("the answer is not the one to which the log committed")]
     OtherAnswer,
     /// A field of the answer contradicts the entry.
-    #[error("the answer and the entry do not agree in `{0}`")]
+    #[error("what the file says and the log do not agree in `{0}`")]
     Disagree(&'static str),
     /// The study is not signed as the log says that it has to be.
     #[error("the study is not approved")]
@@ -91,14 +97,6 @@ pub struct Bundle {
     keys: Vec<KeyEntry>,
 }
 
-/// A `key` entry as the log has it, and its proof.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct KeyEntry {
-    entry: String,
-    proof: String,
-}
-
 /// By what right a study was in force: what a bundle tells beside the answer.
 #[derive(Debug)]
 pub struct Ground {
@@ -133,24 +131,19 @@ impl Bundle {
     /// Puts a bundle together; [`Bundle::verify`] says whether it convinces.
     #[must_use]
     pub fn new(entry: String, proof: &Proof, answer: String, opening: &Secret, ground: Ground) -> Self {
-        let opening = opening.expose().iter().map(|byte| format!("{byte:02x}")).collect();
         let (regime, approval) = ground.approval.unzip();
         Self {
             format: FORMAT.to_owned(),
             entry,
             proof: proof.to_string(),
             answer,
-            opening,
+            opening: hex(opening.expose()),
             study: ground.study,
             init: ground.init,
             init_proof: ground.init_proof.to_string(),
             regime,
             approval,
-            keys: ground
-                .keys
-                .into_iter()
-                .map(|(entry, proof)| KeyEntry { entry, proof: proof.to_string() })
-                .collect(),
+            keys: key_entries(ground.keys),
         }
     }
 
@@ -182,7 +175,7 @@ impl Bundle {
     /// [`BundleError`] for the first link that does not hold.
     pub fn verify(&self, key: &VerifierKey) -> Result<Opened, BundleError> {
         let proof: Proof = self.proof.parse()?;
-        let key = &self.signer(key, &proof)?;
+        let key = &signer(key, &self.init, &self.keys, &proof.checkpoint)?;
         let head = proof.verify(key, self.entry.as_bytes())?;
         let entry = Entry::parse(&self.entry)?;
         if entry.kind != Kind::Ask {
@@ -193,7 +186,7 @@ impl Bundle {
         let opens = |(commitment, key): (Commitment, Secret)| {
             verify_commitment(&commitment, &key, self.answer.as_bytes())
         };
-        if !commitment.zip(self.opening_key()).is_some_and(opens) {
+        if !commitment.zip(from_hex(&self.opening).map(Secret::new)).is_some_and(opens) {
             return Err(BundleError::OtherAnswer);
         }
         let answer = from_canonical(&self.answer).map_err(|_| BundleError::OtherAnswer)?;
@@ -214,35 +207,6 @@ impl Bundle {
         }
         let signed_by = self.check_approval(key, &proof)?;
         Ok(Opened { index: proof.index, entry, head, answer, signed_by })
-    }
-
-    /// The key that has to have signed the checkpoint, for whoever trusts `given`.
-    fn signer(&self, given: &VerifierKey, proof: &Proof) -> Result<VerifierKey, BundleError> {
-        if self.keys.is_empty() {
-            return Ok(given.clone());
-        }
-        let init = Entry::parse(&self.init)?;
-        let sandbox = init.body.get("sandbox").and_then(Value::as_str).unwrap_or_default();
-        let mut chain = KeyChain::default();
-        for key in &self.keys {
-            let own: Proof = key.proof.parse()?;
-            let entry = Entry::parse(&key.entry)?;
-            if !matches!(KeyChange::of(&entry)?, KeyChange::Log(_)) {
-                return Err(BundleError::Disagree("keys"));
-            }
-            chain.follow(sandbox, own.index, None, &entry)?;
-        }
-        let signer = chain.last().unwrap_or(given).clone();
-        chain.leads(given, &signer)?;
-        // Its last link is a key that the given one leads to, so it may say where in the log all of them are.
-        for key in &self.keys {
-            let own: Proof = key.proof.parse()?;
-            own.verify(&signer, key.entry.as_bytes())?;
-            if own.checkpoint != proof.checkpoint {
-                return Err(BundleError::Disagree("keys"));
-            }
-        }
-        Ok(signer)
     }
 
     /// The handlers that signed the study, or `None` where the first entry of the log says that none need to.
@@ -273,21 +237,5 @@ impl Bundle {
             }
             _ => Err(BundleError::Disagree("approval")),
         }
-    }
-
-    fn opening_key(&self) -> Option<Secret> {
-        // A commitment is written as a key is: 64 lower-case hex digits.
-        let digits: Vec<u8> = self.opening.bytes().map(hex_digit).collect::<Option<_>>()?;
-        let (pairs, rest) = digits.as_chunks::<2>();
-        let bytes: Vec<u8> = pairs.iter().map(|[high, low]| high << 4 | low).collect();
-        bytes.try_into().ok().filter(|_| rest.is_empty()).map(Secret::new)
-    }
-}
-
-fn hex_digit(byte: u8) -> Option<u8> {
-    match byte {
-        b'0'..=b'9' => Some(byte - b'0'),
-        b'a'..=b'f' => Some(byte - b'a' + 10),
-        _ => None,
     }
 }

@@ -31,7 +31,9 @@ pub fn verify_commitment(commitment: &Commitment, key: &Secret, value: &[u8]) ->
 }
 
 impl Commitment {
-    pub(super) const fn bytes(&self) -> [u8; 32] {
+    /// Its bytes.
+    #[must_use]
+    pub const fn bytes(&self) -> [u8; 32] {
         self.0
     }
 }

@@ -11,7 +11,8 @@ use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
 use crate::audit::{
-    Bundle, Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses, head_text,
+    Bundle, BundleError, Checkpoint, Cosigned, Entry, KeyChange, Kind, PersonProof, Stood, VerifierKey,
+    WitnessKey, check_witnesses, head_text,
 };
 use crate::engine::Progress;
 use crate::keys::RootKey;
@@ -21,12 +22,12 @@ use crate::types::HandlerId;
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
-    /// Verify the log and, where the root key is at hand, the ledger against it; or the bundle of one answer
+    /// Verify the log and, where the root key is at hand, the ledger against it; or the bundle of one answer, or a person's proof
     #[command(
         after_help = "Examples:\n  hushtag audit verify box --key hushtag/...+...+... --anchor /mnt/other/box.anchor\n  hushtag audit verify answer.json --key hushtag/...+...+..."
     )]
     Verify {
-        /// The sandbox, or a bundle that `audit prove` wrote
+        /// The sandbox, or a file that `audit prove` or `person --proof` wrote
         #[arg(value_name = "DIR|BUNDLE")]
         place: PathBuf,
         /// The key of the log, kept outside the folder [default: the one that sandbox.toml names]
@@ -214,9 +215,15 @@ fn bundle(path: &Path, key: Option<&VerifierKey>, context: &Context) -> Result<(
             "give --key VKEY, from `hushtag init` or `status`",
         )
     })?;
-    let next = "ask whoever made the bundle for another one; this one proves nothing";
-    let opened = Bundle::parse(&read_text(path)?).and_then(|bundle| bundle.verify(key));
-    let opened = opened.map_err(|error| Failure::damaged(&path.display(), &error, next))?;
+    let next = "ask whoever made the file for another one; this one proves nothing";
+    let damaged = |error: BundleError| Failure::damaged(&path.display(), &error, next);
+    let text = read_text(path)?;
+    if PersonProof::claims(&text) {
+        let proof = PersonProof::parse(&text).map_err(damaged)?;
+        let (head, stood) = proof.verify(key).map_err(damaged)?;
+        return person(&proof, &head, &stood, key, context);
+    }
+    let opened = Bundle::parse(&text).and_then(|bundle| bundle.verify(key)).map_err(damaged)?;
     context.output.either(
         || {
             json!({
@@ -250,6 +257,51 @@ fn bundle(path: &Path, key: Option<&VerifierKey>, context: &Context) -> Result<(
                 text("study"),
                 text("policy"),
             )
+        },
+    )
+}
+
+fn person(
+    proof: &PersonProof,
+    head: &Checkpoint,
+    stood: &[Stood],
+    key: &VerifierKey,
+    context: &Context,
+) -> Result<(), Failure> {
+    let (ids, id) = proof.person();
+    context.output.either(
+        || {
+            let places = stood.iter().map(|place| {
+                json!({
+                    "index": place.entry,
+                    "epoch": place.epoch,
+                    "as_of": place.as_of,
+                    "study": place.study,
+                    "recipient": place.recipient,
+                    "inside": place.inside,
+                })
+            });
+            json!({
+                "verified": true,
+                "head": head_text(head),
+                "person": [ids, id],
+                "places": places.collect::<Vec<_>>(),
+            })
+        },
+        || {
+            let mut text = format!(
+                "verified: the log of {} ({} entries) commits to this about the person `{id}` ({ids}), by the register of then",
+                key.name(),
+                head.size
+            );
+            for place in stood {
+                let stands = if place.inside { "in" } else { "out" };
+                let Stood { entry, epoch, as_of, study, recipient, .. } = place;
+                text.push_str(&format!(
+                    "\nepoch {epoch} as of {as_of}, study {study}, for {recipient}: {stands} by her consents (log entry {entry})"
+                ));
+            }
+            text
         },
     )
 }
@@ -290,16 +342,10 @@ fn line((index, entry): &(u64, Entry)) -> String {
 }
 
 fn prove(dir: &Path, answer: u64, out: &Path, context: &Context) -> Result<(), Failure> {
-    use std::io::Write as _;
-
-    let failed = |error: std::io::Error| {
-        Failure::failed(format!("{}: cannot be written: {error}", out.display()), "give another --out")
-    };
     let operator = open(dir, context)?;
     let text = operator.prove(answer)?.to_text();
     let text = text.map_err(|error| Failure::failed(error.to_string(), "report this bug"))?;
-    let mut file = std::fs::OpenOptions::new().write(true).create_new(true).open(out).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
+    write_new(out, &text)?;
     let vkey = operator.status()?.vkey;
     context.output.either(
         || json!({ "bundle": out.display().to_string(), "index": answer, "key": vkey }),
@@ -311,4 +357,18 @@ fn prove(dir: &Path, answer: u64, out: &Path, context: &Context) -> Result<(), F
             )
         },
     )
+}
+
+/// Writes a file that must be absent.
+pub(super) fn write_new(out: &Path, text: &str) -> Result<(), Failure> {
+    use std::io::Write as _;
+
+    let file = std::fs::OpenOptions::new().write(true).create_new(true).open(out);
+    let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
+    written.map_err(|error| {
+        Failure::failed(
+            format!("{}: cannot be written: {error}", out.display()),
+            "give the name of a new file",
+        )
+    })
 }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::audit::write_new;
 use super::consent::person::Person;
 use super::consent::status::{account_json, account_line};
 use super::sandbox::open;
@@ -21,6 +22,9 @@ pub(super) struct PersonCommand {
     dir: PathBuf,
     #[command(flatten)]
     person: Person,
+    /// Write what anyone who has the log's key can check: how she stood at each seal; the file must be absent
+    #[arg(long, value_name = "FILE")]
+    proof: Option<PathBuf>,
 }
 
 impl PersonCommand {
@@ -28,6 +32,14 @@ impl PersonCommand {
         let operator = open(&self.dir, context)?;
         let (ids, id) = self.person.read(&operator.consents())?;
         let view = operator.person((&ids, &id))?;
+        if let Some(out) = &self.proof {
+            let text = operator.prove_person(&view)?.to_text();
+            write_new(out, &text.map_err(|error| Failure::failed(error.to_string(), "report this bug"))?)?;
+            let (out, vkey) = (out.display(), operator.status()?.vkey);
+            context.output.note(&format!(
+                "{out} holds her id; check it with\n  hushtag audit verify {out} --key {vkey}"
+            ));
+        }
         context.output.note(&format!("note: {LIMITS}."));
         context.output.either(|| view_json(&view), || view_text(&view))
     }
@@ -43,6 +55,8 @@ fn view_json(view: &PersonView) -> Value {
             "study": epoch.study,
             "recipient": epoch.recipient,
             "inside": epoch.inside,
+            "sealed": epoch.sealed,
+            "seal": epoch.seal,
             "triggers": epoch.accounts.iter().map(account_json).collect::<Vec<_>>(),
             "releases": releases.collect::<Vec<_>>(),
             "retired": epoch.retired,
@@ -62,11 +76,14 @@ fn view_text(view: &PersonView) -> String {
     let mut text =
         format!("{} event(s) of hers are recorded; this look is log entry {}", view.events.len(), view.entry);
     for epoch in &view.epochs {
-        let PersonEpoch { epoch: id, as_of, study, recipient, inside, .. } = epoch;
-        let stands = if *inside { "in" } else { "out" };
+        let PersonEpoch { epoch: id, as_of, study, recipient, inside, sealed, seal, .. } = epoch;
+        let stands = word(*inside);
         text.push_str(&format!(
             "\nepoch {id} as of {as_of}, study {study}, for {recipient}: {stands} by her consents"
         ));
+        if let Some(sealed) = sealed {
+            text.push_str(&format!("\n  sealed as {} (log entry {seal})", word(*sealed)));
+        }
         epoch.accounts.iter().for_each(|account| text.push_str(&account_line(account)));
         for (entry, question) in &epoch.releases {
             text.push_str(&format!("\n  answered (log entry {entry}): {question}"));
@@ -76,4 +93,8 @@ fn view_text(view: &PersonView) -> String {
         }
     }
     text
+}
+
+const fn word(inside: bool) -> &'static str {
+    if inside { "in" } else { "out" }
 }

@@ -6,6 +6,7 @@ mod adopt;
 mod analyst;
 mod check;
 mod closed;
+mod consent_tree;
 mod error;
 mod export;
 mod figures;

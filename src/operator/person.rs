@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::law::{Named, named_in, stored};
+use super::prove::keys;
 use super::{Adopted, Inner, Operator, OperatorError};
-use crate::audit::{Entry, Kind, Log, commit};
-use crate::consent::{Account, AgeFact, Row, Standing, account};
+use crate::audit::{Entry, Hash, Kind, Log, PersonProof, Place, commit, consents_of};
+use crate::consent::{Account, AgeFact, Demand, Row, Standing, account};
 use crate::keys::random_secret;
 use crate::policy::{Decision, decide};
 use crate::register::Event;
@@ -30,6 +31,7 @@ pub struct PersonView {
     pub events: Vec<Event>,
     /// Every epoch under every study for every recipient, in the order of the log.
     pub epochs: Vec<PersonEpoch>,
+    who: (String, String),
 }
 
 /// How her consents stand for one recipient in one epoch.
@@ -44,29 +46,37 @@ pub struct PersonEpoch {
     pub study: StudyId,
     /// Who may ask.
     pub recipient: RecipientId,
-    /// Whether her consents put her in, but for her age.
+    /// Whether her consents put her in, but for her age, by what the register says today.
     pub inside: bool,
+    /// The same by what the register said at the seal, which the log commits to: [`Operator::prove_person`] shows it to anyone.
+    /// `None` where she was not in the register, the study reads no ids like hers, there was no register, or the epoch is retired.
+    pub sealed: Option<bool>,
+    /// The entry of the log by which the epoch was sealed.
+    pub seal: u64,
     /// Each consent that was asked, and what keeps her out.
     pub accounts: Vec<Account>,
     /// The answers that left, by their entries in the log; the same for everybody.
     pub releases: Vec<(u64, String)>,
     /// The entry of the log by which the epoch's key was destroyed, if it was.
     pub retired: Option<u64>,
+    /// The hash of the study's text, and the root of the consent tree.
+    study_hash: String,
+    root: Option<Hash>,
 }
 
 /// An epoch, a study and a recipient, as entries name them.
-type Place = (String, String, String);
+type Flow = (String, String, String);
 
 /// What the log says about epochs: read once while an operator is open, then only what was appended since.
 #[derive(Default)]
 pub(super) struct Told {
     /// How many entries of the log are in here.
     read: u64,
-    seals: Vec<Entry>,
+    seals: Vec<(u64, Entry)>,
     texts: BTreeMap<String, Named>,
     /// The texts that a seal was judged by, by hash.
     parsed: BTreeMap<String, Adopted>,
-    releases: BTreeMap<Place, Vec<(u64, String)>>,
+    releases: BTreeMap<Flow, Vec<(u64, String)>>,
     retired: BTreeMap<String, u64>,
 }
 
@@ -85,7 +95,10 @@ impl Operator {
     pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
         let inner = &*self.inner;
         let events = self.consents().events_of((ids, id))?;
-        let epochs = inner.epochs_of_person(ids, &events)?;
+        let mut epochs = inner.epochs_of_person(ids, &events)?;
+        for epoch in &mut epochs {
+            epoch.sealed = inner.sealed_leaf(epoch, (ids, id))?.map(|found| found.inside);
+        }
         let salt = random_secret()?;
         let who = to_canonical(&json!([ids, id]));
         let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
@@ -93,7 +106,44 @@ impl Operator {
         body.insert("person".into(), json!(commit(&salt, who.as_bytes()).to_string()));
         let entry = inner.append(Kind::Person, inner.clock.now(), body)?;
         let salt = salt.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(PersonView { entry, salt, events, epochs })
+        Ok(PersonView { entry, salt, events, epochs, who: (ids.to_owned(), id.to_owned()) })
+    }
+
+    /// A proof of how she stood at every seal that says so (`sealed` of her view's epochs), which anyone who has the log's
+    /// public key can check without the sandbox.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    ///
+    /// # Privacy
+    /// For her alone, after the look by which she got `view`: it holds her id, and the salts that open her leaves.
+    pub fn prove_person(&self, view: &PersonView) -> Result<PersonProof, OperatorError> {
+        let inner = &*self.inner;
+        let who = (view.who.0.as_str(), view.who.1.as_str());
+        let bug = |_| OperatorError::Bug("an entry that was read has a text");
+        let log = inner.log()?;
+        let mut places = Vec::new();
+        for epoch in &view.epochs {
+            let Some(found) = inner.sealed_leaf(epoch, who)? else { continue };
+            places.push(Place {
+                entry: log.entry(epoch.seal)?.to_text().map_err(bug)?,
+                proof: log.prove(epoch.seal)?,
+                study: epoch.study.to_string(),
+                recipient: epoch.recipient.to_string(),
+                inside: found.inside,
+                salt: found.salt,
+                path: found.path,
+            });
+        }
+        let init = log.proven_entry(0)?.to_text().map_err(bug)?;
+        Ok(PersonProof::new(who, (init, &log.prove(0)?), places, keys(&log)?))
+    }
+}
+
+impl PersonEpoch {
+    /// The hash of the study's text, and the root of the consent tree, as long as the epoch can be opened.
+    pub(super) fn tree(&self) -> Option<(&str, Hash)> {
+        self.root.filter(|_| self.retired.is_none()).map(|root| (self.study_hash.as_str(), root))
     }
 }
 
@@ -109,12 +159,12 @@ impl Told {
                     self.releases.entry(place).or_default().push((self.read, text("question")));
                 }
                 Kind::Retire => drop(self.retired.insert(text("epoch"), self.read)),
-                Kind::Seal => self.seals.push(entry),
+                Kind::Seal => self.seals.push((self.read, entry)),
                 _ => self.texts.extend(named_in(&entry).into_iter().map(|named| (named.hash.clone(), named))),
             }
             self.read += 1;
         }
-        let studies = self.seals.iter().flat_map(|seal| list(seal, "studies"));
+        let studies = self.seals.iter().flat_map(|(_, seal)| list(seal, "studies"));
         for hash in studies.map(|study| text(study.get("hash"))) {
             if !self.parsed.contains_key(&hash) {
                 let adopted = stored(storage, self.texts.get(&hash).ok_or_else(damaged)?)?;
@@ -125,15 +175,20 @@ impl Told {
     }
 
     /// Every study and recipient of one seal, judged by the texts that it was sealed under.
-    fn epochs(&self, seal: &Entry, ids: &str, events: &[Event]) -> Result<Vec<PersonEpoch>, OperatorError> {
+    fn epochs(
+        &self,
+        (index, seal): &(u64, Entry),
+        ids: &str,
+        events: &[Event],
+    ) -> Result<Vec<PersonEpoch>, OperatorError> {
         let epoch = text(seal.body.get("epoch"));
         let as_of = Timestamp::parse(&text(seal.body.get("as_of"))).map_err(|_| damaged())?;
         let mut all = Vec::new();
         for study in list(seal, "studies") {
-            let adopted = self.parsed.get(&text(study.get("hash"))).ok_or_else(damaged)?;
+            let hash = text(study.get("hash"));
+            let adopted = self.parsed.get(&hash).ok_or_else(damaged)?;
             let id = adopted.study.id.as_str();
-            let reads = adopted.study.namespaces().contains(ids);
-            let rows: Vec<Row<'_>> = events.iter().filter(|_| reads).map(Event::row).collect();
+            let heard = if adopted.study.namespaces().contains(ids) { events } else { &[] };
             for cube in list(seal, "cubes").filter(|cube| text(cube.get("study")) == id) {
                 let recipient = RecipientId::new(&text(cube.get("recipient"))).map_err(|_| damaged())?;
                 let known = adopted.study.recipient(&recipient).ok_or_else(damaged)?;
@@ -141,14 +196,18 @@ impl Told {
                 let Decision::Permit(flow) = decide(&adopted.study, &adopted.regime, known, seal.at) else {
                     return Err(damaged());
                 };
-                let accounts = without_age(account(flow.demand(), &rows, as_of, AgeFact::UNKNOWN));
+                let (accounts, inside) = judged(flow.demand(), heard, as_of);
                 let place = (epoch.clone(), id.to_owned(), recipient.to_string());
                 all.push(PersonEpoch {
                     epoch: EpochId::new(&epoch).map_err(|_| damaged())?,
                     as_of,
                     study: adopted.study.id.clone(),
+                    root: consents_of(seal, id, recipient.as_str()),
                     recipient,
-                    inside: !accounts.is_empty() && accounts.iter().all(|account| account.failing.is_empty()),
+                    inside,
+                    sealed: None,
+                    seal: *index,
+                    study_hash: hash.clone(),
                     accounts,
                     releases: self.releases.get(&place).cloned().unwrap_or_default(),
                     retired: self.retired.get(&epoch).copied(),
@@ -178,12 +237,16 @@ fn list<'a>(seal: &'a Entry, name: &str) -> impl Iterator<Item = &'a Value> {
     seal.body.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// Her age is read at seal, from a file of a party, and is not known here.
-fn without_age(mut accounts: Vec<Account>) -> Vec<Account> {
+/// How the consents of one person stand, and whether they put her in. Her age is read at seal, from a file of a party, and is
+/// not known here.
+pub(super) fn judged(demand: &Demand, events: &[Event], as_of: Timestamp) -> (Vec<Account>, bool) {
+    let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
+    let mut accounts = account(demand, &rows, as_of, AgeFact::UNKNOWN);
     for account in &mut accounts {
         account.failing.retain(|why| !matches!(why, Standing::AgeUnknown | Standing::AgeNotAdmitted));
     }
-    accounts
+    let inside = !accounts.is_empty() && accounts.iter().all(|account| account.failing.is_empty());
+    (accounts, inside)
 }
 
 fn text(value: Option<&Value>) -> String {

@@ -64,8 +64,9 @@ fn ground(inner: &Inner, log: &Log, policy: &str, index: u64) -> Result<Ground, 
     Ok(Ground { study, init, init_proof: log.prove(0)?, approval, keys: keys(log)? })
 }
 
-/// Every entry that changes the key of the log with its proof: with them, whoever has an older key of the log follows it to the present one.
-fn keys(log: &Log) -> Result<Vec<(String, Proof)>, OperatorError> {
+/// Every entry that changes the key of the log with its proof: with them, whoever has an older key of the log follows it to
+/// the present one.
+pub(super) fn keys(log: &Log) -> Result<Vec<(String, Proof)>, OperatorError> {
     let mut keys = Vec::new();
     for (index, entry) in (0..).zip(log.entries()) {
         let entry = entry?;

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
@@ -13,7 +14,7 @@ use crate::keys::Keyring;
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::register::{FILE, Snapshot};
 use crate::release::{Cube, Exact, Released};
-use crate::types::{Days, EpochId, RecipientId, Secret, Timestamp};
+use crate::types::{Days, EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// Which epoch is sealed, and from what day.
 pub struct SealTerms {
@@ -39,7 +40,7 @@ pub struct Sealed {
 }
 
 /// The permitted recipients of a study and what each demands of people.
-type Flows = Vec<(RecipientId, Demand)>;
+pub(super) type Flows = Vec<(RecipientId, Demand)>;
 
 /// Study, recipient and all reasons of a refusal.
 type RefusedFlow = (String, String, Vec<Reason>);
@@ -113,6 +114,18 @@ impl Operator {
         };
         Ok(Sealed { hygiene, recipients: flows.into_iter().flat_map(names).collect(), consents, refused })
     }
+}
+
+/// What a `seal` entry says of one study and recipient.
+#[derive(Serialize)]
+pub(super) struct CubeEntry {
+    pub(super) study: StudyId,
+    pub(super) recipient: RecipientId,
+    /// The hash of the file of the cubes.
+    blake3: String,
+    /// The root of the consent tree, where there is a register.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) consents: Option<String>,
 }
 
 /// What staging yields: the hygiene, the noised counts by consent, the public file of the epoch and the body of its log entry.
@@ -196,6 +209,9 @@ impl Inner {
                 figures.extend(one.figures);
             }
         }
+        if let Some(register) = register {
+            self.write_consent_trees(register, flows, (&file, key), folder, &mut cubes)?;
+        }
         let state = register.map(Snapshot::state);
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
@@ -211,7 +227,7 @@ impl Inner {
         body.insert("as_of".into(), json!(terms.as_of.to_string()));
         body.insert("ends".into(), json!(file.ends().to_string()));
         body.insert("studies".into(), json!(file.studies));
-        body.insert("cubes".into(), Value::Array(cubes));
+        body.insert("cubes".into(), json!(cubes));
         body.extend(state.map(|state| ("register".to_owned(), json!(state.to_string()))));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
         Ok((hygiene, consents, file, body))
@@ -225,7 +241,7 @@ impl Inner {
         built: &Built,
         key: &Secret,
         folder: &str,
-    ) -> Result<Value, OperatorError> {
+    ) -> Result<CubeEntry, OperatorError> {
         let recipient = built.recipient.as_str();
         let key = cube_key(key, study, recipient);
         let sets = adopted.study.catalogue.sets().iter().zip(shapes(&adopted.study)?);
@@ -238,8 +254,8 @@ impl Inner {
         let joined = join_cubes(&sealed);
         self.storage.write(&cube_path(folder, study.id.as_str(), recipient), &joined)?;
         // A ciphertext under a fresh key tells nothing, so its hash may be public.
-        let hash = blake3::hash(&joined).to_hex().to_string();
-        Ok(json!({ "study": study.id, "recipient": recipient, "blake3": hash }))
+        let blake3 = blake3::hash(&joined).to_hex().to_string();
+        Ok(CubeEntry { study: study.id.clone(), recipient: built.recipient.clone(), blake3, consents: None })
     }
 
     /// The cube of one tag set, from memory or from its sealed file.

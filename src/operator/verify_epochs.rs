@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use super::OperatorError;
+use super::consent_tree::check_tree;
 use super::figures::figures_path;
 use super::register::check_register_state;
 use super::retire::marked;
@@ -116,8 +117,12 @@ fn check_sealed(
     };
     let mut count = 0;
     for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
-        let place = cube_path(&folder, &text(cube.get("study")), &text(cube.get("recipient")));
+        let (study, recipient) = (text(cube.get("study")), text(cube.get("recipient")));
+        let place = cube_path(&folder, &study, &recipient);
         count += u64::from(is_there(place, text(cube.get("blake3")))?);
+        if let Some(root) = cube.get("consents") {
+            check_tree(storage, (&folder, &study, &recipient), &text(Some(root)), retired)?;
+        }
     }
     if let Some(hash) = seal.get("joined") {
         is_there(figures_path(&folder), text(Some(hash)))?;

@@ -1,0 +1,233 @@
+//! How a person stood at each seal, with all that is needed to check it: she, or whom she shows it, needs the log's public
+//! key and nothing else.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::bundle::BundleError;
+use super::checkpoint::Checkpoint;
+use super::consent_tree::{Path, TreePlace};
+use super::entry::{Entry, Kind};
+use super::key_entries::{KeyEntry, from_hex, hex, key_entries, sandbox_of, signer};
+use super::merkle::{Hash, verify_inclusion};
+use super::note::VerifierKey;
+use super::proof::Proof;
+use crate::types::Secret;
+use crate::types::json::{from_canonical, to_canonical};
+
+/// The format of the file.
+const FORMAT: &str = "hushtag-person@v1";
+
+/// How one person stood by her consents for every recipient at every seal that says so, and the way from there to a signed
+/// checkpoint of the log.
+///
+/// # Privacy
+/// It holds her id and is hers: no `Debug`, and it is shown to nobody else.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PersonProof {
+    format: String,
+    /// Namespace and id.
+    person: (String, String),
+    /// The first entry of the log, which names the sandbox, and its proof.
+    init: String,
+    init_proof: String,
+    places: Vec<PlaceText>,
+    /// Where the key of the log changed: each `key` entry, and its proof.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    keys: Vec<KeyEntry>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PlaceText {
+    /// The `seal` entry as the log has it, and its proof.
+    entry: String,
+    proof: String,
+    study: String,
+    recipient: String,
+    inside: bool,
+    /// The salt of her leaf, in hex.
+    salt: String,
+    index: u64,
+    leaves: u64,
+    hashes: Vec<String>,
+}
+
+/// How she stood for one recipient at one seal, and where her leaf is.
+pub struct Place {
+    /// The `seal` entry as the log has it.
+    pub entry: String,
+    /// Its proof.
+    pub proof: Proof,
+    /// The study's id.
+    pub study: String,
+    /// The recipient.
+    pub recipient: String,
+    /// Whether her consents put her in.
+    pub inside: bool,
+    /// The salt of her leaf.
+    pub salt: Secret,
+    /// Where it is.
+    pub path: Path,
+}
+
+/// What one place of a proof has shown.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stood {
+    /// The index of the `seal` entry.
+    pub entry: u64,
+    /// The instant as of which consents counted, as the entry writes it.
+    pub as_of: String,
+    /// The epoch.
+    pub epoch: String,
+    /// The study's id.
+    pub study: String,
+    /// The recipient.
+    pub recipient: String,
+    /// Whether the consents that the register held put her in, whatever her age.
+    pub inside: bool,
+}
+
+impl PersonProof {
+    /// Puts a proof together; [`PersonProof::verify`] says whether it convinces.
+    #[must_use]
+    pub fn new(
+        (ids, id): (&str, &str),
+        (init, init_proof): (String, &Proof),
+        places: Vec<Place>,
+        keys: Vec<(String, Proof)>,
+    ) -> Self {
+        Self {
+            format: FORMAT.to_owned(),
+            person: (ids.to_owned(), id.to_owned()),
+            init,
+            init_proof: init_proof.to_string(),
+            places: places.into_iter().map(PlaceText::from).collect(),
+            keys: key_entries(keys),
+        }
+    }
+
+    /// The text of the file: one canonical JSON object and a line break.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`]
+    pub fn to_text(&self) -> Result<String, BundleError> {
+        let value = serde_json::to_value(self).map_err(|_| BundleError::Malformed(None))?;
+        let text = to_canonical(&value).map_err(|error| BundleError::Malformed(Some(error)))?;
+        Ok(format!("{text}\n"))
+    }
+
+    /// Reads the text of a file.
+    ///
+    /// # Errors
+    /// [`BundleError::Malformed`]
+    pub fn parse(text: &str) -> Result<Self, BundleError> {
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        let value = from_canonical(text).map_err(|error| BundleError::Malformed(Some(error)))?;
+        let proof: Self = serde_json::from_value(value).map_err(|_| BundleError::Malformed(None))?;
+        if proof.format == FORMAT { Ok(proof) } else { Err(BundleError::Malformed(None)) }
+    }
+
+    /// Whether a text says that it is such a file, so that what is wrong with it can be told.
+    #[must_use]
+    pub fn claims(text: &str) -> bool {
+        text.contains(FORMAT)
+    }
+
+    /// The namespace and the id of the person.
+    #[must_use]
+    pub fn person(&self) -> (&str, &str) {
+        (&self.person.0, &self.person.1)
+    }
+
+    /// Checks the whole chain: the key, or one that it was rotated to, signed a checkpoint, which covers the seals, each of which
+    /// names the root of a tree that has a leaf which says this of this person and of nobody else.
+    ///
+    /// # Errors
+    /// [`BundleError`] for the first link that does not hold.
+    pub fn verify(&self, key: &VerifierKey) -> Result<(Checkpoint, Vec<Stood>), BundleError> {
+        let init: Proof = self.init_proof.parse()?;
+        let key = signer(key, &self.init, &self.keys, &init.checkpoint)?;
+        let head = init.verify(&key, self.init.as_bytes())?;
+        if init.index != 0 {
+            return Err(BundleError::Disagree("init"));
+        }
+        let entry = Entry::parse(&self.init)?;
+        let sandbox = sandbox_of(&entry);
+        let stood = self.places.iter().map(|place| {
+            let proof: Proof = place.proof.parse()?;
+            proof.verify(&key, place.entry.as_bytes())?;
+            if proof.checkpoint != init.checkpoint {
+                return Err(BundleError::Disagree("places"));
+            }
+            place.verify(sandbox, self.person(), proof.index)
+        });
+        Ok((head, stood.collect::<Result<_, _>>()?))
+    }
+}
+
+impl PlaceText {
+    fn verify(&self, sandbox: &str, who: (&str, &str), index: u64) -> Result<Stood, BundleError> {
+        let entry = Entry::parse(&self.entry)?;
+        if entry.kind != Kind::Seal {
+            return Err(BundleError::NotASeal(entry.kind));
+        }
+        let text = |name: &str| entry.body.get(name).and_then(Value::as_str).unwrap_or_default();
+        let (epoch, study) = (text("epoch"), study_of(&entry, &self.study));
+        let place = TreePlace { sandbox, epoch, study, recipient: &self.recipient };
+        let holds = || {
+            let root = consents_of(&entry, &self.study, &self.recipient)?;
+            let leaf = place.leaf(&Secret::new(from_hex(&self.salt)?), who, self.inside).ok()?;
+            let hashes: Vec<Hash> = self.hashes.iter().map(|hash| from_hex(hash)).collect::<Option<_>>()?;
+            verify_inclusion(self.index, self.leaves, &leaf, &hashes, &root).ok()
+        };
+        if holds().is_none() {
+            return Err(BundleError::NotCommitted(epoch.to_owned()));
+        }
+        Ok(Stood {
+            entry: index,
+            as_of: text("as_of").to_owned(),
+            epoch: epoch.to_owned(),
+            study: self.study.clone(),
+            recipient: self.recipient.clone(),
+            inside: self.inside,
+        })
+    }
+}
+
+impl From<Place> for PlaceText {
+    fn from(place: Place) -> Self {
+        Self {
+            entry: place.entry,
+            proof: place.proof.to_string(),
+            study: place.study,
+            recipient: place.recipient,
+            inside: place.inside,
+            salt: hex(place.salt.expose()),
+            index: place.path.index,
+            leaves: place.path.leaves,
+            hashes: place.path.hashes.iter().map(hex).collect(),
+        }
+    }
+}
+
+fn items<'a>(seal: &'a Entry, name: &str) -> impl Iterator<Item = &'a Value> {
+    seal.body.get(name).and_then(Value::as_array).into_iter().flatten()
+}
+
+/// The hash of the text of the study with this id, as a `seal` entry names it.
+#[must_use]
+pub fn study_of<'a>(seal: &'a Entry, study: &str) -> &'a str {
+    let found = items(seal, "studies").find(|known| known.get("id").and_then(Value::as_str) == Some(study));
+    found.and_then(|known| known.get("hash")).and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The root of the consent tree that a `seal` entry names for a study and a recipient.
+#[must_use]
+pub fn consents_of(seal: &Entry, study: &str, recipient: &str) -> Option<Hash> {
+    let is = |cube: &Value, name: &str, wanted: &str| cube.get(name).and_then(Value::as_str) == Some(wanted);
+    let found =
+        items(seal, "cubes").find(|cube| is(cube, "study", study) && is(cube, "recipient", recipient));
+    from_hex(found?.get("consents")?.as_str()?)
+}

@@ -1,0 +1,152 @@
+//! The consent trees of an epoch: written at seal from the register, found again when a person looks, checked by `verify`.
+
+use super::person::{PersonEpoch, judged};
+use super::sandbox::EpochFile;
+use super::seal::{CubeEntry, Flows};
+use super::{Adopted, Inner, OperatorError};
+use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace, is_tree};
+use crate::audit::{Commitment, Hash};
+use crate::consent::Demand;
+use crate::policy::Study;
+use crate::register::{Event, Snapshot};
+use crate::storage::{Storage, StorageError};
+use crate::types::json::JsonError;
+use crate::types::{Secret, Timestamp};
+
+/// The leaf of one person, as an epoch was sealed with it.
+pub(super) struct Found {
+    pub(super) inside: bool,
+    pub(super) salt: Secret,
+    pub(super) path: Path,
+}
+
+/// The tree of one study and recipient, while the register is walked.
+struct Growing<'a> {
+    study: &'a Study,
+    recipient: &'a str,
+    demand: &'a Demand,
+    leaves: Leaves<'a>,
+    hashes: Vec<Hash>,
+}
+
+impl Growing<'_> {
+    /// Adds the person whose events these are, if the study reads ids of her namespace.
+    fn add(&mut self, events: &[Event], as_of: Timestamp) -> Result<(), OperatorError> {
+        let Some(who) = events.first().map(Event::person) else { return Ok(()) };
+        if self.study.namespaces().contains(who.0) {
+            let (_, inside) = judged(self.demand, events, as_of);
+            self.hashes.push(self.leaves.leaf(who, inside).map_err(no_text)?);
+        }
+        Ok(())
+    }
+}
+
+impl Inner {
+    /// Writes a tree for every study and recipient over the people of the register, and puts its root beside the hash of the
+    /// cube. One walk for all; 32 bytes a person and tree are held.
+    pub(super) fn write_consent_trees(
+        &self,
+        register: &Snapshot,
+        flows: &[(&Adopted, Flows)],
+        (file, key): (&EpochFile, &Secret),
+        folder: &str,
+        cubes: &mut [CubeEntry],
+    ) -> Result<(), OperatorError> {
+        let mut trees = Vec::new();
+        for (adopted, flows) in flows {
+            let study = &adopted.study;
+            for (recipient, demand) in flows {
+                let recipient = recipient.as_str();
+                let leaves = Leaves::new(self.tree_place(file.epoch.as_str(), &study.hash, recipient), key);
+                let leaves = leaves.map_err(no_text)?;
+                trees.push(Growing { study, recipient, demand, leaves, hashes: Vec::new() });
+            }
+        }
+        let mut events: Vec<Event> = Vec::new();
+        for event in register.walk()? {
+            let event = event?;
+            if events.last().is_some_and(|last| last.person() != event.person()) {
+                trees.iter_mut().try_for_each(|tree| tree.add(&events, file.as_of()))?;
+                events.clear();
+            }
+            events.push(event);
+        }
+        trees.iter_mut().try_for_each(|tree| tree.add(&events, file.as_of()))?;
+        for Growing { study, recipient, leaves, hashes, .. } in trees {
+            let (content, root) = leaves.file(hashes);
+            self.storage.write(&tree_path(folder, study.id.as_str(), recipient), &content)?;
+            let own = cubes
+                .iter_mut()
+                .filter(|cube| cube.study == study.id && cube.recipient.as_str() == recipient);
+            own.for_each(|cube| cube.consents = Some(Commitment::from(root).to_string()));
+        }
+        Ok(())
+    }
+
+    /// The leaf of a person in the tree of an epoch, if there is one.
+    pub(super) fn sealed_leaf(
+        &self,
+        epoch: &PersonEpoch,
+        who: (&str, &str),
+    ) -> Result<Option<Found>, OperatorError> {
+        let Some((study, root)) = epoch.tree() else { return Ok(None) };
+        let folder = format!("epochs/{}", epoch.epoch);
+        let place = tree_path(&folder, epoch.study.as_str(), epoch.recipient.as_str());
+        // Opened for random access, a file that is absent would be made.
+        if !self.storage.list(&folder)?.iter().any(|name| place.ends_with(&format!("/{name}"))) {
+            return Err(OperatorError::damaged(place, "is missing"));
+        }
+        let read = |source| OperatorError::from(StorageError::new("read", &place, source));
+        let blocks = self.storage.blocks(&place)?;
+        let file = TreeFile::open(&*blocks).map_err(read)?;
+        let file = file.ok_or_else(|| OperatorError::damaged(place.clone(), "is cut off"))?;
+        let key = self.keyring.epoch(&*self.storage, &epoch.epoch)?;
+        let tree = self.tree_place(epoch.epoch.as_str(), study, epoch.recipient.as_str());
+        let leaves = Leaves::new(tree, &key).map_err(no_text)?;
+        let mut found = Vec::new();
+        for inside in [true, false] {
+            let leaf = leaves.leaf(who, inside).map_err(no_text)?;
+            let other = || OperatorError::damaged(place.clone(), "is not the tree whose root the log names");
+            match file.find(&leaf).map_err(read)? {
+                Ok(index) => {
+                    let path = file.path(index, &root).map_err(read)?.ok_or_else(other)?;
+                    found.push(Found { inside, salt: leaves.salt(who).map_err(no_text)?, path });
+                }
+                Err(at) if file.lacks(at, &root).map_err(read)? => {}
+                Err(_) => return Err(other()),
+            }
+        }
+        match found.len() {
+            2 => Err(OperatorError::damaged(place, "says two things of one person")),
+            _ => Ok(found.pop()),
+        }
+    }
+
+    fn tree_place<'a>(&'a self, epoch: &'a str, study: &'a str, recipient: &'a str) -> TreePlace<'a> {
+        TreePlace { sandbox: &self.file.id, epoch, study, recipient }
+    }
+}
+
+fn no_text(_: JsonError) -> OperatorError {
+    OperatorError::Bug("a list of texts has a canonical form")
+}
+
+fn tree_path(folder: &str, study: &str, recipient: &str) -> String {
+    format!("{folder}/{study}.{recipient}.consents")
+}
+
+/// Where a `seal` entry names the root of a tree, its file lies in the epoch and is that tree, unless the epoch is retired.
+pub(super) fn check_tree(
+    storage: &dyn Storage,
+    (folder, study, recipient): (&str, &str, &str),
+    root: &str,
+    retired: bool,
+) -> Result<(), OperatorError> {
+    let place = tree_path(folder, study, recipient);
+    match (storage.read(&place)?, root.parse::<Commitment>()) {
+        (None, _) if retired => Ok(()),
+        (None, _) => Err(OperatorError::damaged(place, "is missing")),
+        (Some(file), Ok(root)) if is_tree(&file, &root.bytes()) => Ok(()),
+        (Some(_), _) => Err(OperatorError::damaged(place, "is not the tree whose root the log names")),
+    }
+}
