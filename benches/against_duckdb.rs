@@ -6,6 +6,8 @@
 //! charged, drawn, logged and handed out; in memory, where a durable step costs nothing, and on the folder.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+pub mod support;
+
 use std::error::Error;
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -78,14 +80,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let operator = Operator::init(&work.path().join("box"), setup, Keys::InFolder, Box::new(Fixed(as_of)))?;
     let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
-    println!("peak memory before the seal: {}", peak_memory());
+    println!("peak memory before the seal: {}", support::peak_memory());
     let start = Instant::now();
     let sealed = operator.seal(&terms, sources)?;
     let took = start.elapsed();
     for file in &sealed.hygiene.files {
         println!("{:>10}: {:>10} rows, {} used", file.dataset, file.rows, file.used);
     }
-    println!("{people} people covered; peak memory {}", peak_memory());
+    println!("{people} people covered; peak memory {}", support::peak_memory());
     println!("seal {:.2} s", took.as_secs_f64());
     let operator = operator.without_response_slot();
     ask("on the folder", &operator)?;
@@ -183,11 +185,4 @@ fn events(subjects: &ArrayRef, trigger: &str) -> Result<RecordBatch, Box<dyn Err
     };
     let person = ("person", Arc::clone(subjects));
     Ok(RecordBatch::try_from_iter(std::iter::once(person).chain(columns.into_iter().map(word)))?)
-}
-
-/// The high-water mark of the process, where the system tells it.
-fn peak_memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or_else(|| "unknown".to_owned(), |kilobytes| kilobytes.trim().to_owned())
 }

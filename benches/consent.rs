@@ -5,6 +5,8 @@
 //! that `cargo test` stays quick.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+pub mod support;
+
 use std::error::Error;
 use std::sync::Arc;
 use std::time::Instant;
@@ -90,7 +92,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let folder = tempfile::tempdir()?;
     let as_of = config.as_of;
     let files = Population::new(config)?.write_parquet(folder.path())?;
-    println!("peak memory before: {}", peak_memory());
+    println!("peak memory before: {}", support::peak_memory());
     for _ in 0..3 {
         let flows = [(RecipientId::new("brand-insights")?, demand.clone())];
         let sources = Sources {
@@ -102,7 +104,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let events: u64 = hygiene.files.iter().map(|file| file.rows).sum();
         report("from Parquet to who is in", events, &start);
     }
-    println!("peak memory after: {}", peak_memory());
+    println!("peak memory after: {}", support::peak_memory());
     Ok(())
 }
 
@@ -215,11 +217,4 @@ fn report(what: &str, events: u64, start: &Watch) {
     println!(
         "{what}: {events} events in {clock:.2} s, {processor:.2} s on a core: {millions:.2} million events a second of it"
     );
-}
-
-/// The high-water mark of the process, where the system tells it.
-fn peak_memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or_else(|| "unknown".to_owned(), |kilobytes| kilobytes.trim().to_owned())
 }

@@ -1,5 +1,5 @@
 //! What a person's own view costs: a register of one million people and a log of some thousand answers, on a folder. Prints
-//! what a seal from it takes, the first look of an open operator, which reads the log, and those after it.
+//! what importing into it and a seal from it take, the first look of an open operator, which reads the log, and those after it.
 //!
 //! `cargo bench --bench person`; `HUSHTAG_BENCH_PEOPLE` (1000000) and `HUSHTAG_BENCH_ANSWERS` (5000) change the sizes. Without
 //! `--bench` it does nothing.
@@ -31,10 +31,17 @@ fn main() -> Result<(), Box<dyn Error>> {
     let config =
         PopulationConfig { people, follows_per_person: 0, payments_per_person: 0, ..Default::default() };
     let consents = Input::Reader("consents".into(), Population::new(config)?.consents());
-    operator.consents().import(consents, "1".parse()?)?;
+    let started = Instant::now();
+    let events = operator.consents().import(consents, "1".parse()?)?.used;
+    let took = started.elapsed().as_secs_f64();
+    println!("{events} events imported in {took:.1} s; peak memory {}", support::peak_memory());
     let started = Instant::now();
     seal(&operator)?;
-    println!("a seal from the register alone, its trees included: {:.1} s", started.elapsed().as_secs_f64());
+    let took = started.elapsed().as_secs_f64();
+    println!(
+        "a seal from the register alone, trees included: {took:.1} s; peak memory {}",
+        support::peak_memory()
+    );
     let persons = some_people(&operator)?;
     let mut looks = Vec::new();
     for (ids, id) in &persons {

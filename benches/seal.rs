@@ -4,6 +4,8 @@
 //! and `HUSHTAG_BENCH_PAYMENTS` a person (20 and 50). Without `--bench` it does nothing, so that `cargo test` stays quick.
 #![expect(clippy::print_stdout, reason = "a benchmark prints what it measured")]
 
+pub mod support;
+
 use std::error::Error;
 use std::time::{Duration, Instant};
 
@@ -39,13 +41,13 @@ fn main() -> Result<(), Box<dyn Error>> {
     let population = Population::new(config)?;
     let (files, making) = timed(|| population.write_parquet(&folder.path().join("input")))?;
     println!("made {} people in {:.1} s", population.config().people, making.as_secs_f64());
-    println!("peak memory before the seal: {}", peak_memory());
+    println!("peak memory before the seal: {}", support::peak_memory());
 
     let operator = sandbox(&folder.path().join("sandbox"), as_of)?;
     let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
     let (sealed, took) = timed(|| operator.seal(&terms, sources(&files)?).map_err(Box::<dyn Error>::from))?;
     report(&sealed.hygiene, took);
-    println!("peak memory after the seal: {}", peak_memory());
+    println!("peak memory after the seal: {}", support::peak_memory());
     let size = std::fs::metadata(folder.path().join("sandbox/epochs/bench/demo.brand-insights.cube"))?.len();
     println!("sealed cubes: {size} bytes");
     Ok(())
@@ -99,11 +101,4 @@ fn report(hygiene: &Hygiene, took: Duration) {
 #[expect(clippy::cast_precision_loss, reason = "printed with no digits after the point")]
 fn per_second(rows: u64, seconds: f64) -> f64 {
     rows as f64 / seconds
-}
-
-/// The high-water mark of the process, where the system tells it.
-fn peak_memory() -> String {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-    line.map_or_else(|| "unknown".to_owned(), |kilobytes| kilobytes.trim().to_owned())
 }

@@ -1,4 +1,5 @@
-//! Promise: every command of the book's tutorial runs as it stands there, in its order.
+//! Promise: every command of the book's tutorial, and of the README's first section on own files, runs as it stands there,
+//! in its order.
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -6,38 +7,46 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::Command;
 
-const TUTORIAL: &str = include_str!("../docs/src/tutorial.md");
+const ROOT: &str = env!("CARGO_MANIFEST_DIR");
 
 /// The commands of all blocks, each on one line.
-fn commands() -> Vec<String> {
-    let blocks = TUTORIAL.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
+fn commands(text: &str) -> Vec<String> {
+    let blocks = text.split("```sh\n").skip(1).map(|rest| rest.split("```").next().unwrap());
     blocks
         .flat_map(|block| block.replace("\\\n", " ").lines().map(str::to_owned).collect::<Vec<_>>())
         .collect()
 }
 
-#[test]
-fn every_command_of_the_tutorial_runs() {
-    let folder = tempfile::tempdir().unwrap();
-    let bin = folder.path().join("bin");
-    std::fs::create_dir(&bin).unwrap();
-    std::os::unix::fs::symlink(env!("CARGO_BIN_EXE_hushtag"), bin.join("hushtag")).unwrap();
-    let examples = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples");
-    std::os::unix::fs::symlink(examples, folder.path().join("examples")).unwrap();
-    let path = format!("{}:{}", bin.display(), std::env::var("PATH").unwrap());
-    // What the reader copies from an output, by how the tutorial abbreviates it.
-    let mut copied: BTreeMap<String, String> = BTreeMap::new();
-    let commands = commands();
-    assert!(commands.len() > 20, "{} commands", commands.len());
-    for command in commands {
+/// An empty folder beside the files of the project, with `hushtag` on the path.
+struct Reader {
+    folder: tempfile::TempDir,
+    /// What is copied from an output, by how the text abbreviates it.
+    copied: BTreeMap<String, String>,
+}
+
+impl Reader {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("bin")).unwrap();
+        let link = |target: &Path, name: &str| {
+            std::os::unix::fs::symlink(target, folder.path().join(name)).unwrap();
+        };
+        link(Path::new(env!("CARGO_BIN_EXE_hushtag")), "bin/hushtag");
+        ["examples", "policies"].iter().for_each(|name| link(&Path::new(ROOT).join(name), name));
+        Self { folder, copied: BTreeMap::new() }
+    }
+
+    /// Types a command and gives what it printed.
+    fn types(&mut self, command: &str) -> String {
         let mut typed = command.replace("demo --study", "demo --people 2000 --study");
-        for (short, whole) in &copied {
+        for (short, whole) in &self.copied {
             typed = typed.replace(short, whole);
         }
+        let bin = self.folder.path().join("bin");
         let ran = Command::new("sh")
             .args(["-c", &typed])
-            .current_dir(folder.path())
-            .env("PATH", &path)
+            .current_dir(self.folder.path())
+            .env("PATH", format!("{}:{}", bin.display(), std::env::var("PATH").unwrap()))
             .env_remove("HUSHTAG_ROOT_KEY")
             .output()
             .unwrap();
@@ -45,13 +54,55 @@ fn every_command_of_the_tutorial_runs() {
         assert!(ran.status.success(), "`{typed}`: {said}");
         if command.contains("key new --out ") {
             let name = command.split("--out ").nth(1).unwrap().split('.').next().unwrap();
-            copied.insert(format!("{name}+..."), out.trim().to_owned());
+            self.copied.insert(format!("{name}+..."), out.trim().to_owned());
         }
         if let Some(key) = out.lines().find_map(|line| line.strip_prefix("log key "))
             && command.contains("init box ")
         {
-            copied.insert("hushtag/...".to_owned(), key.to_owned());
+            self.copied.insert("hushtag/...".to_owned(), key.to_owned());
         }
+        out.into_owned()
     }
-    assert_eq!(copied.len(), 3, "{copied:?}");
+}
+
+#[test]
+fn every_command_of_the_tutorial_runs() {
+    let mut reader = Reader::new();
+    let commands = commands(include_str!("../docs/src/tutorial.md"));
+    assert!(commands.len() > 20, "{} commands", commands.len());
+    for command in commands {
+        reader.types(&command);
+    }
+    assert_eq!(reader.copied.len(), 3, "{:?}", reader.copied);
+}
+
+#[test]
+fn the_rows_and_commands_that_a_readme_begins_with_are_good() {
+    for (name, text) in
+        [("README.md", include_str!("../README.md")), ("README.zh-CN.md", include_str!("../README.zh-CN.md"))]
+    {
+        let section = text.split("\n## ").nth(2).unwrap().split("\n### ").next().unwrap();
+        let rows = section.split("```text\n").nth(1).unwrap().split("```").next().unwrap();
+        let mut reader = Reader::new();
+        let mut file = String::new();
+        for line in rows.lines() {
+            let (start, cells) = line.split_at(line.find(|letter: char| letter.is_whitespace()).unwrap());
+            file = if start.is_empty() { file } else { start.to_owned() };
+            let path = reader.folder.path().join(&file);
+            let before = std::fs::read_to_string(&path).unwrap_or_default();
+            std::fs::write(&path, format!("{before}{}\n", cells.trim())).unwrap();
+        }
+        let commands = commands(section);
+        assert!(commands.len() > 7, "{name}: {} commands", commands.len());
+        for command in commands.iter().filter(|command| !command.starts_with("cargo install")) {
+            let out = reader.types(command);
+            if command.contains(" seal ") {
+                // Each file has one row of each kind, all good, and two consents.
+                assert_eq!(out.matches("  1  ").count(), 6, "{name}: {out}");
+            }
+        }
+        let hers = "hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-10-01 \
+                    --person-file consents.csv";
+        assert!(reader.types(hers).contains("She is in."), "{name}");
+    }
 }

@@ -2,6 +2,7 @@
 //! languages can follow.
 #![cfg(test)]
 
+use hushtag::audit::consent_tree::{Leaves, TreePlace};
 use hushtag::keys::{KeyError, Keyring, RootKey, RootNumber, open};
 use hushtag::storage::{Image, Storage};
 use hushtag::types::{EpochId, Secret};
@@ -79,6 +80,25 @@ fn a_wrapped_epoch_key_opens_in_its_place_alone() {
     let refused = |result| matches!(result, Err(KeyError::Sealed { .. }));
     assert!(refused(keyring(&vectors, sandbox).epoch(&image, &other)), "another epoch");
     assert!(refused(keyring(&vectors, "4f1d").epoch(&image, &epoch)), "another sandbox");
+}
+
+#[test]
+fn leaves_and_root_of_a_consent_tree_are_those_of_another_implementation() {
+    let vectors = vectors();
+    let (case, epoch_key) = (&vectors["consent_tree"], Secret::new(key(&vectors["epoch"], "key")));
+    let place: Vec<&str> =
+        case["place"].as_array().unwrap().iter().map(|part| part.as_str().unwrap()).collect();
+    let [sandbox, epoch, study, recipient] = place.as_slice() else { panic!("four parts") };
+    let leaves = Leaves::new(TreePlace { sandbox, epoch, study, recipient }, &epoch_key).unwrap();
+    let mut all = Vec::new();
+    for person in case["people"].as_array().unwrap() {
+        let who = (text(person, "ids"), text(person, "id"));
+        assert_eq!(*leaves.salt(who).unwrap().expose(), key(person, "salt"), "{person}");
+        all.push(leaves.leaf(who, text(person, "stands") == "in").unwrap());
+        assert_eq!(all.last(), Some(&key(person, "leaf")), "{person}");
+    }
+    assert_eq!(all.len(), 4);
+    assert_eq!(leaves.file(all).1, key(case, "root"));
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! A sandbox of the demo's study over made-up people, with a budget that no benchmark can spend.
+//! A sandbox of the demo's study over made-up people, with a budget that no benchmark can spend; and the memory that was used.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -54,4 +54,12 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
     let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
     operator.seal(&terms, sources)?;
     Ok(operator)
+}
+
+/// The high-water mark of the process, where the system tells it.
+#[must_use]
+pub fn peak_memory() -> String {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    line.map_or_else(|| "unknown".to_owned(), |kilobytes| kilobytes.trim().to_owned())
 }

@@ -7,6 +7,8 @@ mod analyst;
 mod check;
 mod closed;
 mod consent_tree;
+#[cfg(test)]
+mod cube_questions;
 mod error;
 mod export;
 mod figures;

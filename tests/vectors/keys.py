@@ -4,6 +4,7 @@ python tests/vectors/keys.py > tests/vectors/keys.json
 """
 
 import hashlib
+import hmac
 import json
 
 from blake3 import blake3
@@ -30,6 +31,38 @@ def seal(key, parts, plain, size, salt):
     framed = MAGIC + b"".join(len(part).to_bytes(8, "little") + part for part in parts)
     content = len(plain).to_bytes(8, "little") + plain + bytes(size - len(plain))
     return MAGIC + salt + AESGCM(message_key).encrypt(bytes(12), content, framed)
+
+
+def canonical(*texts):
+    return json.dumps(texts, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def leaf_hash(content):
+    return hashlib.sha256(b"\x00" + content).digest()
+
+
+def tree(leaves):
+    while len(leaves) > 1:
+        pairs = zip(leaves[::2], leaves[1::2])
+        leaves = [hashlib.sha256(b"\x01" + left + right).digest() for left, right in pairs]
+    return leaves[0]
+
+
+def consent_tree(epoch_key, place, people):
+    salts = derive_for(epoch_key, "hushtag 2026-11 v1 salts of a consent tree", canonical(*place))
+    told = []
+    for ids, person, stands in people:
+        salt = derive_for(salts, "hushtag 2026-11 v1 salt of a consent leaf", canonical(ids, person))
+        said = canonical(*place, ids, person, stands)
+        leaf = leaf_hash(hmac.new(salt, said, hashlib.sha256).digest())
+        told.append({"ids": ids, "id": person, "stands": stands, "salt": salt.hex(), "leaf": leaf.hex()})
+    size = 256
+    padding = [
+        leaf_hash(derive_for(salts, "hushtag 2026-11 v1 padding of a consent tree", at.to_bytes(8, "little")))
+        for at in range(len(people), size)
+    ]
+    leaves = [bytes.fromhex(leaf["leaf"]) for leaf in told]
+    return {"place": place, "people": told, "root": tree(sorted(leaves + padding)).hex()}
 
 
 root, sandbox, epoch = fixed("root"), "4f1c", "2026-q3"
@@ -85,6 +118,16 @@ print(
                 "file": seal(wrap, parts, epoch_key, 32, fixed("salt of the epoch")).hex(),
                 "cubes": derive(epoch_key, "a further use").hex(),
             },
+            "consent_tree": consent_tree(
+                epoch_key,
+                [sandbox, epoch, "blake3:" + fixed("study").hex(), "brand-insights"],
+                [
+                    ("phone", "13800000001", "in"),
+                    ("phone", "13800000002", "out"),
+                    ("card", "13800000001", "in"),
+                    ("phone", 'a "quoted" \\ id \u00e9\u4e2d', "out"),
+                ],
+            ),
             "sealed": [
                 {
                     "key": fixed(f"key {at}").hex(),

@@ -1,0 +1,52 @@
+//! What the cube's part of a question costs, apart from books, keys and signature. Not a promise: it prints and asserts no time.
+//!
+//! `cargo test --release --lib cube_questions -- --ignored --nocapture`
+
+use std::time::{Duration, Instant};
+
+use super::Adopted;
+use super::analyst::{plan_under, selection};
+use crate::dp::Accounting;
+use crate::engine::shapes;
+use crate::policy::{Regime, Study};
+use crate::query::parse;
+use crate::release::{Cube, Exact, noised_in_test};
+
+/// The questions of `benches/against_duckdb.rs`, over its 32,400 cells.
+const STUDY: &str = include_str!("../../benches/against_duckdb/study.toml");
+const QUESTIONS: [&str; 4] = [
+    "SELECT spend_tier, COUNT(*) FROM tags GROUP BY spend_tier",
+    "SELECT spend_tier, order_freq, reach, COUNT(*), SUM(spend) FROM tags \
+     WHERE audience_size IN ('few', 'some') AND mutual_ties = 'none' GROUP BY spend_tier, order_freq, reach",
+    "SELECT spend_tier, order_freq, reach, audience_size, mutual_ties, COUNT(*) FROM tags \
+     GROUP BY spend_tier, order_freq, reach, audience_size, mutual_ties",
+    "SELECT COUNT(*) FROM tags WHERE spend_tier = 'mid' AND audience_spend = 'low' AND order_freq = 'many'",
+];
+
+#[test]
+#[ignore = "measures"]
+fn the_cube_s_part_of_a_question() {
+    let adopted = Adopted {
+        study: Study::parse("study", STUDY).unwrap(),
+        regime: Regime::built_in("cn-pipl").unwrap(),
+    };
+    let catalogue = &adopted.study.catalogue;
+    let shapes = shapes(&adopted.study).unwrap();
+    let cubes: Vec<Exact<Cube>> = shapes.iter().map(|shape| Exact::new(Cube::empty(shape))).collect();
+    let accounting = Accounting::Zcdp { delta: "1e-12".parse().unwrap() };
+    for text in QUESTIONS {
+        let (mut planned, mut counted) = (Duration::MAX, Duration::MAX);
+        for seed in 0..500 {
+            let start = Instant::now();
+            let plan = plan_under(&parse(text, catalogue).unwrap(), &adopted.study, accounting).unwrap();
+            planned = planned.min(start.elapsed());
+            let start = Instant::now();
+            let selection = selection(&plan, &adopted);
+            let numbers =
+                noised_in_test(plan.claim(), &selection, &shapes[plan.set()], &cubes[plan.set()], seed);
+            counted = counted.min(start.elapsed());
+            assert_eq!(numbers.0[0].len(), plan.cells());
+        }
+        println!("parsed and priced {planned:?}, cells chosen, noise drawn and added up {counted:?}: {text}");
+    }
+}
