@@ -155,11 +155,16 @@ fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
 }
 
 fn planned(plan: &Plan, catalogue: &Catalogue) -> Question {
-    let groups = plan.groups().into_iter().map(|group| group.map(|group| group as usize));
+    let tags = &catalogue.sets()[plan.set()].tags;
+    let cells: usize = tags.iter().map(|tag| catalogue.tags()[*tag].labels().len()).product();
+    let mut groups = vec![None; cells];
+    for (cell, group) in plan.groups() {
+        groups[cell as usize] = Some(group as usize);
+    }
     let norms = plan.claim().parts.iter().map(|part| part.norms);
     Question {
         text: plan.question().to_owned(),
-        groups: groups.collect(),
+        groups,
         parts: plan.parts().iter().map(|part| part.kind).zip(norms).collect(),
         columns: catalogue.columns(),
     }

@@ -214,7 +214,9 @@ pub(super) fn plan_under(ask: &Ask, study: &Study, accounting: Accounting) -> Re
 
 /// Which cell of the set's cube goes into which group: from the vocabulary alone.
 pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
-    let columns = adopted.study.catalogue.columns();
+    let catalogue = &adopted.study.catalogue;
+    let set = catalogue.sets().get(plan.set()).map_or(&[][..], |set| &set.tags);
+    let columns = catalogue.columns();
     let value = |kind: PartKind| match kind {
         PartKind::Count => Some(Value::Counts(0..1)),
         PartKind::Present { measure } => {
@@ -225,7 +227,8 @@ pub(super) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
         PartKind::Histogram { measure } => columns.of(measure)?.grid.clone().map(Value::Counts),
     };
     Selection {
-        groups: plan.groups(),
+        of: set.iter().filter_map(|tag| catalogue.tags().get(*tag)).map(|tag| tag.labels().len()).product(),
+        cells: plan.groups(),
         values: plan.parts().iter().filter_map(|part| value(part.kind)).collect(),
     }
 }

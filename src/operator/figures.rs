@@ -164,7 +164,8 @@ impl Inner {
             claim: counts.claim(),
             units: counts.cost(),
             selection: &Selection {
-                groups: (0u32..).map(Some).take(shape.cells()).collect(),
+                of: shape.cells(),
+                cells: (0..).map(|standing| (standing, standing)).take(shape.cells()).collect(),
                 values: vec![Value::Counts(0..1)],
             },
             shape: &shape,

@@ -239,10 +239,10 @@ impl Plan {
         labels
     }
 
-    /// For every cell of the set's cube the cell of the answer that it goes into, or `None` where the filter leaves it out; the
-    /// code of the set's last tag counts fastest.
+    /// Every cell of the set's cube that the filter lets pass, in order, and the cell of the answer that it goes into; the code of
+    /// the set's last tag counts fastest.
     #[must_use]
-    pub fn groups(&self) -> Vec<Option<u32>> {
+    pub fn groups(&self) -> Vec<(u32, u32)> {
         let by: Vec<usize> = self.group.iter().map(|(position, _, _)| *position).collect();
         self.of_set.groups(&by, self.canonical.condition.as_ref())
     }

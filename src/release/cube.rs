@@ -106,19 +106,14 @@ impl Cube {
         (&self.counts, &self.sums)
     }
 
-    /// The counts of every cell.
-    pub(super) fn counts(&self, shape: &CubeShape) -> impl Iterator<Item = &[u64]> {
-        self.counts.chunks_exact(shape.counts.max(1))
+    /// One of a cell's counts.
+    pub(super) fn counted(&self, shape: &CubeShape, cell: usize, column: usize) -> i128 {
+        self.counts.get(cell * shape.counts + column).copied().map_or(0, i128::from)
     }
 
-    /// One of the counts, of every cell.
-    pub(super) fn count_of(&self, shape: &CubeShape, column: usize) -> impl Iterator<Item = i128> {
-        self.counts.iter().skip(column).step_by(shape.counts.max(1)).copied().map(i128::from)
-    }
-
-    /// One of the sums, of every cell.
-    pub(super) fn sum_of(&self, shape: &CubeShape, sum: usize) -> impl Iterator<Item = i128> {
-        self.sums.iter().skip(sum).step_by(shape.sums.max(1)).copied()
+    /// One of a cell's sums.
+    pub(super) fn sum(&self, shape: &CubeShape, cell: usize, sum: usize) -> i128 {
+        self.sums.get(cell * shape.sums + sum).copied().unwrap_or(0)
     }
 }
 

@@ -77,8 +77,10 @@ impl Value {
 /// Which cells of the cube go into which cell of the answer; made from the question and the vocabulary alone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Selection {
-    /// For every cell of the cube its group, or `None` where the filter leaves it out.
-    pub groups: Vec<Option<u32>>,
+    /// How many cells the vocabulary has that it was made for.
+    pub of: usize,
+    /// The cells that the filter lets pass, each with its group.
+    pub cells: Vec<(u32, u32)>,
     /// What each part of the claim adds up.
     pub values: Vec<Value>,
 }
@@ -219,9 +221,7 @@ impl Door<'_> {
         cube: &Exact<Cube>,
     ) -> Result<(Body, String), ReleaseError> {
         let parts = &question.claim.parts;
-        if parts.len() != question.selection.values.len()
-            || question.selection.groups.len() != question.shape.cells()
-        {
+        if parts.len() != question.selection.values.len() || question.selection.of != question.shape.cells() {
             return Err(ReleaseError::Bug("claim, selection and cube belong together"));
         }
         let numbers = noised(question.claim, question.selection, question.shape, cube, &mut fresh_rng()?);
@@ -393,25 +393,18 @@ pub(crate) fn noised_in_test(
 /// Adds the exact numbers of every group to their noise.
 fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Value, cells: &mut [i128]) {
     let width = value.width();
-    let groups = selection.groups.iter().copied();
+    let chosen = selection.cells.iter().map(|(cell, group)| (*cell as usize, *group as usize));
     // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.
-    let mut add_one = |(group, exact): (Option<u32>, i128)| {
-        if let Some(number) = group.and_then(|group| cells.get_mut(group as usize)) {
+    let mut add = |at: usize, exact: i128| {
+        if let Some(number) = cells.get_mut(at) {
             *number += exact;
         }
     };
     match value {
-        Value::Sum(sum) => groups.zip(cube.sum_of(shape, *sum)).for_each(add_one),
-        Value::Counts(columns) if width == 1 => {
-            groups.zip(cube.count_of(shape, columns.start)).for_each(&mut add_one);
-        }
-        Value::Counts(columns) => {
-            for (group, counts) in groups.zip(cube.counts(shape)) {
-                let Some(start) = group.map(|group| group as usize * width) else { continue };
-                let numbers = cells.get_mut(start..start + width).unwrap_or_default();
-                let counts = counts.get(columns.clone()).unwrap_or_default();
-                numbers.iter_mut().zip(counts).for_each(|(number, count)| *number += i128::from(*count));
-            }
-        }
+        Value::Sum(sum) => chosen.for_each(|(cell, group)| add(group, cube.sum(shape, cell, *sum))),
+        Value::Counts(columns) => chosen.for_each(|(cell, group)| {
+            let own = columns.clone().enumerate();
+            own.for_each(|(at, column)| add(group * width + at, cube.counted(shape, cell, column)));
+        }),
     }
 }
