@@ -129,7 +129,7 @@ mod tests {
                     let codes = [cell / 40, cell / 10 % 4, cell / 5 % 2, cell % 5];
                     if condition.is_none_or(|condition| holds(condition, &tags, &codes)) {
                         let group = by.iter().fold(0, |group, at| group * sizes[*at] + codes[*at]);
-                        wanted.push((cell as u32, group as u32));
+                        wanted.push((small(cell), small(group)));
                     }
                 }
                 assert_eq!(of_set.groups(by, condition), wanted, "{by:?} {condition:?}");
