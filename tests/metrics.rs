@@ -57,7 +57,9 @@ fn released(analyst: &Analyst, number: &str) -> Vec<f64> {
 
 #[test]
 fn metrics_are_computed_from_numbers_that_are_charged_once() {
-    let analyst = sealed(format!("{STUDY}{METRICS}"), "1000");
+    // No number may be held back for too few people, whatever the noise: with an answer below `min_people` there is nothing to compare.
+    let study = STUDY.replace("min_people = 5", "min_people = 0");
+    let analyst = sealed(format!("{study}{METRICS}"), "1000");
     let forecast = analyst.forecast_metrics().unwrap();
     let questions: Vec<&str> = forecast.questions.iter().map(|question| question.question.as_str()).collect();
     assert_eq!(

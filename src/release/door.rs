@@ -393,7 +393,6 @@ pub(crate) fn noised_in_test(
 /// Adds the exact numbers of every group to their noise.
 fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Value, cells: &mut [i128]) {
     let width = value.width();
-    let chosen = selection.cells.iter().map(|(cell, group)| (*cell as usize, *group as usize));
     // Fewer than 2^48 people with values inside 2^62, and noise inside 2^63: an i128 cannot overflow.
     let mut add = |at: usize, exact: i128| {
         if let Some(number) = cells.get_mut(at) {
@@ -401,10 +400,27 @@ fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Valu
         }
     };
     match value {
-        Value::Sum(sum) => chosen.for_each(|(cell, group)| add(group, cube.sum(shape, cell, *sum))),
-        Value::Counts(columns) => chosen.for_each(|(cell, group)| {
-            let own = columns.clone().enumerate();
-            own.for_each(|(at, column)| add(group * width + at, cube.counted(shape, cell, column)));
-        }),
+        Value::Sum(sum) => {
+            of_groups(selection, |cell| cube.sum(shape, cell, *sum), &mut add);
+        }
+        Value::Counts(columns) => {
+            for (at, column) in columns.clone().enumerate() {
+                let counted = |cell| cube.counted(shape, cell, column);
+                of_groups(selection, counted, |group, exact| add(group * width + at, exact));
+            }
+        }
     }
+}
+
+/// Adds up the chosen cells; those of one group that stand together, as they mostly do, are told as one number.
+fn of_groups(selection: &Selection, exact: impl Fn(usize) -> i128, mut tell: impl FnMut(usize, i128)) {
+    let (mut of, mut sum) = (0, 0);
+    for (cell, group) in &selection.cells {
+        if *group != of {
+            tell(of as usize, std::mem::take(&mut sum));
+            of = *group;
+        }
+        sum += exact(*cell as usize);
+    }
+    tell(of as usize, sum);
 }
