@@ -26,23 +26,7 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 const STUDY: &str = include_str!("against_duckdb/study.toml");
 /// What the baseline asks, by the name that it prints.
-const QUESTIONS: [(&str, &str); 4] = [
-    ("count by one tag", "SELECT spend_tier, COUNT(*) FROM tags GROUP BY spend_tier"),
-    (
-        "three tags, filter, sum",
-        "SELECT spend_tier, order_freq, reach, COUNT(*), SUM(spend) FROM tags \
-         WHERE audience_size IN ('few', 'some') AND mutual_ties = 'none' GROUP BY spend_tier, order_freq, reach",
-    ),
-    (
-        "five tags",
-        "SELECT spend_tier, order_freq, reach, audience_size, mutual_ties, COUNT(*) FROM tags \
-         GROUP BY spend_tier, order_freq, reach, audience_size, mutual_ties",
-    ),
-    (
-        "one cell",
-        "SELECT COUNT(*) FROM tags WHERE spend_tier = 'mid' AND audience_spend = 'low' AND order_freq = 'many'",
-    ),
-];
+const QUESTIONS: &str = include_str!("against_duckdb/questions.txt");
 /// How often each is asked.
 const TIMES: u32 = 200;
 
@@ -99,7 +83,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 fn ask(place: &str, operator: &Operator) -> Result<(), Box<dyn Error>> {
     let analyst = operator.analyst(&RecipientId::new("brand-insights")?, None)?;
     let mut error = if place == "in memory" { 1_000_000 } else { 2_000_000 };
-    for (name, question) in QUESTIONS {
+    for (name, question) in QUESTIONS.lines().filter_map(|line| line.split_once(": ")) {
         let mut best = Duration::MAX;
         for _ in 0..TIMES {
             error += 1;

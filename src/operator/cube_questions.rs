@@ -1,4 +1,5 @@
-//! What the cube's part of a question costs, apart from books, keys and signature. Not a promise: it prints and asserts no time.
+//! What the cube's part of a question costs: choosing cells and adding them up, which is what a query over rows of tags does
+//! too; without books, keys and signature. Not a promise: it prints and asserts no time. `benches/against_duckdb.sh` runs it.
 //!
 //! `cargo test --release --lib cube_questions -- --ignored --nocapture`
 
@@ -17,14 +18,7 @@ use crate::release::{Cube, Exact, noised_in_test};
 
 /// The questions of `benches/against_duckdb.rs`, over its 32,400 cells.
 const STUDY: &str = include_str!("../../benches/against_duckdb/study.toml");
-const QUESTIONS: [&str; 4] = [
-    "SELECT spend_tier, COUNT(*) FROM tags GROUP BY spend_tier",
-    "SELECT spend_tier, order_freq, reach, COUNT(*), SUM(spend) FROM tags \
-     WHERE audience_size IN ('few', 'some') AND mutual_ties = 'none' GROUP BY spend_tier, order_freq, reach",
-    "SELECT spend_tier, order_freq, reach, audience_size, mutual_ties, COUNT(*) FROM tags \
-     GROUP BY spend_tier, order_freq, reach, audience_size, mutual_ties",
-    "SELECT COUNT(*) FROM tags WHERE spend_tier = 'mid' AND audience_spend = 'low' AND order_freq = 'many'",
-];
+const QUESTIONS: &str = include_str!("../../benches/against_duckdb/questions.txt");
 
 #[test]
 #[ignore = "measures"]
@@ -37,7 +31,7 @@ fn the_cube_s_part_of_a_question() {
     let shapes = shapes(&adopted.study).unwrap();
     let cubes: Vec<Exact<Cube>> = shapes.iter().map(|shape| Exact::new(Cube::empty(shape))).collect();
     let accounting = Accounting::Zcdp { delta: "1e-12".parse().unwrap() };
-    for text in QUESTIONS {
+    for (name, text) in QUESTIONS.lines().map(|line| line.split_once(": ").unwrap()) {
         let [mut planned, mut drawn, mut all] = [Duration::MAX; 3];
         for seed in 0..500 {
             let start = Instant::now();
@@ -56,8 +50,9 @@ fn the_cube_s_part_of_a_question() {
             assert_eq!(numbers.0[0].len(), plan.cells());
         }
         let cube = all.saturating_sub(drawn);
+        let [planned, drawn, cube] = [planned, drawn, cube].map(|time| time.as_secs_f64() * 1e6);
         println!(
-            "parsed and priced {planned:?}, cells chosen and added up {cube:?}, noise drawn {drawn:?}: {text}"
+            "question of the cube: {name:26}{cube:9.1} us; besides, planned {planned:.1}, noise drawn {drawn:.1}"
         );
     }
 }
