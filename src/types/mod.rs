@@ -7,9 +7,11 @@ pub mod json;
 pub mod name;
 pub mod secret;
 pub mod time;
+pub mod word;
 
 pub use amount::{NanoEpsilon, NanoRho, Ratio};
 pub use decimal::Decimal;
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use time::{Clock, Days, Hours, SystemClock, Timestamp};
+pub use word::{folded_word, is_without_width};

@@ -1,0 +1,66 @@
+//! How words of files are compared: the spelling of a program or a keyboard does not make another word.
+
+use unicode_normalization::UnicodeNormalization as _;
+
+/// The form of a word under which two spellings are the same word.
+///
+/// Compatibility characters become what they stand for (NFKC), letters become lower case, characters of no width vanish, white
+/// space and control characters around the word vanish, and `_` and white space inside it become `-`. An empty text is a blank cell.
+///
+/// Source: Unicode Standard Annex #15 (NFKC); Unicode Standard Annex #44, property `White_Space`.
+///
+/// ```
+/// use hushtag::types::folded_word;
+/// assert_eq!(folded_word(" Campaign_Measurement\u{200b}\t"), "campaign-measurement");
+/// assert_eq!(folded_word("\u{3000}"), "");
+/// ```
+#[must_use]
+pub fn folded_word(text: &str) -> String {
+    let kept = text.nfkc().flat_map(char::to_lowercase).filter(|letter| !is_without_width(*letter));
+    let kept: String = kept.collect();
+    let kept = kept.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control());
+    let dashed = |letter: char| if letter == '_' || letter.is_whitespace() { '-' } else { letter };
+    // Lower-casing can undo the normal form, so the form is taken once more.
+    kept.chars().map(dashed).nfkc().collect()
+}
+
+/// Characters that nobody sees: zero-width spaces and joiners, the byte order mark, direction marks, soft hyphens.
+#[must_use]
+pub const fn is_without_width(letter: char) -> bool {
+    matches!(
+        letter,
+        '\u{ad}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{2064}' | '\u{2066}'..='\u{206f}' | '\u{feff}'
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn spellings_of_one_word_are_one_word() {
+        for text in [
+            "ad-targeting",
+            "AD_TARGETING",
+            " Ad Targeting ",
+            "ａｄ－ｔａｒｇｅｔｉｎｇ",
+            "\u{feff}ad-\u{200d}targeting\r",
+        ] {
+            assert_eq!(folded_word(text), "ad-targeting", "{text:?}");
+        }
+        for blank in ["", " ", "\u{a0}\t", "\u{3000}", "\u{200b}", "\0"] {
+            assert_eq!(folded_word(blank), "", "{blank:?}");
+        }
+    }
+
+    proptest! {
+        /// A folded word is its own form, so that folded words may be stored and compared.
+        #[test]
+        fn folding_twice_changes_nothing(text in any::<String>()) {
+            let once = folded_word(&text);
+            prop_assert_eq!(folded_word(&once), once.clone(), "{:?}", text);
+        }
+    }
+}
