@@ -20,8 +20,11 @@ pub(super) struct Seal {
     /// The sandbox
     dir: PathBuf,
     /// The new epoch's id
+    #[arg(long, required_unless_present = "check")]
+    epoch: Option<EpochId>,
+    /// Read everything and report every file; nothing is sealed, written or logged
     #[arg(long)]
-    epoch: EpochId,
+    check: bool,
     /// Consents count as of this instant and windows end at it; a bare date means the end of that day (UTC)
     #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
     as_of: Timestamp,
@@ -105,7 +108,6 @@ impl Seal {
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
-        let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, reading };
         let registered = operator.consents().snapshot()?.is_some();
         let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
         let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
@@ -123,6 +125,19 @@ impl Seal {
         for path in self.consents {
             sources.consents.extend(files(&path)?.into_iter().map(Into::into));
         }
+        let Some(epoch) = self.epoch.filter(|_| !self.check) else {
+            let check = || operator.check_sources(self.as_of, &reading, sources);
+            let hygiene = match shown(output, &progress, "rows", check) {
+                Err(crate::operator::OperatorError::Refused(reasons)) => {
+                    return Err(refuse(output, &reasons));
+                }
+                checked => checked?,
+            };
+            output.either(|| hygiene_json(&hygiene), || hygiene_text(&hygiene))?;
+            output.note("every file was read; nothing was sealed, written or logged");
+            return Ok(());
+        };
+        let terms = SealTerms { epoch, as_of: self.as_of, reading };
         let sealed = match shown(output, &progress, "rows", || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
             Err(crate::operator::OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),

@@ -89,6 +89,32 @@ impl Standing {
         Self::Live,
     ];
 
+    /// The column of the consent table that says so, or leaves it unsaid; none where no row says anything.
+    #[must_use]
+    pub const fn column(self) -> Option<&'static str> {
+        Some(match self {
+            Self::AgeUnknown | Self::AgeNotAdmitted | Self::Absent | Self::Unreadable | Self::Live => {
+                return None;
+            }
+            Self::Deceased | Self::Blocked | Self::Refused | Self::Withdrawn => "event",
+            Self::OtherPurpose => "purpose",
+            Self::OtherRecipient => "recipient",
+            Self::Expired => "valid_to",
+            Self::Kind => "kind",
+            Self::OwnStep => "own_step",
+            Self::PreTicked => "pre_ticked",
+            Self::Bundled => "bundle_size",
+            Self::Gated => "service_gate",
+            Self::Notice => "notice",
+            Self::ShownLate => "shown_at",
+            Self::Categories => "categories",
+            Self::Methods => "methods",
+            Self::Handler => "handler",
+            Self::Giver => "giver",
+            Self::AskedTooSoon => "at",
+        })
+    }
+
     /// The word of the regime file, such as `age-unknown`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -5,6 +5,7 @@
 
 mod build;
 mod cells;
+mod consent_check;
 mod consents;
 mod figures;
 mod gathered;
@@ -38,6 +39,7 @@ mod waiting;
 pub(crate) mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
+pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::import;
 pub use person_file::PersonFile;

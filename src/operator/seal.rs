@@ -10,7 +10,7 @@ use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
 use crate::consent::Demand;
 use crate::engine::{Built, Hygiene, Input, Reading, Sources, build, shapes};
-use crate::keys::Keyring;
+use crate::keys::{Keyring, random_secret};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::register::{FILE, Snapshot};
 use crate::release::{Cube, Exact, Released};
@@ -37,6 +37,13 @@ pub struct Sealed {
     pub consents: Vec<Released>,
     /// Recipients that policy refuses, with all reasons.
     pub refused: Vec<(String, String, Vec<Reason>)>,
+}
+
+/// How cubes are built: as of when, under which epoch key, and how the tables are read.
+struct Building<'a> {
+    as_of: Timestamp,
+    key: &'a Secret,
+    reading: &'a Reading,
 }
 
 /// The permitted recipients of a study and what each demands of people.
@@ -114,6 +121,33 @@ impl Operator {
         };
         Ok(Sealed { hygiene, recipients: flows.into_iter().flat_map(names).collect(), consents, refused })
     }
+
+    /// Reads everything that [`Operator::seal`] would read, under a key that is thrown away, and reports every file.
+    ///
+    /// Nothing is written, logged or charged, and no epoch id is used up.
+    ///
+    /// # Errors
+    /// As [`Operator::seal`] for a file that cannot be read, and [`OperatorError::Refused`] if policy refuses every recipient.
+    ///
+    /// # Privacy
+    /// The report is a function of single files; the cubes are dropped unopened.
+    pub fn check_sources(
+        &self,
+        as_of: Timestamp,
+        reading: &Reading,
+        sources: Sources,
+    ) -> Result<Hygiene, OperatorError> {
+        let inner = &*self.inner;
+        let (flows, refused) = inner.flows(inner.clock.now());
+        if flows.is_empty() {
+            let reasons = refused.into_iter().flat_map(|(_, _, reasons)| reasons);
+            return Err(OperatorError::Refused(reasons.collect()));
+        }
+        let register = inner.register_snapshot()?;
+        let key = random_secret()?;
+        let building = Building { as_of, key: &key, reading };
+        inner.build_each((sources, register.as_ref()), &flows, &building, |_, _| Ok(()))
+    }
 }
 
 /// What a `seal` entry says of one study and recipient.
@@ -182,33 +216,20 @@ impl Inner {
         let ends = flows.iter().map(|(adopted, _)| now.saturating_add(adopted.study.retention)).min();
         let ends = ends.ok_or(OperatorError::Bug("an epoch is sealed under a study"))?;
         let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, ends, entries.collect());
-        let mut hygiene = Hygiene::default();
         let reading = Reading { figures: self.auditor.is_some(), ..terms.reading.clone() };
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
-        let mut sources = Some(sources);
-        for (position, (adopted, flows)) in flows.iter().enumerate() {
-            let last = position + 1 == file.studies.len();
-            let own = if last { sources.take() } else { sources.as_ref().and_then(again) };
-            let own = own.ok_or_else(|| {
-                OperatorError::Invalid(
-                    "several studies cannot share an Arrow reader, which can be read once: use files".into(),
-                )
-            })?;
-            let mut own = only_declared(own, adopted, self.studies.values());
-            own.consents.extend(register.map(|register| of_register(register, &adopted.study)).transpose()?);
-            let built = build(&adopted.study, flows, own, terms.as_of, key, &reading);
-            // What is wrong with the register is told by its own error, not by that of its columns.
-            let fault = register.and_then(Snapshot::take_fault);
-            let (built, report) =
-                fault.map_or(built.map_err(OperatorError::from), |fault| Err(fault.into()))?;
-            hygiene.files.extend(report.files);
-            let Some(study) = file.studies.get(position) else { continue };
+        let sealing = Building { as_of: terms.as_of, key, reading: &reading };
+        let hygiene = self.build_each((sources, register), flows, &sealing, |position, built| {
+            let (Some(study), Some((adopted, _))) = (file.studies.get(position), flows.get(position)) else {
+                return Ok(());
+            };
             for one in built {
                 cubes.push(self.write_cubes(&file, study, adopted, &one, key, folder)?);
                 standings.push((*adopted, one.recipient, one.standings));
                 figures.extend(one.figures);
             }
-        }
+            Ok(())
+        })?;
         if let Some(register) = register {
             self.write_consent_trees(register, flows, (&file, key), folder, &mut cubes)?;
         }
@@ -231,6 +252,38 @@ impl Inner {
         body.extend(state.map(|state| ("register".to_owned(), json!(state.to_string()))));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
         Ok((hygiene, consents, file, body))
+    }
+
+    /// Builds the cubes of every study over the same sources and hands them over study by study; reports every file.
+    fn build_each(
+        &self,
+        (sources, register): (Sources, Option<&Snapshot>),
+        flows: &[(&Adopted, Flows)],
+        building: &Building<'_>,
+        mut each: impl FnMut(usize, Vec<Built>) -> Result<(), OperatorError>,
+    ) -> Result<Hygiene, OperatorError> {
+        let mut hygiene = Hygiene::default();
+        let mut sources = Some(sources);
+        for (position, (adopted, flows_of_study)) in flows.iter().enumerate() {
+            let last = position + 1 == flows.len();
+            let own = if last { sources.take() } else { sources.as_ref().and_then(again) };
+            let own = own.ok_or_else(|| {
+                OperatorError::Invalid(
+                    "several studies cannot share an Arrow reader, which can be read once: use files".into(),
+                )
+            })?;
+            let mut own = only_declared(own, adopted, self.studies.values());
+            own.consents.extend(register.map(|register| of_register(register, &adopted.study)).transpose()?);
+            let Building { as_of, key, reading } = building;
+            let built = build(&adopted.study, flows_of_study, own, *as_of, key, reading);
+            // What is wrong with the register is told by its own error, not by that of its columns.
+            let fault = register.and_then(Snapshot::take_fault);
+            let (built, report) =
+                fault.map_or(built.map_err(OperatorError::from), |fault| Err(fault.into()))?;
+            hygiene.files.extend(report.files);
+            each(position, built)?;
+        }
+        Ok(hygiene)
     }
 
     fn write_cubes(

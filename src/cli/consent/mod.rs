@@ -1,5 +1,6 @@
 //! `hushtag consent`: the consent register of a sandbox, for services that keep none of their own.
 
+mod check;
 mod files;
 pub(super) mod person;
 mod receipt;
@@ -33,6 +34,11 @@ pub(super) enum ConsentCommand {
     /// Write everything in the register to a new file (.jsonl, .csv, .parquet) that holds raw ids
     #[command(after_help = "Example:\n  hushtag consent export box --out consents.jsonl")]
     Export(files::Export),
+    /// How the people of consent files would stand under a study, by these files alone; needs no sandbox
+    #[command(
+        after_help = "Examples:\n  hushtag consent check consents.csv --study study.toml\n  hushtag consent check log.csv --study study.toml --as-of 2026-10-01 --format json"
+    )]
+    Check(check::Check),
     /// Check a receipt with the key of its sandbox; needs no sandbox
     #[command(
         after_help = "Example:\n  hushtag consent verify-receipt receipt.txt --key hushtag/...+...+..."
@@ -48,6 +54,7 @@ impl ConsentCommand {
             Self::Status(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Export(command) => command.run(context),
+            Self::Check(command) => command.run(context),
             Self::VerifyReceipt(command) => command.run(context),
         }
     }

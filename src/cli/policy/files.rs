@@ -88,6 +88,6 @@ fn kind(text: &str) -> Option<Kind> {
 }
 
 /// A study with its regime.
-pub(super) fn study_under_regime(path: &Path) -> Result<(Study, Regime), Failure> {
+pub(in crate::cli) fn study_under_regime(path: &Path) -> Result<(Study, Regime), Failure> {
     Ok(StudySource::load(path)?.parse()?)
 }

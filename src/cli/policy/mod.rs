@@ -10,6 +10,7 @@ mod test;
 
 use clap::Subcommand;
 
+pub(super) use files::study_under_regime;
 pub(super) use new::TEMPLATE;
 
 use super::sign::Sign;
