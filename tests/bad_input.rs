@@ -229,6 +229,90 @@ fn bad_rows_are_counted_and_too_many_stop_the_seal() {
     assert_eq!((&file.dropped, file.used), (&expected, 0));
 }
 
+/// Ids as a spreadsheet, a keyboard or another program spoils them are bad rows of every table, also in a column that names
+/// other people; in a file of consents they stop the seal.
+#[test]
+fn ids_that_can_never_meet_are_bad_rows() {
+    let case = Case::new();
+    let spoilt = [
+        ("7777canary\t", "id with blanks or control characters"),
+        ("\u{200b}7777canary", "id with a character of no width"),
+        ("７777", "id in full-width characters or other digits than 0 to 9"),
+        ("'7777canary", "id in quotes"),
+        ("7.777E+03", "id written as a floating-point number or with separators: export it as text"),
+        ("7777.0", "id written as a floating-point number or with separators: export it as text"),
+        ("NULL", "a word for a missing value"),
+        (
+            "+8613800007777",
+            "phone number with a country prefix, blanks or dashes: declare `form = \"cn-mobile\"`",
+        ),
+    ];
+    let consents = fs::read_to_string(&case.files.consents).unwrap();
+    let (header, rest) = consents.split_once('\n').unwrap();
+    let first = rest.lines().next().unwrap();
+    let person = header.split(',').position(|column| column == "person").unwrap();
+    for (id, reason) in spoilt {
+        let with_id = |line: &str| {
+            let mut cells: Vec<&str> = line.split(',').collect();
+            cells[person] = id;
+            cells.join(",")
+        };
+        for (dataset, column, text) in [
+            ("payments", "payer", format!("payer,amount,at\n{id},5,2026-09-01T00:00:00Z\n")),
+            ("members", "user", format!("user,region\n{id},east\n")),
+            ("follows", "follower", format!("follower,followee\n{id},1\n")),
+            ("follows", "followee", format!("follower,followee\n1,{id}\n")),
+            ("consents", "person", format!("{header}\n{}\n", with_id(first))),
+        ] {
+            let before = snapshot(&case.sandbox());
+            let error = case.seal(dataset, case.write("bad.csv", text)).unwrap_err().to_string();
+            assert!(error.contains(&format!("row 1, column `{column}`: {reason}")), "{dataset}: {error}");
+            assert!(!error.contains("7777"), "{error}");
+            assert!(snapshot(&case.sandbox()) == before);
+        }
+    }
+}
+
+/// A number that lacks a digit, or a country prefix that other rows of the file have not, is found from the file alone, in
+/// either type of column; a study that says `as-is` means what it says.
+#[test]
+fn ids_unlike_almost_all_others_of_their_file_are_bad_rows() {
+    let phones = |odd: i64| (0..1_000).map(move |n| if n < 8 { odd } else { 13_800_000_000 + n });
+    let payments = |ids: Vec<i64>, as_text: bool| {
+        let payer: ArrayRef = match as_text {
+            true => Arc::new(ids.iter().map(|id| Some(id.to_string())).collect::<StringArray>()),
+            false => Arc::new(Int64Array::from(ids.clone())),
+        };
+        let amount: ArrayRef = Arc::new(Int64Array::from(vec![5; ids.len()]));
+        let at: ArrayRef = Arc::new(StringArray::from(vec!["2026-09-01T00:00:00Z"; ids.len()]));
+        reader("batch", vec![("payer", payer), ("amount", amount), ("at", at)])
+    };
+    let case = Case::new();
+    for as_text in [false, true] {
+        for (odd, reason) in [
+            (1_380_000_777, "number of another length than 99 of 100 ids of the file"),
+            (
+                8_613_800_007_777,
+                "ids with and without a country prefix in one file: declare the form of the namespace",
+            ),
+        ] {
+            let message = format!(
+                "batch: 8 of 1000 rows are bad, more than the allowed 0.1 %; the first: row 1, column `payer`: {reason}"
+            );
+            case.refuses("payments", payments(phones(odd).collect(), as_text), &message);
+        }
+    }
+    case.seal("payments", payments((9_500..10_500).collect(), true)).unwrap();
+    let study = format!("{STUDY}\n[ids.phone]\nform = \"as-is\"\n");
+    let home = tempfile::tempdir().unwrap();
+    let case = Case {
+        operator: init(&home.path().join("sandbox"), &study).unwrap(),
+        home,
+        files: case.files.clone(),
+    };
+    case.seal("payments", payments(phones(1_380_000_777).collect(), true)).unwrap();
+}
+
 #[test]
 fn columns_of_another_type_are_refused_and_those_of_a_like_type_are_read() {
     let case = Case::new();
@@ -240,7 +324,11 @@ fn columns_of_another_type_are_refused_and_those_of_a_like_type_are_read() {
     let numbers = || -> ArrayRef { Arc::new(Int64Array::from(vec![5, 6])) };
     let floats = || -> ArrayRef { Arc::new(Float64Array::from(vec![1.0, 2.5])) };
     for (bad, message) in [
-        (payments(floats(), numbers(), at()), "column `payer` is Float64, but ids are text or whole numbers"),
+        (
+            payments(floats(), numbers(), at()),
+            "column `payer` is Float64, but ids are text or whole numbers: floating-point numbers lose digits, so export \
+             it as text or integers",
+        ),
         (
             payments(numbers(), floats(), at()),
             "column `amount` is Float64, but amounts and integers are whole numbers (minor units)",

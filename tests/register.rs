@@ -154,6 +154,8 @@ fn a_register_that_lost_events_after_a_seal_is_found() {
     assert!(fails(&image), "rolled back to before the seal");
     image.remove(FILE).unwrap();
     assert!(fails(&image), "gone");
+    let found = verify_log(&image, None, None, None).unwrap_err();
+    assert!(found.is_damage() && found.to_string().starts_with("consents.redb: is missing"), "{found}");
     image.write(FILE, &whole).unwrap();
     assert!(!fails(&image));
 }

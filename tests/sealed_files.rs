@@ -126,3 +126,52 @@ fn what_was_changed_cut_or_put_elsewhere_is_found_there() {
     let error = verified.unwrap_err().to_string();
     assert_eq!(error, format!("{place}: is not the file whose hash the log names"));
 }
+
+/// What verifying says of a copy of `made` after `change`.
+fn verified(made: &Image, change: impl FnOnce(&Image)) -> Result<(), OperatorError> {
+    let copy = made.crash();
+    change(&copy);
+    verify_log(&copy, None, Some(Keys::Given(support::root_key())), None).map(drop)
+}
+
+/// Every field of `epoch.json` is one that the log entry of the seal agrees with.
+#[test]
+fn each_field_of_an_epochs_file_agrees_with_the_log() {
+    let (made, place) = (made(), "epochs/e1/epoch.json");
+    let text = String::from_utf8(made.read(place).unwrap().unwrap()).unwrap();
+    let fields: serde_json::Map<String, serde_json::Value> = serde_json::from_str(&text).unwrap();
+    assert!(verified(&made, |_| {}).is_ok());
+    assert_eq!(fields.len(), 6, "a new field is compared, too");
+    for (name, value) in &fields {
+        let (old, new) = match value {
+            serde_json::Value::Number(number) => {
+                (format!("\"{name}\":{number}"), format!("\"{name}\":{}", number.as_i64().unwrap() + 1))
+            }
+            serde_json::Value::String(word) => {
+                (format!("\"{name}\":\"{word}\""), format!("\"{name}\":\"e2\""))
+            }
+            _ => ("blake3:".into(), "blake3:0".into()),
+        };
+        let forged = text.replacen(&old, &new, 1);
+        assert_ne!(forged, text, "{name}");
+        let found = verified(&made, |copy| copy.write(place, forged.as_bytes()).unwrap());
+        let error = found.expect_err(name);
+        assert!(error.is_damage() && error.to_string().contains(place), "{name}: {error}");
+    }
+}
+
+/// An id of an epoch is used up by the log, not by the folder.
+#[test]
+fn an_epoch_whose_folder_is_gone_is_damage_and_not_sealed_again() {
+    let made = made();
+    let error = verified(&made, |copy| copy.remove("epochs/e1").unwrap()).unwrap_err();
+    assert!(error.is_damage() && error.to_string().starts_with("epochs/e1: is missing"), "{error}");
+    let copy = made.crash();
+    copy.remove("epochs/e1").unwrap();
+    let operator = support::open(Arc::new(copy.clone())).unwrap();
+    let again = operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1)));
+    let error = again.unwrap_err();
+    assert!(error.is_damage() && error.to_string().starts_with("epochs/e1: is missing"), "{error}");
+    drop(operator);
+    assert!(copy.list("epochs/e1").unwrap().is_empty());
+}

@@ -2,6 +2,7 @@
 
 mod fields;
 mod form;
+mod id_shape;
 mod name;
 mod pseudonym;
 mod risk;
@@ -12,6 +13,7 @@ mod token;
 
 pub use fields::{Span, Treatment};
 pub use form::{Form, MISFIT};
+pub use id_shape::{IdShape, IdShapes, Unlike, is_missing_word, suspicious_id};
 pub use name::direct_identifier;
 pub use pseudonym::{CutKey, Pseudonym, PseudonymKey};
 pub use risk::{CLASS_SIZES, Risk, Sharing, TagRisk};

@@ -13,7 +13,7 @@ use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
-use crate::deidentify::{Form, MISFIT};
+use crate::deidentify::Form;
 use crate::types::Timestamp;
 
 /// How many columns say something other than who and when; they are the last ones.
@@ -59,8 +59,12 @@ fn people(
 ) -> Result<Vec<(usize, u32)>, EngineError> {
     const NO_PERSON: &str = "no person";
     let mut people = Vec::with_capacity(count);
-    if let (Some(column), None, Some((namespace, Form::AsIs))) =
-        (&events.person, &events.ids, namespaces.default)
+    if let (Some(column), Some((_, form))) = (&events.person, namespaces.default) {
+        report.observe_shapes(before, "person", &column.shapes(form));
+    }
+    if let (Some(column), None, Some((namespace, form))) = (&events.person, &events.ids, namespaces.default)
+        && form.is_bytewise()
+        && column.is_free_of_suspicious_ids()
     {
         for (row, person) in interner.intern_all(namespace, column, count)?.into_iter().enumerate() {
             if person == NOBODY {
@@ -84,12 +88,13 @@ fn people(
             report.drop_row(place, "person", NO_PERSON);
             continue;
         };
-        let text = if form == Form::AsIs { None } else { person.text() };
-        let person = match text.as_deref().map(|text| form.fit(text)) {
+        let is_plain = form.is_bytewise() && matches!(person, Id::Number(_));
+        let text = if is_plain { None } else { person.text() };
+        let person = match text.as_deref().map(|text| form.read(text)) {
             None => interner.intern(namespace, &person)?,
-            Some(Some(fitted)) => interner.intern(namespace, &Id::of(&fitted))?,
-            Some(None) => {
-                report.drop_row(place, "person", MISFIT);
+            Some(Ok(fitted)) => interner.intern(namespace, &Id::of(&fitted))?,
+            Some(Err(reason)) => {
+                report.drop_row(place, "person", reason);
                 continue;
             }
         };

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use arrow_array::{Array as _, ArrayRef};
 use serde::Serialize;
 
-use super::read::Column;
-use crate::deidentify::Looked;
+use super::read::{Column, Ids};
+use crate::deidentify::{IdShapes, Looked, Unlike};
 
 /// How many texts of a column are looked at in a batch of 16,384 rows.
 const LOOKED_AT: usize = 1_024;
@@ -67,6 +67,9 @@ pub struct FileHygiene {
     pub undeclared_columns: Vec<String>,
     #[serde(skip)]
     looked: BTreeMap<String, Looked>,
+    /// The shapes of the ids of every column, by row of the file.
+    #[serde(skip)]
+    shapes: BTreeMap<String, IdShapes>,
     #[serde(skip)]
     first: Vec<Place>,
 }
@@ -129,6 +132,36 @@ impl FileHygiene {
         }
     }
 
+    /// Counts the shapes of a column of ids that begins at `row`, to find at the end those unlike almost all others.
+    pub(super) fn observe_ids(&mut self, row: u64, column: &str, ids: &Ids) {
+        self.observe_shapes(row, column, ids.shapes());
+    }
+
+    /// As [`FileHygiene::observe_ids`], for shapes by row of the batch.
+    pub(super) fn observe_shapes(&mut self, row: u64, column: &str, shapes: &IdShapes) {
+        let known = match self.shapes.get_mut(column) {
+            Some(known) => known,
+            None => self.shapes.entry(column.to_owned()).or_default(),
+        };
+        known.and_from(row, shapes);
+    }
+
+    /// Counts the ids that are unlike almost all others of their column. Their rows were read; they count as bad all the same,
+    /// because they can meet no other file.
+    fn drop_unlike(&mut self) {
+        for (column, shapes) in std::mem::take(&mut self.shapes) {
+            let Some(Unlike { count, row, reason }) = shapes.unlike() else { continue };
+            let bad: u64 = self.dropped.values().sum();
+            let count = count.min(self.rows.saturating_sub(bad + self.self_follows));
+            if count > 0 {
+                *self.dropped.entry(reason).or_default() += count;
+                if self.first.len() < FIRST_PLACES {
+                    self.first.push(Place { row: row + 1, column, reason });
+                }
+            }
+        }
+    }
+
     /// Looks at texts of a declared column, before they are treated: at the first of every batch, so that it costs little.
     pub(super) fn look(&mut self, column: &str, array: &ArrayRef) -> Result<(), super::ReadError> {
         let some = array.slice(0, array.len().min(LOOKED_AT));
@@ -149,6 +182,9 @@ impl FileHygiene {
         for (column, looked) in &other.looked {
             self.looked.entry(column.clone()).or_default().and(looked);
         }
+        for (column, shapes) in &other.shapes {
+            self.shapes.entry(column.clone()).or_default().and_from(0, shapes);
+        }
         self.first.extend(other.first);
         self.first.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
         self.first.truncate(FIRST_PLACES);
@@ -157,8 +193,9 @@ impl FileHygiene {
 
     /// Ends the report; too many bad rows and direct identifiers stop the seal.
     pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
-        let bad: u64 = self.dropped.values().sum();
         self.rows = rows;
+        self.drop_unlike();
+        let bad: u64 = self.dropped.values().sum();
         self.used = rows - bad - self.self_follows;
         for (column, looked) in std::mem::take(&mut self.looked) {
             if let Some((shape, count)) = looked.identifier() {

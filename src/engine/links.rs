@@ -79,6 +79,8 @@ impl Links {
             let [left_form, right_form] = declared.columns.each_ref().map(|column| column.form);
             let lefts = Ids::read(&table.name, left, lefts, tokenised, left_form)?;
             let rights = Ids::read(&table.name, right, rights, tokenised, right_form)?;
+            report.observe_ids(rows, left, &lefts);
+            report.observe_ids(rows, right, &rights);
             for row in 0..batch.num_rows() {
                 let place = rows + row as u64;
                 match (lefts.id(row), rights.id(row)) {

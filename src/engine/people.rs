@@ -86,6 +86,7 @@ impl<'a> People<'a> {
             reading.heard(batch.num_rows());
             let Some((owners, fields)) = batch.columns().split_first() else { break };
             let owners = Ids::read(&table.name, owner, owners, table.tokenised.is_some(), self.dataset.form)?;
+            report.observe_ids(rows, owner, &owners);
             for row in 0..batch.num_rows() {
                 if owners.id(row).is_none() {
                     report.drop_row(rows + row as u64, owner, owners.why_none(row, "no owner"));

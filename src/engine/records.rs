@@ -14,7 +14,6 @@ use super::rows::{Cells, NOBODY, Rows, Selection};
 use super::scan::{Piece, Scan};
 use super::values::Values;
 use super::waiting::{Layout, RANGE, Together, Waiting};
-use crate::deidentify::MISFIT;
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Aggregate, Catalogue, Condition, Naming, Source, Window};
 use crate::types::Timestamp;
@@ -257,6 +256,7 @@ impl<'a> Records<'a> {
         };
         let owner = self.dataset.owner.as_str();
         let owners = Ids::read(piece.name, owner, owners, piece.tokenised, self.dataset.form)?;
+        piece.report.observe_ids(piece.first, owner, &owners);
         let mut bad = Vec::new();
         let count = piece.batch.num_rows();
         bad.extend(
@@ -272,7 +272,8 @@ impl<'a> Records<'a> {
             }
             cells.push(if of_people {
                 let named = Ids::read(piece.name, &field.column, array, piece.tokenised, field.form)?;
-                bad.extend(named.misfits().iter().map(|row| (*row, field.column.as_str(), MISFIT)));
+                piece.report.observe_ids(piece.first, &field.column, &named);
+                bad.extend(named.bad().iter().map(|(row, reason)| (*row, field.column.as_str(), *reason)));
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
                 Cells::People(people(interner, numbers(interner, ids, &named.column, count, true)?))
             } else {

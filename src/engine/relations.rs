@@ -87,6 +87,8 @@ impl Lists {
             let count = piece.batch.num_rows();
             let owner_ids = Ids::read(piece.name, &dataset.owner, owners, piece.tokenised, dataset.form)?;
             let target_ids = Ids::read(piece.name, target_column, targets, piece.tokenised, target.form)?;
+            piece.report.observe_ids(piece.first, &dataset.owner, &owner_ids);
+            piece.report.observe_ids(piece.first, target_column, &target_ids);
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
             let owners = numbers(interner, &dataset.ids, &owner_ids.column, count, true)?;
             let targets = numbers(interner, &target.ids, &target_ids.column, count, true)?;

@@ -205,7 +205,7 @@ fn settle_seals(storage: &dyn Storage, log: &Log) -> Result<(), OperatorError> {
     let folders = storage.list("epochs")?;
     for name in &folders {
         let Some(epoch) = name.strip_suffix(".new").and_then(|id| EpochId::new(id).ok()) else { continue };
-        if is_logged(log, &epoch)? {
+        if is_sealed(log, &epoch)? {
             storage.rename(&format!("epochs/{name}"), &format!("epochs/{epoch}"))?;
         } else {
             storage.remove(&format!("epochs/{name}"))?;
@@ -223,7 +223,8 @@ fn settle_seals(storage: &dyn Storage, log: &Log) -> Result<(), OperatorError> {
     Ok(())
 }
 
-fn is_logged(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
+/// Whether the log says that an epoch of this id was sealed.
+pub(super) fn is_sealed(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
     for entry in log.entries() {
         let entry = entry?;
         if entry.kind == Kind::Seal

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::open::is_sealed;
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
@@ -53,7 +54,7 @@ pub(super) type Flows = Vec<(RecipientId, Demand)>;
 type RefusedFlow = (String, String, Vec<Reason>);
 
 impl Operator {
-    /// Seals an epoch.
+    /// Seals an epoch. The log decides whether an epoch of this id was sealed before, also if its folder is gone.
     ///
     /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
     /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
@@ -73,6 +74,10 @@ impl Operator {
         let now = inner.clock.now();
         if inner.epochs()?.iter().any(|epoch| epoch.epoch == terms.epoch) {
             return Err(OperatorError::EpochExists(terms.epoch.to_string()));
+        }
+        if is_sealed(&*inner.log()?, &terms.epoch)? {
+            let place = format!("epochs/{}", terms.epoch);
+            return Err(OperatorError::damaged(place, "is missing, and the log says it was sealed"));
         }
         // A bare date means its end, so today is allowed; a later day would count consents that do not exist yet.
         if terms.as_of > now.saturating_add(Days::ONE) {

@@ -12,13 +12,15 @@ use super::retire::marked;
 use super::sandbox::{EpochFile, cube_path};
 use crate::audit::{Entry, Kind};
 use crate::keys::Keyring;
+use crate::register::FILE;
 use crate::storage::Storage;
-use crate::types::EpochId;
+use crate::types::{EpochId, Timestamp};
 
 /// What the log says about epochs.
 #[derive(Default)]
 pub(super) struct Epochs {
-    sealed: Vec<Map<String, Value>>,
+    /// Each sealed epoch: the entry of the log, when it was written, and what it says.
+    sealed: Vec<(u64, Timestamp, Map<String, Value>)>,
     /// Each retired epoch and the entries that say so.
     retired: BTreeMap<String, Vec<u64>>,
 }
@@ -26,7 +28,7 @@ pub(super) struct Epochs {
 impl Epochs {
     pub(super) fn read(&mut self, index: u64, entry: &Entry) {
         match entry.kind {
-            Kind::Seal => self.sealed.push(entry.body.clone()),
+            Kind::Seal => self.sealed.push((index, entry.at, entry.body.clone())),
             Kind::Retire => self.retired.entry(text(entry.body.get("epoch"))).or_default().push(index),
             _ => (),
         }
@@ -37,9 +39,10 @@ impl Epochs {
         self.retired.len() as u64
     }
 
-    /// Every epoch of the folder is one that the log sealed, as of the same instant, with the same end and under the same
-    /// studies; every file that a `seal` entry names has the hash of its ciphertext there. An epoch that was retired has no
-    /// key, and may have no such files. Says how many cubes there are.
+    /// Every epoch is sealed once. Every epoch of the folder is one that the log sealed at the same instant, as of the same
+    /// instant, with the same end and under the same studies, and every epoch that the log sealed is there; every file that a
+    /// `seal` entry names has the hash of its ciphertext there, and the register that it commits to is there. An epoch that was
+    /// retired has no key, and may have no such files. Says how many cubes there are.
     pub(super) fn check(
         &self,
         storage: &dyn Storage,
@@ -48,8 +51,9 @@ impl Epochs {
     ) -> Result<u64, OperatorError> {
         self.check_folders(storage)?;
         self.check_retired(storage)?;
+        self.check_register(storage)?;
         let mut count = 0;
-        for seal in &self.sealed {
+        for (_, _, seal) in &self.sealed {
             let retired = self.retired.contains_key(&text(seal.get("epoch")));
             count += check_sealed(storage, seal, retired)?;
             if !retired {
@@ -60,9 +64,30 @@ impl Epochs {
     }
 
     fn check_folders(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
-        for epoch in EpochFile::all(storage)? {
-            let logged = |seal: &Map<String, Value>| {
-                seal.get("epoch") == Some(&json!(epoch.epoch))
+        let mut seen = BTreeMap::new();
+        for (index, _, seal) in &self.sealed {
+            let epoch = text(seal.get("epoch"));
+            if let Some(before) = seen.insert(epoch.clone(), *index) {
+                let place = format!("log entry {index}");
+                return Err(OperatorError::damaged(
+                    place,
+                    format!("seals epoch {epoch}, which entry {before} sealed"),
+                ));
+            }
+        }
+        let there = EpochFile::all(storage)?;
+        if let Some(epoch) =
+            seen.keys().find(|id| !there.iter().any(|epoch| epoch.epoch.as_str() == id.as_str()))
+        {
+            return Err(OperatorError::damaged(
+                format!("epochs/{epoch}"),
+                "is missing, and the log says it was sealed",
+            ));
+        }
+        for epoch in there {
+            let logged = |(_, at, seal): &(u64, Timestamp, Map<String, Value>)| {
+                *at == epoch.sealed_at()
+                    && seal.get("epoch") == Some(&json!(epoch.epoch))
                     && seal.get("as_of") == Some(&json!(epoch.as_of().to_string()))
                     && seal.get("ends") == Some(&json!(epoch.ends().to_string()))
                     && seal.get("studies") == Some(&json!(epoch.studies))
@@ -75,12 +100,25 @@ impl Epochs {
         Ok(())
     }
 
+    /// A register is never removed: what an epoch was sealed from is there.
+    fn check_register(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
+        let commits = |(_, _, seal): &&(u64, Timestamp, Map<String, Value>)| seal.contains_key("register");
+        let Some((index, ..)) = self.sealed.iter().rev().find(commits) else { return Ok(()) };
+        if storage.list("")?.iter().any(|name| name == FILE) {
+            return Ok(());
+        }
+        Err(OperatorError::damaged(
+            FILE,
+            format!("is missing, and log entry {index} sealed an epoch from it"),
+        ))
+    }
+
     fn check_retired(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
         for (epoch, entries) in &self.retired {
             let at = |why: &str| OperatorError::damaged(format!("log entry {}", joined(entries)), why);
             let [entry] = entries.as_slice() else { return Err(at("an epoch is retired twice")) };
             let epoch = EpochId::new(epoch).map_err(|_| at("retires what is no epoch"))?;
-            if !self.sealed.iter().any(|seal| seal.get("epoch") == Some(&json!(epoch))) {
+            if !self.sealed.iter().any(|(_, _, seal)| seal.get("epoch") == Some(&json!(epoch))) {
                 return Err(at("retires an epoch that was never sealed"));
             }
             let unfinished = |place: String| {

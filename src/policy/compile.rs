@@ -254,7 +254,8 @@ fn dataset(
             }
             draft.relations.push(Relation { dataset: name.get_ref().clone(), field: None, max_reach });
             let target_ids = section.target_ids.as_ref().map_or(&ids, Spanned::get_ref).clone();
-            let target = IdColumn { column: target.get_ref().clone(), ids: target_ids, form: Form::AsIs };
+            let target =
+                IdColumn { column: target.get_ref().clone(), ids: target_ids, form: Form::default() };
             Shape::Relation { target, relation: draft.relations.len() - 1 }
         }
         (DatasetKind::Relation, None) => {
@@ -294,7 +295,7 @@ fn dataset(
         handler: section.handler.get_ref().clone(),
         ids,
         owner: owner.get_ref().clone(),
-        form: Form::AsIs,
+        form: Form::default(),
         category: section.category.clone(),
         fields,
         dropped,

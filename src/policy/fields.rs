@@ -70,7 +70,7 @@ pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
     let (column, optional) = (column.get_ref().clone(), section.optional);
-    Ok(Some(Field { column, kind, ids, form: Form::AsIs, optional, treatment }))
+    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, treatment }))
 }
 
 /// How far the field is coarsened; each way belongs to the types that it can coarsen.

@@ -73,7 +73,7 @@ pub(super) fn links_table(
     let column = |(ids, column): (&Spanned<String>, &String)| IdColumn {
         column: column.clone(),
         ids: ids.get_ref().clone(),
-        form: Form::AsIs,
+        form: Form::default(),
     };
     Ok(LinksTable {
         name: name.get_ref().clone(),

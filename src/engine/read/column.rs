@@ -75,6 +75,13 @@ fn is_whole(kind: &DataType) -> bool {
     }
 }
 
+fn is_floating(kind: &DataType) -> bool {
+    match kind {
+        DataType::Dictionary(_, value) => is_floating(value),
+        kind => kind.is_floating(),
+    }
+}
+
 /// Casts to a plain type; what does not fit becomes null when `safe`.
 fn plain(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     cast_with_options(array, to, &CastOptions { safe: true, ..CastOptions::default() }).ok()
@@ -96,7 +103,12 @@ impl Column {
             let tokens = tokens.filter(|tokens| usize::try_from(tokens.value_length()) == Ok(TOKEN_BYTES));
             (tokens.cloned().map(Self::Tokens), "ids of a tokenised file are tokens of 16 bytes")
         } else {
-            (Self::numbers_or_words(array), "ids are text or whole numbers")
+            let wanted = if is_floating(array.data_type()) {
+                "ids are text or whole numbers: floating-point numbers lose digits, so export it as text or integers"
+            } else {
+                "ids are text or whole numbers"
+            };
+            (Self::numbers_or_words(array), wanted)
         };
         found.ok_or_else(|| wrong(file, column, array.data_type(), wanted))
     }

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::{TokeniseError, TokeniseTerms, is_consents};
 use crate::consent::{AgeFact, COLUMNS};
-use crate::deidentify::{Form, MISFIT, TOKEN_BYTES, Tokens};
+use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
 use crate::engine::consents::{STATEMENTS, wanted};
 use crate::engine::hygiene::FileHygiene;
 use crate::engine::people::field_word;
@@ -57,6 +57,8 @@ pub(super) struct Ages {
 pub(super) struct Treated<'a> {
     pub(super) columns: Vec<ArrayRef>,
     bad: Vec<Bad<'a>>,
+    /// The shapes of the ids of each column that has any.
+    shapes: Vec<(&'a str, IdShapes)>,
 }
 
 impl<'a> Plan<'a> {
@@ -157,14 +159,15 @@ impl<'a> Plan<'a> {
         match self {
             Self::Consents(consents) => consents.treat(file, present, batch),
             Self::Table { columns, ages, .. } => {
-                let mut bad = Vec::new();
+                let (mut bad, mut shapes) = (Vec::new(), Vec::new());
                 let all = columns.iter().zip(batch.columns());
-                let all = all.map(|(column, array)| column.treat(file, array, *ages, &mut bad));
+                let all =
+                    all.map(|(column, array)| column.treat(file, array, *ages, (&mut bad, &mut shapes)));
                 let columns = all.collect::<Result<_, _>>()?;
                 // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
                 bad.sort_by_key(|(row, ..)| *row);
                 bad.dedup_by_key(|(row, ..)| *row);
-                Ok(Treated { columns, bad })
+                Ok(Treated { columns, bad, shapes })
             }
         }
     }
@@ -232,7 +235,7 @@ impl<'a> Written<'a> {
         file: &str,
         array: &ArrayRef,
         ages: Ages,
-        bad: &mut Vec<Bad<'s>>,
+        (bad, shapes): (&mut Vec<Bad<'s>>, &mut Vec<(&'s str, IdShapes)>),
     ) -> Result<ArrayRef, ReadError> {
         match self {
             Self::Ids { column, tokens, form, missing } => {
@@ -241,8 +244,9 @@ impl<'a> Written<'a> {
                     let none = (0..array.len()).filter(|row| ids.id(*row).is_none());
                     bad.extend(none.map(|row| (row, *column, ids.why_none(row, reason))));
                 } else {
-                    bad.extend(ids.misfits().iter().map(|row| (*row, *column, MISFIT)));
+                    bad.extend(ids.bad().iter().map(|(row, reason)| (*row, *column, *reason)));
                 }
+                shapes.push((*column, ids.shapes().clone()));
                 Ok(tokenised(&ids.column, array.len(), |_| Some((tokens, Form::AsIs))))
             }
             Self::Strict(field) => Ok(as_written(field, Cells::read(file, field, array, bad)?)),
@@ -307,7 +311,7 @@ fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<(&'k T
     let (mut last, mut known) = (None, String::new());
     for row in 0..count {
         let text = ids.spelled(row);
-        let fitted = of(row).and_then(|(tokens, form)| Some((tokens, form.fit(text.as_deref()?)?)));
+        let fitted = of(row).and_then(|(tokens, form)| Some((tokens, form.read(text.as_deref()?).ok()?)));
         let token = fitted.map(|(tokens, text)| match last {
             // Rows of one person mostly follow each other.
             Some((of, token)) if std::ptr::eq(of, tokens) && known == *text => token,
@@ -354,12 +358,18 @@ impl Consents<'_> {
         let count = batch.num_rows();
         let namespaces: Vec<_> =
             (0..count).map(|row| self.of(ids.as_ref().and_then(|ids| ids.text(row)))).collect();
-        let Some(person) = person else { return Ok(Treated { columns, bad: Vec::new() }) };
+        let Some(person) = person else {
+            return Ok(Treated { columns, bad: Vec::new(), shapes: Vec::new() });
+        };
+        let shapes = match self.of(None) {
+            Ok((_, form)) => vec![("person", person.shapes(form))],
+            Err(_) => Vec::new(),
+        };
         let bad = namespaces.iter().enumerate().filter_map(|(row, namespace)| match namespace {
             Err(reason) => Some((row, "ids", *reason)),
             Ok((_, form)) => match person.spelled(row) {
                 None => Some((row, "person", "no person")),
-                Some(id) => form.fit(&id).is_none().then_some((row, "person", MISFIT)),
+                Some(id) => form.read(&id).err().map(|reason| (row, "person", reason)),
             },
         });
         let bad = bad.collect();
@@ -367,7 +377,7 @@ impl Consents<'_> {
         if let Some(first) = columns.first_mut() {
             *first = tokenised(&person, count, of);
         }
-        Ok(Treated { columns, bad })
+        Ok(Treated { columns, bad, shapes })
     }
 }
 
@@ -375,6 +385,9 @@ impl Treated<'_> {
     /// The runs of rows that are kept, each by its start and length; counts all others.
     pub(super) fn keep(&self, rows: usize, before: u64, report: &mut FileHygiene) -> Vec<(usize, usize)> {
         let (mut runs, mut from) = (Vec::new(), 0);
+        for (column, shapes) in &self.shapes {
+            report.observe_shapes(before, column, shapes);
+        }
         for (row, column, reason) in &self.bad {
             report.drop_row(before + *row as u64, column, reason);
             if *row > from {

@@ -1,0 +1,349 @@
+//! Ids that can never meet the same person's id in another file, found from the id or from its file alone.
+
+use std::collections::BTreeMap;
+
+use super::form::Form;
+use crate::types::is_without_width;
+
+/// Words that programs write where there is no value; as ids they would make one person of many.
+const MISSING: [&str; 14] = [
+    "null",
+    "nan",
+    "none",
+    "nil",
+    "undefined",
+    "n/a",
+    "#n/a",
+    "<na>",
+    "(null)",
+    "\\n",
+    "#ref!",
+    "#value!",
+    "-",
+    "--",
+];
+/// The longest of them, in bytes.
+const LONGEST_MISSING: usize = 9;
+
+/// Why an id of undeclared form cannot meet the same id written by another program; `None` if nothing speaks against it.
+/// Decided from the id alone; upper and lower case are not compared.
+///
+/// ```
+/// use hushtag::deidentify::suspicious_id;
+/// assert_eq!(suspicious_id("13800000000"), None);
+/// assert_eq!(suspicious_id("13800000000\t"), Some("id with blanks or control characters"));
+/// ```
+#[must_use]
+pub fn suspicious_id(id: &str) -> Option<&'static str> {
+    let bytes = id.as_bytes();
+    if bytes.iter().all(u8::is_ascii_digit) {
+        return None;
+    }
+    if is_missing_word(id) {
+        return Some("a word for a missing value");
+    }
+    if bytes.iter().all(u8::is_ascii_alphanumeric) {
+        return None;
+    }
+    if id.contains(char::is_control)
+        || id.starts_with(char::is_whitespace)
+        || id.ends_with(char::is_whitespace)
+    {
+        return Some("id with blanks or control characters");
+    }
+    if id.contains(is_without_width) {
+        return Some("id with a character of no width");
+    }
+    if id.contains(is_full_width) {
+        return Some("id in full-width characters or other digits than 0 to 9");
+    }
+    if id.starts_with(is_quote) || id.ends_with(is_quote) {
+        return Some("id in quotes");
+    }
+    if is_number_of_a_spreadsheet(id) {
+        return Some("id written as a floating-point number or with separators: export it as text");
+    }
+    if Form::CnMobile.fit(id).is_some_and(|fitted| fitted != id) {
+        return Some("phone number with a country prefix, blanks or dashes: declare `form = \"cn-mobile\"`");
+    }
+    if id.contains(' ') && Form::CnIdCard.fit(id).is_some() {
+        return Some("identity number with blanks: declare `form = \"cn-id-card\"`");
+    }
+    None
+}
+
+/// Whether an id is a word that programs write where there is no value.
+#[must_use]
+pub fn is_missing_word(id: &str) -> bool {
+    id.len() <= LONGEST_MISSING && MISSING.iter().any(|word| id.eq_ignore_ascii_case(word))
+}
+
+/// Full-width letters, digits and blanks, blanks other than a space, and digits of other scripts.
+fn is_full_width(letter: char) -> bool {
+    matches!(letter, '\u{ff01}'..='\u{ff5e}')
+        || !letter.is_ascii() && (letter.is_numeric() || letter.is_whitespace())
+}
+
+const fn is_quote(letter: char) -> bool {
+    matches!(letter, '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '«' | '»' | '＂' | '＇')
+}
+
+/// `1.38E+10`, `13800000000.0`, `13,800,000,000`: what programs make of an id that they take for a number. An `E` counts only
+/// beside a point or a plus, because hexadecimal ids have it, too.
+fn is_number_of_a_spreadsheet(id: &str) -> bool {
+    let unsigned = id.strip_prefix(['+', '-']).unwrap_or(id);
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let scientific = unsigned.split_once(['e', 'E']).is_some_and(|(mantissa, exponent)| {
+        let power = exponent.strip_prefix(['+', '-']).unwrap_or(exponent);
+        let (whole, fraction) = mantissa.split_once('.').unwrap_or((mantissa, "0"));
+        digits(power)
+            && digits(whole)
+            && digits(fraction)
+            && (mantissa.contains('.') || exponent.starts_with('+'))
+    });
+    let pointed = unsigned
+        .split_once('.')
+        .is_some_and(|(whole, fraction)| digits(whole) && fraction.bytes().all(|byte| byte == b'0'));
+    let mut groups = unsigned.split(',');
+    let first = groups.next().is_some_and(|group| digits(group) && group.len() <= 3);
+    let grouped = unsigned.contains(',') && first && groups.all(|group| digits(group) && group.len() == 3);
+    scientific || pointed || grouped
+}
+
+/// What an id is for the comparison with the other ids of its file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum IdShape {
+    /// So many digits.
+    Digits(usize),
+    /// A mainland mobile number of 11 digits after `86`.
+    Prefixed,
+    /// `+` and digits.
+    International,
+    /// Anything else.
+    Other,
+}
+
+impl IdShape {
+    /// The shape of a text.
+    #[must_use]
+    pub fn of(id: &str) -> Self {
+        let digits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
+        match id.as_bytes() {
+            [b'8', b'6', local @ ..] if super::is_cn_mobile(local) => Self::Prefixed,
+            [b'+', number @ ..] if digits(number) => Self::International,
+            number if digits(number) => Self::Digits(number.len()),
+            _ => Self::Other,
+        }
+    }
+
+    /// The shape of a whole number.
+    #[must_use]
+    pub fn of_number(id: i64) -> Self {
+        match id {
+            ..0 => Self::Other,
+            8_613_000_000_000..8_620_000_000_000 => Self::Prefixed,
+            _ => Self::Digits(id.checked_ilog10().map_or(1, |power| power as usize + 1)),
+        }
+    }
+}
+
+/// The shapes of the ids of one column of one file.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IdShapes {
+    /// For every shape how many ids have it, and the first row.
+    seen: BTreeMap<IdShape, (u64, u64)>,
+}
+
+/// Ids of a file that are unlike almost all others of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Unlike {
+    /// How many.
+    pub count: u64,
+    /// The first row, from 0.
+    pub row: u64,
+    /// Why they can meet no id of another file.
+    pub reason: &'static str,
+}
+
+/// Numbers shorter than this are counters more often than phones, cards or papers, and grow.
+const FIXED_LENGTH: usize = 10;
+/// A file with fewer numeric ids has no usual length.
+const FEWEST: u64 = 100;
+
+impl IdShapes {
+    /// Counts ids of one shape from `row` on.
+    pub fn add(&mut self, shape: IdShape, row: u64, count: u64) {
+        if shape != IdShape::Other && count > 0 {
+            let (known, first) = self.seen.entry(shape).or_insert((0, row));
+            *known += count;
+            *first = row.min(*first);
+        }
+    }
+
+    /// Adds the shapes of another part of the file, whose rows are counted from `row`.
+    pub fn and_from(&mut self, row: u64, other: &Self) {
+        other.seen.iter().for_each(|(shape, (count, first))| self.add(*shape, row + *first, *count));
+    }
+
+    /// The ids that can meet none of another file, because the file writes almost all others in another way.
+    ///
+    /// A country prefix beside ids without one: the fewer. Among 100 numbers or more of which 99 in 100 have one length of 10
+    /// digits or more: those of another length.
+    #[must_use]
+    pub fn unlike(&self) -> Option<Unlike> {
+        let of = |shape| self.seen.get(&shape).copied();
+        let numbers = || self.seen.iter().filter(|(shape, _)| matches!(shape, IdShape::Digits(_)));
+        let all = |(count, row): (u64, u64), (more, other): (u64, u64)| (count + more, row.min(other));
+        let fewer = |one: (u64, u64), other: (u64, u64)| {
+            let (count, row) = if other.0 < one.0 { other } else { one };
+            let reason =
+                "ids with and without a country prefix in one file: declare the form of the namespace";
+            Unlike { count, row, reason }
+        };
+        if let (Some(prefixed), Some(bare), None) =
+            (of(IdShape::Prefixed), of(IdShape::Digits(11)), of(IdShape::Digits(13)))
+        {
+            return Some(fewer(prefixed, bare));
+        }
+        let counted = numbers().map(|(_, seen)| *seen).chain(of(IdShape::Prefixed)).reduce(all)?;
+        if let Some(international) = of(IdShape::International) {
+            return Some(fewer(international, counted));
+        }
+        let (IdShape::Digits(length), (usual, _)) = numbers().max_by_key(|(_, (count, _))| *count)? else {
+            return None;
+        };
+        let others =
+            numbers().filter(|(shape, _)| **shape != IdShape::Digits(*length)).map(|(_, seen)| *seen);
+        let (count, row) = others.chain(of(IdShape::Prefixed)).reduce(all)?;
+        let is_usual = u128::from(*usual) * 100 >= u128::from(counted.0) * 99;
+        let reason = "number of another length than 99 of 100 ids of the file";
+        (*length >= FIXED_LENGTH && counted.0 >= FEWEST && is_usual).then_some(Unlike { count, row, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn ids_that_another_program_spoilt_are_suspicious() {
+        let spoilt = [
+            "13800000000\t",
+            " 13800000000",
+            "13800000000\r",
+            "\u{a0}7",
+            "a\u{3000}b",
+            "7\u{0}8",
+            "\u{feff}13800000000",
+            "138\u{200b}00000000",
+            "１３８00000000",
+            "ＡＢ1",
+            "٧",
+            "'13800000000",
+            "\"7\"",
+            "=\"13800000000\"",
+            "“7”",
+            "1.38E+10",
+            "1.38e10",
+            "1E+10",
+            "-1.5e+07",
+            "13800000000.0",
+            "7.",
+            "7.000",
+            "13,800,000,000",
+            "+8613800000000",
+            "0086 13800000000",
+            "138-0000-0000",
+            "138 0000 0000",
+            "110105 19491231 002X",
+            "NULL",
+            "nan",
+            "#N/A",
+            "-",
+            "\\N",
+        ];
+        for id in spoilt {
+            assert!(suspicious_id(id).is_some(), "{id:?}");
+        }
+        let clean = [
+            "",
+            "7",
+            "007",
+            "-7",
+            "13800000000",
+            "8613800000000",
+            "u0001",
+            "a.b@example.com",
+            "ann-marie",
+            "O'Neil",
+            "12e5",
+            "12345e67",
+            "12e-34",
+            "1.2.3",
+            "7.5",
+            "6.02x",
+            "f47ac10b-58cc-4372-a567-0e02b2c3d479",
+            "11010519491231002x",
+            "王伟",
+            "Ä b",
+            "nancy",
+            "nullable",
+            "1,23",
+        ];
+        for id in clean {
+            assert_eq!(suspicious_id(id), None, "{id:?}");
+        }
+    }
+
+    proptest! {
+        /// A number as Rust prints it is never suspicious, and is when another program has spoilt it.
+        #[test]
+        fn spoiling_a_number_is_found(
+            number in any::<i64>(),
+            before in "[ \t\u{a0}\u{3000}\u{200b}\u{feff}'\"]{0,2}",
+            after in "[ \t\r\u{a0}\u{200d}\u{2060}'\"]{0,2}|\\.0{0,3}|\\.[0-9]{1,3}[eE][+-]?[0-9]{1,2}",
+        ) {
+            let plain = number.to_string();
+            prop_assert_eq!(suspicious_id(&plain), None);
+            let spoilt = format!("{before}{plain}{after}");
+            prop_assert_eq!(suspicious_id(&spoilt).is_some(), spoilt != plain, "{:?}", spoilt);
+        }
+
+        /// A text has the shape of the number that it spells.
+        #[test]
+        fn a_number_has_one_shape(number in prop_oneof![any::<i64>(), 8_612_999_999_990..8_620_000_000_010i64, 0..100i64]) {
+            let expected = if number < 0 { IdShape::Other } else { IdShape::of(&number.to_string()) };
+            prop_assert_eq!(IdShape::of_number(number), expected);
+        }
+    }
+
+    fn unlike<T: AsRef<str>>(ids: impl IntoIterator<Item = T>) -> Option<(u64, u64)> {
+        let (mut even, mut odd) = (IdShapes::default(), IdShapes::default());
+        for (row, id) in (0..).zip(ids) {
+            (if row % 2 == 0 { &mut even } else { &mut odd }).add(IdShape::of(id.as_ref()), row, 1);
+        }
+        even.and_from(0, &odd);
+        even.unlike().map(|unlike| (unlike.count, unlike.row))
+    }
+
+    #[test]
+    fn ids_unlike_almost_all_others_of_a_file_are_found() {
+        let phones = |count: u64| (0..count).map(|n| format!("138{n:08}"));
+        let cut = |count: u64| (0..count).map(|n| format!("138{n:07}"));
+        assert_eq!(unlike(phones(990)), None);
+        assert_eq!(unlike(phones(990).chain(cut(10))), Some((10, 990)));
+        assert_eq!(unlike(phones(989).chain(cut(11))), None, "more than one in a hundred");
+        assert_eq!(unlike(phones(98).chain(cut(1))), None, "too few to have a usual length");
+        assert_eq!(unlike((9_000..1_000_000).map(|n| n.to_string())), None, "counters grow");
+        let prefixed = |count: u64| (0..count).map(|n| format!("86138{n:08}"));
+        assert_eq!(unlike(prefixed(500)), None);
+        assert_eq!(unlike(phones(10).chain(prefixed(500))), Some((10, 0)));
+        assert_eq!(unlike(phones(500).chain(prefixed(200))), Some((200, 500)));
+        let abroad = |count: u64| (0..count).map(|n| format!("+1415{n:07}"));
+        assert_eq!(unlike(abroad(500)), None);
+        assert_eq!(unlike(phones(500).chain(abroad(3))), Some((3, 500)));
+        assert_eq!(unlike((0..500).map(|n| format!("u{n}"))), None);
+    }
+}
