@@ -154,7 +154,8 @@ fn consents_say_of_which_namespace_their_ids_are() {
     let case = linked();
     let consents = std::fs::read_to_string(case.path("consents.csv")).unwrap();
     case.write("consents.csv", &consents.replace(",ids\n", ",namespace\n"));
-    refused(&case, &["bindings=bindings.csv"], "consents.csv: column `ids` is missing");
+    let meant = "consents.csv: column `namespace` is no column of a consent table: did you mean `ids`?";
+    refused(&case, &["bindings=bindings.csv"], meant);
     case.write("consents.csv", &consents.replace(",phone\n", ",\n"));
     let bad = "row 1, column `ids`: no namespace, and the study has several";
     refused(&case, &["bindings=bindings.csv"], bad);

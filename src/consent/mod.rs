@@ -7,6 +7,7 @@
 
 mod account;
 mod age;
+mod columns;
 mod demand;
 mod event;
 mod fold;
@@ -16,6 +17,7 @@ mod standing;
 
 pub use account::{Account, account};
 pub use age::{Admits, AgeFact, Ages};
+pub use columns::{ColumnError, ConsentColumns, ResolvedColumns};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
 pub use fold::{Coverage, Fold, Reading};

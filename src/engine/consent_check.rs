@@ -8,7 +8,7 @@ use super::hygiene::{FileHygiene, Hygiene};
 use super::intern::Interner;
 use super::read::Input;
 use super::reading::Reading;
-use crate::consent::{Ages, Demand, Fold, Standing};
+use crate::consent::{Ages, ConsentColumns, Demand, Fold, Standing};
 use crate::policy::Study;
 use crate::types::{RecipientId, Timestamp};
 
@@ -45,7 +45,13 @@ pub fn check_consents(
     let mut interner = Interner::default();
     let mut reports: Vec<FileHygiene> = Vec::new();
     for file in files {
-        reports.push(consents::hear(file, &namespaces, &mut interner, &mut folds, reading)?);
+        reports.push(consents::hear(
+            file,
+            (&ConsentColumns::default(), &namespaces),
+            &mut interner,
+            &mut folds,
+            reading,
+        )?);
     }
     let checks = flows.iter().zip(folds).map(|((recipient, _), fold)| {
         let coverage = fold.finish(interner.len(), &[]);

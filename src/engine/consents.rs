@@ -12,7 +12,7 @@ use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeati
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
-use crate::consent::{COLUMNS, Fold, Moment, REQUIRED, Row, Times};
+use crate::consent::{COLUMNS, ConsentColumns, Fold, Moment, REQUIRED, Row, Times};
 use crate::deidentify::Form;
 use crate::types::Timestamp;
 
@@ -22,13 +22,13 @@ pub(super) const STATEMENTS: usize = COLUMNS.len() - 5;
 /// Hears all events of one file.
 pub(super) fn hear(
     input: Input,
-    namespaces: &BTreeMap<&str, Form>,
+    (columns, namespaces): (&ConsentColumns, &BTreeMap<&str, Form>),
     interner: &mut Interner,
     folds: &mut [Fold],
     reading: &Reading,
 ) -> Result<FileHygiene, EngineError> {
     let namespaces = Namespaces::new(namespaces, interner);
-    let wanted = wanted(namespaces.default.is_some());
+    let wanted = wanted(columns, namespaces.default.is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
     let mut table = open_repeating(input, &wanted, statements)?;
     let mut report = FileHygiene::new("consents", &table);
@@ -104,10 +104,10 @@ fn people(
 }
 
 /// The columns of the consent table; `ids` may be absent where there is one namespace only.
-pub(super) fn wanted(one_namespace: bool) -> [Wanted<'static>; COLUMNS.len()] {
+pub(super) fn wanted(columns: &ConsentColumns, one_namespace: bool) -> [Wanted<'_>; COLUMNS.len()] {
     COLUMNS.map(|column| {
         let required = REQUIRED.contains(&column) || column == "ids" && !one_namespace;
-        Wanted { column, used: if required { Use::Required } else { Use::Optional } }
+        Wanted { column, used: Use::Consent { columns, required } }
     })
 }
 
@@ -414,7 +414,7 @@ mod tests {
         let (mut interner, mut folds) = (Interner::default(), folds());
         hear(
             input,
-            &BTreeMap::from([("phone", crate::deidentify::Form::AsIs)]),
+            (&ConsentColumns::default(), &BTreeMap::from([("phone", crate::deidentify::Form::AsIs)])),
             &mut interner,
             &mut folds,
             &Reading::default(),

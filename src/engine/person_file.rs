@@ -6,7 +6,7 @@ use std::path::Path;
 
 use super::EngineError;
 use super::read::{Column, Input, Use, Wanted, open};
-use crate::consent::{Account, AgeFact, COLUMNS, Demand, Row, account};
+use crate::consent::{Account, AgeFact, COLUMNS, ConsentColumns, Demand, Row, account};
 use crate::types::Timestamp;
 
 /// The most rows that one person's file may have.
@@ -23,7 +23,9 @@ impl PersonFile {
     /// # Errors
     /// [`EngineError`] when it cannot be read, is of two people, or has more than 100,000 rows.
     pub fn read(path: &Path) -> Result<Self, EngineError> {
-        let wanted = COLUMNS.map(|column| Wanted { column, used: Use::Optional });
+        let columns = ConsentColumns::default();
+        let used = Use::Consent { columns: &columns, required: false };
+        let wanted = COLUMNS.map(|column| Wanted { column, used });
         let mut table = open(Input::Path(path.to_owned()), &wanted)?;
         let present: Vec<&'static str> = COLUMNS
             .iter()

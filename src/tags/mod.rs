@@ -22,6 +22,8 @@ pub use condition::{Condition, Test, Word};
 pub use grid::{Grid, MAX_GRID};
 pub use measure::{Aggregate, Arrival, Clamp, Measure, Naming, Rows, Source, Window};
 
+pub(crate) use crate::types::nearest;
+
 /// Why a part of a catalogue cannot be: the study file adds the place.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -155,14 +157,4 @@ pub enum TagError {
         /// The nearest known name.
         nearest: Option<String>,
     },
-}
-
-/// The known word nearest to `word`, if one is near enough to be what was meant.
-pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
-    known
-        .into_iter()
-        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
-        .filter(|(likeness, _)| *likeness > 0.75)
-        .max_by(|a, b| a.0.total_cmp(&b.0))
-        .map(|(_, candidate)| candidate.to_owned())
 }

@@ -14,4 +14,5 @@ pub use decimal::Decimal;
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use time::{Clock, Days, Hours, SystemClock, Timestamp};
+pub(crate) use word::nearest;
 pub use word::{folded_word, is_without_width};

@@ -33,6 +33,16 @@ pub const fn is_without_width(letter: char) -> bool {
     )
 }
 
+/// The known word nearest to `word`, if one is near enough to be what was meant.
+pub(crate) fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<String> {
+    known
+        .into_iter()
+        .map(|candidate| (strsim::jaro_winkler(word, candidate), candidate))
+        .filter(|(likeness, _)| *likeness > 0.75)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, candidate)| candidate.to_owned())
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;

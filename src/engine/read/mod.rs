@@ -61,6 +61,14 @@ pub enum ReadError {
         /// The column.
         column: String,
     },
+    /// A column of a consent file that no consent table has, or two that are the same.
+    #[error("{file}: {error}")]
+    ConsentColumn {
+        /// The file.
+        file: String,
+        /// What is wrong.
+        error: crate::consent::ColumnError,
+    },
     /// A CSV file whose first line is none of names.
     #[error("{file}: the first line looks like values, not like names of columns")]
     NoHeader {

@@ -16,6 +16,7 @@ use parquet::arrow::arrow_reader::{
 
 use super::quotes::Quotes;
 use super::{ReadError, Tokenised};
+use crate::consent::{ConsentColumns, ResolvedColumns};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
 const BATCH: usize = 16_384;
@@ -75,7 +76,15 @@ pub struct Table {
 
 /// How a dataset uses a column.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Use {
+pub enum Use<'a> {
+    /// Read as a column of a consent table: found under every spelling of its name, in a file that has no other columns than
+    /// those of such a table and those declared.
+    Consent {
+        /// How the handler calls its columns.
+        columns: &'a ConsentColumns,
+        /// Whether its absence stops the seal.
+        required: bool,
+    },
     /// Declared and not needed: the file must have it, and it is never decoded.
     Declared,
     /// Declared as one that is never read: the file may have it.
@@ -91,7 +100,7 @@ pub struct Wanted<'a> {
     /// The column's name.
     pub column: &'a str,
     /// How it is used.
-    pub used: Use,
+    pub used: Use<'a>,
 }
 
 /// Opens `input` for the wanted columns.
@@ -260,16 +269,37 @@ struct Chosen {
     tokenised: Option<Tokenised>,
 }
 
+/// Which column is which in a file of consents; `None` for any other file.
+fn consent_columns(
+    file: &str,
+    names: &[&str],
+    wanted: &[Wanted<'_>],
+) -> Result<Option<ResolvedColumns>, ReadError> {
+    let columns = wanted.iter().find_map(|want| match want.used {
+        Use::Consent { columns, .. } => Some(columns),
+        _ => None,
+    });
+    let resolved = columns.map(|columns| columns.resolve(names)).transpose();
+    resolved.map_err(|error| ReadError::ConsentColumn { file: file.to_owned(), error })
+}
+
 fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, ReadError> {
     let names: Vec<&str> =
         schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}')).collect();
+    let consents = consent_columns(file, &names, wanted)?;
     let (mut found, mut known) = (Vec::new(), Vec::new());
     for want in wanted {
-        let mut places = names.iter().enumerate().filter(|(_, name)| **name == want.column);
-        match (places.next(), places.next()) {
-            (Some((place, _)), None) => {
+        let exact =
+            || names.iter().enumerate().filter(|(_, name)| **name == want.column).map(|(place, _)| place);
+        let places = match &consents {
+            Some(columns) => (columns.place(want.column), None),
+            None => (exact().next(), exact().nth(1)),
+        };
+        match places {
+            (Some(place), None) => {
                 known.push(place);
-                found.push(matches!(want.used, Use::Optional | Use::Required).then_some(place));
+                let read = matches!(want.used, Use::Optional | Use::Required | Use::Consent { .. });
+                found.push(read.then_some(place));
             }
             (Some(_), Some(_)) => {
                 return Err(ReadError::DuplicateColumn {
@@ -277,7 +307,12 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
                     column: want.column.to_owned(),
                 });
             }
-            (None, _) if matches!(want.used, Use::Declared | Use::Required) => {
+            (None, _)
+                if matches!(
+                    want.used,
+                    Use::Declared | Use::Required | Use::Consent { required: true, .. }
+                ) =>
+            {
                 let nearest = crate::tags::nearest(want.column, names.iter().copied());
                 let column = want.column.to_owned();
                 return Err(ReadError::MissingColumn { file: file.to_owned(), column, nearest });

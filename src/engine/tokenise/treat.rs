@@ -9,7 +9,7 @@ use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, St
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::{TokeniseError, TokeniseTerms, is_consents};
-use crate::consent::{AgeFact, COLUMNS};
+use crate::consent::{AgeFact, COLUMNS, ConsentColumns};
 use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
 use crate::engine::consents::{STATEMENTS, wanted};
 use crate::engine::hygiene::FileHygiene;
@@ -33,6 +33,7 @@ pub(super) enum Plan<'a> {
 /// The tokens of consent events, whose rows say their namespace where there are several.
 pub(super) struct Consents<'a> {
     known: BTreeMap<&'a str, (Tokens, Form)>,
+    columns: ConsentColumns,
 }
 
 /// What becomes of one column.
@@ -68,7 +69,7 @@ impl<'a> Plan<'a> {
             let namespaces = study.namespaces().into_iter();
             let known =
                 namespaces.map(|name| (name, (terms.key.namespace(name), study.form(name)))).collect();
-            return Ok(Self::Consents(Consents { known }));
+            return Ok(Self::Consents(Consents { known, columns: ConsentColumns::default() }));
         }
         let tokens = |ids: &str| terms.key.namespace(ids);
         let dataset = study.datasets.iter().find(|dataset| dataset.name.as_str() == name);
@@ -85,9 +86,9 @@ impl<'a> Plan<'a> {
     }
 
     /// The columns that are read.
-    pub(super) fn wanted(&self) -> Vec<Wanted<'a>> {
+    pub(super) fn wanted(&self) -> Vec<Wanted<'_>> {
         match self {
-            Self::Consents(Consents { known }) => wanted(known.len() == 1).into(),
+            Self::Consents(Consents { known, columns }) => wanted(columns, known.len() == 1).into(),
             Self::Table { columns, dropped, .. } => {
                 let read =
                     columns.iter().map(|column| Wanted { column: column.column(), used: Use::Required });

@@ -1,0 +1,298 @@
+//! The columns of a consent file: which one a name stands for, however it is spelled, and which names are refused.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::event::COLUMNS;
+use crate::types::{folded_word, nearest};
+
+/// Names that other programs give to a column, without anything but letters and digits. None is read silently: which of
+/// several meanings such a column has, only the study or the person who wrote the file can say.
+const SYNONYMS: [(&str, &[&str]); 16] = [
+    (
+        "valid_to",
+        &[
+            "validuntil",
+            "validtill",
+            "validthrough",
+            "expiresat",
+            "expireson",
+            "expiresin",
+            "expires",
+            "expiry",
+            "expirydate",
+            "expiration",
+            "expirationdate",
+            "enddate",
+            "endsat",
+            "endat",
+            "until",
+        ],
+    ),
+    (
+        "person",
+        &[
+            "userid",
+            "user",
+            "uid",
+            "id",
+            "subjectid",
+            "datasubject",
+            "datasubjectid",
+            "customerid",
+            "memberid",
+            "openid",
+            "phone",
+            "identifier",
+        ],
+    ),
+    (
+        "at",
+        &[
+            "timestamp",
+            "time",
+            "date",
+            "datetime",
+            "createdat",
+            "updatedat",
+            "updated",
+            "eventtime",
+            "occurredat",
+            "interactiondate",
+        ],
+    ),
+    ("event", &["status", "action", "state", "decision", "eventtype", "consentstatus", "preference"]),
+    ("trigger", &["consenttype", "legalbasis", "basis"]),
+    ("purpose", &["purposeid", "purposename", "processingpurpose"]),
+    ("recipient", &["recipientid", "thirdparty", "partner", "sharedwith", "disclosedto"]),
+    ("handler", &["controller", "collector", "collectedby", "handlerid", "datacontroller"]),
+    ("categories", &["category", "datacategory", "datacategories", "personaldata"]),
+    ("methods", &["method", "processing"]),
+    ("notice", &["noticeid", "policyid", "privacynotice", "noticename"]),
+    ("notice_version", &["version", "policyversion", "noticeversionnumber"]),
+    ("shown_at", &["noticeshownat", "displayedat", "presentedat"]),
+    ("giver", &["givenby", "consenter"]),
+    ("kind", &["consentkind", "form"]),
+    ("ids", &["namespace", "idtype", "idnamespace", "identitytype"]),
+];
+
+/// How the columns of one handler's consent files are called: by the names of [`COLUMNS`], unless declared otherwise.
+///
+/// Names are compared by their letters and digits alone, in their folded form: `VALID_TO`, `Valid To` and `validTo` are
+/// `valid_to`.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ConsentColumns {
+    /// By the key of the file's name, the column that it is.
+    mapped: BTreeMap<String, &'static str>,
+    /// Keys of names that say nothing about a consent.
+    ignored: BTreeSet<String>,
+}
+
+/// Which column of a file each column of the consent table is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ResolvedColumns {
+    places: [Option<usize>; COLUMNS.len()],
+}
+
+/// Why the columns of a file, or a declaration of them, are not those of a consent table.
+///
+/// # Privacy
+/// A name is shown only if it looks like a name: the first line of a file without a header holds values.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ColumnError {
+    /// A column that is not known, not mapped and not ignored.
+    #[error(
+        "column {column} is no column of a consent table{}; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+        .meant.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default()
+    )]
+    Unknown {
+        /// Its name in backticks, or its position from 1.
+        column: String,
+        /// The column that such a name mostly stands for.
+        meant: Option<&'static str>,
+    },
+    /// Two columns of a file, or of a declaration, that stand for the same.
+    #[error("column {first} and column {second} both stand for `{column}`")]
+    Twice {
+        /// The column of the consent table.
+        column: &'static str,
+        /// The name or position of the first.
+        first: String,
+        /// The name or position of the second.
+        second: String,
+    },
+}
+
+impl ConsentColumns {
+    /// Columns under other names: for some columns of [`COLUMNS`] the name that files give them, and the names of columns that
+    /// say nothing about a consent.
+    ///
+    /// # Errors
+    /// [`ColumnError`] for a column that no consent table has, and for one name that stands for two columns.
+    pub fn new<'a>(
+        columns: impl IntoIterator<Item = (&'a str, &'a str)>,
+        ignored: impl IntoIterator<Item = &'a str>,
+    ) -> Result<Self, ColumnError> {
+        let mut all = Self::default();
+        for (column, name) in columns {
+            let known = known(&key(column)).ok_or_else(|| unknown(0, column))?;
+            if let Some(other) = all.mapped.insert(key(name), known) {
+                let [first, second] = [other, known].map(|column| format!("`{column}`"));
+                return Err(ColumnError::Twice { column: known, first, second });
+            }
+        }
+        all.ignored = ignored.into_iter().map(key).collect();
+        Ok(all)
+    }
+
+    /// Finds the columns of a file whose header has these names.
+    ///
+    /// # Errors
+    /// [`ColumnError`] for a name that is neither known nor ignored, and for two names of one column.
+    ///
+    /// # Privacy
+    /// A function of the header alone.
+    pub fn resolve(&self, names: &[&str]) -> Result<ResolvedColumns, ColumnError> {
+        let mut places = [None; COLUMNS.len()];
+        for (place, name) in names.iter().enumerate() {
+            let key = key(name);
+            if self.ignored.contains(&key) {
+                continue;
+            }
+            let column = self.mapped.get(&key).copied().or_else(|| known(&key));
+            let column = column.ok_or_else(|| unknown(place, name))?;
+            let slot = COLUMNS.iter().position(|known| *known == column);
+            let Some(slot) = slot.and_then(|slot| places.get_mut(slot)) else { continue };
+            if let Some(first) = slot.replace(place) {
+                let before = names.get(first).copied().unwrap_or_default();
+                let (first, second) = (shown(first, before), shown(place, name));
+                return Err(ColumnError::Twice { column, first, second });
+            }
+        }
+        Ok(ResolvedColumns { places })
+    }
+}
+
+impl ResolvedColumns {
+    /// The position in the file of a column of [`COLUMNS`], from 0.
+    #[must_use]
+    pub fn place(&self, column: &str) -> Option<usize> {
+        let position = COLUMNS.iter().position(|known| *known == column)?;
+        self.places.get(position).copied().flatten()
+    }
+}
+
+/// Letters and digits of the folded name; of a name without any, the folded name itself.
+fn key(name: &str) -> String {
+    let folded = folded_word(name);
+    let plain: String = folded.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    if plain.is_empty() { folded } else { plain }
+}
+
+fn known(key: &str) -> Option<&'static str> {
+    COLUMNS.into_iter().find(|column| column.chars().filter(|letter| *letter != '_').eq(key.chars()))
+}
+
+fn unknown(place: usize, name: &str) -> ColumnError {
+    let key = key(name);
+    let synonym = SYNONYMS.iter().find(|(_, names)| names.contains(&key.as_str()));
+    let meant = synonym.map(|(column, _)| *column).or_else(|| {
+        let near = nearest(&key, COLUMNS)?;
+        COLUMNS.into_iter().find(|column| *column == near)
+    });
+    ColumnError::Unknown { column: shown(place, name), meant }
+}
+
+/// A name in backticks if it looks like one, and its position otherwise.
+fn shown(place: usize, name: &str) -> String {
+    let digits = name.chars().filter(|letter| letter.is_numeric()).count();
+    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' ' | '.');
+    let is_name = name.chars().any(char::is_alphabetic)
+        && name.chars().all(plain)
+        && digits < 5
+        && name.chars().count() <= 64;
+    if is_name { format!("`{name}`") } else { (place + 1).to_string() }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    #[test]
+    fn every_spelling_of_a_column_is_that_column() {
+        for names in [
+            ["person", "VALID_TO", "at"],
+            ["Person", "Valid To", "AT "],
+            ["\u{feff}PERSON", "validTo", "At"],
+            ["ｐｅｒｓｏｎ", "valid-to", "\u{200b}at"],
+        ] {
+            let found = ConsentColumns::default().resolve(&names).unwrap();
+            let places = ["person", "valid_to", "at", "ids"].map(|column| found.place(column));
+            assert_eq!(places, [Some(0), Some(1), Some(2), None], "{names:?}");
+        }
+    }
+
+    #[test]
+    fn an_unknown_column_is_refused_with_the_one_that_was_meant() {
+        let refused =
+            |name: &str| ConsentColumns::default().resolve(&["person", name]).unwrap_err().to_string();
+        for (name, meant) in [
+            ("valid_until", "valid_to"),
+            ("expires_at", "valid_to"),
+            ("Expiry", "valid_to"),
+            ("user_id", "person"),
+            ("timestamp", "at"),
+            ("recipents", "recipient"),
+            ("namespace", "ids"),
+        ] {
+            let said = refused(name);
+            assert!(
+                said.starts_with(&format!(
+                    "column `{name}` is no column of a consent table: did you mean `{meant}`?"
+                )),
+                "{said}"
+            );
+        }
+        assert!(refused("").starts_with("column 2 is no column"), "{}", refused(""));
+        // A first line of values is not repeated.
+        for value in ["13800000001", "a@b.example", "2026-09-01T00:00:00Z"] {
+            assert!(refused(value).starts_with("column 2 is no column"), "{}", refused(value));
+        }
+        let twice = ConsentColumns::default().resolve(&["valid_to", "person", "VALID TO"]).unwrap_err();
+        assert_eq!(twice.to_string(), "column `valid_to` and column `VALID TO` both stand for `valid_to`");
+    }
+
+    #[test]
+    fn a_declaration_renames_and_ignores() {
+        let columns = ConsentColumns::new([("person", "user_id"), ("at", "updated")], ["IP"]).unwrap();
+        let found = columns.resolve(&["ip", "User-Id", "updated", "event"]).unwrap();
+        assert_eq!(["person", "at", "event"].map(|column| found.place(column)), [Some(1), Some(2), Some(3)]);
+        assert!(columns.resolve(&["user_id", "person"]).is_err(), "both are the person");
+        assert!(ConsentColumns::new([("persn", "a")], []).is_err());
+        assert!(ConsentColumns::new([("person", "a"), ("at", "A")], []).is_err());
+    }
+
+    proptest! {
+        /// Every name of a header is one column, ignored, or refused; nothing is passed over.
+        #[test]
+        fn no_column_is_passed_over(
+            names in proptest::collection::vec(prop_oneof![
+                proptest::sample::select(COLUMNS.to_vec()).prop_map(str::to_owned),
+                proptest::sample::select(COLUMNS.to_vec()).prop_map(|name| name.to_uppercase().replace('_', " ")),
+                any::<String>(),
+                Just("channel".to_owned()),
+            ], 0..6),
+        ) {
+            let columns = ConsentColumns::new([], ["channel"]).unwrap();
+            let names: Vec<&str> = names.iter().map(String::as_str).collect();
+            if let Ok(found) = columns.resolve(&names) {
+                let mut taken: Vec<usize> = COLUMNS.iter().filter_map(|column| found.place(column)).collect();
+                taken.extend((0..names.len()).filter(|place| names[*place] == "channel"));
+                taken.sort_unstable();
+                prop_assert_eq!(taken, (0..names.len()).collect::<Vec<_>>());
+            }
+        }
+    }
+}
