@@ -85,6 +85,8 @@ pub struct ConsentColumns {
     mapped: BTreeMap<String, &'static str>,
     /// Keys of names that say nothing about a consent.
     ignored: BTreeSet<String>,
+    /// Columns that are declared as constants, which no file may have.
+    constant: BTreeSet<&'static str>,
 }
 
 /// Which column of a file each column of the consent table is.
@@ -121,6 +123,16 @@ pub enum ColumnError {
         /// The name or position of the second.
         second: String,
     },
+    /// A column of a file that is declared as a constant.
+    #[error(
+        "column {column} stands for `{constant}`, which `[consents]` declares as a constant; take the constant away, or list the column under `ignore`"
+    )]
+    Constant {
+        /// Its name in backticks, or its position from 1.
+        column: String,
+        /// The column of the consent table.
+        constant: &'static str,
+    },
 }
 
 impl ConsentColumns {
@@ -145,6 +157,37 @@ impl ConsentColumns {
         Ok(all)
     }
 
+    /// The same columns, of which these are constants: a file that has one of them is refused.
+    #[must_use]
+    pub fn with_constants(mut self, columns: impl IntoIterator<Item = &'static str>) -> Self {
+        self.constant.extend(columns);
+        self
+    }
+
+    /// Which column a name stands for; `None` for one that is ignored. `place` is its position, from 0.
+    ///
+    /// # Errors
+    /// [`ColumnError`] for a name that is neither known nor ignored, and for a constant.
+    pub fn column(&self, place: usize, name: &str) -> Result<Option<&'static str>, ColumnError> {
+        let key = key(name);
+        if self.ignored.contains(&key) {
+            return Ok(None);
+        }
+        let column = self.mapped.get(&key).copied().or_else(|| known(&key));
+        let column = column.ok_or_else(|| unknown(place, name))?;
+        if self.constant.contains(column) {
+            return Err(ColumnError::Constant { column: shown(place, name), constant: column });
+        }
+        Ok(Some(column))
+    }
+
+    /// Whether a path of a JSON document is ignored: itself, or an object that it lies in.
+    #[must_use]
+    pub fn ignores_path(&self, path: &str) -> bool {
+        let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
+        ends.filter_map(|end| path.get(..end)).any(|above| self.ignored.contains(&key(above)))
+    }
+
     /// Finds the columns of a file whose header has these names.
     ///
     /// # Errors
@@ -155,12 +198,7 @@ impl ConsentColumns {
     pub fn resolve(&self, names: &[&str]) -> Result<ResolvedColumns, ColumnError> {
         let mut places = [None; COLUMNS.len()];
         for (place, name) in names.iter().enumerate() {
-            let key = key(name);
-            if self.ignored.contains(&key) {
-                continue;
-            }
-            let column = self.mapped.get(&key).copied().or_else(|| known(&key));
-            let column = column.ok_or_else(|| unknown(place, name))?;
+            let Some(column) = self.column(place, name)? else { continue };
             let slot = COLUMNS.iter().position(|known| *known == column);
             let Some(slot) = slot.and_then(|slot| places.get_mut(slot)) else { continue };
             if let Some(first) = slot.replace(place) {

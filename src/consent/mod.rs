@@ -6,20 +6,26 @@
 //! whoever has her rows.
 
 mod account;
+mod act;
 mod age;
 mod columns;
 mod demand;
 mod event;
 mod fold;
+mod mapping;
 mod separate;
 mod slot;
 mod standing;
+mod table;
 
 pub use account::{Account, account};
+pub use act::{Act, items};
 pub use age::{Admits, AgeFact, Ages};
 pub use columns::{ColumnError, ConsentColumns, ResolvedColumns};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
 pub use fold::{Coverage, Fold, Reading};
+pub use mapping::{MappingError, STATEMENTS, StatementMapping, Statements};
 pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;
+pub use table::ConsentTable;

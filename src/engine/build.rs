@@ -18,7 +18,7 @@ use super::reading::Reading;
 use super::records::{OfRecords, Records};
 use super::relations::Lists;
 use super::values::Values;
-use crate::consent::{Ages, ConsentColumns, Coverage, Demand, Fold};
+use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::CutKey;
 use crate::policy::{Dataset, IdColumn, Shape, Study};
 use crate::release::{Cube, CubeShape, Exact, Figures};
@@ -185,10 +185,15 @@ impl<'s> Seal<'s> {
             flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
         let namespaces = self.study.namespaces().into_iter();
         let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
-        let columns = ConsentColumns::default();
         let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         for file in files {
-            let report = consents::hear(file, (&columns, &namespaces), interner, &mut folds, self.reading)?;
+            let report = consents::hear(
+                file,
+                (&self.study.consents, &namespaces),
+                interner,
+                &mut folds,
+                self.reading,
+            )?;
             self.hygiene.files.push(report);
         }
         Ok(folds)

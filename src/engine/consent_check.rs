@@ -8,7 +8,7 @@ use super::hygiene::{FileHygiene, Hygiene};
 use super::intern::Interner;
 use super::read::Input;
 use super::reading::Reading;
-use crate::consent::{Ages, ConsentColumns, Demand, Fold, Standing};
+use crate::consent::{Ages, Demand, Fold, Standing};
 use crate::policy::Study;
 use crate::types::{RecipientId, Timestamp};
 
@@ -47,7 +47,7 @@ pub fn check_consents(
     for file in files {
         reports.push(consents::hear(
             file,
-            (&ConsentColumns::default(), &namespaces),
+            (&study.consents, &namespaces),
             &mut interner,
             &mut folds,
             reading,

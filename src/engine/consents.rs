@@ -12,34 +12,31 @@ use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeati
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
-use crate::consent::{COLUMNS, ConsentColumns, Fold, Moment, REQUIRED, Row, Times};
+use crate::consent::{COLUMNS, ConsentTable, Fold, Moment, Row, STATEMENTS, StatementMapping, Times};
 use crate::deidentify::Form;
 use crate::types::Timestamp;
-
-/// How many columns say something other than who and when; they are the last ones.
-pub(super) const STATEMENTS: usize = COLUMNS.len() - 5;
 
 /// Hears all events of one file.
 pub(super) fn hear(
     input: Input,
-    (columns, namespaces): (&ConsentColumns, &BTreeMap<&str, Form>),
+    (written, namespaces): (&ConsentTable, &BTreeMap<&str, Form>),
     interner: &mut Interner,
     folds: &mut [Fold],
     reading: &Reading,
 ) -> Result<FileHygiene, EngineError> {
-    let namespaces = Namespaces::new(namespaces, interner);
-    let wanted = wanted(columns, namespaces.default.is_some());
+    let namespaces = Namespaces::new(namespaces, written.namespace.as_deref(), interner);
+    let wanted = wanted(written, namespaces.default.is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
     let mut table = open_repeating(input, &wanted, statements)?;
     let mut report = FileHygiene::new("consents", &table);
-    let mut sayings = Sayings::default();
+    let mut sayings = Sayings::new(&written.statements);
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         reading.heard(batch.num_rows());
         let events = Events::new(&table, &batch)?;
         sayings.begin(&events.said, batch.num_rows());
         for (row, person) in people(&events, &namespaces, interner, rows, &mut report, batch.num_rows())? {
-            let times = events.times(row);
+            let times = events.times(row, &written.statements);
             sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
         }
         rows += batch.num_rows() as u64;
@@ -104,10 +101,10 @@ fn people(
 }
 
 /// The columns of the consent table; `ids` may be absent where there is one namespace only.
-pub(super) fn wanted(columns: &ConsentColumns, one_namespace: bool) -> [Wanted<'_>; COLUMNS.len()] {
+pub(super) fn wanted(table: &ConsentTable, one_namespace: bool) -> [Wanted<'_>; COLUMNS.len()] {
     COLUMNS.map(|column| {
-        let required = REQUIRED.contains(&column) || column == "ids" && !one_namespace;
-        Wanted { column, used: Use::Consent { columns, required } }
+        let required = table.requires(column) || column == "ids" && !one_namespace;
+        Wanted { column, used: Use::Consent { columns: &table.columns, required } }
     })
 }
 
@@ -119,13 +116,13 @@ struct Namespaces<'a> {
 }
 
 impl<'a> Namespaces<'a> {
-    fn new(names: &BTreeMap<&'a str, Form>, interner: &mut Interner) -> Self {
+    fn new(names: &BTreeMap<&'a str, Form>, declared: Option<&str>, interner: &mut Interner) -> Self {
         let names = names.iter();
         let known: Vec<_> =
             names.map(|(name, form)| (*name, (interner.intern_namespace(name), *form))).collect();
         let default = match known.as_slice() {
             [(_, only)] => Some(*only),
-            _ => None,
+            several => several.iter().find(|(name, _)| Some(*name) == declared).map(|(_, found)| *found),
         };
         Self { known, default }
     }
@@ -193,13 +190,14 @@ impl Events {
         cells
     }
 
-    fn times(&self, row: usize) -> Times {
+    fn times(&self, row: usize, statements: &StatementMapping) -> Times {
         let [at, shown_at, valid_to] = &self.times;
         let moment = |column: &Option<Column>| match column {
             Some(column @ Column::Words(_)) => Moment::read(column.text(row)),
             Some(Column::Numbers(seconds)) if seconds.is_valid(row) => Moment::At(seconds.value(row)),
             Some(Column::Numbers(_) | Column::Tokens(_)) | None => Moment::Absent,
         };
+        let shown_at = if statements.shown_at_is_at() { at } else { shown_at };
         Times { at: moment(at), shown_at: moment(shown_at), valid_to: moment(valid_to) }
     }
 }
@@ -414,7 +412,7 @@ mod tests {
         let (mut interner, mut folds) = (Interner::default(), folds());
         hear(
             input,
-            (&ConsentColumns::default(), &BTreeMap::from([("phone", crate::deidentify::Form::AsIs)])),
+            (&ConsentTable::default(), &BTreeMap::from([("phone", crate::deidentify::Form::AsIs)])),
             &mut interner,
             &mut folds,
             &Reading::default(),

@@ -11,7 +11,7 @@ use super::consents::{Events, wanted};
 use super::hygiene::{FileHygiene, MaxBadRows};
 use super::read::{Input, ReadError, known_rows, open};
 use super::reading::Progress;
-use crate::consent::ConsentColumns;
+use crate::consent::ConsentTable;
 use crate::register::{Event, EventError};
 
 /// The longest line of JSON Lines, in bytes; an event has at most 8 KiB of cells.
@@ -45,7 +45,7 @@ pub fn import<E: From<EngineError>>(
         return json_lines(path, (default, allowed), known, progress, &mut take);
     }
     let mut table =
-        open(input, &wanted(&ConsentColumns::default(), default.is_some())).map_err(EngineError::from)?;
+        open(input, &wanted(&ConsentTable::default(), default.is_some())).map_err(EngineError::from)?;
     if table.tokenised.is_some() {
         // The register keys its events by ids as they are written, which a service asks for.
         return Err(EngineError::from(ReadError::Tokenised { file: table.name }).into());

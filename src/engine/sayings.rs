@@ -8,9 +8,9 @@ use arrow_array::{Array, ArrayRef, BooleanArray, DictionaryArray, Int32Array};
 use arrow_schema::DataType;
 use hashbrown::HashMap;
 
-use super::consents::{STATEMENTS, row};
+use super::consents::row;
 use super::read::{Cell, Column, ReadError};
-use crate::consent::{Fold, Reading};
+use crate::consent::{Fold, Reading, STATEMENTS, StatementMapping};
 
 /// Combinations that are kept; those beyond it are read row by row.
 const MOST: usize = 4_096;
@@ -152,19 +152,32 @@ impl Words {
     }
 }
 
+/// The readings of one combination of cells: one for each fold, for every row that it stands for.
+type Readings = Vec<Vec<Reading>>;
+
 /// What the rows of one file said so far. It knows no person.
-#[derive(Default)]
-pub(super) struct Sayings {
+pub(super) struct Sayings<'a> {
+    statements: &'a StatementMapping,
     columns: [Words; STATEMENTS],
     /// What each row of this batch says, a byte for each column; `None` where a column has too many distinct cells.
     keys: Vec<Option<u128>>,
     known: HashMap<u128, usize>,
     last: Option<(u128, usize)>,
-    /// One reading for each fold.
-    readings: Vec<Vec<Reading>>,
+    readings: Vec<Readings>,
 }
 
-impl Sayings {
+impl<'a> Sayings<'a> {
+    pub(super) fn new(statements: &'a StatementMapping) -> Self {
+        Self {
+            statements,
+            columns: Default::default(),
+            keys: Vec::new(),
+            known: HashMap::new(),
+            last: None,
+            readings: Vec::new(),
+        }
+    }
+
     /// Looks at all rows of one batch, column by column.
     pub(super) fn begin(&mut self, said: &[Said; STATEMENTS], rows: usize) {
         self.keys.clear();
@@ -193,11 +206,13 @@ impl Sayings {
         let readings = match self.position(said, at, folds).and_then(|position| self.readings.get(position)) {
             Some(known) => known,
             None => {
-                fresh = read(said, at, folds);
+                fresh = self.read(said, at, folds);
                 &fresh
             }
         };
-        folds.iter_mut().zip(readings).for_each(|(fold, reading)| hear(fold, reading));
+        for row in readings {
+            folds.iter_mut().zip(row).for_each(|(fold, reading)| hear(fold, reading));
+        }
     }
 
     /// Where the readings of this combination are kept, if there is room for them.
@@ -209,7 +224,7 @@ impl Sayings {
         let position = match self.known.get(&key) {
             Some(position) => *position,
             None if self.readings.len() < MOST => {
-                self.readings.push(read(said, at, folds));
+                self.readings.push(self.read(said, at, folds));
                 *self.known.entry(key).insert(self.readings.len() - 1).get()
             }
             None => return None,
@@ -219,7 +234,11 @@ impl Sayings {
     }
 }
 
-fn read(said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Vec<Reading> {
-    let cells = said.each_ref().map(|said| said.text(at));
-    folds.iter().map(|fold| fold.read(&row(&cells))).collect()
+impl Sayings<'_> {
+    fn read(&self, said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Readings {
+        let cells = said.each_ref().map(|said| said.text(at));
+        let rows = self.statements.rows(cells);
+        let of_all = |cells| folds.iter().map(|fold| fold.read(&row(cells))).collect();
+        rows.iter().map(of_all).collect()
+    }
 }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use toml::value::Datetime;
 
 use super::Fault;
+use super::consents::consent_table;
 use super::fields::field;
 use super::file::{
     Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, MeasureSection,
@@ -87,6 +88,8 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         draft.sets.push((name.get_ref().clone(), members));
     }
     let release = release(&file, &draft)?;
+    let namespaces = namespaces(&datasets, &links);
+    let consents = consent_table(&file.consents, namespaces.iter().copied())?;
     let place = file.tag_sets.keys().next().map_or_else(|| file.tags.span(), Spanned::span);
     let catalogue = check(draft, &file, place)?;
     let documents = file.documents.iter().map(|(kind, section)| Ok((kind.clone(), document(section)?)));
@@ -114,6 +117,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         figures: file.figures.clone(),
         infers: infers(file.tags.get_ref()),
         forms,
+        consents,
         datasets,
         links,
         catalogue,
@@ -121,6 +125,11 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         cap: file.budget.epsilon,
         release,
     })
+}
+
+fn namespaces<'a>(datasets: &'a [Dataset], links: &'a [LinksTable]) -> BTreeSet<&'a str> {
+    let linked = links.iter().flat_map(|links| &links.columns).map(|column| column.ids.as_str());
+    datasets.iter().map(|dataset| dataset.ids.as_str()).chain(linked).collect()
 }
 
 fn handlers(file: &StudyFile) -> Outcome<Vec<Handler>> {

@@ -10,6 +10,7 @@ use serde::Deserialize;
 use serde::de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeserializer};
 use toml::value::Datetime;
 
+use super::consents::ConsentsSection;
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
@@ -32,6 +33,8 @@ pub(super) struct StudyFile {
     pub(super) population: PopulationSection,
     #[serde(default)]
     pub(super) ids: Named<IdsSection>,
+    #[serde(default)]
+    pub(super) consents: ConsentsSection,
     pub(super) datasets: BTreeMap<Spanned<DatasetName>, DatasetSection>,
     #[serde(default)]
     pub(super) measures: Named<MeasureSection>,

@@ -4,6 +4,7 @@
 //! data: articles, triggers, categories and messages live in its file, Rust holds the mechanism only.
 
 mod compile;
+mod consents;
 mod decide;
 mod diff;
 mod diff_study;

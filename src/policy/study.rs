@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::consent::Admits;
+use crate::consent::{Admits, ConsentTable};
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
@@ -334,6 +334,8 @@ pub struct Study {
     pub datasets: Vec<Dataset>,
     /// The tables that say which ids are one person's.
     pub links: Vec<LinksTable>,
+    /// How consent tables are written.
+    pub consents: ConsentTable,
     /// Measures, tags and tag sets.
     pub catalogue: Catalogue,
     /// Named formulas over released numbers, as written.

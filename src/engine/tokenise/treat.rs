@@ -9,9 +9,9 @@ use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, St
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::{TokeniseError, TokeniseTerms, is_consents};
-use crate::consent::{AgeFact, COLUMNS, ConsentColumns};
+use crate::consent::{AgeFact, COLUMNS, ConsentTable, STATEMENTS};
 use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
-use crate::engine::consents::{STATEMENTS, wanted};
+use crate::engine::consents::wanted;
 use crate::engine::hygiene::FileHygiene;
 use crate::engine::people::field_word;
 use crate::engine::read::{Cell, Column, Ids, ReadError, Use, Wanted};
@@ -33,7 +33,7 @@ pub(super) enum Plan<'a> {
 /// The tokens of consent events, whose rows say their namespace where there are several.
 pub(super) struct Consents<'a> {
     known: BTreeMap<&'a str, (Tokens, Form)>,
-    columns: ConsentColumns,
+    table: &'a ConsentTable,
 }
 
 /// What becomes of one column.
@@ -69,7 +69,7 @@ impl<'a> Plan<'a> {
             let namespaces = study.namespaces().into_iter();
             let known =
                 namespaces.map(|name| (name, (terms.key.namespace(name), study.form(name)))).collect();
-            return Ok(Self::Consents(Consents { known, columns: ConsentColumns::default() }));
+            return Ok(Self::Consents(Consents { known, table: &study.consents }));
         }
         let tokens = |ids: &str| terms.key.namespace(ids);
         let dataset = study.datasets.iter().find(|dataset| dataset.name.as_str() == name);
@@ -88,7 +88,9 @@ impl<'a> Plan<'a> {
     /// The columns that are read.
     pub(super) fn wanted(&self) -> Vec<Wanted<'_>> {
         match self {
-            Self::Consents(Consents { known, columns }) => wanted(columns, known.len() == 1).into(),
+            Self::Consents(Consents { known, table }) => {
+                wanted(table, known.len() == 1 || table.namespace.is_some()).into()
+            }
             Self::Table { columns, dropped, .. } => {
                 let read =
                     columns.iter().map(|column| Wanted { column: column.column(), used: Use::Required });

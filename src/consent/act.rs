@@ -1,0 +1,145 @@
+//! The word of what happened, as consent tables of many programs write it.
+
+use crate::types::folded_word;
+
+/// What an event says that happened (PIPL art. 14, 15, 44, 47, 49).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the variants are the words of the consent table")]
+pub enum Act {
+    Given,
+    Refused,
+    Withdrawn,
+    Revoked,
+    Objected,
+    Restricted,
+    Hold,
+    Deceased,
+    Lifted,
+}
+
+/// Every spelling, in its folded form, of what happened; the first of each is the word of the consent table.
+const SPELLINGS: [(Act, &[&str]); 9] = [
+    (
+        Act::Given,
+        &[
+            "given",
+            "granted",
+            "grant",
+            "opt-in",
+            "opted-in",
+            "optin",
+            "accepted",
+            "accept",
+            "agreed",
+            "agree",
+            "consented",
+            "同意",
+            "已同意",
+            "授权",
+            "已授权",
+            "dpv:consentgiven",
+            "dpv:renewedconsentgiven",
+        ],
+    ),
+    (
+        Act::Refused,
+        &[
+            "refused",
+            "refuse",
+            "denied",
+            "deny",
+            "rejected",
+            "reject",
+            "declined",
+            "decline",
+            "not-given",
+            "拒绝",
+            "已拒绝",
+            "不同意",
+            "dpv:consentrefused",
+        ],
+    ),
+    (
+        Act::Withdrawn,
+        &[
+            "withdrawn",
+            "withdraw",
+            "withdrew",
+            "opt-out",
+            "opted-out",
+            "optout",
+            "unsubscribed",
+            "撤回",
+            "已撤回",
+            "撤回同意",
+            "取消授权",
+            "dpv:consentwithdrawn",
+        ],
+    ),
+    (Act::Revoked, &["revoked", "revoke", "撤销", "已撤销", "dpv:consentrevoked"]),
+    (Act::Objected, &["objected", "object", "反对", "cn-pipl:objected"]),
+    (Act::Restricted, &["restricted", "restrict", "限制", "限制处理", "cn-pipl:restricted"]),
+    (Act::Hold, &["hold", "on-hold", "legal-hold", "冻结", "cn-pipl:hold"]),
+    (Act::Deceased, &["deceased", "dead", "death", "死亡", "已故", "cn-pipl:deceased"]),
+    (Act::Lifted, &["lifted", "lift", "解除", "cn-pipl:lifted"]),
+];
+
+impl Act {
+    /// What a cell says that happened; `None` for a word that stands for nothing known.
+    #[must_use]
+    pub fn read(cell: &str) -> Option<Self> {
+        let word = folded_word(cell);
+        SPELLINGS.iter().find(|(_, spellings)| spellings.contains(&word.as_str())).map(|(act, _)| *act)
+    }
+
+    /// The word of the consent table.
+    #[must_use]
+    pub fn as_str(self) -> &'static str {
+        let spellings = SPELLINGS.iter().find(|(act, _)| *act == self).map(|(_, spellings)| spellings);
+        spellings.and_then(|spellings| spellings.first()).copied().unwrap_or_default()
+    }
+
+    /// Whether it speaks against a use: everything but a consent and the end of a block.
+    #[must_use]
+    pub const fn is_negative(self) -> bool {
+        !matches!(self, Self::Given | Self::Lifted)
+    }
+}
+
+/// The items of a list cell: between bars, commas, semicolons, or their full-width forms. Blank items are none.
+pub fn items(cell: &str) -> impl Iterator<Item = &str> {
+    let separators = ['|', ',', ';', '｜', '，', '；', '、'];
+    cell.split(separators).map(str::trim).filter(|item| !folded_word(item).is_empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_spelling_is_folded_and_stands_for_one_act() {
+        for (act, spellings) in SPELLINGS {
+            for spelling in spellings {
+                assert_eq!(folded_word(spelling), **spelling);
+                assert_eq!(Act::read(spelling), Some(act), "{spelling}");
+            }
+            assert_eq!(Act::read(act.as_str()), Some(act));
+        }
+        for (cell, act) in
+            [("OPT_OUT", Act::Withdrawn), (" Granted\t", Act::Given), ("Opted Out", Act::Withdrawn)]
+        {
+            assert_eq!(Act::read(cell), Some(act), "{cell}");
+        }
+        for cell in ["", "given|withdrawn", "givn", "pending", "unknown"] {
+            assert_eq!(Act::read(cell), None, "{cell}");
+        }
+    }
+
+    #[test]
+    fn lists_are_separated_by_any_of_the_marks() {
+        for cell in ["a|b", "a, b", "a;b;", "a｜b", "，a、b"] {
+            assert_eq!(items(cell).collect::<Vec<_>>(), ["a", "b"], "{cell}");
+        }
+        assert_eq!(items(" | ,").count(), 0);
+    }
+}

@@ -1,0 +1,49 @@
+//! How the consent tables of a study are written: the columns, the words, and what no row states.
+
+use std::borrow::Cow;
+
+use super::columns::ConsentColumns;
+use super::event::{COLUMNS, REQUIRED};
+use super::mapping::{STATEMENTS, StatementMapping, Statements};
+
+/// How consent tables are read. The default is a table with the columns and words of [`COLUMNS`].
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct ConsentTable {
+    /// How the columns are called.
+    pub columns: ConsentColumns,
+    /// What words stand for, and what every consent states.
+    pub statements: StatementMapping,
+    /// The namespace of the persons' ids in a table without a column `ids`.
+    pub namespace: Option<String>,
+}
+
+impl ConsentTable {
+    /// Whether a file must have a column: the table needs it, and no constant or word of another column supplies it.
+    #[must_use]
+    pub fn requires(&self, column: &str) -> bool {
+        REQUIRED.contains(&column) && !self.statements.supplies(column)
+    }
+}
+
+impl ConsentTable {
+    /// The rows of the consent table that one row of a file stands for, all cells in the order of [`COLUMNS`].
+    #[must_use]
+    pub fn rows(&self, cells: [Option<String>; COLUMNS.len()]) -> Vec<[Option<String>; COLUMNS.len()]> {
+        let mut who_and_when: Vec<Option<String>> = cells.into();
+        let statements = who_and_when.split_off(COLUMNS.len() - STATEMENTS);
+        let mut all = statements.into_iter();
+        let statements = std::array::from_fn(|_| all.next().flatten().map(Cow::Owned));
+        if let [_, ids, at, shown_at, ..] = who_and_when.as_mut_slice() {
+            *ids = ids.take().or_else(|| self.namespace.clone());
+            if self.statements.shown_at_is_at() {
+                shown_at.clone_from(at);
+            }
+        }
+        let row = |statements: Statements<'_>| {
+            let mut cells =
+                who_and_when.iter().cloned().chain(statements.map(|cell| cell.map(Cow::into_owned)));
+            std::array::from_fn(|_| cells.next().flatten())
+        };
+        self.statements.rows(statements).into_iter().map(row).collect()
+    }
+}

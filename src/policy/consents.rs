@@ -1,0 +1,149 @@
+//! `[consents]`: how a handler's own consent table is read.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+
+use super::compile::{Outcome, as_written, says, unknown};
+use super::file::Named;
+use super::placed::Spanned;
+use crate::consent::{COLUMNS, ConsentColumns, ConsentTable, MappingError, StatementMapping};
+use crate::types::folded_word;
+
+#[derive(Deserialize, JsonSchema, Default)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ConsentsSection {
+    /// The columns of the consent table, each with the column of the file that holds it, or with several of which one has a cell.
+    #[serde(default)]
+    pub(super) columns: Named<OneOrMore>,
+    /// For a column of the consent table what each word of the file stands for.
+    #[serde(default)]
+    pub(super) values: Named<BTreeMap<String, Meaning>>,
+    /// What every consent of the file states in a column that the file does not have.
+    #[serde(default)]
+    pub(super) constants: Named<Constant>,
+    /// The id of the document that shows the constants to be true.
+    pub(super) evidence: Option<String>,
+    /// The namespace of the persons' ids, where the file has no column `ids`.
+    pub(super) ids: Option<Spanned<String>>,
+    /// Columns of the file that are not read.
+    #[serde(default)]
+    pub(super) ignore: Vec<Spanned<String>>,
+}
+
+/// One name, or several.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum OneOrMore {
+    One(String),
+    More(Vec<String>),
+}
+
+/// What a word stands for: another word of the same column, or words of several columns.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Meaning {
+    Word(String),
+    Columns(BTreeMap<String, String>),
+}
+
+/// A word, a flag, a number or a list of words.
+#[derive(Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum Constant {
+    Flag(bool),
+    Number(u32),
+    Word(String),
+    Words(Vec<String>),
+}
+
+impl Constant {
+    fn words(&self) -> Vec<String> {
+        match self {
+            Self::Flag(flag) => vec![flag.to_string()],
+            Self::Number(number) => vec![number.to_string()],
+            Self::Word(word) => vec![word.clone()],
+            Self::Words(words) => words.clone(),
+        }
+    }
+}
+
+/// The consent table of a study; `namespaces` are those of its ids.
+pub(super) fn consent_table<'a>(
+    section: &ConsentsSection,
+    namespaces: impl IntoIterator<Item = &'a str>,
+) -> Outcome<ConsentTable> {
+    let columns = columns(section)?;
+    let mut statements = StatementMapping::default();
+    for (column, words) in as_written(&section.values) {
+        for (word, meaning) in words {
+            let with: Vec<(String, String)> = match meaning {
+                Meaning::Word(to) => vec![(column.get_ref().clone(), to.clone())],
+                Meaning::Columns(columns) => {
+                    columns.iter().map(|(to, word)| (to.clone(), word.clone())).collect()
+                }
+            };
+            statements.replace(column.get_ref(), word, &with).map_err(at(column))?;
+        }
+    }
+    for (column, constant) in as_written(&section.constants) {
+        if section.columns.contains_key(column) {
+            let message =
+                format!("`{}` is a column of the file and cannot be a constant too", column.get_ref());
+            return says(column.span(), message);
+        }
+        statements.state(column.get_ref(), constant.words()).map_err(at(column))?;
+    }
+    let place = section.constants.keys().next().map_or(0..0, Spanned::span);
+    let statements = statements.with_evidence(section.evidence.clone());
+    let statements = statements.or_else(|error| says(place, error.to_string()))?;
+    let columns = columns.with_constants(statements.constants().map(|(column, _)| column));
+    let namespaces: Vec<&str> = namespaces.into_iter().collect();
+    let namespace = section.ids.as_ref().map(|ids| match namespaces.contains(&ids.get_ref().as_str()) {
+        true => Ok(ids.get_ref().clone()),
+        false => Err(unknown("namespace", ids, namespaces.iter().copied())),
+    });
+    Ok(ConsentTable { columns, statements, namespace: namespace.transpose()? })
+}
+
+/// The columns of the file under their names.
+fn columns(section: &ConsentsSection) -> Outcome<ConsentColumns> {
+    let mut pairs: Vec<(&str, &str)> = Vec::new();
+    let mut sources: BTreeMap<String, &str> = BTreeMap::new();
+    for (name, written) in as_written(&section.columns) {
+        let column = known(name)?;
+        let from: &[String] = match written {
+            OneOrMore::One(source) => std::slice::from_ref(source),
+            OneOrMore::More(more) if more.is_empty() => {
+                return says(name.span(), "a mapped column needs at least one column of the file");
+            }
+            OneOrMore::More(more) => more,
+        };
+        for source in from {
+            if let Some(other) = sources.insert(folded_word(source), column) {
+                return says(name.span(), format!("`{source}` is mapped to `{other}` already"));
+            }
+            pairs.push((column, source));
+        }
+    }
+    for column in &section.ignore {
+        if let Some(other) = sources.get(&folded_word(column.get_ref())) {
+            let message = format!("`{}` is mapped to `{other}` and cannot be ignored", column.get_ref());
+            return says(column.span(), message);
+        }
+    }
+    let ignored = section.ignore.iter().map(|column| column.get_ref().as_str());
+    let place = section.columns.keys().next().map_or(0..0, Spanned::span);
+    ConsentColumns::new(pairs, ignored).or_else(|error| says(place, error.to_string()))
+}
+
+fn known(name: &Spanned<String>) -> Outcome<&'static str> {
+    let found = COLUMNS.into_iter().find(|known| *known == name.get_ref());
+    found.ok_or_else(|| unknown("column of the consent table", name, COLUMNS))
+}
+
+fn at(column: &Spanned<String>) -> impl FnOnce(MappingError) -> super::compile::Misplaced {
+    let span = column.span();
+    move |error| (span, super::Fault::Contradiction(error.to_string()))
+}
