@@ -298,6 +298,7 @@ fn dataset(
         category: section.category.clone(),
         fields,
         dropped,
+        csv: section.csv(),
     })
 }
 

@@ -4,6 +4,7 @@
 //! data: articles, triggers, categories and messages live in its file, Rust holds the mechanism only.
 
 mod compile;
+mod csv;
 mod decide;
 mod diff;
 mod diff_study;
@@ -33,6 +34,7 @@ mod test_section;
 mod tests_written;
 mod words;
 
+pub use csv::{CsvDialect, Separator, TextEncoding};
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
 pub use diff_study::diff_studies;
