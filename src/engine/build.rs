@@ -66,11 +66,13 @@ pub fn shapes(study: &Study) -> Result<Vec<CubeShape>, EngineError> {
 pub fn build(
     study: &Study,
     flows: &[(RecipientId, Demand)],
-    sources: Sources,
+    mut sources: Sources,
     as_of: Timestamp,
     epoch_key: &Secret,
     reading: &Reading,
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
+    let all = sources.data.iter_mut().map(|(_, input)| input).chain(&mut sources.consents);
+    all.into_iter().try_for_each(Input::begin)?;
     reading.expect(sources.data.iter().map(|(_, input)| input).chain(&sources.consents));
     let mut inputs = by_dataset(study, sources.data)?;
     one_key::check(study, &inputs, &sources.consents)?;

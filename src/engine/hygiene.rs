@@ -65,6 +65,9 @@ pub struct FileHygiene {
     pub identifiers: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
+    /// What was taken for granted in reading the file, such as a separator that nothing declares.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub notes: Vec<String>,
     #[serde(skip)]
     looked: BTreeMap<String, Looked>,
     /// The shapes of the ids of every column, by row of the file.
@@ -114,6 +117,7 @@ impl FileHygiene {
             file: table.name.clone(),
             token_key: table.tokenised.as_ref().map(|tokenised| tokenised.key.to_string()),
             undeclared_columns: table.undeclared.clone(),
+            notes: table.notes.clone(),
             ..Self::default()
         }
     }

@@ -2,9 +2,7 @@
 //! Lines besides.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{BufRead, BufReader, Read as _};
-use std::path::Path;
+use std::io::{BufRead, Read as _};
 
 use super::EngineError;
 use super::consents::{Events, wanted};
@@ -33,16 +31,15 @@ pub fn import<E: From<EngineError>>(
     progress: &Progress,
     mut take: impl FnMut(&Event) -> Result<(), E>,
 ) -> Result<FileHygiene, E> {
+    let mut input = input;
     progress.expect(known_rows(&input).unwrap_or(0));
     let default = if namespaces.len() == 1 { namespaces.first().map(String::as_str) } else { None };
     let known = |event: Event| match namespaces.contains(event.person().0) {
         true => Ok(event),
         false => Err(EventError::UnknownNamespace),
     };
-    if let Input::Path(path) = &input
-        && path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("jsonl"))
-    {
-        return json_lines(path, (default, allowed), known, progress, &mut take);
+    if let Some(lines) = input.json_lines().map_err(EngineError::from)? {
+        return json_lines((input.name(), lines), (default, allowed), known, progress, &mut take);
     }
     let mut table =
         open(input, &wanted(&ConsentTable::default(), default.is_some())).map_err(EngineError::from)?;
@@ -74,15 +71,13 @@ pub fn import<E: From<EngineError>>(
 }
 
 fn json_lines<E: From<EngineError>>(
-    path: &Path,
+    (name, mut lines): (String, Box<dyn BufRead + Send>),
     (default, allowed): (Option<&str>, MaxBadRows),
     known: impl Fn(Event) -> Result<Event, EventError>,
     progress: &Progress,
     take: &mut impl FnMut(&Event) -> Result<(), E>,
 ) -> Result<FileHygiene, E> {
-    let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-    let failed = |source| EngineError::from(ReadError::Open { file: name.clone(), source });
-    let mut lines = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let failed = |source| EngineError::from(ReadError::Read { file: name.clone(), source });
     let mut report = FileHygiene::default();
     (report.dataset, report.file) = (DATASET.to_owned(), name.clone());
     let (mut line, mut row) = (Vec::new(), 0);

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
-use super::read::{Ids, Input, Use, Wanted, open};
+use super::read::{Ids, Input, OpenTerms, Use, Wanted, open};
 use super::reading::Reading;
 use crate::policy::LinksTable;
 
@@ -69,7 +69,8 @@ impl Links {
         reading: &Reading,
     ) -> Result<FileHygiene, EngineError> {
         let names = declared.columns.each_ref().map(|column| column.column.as_str());
-        let mut table = open(input, &names.map(|column| Wanted { column, used: Use::Required }))?;
+        let wanted = names.map(|column| Wanted { column, used: Use::Required });
+        let mut table = open(input, OpenTerms { csv: &declared.csv, ..OpenTerms::new(&wanted) })?;
         let mut report = FileHygiene::new(declared.name.as_str(), &table);
         let ([left, right], [left_ids, right_ids]) = (names, self.namespaces);
         let (tokenised, mut rows) = (table.tokenised.is_some(), 0);
@@ -193,7 +194,7 @@ mod tests {
     use super::super::read::Id;
     use super::*;
     use crate::deidentify::Form;
-    use crate::policy::IdColumn;
+    use crate::policy::{CsvDialect, IdColumn};
 
     /// A declared table between two namespaces; each column is called as its namespace.
     fn table(namespaces: [&str; 2], several: &[&str]) -> LinksTable {
@@ -203,6 +204,7 @@ mod tests {
             category: "profile".into(),
             columns: namespaces.map(|ids| IdColumn { column: ids.into(), ids: ids.into(), form: Form::AsIs }),
             several: several.iter().map(|name| (*name).to_owned()).collect(),
+            csv: CsvDialect::default(),
         }
     }
 

@@ -7,7 +7,7 @@ use arrow_array::ArrayRef;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::Interner;
-use super::read::{Cell, Column, Ids, Input, ReadError, Table, Use, Wanted, open};
+use super::read::{Cell, Column, Ids, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
@@ -78,7 +78,7 @@ impl<'a> People<'a> {
         let unread = self.dataset.fields.iter().filter(|field| !read.contains(&field.column.as_str()));
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
         wanted.extend(Wanted::dropped(self.dataset));
-        let mut table = open(input, &wanted)?;
+        let mut table = open(input, OpenTerms { csv: &self.dataset.csv, ..OpenTerms::new(&wanted) })?;
         let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
         let namespace = interner.namespace(&self.dataset.ids);
         let mut rows = 0;

@@ -8,7 +8,7 @@ use super::hygiene::FileHygiene;
 use super::identical;
 use super::intern::{Interner, numbers, people};
 use super::pointers::{Pointed, Pointer};
-use super::read::{Ids, Input, Use, Wanted};
+use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
 use super::rows::{Cells, NOBODY, Rows, Selection};
 use super::scan::{Piece, Scan};
@@ -169,7 +169,8 @@ impl<'a> Records<'a> {
         let used = if reading.count_identical { Use::Required } else { Use::Declared };
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
         wanted.extend(Wanted::dropped(self.dataset));
-        let scan = Scan { dataset: self.dataset.name.as_str(), wanted: &wanted, reading };
+        let terms = OpenTerms { csv: &self.dataset.csv, ..OpenTerms::new(&wanted) };
+        let scan = Scan { dataset: self.dataset.name.as_str(), terms, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let lanes = Layout::lanes(self.selections.len(), columns);
         let ranges = self.ranges();

@@ -8,7 +8,7 @@ use std::sync::RwLock;
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, numbers};
-use super::read::{Ids, Input, Use, Wanted};
+use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::scan::{Piece, Scan, together};
@@ -81,7 +81,8 @@ impl Lists {
             .extend(dataset.fields.iter().map(|field| Wanted { column: &field.column, used: Use::Declared }));
         wanted.extend(Wanted::dropped(dataset));
         let target_column = target.column.as_str();
-        let scan = Scan { dataset: dataset.name.as_str(), wanted: &wanted, reading };
+        let terms = OpenTerms { csv: &dataset.csv, ..OpenTerms::new(&wanted) };
+        let scan = Scan { dataset: dataset.name.as_str(), terms, reading };
         let hear = |read: &mut Self, piece: Piece<'_>| {
             let [owners, targets] = piece.batch.columns() else { return Ok(()) };
             let count = piece.batch.num_rows();

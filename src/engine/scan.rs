@@ -7,7 +7,7 @@ use arrow_array::RecordBatch;
 
 use super::EngineError;
 use super::hygiene::FileHygiene;
-use super::read::{Input, Part, Wanted, parts};
+use super::read::{Input, OpenTerms, Part, parts};
 use super::reading::Reading;
 
 /// One batch of a file, and where it stands in it.
@@ -27,7 +27,7 @@ pub(super) struct Piece<'a> {
 /// How the files of one dataset are read.
 pub(super) struct Scan<'a> {
     pub(super) dataset: &'a str,
-    pub(super) wanted: &'a [Wanted<'a>],
+    pub(super) terms: OpenTerms<'a>,
     pub(super) reading: &'a Reading,
 }
 
@@ -110,7 +110,7 @@ impl Scan<'_> {
         state: &mut S,
         hear: &impl Fn(&mut S, Piece<'_>) -> Result<(), EngineError>,
     ) -> Result<FileHygiene, EngineError> {
-        let mut table = part.open(self.wanted)?;
+        let mut table = part.open(self.terms)?;
         let mut report = FileHygiene::new(self.dataset, &table);
         let start = table.first;
         let mut first = start;

@@ -274,7 +274,7 @@ impl Inner {
             let own = if last { sources.take() } else { sources.as_ref().and_then(again) };
             let own = own.ok_or_else(|| {
                 OperatorError::Invalid(
-                    "several studies cannot share an Arrow reader, which can be read once: use files".into(),
+                    "several studies cannot share an Arrow reader or a pipe, which can be read once: use files".into(),
                 )
             })?;
             let mut own = only_declared(own, adopted, self.studies.values());
@@ -401,16 +401,12 @@ fn cube_key(epoch: &Secret, study: &StudyEntry, recipient: &str) -> Secret {
     epoch.derive_for("hushtag 2026-11 v1 cubes of a recipient", place.as_bytes())
 }
 
-/// The same files once more; readers can be read once only.
+/// The same files once more; readers and pipes can be read once only.
 fn again(sources: &Sources) -> Option<Sources> {
-    let path = |input: &Input| match input {
-        Input::Path(path) => Some(Input::Path(path.clone())),
-        Input::Reader(..) => None,
-    };
-    let data = sources.data.iter().map(|(name, input)| Some((name.clone(), path(input)?)));
+    let data = sources.data.iter().map(|(name, input)| Some((name.clone(), input.again()?)));
     Some(Sources {
         data: data.collect::<Option<Vec<_>>>()?,
-        consents: sources.consents.iter().map(path).collect::<Option<Vec<_>>>()?,
+        consents: sources.consents.iter().map(Input::again).collect::<Option<Vec<_>>>()?,
     })
 }
 

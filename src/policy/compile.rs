@@ -308,6 +308,7 @@ fn dataset(
         category: section.category.clone(),
         fields,
         dropped,
+        csv: section.csv(),
     })
 }
 

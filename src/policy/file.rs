@@ -11,6 +11,7 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeseria
 use toml::value::Datetime;
 
 use super::consents::ConsentsSection;
+use super::csv::{CsvDialect, Separator, TextEncoding};
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
@@ -195,6 +196,18 @@ pub(super) struct DatasetSection {
     pub(super) max_reach: Option<Spanned<u32>>,
     #[serde(default)]
     pub(super) fields: Named<Written<FieldSection>>,
+    pub(super) encoding: Option<TextEncoding>,
+    pub(super) separator: Option<Separator>,
+    #[serde(default)]
+    pub(super) skip_lines: u32,
+}
+
+impl DatasetSection {
+    /// How the dataset's CSV files are written.
+    pub(super) fn csv(&self) -> CsvDialect {
+        let Self { encoding, separator, skip_lines, .. } = *self;
+        CsvDialect { encoding, separator, skip_lines }
+    }
 }
 
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::{Outcome, as_written, says, unknown};
+use super::csv::CsvDialect;
 use super::file::{DatasetKind, DatasetSection, IdsSection, Named, Written};
 use super::placed::Spanned;
 use super::study::{Dataset, Shape};
@@ -33,6 +34,8 @@ pub struct LinksTable {
     pub columns: [IdColumn; 2],
     /// The namespaces of them of which one person may have several ids.
     pub several: BTreeSet<String>,
+    /// How its CSV files are written.
+    pub csv: CsvDialect,
 }
 
 type Datasets = BTreeMap<Spanned<DatasetName>, DatasetSection>;
@@ -81,6 +84,7 @@ pub(super) fn links_table(
         category: section.category.clone(),
         columns: columns.map(column),
         several,
+        csv: section.csv(),
     })
 }
 

@@ -5,6 +5,7 @@
 
 mod compile;
 mod consents;
+mod csv;
 mod decide;
 mod diff;
 mod diff_study;
@@ -34,6 +35,7 @@ mod test_section;
 mod tests_written;
 mod words;
 
+pub use csv::{CsvDialect, Separator, TextEncoding};
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
 pub use diff_study::diff_studies;

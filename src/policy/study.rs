@@ -7,7 +7,7 @@ use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
-use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
+use super::{CsvDialect, IdColumn, LinksTable, Metric, StudyError, compile, file};
 
 /// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema)]
@@ -254,6 +254,8 @@ pub struct Dataset {
     pub fields: Vec<Field>,
     /// Columns that a file may have and that are never read: direct identifiers, mostly.
     pub dropped: Vec<String>,
+    /// How its CSV files are written.
+    pub csv: CsvDialect,
 }
 
 impl Dataset {

@@ -304,5 +304,9 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             format!("{}: column `{column}`: {count} texts look like {like}\n", file.file)
         })
     });
-    format!("{table}\n{}", looked.collect::<String>())
+    let notes = hygiene
+        .files
+        .iter()
+        .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
+    format!("{table}\n{}{}", looked.collect::<String>(), notes.collect::<String>())
 }

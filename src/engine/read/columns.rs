@@ -3,11 +3,15 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_csv::reader::Format;
+use arrow_ipc::reader::StreamReader;
 use arrow_schema::{DataType, SchemaRef};
 
 use super::ReadError;
-use super::open::{CSV, caught, damaged, extension, file, file_name, footer, ipc_reader};
+use super::bytes::{Magic, file, open_file, plain};
+use super::csv::Head;
+use super::input::{Promise, file_name};
+use super::open::{IPC, caught, damaged, footer, ipc_reader, ipc_stream_reader};
+use crate::policy::{CsvDialect, Separator};
 
 /// A column of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -28,28 +32,47 @@ pub struct FileColumn {
 /// No row is decoded. A first line with a number, an empty cell or an `@` in it is taken for values and not repeated.
 pub fn columns(path: &Path) -> Result<Vec<FileColumn>, ReadError> {
     let name = file_name(path);
-    let open = || file(path, &name);
-    let (schema, typed): (SchemaRef, bool) = caught(&name, || {
-        Ok(match extension(path).as_str() {
-            "parquet" => (Arc::clone(footer(&open()?, &name)?.schema()), true),
-            "arrow" | "ipc" | "feather" => (ipc_reader(open()?, &name, None)?.schema(), true),
-            "csv" => {
-                let format = Format::default().with_header(true);
-                let header = format.infer_schema(open()?, Some(0)).map_err(|_| damaged(&name, CSV))?;
-                (Arc::new(header.0), false)
-            }
-            _ => return Err(ReadError::UnknownFormat { file: name.clone() }),
-        })
-    })?;
-    let columns = schema.fields().iter().map(|field| FileColumn {
-        name: field.name().trim_start_matches('\u{feff}').to_owned(),
-        kind: typed.then(|| field.data_type().clone()),
-    });
-    let columns: Vec<FileColumn> = columns.collect();
-    if !typed && !columns.iter().all(|column| looks_like_a_name(&column.name)) {
+    if let Some(schema) = caught(&name, || schema(path, &name))? {
+        let columns = schema.fields().iter().map(|field| FileColumn {
+            name: field.name().trim_start_matches('\u{feff}').to_owned(),
+            kind: Some(field.data_type().clone()),
+        });
+        return Ok(columns.collect());
+    }
+    let separator = match Promise::of(path).0 {
+        Promise::Csv => None,
+        Promise::Tabs => Separator::new("\t"),
+        Promise::JsonLines => return Err(ReadError::JsonLines { file: name }),
+        Promise::Parquet | Promise::Ipc | Promise::Nothing => {
+            return Err(ReadError::UnknownFormat { file: name });
+        }
+    };
+    let dialect = CsvDialect { separator, ..CsvDialect::default() };
+    let names = caught(&name, || Head::read(&name, plain(&name, file(path, &name)?)?, &dialect)?.names())?;
+    if !names.iter().all(|name| looks_like_a_name(name)) {
         return Err(ReadError::NoHeader { file: name });
     }
-    Ok(columns)
+    Ok(names.into_iter().map(|name| FileColumn { name, kind: None }).collect())
+}
+
+/// The schema of a file whose format has one; none for a text.
+pub(super) fn schema(path: &Path, name: &str) -> Result<Option<SchemaRef>, ReadError> {
+    let promise = Promise::of(path).0;
+    let is_text = matches!(promise, Promise::Csv | Promise::Tabs | Promise::JsonLines);
+    let (file, magic) = open_file(path, name)?;
+    Ok(match magic {
+        _ if is_text => None,
+        Magic::Parquet => Some(Arc::clone(footer(&file, name)?.schema())),
+        _ if promise == Promise::Parquet => Some(Arc::clone(footer(&file, name)?.schema())),
+        Magic::IpcFile => Some(ipc_reader(path, name, None)?.schema()),
+        Magic::IpcStream => Some(ipc_stream_reader(path, name, None)?.schema()),
+        Magic::Gzip | Magic::Zstd if promise == Promise::Ipc => {
+            let reader = StreamReader::try_new(plain(name, file)?.bytes, None);
+            Some(reader.map_err(|_| damaged(name, IPC))?.schema())
+        }
+        Magic::Other if promise == Promise::Ipc => return Err(damaged(name, IPC)),
+        _ => None,
+    })
 }
 
 fn looks_like_a_name(text: &str) -> bool {

@@ -1,18 +1,28 @@
 //! Files and batches as streams of declared columns. Undeclared columns are never decoded.
 
+mod bytes;
 mod column;
 mod columns;
+mod csv;
+mod csv_fault;
 mod ids;
+mod input;
 mod open;
-mod quotes;
+mod rfc4180;
 mod tokenised;
 
 pub use column::Column;
 pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
+pub use csv_fault::CsvFault;
 pub use ids::Ids;
-pub use open::{Input, Part, Table, Use, Wanted, known_rows, open, open_repeating, parts, tokenised};
+pub use input::{Input, is_table};
+pub use open::{
+    OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, open_repeating, parts, tokenised,
+};
 pub use tokenised::Tokenised;
+
+use crate::policy::Separator;
 
 /// A file that cannot be read as its dataset declares.
 #[derive(Debug, thiserror::Error)]
@@ -38,7 +48,7 @@ pub enum ReadError {
         row: Option<u64>,
     },
     /// The name does not end in a known format.
-    #[error("{file}: unknown format: use .parquet, .csv or .arrow")]
+    #[error("{file}: unknown format: use .parquet, .csv, .tsv or .arrow")]
     UnknownFormat {
         /// The file.
         file: String,
@@ -98,5 +108,80 @@ pub enum ReadError {
         found: String,
         /// What its declaration allows.
         wanted: &'static str,
+    },
+    /// The system stopped reading a file that was open.
+    #[error("{file}: cannot be read")]
+    Read {
+        /// The file.
+        file: String,
+        /// What the system said.
+        #[source]
+        source: std::io::Error,
+    },
+    /// A CSV text that is not what RFC 4180 says.
+    #[error("{file}: {fault}")]
+    Csv {
+        /// The file.
+        file: String,
+        /// What is wrong, and on which line.
+        fault: CsvFault,
+    },
+    /// A compression or a container that is not read.
+    #[error(
+        "{file}: is {found}, which is not read: give Parquet, Arrow, or CSV, plain or compressed with gzip or Zstandard"
+    )]
+    Unsupported {
+        /// The file.
+        file: String,
+        /// What it is.
+        found: &'static str,
+    },
+    /// A format that is read from its end, in bytes that come once.
+    #[error("{file}: {format} cannot be read from a pipe or out of a compressed file: give the file itself")]
+    Once {
+        /// The file.
+        file: String,
+        /// The format.
+        format: &'static str,
+    },
+    /// JSON Lines where a table is wanted.
+    #[error("{file}: JSON Lines are read by `consent import` only")]
+    JsonLines {
+        /// The file.
+        file: String,
+    },
+    /// A CSV file whose header is not in its first line.
+    #[error(
+        "{file}: text stands above the header; line {line} looks like one: declare `skip_lines = {skip_lines}`"
+    )]
+    TextAboveHeader {
+        /// The file.
+        file: String,
+        /// The line that has the wanted columns.
+        line: u64,
+        /// The lines above it.
+        skip_lines: u64,
+    },
+    /// A CSV file whose cells stand between another separator than the declared one.
+    #[error(
+        "{file}: the header is one cell with `{declared}` as separator, and several with `{found}`: declare `separator = \"{found}\"`"
+    )]
+    Separator {
+        /// The file.
+        file: String,
+        /// The declared one.
+        declared: Separator,
+        /// The one that splits the header.
+        found: Separator,
+    },
+    /// More columns than a file may have.
+    #[error("{file}: {columns} columns, more than the {most} that a file may have")]
+    TooManyColumns {
+        /// The file.
+        file: String,
+        /// Its columns.
+        columns: usize,
+        /// The limit.
+        most: usize,
     },
 }

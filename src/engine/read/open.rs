@@ -1,40 +1,31 @@
 //! Opens Parquet, CSV and Arrow IPC files, and Arrow readers of the caller, as one kind of table.
 
+use std::cell::Cell;
 use std::fs::File;
+use std::io::BufReader;
 use std::panic::AssertUnwindSafe;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
-use arrow_csv::reader::{Format, ReaderBuilder};
-use arrow_ipc::reader::FileReader;
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_ipc::reader::{FileReader, StreamReader};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
+use parquet::basic::Compression;
 
-use super::quotes::Quotes;
+use super::bytes::{Magic, Plain, file, open_file, plain};
+use super::csv::Head;
+use super::input::{Input, Promise};
+use super::rfc4180::MOST_COLUMNS;
 use super::{ReadError, Tokenised};
 use crate::consent::{ConsentColumns, ResolvedColumns};
+use crate::policy::{CsvDialect, Separator};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
-const BATCH: usize = 16_384;
-
-/// Where the rows of a dataset come from.
-#[non_exhaustive]
-pub enum Input {
-    /// A file; the format follows from its name.
-    Path(PathBuf),
-    /// Batches of the caller, with the name that reports give them.
-    Reader(String, Box<dyn RecordBatchReader + Send>),
-}
-
-impl From<PathBuf> for Input {
-    fn from(path: PathBuf) -> Self {
-        Self::Path(path)
-    }
-}
+pub(super) const BATCH: usize = 16_384;
 
 impl<'a> Wanted<'a> {
     /// The columns of a dataset that are never read.
@@ -43,18 +34,14 @@ impl<'a> Wanted<'a> {
     }
 }
 
-impl Input {
-    /// How reports call it: the file's name without its folders.
-    #[must_use]
-    pub fn name(&self) -> String {
-        match self {
-            Self::Path(path) => file_name(path),
-            Self::Reader(name, _) => name.clone(),
-        }
-    }
+/// Why batches end early.
+pub(super) enum Stop {
+    /// The format is damaged; the decoder's own text may quote a value, so it is not passed on.
+    Damaged,
+    Because(ReadError),
 }
 
-type Batches = Box<dyn Iterator<Item = Result<RecordBatch, ArrowError>> + Send>;
+pub(super) type Batches = Box<dyn Iterator<Item = Result<RecordBatch, Stop>> + Send>;
 
 /// An open table that yields batches of the wanted columns, in the wanted order.
 pub struct Table {
@@ -68,6 +55,8 @@ pub struct Table {
     pub first: u64,
     /// Where it comes from, if its ids are tokens.
     pub tokenised: Option<Tokenised>,
+    /// What was taken for granted in reading it, such as a separator that nothing declares.
+    pub notes: Vec<String>,
     format: &'static str,
     positions: Vec<usize>,
     batches: Batches,
@@ -103,12 +92,57 @@ pub struct Wanted<'a> {
     pub used: Use<'a>,
 }
 
+/// Which columns of an input are read, and how.
+#[derive(Clone, Copy)]
+pub struct OpenTerms<'a> {
+    /// The columns.
+    pub wanted: &'a [Wanted<'a>],
+    /// Those of them that repeat the same few words, which may come as an Arrow dictionary.
+    pub repeating: &'a [&'a str],
+    /// How CSV is written.
+    pub csv: &'a CsvDialect,
+}
+
+impl<'a> OpenTerms<'a> {
+    /// These columns, of CSV that is written in no way of its own.
+    #[must_use]
+    pub fn new(wanted: &'a [Wanted<'a>]) -> Self {
+        const PLAIN: &CsvDialect = &CsvDialect { encoding: None, separator: None, skip_lines: 0 };
+        Self { wanted, repeating: &[], csv: PLAIN }
+    }
+}
+
+impl<'a> From<&'a [Wanted<'a>]> for OpenTerms<'a> {
+    fn from(wanted: &'a [Wanted<'a>]) -> Self {
+        Self::new(wanted)
+    }
+}
+
+impl<'a> From<&'a Vec<Wanted<'a>>> for OpenTerms<'a> {
+    fn from(wanted: &'a Vec<Wanted<'a>>) -> Self {
+        Self::new(wanted)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [Wanted<'a>; N]> for OpenTerms<'a> {
+    fn from(wanted: &'a [Wanted<'a>; N]) -> Self {
+        Self::new(wanted)
+    }
+}
+
 /// Opens `input` for the wanted columns.
 ///
 /// # Errors
 /// [`ReadError`] for a file that is missing, cut off, of another format, or without a required column.
-pub fn open(input: Input, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
-    open_repeating(input, wanted, &[])
+pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Table, ReadError> {
+    let terms = terms.into();
+    input.begin()?;
+    let name = input.name();
+    match input {
+        Input::Reader(_, reader) => of_reader(name, reader, "Arrow batches", &terms),
+        Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
+        Input::Path(path) | Input::Named(_, path) => caught(&name, || of_file(&path, name.clone(), &terms)),
+    }
 }
 
 /// Opens `input` for the wanted columns; text of those that repeat the same few words may come as an Arrow dictionary.
@@ -116,23 +150,62 @@ pub fn open(input: Input, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
 /// # Errors
 /// As [`open`].
 pub fn open_repeating(input: Input, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
-    match input {
-        Input::Reader(name, reader) => {
-            let chosen = choose(&name, &reader.schema(), wanted)?;
-            let indices = chosen.indices.clone();
-            let batches = reader.map(move |batch| batch?.project(&indices));
-            Ok(chosen.table(name, "Arrow batches", Box::new(batches)))
+    open(input, OpenTerms { repeating, ..OpenTerms::new(wanted) })
+}
+
+fn of_reader(
+    name: String,
+    reader: Box<dyn RecordBatchReader + Send>,
+    format: &'static str,
+    terms: &OpenTerms<'_>,
+) -> Result<Table, ReadError> {
+    let chosen = choose(&name, &reader.schema(), terms.wanted)?;
+    let indices = chosen.indices.clone();
+    let batches = reader.map(move |batch| batch?.project(&indices));
+    Ok(chosen.table(name, format, arrow(batches)))
+}
+
+/// By the first bytes, where the name promises no text; else by the name.
+fn of_file(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let (promise, compression) = Promise::of(path);
+    let (file, magic) = open_file(path, &name)?;
+    let is_text = matches!(promise, Promise::Csv | Promise::Tabs);
+    match (magic, promise) {
+        (Magic::Gzip, _) if promise != Promise::Nothing => {}
+        (Magic::Zstd, _) if promise != Promise::Nothing => {}
+        (_, _) if compression.is_some() => {
+            return Err(damaged(&name, compression.unwrap_or_default()));
         }
-        Input::Path(path) => {
-            let name = file_name(&path);
-            caught(&name, || match extension(&path).as_str() {
-                "parquet" => parquet(&path, name.clone(), wanted, repeating),
-                "csv" => csv(&path, name.clone(), wanted),
-                "arrow" | "ipc" | "feather" => ipc(&path, name.clone(), wanted),
-                _ => Err(ReadError::UnknownFormat { file: name.clone() }),
-            })
-        }
+        (Magic::Unsupported(found), _) => return Err(ReadError::Unsupported { file: name, found }),
+        (Magic::Parquet, _) if !is_text => return parquet(file, name, terms),
+        (_, Promise::Parquet) => return parquet(file, name, terms),
+        (Magic::IpcFile, _) if !is_text => return ipc(path, name, terms),
+        (Magic::IpcStream, _) if !is_text => return ipc_stream(path, name, terms),
+        (_, Promise::Ipc) => return Err(damaged(&name, IPC)),
+        (_, Promise::JsonLines) => return Err(ReadError::JsonLines { file: name }),
+        (_, Promise::Nothing) => return Err(ReadError::UnknownFormat { file: name }),
+        (_, Promise::Csv | Promise::Tabs) => {}
     }
+    let mut dialect = terms.csv.clone();
+    if promise == Promise::Tabs {
+        dialect.separator = dialect.separator.or(Separator::new("\t"));
+    }
+    of_plain(name.clone(), plain(&name, file)?, &OpenTerms { csv: &dialect, ..*terms })
+}
+
+/// Bytes that come once: an Arrow IPC stream by its first ones, else CSV.
+fn of_plain(name: String, plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let format = match plain.magic {
+        Magic::Parquet => PARQUET,
+        Magic::IpcFile => "an Arrow IPC file",
+        Magic::IpcStream => {
+            let reader = StreamReader::try_new(plain.bytes, None).map_err(|_| damaged(&name, IPC))?;
+            is_not_too_wide(&name, reader.schema().fields().len())?;
+            return of_reader(name, Box::new(reader), IPC, terms);
+        }
+        _ => return Head::read(&name, plain, terms.csv)?.table(terms),
+    };
+    Err(ReadError::Once { file: name, format })
 }
 
 /// A part of an input that can be read by itself: whole row groups of a Parquet file, or all of any other input.
@@ -140,62 +213,59 @@ pub struct Part(Unread);
 
 enum Unread {
     Whole(Input),
-    Groups { path: PathBuf, metadata: ArrowReaderMetadata, group: usize, first: u64 },
+    Groups { input: Input, metadata: ArrowReaderMetadata, group: usize, first: u64 },
 }
 
 /// The parts of `input`, in the order of its rows; at least one. No file stays open.
 ///
 /// # Errors
 /// [`ReadError`] for a Parquet file that is missing or whose footer is damaged.
-pub fn parts(input: Input) -> Result<Vec<Part>, ReadError> {
-    let Input::Path(path) = input else { return Ok(vec![Part(Unread::Whole(input))]) };
-    if extension(&path) != "parquet" {
-        return Ok(vec![Part(Unread::Whole(Input::Path(path)))]);
-    }
-    let name = file_name(&path);
-    let metadata = caught(&name, || footer(&file(&path, &name)?, &name))?;
+pub fn parts(mut input: Input) -> Result<Vec<Part>, ReadError> {
+    input.begin()?;
+    let name = input.name();
+    let Some((path, metadata)) = parquet_file(&input).transpose()? else {
+        return Ok(vec![Part(Unread::Whole(input))]);
+    };
     let groups = metadata.metadata().row_groups();
     if groups.len() < 2 {
-        return Ok(vec![Part(Unread::Whole(Input::Path(path)))]);
+        return Ok(vec![Part(Unread::Whole(input))]);
     }
     let mut first = 0u64;
     let parts = groups.iter().enumerate().map(|(group, rows)| {
         let before = first;
         first = first.saturating_add(u64::try_from(rows.num_rows()).unwrap_or(0));
-        Part(Unread::Groups { path: path.clone(), metadata: metadata.clone(), group, first: before })
+        let input = Input::Named(name.clone(), path.to_owned());
+        Part(Unread::Groups { input, metadata: metadata.clone(), group, first: before })
     });
     Ok(parts.collect())
 }
 
+/// The footer of an input that is a Parquet file.
+fn parquet_file(input: &Input) -> Option<Result<(&Path, ArrowReaderMetadata), ReadError>> {
+    let path = input.path().filter(|path| Promise::of(path) == (Promise::Parquet, None))?;
+    let name = input.name();
+    Some(caught(&name, || Ok((path, footer(&file(path, &name)?, &name)?))))
+}
+
 /// How many rows an input has, if it says so without being read.
 pub fn known_rows(input: &Input) -> Option<u64> {
-    let Input::Path(path) = input else { return None };
-    if extension(path) != "parquet" {
-        return None;
-    }
-    let name = file_name(path);
-    let metadata = caught(&name, || footer(&file(path, &name)?, &name)).ok()?;
+    input.path().filter(|path| path.is_file())?;
+    let (_, metadata) = parquet_file(input)?.ok()?;
     u64::try_from(metadata.metadata().file_metadata().num_rows()).ok()
 }
 
-/// Where an input comes from, if its ids are tokens.
+/// Where an input comes from, if its ids are tokens. A pipe is to be [begun](Input::begin) before.
 ///
 /// # Errors
 /// [`ReadError`] for a file that is missing or whose schema cannot be read.
 pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
+    let name = input.name();
     let path = match input {
         Input::Reader(name, reader) => return Tokenised::read(name, reader.schema().metadata()),
-        Input::Path(path) => path,
+        Input::Stream(..) => return Ok(None),
+        Input::Path(path) | Input::Named(_, path) => path,
     };
-    let name = file_name(path);
-    let schema = caught(&name, || {
-        let file = || file(path, &name);
-        Ok(match extension(path).as_str() {
-            "parquet" => Some(Arc::clone(footer(&file()?, &name)?.schema())),
-            "arrow" | "ipc" | "feather" => Some(ipc_reader(file()?, &name, None)?.schema()),
-            _ => None,
-        })
-    })?;
+    let schema = caught(&name, || super::columns::schema(path, &name))?;
     schema.map_or(Ok(None), |schema| Tokenised::read(&name, schema.metadata()))
 }
 
@@ -204,15 +274,16 @@ impl Part {
     ///
     /// # Errors
     /// As [`open`].
-    pub fn open(self, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
+    pub fn open<'a>(self, terms: impl Into<OpenTerms<'a>>) -> Result<Table, ReadError> {
         match self.0 {
-            Unread::Whole(input) => open(input, wanted),
-            Unread::Groups { path, metadata, group, first } => {
-                let name = file_name(&path);
+            Unread::Whole(input) => open(input, terms),
+            Unread::Groups { input, metadata, group, first } => {
+                let (name, terms) = (input.name(), terms.into());
+                let path = input.path().unwrap_or(Path::new(""));
                 let table = caught(&name, || {
-                    let file = file(&path, &name)?;
+                    let file = file(path, &name)?;
                     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-                    batches(builder.with_row_groups(vec![group]), name.clone(), wanted)
+                    batches(builder.with_row_groups(vec![group]), name.clone(), terms.wanted)
                 })?;
                 Ok(Table { first, rows: first, ..table })
             }
@@ -220,35 +291,42 @@ impl Part {
     }
 }
 
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
 }
 
-pub(super) fn extension(path: &Path) -> String {
-    path.extension().and_then(|extension| extension.to_str()).unwrap_or("").to_ascii_lowercase()
+/// Whether this thread is inside a decoder of files, where a panic is caught and becomes a [`ReadError`]; a program's panic hook may
+/// then be silent. The library itself installs no hook.
+#[must_use]
+pub fn is_decoding() -> bool {
+    DECODING.get()
 }
 
-/// The decoders are meant to return errors; should one panic on a forged file, the seal stops all the same.
+/// Runs a decoder: it is meant to return errors; should it panic on a forged file, the seal stops all the same.
+fn unpanicked<T>(decode: impl FnOnce() -> T) -> Option<T> {
+    let outer = DECODING.replace(true);
+    let done = std::panic::catch_unwind(AssertUnwindSafe(decode)).ok();
+    DECODING.set(outer);
+    done
+}
+
 pub(super) fn caught<T>(name: &str, decode: impl FnOnce() -> Result<T, ReadError>) -> Result<T, ReadError> {
-    std::panic::catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|_| Err(damaged(name, "of its format")))
+    unpanicked(decode).unwrap_or_else(|| Err(damaged(name, "of its format")))
 }
 
 impl Table {
     /// The next batch: one array for every wanted column that is present, in the wanted order.
     ///
     /// # Errors
-    /// [`ReadError::Damaged`] with the rows read before.
+    /// [`ReadError`]: of CSV with the line, of any other format [`ReadError::Damaged`] with the rows read before.
     pub fn next_batch(&mut self) -> Result<Option<RecordBatch>, ReadError> {
         let damaged =
             |row| ReadError::Damaged { file: self.name.clone(), format: self.format, row: Some(row) };
-        // The decoders are meant to return errors; should one panic on a forged file, the seal stops all the same.
         let batches = &mut self.batches;
-        let next =
-            std::panic::catch_unwind(AssertUnwindSafe(|| batches.next())).map_err(|_| damaged(self.rows))?;
-        match next {
+        match unpanicked(|| batches.next()).ok_or_else(|| damaged(self.rows))? {
             None => Ok(None),
-            // The error's own text may quote a value, so it is not passed on.
-            Some(Err(_)) => Err(damaged(self.rows)),
+            Some(Err(Stop::Damaged)) => Err(damaged(self.rows)),
+            Some(Err(Stop::Because(error))) => Err(error),
             Some(Ok(batch)) => {
                 let batch = batch.project(&self.positions).map_err(|_| damaged(self.rows))?;
                 self.rows += batch.num_rows() as u64;
@@ -259,9 +337,11 @@ impl Table {
 }
 
 /// Which columns of a file are read.
-struct Chosen {
+pub(super) struct Chosen {
     /// Ascending positions in the file.
-    indices: Vec<usize>,
+    pub(super) indices: Vec<usize>,
+    /// Positions in the file of all declared columns but dropped ones.
+    pub(super) declared: Vec<usize>,
     /// For every present wanted column its position inside `indices`.
     positions: Vec<usize>,
     present: Vec<bool>,
@@ -283,11 +363,11 @@ fn consent_columns(
     resolved.map_err(|error| ReadError::ConsentColumn { file: file.to_owned(), error })
 }
 
-fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, ReadError> {
+pub(super) fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, ReadError> {
     let names: Vec<&str> =
         schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}')).collect();
     let consents = consent_columns(file, &names, wanted)?;
-    let (mut found, mut known) = (Vec::new(), Vec::new());
+    let (mut found, mut known, mut declared) = (Vec::new(), Vec::new(), Vec::new());
     for want in wanted {
         let exact =
             || names.iter().enumerate().filter(|(_, name)| **name == want.column).map(|(place, _)| place);
@@ -298,6 +378,7 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
         match places {
             (Some(place), None) => {
                 known.push(place);
+                declared.extend((want.used != Use::Dropped).then_some(place));
                 let read = matches!(want.used, Use::Optional | Use::Required | Use::Consent { .. });
                 found.push(read.then_some(place));
             }
@@ -329,38 +410,54 @@ fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, 
     let undeclared = unread.map(|(_, name)| (*name).to_owned()).collect();
     let present = found.iter().map(Option::is_some).collect();
     let tokenised = Tokenised::read(file, schema.metadata())?;
-    Ok(Chosen { positions, present, undeclared, indices, tokenised })
+    Ok(Chosen { positions, present, undeclared, indices, declared, tokenised })
 }
 
 impl Chosen {
-    fn table(self, name: String, format: &'static str, batches: Batches) -> Table {
-        let Self { positions, present, undeclared, tokenised, .. } = self;
-        Table { name, undeclared, present, first: 0, tokenised, format, positions, batches, rows: 0 }
+    /// Whether the file has any of the columns that are read.
+    pub(super) fn finds_some(&self) -> bool {
+        self.present.contains(&true)
     }
-}
 
-pub(super) fn file(path: &Path, name: &str) -> Result<File, ReadError> {
-    let open = || {
-        let file = File::open(path)?;
-        if file.metadata()?.is_dir() { Err(std::io::ErrorKind::IsADirectory.into()) } else { Ok(file) }
-    };
-    open().map_err(|source| ReadError::Open { file: name.to_owned(), source })
+    pub(super) fn table(self, name: String, format: &'static str, batches: Batches) -> Table {
+        let Self { positions, present, undeclared, tokenised, .. } = self;
+        let (first, notes) = (0, Vec::new());
+        Table { name, undeclared, present, first, tokenised, notes, format, positions, batches, rows: 0 }
+    }
 }
 
 pub(super) fn damaged(file: &str, format: &'static str) -> ReadError {
     ReadError::Damaged { file: file.to_owned(), format, row: None }
 }
 
-fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
-    let file = file(path, &name)?;
-    let metadata = as_dictionaries(footer(&file, &name)?, repeating);
-    batches(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata), name, wanted)
+/// A header of more columns than any file of a study takes memory for nothing.
+pub(super) fn is_not_too_wide(file: &str, columns: usize) -> Result<(), ReadError> {
+    if columns <= MOST_COLUMNS {
+        return Ok(());
+    }
+    Err(ReadError::TooManyColumns { file: file.to_owned(), columns, most: MOST_COLUMNS })
 }
 
-const PARQUET: &str = "Parquet";
+fn arrow(batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static) -> Batches {
+    Box::new(batches.map(|batch| batch.map_err(|_| Stop::Damaged)))
+}
+
+fn parquet(file: File, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let metadata = as_dictionaries(footer(&file, &name)?, terms.repeating);
+    batches(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata), name, terms.wanted)
+}
+
+pub(super) const PARQUET: &str = "Parquet";
 
 pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
-    ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|_| damaged(name, PARQUET))
+    let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new());
+    let metadata = metadata.map_err(|_| damaged(name, PARQUET))?;
+    is_not_too_wide(name, metadata.parquet_schema().num_columns())?;
+    let mut chunks = metadata.metadata().row_groups().iter().flat_map(|group| group.columns());
+    if chunks.any(|chunk| matches!(chunk.compression(), Compression::LZO)) {
+        return Err(ReadError::Unsupported { file: name.to_owned(), found: "Parquet with LZO" });
+    }
+    Ok(metadata)
 }
 
 fn batches(
@@ -372,7 +469,7 @@ fn batches(
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.indices.iter().copied());
     let reader =
         builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|_| damaged(&name, PARQUET))?;
-    Ok(chosen.table(name, PARQUET, Box::new(reader)))
+    Ok(chosen.table(name, PARQUET, arrow(reader)))
 }
 
 /// Parquet stores words that repeat as a dictionary; read as one, they are never spelled out row by row.
@@ -389,33 +486,37 @@ fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowRe
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata)
 }
 
-const IPC: &str = "Arrow IPC";
+pub(super) const IPC: &str = "Arrow IPC";
 
 pub(super) fn ipc_reader(
-    file: File,
+    path: &Path,
     name: &str,
     columns: Option<Vec<usize>>,
 ) -> Result<FileReader<File>, ReadError> {
-    FileReader::try_new(file, columns).map_err(|_| damaged(name, IPC))
+    let reader = FileReader::try_new(file(path, name)?, columns).map_err(|_| damaged(name, IPC))?;
+    is_not_too_wide(name, reader.schema().fields().len())?;
+    Ok(reader)
 }
 
-fn ipc(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
-    let schema = ipc_reader(file(path, &name)?, &name, None)?.schema();
-    let chosen = choose(&name, &schema, wanted)?;
-    let reader = ipc_reader(file(path, &name)?, &name, Some(chosen.indices.clone()))?;
-    Ok(chosen.table(name, IPC, Box::new(reader)))
+pub(super) fn ipc_stream_reader(
+    path: &Path,
+    name: &str,
+    columns: Option<Vec<usize>>,
+) -> Result<StreamReader<BufReader<File>>, ReadError> {
+    let file = BufReader::new(file(path, name)?);
+    let reader = StreamReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
+    is_not_too_wide(name, reader.schema().fields().len())?;
+    Ok(reader)
 }
 
-pub(super) const CSV: &str = "CSV with a header";
+fn ipc(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let chosen = choose(&name, &ipc_reader(path, &name, None)?.schema(), terms.wanted)?;
+    let reader = ipc_reader(path, &name, Some(chosen.indices.clone()))?;
+    Ok(chosen.table(name, IPC, arrow(reader)))
+}
 
-/// Every CSV cell is read as text; its column's declaration says how to read on.
-fn csv(path: &Path, name: String, wanted: &[Wanted<'_>]) -> Result<Table, ReadError> {
-    let format = Format::default().with_header(true);
-    let (header, _) = format.infer_schema(file(path, &name)?, Some(0)).map_err(|_| damaged(&name, CSV))?;
-    let texts = header.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
-    let schema: SchemaRef = Arc::new(Schema::new(texts.collect::<Vec<_>>()));
-    let chosen = choose(&name, &schema, wanted)?;
-    let builder = ReaderBuilder::new(schema).with_format(format).with_batch_size(BATCH);
-    let reader = builder.with_projection(chosen.indices.clone()).build(Quotes::new(file(path, &name)?));
-    Ok(chosen.table(name.clone(), CSV, Box::new(reader.map_err(|_| damaged(&name, CSV))?)))
+fn ipc_stream(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let chosen = choose(&name, &ipc_stream_reader(path, &name, None)?.schema(), terms.wanted)?;
+    let reader = ipc_stream_reader(path, &name, Some(chosen.indices.clone()))?;
+    Ok(chosen.table(name, IPC, arrow(reader)))
 }

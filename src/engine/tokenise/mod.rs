@@ -15,10 +15,10 @@ use arrow_array::RecordBatch;
 
 use super::EngineError;
 use super::hygiene::FileHygiene;
-use super::read::{Input, ReadError, Table, Tokenised, open, open_repeating};
+use super::read::{Input, OpenTerms, ReadError, Table, Tokenised, open};
 use super::reading::Reading;
 use crate::deidentify::TokenKey;
-use crate::policy::{Regime, Study};
+use crate::policy::{CsvDialect, Regime, Study};
 use crate::types::Timestamp;
 use out::Out;
 use treat::{CONSENTS, Plan};
@@ -93,9 +93,10 @@ impl From<ReadError> for TokeniseError {
 pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<FileHygiene, TokeniseError> {
     let plan = Plan::new(terms)?;
     let (wanted, repeating) = (plan.wanted(), plan.repeating());
+    let mut input = input;
+    input.begin()?;
     terms.reading.expect(std::iter::once(&input));
-    let mut table =
-        if repeating.is_empty() { open(input, &wanted)? } else { open_repeating(input, &wanted, repeating)? };
+    let mut table = open(input, OpenTerms { wanted: &wanted, repeating, csv: &dialect(terms) })?;
     if table.tokenised.is_some() {
         return Err(ReadError::Tokenised { file: table.name }.into());
     }
@@ -130,6 +131,15 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
     let report = report.unwrap_or_default().finish(rows, terms.reading.max_bad_rows)?;
     out.finish()?;
     Ok(report)
+}
+
+/// How CSV files of the table are written.
+fn dialect(terms: &TokeniseTerms<'_>) -> CsvDialect {
+    let mut datasets = terms.study.datasets.iter().map(|dataset| (&dataset.name, &dataset.csv));
+    let mut links = terms.study.links.iter().map(|links| (&links.name, &links.csv));
+    let found = datasets.find(|(name, _)| name.as_str() == terms.table);
+    let found = found.or_else(|| links.find(|(name, _)| name.as_str() == terms.table));
+    found.map(|(_, csv)| csv.clone()).unwrap_or_default()
 }
 
 /// The table as all threads take from it.

@@ -1,0 +1,176 @@
+//! Where the rows of a dataset come from, and what its name and first bytes say about the format.
+
+use std::io::{BufRead, BufReader, Cursor, Read};
+use std::path::{Path, PathBuf};
+
+use arrow_array::RecordBatchReader;
+use arrow_ipc::reader::StreamReader;
+
+use super::ReadError;
+use super::bytes::{Bytes, Magic, file, plain};
+use super::open::{IPC, PARQUET, caught, damaged, is_not_too_wide};
+
+/// Where the rows of a dataset come from.
+#[non_exhaustive]
+pub enum Input {
+    /// A file, or a pipe; the format follows from its name and its first bytes.
+    Path(PathBuf),
+    /// A file that reports call by a name of the caller.
+    Named(String, PathBuf),
+    /// Bytes that are read once, with the name that reports give them: CSV or an Arrow IPC stream, compressed or not.
+    Stream(String, Box<dyn Read + Send>),
+    /// Batches of the caller, with the name that reports give them.
+    Reader(String, Box<dyn RecordBatchReader + Send>),
+}
+
+impl From<PathBuf> for Input {
+    fn from(path: PathBuf) -> Self {
+        Self::Path(path)
+    }
+}
+
+impl Input {
+    /// How reports call it: the file's name without its folders, or the name that the caller gave.
+    #[must_use]
+    pub fn name(&self) -> String {
+        match self {
+            Self::Path(path) => file_name(path),
+            Self::Named(name, _) | Self::Stream(name, _) | Self::Reader(name, _) => name.clone(),
+        }
+    }
+
+    /// The same input once more, unless it can be read only once.
+    #[must_use]
+    pub fn again(&self) -> Option<Self> {
+        match self {
+            Self::Path(path) => (!is_pipe(path)).then(|| Self::Path(path.clone())),
+            Self::Named(name, path) => (!is_pipe(path)).then(|| Self::Named(name.clone(), path.clone())),
+            Self::Stream(..) | Self::Reader(..) => None,
+        }
+    }
+
+    /// Its file, if it is one.
+    pub(super) fn path(&self) -> Option<&Path> {
+        match self {
+            Self::Path(path) | Self::Named(_, path) => Some(path),
+            Self::Stream(..) | Self::Reader(..) => None,
+        }
+    }
+
+    /// Opens a pipe, which can be opened once only, and looks at its first bytes; any other input stays as it is.
+    ///
+    /// # Errors
+    /// [`ReadError`] for a pipe that cannot be read, or holds a format that is not read in one pass.
+    pub fn begin(&mut self) -> Result<(), ReadError> {
+        let name = self.name();
+        let bytes: Bytes = match self {
+            Self::Path(path) | Self::Named(_, path) if is_pipe(path) => Box::new(file(path, &name)?),
+            Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
+            Self::Path(_) | Self::Named(..) | Self::Reader(..) => return Ok(()),
+        };
+        let plain = plain(&name, bytes)?;
+        let once = |format| Err(ReadError::Once { file: name.clone(), format });
+        *self = match plain.magic {
+            Magic::Parquet => return once(PARQUET),
+            Magic::IpcFile => return once("an Arrow IPC file"),
+            Magic::IpcStream => {
+                let reader = caught(&name, || {
+                    StreamReader::try_new(plain.bytes, None).map_err(|_| damaged(&name, IPC))
+                })?;
+                is_not_too_wide(&name, reader.schema().fields().len())?;
+                Self::Reader(name, Box::new(reader))
+            }
+            _ => Self::Stream(name, plain.bytes),
+        };
+        Ok(())
+    }
+
+    /// Its lines, if it is JSON Lines: by its name, or a pipe by its first byte. They may be compressed, and begin after a byte order
+    /// mark.
+    ///
+    /// # Errors
+    /// [`ReadError`] as [`Input::begin`].
+    pub fn json_lines(&mut self) -> Result<Option<Box<dyn BufRead + Send>>, ReadError> {
+        self.begin()?;
+        let name = self.name();
+        let bytes: Bytes = match self {
+            Self::Reader(..) => return Ok(None),
+            Self::Path(path) | Self::Named(_, path) => {
+                if Promise::of(path).0 != Promise::JsonLines {
+                    return Ok(None);
+                }
+                plain(&name, file(path, &name)?)?.bytes
+            }
+            Self::Stream(_, bytes) => {
+                let mut head = Vec::new();
+                let read = bytes.by_ref().take(1 << 10).read_to_end(&mut head);
+                read.map_err(|source| ReadError::Read { file: name, source })?;
+                let is_json = after_mark(&head).trim_ascii_start().starts_with(b"{");
+                let rest = std::mem::replace(bytes, Box::new(std::io::empty()));
+                *bytes = Box::new(Cursor::new(head).chain(rest));
+                if !is_json {
+                    return Ok(None);
+                }
+                std::mem::replace(bytes, Box::new(std::io::empty()))
+            }
+        };
+        let name = self.name();
+        let mut lines = BufReader::with_capacity(1 << 20, bytes);
+        let head = lines.fill_buf().map_err(|source| ReadError::Read { file: name, source })?;
+        let mark = head.len() - after_mark(head).len();
+        lines.consume(mark);
+        Ok(Some(Box::new(lines)))
+    }
+}
+
+fn after_mark(text: &[u8]) -> &[u8] {
+    text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
+}
+
+/// Whether a path is neither file nor folder, so that its bytes come once.
+fn is_pipe(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir())
+}
+
+pub(super) fn file_name(path: &Path) -> String {
+    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
+}
+
+/// The format that a file's name promises.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Promise {
+    Parquet,
+    Ipc,
+    Csv,
+    /// CSV with tabs between cells.
+    Tabs,
+    JsonLines,
+    Nothing,
+}
+
+impl Promise {
+    /// The format, and whether the file is compressed as a whole.
+    pub(super) fn of(path: &Path) -> (Self, Option<&'static str>) {
+        let name = file_name(path).to_ascii_lowercase();
+        let (stem, compression) = match (name.strip_suffix(".gz"), name.strip_suffix(".zst")) {
+            (Some(stem), _) => (stem, Some("gzip")),
+            (None, Some(stem)) => (stem, Some("Zstandard")),
+            (None, None) => (name.as_str(), None),
+        };
+        let promise = match Path::new(stem).extension().and_then(|extension| extension.to_str()) {
+            Some("parquet" | "parq" | "pq") => Self::Parquet,
+            Some("arrow" | "arrows" | "ipc" | "feather") => Self::Ipc,
+            Some("csv" | "txt") => Self::Csv,
+            Some("tsv" | "tab") => Self::Tabs,
+            Some("jsonl" | "ndjson") => Self::JsonLines,
+            _ => Self::Nothing,
+        };
+        (promise, compression)
+    }
+}
+
+/// Whether a file has a name by which its format is known; other files of a folder are not passed over in silence.
+#[must_use]
+pub fn is_table(path: &Path) -> bool {
+    Promise::of(path).0 != Promise::Nothing
+}

@@ -1,0 +1,279 @@
+//! The structure of a CSV text by RFC 4180, strictly: where records end, how many cells each has, on which line each begins.
+//!
+//! The reader behind it is lenient: after a quote that closes a cell it takes any text, and a quote that is never closed takes in the
+//! rest of the file. Rows would vanish, and with them withdrawals. So every byte passes this check first, and the records counted here
+//! must be the rows that are delivered.
+
+use std::collections::BTreeMap;
+
+use memchr::{memchr_iter, memchr3};
+
+use super::csv_fault::CsvFault;
+
+/// The most columns of a file.
+pub(super) const MOST_COLUMNS: usize = 10_000;
+/// The most bytes of one record; memory is bounded by it.
+pub(super) const LONGEST_RECORD: u64 = 16 << 20;
+
+/// Where in a cell the next byte is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// Before the first byte of a cell.
+    Start,
+    /// Inside a cell without quotes.
+    Bare,
+    /// Inside a quoted cell.
+    Quoted,
+    /// After a quote inside a quoted cell: its end, or the first half of a quote.
+    Quote,
+}
+
+/// Follows a text byte by byte. Its first record is the header.
+pub(super) struct Rfc4180 {
+    separator: u8,
+    /// Cells of the header; `None` before its end.
+    width: Option<usize>,
+    /// The columns in which a line break is damage, by position.
+    declared: BTreeMap<usize, String>,
+    place: Place,
+    /// The physical line of the next byte, from 1: ended by LF, CR or CRLF.
+    line: u64,
+    /// Where an LF would belong to the CR before it.
+    after_return: Option<u64>,
+    /// Bytes before those at hand.
+    before: u64,
+    /// Records that have ended, the header among them.
+    records: u64,
+    /// The line and the byte at which the record under way begins.
+    begins: (u64, u64),
+    /// Cells of the record under way that have ended.
+    cells: usize,
+    /// The line on which the quoted cell under way begins.
+    opened: u64,
+    /// Line breaks in the quoted cell under way, and separators since the last of them.
+    breaks: u64,
+    separators: usize,
+    /// Whether a line inside the quoted cell under way has as many cells as the header.
+    like_a_row: bool,
+}
+
+impl Rfc4180 {
+    /// Starts before the header, on the given line.
+    pub(super) fn new(separator: u8, line: u64) -> Self {
+        Self {
+            separator,
+            width: None,
+            declared: BTreeMap::new(),
+            place: Place::Start,
+            line,
+            after_return: None,
+            before: 0,
+            records: 0,
+            begins: (line, 0),
+            cells: 0,
+            opened: line,
+            breaks: 0,
+            separators: 0,
+            like_a_row: false,
+        }
+    }
+
+    /// The declared columns, by position.
+    pub(super) fn declare(&mut self, columns: BTreeMap<usize, String>) {
+        self.declared = columns;
+    }
+
+    /// Records that have ended, the header among them.
+    pub(super) fn records(&self) -> u64 {
+        self.records
+    }
+
+    /// The physical line of the next byte.
+    pub(super) fn line(&self) -> u64 {
+        self.line
+    }
+
+    /// Whether no record is under way.
+    fn is_between_records(&self) -> bool {
+        self.place == Place::Start && self.cells == 0
+    }
+
+    /// Follows the header alone: how many of the bytes belong to it, its line end included, or `None` if it goes on.
+    ///
+    /// # Errors
+    /// [`CsvFault`]
+    pub(super) fn header(&mut self, bytes: &[u8]) -> Result<Option<usize>, CsvFault> {
+        self.follow(bytes, true)
+    }
+
+    /// Follows all of the bytes; where among them the last record ends, if one does.
+    ///
+    /// # Errors
+    /// [`CsvFault`] of the first record that is none.
+    pub(super) fn all(&mut self, bytes: &[u8]) -> Result<Option<usize>, CsvFault> {
+        self.follow(bytes, false)
+    }
+
+    fn follow(&mut self, bytes: &[u8], header_only: bool) -> Result<Option<usize>, CsvFault> {
+        let (mut at, mut end) = (0, None);
+        while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            let first = rest.first().copied().unwrap_or_default();
+            match self.place {
+                Place::Start if first == b'"' => {
+                    self.place = Place::Quoted;
+                    (self.opened, self.breaks, self.separators, self.like_a_row) = (self.line, 0, 0, false);
+                    at += 1;
+                }
+                Place::Start | Place::Bare => match memchr3(self.separator, b'\n', b'\r', rest) {
+                    None => {
+                        self.place = Place::Bare;
+                        at = bytes.len();
+                    }
+                    Some(length) => {
+                        if length > 0 {
+                            self.place = Place::Bare;
+                        }
+                        at += length;
+                        let byte = bytes.get(at).copied().unwrap_or_default();
+                        if self.cell_ends(byte, at)? {
+                            end = Some(at + 1);
+                        }
+                        at += 1;
+                        if header_only && end.is_some() {
+                            break;
+                        }
+                    }
+                },
+                Place::Quoted => at = self.quoted(bytes, at),
+                Place::Quote if first == b'"' => {
+                    self.place = Place::Quoted;
+                    at += 1;
+                }
+                Place::Quote => {
+                    if first != self.separator && first != b'\n' && first != b'\r' {
+                        return Err(CsvFault::AfterQuote { line: self.line, opened: self.opened });
+                    }
+                    self.quote_closes()?;
+                    if self.cell_ends(first, at)? {
+                        end = Some(at + 1);
+                    }
+                    at += 1;
+                    if header_only && end.is_some() {
+                        break;
+                    }
+                }
+            }
+        }
+        self.before += at as u64;
+        self.is_short()?;
+        Ok(end)
+    }
+
+    /// Passes over a quoted cell up to a quote, a line break, or the end of the bytes.
+    fn quoted(&mut self, bytes: &[u8], at: usize) -> usize {
+        let rest = bytes.get(at..).unwrap_or_default();
+        let found = memchr3(b'"', b'\n', b'\r', rest);
+        if self.breaks > 0 {
+            let passed = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+            self.separators += memchr_iter(self.separator, passed).count();
+        }
+        let Some(length) = found else { return bytes.len() };
+        let at = at + length;
+        match bytes.get(at) {
+            Some(b'"') => self.place = Place::Quote,
+            Some(byte) => {
+                if self.line_ends(*byte, at) {
+                    let width = self.width.unwrap_or_default();
+                    self.like_a_row |= self.breaks > 0 && width > 2 && self.separators + 1 == width;
+                    (self.breaks, self.separators) = (self.breaks + 1, 0);
+                }
+            }
+            None => {}
+        }
+        at + 1
+    }
+
+    /// A quoted cell may hold line breaks, but not where ids and codes are declared, and not such that rows seem to be inside it: two
+    /// stray quotes would hide all rows between them.
+    fn quote_closes(&self) -> Result<(), CsvFault> {
+        if self.breaks == 0 {
+            return Ok(());
+        }
+        let (from, to, column) = (self.opened, self.line, self.cells);
+        if let Some(column) = self.declared.get(&column) {
+            return Err(CsvFault::LineBreak { from, to, column: column.clone() });
+        }
+        if self.like_a_row || column > 1 && self.separators == column {
+            return Err(CsvFault::RowsInQuote { from, to });
+        }
+        Ok(())
+    }
+
+    /// Ends a cell at a separator or a line end; whether a record ends, too.
+    fn cell_ends(&mut self, byte: u8, at: usize) -> Result<bool, CsvFault> {
+        if byte == self.separator {
+            self.place = Place::Start;
+            self.cells += 1;
+            if self.width.is_none() && self.cells >= MOST_COLUMNS {
+                return Err(CsvFault::TooManyColumns { line: self.line });
+            }
+            return Ok(false);
+        }
+        let is_record = !self.is_between_records();
+        if is_record {
+            self.record_ends()?;
+        }
+        self.line_ends(byte, at);
+        self.begins = (self.line, self.before + at as u64 + 1);
+        Ok(is_record)
+    }
+
+    fn record_ends(&mut self) -> Result<(), CsvFault> {
+        let found = self.cells + 1;
+        let expected = *self.width.get_or_insert(found);
+        if found != expected {
+            return Err(CsvFault::Cells { line: self.begins.0, found, expected });
+        }
+        self.records += 1;
+        self.cells = 0;
+        self.place = Place::Start;
+        Ok(())
+    }
+
+    /// Counts a line at CR, LF or CRLF; whether this byte ends one.
+    fn line_ends(&mut self, byte: u8, at: usize) -> bool {
+        let place = self.before + at as u64;
+        let joined = byte == b'\n' && self.after_return == Some(place);
+        self.after_return = (byte == b'\r').then_some(place + 1);
+        if !joined {
+            self.line += 1;
+        }
+        !joined
+    }
+
+    fn is_short(&self) -> Result<(), CsvFault> {
+        if self.before - self.begins.1 <= LONGEST_RECORD {
+            return Ok(());
+        }
+        Err(match self.place {
+            Place::Quoted => CsvFault::OpenQuote { line: self.opened },
+            Place::Start | Place::Bare | Place::Quote => CsvFault::LongRecord { line: self.begins.0 },
+        })
+    }
+
+    /// Ends the text, and a last record that has no line end.
+    ///
+    /// # Errors
+    /// [`CsvFault`] if it ends inside a quote or before all cells of a record.
+    pub(super) fn end(&mut self) -> Result<(), CsvFault> {
+        match self.place {
+            Place::Quoted => return Err(CsvFault::OpenQuote { line: self.opened }),
+            Place::Quote => self.quote_closes()?,
+            Place::Start | Place::Bare => {}
+        }
+        if self.is_between_records() { Ok(()) } else { self.record_ends() }
+    }
+}
+
+#[cfg(test)]
+mod tests;

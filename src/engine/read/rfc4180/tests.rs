@@ -1,0 +1,176 @@
+//! Against two references: a grammar of RFC 4180 written as recursion over slices, and the `csv` crate.
+
+use std::collections::BTreeSet;
+
+use super::*;
+
+const ALPHABET: [u8; 5] = *b"a,\"\n\r";
+
+/// The records of a text, or what is wrong with it; read by so many bytes.
+fn checked(text: &[u8], bytes: usize) -> Result<u64, CsvFault> {
+    let mut check = Rfc4180::new(b',', 1);
+    for chunk in text.chunks(bytes) {
+        check.all(chunk)?;
+    }
+    check.end()?;
+    Ok(check.records())
+}
+
+/// RFC 4180 with any of CR, LF and CRLF as line end, empty lines left out, and bare quotes inside bare cells: the records of a text.
+fn grammar(text: &[u8]) -> Option<Vec<Vec<Vec<u8>>>> {
+    let mut records = Vec::new();
+    let mut rest = text;
+    loop {
+        while let [b'\n' | b'\r', after @ ..] = rest {
+            rest = after;
+        }
+        if rest.is_empty() {
+            return Some(records);
+        }
+        let mut record = Vec::new();
+        loop {
+            let (cell, after) = cell(rest)?;
+            record.push(cell);
+            match after {
+                [b',', after @ ..] => rest = after,
+                _ => {
+                    rest = after;
+                    break;
+                }
+            }
+        }
+        records.push(record);
+    }
+}
+
+/// One cell and what follows it: a separator, a line end, or nothing.
+fn cell(text: &[u8]) -> Option<(Vec<u8>, &[u8])> {
+    let [b'"', rest @ ..] = text else {
+        let end = text.iter().position(|byte| b",\r\n".contains(byte)).unwrap_or(text.len());
+        return Some((text[..end].to_vec(), &text[end..]));
+    };
+    let (mut cell, mut rest) = (Vec::new(), rest);
+    loop {
+        match rest {
+            [b'"', b'"', after @ ..] => {
+                cell.push(b'"');
+                rest = after;
+            }
+            [b'"', after @ ..] => {
+                return matches!(after, [] | [b',' | b'\r' | b'\n', ..]).then_some((cell, after));
+            }
+            [byte, after @ ..] => {
+                cell.push(*byte);
+                rest = after;
+            }
+            [] => return None,
+        }
+    }
+}
+
+/// What the lenient reader behind the check makes of a text.
+fn lenient(text: &[u8]) -> Vec<Vec<Vec<u8>>> {
+    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(text);
+    let record = |record: csv::ByteRecord| record.iter().map(<[u8]>::to_vec).collect();
+    reader.byte_records().map(|read| record(read.unwrap())).collect()
+}
+
+/// Promise: whatever passes the check is read by the decoder as the very records that RFC 4180 says, and whatever it refuses is either
+/// no RFC 4180, or ragged, or has a row inside a quoted cell.
+#[test]
+fn every_short_text_is_read_as_rfc_4180_says_or_refused() {
+    let (mut texts, mut passed, mut refused) = (vec![Vec::new()], 0, BTreeSet::new());
+    for _ in 0..=7 {
+        for text in &texts {
+            let expected = grammar(text);
+            let even =
+                |records: &Vec<Vec<Vec<u8>>>| records.iter().all(|record| record.len() == records[0].len());
+            match checked(text, usize::MAX) {
+                Ok(records) => {
+                    let expected = expected.filter(even).unwrap_or_else(|| panic!("passed: {text:?}"));
+                    assert_eq!(expected.len() as u64, records, "{text:?}");
+                    assert_eq!(lenient(text), expected, "{text:?}");
+                    passed += 1;
+                }
+                Err(fault) => {
+                    let in_quote = matches!(fault, CsvFault::RowsInQuote { .. });
+                    assert!(in_quote || expected.is_none_or(|records| !even(&records)), "refused: {text:?}");
+                    refused.insert(kind(&fault));
+                }
+            }
+            for bytes in [1, 2, 3] {
+                assert_eq!(checked(text, bytes), checked(text, usize::MAX), "{text:?} by {bytes}");
+            }
+        }
+        texts =
+            texts.iter().flat_map(|text| ALPHABET.map(|byte| [text.as_slice(), &[byte]].concat())).collect();
+    }
+    assert!(passed > 10_000, "{passed}");
+    assert_eq!(refused, BTreeSet::from(["after quote", "cells", "open quote"]));
+}
+
+fn kind(fault: &CsvFault) -> &'static str {
+    match fault {
+        CsvFault::AfterQuote { .. } => "after quote",
+        CsvFault::Cells { .. } => "cells",
+        CsvFault::OpenQuote { .. } => "open quote",
+        CsvFault::RowsInQuote { .. } => "rows in quote",
+        _ => "another",
+    }
+}
+
+/// Promise: a fault is named by its physical line, however lines end and however many a quoted cell has.
+#[test]
+fn faults_name_physical_lines() {
+    use CsvFault::{AfterQuote, Cells, OpenQuote, RowsInQuote};
+    for ending in ["\n", "\r\n", "\r"] {
+        for (text, fault) in [
+            ("a,b\n1,2\n1,2,3\n", Cells { line: 3, found: 3, expected: 2 }),
+            ("a,b\n\n\n1\n", Cells { line: 4, found: 1, expected: 2 }),
+            ("a,b\n1,\"2\n2\n2\"\n3\n", Cells { line: 5, found: 1, expected: 2 }),
+            ("a,b\n1,\"2\n2\",3\n3\n", Cells { line: 2, found: 3, expected: 2 }),
+            ("a,b\n1,\"Tom\n3,4\n5,\"Jerry\n", AfterQuote { line: 4, opened: 2 }),
+            ("a,b\n1,2\n1,\"2\n", OpenQuote { line: 3 }),
+            ("a,b\n1,2", Cells { line: 9, found: 0, expected: 0 }),
+            ("a,b,c\n1,2,\"Tom\n3,4,5\n6,7,Jerry\"\n", RowsInQuote { from: 2, to: 4 }),
+            ("a,b,c\n1,2,\"Tom\n6,7,Jerry\"\n", RowsInQuote { from: 2, to: 3 }),
+        ] {
+            let text = text.replace('\n', ending);
+            for bytes in [1, 2, 3, 64] {
+                match checked(text.as_bytes(), bytes) {
+                    Err(found) => assert_eq!(found, fault, "{text:?} by {bytes}"),
+                    Ok(records) => assert_eq!((records, text.ends_with('2')), (2, true), "{text:?}"),
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn a_line_break_in_a_declared_column_is_damage_and_in_another_it_is_not() {
+    let text = "a,b\n1,\"2\n\n2\"\n";
+    let check = |declared: &[usize]| {
+        let mut check = Rfc4180::new(b',', 1);
+        check.declare(declared.iter().map(|at| (*at, format!("column {at}"))).collect());
+        check.all(text.as_bytes()).and_then(|_| check.end())
+    };
+    assert_eq!(check(&[0, 1]), Err(CsvFault::LineBreak { from: 2, to: 4, column: "column 1".into() }));
+    assert_eq!(check(&[0]), Ok(()));
+}
+
+#[test]
+fn a_wide_header_and_a_long_record_end_before_memory_does() {
+    let mut check = Rfc4180::new(b',', 1);
+    assert_eq!(check.all(&vec![b','; MOST_COLUMNS - 1]), Ok(None));
+    assert_eq!(check.all(b","), Err(CsvFault::TooManyColumns { line: 1 }));
+    let chunk = vec![b'x'; 1 << 20];
+    for (start, fault) in
+        [("a\n\nx", CsvFault::LongRecord { line: 3 }), ("a\n\"x", CsvFault::OpenQuote { line: 2 })]
+    {
+        let mut check = Rfc4180::new(b',', 1);
+        check.all(start.as_bytes()).unwrap();
+        let chunks = (0..LONGEST_RECORD >> 20).map(|_| check.all(&chunk).err()).collect::<Vec<_>>();
+        assert_eq!(chunks.last().unwrap().as_ref(), Some(&fault));
+        assert_eq!(chunks.iter().flatten().count(), 1);
+    }
+}
