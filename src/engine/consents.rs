@@ -159,7 +159,8 @@ impl Events {
         let tokenised = table.tokenised.is_some();
         let person = next(&|file, name, array| Column::ids(file, name, array, tokenised))?;
         let ids = next(&Column::texts)?;
-        let times = [next(&Column::instants)?, next(&Column::instants)?, next(&Column::instants)?];
+        let instants = |file: &str, name: &str, array: &ArrayRef| Column::instants(file, name, array, None);
+        let times = [next(&instants)?, next(&instants)?, next(&instants)?];
         let mut said = [const { Said::Nothing }; STATEMENTS];
         for (said, (name, array)) in said.iter_mut().zip(columns) {
             if let Some(array) = array {
