@@ -13,7 +13,7 @@ use crate::engine::{MaxBadRows, Progress, Reading, Sources};
 use crate::operator::SealTerms;
 use crate::register::FILE;
 use crate::report::{answer_json, answer_table, hygiene_json, hygiene_text};
-use crate::types::{DatasetName, EpochId, Timestamp};
+use crate::types::{AsOf, DatasetName, EpochId};
 
 #[derive(Args)]
 pub(super) struct Seal {
@@ -22,9 +22,10 @@ pub(super) struct Seal {
     /// The new epoch's id
     #[arg(long)]
     epoch: EpochId,
-    /// Consents count as of this instant and windows end at it; a bare date means the end of that day (UTC)
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Timestamp,
+    /// Consents count as of this instant and windows end at it; a bare date means the end of that day in the time zone of
+    /// the studies (`[study] timezone`), else UTC
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: AsOf,
     /// A dataset of the study and its file (.parquet, .csv, .arrow), or a pattern such as 'payments=2026/*.parquet'; may be
     /// given several times for one dataset
     #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
@@ -105,7 +106,7 @@ impl Seal {
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
-        let terms = SealTerms { epoch: self.epoch, as_of: self.as_of, reading };
+        let terms = SealTerms { epoch: self.epoch, as_of: operator.instant(self.as_of)?, reading };
         let registered = operator.consents().snapshot()?.is_some();
         let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
         let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
@@ -160,9 +161,10 @@ impl Seal {
         }
         if output.format() == Format::Text {
             output.note(&format!(
-                "epoch {} is sealed for {} recipient(s)",
+                "epoch {} is sealed for {} recipient(s) as of {}",
                 terms.epoch,
-                sealed.recipients.len()
+                sealed.recipients.len(),
+                terms.as_of
             ));
         }
         Ok(())

@@ -370,7 +370,9 @@ mod tests {
                 let millis = cells.iter().map(|cell| second(cell).map(|at| at * 1_000 + 999));
                 Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("+08:00"))
             }
-            "valid_to" if typed => Arc::new(cells.iter().map(second).collect::<TimestampSecondArray>()),
+            "valid_to" if typed => {
+                Arc::new(cells.iter().map(second).collect::<TimestampSecondArray>().with_timezone("UTC"))
+            }
             _ if form == Form::Dictionary => {
                 let cells: Vec<Option<String>> = cells.iter().map(some).collect();
                 Arc::new(cells.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::consent::Admits;
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
-use crate::types::{AsOf, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp, Zone};
+use crate::types::{
+    AsOf, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp, Zone,
+};
 
 use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
 

@@ -194,6 +194,12 @@ pub enum AsOf {
     EndOf(jiff::civil::Date),
 }
 
+impl From<Timestamp> for AsOf {
+    fn from(at: Timestamp) -> Self {
+        Self::Instant(at)
+    }
+}
+
 impl AsOf {
     /// Parses an instant with an offset, or a bare date `2026-10-01`.
     ///
@@ -447,7 +453,8 @@ mod tests {
 
     #[test]
     fn the_end_of_the_calendar_is_an_instant() {
-        for text in ["9999-12-31", "9999-12-31T00:00:00Z", "9999-12-31 00:00:00", "9999-12-31T00:00:00+00:00"] {
+        for text in ["9999-12-31", "9999-12-31T00:00:00Z", "9999-12-31 00:00:00", "9999-12-31T00:00:00+00:00"]
+        {
             assert_eq!(Timestamp::parse(text).unwrap().to_string(), "9999-12-31T00:00:00Z", "{text}");
         }
         assert_eq!(Timestamp::parse("9999-12-31T23:59:59.999-12:00"), Ok(Timestamp::LAST));

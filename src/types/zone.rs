@@ -36,7 +36,8 @@ impl Zone {
     /// # Errors
     /// [`InvalidZone`] for anything else, abbreviations such as `CST` included: they mean several zones.
     pub fn parse(text: &str) -> Result<Self, InvalidZone> {
-        let fixed = || super::instant::fixed_offset(text.as_bytes()).and_then(|ahead| i32::try_from(ahead).ok());
+        let fixed =
+            || super::instant::fixed_offset(text.as_bytes()).and_then(|ahead| i32::try_from(ahead).ok());
         let named = || {
             let zone = TimeZoneDatabase::bundled().get(text).ok().filter(|zone| !zone.is_unknown())?;
             let name = zone.iana_name().unwrap_or(text).to_owned();
@@ -133,7 +134,9 @@ mod tests {
         ] {
             assert_eq!(Zone::parse(text).unwrap().name(), name);
         }
-        for bad in ["", "CST", "Beijing", "+8", "+25:00", "+08:60", "08:00", " Asia/Shanghai", "Etc/Unknown", "Z"] {
+        for bad in
+            ["", "CST", "Beijing", "+8", "+25:00", "+08:60", "08:00", " Asia/Shanghai", "Etc/Unknown", "Z"]
+        {
             assert!(Zone::parse(bad).is_err(), "{bad}");
         }
     }

@@ -115,12 +115,7 @@ impl Column {
     ///
     /// # Errors
     /// [`ReadError::WrongType`], also for timestamps without a time zone where `zone` is not given either.
-    pub fn times(
-        file: &str,
-        column: &str,
-        array: &ArrayRef,
-        zone: Option<&Zone>,
-    ) -> Result<Self, ReadError> {
+    pub fn times(file: &str, column: &str, array: &ArrayRef, zone: Option<&Zone>) -> Result<Self, ReadError> {
         let kind = array.data_type();
         let found = match (kind, zone) {
             (kind, None) if is_local(kind) => return Err(wrong(file, column, kind, NO_ZONE)),
@@ -130,7 +125,12 @@ impl Column {
             _ => None,
         };
         found.ok_or_else(|| {
-            wrong(file, column, kind, "times are timestamps, dates, or text such as 2015-11-19T18:40:39+08:00")
+            wrong(
+                file,
+                column,
+                kind,
+                "times are timestamps, dates, or text such as 2015-11-19T18:40:39+08:00",
+            )
         })
     }
 
@@ -295,8 +295,7 @@ fn canonical_number(text: &str) -> Option<i64> {
     if canonical { text.parse().ok() } else { None }
 }
 
-const NO_ZONE: &str =
-    "a time without UTC offset needs `timezone`, such as \"Asia/Shanghai\", on its field, its dataset or `[consents]`";
+const NO_ZONE: &str = "a time without UTC offset needs `timezone`, such as \"Asia/Shanghai\", on its field, its dataset or `[consents]`";
 
 /// Whether values of this type are times on clocks that the type does not name.
 fn is_local(kind: &DataType) -> bool {

@@ -3,6 +3,7 @@
 mod column;
 mod columns;
 mod ids;
+mod int96;
 mod open;
 mod quotes;
 mod tokenised;

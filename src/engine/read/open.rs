@@ -15,7 +15,7 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::quotes::Quotes;
-use super::{ReadError, Tokenised};
+use super::{ReadError, Tokenised, int96};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
 const BATCH: usize = 16_384;
@@ -325,7 +325,8 @@ fn parquet(path: &Path, name: String, wanted: &[Wanted<'_>], repeating: &[&str])
 const PARQUET: &str = "Parquet";
 
 pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
-    ArrowReaderMetadata::load(file, ArrowReaderOptions::new()).map_err(|_| damaged(name, PARQUET))
+    let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new());
+    metadata.map(int96::in_microseconds).map_err(|_| damaged(name, PARQUET))
 }
 
 fn batches(
