@@ -13,7 +13,7 @@ use crate::engine::{MaxBadRows, Progress, Reading, Sources};
 use crate::operator::SealTerms;
 use crate::register::FILE;
 use crate::report::{answer_json, answer_table, hygiene_json, hygiene_text};
-use crate::types::{DatasetName, EpochId, Timestamp};
+use crate::types::{AsOf, DatasetName, EpochId};
 
 #[derive(Args)]
 pub(super) struct Seal {
@@ -25,9 +25,10 @@ pub(super) struct Seal {
     /// Read everything and report every file; nothing is sealed, written or logged
     #[arg(long)]
     check: bool,
-    /// Consents count as of this instant and windows end at it; a bare date means the end of that day (UTC)
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Timestamp,
+    /// Consents count as of this instant and windows end at it; a bare date means the end of that day in the time zone of
+    /// the studies (`[study] timezone`), else UTC
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: AsOf,
     /// A dataset of the study and its file (.parquet, .csv, .arrow), or a pattern such as 'payments=2026/*.parquet'; may be
     /// given several times for one dataset
     #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
@@ -108,6 +109,7 @@ impl Seal {
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
+        let as_of = operator.instant(self.as_of)?;
         let registered = operator.consents().snapshot()?.is_some();
         let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
         let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
@@ -126,7 +128,7 @@ impl Seal {
             sources.consents.extend(files(&path)?.into_iter().map(Into::into));
         }
         let Some(epoch) = self.epoch.filter(|_| !self.check) else {
-            let check = || operator.check_sources(self.as_of, &reading, sources);
+            let check = || operator.check_sources(as_of, &reading, sources);
             let hygiene = match shown(output, &progress, "rows", check) {
                 Err(crate::operator::OperatorError::Refused(reasons)) => {
                     return Err(refuse(output, &reasons));
@@ -137,7 +139,7 @@ impl Seal {
             output.note("every file was read; nothing was sealed, written or logged");
             return Ok(());
         };
-        let terms = SealTerms { epoch, as_of: self.as_of, reading };
+        let terms = SealTerms { epoch, as_of, reading };
         let sealed = match shown(output, &progress, "rows", || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
             Err(crate::operator::OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
@@ -175,9 +177,10 @@ impl Seal {
         }
         if output.format() == Format::Text {
             output.note(&format!(
-                "epoch {} is sealed for {} recipient(s)",
+                "epoch {} is sealed for {} recipient(s) as of {}",
                 terms.epoch,
-                sealed.recipients.len()
+                sealed.recipients.len(),
+                terms.as_of
             ));
         }
         Ok(())

@@ -12,7 +12,7 @@ use crate::engine::{Hygiene, Input, MaxBadRows, Progress, Reading, TokeniseTerms
 use crate::keys::load_token_key;
 use crate::operator::StudySource;
 use crate::report::{hygiene_json, hygiene_text};
-use crate::types::{Clock, SystemClock, Timestamp};
+use crate::types::{AsOf, Clock, SystemClock};
 
 #[derive(Args)]
 pub(super) struct Tokenize {
@@ -29,9 +29,9 @@ pub(super) struct Tokenize {
     /// The key of tokens that the parties agreed on: a file of mode 0600 that `hushtag key new --for token` made
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Birth years become age bands of this day [default: today]
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Option<Timestamp>,
+    /// Birth years become age bands of this day, in the study's time zone [default: today]
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: Option<AsOf>,
     /// How many percent of the rows may be bad
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
     max_bad_rows: MaxBadRows,
@@ -48,7 +48,7 @@ impl Tokenize {
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
-        let as_of = self.as_of.unwrap_or_else(|| SystemClock.now());
+        let as_of = self.as_of.map_or_else(|| SystemClock.now(), |as_of| study.instant(as_of));
         let table = self.dataset.as_str();
         let terms = TokeniseTerms { study: &study, regime: &regime, table, key: &key, as_of, reading };
         let file = shown(output, &progress, "rows", || tokenise(&terms, Input::Path(self.input), &self.out))?;

@@ -161,7 +161,8 @@ impl Events {
         let tokenised = table.tokenised.is_some();
         let person = next(&|file, name, array| Column::ids(file, name, array, tokenised))?;
         let ids = next(&Column::texts)?;
-        let times = [next(&Column::instants)?, next(&Column::instants)?, next(&Column::instants)?];
+        let instants = |file: &str, name: &str, array: &ArrayRef| Column::instants(file, name, array, None);
+        let times = [next(&instants)?, next(&instants)?, next(&instants)?];
         let mut said = [const { Said::Nothing }; STATEMENTS];
         for (said, (name, array)) in said.iter_mut().zip(columns) {
             if let Some(array) = array {
@@ -372,7 +373,9 @@ mod tests {
                 let millis = cells.iter().map(|cell| second(cell).map(|at| at * 1_000 + 999));
                 Arc::new(millis.collect::<TimestampMillisecondArray>().with_timezone("+08:00"))
             }
-            "valid_to" if typed => Arc::new(cells.iter().map(second).collect::<TimestampSecondArray>()),
+            "valid_to" if typed => {
+                Arc::new(cells.iter().map(second).collect::<TimestampSecondArray>().with_timezone("UTC"))
+            }
             _ if form == Form::Dictionary => {
                 let cells: Vec<Option<String>> = cells.iter().map(some).collect();
                 Arc::new(cells.iter().map(Option::as_deref).collect::<DictionaryArray<Int32Type>>())

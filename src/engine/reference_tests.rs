@@ -221,8 +221,8 @@ fn times(column: &[Option<i64>], dress: Dress) -> ArrayRef {
     };
     match dress.times {
         1 => Arc::new(within(1_000).collect::<TimestampMillisecondArray>().with_timezone("+08:00")),
-        2 => Arc::new(within(1_000_000).collect::<TimestampMicrosecondArray>()),
-        3 => Arc::new(within(1_000_000_000).collect::<TimestampNanosecondArray>()),
+        2 => Arc::new(within(1_000_000).collect::<TimestampMicrosecondArray>().with_timezone("UTC")),
+        3 => Arc::new(within(1_000_000_000).collect::<TimestampNanosecondArray>().with_timezone("UTC")),
         4 => Arc::new(
             within(1_000_000_000).collect::<TimestampNanosecondArray>().with_timezone("Asia/Shanghai"),
         ),
@@ -230,7 +230,7 @@ fn times(column: &[Option<i64>], dress: Dress) -> ArrayRef {
             let text = |at: &Option<i64>| at.map(|at| Timestamp::from_seconds(at).to_string());
             Arc::new(column.iter().map(text).collect::<StringArray>())
         }
-        _ => Arc::new(column.iter().copied().collect::<TimestampSecondArray>()),
+        _ => Arc::new(column.iter().copied().collect::<TimestampSecondArray>().with_timezone("UTC")),
     }
 }
 

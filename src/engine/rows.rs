@@ -67,9 +67,9 @@ impl Cells {
         array: &ArrayRef,
         bad: &mut Vec<Bad<'a>>,
     ) -> Result<Self, ReadError> {
-        let name = &field.column;
+        let (name, zone) = (&field.column, field.zone.as_ref());
         let column = match field.kind {
-            FieldKind::Time => Column::times(file, name, array)?,
+            FieldKind::Time => Column::times(file, name, array, zone)?,
             FieldKind::Flag => Column::flags(file, name, array)?,
             FieldKind::Text => Column::texts(file, name, array)?,
             _ => Column::numbers(file, name, array)?,
@@ -92,15 +92,15 @@ impl Cells {
             bad.extend(wrong);
             return Ok(Self::Numbers(numbers.clone()));
         }
-        let unreadable = match field.kind {
-            FieldKind::Time => "not an instant with an offset",
+        let unreadable = |row| match field.kind {
+            FieldKind::Time => column.time_fault(row, zone).as_str(),
             FieldKind::Flag => "not true or false",
             _ => "not a whole number",
         };
         let mut numbers = Vec::with_capacity(array.len());
         for row in 0..array.len() {
             let cell = match field.kind {
-                FieldKind::Time => column.time(row),
+                FieldKind::Time => column.time(row, zone),
                 FieldKind::Flag => column.flag(row),
                 _ => column.number(row),
             };
@@ -108,7 +108,7 @@ impl Cells {
                 Cell::Value(value) if value < 0 && !negative => (None, Some("below zero")),
                 Cell::Value(value) => (Some(value), None),
                 Cell::Null => (None, (!field.optional).then_some("empty")),
-                Cell::Unreadable => (None, Some(unreadable)),
+                Cell::Unreadable => (None, Some(unreadable(row))),
             };
             numbers.push(number);
             bad.extend(fault.map(|fault| (row, name.as_str(), fault)));

@@ -15,21 +15,21 @@ use crate::dp::{Accounting, Delta, rho_of};
 use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study};
 use crate::query::{Ask, ConsentCounts};
 use crate::storage::{Folder, Storage};
-use crate::types::{StudyId, Timestamp};
+use crate::types::{AsOf, StudyId, Timestamp};
 
 /// A default question may cost a twentieth of the study's cap.
 const LARGEST_SHARE: u128 = 20;
 
-/// All findings of one study file: its syntax, the decision for every recipient on the day of `now`, what is odd about it,
+/// All findings of one study file: its syntax, the decision for every recipient on the day of `now` in the study's time zone, what is odd about it,
 /// and its prices.
 ///
 /// # Privacy
 /// None: a study is a public text.
 #[must_use]
-pub fn check_study(source: &StudySource, now: Timestamp) -> Vec<Finding> {
+pub fn check_study(source: &StudySource, now: impl Into<AsOf>) -> Vec<Finding> {
     let file = source.name.as_str();
     match source.parse() {
-        Ok((study, regime)) => check_adopted(file, &source.text, &Adopted { study, regime }, now),
+        Ok((study, regime)) => check_adopted(file, &source.text, &Adopted { study, regime }, now.into()),
         Err(OperatorError::Study(error)) => in_file(file, vec![Finding::of_error("SYNTAX", &error, "")]),
         Err(OperatorError::Regime(error)) => in_file(file, vec![regime_error(&error)]),
         Err(error) => {
@@ -57,7 +57,8 @@ pub fn check_regime(file: &str, text: &str) -> Vec<Finding> {
 ///
 /// # Errors
 /// [`OperatorError`]
-pub fn check_sandbox(dir: &Path, now: Timestamp) -> Result<Vec<Finding>, OperatorError> {
+pub fn check_sandbox(dir: &Path, now: impl Into<AsOf>) -> Result<Vec<Finding>, OperatorError> {
+    let now = now.into();
     let storage: Arc<dyn Storage> = Arc::new(Folder::open(dir)?);
     let file = SandboxFile::read(&*storage)?;
     let mut all = Vec::new();
@@ -83,8 +84,8 @@ fn in_force_of(storage: &Arc<dyn Storage>, file: &SandboxFile) -> Result<Vec<Ado
     Ok(file.studies.iter().filter_map(|study| all.remove(&study.id)).collect())
 }
 
-fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: Timestamp) -> Vec<Finding> {
-    let mut all = lint_study(&adopted.study, &adopted.regime, now);
+fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Finding> {
+    let mut all = lint_study(&adopted.study, &adopted.regime, adopted.study.instant(now));
     let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
     if let Err(error) = check_metrics(adopted, file, text, accounting) {
         let fix = "mend the formula; names and labels are those of this study";

@@ -7,7 +7,7 @@ use super::sandbox::{EpochFile, SandboxFile};
 use super::{Adopted, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
 use crate::ledger::{Book, Pool, Totals};
-use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
+use crate::types::{AsOf, EpochId, RecipientId, StudyId, Timestamp, Zone};
 
 /// A sealed epoch.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +55,20 @@ pub struct Status {
 }
 
 impl Operator {
+    /// The instant that an as-of means here: a day is one of the time zone that all studies in force have.
+    ///
+    /// # Errors
+    /// [`OperatorError::Invalid`] for a day that is several instants in the time zones of the studies.
+    pub fn instant(&self, as_of: AsOf) -> Result<Timestamp, OperatorError> {
+        let mut instants = self.inner.studies.values().map(|adopted| adopted.study.instant(as_of));
+        let first = instants.next().unwrap_or_else(|| as_of.at(&Zone::utc()));
+        if instants.all(|other| other == first) {
+            return Ok(first);
+        }
+        let why = "the studies have different time zones, so a bare date is several instants; give an instant with its offset";
+        Err(OperatorError::Invalid(why.to_owned()))
+    }
+
     /// What is public about the sandbox.
     ///
     /// # Errors

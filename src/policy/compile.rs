@@ -102,6 +102,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         basis: file.study.basis.clone(),
         methods: file.study.methods.iter().cloned().collect(),
         retention: file.study.retention,
+        timezone: file.study.timezone.clone(),
         start: file.study.start.as_ref().map(day).transpose()?,
         profile: file.study.profile.clone(),
         sub_processors: file.study.sub_processors.clone(),
@@ -282,7 +283,7 @@ fn dataset(
     }
     let (mut fields, mut dropped) = (Vec::new(), Vec::new());
     for (column, written) in &section.fields {
-        let Some(next) = field(column, written)? else {
+        let Some(next) = field(column, written, section.timezone.as_ref().map(Spanned::get_ref))? else {
             dropped.push(column.get_ref().clone());
             continue;
         };

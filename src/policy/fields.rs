@@ -5,9 +5,14 @@ use super::file::{FieldSection, FieldType, Written};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
 use crate::deidentify::{Form, Treatment, direct_identifier};
+use crate::types::Zone;
 
-/// The field of one column; `None` for one that is never read.
-pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -> Outcome<Option<Field>> {
+/// The field of one column, with the time zone that its dataset declares; `None` for one that is never read.
+pub(super) fn field(
+    column: &Spanned<String>,
+    written: &Written<FieldSection>,
+    of_dataset: Option<&Zone>,
+) -> Outcome<Option<Field>> {
     const TYPES: [(&str, FieldType); 9] = [
         ("age-band", FieldType::AgeBand),
         ("amount", FieldType::Amount),
@@ -41,7 +46,12 @@ pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -
         );
         return says(column.span(), message);
     }
-    let treatment = treatment(section)?;
+    if let (Some(zone), false) = (&section.timezone, section.kind == FieldType::Time) {
+        return says(zone.span(), "`timezone` belongs to fields of type time");
+    }
+    let zone = section.timezone.as_ref().map(Spanned::get_ref).or(of_dataset);
+    let zone = zone.filter(|_| section.kind == FieldType::Time);
+    let treatment = treatment(section, zone)?;
     let kind = match (section.kind, section.max_reach, section.negative) {
         (FieldType::Amount, None, negative) => FieldKind::Amount { negative: negative.unwrap_or(false) },
         (FieldType::Person, Some(max_reach), None) => FieldKind::Person { max_reach },
@@ -70,11 +80,11 @@ pub(super) fn field(column: &Spanned<String>, written: &Written<FieldSection>) -
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
     let (column, optional) = (column.get_ref().clone(), section.optional);
-    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, treatment }))
+    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, zone: zone.cloned(), treatment }))
 }
 
 /// How far the field is coarsened; each way belongs to the types that it can coarsen.
-fn treatment(section: &FieldSection) -> Outcome<Treatment> {
+fn treatment(section: &FieldSection, zone: Option<&Zone>) -> Outcome<Treatment> {
     use FieldType::{Amount, Integer, Text, Time};
     let FieldSection { kind, round, truncate, prefix, values, .. } = section;
     if let Some(unit) = round {
@@ -86,7 +96,7 @@ fn treatment(section: &FieldSection) -> Outcome<Treatment> {
     }
     if let Some(span) = truncate {
         return match kind {
-            Time => Ok(Treatment::Truncate(*span.get_ref())),
+            Time => Ok(Treatment::Truncate(*span.get_ref(), zone.cloned())),
             _ => says(span.span(), "`truncate` belongs to fields of type time"),
         };
     }

@@ -16,7 +16,7 @@ use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
 use crate::deidentify::{Form, Span};
-use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId};
+use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Zone};
 
 /// A table of named things that remembers where each name stands.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
@@ -60,6 +60,7 @@ pub(super) struct StudySection {
     pub(super) action: Action,
     pub(super) basis: String,
     pub(super) retention: Days,
+    pub(super) timezone: Option<Zone>,
     #[serde(default)]
     pub(super) methods: Vec<String>,
     #[schemars(with = "Option<Day>")]
@@ -194,6 +195,7 @@ pub(super) struct DatasetSection {
     pub(super) several: Vec<Spanned<String>>,
     pub(super) category: String,
     pub(super) max_reach: Option<Spanned<u32>>,
+    pub(super) timezone: Option<Spanned<Zone>>,
     #[serde(default)]
     pub(super) fields: Named<Written<FieldSection>>,
     pub(super) encoding: Option<TextEncoding>,
@@ -235,6 +237,7 @@ pub(super) struct FieldSection {
     #[serde(default)]
     pub(super) optional: bool,
     pub(super) round: Option<Spanned<i64>>,
+    pub(super) timezone: Option<Spanned<Zone>>,
     pub(super) truncate: Option<Spanned<Span>>,
     pub(super) prefix: Option<Spanned<u8>>,
     pub(super) values: Option<Spanned<Vec<String>>>,
@@ -250,6 +253,7 @@ impl From<FieldType> for FieldSection {
             ids: None,
             optional: false,
             round,
+            timezone: None,
             truncate,
             prefix,
             values,

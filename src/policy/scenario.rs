@@ -15,7 +15,7 @@ use super::regime::{Lang, Regime};
 use super::study::Study;
 use super::{Fault, StudyError};
 use crate::consent::{AgeFact, COLUMNS, ConsentKind, Requirement, Row, account};
-use crate::types::{Days, Timestamp};
+use crate::types::{AsOf, Days, Timestamp};
 
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -84,7 +84,7 @@ pub struct Scenarios {
     name: String,
     text: String,
     study: String,
-    as_of: Timestamp,
+    as_of: AsOf,
     sections: Vec<Spanned<Section>>,
 }
 
@@ -164,6 +164,7 @@ impl Scenarios {
         let recipient = recipients.find(|own| wanted.is_none_or(|wanted| own.id.as_str() == wanted));
         let Some(recipient) = recipient else { return Err("the study has no such recipient".into()) };
         let as_of = section.as_of.as_ref().and_then(|as_of| instant(as_of).ok()).unwrap_or(self.as_of);
+        let as_of = study.instant(as_of);
         if let Some(rule) = section.rules.iter().find(|rule| !regime.rules().any(|known| known == *rule)) {
             return Err(format!("the regime has no rule `{rule}`"));
         }
@@ -171,8 +172,8 @@ impl Scenarios {
     }
 }
 
-fn instant(written: &Spanned<String>) -> Outcome<Timestamp> {
-    match Timestamp::parse_or_end_of_day(written.get_ref()) {
+fn instant(written: &Spanned<String>) -> Outcome<AsOf> {
+    match AsOf::parse(written.get_ref()) {
         Ok(at) => Ok(at),
         Err(error) => says(written.span(), error.to_string()),
     }

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::consent::{Admits, ConsentTable};
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
-use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp};
+use crate::types::{
+    AsOf, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp, Zone,
+};
 
 use super::{CsvDialect, IdColumn, LinksTable, Metric, StudyError, compile, file};
 
@@ -213,6 +215,8 @@ pub struct Field {
     pub form: Form,
     /// Whether a row without it is a good row.
     pub optional: bool,
+    /// The time zone on whose clocks its times without a UTC offset are; such times are not read without one.
+    pub zone: Option<Zone>,
     /// How far its values are coarsened wherever they are read.
     pub treatment: Treatment,
 }
@@ -308,6 +312,8 @@ pub struct Study {
     pub methods: BTreeSet<String>,
     /// How long a consent without an end lasts.
     pub retention: Days,
+    /// The time zone of its days, such as that of `--as-of`, if it is not UTC.
+    pub timezone: Option<Zone>,
     /// Start of the day on which the use starts, if the study says it.
     pub start: Option<Timestamp>,
     /// The profile of sensitivity, if it is not the regime's own.
@@ -402,6 +408,12 @@ impl Study {
     #[must_use]
     pub fn form(&self, namespace: &str) -> Form {
         self.forms.get(namespace).copied().unwrap_or_default()
+    }
+
+    /// The instant that an as-of means: days are those of the study's time zone.
+    #[must_use]
+    pub fn instant(&self, as_of: AsOf) -> Timestamp {
+        self.timezone.as_ref().map_or_else(|| as_of.at(&Zone::utc()), |zone| as_of.at(zone))
     }
 
     /// The namespaces of all ids.

@@ -3,16 +3,19 @@
 pub mod amount;
 pub mod codec;
 pub mod decimal;
+mod instant;
 pub mod json;
 pub mod name;
 pub mod secret;
 pub mod time;
 pub mod word;
+pub mod zone;
 
 pub use amount::{NanoEpsilon, NanoRho, Ratio};
 pub use decimal::Decimal;
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
-pub use time::{Clock, Days, Hours, SystemClock, Timestamp};
+pub use time::{AsOf, Clock, Days, Hours, SystemClock, TimeFault, Timestamp};
 pub(crate) use word::nearest;
 pub use word::{folded_word, is_without_width};
+pub use zone::Zone;

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::{Zone, instant, zone};
+
 /// Seconds in a day; UTC days have no leap seconds here.
 const DAY: i64 = 86_400;
 
@@ -9,21 +11,68 @@ const DAY: i64 = 86_400;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
-/// A text that is not an instant with an offset, nor a date where a date will do.
+/// A text that is not an instant, nor a date where a date will do.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not {wanted}")]
-pub struct InvalidTime {
-    given: String,
-    wanted: &'static str,
+#[non_exhaustive]
+pub enum InvalidTime {
+    /// A text of another form.
+    #[error("`{given}` is not {wanted}")]
+    Unreadable {
+        /// What was given, cut to 80 characters.
+        given: String,
+        /// What is read.
+        wanted: &'static str,
+    },
+    /// A time that may be many instants.
+    #[error("`{given}` has no UTC offset; write 2015-11-19T18:40:39+08:00 or declare `timezone`")]
+    NoOffset {
+        /// What was given, cut to 80 characters.
+        given: String,
+    },
+    /// A time that the clocks of its zone show twice or never.
+    #[error("`{given}` occurs twice or never in its time zone; write its UTC offset")]
+    NotOnce {
+        /// What was given, cut to 80 characters.
+        given: String,
+    },
 }
 
 impl InvalidTime {
     fn new(given: &str, wanted: &'static str) -> Self {
-        Self { given: given.chars().take(80).collect(), wanted }
+        Self::Unreadable { given: given.chars().take(80).collect(), wanted }
+    }
+}
+
+/// Why the text of a cell is no instant. It holds nothing of the text, so that reports may show it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum TimeFault {
+    /// It is a local time, and no time zone is declared.
+    NoOffset,
+    /// It is a local time that the clocks of the declared zone show twice or never: they are turned back or forward.
+    NotOnce,
+    /// It has another form.
+    Unreadable,
+}
+
+impl TimeFault {
+    /// The reason as reports show it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::NoOffset => "no UTC offset; declare `timezone`",
+            Self::NotOnce => "a local time that occurs twice or never; write its UTC offset",
+            Self::Unreadable => "not a time, such as 2015-11-19T18:40:39+08:00",
+        }
     }
 }
 
 impl Timestamp {
+    /// The last instant that is printed as a date; what is later is read as this one.
+    pub const LAST: Self = Self(253_402_300_799);
+
+    /// The start of year 9000 UTC. Other programs write later instants, such as 9999-12-31, where there is no end.
+    pub const FAR: Self = Self(221_845_392_000);
+
     /// The instant `seconds` after the start of 1970 UTC.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
@@ -36,38 +85,65 @@ impl Timestamp {
         self.0
     }
 
-    /// Parses an RFC 3339 instant; an offset is required.
+    /// Reads the text of a cell: an RFC 3339 instant, or one with a blank instead of `T`, `/` instead of `-`, without seconds; a
+    /// local time by the clocks of `zone`, if there is one; a bare date as the start of that day there. An offset in the text
+    /// counts before `zone`, and the years 9000 and later need neither. Part of a second is dropped.
+    ///
+    /// # Errors
+    /// [`TimeFault`]
+    pub fn read_in(text: &str, zone: Option<&Zone>) -> Result<Self, TimeFault> {
+        if let Some(seconds) = instant::usual(text.as_bytes()) {
+            return Ok(Self(seconds));
+        }
+        let text = text.trim();
+        let Some(written) = instant::written(text) else {
+            let at = text.parse::<jiff::Timestamp>().map_err(|_| TimeFault::Unreadable)?;
+            let seconds = at.as_nanosecond().div_euclid(1_000_000_000);
+            return Ok(Self(seconds.try_into().unwrap_or(i64::MAX)));
+        };
+        let local = written.local;
+        match (written.offset, zone) {
+            (Some(offset), _) => Ok(Self((local - offset).min(Self::LAST.0))),
+            (None, _) if local >= Self::FAR.0 => Ok(Self(local)),
+            (None, Some(zone)) => {
+                let at = if written.is_day { zone.start_of_day(local) } else { zone.instant(local) };
+                at.map(Self).ok_or(TimeFault::NotOnce)
+            }
+            (None, None) => Err(TimeFault::NoOffset),
+        }
+    }
+
+    /// Parses an instant as [`Timestamp::read_in`] does.
+    ///
+    /// # Errors
+    /// [`InvalidTime`] for anything else.
+    pub fn parse_in(text: &str, zone: Option<&Zone>) -> Result<Self, InvalidTime> {
+        Self::read_in(text, zone).map_err(|fault| {
+            let given = text.chars().take(80).collect();
+            match fault {
+                TimeFault::NoOffset => InvalidTime::NoOffset { given },
+                TimeFault::NotOnce => InvalidTime::NotOnce { given },
+                TimeFault::Unreadable => {
+                    InvalidTime::new(text, "an RFC 3339 instant with an offset, such as 2026-10-01T00:00:00Z")
+                }
+            }
+        })
+    }
+
+    /// Parses an instant; an offset is required.
     ///
     /// # Errors
     /// [`InvalidTime`] for anything else, local times included.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
-        if let Some(seconds) = usual_spelling(text.as_bytes()) {
-            return Ok(Self(seconds));
-        }
-        text.trim()
-            .parse::<jiff::Timestamp>()
-            .map(|at| Self(at.as_nanosecond().div_euclid(1_000_000_000).try_into().unwrap_or(i64::MAX)))
-            .map_err(|_| {
-                InvalidTime::new(text, "an RFC 3339 instant with an offset, such as 2026-10-01T00:00:00Z")
-            })
+        Self::parse_in(text, None)
     }
 
-    /// Parses an RFC 3339 instant, or a bare date, which means the end of that UTC day (the next midnight).
+    /// Parses an instant, or a bare date, which means the end of that UTC day (the next midnight).
     ///
     /// # Errors
     /// [`InvalidTime`] for anything else.
     pub fn parse_or_end_of_day(text: &str) -> Result<Self, InvalidTime> {
-        if let Ok(date) = text.trim().parse::<jiff::civil::Date>()
-            && text.trim().len() == 10
-        {
-            return Ok(Self::start_of(date).saturating_add(Days::ONE));
-        }
-        Self::parse(text).map_err(|_| {
-            InvalidTime::new(
-                text,
-                "an RFC 3339 instant or a date, such as 2026-10-01T00:00:00Z or 2026-10-01",
-            )
-        })
+        AsOf::parse(text).map(|as_of| as_of.at(&Zone::utc()))
     }
 
     /// Midnight UTC at which `date` starts.
@@ -80,8 +156,7 @@ impl Timestamp {
     /// The calendar year UTC; the end of time for an instant that has none.
     #[must_use]
     pub fn year(self) -> i64 {
-        let at = jiff::Timestamp::from_second(self.0);
-        at.map_or(i64::MAX, |at| i64::from(at.to_zoned(jiff::tz::TimeZone::UTC).year()))
+        zone::civil(self.0).map_or(i64::MAX, |at| i64::from(at.year()))
     }
 
     /// The instant `span` later; stays at the end of time instead of wrapping.
@@ -101,50 +176,59 @@ impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match jiff::Timestamp::from_second(self.0) {
             Ok(at) => write!(f, "{at}"),
-            Err(_) => write!(f, "{} s after 1970", self.0),
+            // The last two days of year 9999, whose local times jiff keeps free.
+            Err(_) => match zone::civil(self.0).filter(|_| self.0 > 0) {
+                Some(at) => write!(f, "{at}Z"),
+                None => write!(f, "{} s after 1970", self.0),
+            },
         }
     }
 }
 
-/// The seconds that an instant of the years 1000 to 8999 spelled `2026-10-01T00:00:00Z` or `2026-10-01T08:00:00+08:00`
-/// names; `None` for every other text, which may be an instant all the same. Files hold millions of these.
-fn usual_spelling(text: &[u8]) -> Option<i64> {
-    let (clock, zone) = text.split_at_checked(19)?;
-    let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1, b'T', h0, h1, b':', n0, n1, b':', s0, s1] = clock
-    else {
-        return None;
-    };
-    let (year, month, day) = (two(y0, y1)? * 100 + two(y2, y3)?, two(m0, m1)?, two(d0, d1)?);
-    let (hour, minute, second) = (two(h0, h1)?, two(n0, n1)?, two(s0, s1)?);
-    let ahead = match *zone {
-        [b'Z'] => 0,
-        [b'+', h0, h1, b':', n0, n1] => offset(two(h0, h1)?, two(n0, n1)?)?,
-        [b'-', h0, h1, b':', n0, n1] => -offset(two(h0, h1)?, two(n0, n1)?).filter(|ahead| *ahead > 0)?,
-        _ => return None,
-    };
-    let leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
-    let last = match month {
-        4 | 6 | 9 | 11 => 30,
-        2 => 28 + i64::from(leap),
-        _ => 31,
-    };
-    let fine = (1000..9000).contains(&year) && (1..=12).contains(&month) && (1..=last).contains(&day);
-    if !fine || hour > 23 || minute > 59 || second > 59 {
-        return None;
+/// What `--as-of` says: an instant, or a day whose end is meant.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum AsOf {
+    /// An instant.
+    Instant(Timestamp),
+    /// The end of this day, wherever the study's clocks are.
+    EndOf(jiff::civil::Date),
+}
+
+impl From<Timestamp> for AsOf {
+    fn from(at: Timestamp) -> Self {
+        Self::Instant(at)
     }
-    // Years that begin in March put the leap day last: Hinnant, chrono-compatible low-level date algorithms.
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let days = year * 365 + year / 4 - year / 100 + year / 400 + (153 * month + 2) / 5 + day - 719_469;
-    Some(days * DAY + hour * 3_600 + minute * 60 + second - ahead)
 }
 
-fn offset(hours: i64, minutes: i64) -> Option<i64> {
-    (hours <= 23 && minutes <= 59).then_some(hours * 3_600 + minutes * 60)
-}
+impl AsOf {
+    /// Parses an instant with an offset, or a bare date `2026-10-01`.
+    ///
+    /// # Errors
+    /// [`InvalidTime`] for anything else, local times included.
+    pub fn parse(text: &str) -> Result<Self, InvalidTime> {
+        let text = text.trim();
+        match text.parse::<jiff::civil::Date>() {
+            Ok(date) if text.len() == 10 => Ok(Self::EndOf(date)),
+            _ => Timestamp::parse(text).map(Self::Instant).map_err(|_| {
+                InvalidTime::new(
+                    text,
+                    "an RFC 3339 instant or a date, such as 2026-10-01T00:00:00Z or 2026-10-01",
+                )
+            }),
+        }
+    }
 
-fn two(tens: u8, ones: u8) -> Option<i64> {
-    (tens.is_ascii_digit() && ones.is_ascii_digit())
-        .then(|| i64::from(tens - b'0') * 10 + i64::from(ones - b'0'))
+    /// The instant; for a day the first one after it on the clocks of `zone`.
+    #[must_use]
+    pub fn at(self, zone: &Zone) -> Timestamp {
+        match self {
+            Self::Instant(at) => at,
+            Self::EndOf(day) => {
+                let next = Timestamp::start_of(day).saturating_add(Days::ONE);
+                zone.start_of_day(next.seconds()).map_or(next, Timestamp)
+            }
+        }
+    }
 }
 
 /// A span of whole days, written `90d` in study files.
@@ -303,14 +387,6 @@ mod tests {
             .and_then(|at| i64::try_from(at.as_nanosecond().div_euclid(1_000_000_000)).ok())
     }
 
-    #[test]
-    fn the_usual_spelling_is_usual() {
-        for text in ["2026-10-01T00:00:00Z", "2024-02-29T23:59:59+08:00", "1000-01-01T00:00:00-23:59"] {
-            assert!(usual_spelling(text.as_bytes()).is_some(), "{text}");
-        }
-        assert_eq!(usual_spelling(b"1970-01-01T00:00:00Z"), Some(0));
-    }
-
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(20_000))]
 
@@ -332,8 +408,80 @@ mod tests {
             if let Some((place, letter)) = slip {
                 text = text.chars().enumerate().map(|(at, c)| if at == place { letter } else { c }).collect();
             }
-            prop_assert_eq!(Timestamp::parse(&text).ok().map(Timestamp::seconds), by_jiff(&text), "{}", text);
+            let read = Timestamp::parse(&text).ok().map(Timestamp::seconds);
+            match by_jiff(&text) {
+                None if text.contains(['/', ' ', ',']) => {}
+                known => prop_assert_eq!(read, known, "{}", text),
+            }
         }
+
+        /// A local time is read as jiff reads it in the same zone, however it is spelled.
+        #[test]
+        fn local_times_are_those_of_their_zone(
+            seconds in -2_000_000_000..6_000_000_000i64,
+            place in prop_oneof![
+                Just("Asia/Shanghai"), Just("Europe/Berlin"), Just("America/Sao_Paulo"), Just("Asia/Kolkata"), Just("-09:30"),
+            ],
+            between in prop_oneof![Just("T"), Just(" "), Just("  ")],
+        ) {
+            let zone = Zone::parse(place).unwrap();
+            let civil = zone::civil(seconds).unwrap();
+            let text = civil.to_string().replace('T', between);
+            let by_jiff = if let Some(offset) = place.strip_prefix('-') {
+                Some(format!("{civil}-{offset}").parse::<jiff::Timestamp>().unwrap())
+            } else {
+                jiff::tz::TimeZone::get(place).unwrap().to_ambiguous_timestamp(civil).unambiguous().ok()
+            };
+            let expected = by_jiff.map(|at| at.as_second()).ok_or(TimeFault::NotOnce);
+            prop_assert_eq!(Timestamp::read_in(&text, Some(&zone)).map(Timestamp::seconds), expected);
+            let slashed = text.replacen('-', "/", 2);
+            if seconds > 0 {
+                prop_assert_eq!(Timestamp::read_in(&slashed, Some(&zone)).map(Timestamp::seconds), expected);
+            }
+            prop_assert_eq!(Timestamp::read_in(&text, None), Err(TimeFault::NoOffset));
+            prop_assert_eq!(
+                Timestamp::read_in(&format!("{text}+08:00"), Some(&zone)).map(Timestamp::seconds), Ok(seconds - 28_800)
+            );
+        }
+
+        /// What is printed is read as the same instant.
+        #[test]
+        fn printing_and_reading_are_inverse(seconds in -62_000_000_000..=Timestamp::LAST.0) {
+            prop_assert_eq!(Timestamp::parse(&Timestamp(seconds).to_string()), Ok(Timestamp(seconds)));
+        }
+    }
+
+    #[test]
+    fn the_end_of_the_calendar_is_an_instant() {
+        for text in ["9999-12-31", "9999-12-31T00:00:00Z", "9999-12-31 00:00:00", "9999-12-31T00:00:00+00:00"]
+        {
+            assert_eq!(Timestamp::parse(text).unwrap().to_string(), "9999-12-31T00:00:00Z", "{text}");
+        }
+        assert_eq!(Timestamp::parse("9999-12-31T23:59:59.999-12:00"), Ok(Timestamp::LAST));
+        assert_eq!(Timestamp::LAST.to_string(), "9999-12-31T23:59:59Z");
+        assert_eq!(Timestamp::FAR.to_string(), "9000-01-01T00:00:00Z");
+        assert_eq!(Timestamp::LAST.year(), 9999);
+    }
+
+    #[test]
+    fn a_day_ends_where_its_clocks_are() {
+        let day = AsOf::parse("2026-09-30").unwrap();
+        let at = |zone| day.at(&Zone::parse(zone).unwrap()).to_string();
+        assert_eq!(at("UTC"), "2026-10-01T00:00:00Z");
+        assert_eq!(at("Asia/Shanghai"), "2026-09-30T16:00:00Z");
+        assert_eq!(at("-05:00"), "2026-10-01T05:00:00Z");
+        // The day on which clocks are turned back has 25 hours.
+        let autumn = AsOf::parse("2026-10-25").unwrap();
+        assert_eq!(autumn.at(&Zone::parse("Europe/Berlin").unwrap()).to_string(), "2026-10-25T23:00:00Z");
+    }
+
+    #[test]
+    fn a_time_without_an_offset_is_refused_with_what_to_write() {
+        let error = Timestamp::parse("2015-11-19 18:40:39").unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "`2015-11-19 18:40:39` has no UTC offset; write 2015-11-19T18:40:39+08:00 or declare `timezone`"
+        );
     }
 
     #[test]

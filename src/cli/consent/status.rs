@@ -11,7 +11,7 @@ use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::consent::Account;
 use crate::register::Event;
-use crate::types::{Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
+use crate::types::{AsOf, Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
 
 #[derive(Args)]
 pub(in crate::cli) struct StatusOf {
@@ -19,9 +19,9 @@ pub(in crate::cli) struct StatusOf {
     dir: PathBuf,
     #[command(flatten)]
     person: Person,
-    /// Events count as of this instant; a bare date means the end of that day (UTC) [default: now]
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Option<Timestamp>,
+    /// Events count as of this instant; a bare date means the end of that day in the study's time zone [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: Option<AsOf>,
     /// Judge by what a study demands for this recipient
     #[arg(long)]
     recipient: Option<RecipientId>,
@@ -35,7 +35,7 @@ impl StatusOf {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
         let (ids, id) = self.person.read(&consents)?;
-        let as_of = self.as_of.unwrap_or_else(|| SystemClock.now());
+        let as_of = self.as_of.map_or_else(|| Ok(SystemClock.now()), |as_of| operator.instant(as_of))?;
         let events = consents.events_of((&ids, &id))?;
         let accounts = match &self.recipient {
             Some(recipient) => Some(consents.standing(&events, recipient, self.study.as_ref(), as_of)?),

@@ -9,21 +9,21 @@ use super::files::{Kind, PolicyFile, policy_files};
 use crate::cli::{Context, Failure, Format};
 use crate::operator::{StudySource, check_regime, check_sandbox, check_study};
 use crate::policy::{Finding, Level, Scenarios};
-use crate::types::{Clock, SystemClock, Timestamp};
+use crate::types::{AsOf, Clock, SystemClock};
 
 #[derive(Args)]
 pub(in crate::cli) struct Check {
     /// Study, regime and scenario files, folders that hold some, or sandboxes
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The day to decide on [default: today]
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Option<Timestamp>,
+    /// The day to decide on, in the time zone of each study [default: today]
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: Option<AsOf>,
 }
 
 impl Check {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let now = self.as_of.unwrap_or_else(|| SystemClock.now());
+        let now = self.as_of.unwrap_or_else(|| AsOf::Instant(SystemClock.now()));
         let (mut count, mut all): (usize, Vec<Finding>) = (0, Vec::new());
         for path in &self.files {
             if path.join("sandbox.toml").is_file() {
@@ -56,7 +56,7 @@ impl Check {
     }
 }
 
-fn findings(file: &PolicyFile, now: Timestamp) -> Result<Vec<Finding>, Failure> {
+fn findings(file: &PolicyFile, now: AsOf) -> Result<Vec<Finding>, Failure> {
     let (name, text) = (&file.name, &file.text);
     Ok(match file.kind {
         Kind::Study => check_study(&StudySource::load(&file.path)?, now),

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::files::{Kind, policy_files, study_under_regime};
 use crate::cli::{Context, Failure};
 use crate::policy::{Comparison, Regime, Relation, diff_regimes, diff_studies};
-use crate::types::{Clock, SystemClock, Timestamp};
+use crate::types::{AsOf, Clock, SystemClock};
 
 #[derive(Args)]
 pub(in crate::cli) struct Diff {
@@ -16,19 +16,27 @@ pub(in crate::cli) struct Diff {
     first: PathBuf,
     /// Another of the same kind
     second: PathBuf,
-    /// The day on which studies are compared [default: today]
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Option<Timestamp>,
+    /// The day on which studies are compared, in the time zone of each [default: today]
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: Option<AsOf>,
 }
 
 impl Diff {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let now = self.as_of.unwrap_or_else(|| SystemClock.now());
+        let now = self.as_of.unwrap_or_else(|| AsOf::Instant(SystemClock.now()));
         let comparison = match (kind(&self.first)?, kind(&self.second)?) {
             (Kind::Regime, Kind::Regime) => diff_regimes(&regime(&self.first)?, &regime(&self.second)?),
             (Kind::Study, Kind::Study) => {
                 let (first, second) = (study_under_regime(&self.first)?, study_under_regime(&self.second)?);
-                diff_studies((&first.0, &first.1), (&second.0, &second.1), now)
+                let at = first.0.instant(now);
+                if second.0.instant(now) != at {
+                    let next = "give --as-of an instant, such as 2026-10-01T00:00:00+08:00";
+                    return Err(Failure::usage(
+                        "a bare date is two instants in the time zones of the studies",
+                        next,
+                    ));
+                }
+                diff_studies((&first.0, &first.1), (&second.0, &second.1), at)
             }
             _ => {
                 return Err(Failure::usage(

@@ -11,7 +11,7 @@ use crate::consent::AgeFact;
 use crate::engine::PersonFile;
 use crate::operator::OperatorError;
 use crate::policy::{Lang, with_opinion};
-use crate::types::{RecipientId, Timestamp};
+use crate::types::{AsOf, RecipientId};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Language {
@@ -27,9 +27,9 @@ pub(in crate::cli) struct Explain {
     /// Who would get the answers
     #[arg(long)]
     recipient: RecipientId,
-    /// The day of the decision; a bare date is the end of that day
-    #[arg(long, value_name = "WHEN", value_parser = Timestamp::parse_or_end_of_day)]
-    as_of: Timestamp,
+    /// The day of the decision; a bare date is the end of that day in the study's time zone
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: AsOf,
     /// Consent events of one person (CSV, Parquet or Arrow IPC, columns as for `seal --consents`)
     #[arg(long, value_name = "FILE")]
     person_file: Option<PathBuf>,
@@ -44,6 +44,7 @@ pub(in crate::cli) struct Explain {
 impl Explain {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let (study, regime) = study_under_regime(&self.study)?;
+        let as_of = study.instant(self.as_of);
         let lang = match self.lang {
             Language::En => Lang::En,
             Language::Zh => Lang::Zh,
@@ -56,10 +57,10 @@ impl Explain {
         let person =
             self.person_file.as_deref().map(PersonFile::read).transpose().map_err(OperatorError::from)?;
         let age = self.born.map_or(AgeFact::UNKNOWN, AgeFact::from_birth_year);
-        let explanation = with_opinion(&study, &regime, recipient, self.as_of, |opinion| {
+        let explanation = with_opinion(&study, &regime, recipient, as_of, |opinion| {
             let mut explanation = opinion.explain(lang);
             if let Some(person) = &person {
-                let accounts = person.account(&opinion.demand(), self.as_of, age);
+                let accounts = person.account(&opinion.demand(), as_of, age);
                 explanation.sections.push(opinion.explain_person(&accounts, lang));
             }
             explanation

@@ -82,7 +82,8 @@ impl Population {
         let amounts = [|row: &Payment| row.amount, |row: &Payment| row.net];
         let [amount, net] = amounts.map(|of| column(Int64Array::from_iter_values(numbers(of))));
         let at =
-            TimestampSecondArray::from_iter_values(numbers(|row| row.ago).map(|ago| as_of.seconds() - ago));
+            TimestampSecondArray::from_iter_values(numbers(|row| row.ago).map(|ago| as_of.seconds() - ago))
+                .with_timezone("UTC");
         let payers = ids(payments.iter().map(|(own, _)| *own));
         let profiles: Vec<_> = owners().filter_map(|(own, person)| Some((own, person.region?))).collect();
         let regions = column(StringArray::from_iter_values(profiles.iter().map(|(_, region)| region)));

@@ -10,7 +10,7 @@ use arrow_schema::{DataType, TimeUnit};
 
 use super::ReadError;
 use crate::deidentify::{TOKEN_BYTES, Token};
-use crate::types::Timestamp;
+use crate::types::{TimeFault, Timestamp, Zone};
 
 /// A cell of an id column.
 pub enum Id<'a> {
@@ -122,31 +122,49 @@ impl Column {
         Self::numbers_or_words(array).ok_or_else(|| wrong(file, column, array.data_type(), wanted))
     }
 
-    /// Instants: Arrow timestamps and dates (UTC where they name no zone), or RFC 3339 text with an offset.
+    /// Instants: Arrow timestamps, or text that [`Column::time`] reads. Timestamps without a time zone, and dates, are times on the
+    /// clocks of `zone`; a date is the start of that day.
     ///
     /// # Errors
-    /// [`ReadError::WrongType`]
-    pub fn times(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
+    /// [`ReadError::WrongType`], also for timestamps without a time zone where `zone` is not given either.
+    pub fn times(file: &str, column: &str, array: &ArrayRef, zone: Option<&Zone>) -> Result<Self, ReadError> {
         let kind = array.data_type();
-        let found = match kind {
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => seconds(array),
-            kind if is_text(kind) => Self::words(array),
+        let found = match (kind, zone) {
+            (kind, None) if is_local(kind) => return Err(wrong(file, column, kind, NO_ZONE)),
+            (kind, Some(zone)) if is_local(kind) => local_seconds(array, zone),
+            (DataType::Timestamp(..), _) => seconds(array),
+            (kind, _) if is_text(kind) => Self::words(array),
             _ => None,
         };
         found.ok_or_else(|| {
-            wrong(file, column, kind, "times are timestamps, dates, or RFC 3339 text with an offset")
+            wrong(
+                file,
+                column,
+                kind,
+                "times are timestamps, dates, or text such as 2015-11-19T18:40:39+08:00",
+            )
         })
     }
 
-    /// Instants of events: Arrow timestamps (UTC where they name no zone) as seconds, all else as words.
+    /// Instants of consent events: as [`Column::times`], with local times in text spelled anew with their offset where `zone` says
+    /// it; text that is no instant is kept, so that the event counts as unreadable.
     ///
     /// # Errors
-    /// [`ReadError::WrongType`]
-    pub fn instants(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
-        match array.data_type() {
-            DataType::Timestamp(..) => Self::times(file, column, array),
-            _ => Self::texts(file, column, array),
-        }
+    /// [`ReadError::WrongType`], also for whole numbers: they may be seconds or milliseconds.
+    pub fn instants(
+        file: &str,
+        column: &str,
+        array: &ArrayRef,
+        zone: Option<&Zone>,
+    ) -> Result<Self, ReadError> {
+        let found = match array.data_type() {
+            DataType::Null => Self::texts(file, column, array)?,
+            _ => Self::times(file, column, array, zone)?,
+        };
+        Ok(match (found, zone) {
+            (Self::Words(words), Some(zone)) => Self::Words(with_offsets(&words, zone)),
+            (found, _) => found,
+        })
     }
 
     /// Words: text, flags or whole numbers, each in its plain spelling; instants in RFC 3339.
@@ -244,16 +262,25 @@ impl Column {
         }
     }
 
-    /// The instant in a row.
+    /// The instant in a row; local times in text are read by the clocks of `zone`.
     #[must_use]
-    pub fn time(&self, row: usize) -> Cell<i64> {
+    pub fn time(&self, row: usize, zone: Option<&Zone>) -> Cell<i64> {
         match self {
             Self::Numbers(_) => self.number(row),
             Self::Words(_) | Self::Tokens(_) => match self.text(row) {
                 None => Cell::Null,
-                Some(text) => Timestamp::parse(text).map_or(Cell::Unreadable, |at| Cell::Value(at.seconds())),
+                Some(text) => {
+                    Timestamp::read_in(text, zone).map_or(Cell::Unreadable, |at| Cell::Value(at.seconds()))
+                }
             },
         }
+    }
+
+    /// Why [`Column::time`] is unreadable in a row.
+    #[must_use]
+    pub fn time_fault(&self, row: usize, zone: Option<&Zone>) -> TimeFault {
+        let read = self.text(row).map(|text| Timestamp::read_in(text, zone));
+        read.and_then(Result::err).unwrap_or(TimeFault::Unreadable)
     }
 
     /// The text in a row; `None` for a null or an empty text.
@@ -278,6 +305,47 @@ fn canonical_number(text: &str) -> Option<i64> {
         && (digits.first() != Some(&b'0') || bytes == b"0")
         && !digits.is_empty();
     if canonical { text.parse().ok() } else { None }
+}
+
+const NO_ZONE: &str = "a time without UTC offset needs `timezone`, such as \"Asia/Shanghai\", on its field, its dataset or `[consents]`";
+
+/// Whether values of this type are times on clocks that the type does not name.
+fn is_local(kind: &DataType) -> bool {
+    match kind {
+        DataType::Timestamp(_, zone) => zone.as_ref().is_none_or(|zone| zone.is_empty()),
+        DataType::Date32 | DataType::Date64 => true,
+        _ => false,
+    }
+}
+
+/// Local times as seconds since 1970 UTC. Where one of them is no instant, all are spelled as text, so that it is unreadable and not
+/// a null.
+fn local_seconds(array: &ArrayRef, zone: &Zone) -> Option<Column> {
+    let Column::Numbers(local) = seconds(array)? else { return None };
+    let is_day = matches!(array.data_type(), DataType::Date32 | DataType::Date64);
+    let read = |at: i64| if is_day { zone.start_of_day(at) } else { zone.instant(at) };
+    let instants: Int64Array = local.iter().map(|at| at.and_then(read)).collect();
+    if instants.null_count() == local.null_count() {
+        return Some(Column::Numbers(instants));
+    }
+    let spelled = |at: i64| Timestamp::from_seconds(at).to_string();
+    let words = local.iter().zip(&instants).map(|(local, at)| match (local, at) {
+        (_, Some(at)) => Some(spelled(at)),
+        (local, None) => local.map(|local| spelled(local).trim_end_matches('Z').to_owned()),
+    });
+    Some(Column::Words(words.collect()))
+}
+
+/// Text in which every local time is spelled as the instant that it is on the clocks of `zone`.
+fn with_offsets(words: &StringArray, zone: &Zone) -> StringArray {
+    let spelled = |text| match Timestamp::parse(text) {
+        Ok(_) => Cow::Borrowed(text),
+        Err(_) => match Timestamp::read_in(text, Some(zone)) {
+            Ok(at) => Cow::Owned(at.to_string()),
+            Err(_) => Cow::Borrowed(text),
+        },
+    };
+    words.iter().map(|text| text.map(spelled)).collect()
 }
 
 /// Instants as whole seconds, rounded towards the past.

@@ -7,6 +7,7 @@ mod csv;
 mod csv_fault;
 mod ids;
 mod input;
+mod int96;
 mod open;
 mod rfc4180;
 mod tokenised;

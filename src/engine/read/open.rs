@@ -20,7 +20,7 @@ use super::bytes::{Magic, Plain, file, open_file, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
 use super::rfc4180::MOST_COLUMNS;
-use super::{ReadError, Tokenised};
+use super::{ReadError, Tokenised, int96};
 use crate::consent::{ConsentColumns, ResolvedColumns};
 use crate::policy::{CsvDialect, Separator};
 
@@ -457,7 +457,7 @@ pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, Rea
     if chunks.any(|chunk| matches!(chunk.compression(), Compression::LZO)) {
         return Err(ReadError::Unsupported { file: name.to_owned(), found: "Parquet with LZO" });
     }
-    Ok(metadata)
+    Ok(int96::in_microseconds(metadata))
 }
 
 fn batches(

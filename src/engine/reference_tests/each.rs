@@ -219,7 +219,15 @@ impl World {
                 ("shop", of(|row| Some(row.shop))),
                 ("online", Arc::new(part.iter().map(|row| Some(row.online)).collect::<BooleanArray>())),
                 ("referrer", of(|row| row.referrer)),
-                ("at", Arc::new(part.iter().map(|row| Some(row.at)).collect::<TimestampSecondArray>())),
+                (
+                    "at",
+                    Arc::new(
+                        part.iter()
+                            .map(|row| Some(row.at))
+                            .collect::<TimestampSecondArray>()
+                            .with_timezone("UTC"),
+                    ),
+                ),
             ];
             add("payments", columns);
         }
