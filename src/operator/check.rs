@@ -12,7 +12,7 @@ use super::{Adopted, Operator, OperatorError, StudySource};
 use crate::audit::Log;
 use crate::consent::Standing;
 use crate::dp::{Accounting, Delta, rho_of};
-use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study};
+use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study, unknown_words};
 use crate::query::{Ask, ConsentCounts};
 use crate::storage::{Folder, Storage};
 use crate::types::{AsOf, StudyId, Timestamp};
@@ -28,7 +28,7 @@ const LARGEST_SHARE: u128 = 20;
 #[must_use]
 pub fn check_study(source: &StudySource, now: impl Into<AsOf>) -> Vec<Finding> {
     let file = source.name.as_str();
-    match source.parse() {
+    match source.parse_alone() {
         Ok((study, regime)) => check_adopted(file, &source.text, &Adopted { study, regime }, now.into()),
         Err(OperatorError::Study(error)) => in_file(file, vec![Finding::of_error("SYNTAX", &error, "")]),
         Err(OperatorError::Regime(error)) => in_file(file, vec![regime_error(&error)]),
@@ -85,7 +85,10 @@ fn in_force_of(storage: &Arc<dyn Storage>, file: &SandboxFile) -> Result<Vec<Ado
 }
 
 fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Finding> {
-    let mut all = lint_study(&adopted.study, &adopted.regime, adopted.study.instant(now));
+    let strange = unknown_words(file, text, &adopted.regime);
+    let fix = "use one of the words of the regime, which `hushtag policy explain` shows";
+    let mut all: Vec<Finding> = strange.iter().map(|error| Finding::of_error("WORD", error, fix)).collect();
+    all.extend(lint_study(&adopted.study, &adopted.regime, adopted.study.instant(now)));
     let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
     if let Err(error) = check_metrics(adopted, file, text, accounting) {
         let fix = "mend the formula; names and labels are those of this study";

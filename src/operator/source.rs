@@ -5,7 +5,7 @@ use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
 use super::OperatorError;
-use crate::policy::{Regime, Study};
+use crate::policy::{Regime, Study, unknown_words};
 
 /// A study with everything that lies beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -62,11 +62,20 @@ impl StudySource {
         name.into()
     }
 
-    /// Parses study and regime.
+    /// Parses study and regime. A word of the study that is on no list of the regime is an error.
     ///
     /// # Errors
     /// [`OperatorError::Study`], [`OperatorError::Regime`], [`OperatorError::RegimePath`]
     pub fn parse(&self) -> Result<(Study, Regime), OperatorError> {
+        let (study, regime) = self.parse_alone()?;
+        match unknown_words(&self.name, &self.text, &regime).into_iter().next() {
+            Some(error) => Err(error.into()),
+            None => Ok((study, regime)),
+        }
+    }
+
+    /// Parses study and regime, each by itself.
+    pub(super) fn parse_alone(&self) -> Result<(Study, Regime), OperatorError> {
         let study = Study::parse(&self.name, &self.text)?;
         let regime = Regime::parse(&shown(&study.regime), self.regime_text(&study)?)?;
         Ok((study, regime))

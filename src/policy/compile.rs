@@ -92,7 +92,8 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
     let consents = consent_table(&file.consents, namespaces.iter().copied())?;
     let place = file.tag_sets.keys().next().map_or_else(|| file.tags.span(), Spanned::span);
     let catalogue = check(draft, &file, place)?;
-    let documents = file.documents.iter().map(|(kind, section)| Ok((kind.clone(), document(section)?)));
+    let documents =
+        file.documents.iter().map(|(kind, section)| Ok((kind.get_ref().clone(), document(section)?)));
     Ok(Study {
         id: file.study.id.clone(),
         hash: format!("blake3:{}", blake3::hash(text.as_bytes()).to_hex()),
@@ -104,7 +105,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         retention: file.study.retention,
         timezone: file.study.timezone.clone(),
         start: file.study.start.as_ref().map(day).transpose()?,
-        profile: file.study.profile.clone(),
+        profile: file.study.profile.as_ref().map(|profile| profile.get_ref().clone()),
         sub_processors: file.study.sub_processors.clone(),
         notice: notice(&file)?,
         documents: documents.collect::<Outcome<BTreeMap<_, _>>>()?,
@@ -115,7 +116,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
             minors: file.population.admit.contains(&Admitted::Minors),
             children: file.population.admit.contains(&Admitted::Children),
         },
-        figures: file.figures.clone(),
+        figures: file.figures.iter().map(|(name, figure)| (name.get_ref().clone(), *figure)).collect(),
         infers: infers(file.tags.get_ref()),
         forms,
         consents,
@@ -192,8 +193,8 @@ fn document(section: &DocumentSection) -> Outcome<Document> {
         return says(section.expires.span(), "a document must expire after it was approved");
     }
     let covers = Covers {
-        purposes: section.purposes.clone(),
-        categories: section.categories.clone(),
+        purposes: words(&section.purposes),
+        categories: words(&section.categories),
         recipients: section.recipients.clone(),
         sub_processors: section.sub_processors.clone(),
     };
@@ -208,11 +209,16 @@ fn notice(file: &StudyFile) -> Outcome<Notice> {
         if *version > section.version {
             return says(change.span(), format!("version {version} is later than the notice's own"));
         }
-        if changes.insert(*version, changed.clone()).is_some() {
+        if changes.insert(*version, words(changed)).is_some() {
             return says(change.span(), format!("what version {version} changed is already said"));
         }
     }
-    Ok(Notice { id: section.id.clone(), version: section.version, states: section.states.clone(), changes })
+    let states = section.states.as_ref().map(words);
+    Ok(Notice { id: section.id.clone(), version: section.version, states, changes })
+}
+
+fn words(written: &BTreeSet<Spanned<String>>) -> BTreeSet<String> {
+    written.iter().map(|word| word.get_ref().clone()).collect()
 }
 
 fn infers(tags: &Named<TagSection>) -> BTreeMap<String, String> {

@@ -291,12 +291,20 @@ impl Pair<'_> {
                 format!("a person of {age} where only adults are admitted")
             }),
         ];
+        // Of one regime a consent goes on after a slight change alone: any other word is material or unknown.
+        let slight = |head: &super::regime::Head| -> BTreeSet<String> {
+            head.slight_changes.difference(&head.material_changes).cloned().collect()
+        };
         let changes = |from: &BTreeSet<String>, to: &BTreeSet<String>| {
-            let change = to.difference(from).next()?;
+            let change = from.difference(to).next()?;
             Some(format!("a consent under the notice before one that changed {change}"))
         };
-        let (own, other) = (&own.material_changes, &other.material_changes);
-        all.push(Difference::new("material changes of a notice", changes(own, other), changes(other, own)));
+        let (own, other) = (slight(own), slight(other));
+        all.push(Difference::new(
+            "material changes of a notice",
+            changes(&own, &other),
+            changes(&other, &own),
+        ));
         let ages = |file: &super::regime::RegimeFile| -> BTreeMap<String, u32> {
             let kinds = file.documents.iter();
             kinds

@@ -1,6 +1,6 @@
 //! What a study says, as facts of its regime: one situation for every recipient and day.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::logic::State;
 use super::regime::{Regime, UNDECLARED, UNKNOWN};
@@ -213,13 +213,15 @@ impl Case<'_> {
     }
 
     /// The oldest version of the notice under which a consent still counts: the last one that changed something material
-    /// (PIPL art. 14(2)). A version of which the study does not say what it changed may have changed anything.
+    /// (PIPL art. 14(2)). A version of which the study does not say what it changed may have changed anything, and so may one
+    /// that changed what the regime does not know.
     pub(super) fn oldest_version(&self) -> u32 {
         let notice = &self.study.notice;
-        let material = &self.regime.file.regime.material_changes;
+        let head = &self.regime.file.regime;
+        let (material, slight) = (&head.material_changes, &head.slight_changes);
         let is_slight = |version: &u32| {
             notice.changes.get(version).is_some_and(|changed: &BTreeSet<String>| {
-                !changed.is_empty() && changed.is_disjoint(material)
+                !changed.is_empty() && changed.is_disjoint(material) && changed.is_subset(slight)
             })
         };
         let mut oldest = notice.version;
@@ -228,29 +230,5 @@ impl Case<'_> {
             oldest = before;
         }
         oldest
-    }
-
-    /// Words of the study that no vocabulary of the regime holds: their kind and what was written.
-    pub(super) fn strange_words(&self) -> BTreeMap<&'static str, BTreeSet<String>> {
-        let file = &self.regime.file;
-        let mut strange: BTreeMap<&'static str, BTreeSet<String>> = BTreeMap::new();
-        let mut look = |kind, word: &str, known: bool| {
-            if !known {
-                strange.entry(kind).or_default().insert(word.to_owned());
-            }
-        };
-        for kind in self.study.documents.keys() {
-            look("document", kind, file.documents.contains_key(kind));
-        }
-        for statement in self.study.notice.states.iter().flatten() {
-            look("statement", statement, file.statements.contains_key(statement));
-        }
-        for figure in self.study.figures.keys() {
-            look("figure", figure, file.figures.contains_key(figure));
-        }
-        if let Some(profile) = &self.study.profile {
-            look("profile", profile, file.regime.profiles.contains(profile));
-        }
-        strange
     }
 }

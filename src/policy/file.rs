@@ -27,7 +27,7 @@ pub(super) struct StudyFile {
     pub(super) study: StudySection,
     pub(super) notice: NoticeSection,
     #[serde(default)]
-    pub(super) documents: BTreeMap<String, DocumentSection>,
+    pub(super) documents: Named<DocumentSection>,
     pub(super) handlers: Spanned<Vec<HandlerSection>>,
     pub(super) recipients: Spanned<Vec<RecipientSection>>,
     #[serde(default)]
@@ -45,7 +45,7 @@ pub(super) struct StudyFile {
     #[serde(default)]
     pub(super) budget: BudgetSection,
     #[serde(default)]
-    pub(super) figures: BTreeMap<String, u64>,
+    pub(super) figures: Named<u64>,
     pub(super) release: ReleaseSection,
     #[serde(default)]
     pub(super) tag_sets: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
@@ -66,7 +66,7 @@ pub(super) struct StudySection {
     #[schemars(with = "Option<Day>")]
     #[serde(default)]
     pub(super) start: Option<Spanned<Datetime>>,
-    pub(super) profile: Option<String>,
+    pub(super) profile: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) sub_processors: BTreeSet<String>,
 }
@@ -76,7 +76,7 @@ pub(super) struct StudySection {
 pub(super) struct NoticeSection {
     pub(super) id: String,
     pub(super) version: u32,
-    pub(super) states: Option<BTreeSet<String>>,
+    pub(super) states: Option<BTreeSet<Spanned<String>>>,
     #[serde(default)]
     pub(super) changes: Vec<Spanned<ChangeSection>>,
 }
@@ -85,7 +85,7 @@ pub(super) struct NoticeSection {
 #[serde(deny_unknown_fields)]
 pub(super) struct ChangeSection {
     pub(super) version: u32,
-    pub(super) changed: BTreeSet<String>,
+    pub(super) changed: BTreeSet<Spanned<String>>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -97,9 +97,9 @@ pub(super) struct DocumentSection {
     #[schemars(with = "Day")]
     pub(super) expires: Spanned<Datetime>,
     #[serde(default)]
-    pub(super) purposes: BTreeSet<String>,
+    pub(super) purposes: BTreeSet<Spanned<String>>,
     #[serde(default)]
-    pub(super) categories: BTreeSet<String>,
+    pub(super) categories: BTreeSet<Spanned<String>>,
     #[serde(default)]
     pub(super) recipients: BTreeSet<String>,
     #[serde(default)]

@@ -1,17 +1,15 @@
-//! What is odd about a study or a regime although it parses: words that nothing knows, tags that can never be, rules that
-//! never decide.
+//! What is odd about a study or a regime although it parses: tags that can never be, rules that never decide.
 
 use std::collections::BTreeSet;
 
 use super::decide::with_opinion;
-use super::facts::Case;
 use super::logic::{Cube, Words, uncovered};
 use super::regime::{Coarse, Lang, Regime, UNKNOWN, cell};
 use super::study::{FieldKind, Recipient, Study};
 use super::{Finding, Level};
 use crate::consent::Standing;
 use crate::deidentify::Treatment;
-use crate::tags::{Aggregate, Source, TagSource, nearest};
+use crate::tags::{Aggregate, Source, TagSource};
 use crate::types::Timestamp;
 
 /// Findings about a study under its regime, on the day of `now`: the decision for every recipient, and what is odd besides.
@@ -23,9 +21,6 @@ pub fn lint_study(study: &Study, regime: &Regime, now: Timestamp) -> Vec<Finding
     let mut all = Vec::new();
     for recipient in &study.recipients {
         all.extend(decision(study, regime, recipient, now));
-    }
-    if let Some(recipient) = study.recipients.first() {
-        all.extend(strange_words(&Case { study, regime, recipient, now }));
     }
     all.extend(useless_tags(study));
     all.extend(inferences(study, regime));
@@ -66,28 +61,6 @@ fn decision(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestam
         });
         denied.chain(unsealable).chain(note).collect()
     })
-}
-
-fn strange_words(case: &Case<'_>) -> Vec<Finding> {
-    let file = &case.regime.file;
-    let known = &|kind: &str| -> Vec<&String> {
-        match kind {
-            "document" => file.documents.keys().collect(),
-            "statement" => file.statements.keys().collect(),
-            "figure" => file.figures.keys().collect(),
-            _ => file.regime.profiles.iter().collect(),
-        }
-    };
-    let strange = case.strange_words();
-    let findings = strange.iter().flat_map(|(kind, words)| {
-        words.iter().map(move |word| {
-            let meant = nearest(word, known(kind).into_iter().map(String::as_str));
-            let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-            let message = format!("the regime knows no {kind} `{word}`{meant}");
-            Finding::new(Level::Warning, "WORD", message, "use one of the regime's words")
-        })
-    });
-    findings.collect()
 }
 
 /// Tags that no question can name, and labels that nobody can have.

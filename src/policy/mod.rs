@@ -3,6 +3,7 @@
 //! A study is parsed into types that cannot be invalid; every error has its place and says what was meant. A regime is
 //! data: articles, triggers, categories and messages live in its file, Rust holds the mechanism only.
 
+mod closed_words;
 mod compile;
 mod consents;
 mod csv;
@@ -35,6 +36,7 @@ mod test_section;
 mod tests_written;
 mod words;
 
+pub use closed_words::unknown_words;
 pub use csv::{CsvDialect, Separator, TextEncoding};
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};

@@ -168,6 +168,15 @@ impl Scenarios {
         if let Some(rule) = section.rules.iter().find(|rule| !regime.rules().any(|known| known == *rule)) {
             return Err(format!("the regime has no rule `{rule}`"));
         }
+        for trigger in section.consents.iter().flatten() {
+            let known = regime.file.triggers.keys().map(String::as_str);
+            if !known.clone().any(|known| known == trigger) {
+                return Err(format!("the regime has no trigger `{trigger}`{}", meant(trigger, known)));
+            }
+        }
+        if let Some(age) = section.age.as_ref().filter(|age| AgeFact::from_band(age) == AgeFact::UNKNOWN) {
+            return Err(format!("`{age}` is no band of ages, such as `<14`, `14-17` or `18+`"));
+        }
         with_opinion(&study, regime, recipient, as_of, |opinion| judge(section, opinion, as_of))
     }
 }
@@ -294,12 +303,16 @@ fn rows(
     Ok(rows)
 }
 
+/// The nearest known word as the end of a message, if one is near.
+fn meant<'k>(word: &str, known: impl IntoIterator<Item = &'k str>) -> String {
+    let nearest = crate::tags::nearest(word, known);
+    nearest.map(|nearest| format!(": did you mean `{nearest}`?")).unwrap_or_default()
+}
+
 fn put(row: &mut BTreeMap<String, String>, cells: &Cells) -> Result<(), String> {
     for (column, value) in cells {
         if !COLUMNS.contains(&column.as_str()) {
-            let nearest = crate::tags::nearest(column, COLUMNS);
-            let nearest = nearest.map(|nearest| format!(": did you mean `{nearest}`?")).unwrap_or_default();
-            return Err(format!("unknown column `{column}`{nearest}"));
+            return Err(format!("unknown column `{column}`{}", meant(column, COLUMNS)));
         }
         let text = match value {
             Value::String(text) => text.clone(),

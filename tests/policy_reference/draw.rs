@@ -321,8 +321,9 @@ impl Edit {
             let own = [("version", version.into()), ("changed", Value::from(words))];
             own.into_iter().map(|(key, value)| (key.to_owned(), value)).collect::<Table>().into()
         };
-        let all = match self.other % 4 {
+        let all = match self.other % 5 {
             0 => vec![changes(4, strings(&["contact"]))],
+            4 => vec![changes(4, strings(&["contact", "purposes"]))],
             1 => vec![
                 changes(4, strings(&["contact"])),
                 changes(3, vec![self.one(&material), "contact".into()]),

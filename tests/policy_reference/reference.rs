@@ -135,13 +135,14 @@ pub(crate) fn decide(regime: &Table, study: &Table, recipient: &str, now: i64) -
     let newest = at(study, &["notice", "version"]).unwrap().as_integer().unwrap();
     let changes = at(study, &["notice", "changes"]).and_then(Value::as_array).cloned().unwrap_or_default();
     let material = list(regime, &["regime", "material_changes"]);
+    let harmless = list(regime, &["regime", "slight_changes"]);
     let slight = |version: i64| {
         let said = changes
             .iter()
             .map(|own| own.as_table().unwrap())
             .find(|own| own["version"].as_integer() == Some(version));
         let changed = said.map(|own| list(own, &["changed"])).unwrap_or_default();
-        !changed.is_empty() && changed.is_disjoint(&material)
+        !changed.is_empty() && changed.is_disjoint(&material) && changed.is_subset(&harmless)
     };
     let oldest = (0..=newest).rev().find(|version| *version == 0 || !slight(*version)).unwrap();
     flow.versions = (oldest, newest);

@@ -144,8 +144,20 @@ impl Compiler<'_> {
         if let Some(stage) = file.regime.stages.iter().find(|s| !file.regime.stages_text.contains_key(*s)) {
             return says(NOWHERE, format!("stage `{stage}` has no title under `stages_text`"));
         }
-        let mut reasons = Standing::ALL.iter().filter(|standing| **standing != Standing::Live);
-        let missing = reasons.find(|reason| !file.person.contains_key(reason.as_str()));
+        let extra = file.regime.stages_text.keys().find(|stage| !file.regime.stages.contains(stage));
+        if let Some(stage) = extra {
+            return Err(unknown("stage", &nowhere(stage), file.regime.stages.iter().map(String::as_str)));
+        }
+        let reasons = || Standing::ALL.iter().filter(|standing| **standing != Standing::Live);
+        let is_reason = |name: &String| reasons().any(|reason| reason.as_str() == name.as_str());
+        if let Some(name) = file.person.keys().find(|name| !is_reason(name)) {
+            return Err(unknown("reason", &nowhere(name), reasons().map(|reason| reason.as_str())));
+        }
+        let home = &file.regime.home;
+        if home.len() != 2 || !home.bytes().all(|letter| letter.is_ascii_uppercase()) {
+            return says(NOWHERE, "`home` is a country: two capital letters");
+        }
+        let missing = reasons().find(|reason| !file.person.contains_key(reason.as_str()));
         if let Some(reason) = missing {
             return says(NOWHERE, format!("`[person.{}]` is missing", reason.as_str()));
         }
@@ -386,6 +398,11 @@ impl Compiler<'_> {
         let words = self.vocabulary.facts().get(fact).map(|fact| fact.words.as_slice()).unwrap_or_default();
         unknown("word", word, words.iter().map(String::as_str).filter(|word| *word != UNKNOWN))
     }
+}
+
+/// A word that is a key of a table, whose place is not kept.
+fn nowhere(word: &str) -> Spanned<String> {
+    Spanned::new(NOWHERE, word.to_owned())
 }
 
 fn plain(words: &Written) -> Vec<String> {

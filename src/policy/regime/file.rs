@@ -90,6 +90,9 @@ pub(in crate::policy) struct Head {
     #[serde(default)]
     pub(in crate::policy) children_sensitive: bool,
     pub(in crate::policy) material_changes: BTreeSet<String>,
+    /// What else a version of the notice may change: consents under the version before go on. Any other word is unknown.
+    #[serde(default)]
+    pub(in crate::policy) slight_changes: BTreeSet<String>,
     /// The order of evaluation.
     pub(in crate::policy) stages: Vec<String>,
     pub(in crate::policy) stages_text: Table<Text>,

@@ -8,7 +8,7 @@ mod vocabulary;
 pub use file::Mark;
 
 pub(super) use compile::{Compiled, cell, compile};
-pub(super) use file::{Coarse, Names, NoticeBlock, RegimeFile, Rule, Scope, Text};
+pub(super) use file::{Coarse, Head, Names, NoticeBlock, RegimeFile, Rule, Scope, Text};
 pub(super) use vocabulary::{UNDECLARED, UNKNOWN, add_facts};
 
 use super::logic::Vocabulary;
