@@ -7,6 +7,7 @@ mod build;
 mod cells;
 mod consents;
 mod figures;
+mod fractions;
 mod gathered;
 mod hygiene;
 mod identical;
