@@ -8,6 +8,7 @@ mod cells;
 mod consent_check;
 mod consents;
 mod figures;
+mod fractions;
 mod gathered;
 mod hygiene;
 mod identical;

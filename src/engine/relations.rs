@@ -6,6 +6,7 @@
 use std::sync::RwLock;
 
 use super::EngineError;
+use super::fractions::quotient;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, numbers};
 use super::read::{Ids, Input, OpenTerms, Use, Wanted};
@@ -35,6 +36,17 @@ pub(super) fn target(edge: Edge) -> u32 {
 
 fn by_owner(edges: &[Edge]) -> impl Iterator<Item = &[Edge]> {
     edges.chunk_by(|a, b| owner(*a) == owner(*b))
+}
+
+/// Edges of which both ends are in, from target to owner, in order.
+fn reversed(edges: &[Edge], coverage: &Coverage) -> Vec<Edge> {
+    let reversed = edges.iter().filter_map(|joined| {
+        let (from, to) = (u32::try_from(owner(*joined)).ok()?, target(*joined));
+        (coverage.contains(from) && coverage.contains(to)).then(|| edge(to, from))
+    });
+    let mut reversed: Vec<Edge> = reversed.collect();
+    reversed.sort_unstable();
+    reversed
 }
 
 /// All lists of one relation as written: distinct, without self.
@@ -159,13 +171,8 @@ impl Lists {
     /// How many of those whose list in `cut` holds a person are in her own list here, as written. Both must be in.
     pub(super) fn mutual(&self, cut: &Self, people: usize, coverage: &Coverage, threads: usize) -> Vec<u32> {
         let count = |edges: &[Edge]| {
-            // Turned round and put in order: then they and all lists are read once, from one end to the other.
-            let turned = edges.iter().filter_map(|edge| {
-                let (from, to) = (u32::try_from(owner(*edge)).ok()?, target(*edge));
-                (coverage.contains(from) && coverage.contains(to)).then(|| self::edge(to, from))
-            });
-            let mut turned: Vec<Edge> = turned.collect();
-            turned.sort_unstable();
+            // They and all lists are read once, from one end to the other.
+            let turned = reversed(edges, coverage);
             let (mut ties, mut own) = (vec![0u32; people], self.edges.iter().peekable());
             for edge in &turned {
                 while own.next_if(|own| *own < edge).is_some() {}
@@ -237,7 +244,7 @@ impl Lists {
         Lists { edges: self.in_parts(threads, cut).concat(), selves: Vec::new() }
     }
 
-    /// What arrives at each person from those who list her, for one recipient. Called on cut lists. Both ends must be in.
+    /// What arrives at each person from those who list them, for one recipient. Called on cut lists. Both ends must be in.
     pub(super) fn arriving(
         &self,
         what: &Arrival,
@@ -245,6 +252,12 @@ impl Lists {
         (people, coverage, threads): (usize, &Coverage, usize),
         range: Clamp,
     ) -> Values {
+        if let (Arrival::Sum { .. } | Arrival::Mean { .. }, Some(inner)) = (what, inner)
+            && !inner.are_whole()
+        {
+            let is_mean = matches!(what, Arrival::Mean { .. });
+            return self.arriving_fractions(is_mean, inner, (people, coverage, threads), range);
+        }
         let arrive = |edges: &[Edge]| {
             let mut sums = vec![0i128; if *what == Arrival::Size { 0 } else { people }];
             let mut counts = vec![0u32; people];
@@ -253,13 +266,14 @@ impl Lists {
                 if !u32::try_from(from).is_ok_and(|from| coverage.contains(from)) {
                     continue;
                 }
-                let value = inner.and_then(|values| values.whole(from));
+                let value = inner.and_then(|values| values.fraction(from));
                 let sent = match what {
                     Arrival::Size => Some(0),
                     Arrival::Share { test, unit, .. } => {
-                        Some(if test.holds(value) { i128::from(*unit) } else { 0 })
+                        Some(if test.holds_fraction(value) { i128::from(*unit) } else { 0 })
                     }
-                    _ => value.map(i128::from),
+                    // Whole numbers, so the denominator is 1.
+                    Arrival::Sum { .. } | Arrival::Mean { .. } => value.map(|(whole, _)| whole),
                 };
                 let Some(sent) = sent else { continue };
                 for to in list.iter().map(|edge| target(*edge)).filter(|to| coverage.contains(*to)) {
@@ -283,5 +297,37 @@ impl Lists {
             Arrival::Sum { .. } => Values::whole_numbers(range, sums.into_iter()),
             _ => Values::ratio(range, sums, counts),
         }
+    }
+
+    /// The sum or mean of fractions that arrive at each person: exact, in whatever order they come.
+    fn arriving_fractions(
+        &self,
+        is_mean: bool,
+        inner: &Values,
+        (people, coverage, threads): (usize, &Coverage, usize),
+        range: Clamp,
+    ) -> Values {
+        let mut arriving = self.in_parts(threads, |edges| reversed(edges, coverage)).concat();
+        // The parts are ordered runs, which this only merges.
+        arriving.sort();
+        let total = |edges: &[Edge]| {
+            let mut terms = Vec::new();
+            let totals = by_owner(edges).filter_map(|list| {
+                terms.clear();
+                terms.extend(list.iter().filter_map(|from| inner.fraction(target(*from) as usize)));
+                let by = if is_mean { u32::try_from(terms.len()).ok()? } else { 1 };
+                Some((owner(*list.first()?), quotient(&mut terms, by)?))
+            });
+            totals.collect::<Vec<_>>()
+        };
+        let arriving = Lists { edges: arriving, selves: Vec::new() };
+        // The mean of nothing is absent, the sum of nothing is 0.
+        let (mut numerators, mut denominators) = (vec![0; people], vec![u32::from(!is_mean); people]);
+        for (person, total) in arriving.in_parts(threads, total).into_iter().flatten() {
+            if let (Some(top), Some(bottom)) = (numerators.get_mut(person), denominators.get_mut(person)) {
+                (*top, *bottom) = total;
+            }
+        }
+        Values::ratio(range, numerators, denominators)
     }
 }

@@ -54,6 +54,11 @@ impl Values {
         }
     }
 
+    /// Whether every value is a whole number.
+    pub(super) const fn are_whole(&self) -> bool {
+        !matches!(self.of, Gathered::Ratio { .. })
+    }
+
     /// The value as a whole number, rounded down and clamped; `None` when absent.
     pub(super) fn whole(&self, person: usize) -> Option<i64> {
         let (numerator, denominator) = self.fraction(person)?;

@@ -46,13 +46,16 @@ pub struct Bound {
 }
 
 impl Bound {
+    /// The largest denominator.
+    pub const MOST_DENOMINATOR: u32 = 1_000_000_000;
+
     /// The fraction `numerator / denominator`.
     ///
     /// # Errors
     /// [`TagError::InvalidBound`] unless the denominator is between 1 and 1000000000.
     pub fn new(numerator: i64, denominator: u32) -> Result<Self, TagError> {
         let invalid = || TagError::InvalidBound { text: format!("{numerator}/{denominator}") };
-        if !(1..=1_000_000_000).contains(&denominator) {
+        if !(1..=Self::MOST_DENOMINATOR).contains(&denominator) {
             return Err(invalid());
         }
         let (mut a, mut b) = (numerator.unsigned_abs(), u64::from(denominator));

@@ -39,6 +39,18 @@ impl Test {
             (_, None) => false,
         }
     }
+
+    /// Whether the fraction `numerator / denominator`, or its absence, meets the test, compared exactly; the denominator is
+    /// positive, the fraction inside a clamp.
+    #[must_use]
+    pub fn holds_fraction(&self, value: Option<(i128, u32)>) -> bool {
+        let Some((numerator, denominator)) = value else { return self.holds(None) };
+        let denominator = i128::from(denominator);
+        let is_whole = numerator.checked_rem(denominator) == Some(0);
+        // Whole bounds are reached by a fraction where its floor reaches them; equal to a whole number is only a whole number.
+        let floor = numerator.checked_div_euclid(denominator).and_then(|floor| i64::try_from(floor).ok());
+        floor.is_some() && (is_whole || !matches!(self, Self::OneOf(_))) && self.holds(floor)
+    }
 }
 
 /// A test of one field of a row.
@@ -53,6 +65,22 @@ pub struct Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_fraction_is_compared_as_it_is() {
+        let range = |from, below| Test::Range { from, below };
+        let half = Some((41, 2));
+        assert!(!Test::OneOf(vec![Word::Number(20)]).holds_fraction(half));
+        assert!(Test::OneOf(vec![Word::Number(20)]).holds_fraction(Some((40, 2))));
+        assert!(
+            range(Some(20), Some(21)).holds_fraction(half) && !range(Some(21), None).holds_fraction(half)
+        );
+        assert!(!range(None, Some(20)).holds_fraction(half));
+        // -1/2 is below 0 and not below -1.
+        assert!(range(Some(-1), Some(0)).holds_fraction(Some((-1, 2))));
+        assert!(!range(Some(0), None).holds_fraction(Some((-1, 2))));
+        assert!(Test::Present(true).holds_fraction(half) && Test::Present(false).holds_fraction(None));
+    }
 
     #[test]
     fn a_missing_value_meets_nothing_but_its_absence() {

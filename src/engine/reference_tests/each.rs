@@ -45,6 +45,11 @@ mutual = { over = "follows", role = "mutual", size = true, clamp = [0, 100] }
 strong = { over = "follows", role = "strong", clamp = [0, 100] }
 weak = { over = "follows", role = "weak", unit = 1000, clamp = [0, 1000] }
 rich = { over = "follows", role = "audience", share = { mean = { from = 40 } }, clamp = [0, 100] }
+fans_mean = { over = "follows", role = "audience", mean = "mean", clamp = [0, 1000] }
+fans_sum = { over = "follows", role = "audience", sum = "mean", clamp = [0, 100000] }
+fans_online = { over = "follows", role = "audience", sum = "often", clamp = [0, 100] }
+often = { from = "payments", share = { online = true }, unit = 1, clamp = [0, 1] }
+dear = { over = "follows", role = "audience", share = { mean = [20, 30, 40] }, unit = 10, clamp = [0, 10] }
 poor = { over = "follows", role = "audience", share = { mean = { present = false } }, clamp = [0, 100] }
 referrers = { from = "payments", referred = "referrer", size = true, clamp = [0, 100] }
 referrals = { from = "payments", referred = "referrer", count = true, window = "9d", where = { online = true }, clamp = [0, 100] }
@@ -338,6 +343,11 @@ impl World {
             _ => self.mean(fan),
         };
         let of_fans = |test: &dyn Fn(Value) -> bool| fans.iter().filter(|fan| test(sent(fan))).count();
+        let means: Vec<(i64, i64)> = fans.iter().filter_map(|fan| sent(fan)).collect();
+        let often = |person: &str| {
+            let online = self.own(person).filter(|row| row.online).count();
+            share(i64::try_from(online).unwrap(), self.own(person).count())
+        };
         let scaled = |part: usize, unit: i64, all: usize| share(i64::try_from(part).unwrap() * unit, all);
         let offline = own().filter(|row| !row.online && row.referrer.is_none()).filter_map(|row| row.points);
         let exact = own().filter(|row| row.amount == 20 && row.points.is_none());
@@ -373,9 +383,24 @@ impl World {
             ("mutual", count(ties)),
             ("strong", scaled(ties, 100, list.len())),
             ("weak", scaled(list.len() - ties, 1000, list.len())),
+            ("rich", scaled(of_fans(&|mean| mean.is_some_and(|(a, b)| a >= 40 * b)), 100, fans.len())),
             (
-                "rich",
-                scaled(of_fans(&|mean| mean.is_some_and(|(a, b)| a.div_euclid(b) >= 40)), 100, fans.len()),
+                "dear",
+                scaled(
+                    of_fans(&|mean| mean.is_some_and(|(a, b)| [20, 30, 40].iter().any(|w| a == w * b))),
+                    10,
+                    fans.len(),
+                ),
+            ),
+            ("often", often(person)),
+            ("fans_online", Some(total(&fans.iter().filter_map(|fan| often(fan)).collect::<Vec<_>>()))),
+            ("fans_sum", Some(total(&means))),
+            (
+                "fans_mean",
+                (!means.is_empty()).then(|| {
+                    let (top, bottom) = total(&means);
+                    (top, bottom * i64::try_from(means.len()).unwrap())
+                }),
             ),
             ("poor", scaled(of_fans(&|mean| mean.is_none()), 100, fans.len())),
             ("referrers", count(naming().map(|row| row.payer).collect::<BTreeSet<_>>().len())),
@@ -383,6 +408,13 @@ impl World {
             ("referred_sum", whole(naming().filter_map(|row| row.points).sum())),
         ])
     }
+}
+
+/// The sum of fractions over their product of denominators that differ.
+fn total(fractions: &[(i64, i64)]) -> (i64, i64) {
+    let bottoms: BTreeSet<i64> = fractions.iter().map(|(_, bottom)| *bottom).collect();
+    let all = bottoms.iter().product();
+    (fractions.iter().map(|(top, bottom)| top * (all / bottom)).sum(), all)
 }
 
 fn share(part: i64, all: usize) -> Value {

@@ -1,5 +1,5 @@
-//! The slow reference: maps and loops over rows, written from the normal form, sharing nothing with the engine but the
-//! keyed parts (pseudonyms and the order of the cut).
+//! The slow reference: maps and loops over rows, written from the documentation (the normal form of PRIVACY.md and the table of
+//! measures), sharing nothing with the engine but the keyed parts (pseudonyms and the order of the cut).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,27 +31,38 @@ pub(super) struct Terms {
     pub(super) recent_clamp: (i64, i64),
 }
 
-/// What one person amounts to.
-struct Person {
-    spend: i128,
-    orders: i128,
-    points: i128,
-    recency: Option<i128>,
-    recent: Option<i128>,
-    friends: i128,
-    fans: i128,
-    fans_sum: i128,
-    /// Sum and number.
-    fans_recent: (i128, i128),
-    fans_points: (i128, i128),
-    region: usize,
-}
+/// An exact number: a numerator over a positive denominator.
+#[derive(Clone, Copy)]
+struct Exact(i128, i128);
 
-/// The value of one person by measure, if she has one.
-type Has = BTreeMap<&'static str, Option<i128>>;
+/// A measure and the lower bounds of its bands.
+type Tag = (&'static str, &'static [(i128, i128)]);
+
+/// The tags of the first set; the region comes last.
+const WHOLE: [Tag; 7] = [
+    ("spend", &[(0, 1), (50, 1), (200, 1)]),
+    ("points", &[(-50, 1), (0, 1), (3, 1)]),
+    ("recency", &[(0, 1), (7, 1)]),
+    ("friends", &[(0, 1), (1, 1), (3, 1)]),
+    ("fans", &[(0, 1), (2, 1), (5, 1)]),
+    ("fans_recent", &[(0, 1), (3, 1), (9, 1)]),
+    ("fans_points", &[(-50, 1), (-1, 1), (1, 1)]),
+];
+
+/// The tags of the second set: all of them are of measures that can be fractions.
+const FRACTIONS: [Tag; 5] = [
+    ("ticket", &[(0, 1), (61, 3), (41, 1)]),
+    ("fans_ticket", &[(0, 1), (61, 2), (121, 3)]),
+    ("fans_ticket_sum", &[(0, 1), (61, 3), (61, 1)]),
+    ("fans_busy", &[(0, 1), (1, 2), (2, 3), (1, 1)]),
+    ("fans_exact", &[(0, 1), (100, 3), (50, 1)]),
+];
 
 /// Lower bounds of the two grids.
 const GRIDS: [(&str, [i128; 3]); 2] = [("orders", [0, 1, 3]), ("fans_points", [-10, -1, 2])];
+
+/// The value of one person by measure, if there is one.
+type Has = BTreeMap<&'static str, Option<Exact>>;
 
 /// One cell.
 #[derive(Default, PartialEq)]
@@ -64,30 +75,62 @@ pub(super) struct Tally {
     pub(super) grids: BTreeMap<&'static str, [u64; 3]>,
 }
 
-/// Cells by the codes of their tags in `TAGS` order.
-pub(super) type Cells = BTreeMap<Vec<usize>, Tally>;
+/// Cells of the two tag sets by the codes of their tags.
+pub(super) type Cells = [BTreeMap<Vec<usize>, Tally>; 2];
 
 const DAY: i64 = 86_400;
 
-fn clamp(value: i128, (low, high): (i64, i64)) -> i128 {
-    if value < i128::from(low) {
-        i128::from(low)
-    } else if value > i128::from(high) {
-        i128::from(high)
-    } else {
-        value
+impl Exact {
+    fn whole(number: i128) -> Self {
+        Self(number, 1)
+    }
+
+    fn plus(self, other: Self) -> Self {
+        let (mut a, mut b) = (self.1, other.1);
+        while b != 0 {
+            (a, b) = (b, a % b);
+        }
+        let common = self.1 / a * other.1;
+        Self(self.0 * (common / self.1) + other.0 * (common / other.1), common)
+    }
+
+    fn over(self, number: usize) -> Self {
+        Self(self.0, self.1 * number as i128)
+    }
+
+    fn floor(self) -> i128 {
+        self.0.div_euclid(self.1)
+    }
+
+    fn reaches(self, (numerator, denominator): (i128, i128)) -> bool {
+        self.0 * denominator >= numerator * self.1
+    }
+
+    fn within(self, (low, high): (i64, i64)) -> Self {
+        let (low, high) = (i128::from(low), i128::from(high));
+        if !self.reaches((low, 1)) {
+            Self::whole(low)
+        } else if self.reaches((high, 1)) {
+            Self::whole(high)
+        } else {
+            self
+        }
+    }
+
+    /// The last band whose lower bound it reaches; the first one for anything below.
+    fn band(self, bounds: &[(i128, i128)]) -> usize {
+        (0..bounds.len()).rev().find(|band| self.reaches(bounds[*band])).unwrap_or(0)
     }
 }
 
-/// The last band whose lower bound the fraction reaches; the first one for anything below.
-fn band(numerator: i128, denominator: i128, bounds: &[i128]) -> usize {
-    let mut code = 0;
-    for (position, bound) in bounds.iter().enumerate() {
-        if numerator >= bound * denominator {
-            code = position;
-        }
-    }
-    code
+/// Sum of what there is; 0 for nothing.
+fn sum(values: &[Exact]) -> Exact {
+    values.iter().fold(Exact::whole(0), |all, value| all.plus(*value))
+}
+
+/// Absent for nothing.
+fn mean(values: &[Exact]) -> Option<Exact> {
+    (!values.is_empty()).then(|| sum(values).over(values.len()))
 }
 
 fn named(cell: &Option<String>) -> Option<&String> {
@@ -95,7 +138,7 @@ fn named(cell: &Option<String>) -> Option<&String> {
 }
 
 impl Rows {
-    /// Everybody's own list as written: distinct, without herself.
+    /// Everybody's own list as written: distinct, without its owner.
     fn lists(&self) -> BTreeMap<&String, BTreeSet<&String>> {
         let mut lists: BTreeMap<&String, BTreeSet<&String>> = BTreeMap::new();
         for (follower, followee) in &self.follows {
@@ -108,7 +151,7 @@ impl Rows {
         lists
     }
 
-    /// Her list cut to `max_reach` over all targets, in or not.
+    /// A list cut to `max_reach` over all targets, in or not.
     fn cut<'a>(
         &self,
         list: &BTreeSet<&'a String>,
@@ -125,7 +168,7 @@ impl Rows {
         ranked
     }
 
-    /// Her own good payments: amount, points, instant.
+    /// The good payments of one person: amount, points, instant.
     fn payments_of(&self, person: &str) -> Vec<(i64, i64, i64)> {
         let mut own = Vec::new();
         for (payer, amount, points, at) in &self.payments {
@@ -139,7 +182,7 @@ impl Rows {
         own
     }
 
-    /// Her region's code; two rows that disagree are `other`, and so is everything that is not listed.
+    /// The code of a person's region; two rows that disagree are `other`, and so is everything that is not listed.
     fn region_of(&self, person: &str) -> usize {
         let codes: BTreeSet<usize> = self
             .members
@@ -157,112 +200,89 @@ impl Rows {
         }
     }
 
-    fn own(&self, person: &str, terms: &Terms) -> Person {
-        let payments = self.payments_of(person);
+    /// Measures of a person's own rows, each held to its range.
+    fn own(&self, person: &str, terms: &Terms) -> Has {
+        let before: Vec<_> = self.payments_of(person).into_iter().filter(|row| row.2 < terms.as_of).collect();
         let from = terms.as_of - terms.window_days * DAY;
-        let mut spend = 0;
-        let mut orders = 0;
-        let mut points = 0;
-        let mut last: Option<i64> = None;
-        let mut last_recent: Option<i64> = None;
-        for (amount, more, at) in payments {
-            if at < terms.as_of {
-                last = Some(last.map_or(at, |known| known.max(at)));
-                if at >= from {
-                    spend += i128::from(amount);
-                    orders += 1;
-                    points += i128::from(more);
-                    last_recent = Some(last_recent.map_or(at, |known| known.max(at)));
-                }
-            }
-        }
-        let days = |at: i64| i128::from((terms.as_of - at) / DAY);
-        Person {
-            spend: clamp(spend, terms.spend_clamp),
-            orders,
-            points: clamp(points, (-50, 50)),
-            recency: last.map(days),
-            recent: last_recent.map(days),
-            friends: self.lists().get(&person.to_owned()).map_or(0, |list| list.len() as i128),
-            fans: 0,
-            fans_sum: 0,
-            fans_recent: (0, 0),
-            fans_points: (0, 0),
-            region: self.region_of(person),
-        }
+        let recent: Vec<_> = before.iter().filter(|row| row.2 >= from).collect();
+        let amounts: Vec<Exact> = recent.iter().map(|row| Exact::whole(row.0.into())).collect();
+        let points: Vec<Exact> = recent.iter().map(|row| Exact::whole(row.1.into())).collect();
+        let no_less: Vec<Exact> = recent.iter().map(|row| Exact::whole((row.1 >= 0).into())).collect();
+        let since = |last: Option<i64>| last.map(|at| Exact::whole(((terms.as_of - at) / DAY).into()));
+        let friends = self.lists().get(&person.to_owned()).map_or(0, |list| list.len());
+        BTreeMap::from([
+            ("spend", Some(sum(&amounts).within(terms.spend_clamp))),
+            ("orders", Some(Exact::whole(recent.len() as i128).within((0, 5)))),
+            ("points", Some(sum(&points).within((-50, 50)))),
+            ("recency", since(before.iter().map(|row| row.2).max())),
+            ("recent", since(recent.iter().map(|row| row.2).max())),
+            ("friends", Some(Exact::whole(friends as i128).within((0, 4)))),
+            ("ticket", mean(&amounts).map(|ticket| ticket.within((0, 120)))),
+            ("busy", mean(&no_less)),
+        ])
+    }
+
+    /// Measures of those who are in and whose cut list holds a person, each held to its range.
+    fn audience(fans: &[&Has], terms: &Terms) -> Has {
+        let of = |name: &str| fans.iter().filter_map(|fan| fan[name]).collect::<Vec<Exact>>();
+        let exact = |fan: &&Has| match fan["ticket"] {
+            Some(Exact(top, bottom)) => [20, 40].iter().any(|wanted| top == wanted * bottom),
+            None => false,
+        };
+        let tested: Vec<Exact> =
+            fans.iter().map(|fan| Exact::whole(if exact(fan) { 100 } else { 0 })).collect();
+        BTreeMap::from([
+            ("fans", Some(Exact::whole(fans.len() as i128).within((0, 6)))),
+            ("fans_sum", Some(sum(&of("spend")).within((0, 300)))),
+            ("fans_recent", mean(&of("recent")).map(|days| days.within(terms.recent_clamp))),
+            ("fans_points", mean(&of("points")).map(|points| points.within((-10, 10)))),
+            ("fans_ticket", mean(&of("ticket")).map(|ticket| ticket.within((5, 90)))),
+            ("fans_ticket_sum", Some(sum(&of("ticket")).within((0, 300)))),
+            ("fans_busy", mean(&of("busy"))),
+            ("fans_exact", mean(&tested)),
+        ])
     }
 
     /// All cells that are not empty.
     pub(super) fn cells(&self, terms: &Terms, key: &Secret) -> Cells {
-        let mut people: BTreeMap<&String, Person> =
+        let own: BTreeMap<&String, Has> =
             self.consenting.iter().map(|person| (person, self.own(person, terms))).collect();
+        let mut fans: BTreeMap<&String, Vec<&Has>> = BTreeMap::new();
         for (owner, list) in self.lists() {
-            let Some(sender) = people.get(owner) else { continue };
-            let (spend, points, recent) = (sender.spend, sender.points, sender.recent);
+            let Some(sender) = own.get(owner) else { continue };
             for target in self.cut(&list, owner, terms, key) {
-                if let Some(person) = people.get_mut(target) {
-                    person.fans += 1;
-                    person.fans_sum += spend;
-                    person.fans_points.0 += points;
-                    person.fans_points.1 += 1;
-                    if let Some(recent) = recent {
-                        person.fans_recent.0 += recent;
-                        person.fans_recent.1 += 1;
-                    }
-                }
+                fans.entry(target).or_default().push(sender);
             }
         }
-        let mut cells = Cells::new();
-        for person in people.values() {
-            let tally = cells.entry(person.codes(terms)).or_default();
-            tally.people += 1;
-            for (name, value) in person.values(terms) {
-                *tally.sums.entry(name).or_default() += value.unwrap_or(0);
-                *tally.present.entry(name).or_default() += u64::from(value.is_some());
-                let grid = GRIDS.iter().find(|(gridded, _)| *gridded == name);
-                if let (Some(value), Some((_, bounds))) = (value, grid) {
-                    tally.grids.entry(name).or_default()[band(value, 1, bounds)] += 1;
-                }
+        let mut cells = Cells::default();
+        for (person, values) in &own {
+            let mut values = values.clone();
+            values.extend(Self::audience(fans.get(person).map_or(&[][..], Vec::as_slice), terms));
+            // The absent label comes after all bands.
+            let code = |(name, bounds): &Tag| values[name].map_or(bounds.len(), |value| value.band(bounds));
+            let whole = WHOLE.iter().map(code).chain([self.region_of(person)]).collect();
+            let fractions = FRACTIONS.iter().map(code).collect();
+            for (cells, codes) in cells.iter_mut().zip([whole, fractions]) {
+                cells.entry(codes).or_default().count(&values);
             }
         }
         cells
     }
 }
 
-/// A mean held to its range, as a fraction.
-fn mean((sum, count): (i128, i128), (low, high): (i64, i64)) -> Option<(i128, i128)> {
-    (count > 0).then(|| (sum.max(i128::from(low) * count).min(i128::from(high) * count), count))
-}
-
-impl Person {
-    /// Codes in the order of the study's tag set.
-    fn codes(&self, terms: &Terms) -> Vec<usize> {
-        let recent = mean(self.fans_recent, terms.recent_clamp);
-        let points = mean(self.fans_points, (-10, 10));
-        vec![
-            band(self.spend, 1, &[0, 50, 200]),
-            band(self.points, 1, &[-50, 0, 3]),
-            self.recency.map_or(2, |days| band(days, 1, &[0, 7])),
-            band(clamp(self.friends, (0, 4)), 1, &[0, 1, 3]),
-            band(clamp(self.fans, (0, 6)), 1, &[0, 2, 5]),
-            recent.map_or(3, |(sum, count)| band(sum, count, &[0, 3, 9])),
-            points.map_or(3, |(sum, count)| band(sum, count, &[-50, -1, 1])),
-            self.region,
-        ]
-    }
-
-    /// The values that questions may use.
-    fn values(&self, terms: &Terms) -> Has {
-        let floored = |mean: Option<(i128, i128)>| mean.map(|(sum, count)| sum.div_euclid(count));
-        BTreeMap::from([
-            ("spend", Some(self.spend)),
-            ("orders", Some(clamp(self.orders, (0, 5)))),
-            ("points", Some(self.points)),
-            ("friends", Some(clamp(self.friends, (0, 4)))),
-            ("fans", Some(clamp(self.fans, (0, 6)))),
-            ("fans_sum", Some(clamp(self.fans_sum, (0, 300)))),
-            ("fans_recent", floored(mean(self.fans_recent, terms.recent_clamp))),
-            ("fans_points", floored(mean(self.fans_points, (-10, 10)))),
-        ])
+impl Tally {
+    /// A value is floored before it is added.
+    fn count(&mut self, values: &Has) {
+        self.people += 1;
+        for (name, value) in values {
+            let floored = value.map(Exact::floor);
+            *self.sums.entry(name).or_default() += floored.unwrap_or(0);
+            *self.present.entry(name).or_default() += u64::from(value.is_some());
+            let grid = GRIDS.iter().find(|(gridded, _)| gridded == name);
+            if let (Some(value), Some((_, bounds))) = (floored, grid) {
+                let bounds = bounds.map(|bound| (bound, 1));
+                self.grids.entry(name).or_default()[Exact::whole(value).band(&bounds)] += 1;
+            }
+        }
     }
 }
