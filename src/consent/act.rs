@@ -30,8 +30,6 @@ const SPELLINGS: [(Act, &[&str]); 9] = [
             "optin",
             "accepted",
             "accept",
-            "agreed",
-            "agree",
             "consented",
             "同意",
             "已同意",

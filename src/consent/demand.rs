@@ -35,6 +35,12 @@ pub struct Requirement {
     pub handlers: BTreeSet<String>,
     /// All triggers that the regime knows; another word is unreadable.
     pub known_triggers: BTreeSet<String>,
+    /// All purposes that the regime and the study know; another word could mean the purpose of the study.
+    pub known_purposes: BTreeSet<String>,
+    /// Further names of the recipients, such as the study's own ids of them.
+    pub recipient_names: BTreeSet<String>,
+    /// Legal ids and ids of the study that name somebody else, so that two ids that look alike are told apart.
+    pub other_recipients: BTreeSet<String>,
     /// Which kinds of consent count; a consent that names no kind is of none.
     pub kinds: BTreeSet<ConsentKind>,
     /// Which of the optional checks this quality of consent demands.

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeSet;
 
+use super::act::{Act, items};
 use super::demand::{Check, ConsentKind, Requirement};
+use super::meaning::{Meaning, of_closed, of_recipient};
 use super::slot::{Flaws, Hold, Second};
 use super::standing::Standing;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, folded_word};
 
 /// One row of the consent table, cells as text; `None` is an absent column, a null or an empty cell.
 ///
@@ -199,13 +201,28 @@ fn like(word: &str, name: &str) -> bool {
 impl Requirement {
     /// Whether the row may speak about this requirement: whatever it names must match, and what it leaves out or
     /// spells unreadably may mean anything.
-    fn may_be_named_by(&self, row: &Row<'_>) -> bool {
-        let trigger =
-            row.trigger.is_none_or(|word| word == self.trigger || !self.known_triggers.contains(word));
-        let recipient = |word| self.recipients.iter().any(|name| like(word, name));
-        trigger
-            && row.purpose.is_none_or(|word| like(word, &self.purpose))
-            && row.recipient.is_none_or(recipient)
+    ///
+    /// A consent and the end of a block have to name it: a word that is not known makes neither.
+    fn may_be_named_by(&self, row: &Row<'_>, act: Option<Act>) -> bool {
+        let [trigger, purpose, recipient] = self.meanings(row);
+        if act.is_none_or(Act::is_negative) {
+            return [trigger, purpose, recipient].into_iter().all(|meaning| meaning != Meaning::Another);
+        }
+        let named = |cell: Option<&str>, meaning| cell.is_none() || meaning == Meaning::Ours;
+        trigger != Meaning::Another && named(row.purpose, purpose) && named(row.recipient, recipient)
+    }
+
+    /// What trigger, purpose and recipient of a row can mean.
+    fn meanings(&self, row: &Row<'_>) -> [Meaning; 3] {
+        [
+            of_closed(row.trigger, &self.trigger, &self.known_triggers),
+            of_closed(row.purpose, &self.purpose, &self.known_purposes),
+            of_recipient(
+                row.recipient,
+                self.recipients.iter().chain(&self.recipient_names),
+                &self.other_recipients,
+            ),
+        ]
     }
 
     /// Which recipient the row names when it names exactly this requirement.
@@ -217,22 +234,23 @@ impl Requirement {
 
     /// What the cells besides the instants say.
     pub(super) fn gist(&self, row: &Row<'_>) -> Gist {
+        let act = row.event.and_then(Act::read);
         // Death is a status of the person (PIPL art. 49), whatever purpose the row names.
-        if row.event != Some("deceased") && !self.may_be_named_by(row) {
-            return self.elsewhere(row).map_or(Gist::Silent, Gist::Elsewhere);
+        if act != Some(Act::Deceased) && !self.may_be_named_by(row, act) {
+            return self.elsewhere(row, act).map_or(Gist::Silent, Gist::Elsewhere);
         }
-        let gist = match row.event {
-            Some("given") => match self.named_by(row).and_then(|_| self.examine(row)) {
+        let gist = match act {
+            Some(Act::Given) => match self.named_by(row).and_then(|_| self.examine(row)) {
                 Some(flaws) => Gist::Given(flaws),
                 // A consent whose trigger, purpose or recipient cannot be read puts the person out.
                 None => Gist::UnreadableThen,
             },
-            Some("refused") => Gist::Refused,
-            Some("withdrawn" | "revoked") => Gist::Withdrawn,
-            Some("objected" | "restricted" | "hold") => self.block(row),
-            Some("lifted") => self.lift(row),
-            Some("deceased") => Gist::Deceased,
-            Some(_) | None => return Gist::Unreadable,
+            Some(Act::Refused) => Gist::Refused,
+            Some(Act::Withdrawn | Act::Revoked) => Gist::Withdrawn,
+            Some(Act::Objected | Act::Restricted | Act::Hold) => self.block(row),
+            Some(Act::Lifted) => self.lift(row),
+            Some(Act::Deceased) => Gist::Deceased,
+            None => return Gist::Unreadable,
         };
         // A word that the regime does not know may mean this trigger, so the row can neither lift a block nor be outlived.
         let unknown = row.trigger.is_some_and(|word| !self.known_triggers.contains(word));
@@ -240,8 +258,8 @@ impl Requirement {
     }
 
     /// A readable consent for this trigger, but for another purpose, or for this one and another recipient.
-    fn elsewhere(&self, row: &Row<'_>) -> Option<Standing> {
-        let consent = row.event == Some("given") && row.trigger == Some(&self.trigger);
+    fn elsewhere(&self, row: &Row<'_>, act: Option<Act>) -> Option<Standing> {
+        let consent = act == Some(Act::Given) && row.trigger == Some(&self.trigger);
         let purpose = row.purpose.filter(|_| consent)?;
         self.examine(row)?;
         if !like(purpose, &self.purpose) {
@@ -252,7 +270,8 @@ impl Requirement {
 
     /// A block that names all three belongs to that recipient, however sloppily it is spelled.
     fn block(&self, row: &Row<'_>) -> Gist {
-        let (Some(_), Some(_), Some(word)) = (row.trigger, row.purpose, row.recipient) else {
+        let named = self.meanings(row).into_iter().all(|meaning| meaning == Meaning::Ours);
+        let Some(word) = row.recipient.filter(|_| named) else {
             return Gist::Hold(Whose::Anybody, Hold::Starts);
         };
         let mut names = self.recipients.iter();
@@ -261,7 +280,8 @@ impl Requirement {
             .or_else(|| self.recipients.iter().position(|name| like(word, name)));
         match position.and_then(|position| u16::try_from(position).ok()) {
             Some(position) => Gist::Hold(Whose::Recipient(position), Hold::Starts),
-            None => Gist::UnreadableThen,
+            // It names the recipient by the study's own id.
+            None => Gist::Hold(Whose::Anybody, Hold::Starts),
         }
     }
 
@@ -324,7 +344,7 @@ impl Requirement {
             Some(_) => return None,
         };
         let listed = |cell: Option<&str>, wanted: &BTreeSet<String>| {
-            wanted.iter().all(|word| cell.is_some_and(|list| list.split('|').any(|item| item.trim() == word)))
+            wanted.iter().all(|word| cell.is_some_and(|list| items(list).any(|item| item == word)))
         };
         let asked = |check: Check, holds: bool| !holds && self.checks.contains(&check);
         let free = gate == Some(false) || (gate == Some(true) && necessary == Some(true));
@@ -361,15 +381,17 @@ impl Requirement {
 /// Outer `None`: the cell cannot be read. Inner `None`: it is absent.
 type Cell<T> = Option<Option<T>>;
 
-fn flag(cell: Option<&str>) -> Cell<bool> {
+pub(crate) fn flag(cell: Option<&str>) -> Cell<bool> {
     match cell {
         None => Some(None),
-        Some("true" | "1") => Some(Some(true)),
-        Some("false" | "0") => Some(Some(false)),
-        Some(_) => None,
+        Some(text) => match folded_word(text).as_str() {
+            "true" | "1" | "t" | "yes" | "y" | "是" => Some(Some(true)),
+            "false" | "0" | "f" | "no" | "n" | "否" => Some(Some(false)),
+            _ => None,
+        },
     }
 }
 
-fn number(cell: Option<&str>) -> Cell<u32> {
+pub(crate) fn number(cell: Option<&str>) -> Cell<u32> {
     cell.map(|text| text.parse().ok()).map_or(Some(None), |parsed| parsed.map(Some))
 }

@@ -13,6 +13,7 @@ mod demand;
 mod event;
 mod fold;
 mod mapping;
+mod meaning;
 mod separate;
 mod slot;
 mod standing;

@@ -22,8 +22,8 @@ use crate::types::{Secret, Timestamp};
 /// Audience measures of every kind, beside those of the reference.
 const MORE: &str = r#"
 fans = { over = "follows", role = "audience", size = true, clamp = [0, 100] }
-fans_sum = { over = "follows", role = "audience", sum = "greatest", clamp = [-100, 100] }
-fans_mean = { over = "follows", role = "audience", mean = "last", clamp = [0, 100] }
+fans_greatest = { over = "follows", role = "audience", sum = "greatest", clamp = [-100, 100] }
+fans_last = { over = "follows", role = "audience", mean = "last", clamp = [0, 100] }
 friends = { over = "follows", role = "own", size = true, clamp = [0, 100] }
 "#;
 

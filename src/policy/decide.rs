@@ -234,6 +234,17 @@ impl<'a> Opinion<'a> {
                 recipient.succeeds.iter().chain([&recipient.legal_id]).cloned().collect()
             }
         };
+        let by_recipient = names != Some(Names::Handlers);
+        let recipient_names: BTreeSet<String> = match by_recipient {
+            true => [recipient.id.to_string()].into(),
+            false => study.handlers.iter().map(|handler| handler.id.to_string()).collect(),
+        };
+        let all = study.recipients.iter().flat_map(|other| [other.id.to_string(), other.legal_id.clone()]);
+        let all = all.chain(handlers.iter().cloned());
+        let other_recipients: BTreeSet<String> =
+            all.filter(|name| !recipients.contains(name) && !recipient_names.contains(name)).collect();
+        let known_purposes: BTreeSet<String> =
+            regime.file.purposes.keys().map(ToString::to_string).chain([study.purpose.clone()]).collect();
         let oldest = self.case.oldest_version();
         let requirements = self.triggers.iter().filter_map(|(name, categories)| {
             let trigger = regime.file.triggers.get(*name)?;
@@ -249,6 +260,9 @@ impl<'a> Opinion<'a> {
                 retention: study.retention,
                 handlers: handlers.clone(),
                 known_triggers: known_triggers.clone(),
+                known_purposes: known_purposes.clone(),
+                recipient_names: recipient_names.clone(),
+                other_recipients: other_recipients.clone(),
                 kinds: quality.kinds.clone(),
                 checks: quality.checks.clone(),
                 cool_down: regime.file.regime.refusal_cool_down,

@@ -410,7 +410,8 @@ mod tests {
             }
             let read = Timestamp::parse(&text).ok().map(Timestamp::seconds);
             match by_jiff(&text) {
-                None if text.contains(['/', ' ', ',']) => {}
+                // A time without zone of the year 9000 or later means "no end" wherever it is.
+                None if text.contains(['/', ' ', ',']) || year >= 9000 => {}
                 known => prop_assert_eq!(read, known, "{}", text),
             }
         }

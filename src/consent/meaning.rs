@@ -1,0 +1,125 @@
+//! What a cell of a closed or an open list can mean for one requirement: one rule for files, register and command.
+
+use std::collections::BTreeSet;
+
+use super::act::items;
+use crate::types::folded_word;
+
+/// What a cell says about the one word that a requirement is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Meaning {
+    /// The word itself.
+    Ours,
+    /// Another word that is known, or of a recipient a clearly different one.
+    Another,
+    /// Nothing, everything, several, or a word that is not known: it could be ours.
+    Anything,
+}
+
+/// Words that stand for every word of a list, in their folded form.
+const WILDCARDS: [&str; 9] = ["*", "all", "any", "every", "everything", "everyone", "全部", "所有", "任何"];
+
+/// A cell of a closed list: a word that is not known could be ours.
+pub(super) fn of_closed<'a>(
+    cell: Option<&str>,
+    ours: &str,
+    known: impl IntoIterator<Item = &'a String> + Clone,
+) -> Meaning {
+    let one = |word: &str| {
+        let word = folded_word(word);
+        if word == folded_word(ours) {
+            Meaning::Ours
+        } else if known.clone().into_iter().any(|known| folded_word(known) == word) {
+            Meaning::Another
+        } else {
+            Meaning::Anything
+        }
+    };
+    of_cell(cell, one)
+}
+
+/// A cell that names a recipient, which is an open list: what is clearly none of ours is another.
+///
+/// `others` are legal ids and names of the study that are not ours, so that two legal ids that differ by one letter stay two.
+pub(super) fn of_recipient(
+    cell: Option<&str>,
+    ours: impl Iterator<Item = impl AsRef<str>> + Clone,
+    others: &BTreeSet<String>,
+) -> Meaning {
+    let one = |word: &str| {
+        let word = folded_word(word);
+        if ours.clone().any(|name| folded_word(name.as_ref()) == word) {
+            return Meaning::Ours;
+        }
+        if others.iter().any(|other| folded_word(other) == word) {
+            return Meaning::Another;
+        }
+        let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &word));
+        if near || WILDCARDS.contains(&word.as_str()) { Meaning::Anything } else { Meaning::Another }
+    };
+    of_cell(cell, one)
+}
+
+/// A list is another word only if every item of it is.
+fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
+    let Some(cell) = cell.filter(|cell| !folded_word(cell).is_empty()) else { return Meaning::Anything };
+    let whole = one(cell);
+    if items(cell).nth(1).is_none() || whole == Meaning::Ours {
+        return whole;
+    }
+    if items(cell).all(|item| one(item) == Meaning::Another) { Meaning::Another } else { Meaning::Anything }
+}
+
+/// Whether two folded words differ by at most one edit (a letter more, less, other, or two swapped), or in punctuation alone.
+fn is_near(name: &str, word: &str) -> bool {
+    let plain = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
+    strsim::osa_distance(name, word) <= 1 || plain(name) == plain(word) && !plain(word).is_empty()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_word_of_a_closed_list_that_is_not_known_could_be_ours() {
+        let known = ["ads".to_owned(), "measurement".to_owned(), "research".to_owned()];
+        for (cell, meaning) in [
+            ("measurement", Meaning::Ours),
+            (" Measurement\u{200b}", Meaning::Ours),
+            ("ADS", Meaning::Another),
+            ("ads|research", Meaning::Another),
+            ("ads, measurement", Meaning::Anything),
+            ("ads|unheard", Meaning::Anything),
+            ("mesurement", Meaning::Anything),
+            ("*", Meaning::Anything),
+            ("all", Meaning::Anything),
+            ("", Meaning::Anything),
+            ("\u{3000}", Meaning::Anything),
+        ] {
+            assert_eq!(of_closed(Some(cell), "measurement", &known), meaning, "{cell:?}");
+        }
+        assert_eq!(of_closed(None, "measurement", &known), Meaning::Anything);
+    }
+
+    #[test]
+    fn a_recipient_that_is_clearly_another_is_another() {
+        let others = BTreeSet::from(["LEGAL-ID-A".to_owned()]);
+        let ours = ["LEGAL-ID-C", "brand-insights"];
+        for (cell, meaning) in [
+            ("LEGAL-ID-C", Meaning::Ours),
+            ("legal_id_c ", Meaning::Ours),
+            ("Brand Insights", Meaning::Ours),
+            ("LEGAL-ID-A", Meaning::Another),
+            ("OTHER-COMPANY-77", Meaning::Another),
+            ("OTHER-COMPANY-77;LEGAL-ID-A", Meaning::Another),
+            ("LEGAL-ID-D", Meaning::Anything),
+            ("LEGALIDC", Meaning::Anything),
+            ("LEGLA-ID-C", Meaning::Anything),
+            ("OTHER-COMPANY-77|LEGAL-ID-C", Meaning::Anything),
+            ("全部", Meaning::Anything),
+            (" ", Meaning::Anything),
+        ] {
+            assert_eq!(of_recipient(Some(cell), ours.iter(), &others), meaning, "{cell:?}");
+        }
+    }
+}
