@@ -163,10 +163,11 @@ fn damaged_files_are_called_damaged() {
     case.refuses("payments", case.write("void.parquet", ""), "void.parquet: damaged or not Parquet");
     case.refuses("payments", case.write("text.arrow", CANARY), "text.arrow: damaged or not Arrow IPC");
     let latin = [b"user,region\n".as_slice(), CANARY.as_bytes(), b",s\xfcd\n"].concat();
-    let message = "latin.csv: damaged or not CSV with a header (near row 0)";
+    let message =
+        "latin.csv: line 2: not UTF-8; declare the file's encoding, such as `encoding = \"gb18030\"`";
     case.refuses("members", case.write("latin.csv", latin), message);
     let ragged = format!("user,region\n{CANARY},east,{CANARY}\n");
-    let message = "ragged.csv: damaged or not CSV with a header (near row 0)";
+    let message = "ragged.csv: line 2: 3 cells, the header has 2";
     case.refuses("members", case.write("ragged.csv", ragged), message);
 }
 
@@ -184,7 +185,7 @@ fn what_is_not_a_file_is_not_opened() {
     let error = case.refuses(
         "follows",
         case.write("list.xlsx", ""),
-        "list.xlsx: unknown format: use .parquet, .csv or .arrow",
+        "list.xlsx: unknown format: use .parquet, .csv, .tsv or .arrow",
     );
     assert!(matches!(read_error(error), ReadError::UnknownFormat { .. }));
 }
@@ -216,7 +217,7 @@ fn bad_rows_are_counted_and_too_many_stop_the_seal() {
     let message = "bad.csv: 7 of 7 rows are bad, more than the allowed 0.1 %; the first: \
                    row 1, column `amount`: below zero; row 2, column `payer`: no owner; \
                    row 3, column `amount`: not a whole number; \
-                   row 4, column `at`: not an instant with an offset; row 5, column `amount`: empty";
+                   row 4, column `at`: no UTC offset; declare `timezone`; row 5, column `amount`: empty";
     let error = case.refuses("payments", case.write("bad.csv", &rows), message);
     assert!(matches!(error, OperatorError::Engine(EngineError::BadRows { bad: 7, rows: 7, .. })));
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };

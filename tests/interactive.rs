@@ -203,7 +203,7 @@ fn wrong_answers_are_told_and_leave_nothing() {
         ("The id of a handler", 2, "social-platform", "something has this id already"),
         ("Its country", 1, "China", "two capital letters"),
         ("A file of it", 1, "nowhere.csv", "nowhere.csv: cannot be opened: No such file"),
-        ("A file of it", 1, "study.toml", "use .parquet, .csv or .arrow"),
+        ("A file of it", 1, "study.toml", "use .parquet, .csv, .tsv or .arrow"),
         ("A file of it", 1, "no-header.csv", "the first line looks like values"),
         ("The column with the owner's id", 1, "folower", "did you mean `follower`?"),
         ("The type of column `amount`", 1, "money", "one of these words"),

@@ -384,7 +384,7 @@ impl Head {
 /// Whether another separator may make another error of it.
 fn is_of_the_separator(error: &ReadError) -> bool {
     match error {
-        ReadError::MissingColumn { .. } => true,
+        ReadError::MissingColumn { .. } | ReadError::ConsentColumn { .. } => true,
         ReadError::Csv { fault, .. } => {
             matches!(fault, CsvFault::AfterQuote { .. } | CsvFault::OpenQuote { .. })
         }

@@ -181,14 +181,12 @@ impl Rfc4180 {
         let at = at + length;
         match bytes.get(at) {
             Some(b'"') => self.place = Place::Quote,
-            Some(byte) => {
-                if self.line_ends(*byte, at) {
-                    let width = self.width.unwrap_or_default();
-                    self.like_a_row |= self.breaks > 0 && width > 2 && self.separators + 1 == width;
-                    (self.breaks, self.separators) = (self.breaks + 1, 0);
-                }
+            Some(byte) if self.line_ends(*byte, at) => {
+                let width = self.width.unwrap_or_default();
+                self.like_a_row |= self.breaks > 0 && width > 2 && self.separators + 1 == width;
+                (self.breaks, self.separators) = (self.breaks + 1, 0);
             }
-            None => {}
+            Some(_) | None => {}
         }
         at + 1
     }
