@@ -46,7 +46,7 @@ fn a_denied_use_says_what_mends_it_and_what_the_article_says() {
     let case = Folder::with_study();
     case.write(
         "study.toml",
-        &STUDY.replace("action = \"provide\"", "action = \"joint\"").replace("pipia =", "pia ="),
+        &STUDY.replace("action = \"provide\"", "action = \"joint\"").replace("pipia =", "entrust-contract ="),
     );
     let said = explain(&case, &[]).stdout();
     for part in [

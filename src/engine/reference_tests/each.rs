@@ -26,35 +26,7 @@ pub(crate) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "
 const STRANGERS: [&str; 2] = ["s0", "s1"];
 pub(super) const REACH: usize = 2;
 
-pub(crate) const MEASURES: &str = r#"
-[measures]
-mean = { from = "payments", mean = "amount", clamp = [0, 1000] }
-least = { from = "payments", min = "points", clamp = [-100, 100] }
-greatest = { from = "payments", max = "points", window = "9d", clamp = [-100, 100] }
-first = { from = "payments", days_since_first = "at", clamp = [0, 1000] }
-last = { from = "payments", days_since_last = "at", window = "9d", ending = "3d", clamp = [0, 1000] }
-shops = { from = "payments", distinct = "shop", cap = 3, clamp = [0, 100] }
-prices = { from = "payments", distinct = "amount", cap = 4, clamp = [0, 100] }
-named = { from = "payments", distinct = "referrer", cap = 9, clamp = [0, 100] }
-online = { from = "payments", share = { online = true, amount = { from = 20 } }, unit = 1000, clamp = [0, 1000] }
-retained = { from = "payments", retained = true, window = "9d", ending = "3d", clamp = [0, 1] }
-some = { from = "payments", count = true, window = "9d", ending = "3d", where = { shop = ["a", "c"], points = { present = true } }, clamp = [0, 100] }
-offline = { from = "payments", sum = "points", where = { online = false, points = { from = -5, below = 6 }, referrer = { present = false } }, clamp = [-100, 100] }
-exact = { from = "payments", count = true, where = { amount = 20, points = { present = false } }, clamp = [0, 100] }
-mutual = { over = "follows", role = "mutual", size = true, clamp = [0, 100] }
-strong = { over = "follows", role = "strong", clamp = [0, 100] }
-weak = { over = "follows", role = "weak", unit = 1000, clamp = [0, 1000] }
-rich = { over = "follows", role = "audience", share = { mean = { from = 40 } }, clamp = [0, 100] }
-fans_mean = { over = "follows", role = "audience", mean = "mean", clamp = [0, 1000] }
-fans_sum = { over = "follows", role = "audience", sum = "mean", clamp = [0, 100000] }
-fans_online = { over = "follows", role = "audience", sum = "often", clamp = [0, 100] }
-often = { from = "payments", share = { online = true }, unit = 1, clamp = [0, 1] }
-dear = { over = "follows", role = "audience", share = { mean = [20, 30, 40] }, unit = 10, clamp = [0, 10] }
-poor = { over = "follows", role = "audience", share = { mean = { present = false } }, clamp = [0, 100] }
-referrers = { from = "payments", referred = "referrer", size = true, clamp = [0, 100] }
-referrals = { from = "payments", referred = "referrer", count = true, window = "9d", where = { online = true }, clamp = [0, 100] }
-referred_sum = { from = "payments", referred = "referrer", sum = "points", clamp = [-100, 100] }
-"#;
+pub(crate) const MEASURES: &str = include_str!("measures.toml");
 
 pub(super) fn study() -> Study {
     let tags = format!("[tags]\nwho = {{ field = \"members.word\", values = {PEOPLE:?} }}\n");
