@@ -106,7 +106,10 @@ fn an_open_operator_reads_an_entry_of_the_log_once_and_misses_none() {
     let Answer::Released(answer) = support::analyst(&operator).ask(CHEAP, None).unwrap() else {
         panic!("refused")
     };
+    // A seal reads the log, which says whether an epoch of this id was sealed before.
+    image.write(full, &bundle).unwrap();
     seal(&operator, "e2");
+    image.remove(full).unwrap();
     let view = look(&operator, &person);
     image.write(full, &bundle).unwrap();
     let [first, second] = view.epochs.as_slice() else { panic!("two epochs") };

@@ -31,10 +31,10 @@ const SPELLINGS: [(Act, &[&str]); 9] = [
             "accepted",
             "accept",
             "consented",
-            "同意",
-            "已同意",
-            "授权",
-            "已授权",
+            "\u{540c}\u{610f}",
+            "\u{5df2}\u{540c}\u{610f}",
+            "\u{6388}\u{6743}",
+            "\u{5df2}\u{6388}\u{6743}",
             "dpv:consentgiven",
             "dpv:renewedconsentgiven",
         ],
@@ -51,9 +51,9 @@ const SPELLINGS: [(Act, &[&str]); 9] = [
             "declined",
             "decline",
             "not-given",
-            "拒绝",
-            "已拒绝",
-            "不同意",
+            "\u{62d2}\u{7edd}",
+            "\u{5df2}\u{62d2}\u{7edd}",
+            "\u{4e0d}\u{540c}\u{610f}",
             "dpv:consentrefused",
         ],
     ),
@@ -67,19 +67,34 @@ const SPELLINGS: [(Act, &[&str]); 9] = [
             "opted-out",
             "optout",
             "unsubscribed",
-            "撤回",
-            "已撤回",
-            "撤回同意",
-            "取消授权",
+            "\u{64a4}\u{56de}",
+            "\u{5df2}\u{64a4}\u{56de}",
+            "\u{64a4}\u{56de}\u{540c}\u{610f}",
+            "\u{53d6}\u{6d88}\u{6388}\u{6743}",
             "dpv:consentwithdrawn",
         ],
     ),
-    (Act::Revoked, &["revoked", "revoke", "撤销", "已撤销", "dpv:consentrevoked"]),
-    (Act::Objected, &["objected", "object", "反对", "cn-pipl:objected"]),
-    (Act::Restricted, &["restricted", "restrict", "限制", "限制处理", "cn-pipl:restricted"]),
-    (Act::Hold, &["hold", "on-hold", "legal-hold", "冻结", "cn-pipl:hold"]),
-    (Act::Deceased, &["deceased", "dead", "death", "死亡", "已故", "cn-pipl:deceased"]),
-    (Act::Lifted, &["lifted", "lift", "解除", "cn-pipl:lifted"]),
+    (
+        Act::Revoked,
+        &["revoked", "revoke", "\u{64a4}\u{9500}", "\u{5df2}\u{64a4}\u{9500}", "dpv:consentrevoked"],
+    ),
+    (Act::Objected, &["objected", "object", "\u{53cd}\u{5bf9}", "cn-pipl:objected"]),
+    (
+        Act::Restricted,
+        &[
+            "restricted",
+            "restrict",
+            "\u{9650}\u{5236}",
+            "\u{9650}\u{5236}\u{5904}\u{7406}",
+            "cn-pipl:restricted",
+        ],
+    ),
+    (Act::Hold, &["hold", "on-hold", "legal-hold", "\u{51bb}\u{7ed3}", "cn-pipl:hold"]),
+    (
+        Act::Deceased,
+        &["deceased", "dead", "death", "\u{6b7b}\u{4ea1}", "\u{5df2}\u{6545}", "cn-pipl:deceased"],
+    ),
+    (Act::Lifted, &["lifted", "lift", "\u{89e3}\u{9664}", "cn-pipl:lifted"]),
 ];
 
 impl Act {
@@ -106,7 +121,7 @@ impl Act {
 
 /// The items of a list cell: between bars, commas, semicolons, or their full-width forms. Blank items are none.
 pub fn items(cell: &str) -> impl Iterator<Item = &str> {
-    let separators = ['|', ',', ';', '｜', '，', '；', '、'];
+    let separators = ['|', ',', ';', '\u{ff5c}', '\u{ff0c}', '\u{ff1b}', '\u{3001}'];
     cell.split(separators).map(str::trim).filter(|item| !folded_word(item).is_empty())
 }
 

@@ -385,8 +385,8 @@ pub(crate) fn flag(cell: Option<&str>) -> Cell<bool> {
     match cell {
         None => Some(None),
         Some(text) => match folded_word(text).as_str() {
-            "true" | "1" | "t" | "yes" | "y" | "是" => Some(Some(true)),
-            "false" | "0" | "f" | "no" | "n" | "否" => Some(Some(false)),
+            "true" | "1" | "t" | "yes" | "y" | "\u{662f}" => Some(Some(true)),
+            "false" | "0" | "f" | "no" | "n" | "\u{5426}" => Some(Some(false)),
             _ => None,
         },
     }

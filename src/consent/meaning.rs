@@ -17,7 +17,17 @@ pub(super) enum Meaning {
 }
 
 /// Words that stand for every word of a list, in their folded form.
-const WILDCARDS: [&str; 9] = ["*", "all", "any", "every", "everything", "everyone", "全部", "所有", "任何"];
+const WILDCARDS: [&str; 9] = [
+    "*",
+    "all",
+    "any",
+    "every",
+    "everything",
+    "everyone",
+    "\u{5168}\u{90e8}",
+    "\u{6240}\u{6709}",
+    "\u{4efb}\u{4f55}",
+];
 
 /// A cell of a closed list: a word that is not known could be ours.
 pub(super) fn of_closed<'a>(

@@ -85,7 +85,7 @@ fn is_full_width(letter: char) -> bool {
 }
 
 const fn is_quote(letter: char) -> bool {
-    matches!(letter, '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '«' | '»' | '＂' | '＇')
+    matches!(letter, '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '«' | '»' | '\u{ff02}' | '\u{ff07}')
 }
 
 /// `1.38E+10`, `13800000000.0`, `13,800,000,000`: what programs make of an id that they take for a number. An `E` counts only
