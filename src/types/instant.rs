@@ -95,8 +95,9 @@ pub(super) fn written(text: &str) -> Option<Written> {
     let hour = rest.number(1, 2)?;
     rest.one_of(b":")?;
     let minute = rest.number(2, 2)?;
-    let second = if rest.one_of(b":").is_some() { rest.number(2, 2)? } else { 0 };
-    if rest.one_of(b".,").is_some() {
+    let seconds = rest.one_of(b":").is_some();
+    let second = if seconds { rest.number(2, 2)? } else { 0 };
+    if seconds && rest.one_of(b".,").is_some() {
         // Part of a second is dropped.
         rest.number(1, 18)?;
     }
