@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::columns::ConsentColumns;
 use super::event::{COLUMNS, REQUIRED};
 use super::mapping::{STATEMENTS, StatementMapping, Statements};
+use crate::types::Zone;
 
 /// How consent tables are read. The default is a table with the columns and words of [`COLUMNS`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -15,6 +16,8 @@ pub struct ConsentTable {
     pub statements: StatementMapping,
     /// The namespace of the persons' ids in a table without a column `ids`.
     pub namespace: Option<String>,
+    /// The zone of times that are written without one; without it they cannot be read.
+    pub timezone: Option<Zone>,
 }
 
 impl ConsentTable {

@@ -14,7 +14,7 @@ use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
 use crate::consent::{COLUMNS, ConsentTable, Fold, Moment, Row, STATEMENTS, StatementMapping, Times};
 use crate::deidentify::Form;
-use crate::types::Timestamp;
+use crate::types::{Timestamp, Zone};
 
 /// Hears all events of one file.
 pub(super) fn hear(
@@ -33,7 +33,7 @@ pub(super) fn hear(
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         reading.heard(batch.num_rows());
-        let events = Events::new(&table, &batch)?;
+        let events = Events::new(&table, &batch, written.timezone.as_ref())?;
         sayings.begin(&events.said, batch.num_rows());
         for (row, person) in people(&events, &namespaces, interner, rows, &mut report, batch.num_rows())? {
             let times = events.times(row, &written.statements);
@@ -147,7 +147,7 @@ pub(super) struct Events {
 }
 
 impl Events {
-    pub(super) fn new(table: &Table, batch: &RecordBatch) -> Result<Self, ReadError> {
+    pub(super) fn new(table: &Table, batch: &RecordBatch, zone: Option<&Zone>) -> Result<Self, ReadError> {
         let mut arrays = batch.columns().iter();
         let mut columns = COLUMNS.iter().zip(&table.present).map(|(name, present)| {
             let array = if *present { arrays.next() } else { None };
@@ -161,7 +161,7 @@ impl Events {
         let tokenised = table.tokenised.is_some();
         let person = next(&|file, name, array| Column::ids(file, name, array, tokenised))?;
         let ids = next(&Column::texts)?;
-        let instants = |file: &str, name: &str, array: &ArrayRef| Column::instants(file, name, array, None);
+        let instants = |file: &str, name: &str, array: &ArrayRef| Column::instants(file, name, array, zone);
         let times = [next(&instants)?, next(&instants)?, next(&instants)?];
         let mut said = [const { Said::Nothing }; STATEMENTS];
         for (said, (name, array)) in said.iter_mut().zip(columns) {

@@ -50,7 +50,7 @@ pub fn import<E: From<EngineError>>(
     let mut report = FileHygiene::new(DATASET, &table);
     let mut rows = 0;
     while let Some(batch) = table.next_batch().map_err(EngineError::from)? {
-        let events = Events::new(&table, &batch).map_err(EngineError::from)?;
+        let events = Events::new(&table, &batch, None).map_err(EngineError::from)?;
         for row in 0..batch.num_rows() {
             let mut cells = events.cells(row);
             if let [_, ids @ None, ..] = &mut cells {

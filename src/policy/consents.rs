@@ -9,7 +9,7 @@ use super::compile::{Outcome, as_written, says, unknown};
 use super::file::Named;
 use super::placed::Spanned;
 use crate::consent::{COLUMNS, ConsentColumns, ConsentTable, MappingError, StatementMapping};
-use crate::types::folded_word;
+use crate::types::{Zone, folded_word};
 
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
@@ -27,6 +27,8 @@ pub(super) struct ConsentsSection {
     pub(super) evidence: Option<String>,
     /// The namespace of the persons' ids, where the file has no column `ids`.
     pub(super) ids: Option<Spanned<String>>,
+    /// The zone of times that are written without one.
+    pub(super) timezone: Option<Zone>,
     /// Columns of the file that are not read.
     #[serde(default)]
     pub(super) ignore: Vec<Spanned<String>>,
@@ -104,7 +106,12 @@ pub(super) fn consent_table<'a>(
         true => Ok(ids.get_ref().clone()),
         false => Err(unknown("namespace", ids, namespaces.iter().copied())),
     });
-    Ok(ConsentTable { columns, statements, namespace: namespace.transpose()? })
+    Ok(ConsentTable {
+        columns,
+        statements,
+        namespace: namespace.transpose()?,
+        timezone: section.timezone.clone(),
+    })
 }
 
 /// The columns of the file under their names.

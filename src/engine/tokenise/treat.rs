@@ -353,7 +353,9 @@ impl Consents<'_> {
             match name {
                 "person" => person = Some(Column::ids(file, name, array, false)?),
                 "ids" => ids = Some(Column::texts(file, name, array)?),
-                "at" | "shown_at" | "valid_to" => drop(Column::instants(file, name, array, None)?),
+                "at" | "shown_at" | "valid_to" => {
+                    drop(Column::instants(file, name, array, self.table.timezone.as_ref())?)
+                }
                 name => drop(Said::new(file, name, array)?),
             }
             columns.push(Arc::clone(array));

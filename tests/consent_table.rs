@@ -1,0 +1,104 @@
+//! Promise: a handler's own consent log is read as `[consents]` of the study declares it, and whatever it does not declare is
+//! refused or counts against the people of the log.
+#![cfg(feature = "cli")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+pub mod command;
+
+use command::{Case, stderr, stdout, study};
+use serde_json::Value;
+
+const CONSENTS: &str = r#"
+[consents]
+columns = { person = "user_id", event = "status", at = "timestamp" }
+ignore = ["channel"]
+timezone = "Asia/Shanghai"
+evidence = "UI-REVIEW-2026-03"
+[consents.values.event]
+granted = "given"
+denied = "refused"
+opted_out = "withdrawn"
+[consents.values.purpose]
+share_with_brand = { purpose = "campaign-measurement", trigger = "SC23" }
+use_payment_data = { purpose = "campaign-measurement", trigger = "SC29" }
+newsletter = { purpose = "ad-targeting", trigger = "SC23" }
+[consents.constants]
+recipient = "LEGAL-ID-C"
+handler = "social-platform"
+kind = "separate"
+categories = ["social-relation", "payment-record", "profile"]
+methods = "aggregate"
+notice = "N-2026-04"
+notice_version = 3
+shown_at = "at"
+giver = "self"
+own_step = true
+pre_ticked = false
+bundle_size = 1
+service_gate = false
+"#;
+
+/// Two people are in: the first, and the last, whose withdrawal is of another purpose.
+const LOG: &str = "user_id,purpose,status,timestamp,channel
+1,share_with_brand,granted,2026-09-01 10:00:00,app
+1,use_payment_data,granted,2026-09-01 10:00:20,app
+2,share_with_brand,granted,2026-09-01 10:05:00,app
+2,use_payment_data,denied,2026-09-01 10:05:20,app
+3,share_with_brand,granted,2026-09-01 10:10:00,web
+3,use_payment_data,granted,2026-09-01 10:10:20,web
+3,share_with_brand,opted_out,2026-09-20 09:00:00,web
+4,newsletter,granted,2026-09-01 10:15:00,web
+5,share_with_brand,granted,2026-09-01 10:20:00,app
+5,use_payment_data,granted,2026-09-01 10:20:20,app
+5,newsletter,opted_out,2026-09-21 09:00:00,app
+";
+
+/// How many people of the log are in under the section; the error where it is refused.
+fn inside(section: &str, log: &str) -> Result<u64, String> {
+    let case = Case::new(1);
+    case.write("own.toml", &format!("{}{section}", study()));
+    case.write("log.csv", log);
+    let arguments =
+        ["consent", "check", "log.csv", "--study", "own.toml", "--as-of", "2026-10-01", "--format", "json"];
+    let output = case.run(&arguments);
+    if !output.status.success() {
+        return Err(stderr(&output));
+    }
+    let said: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    Ok(said["recipients"][0]["in"].as_u64().unwrap())
+}
+
+#[test]
+fn a_plain_log_is_read_as_declared() {
+    assert_eq!(inside(CONSENTS, LOG), Ok(2));
+    // The zone decides which of two events is the later one, and whether they were before as-of.
+    assert_eq!(
+        inside(&CONSENTS.replace("timezone = \"Asia/Shanghai\"\n", ""), LOG),
+        Ok(0),
+        "no zone, no time"
+    );
+}
+
+#[test]
+fn what_is_not_declared_is_refused_or_counts_against_people() {
+    let refused = |section: &str, log: &str, part: &str| {
+        let said = inside(section, log).unwrap_err();
+        assert!(said.contains(part), "{said}");
+    };
+    refused(&CONSENTS.replace("ignore = [\"channel\"]\n", ""), LOG, "column `channel` is no column");
+    refused(&CONSENTS.replace("evidence = \"UI-REVIEW-2026-03\"\n", ""), LOG, "need `evidence`");
+    let kept = LOG.replacen("channel\n", "kind\n", 1);
+    refused(CONSENTS, &kept, "declares as a constant");
+    refused(
+        &CONSENTS.replace("denied = \"refused\"", "denied = \"given\""),
+        LOG,
+        "ends or refuses a consent",
+    );
+    refused(&CONSENTS.replace("bundle_size = 1", "bundel_size = 1"), LOG, "`bundel_size`");
+    // A word without a mapping: a withdrawal with it counts against everybody whom it could mean.
+    let unmapped = LOG.replace("5,newsletter,opted_out", "5,news,opted_out");
+    assert_eq!(inside(CONSENTS, &unmapped), Ok(1));
+    // An event without a mapping is unreadable, and puts the person out.
+    let unknown = LOG.replace("1,use_payment_data,granted", "1,use_payment_data,paused");
+    assert_eq!(inside(CONSENTS, &unknown), Ok(1));
+}
