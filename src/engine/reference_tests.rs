@@ -411,7 +411,7 @@ const PLAIN: Dress = Dress { files: 1, ids: 5, times: 0, text_amounts: false, mi
 fn cubes_are_those_of_the_slow_reference() {
     let mut rng = StdRng::seed_from_u64(4);
     let (mut occupied, mut cut, mut fractions) = (0, 0, BTreeSet::new());
-    for case in 0..150 {
+    for case in 0..200 {
         let terms = random_terms(&mut rng);
         let rows = random_rows(&mut rng, &terms);
         let dress = Dress::random(&mut rng);
@@ -428,7 +428,7 @@ fn cubes_are_those_of_the_slow_reference() {
         assert!(second == plain(&rows.cells(&terms, &key), &study), "case {case}, second recipient");
     }
     // A test of empty cubes, or of lists that are never cut, would pass for the wrong reason.
-    assert!(occupied > 800 && cut > 70, "{occupied} cells, {cut} cases with a cut that matters");
+    assert!(occupied > 900 && cut > 90, "{occupied} cells, {cut} cases with a cut that matters");
     // Every label of every tag of fractions was somebody's.
     for (tag, labels) in RADICES[1].iter().enumerate() {
         let seen: BTreeSet<usize> = fractions.iter().map(|codes: &Vec<usize>| codes[tag]).collect();
