@@ -300,11 +300,46 @@ impl Column {
 fn canonical_number(text: &str) -> Option<i64> {
     let bytes = text.as_bytes();
     let digits = bytes.strip_prefix(b"-").unwrap_or(bytes);
-    let canonical = digits.len() <= 19
-        && digits.iter().all(u8::is_ascii_digit)
-        && (digits.first() != Some(&b'0') || bytes == b"0")
-        && !digits.is_empty();
-    if canonical { text.parse().ok() } else { None }
+    let is_canonical = match digits {
+        [] => false,
+        [b'0', ..] => bytes == b"0",
+        digits => digits.len() <= MOST_DIGITS,
+    };
+    let size = decimal(digits).filter(|_| is_canonical)?;
+    if digits.len() < bytes.len() { 0_i64.checked_sub_unsigned(size) } else { i64::try_from(size).ok() }
+}
+
+/// Digits that a `u64` holds, whatever they are; every `i64` has as many at most.
+const MOST_DIGITS: usize = 19;
+
+/// The number that up to [`MOST_DIGITS`] digits spell; `None` where a byte is no digit.
+fn decimal(mut digits: &[u8]) -> Option<u64> {
+    let mut number = 0_u64;
+    while let Some((eight, rest)) = digits.split_first_chunk() {
+        number = number.wrapping_mul(100_000_000).wrapping_add(eight_digits(*eight)?);
+        digits = rest;
+    }
+    for byte in digits {
+        let digit = byte.wrapping_sub(b'0');
+        if digit > 9 {
+            return None;
+        }
+        number = number.wrapping_mul(10).wrapping_add(u64::from(digit));
+    }
+    Some(number)
+}
+
+/// Eight digits at once: ids are read for every row, most of them numbers (Lemire, "Number parsing at a gigabyte per second", 2021).
+fn eight_digits(bytes: [u8; 8]) -> Option<u64> {
+    let chunk = u64::from_le_bytes(bytes);
+    let digits = chunk.wrapping_sub(0x3030_3030_3030_3030);
+    if (chunk.wrapping_add(0x4646_4646_4646_4646) | digits) & 0x8080_8080_8080_8080 != 0 {
+        return None;
+    }
+    let pairs = digits.wrapping_mul(10).wrapping_add(digits >> 8);
+    let outer = (pairs & 0x0000_00ff_0000_00ff).wrapping_mul(0x000f_4240_0000_0064);
+    let inner = ((pairs >> 16) & 0x0000_00ff_0000_00ff).wrapping_mul(0x0000_2710_0000_0001);
+    Some(outer.wrapping_add(inner) >> 32)
 }
 
 const NO_ZONE: &str = "a time without UTC offset needs `timezone`, such as \"Asia/Shanghai\", on its field, its dataset or `[consents]`";
@@ -376,6 +411,17 @@ fn wrong(file: &str, column: &str, kind: &DataType, wanted: &'static str) -> Rea
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn a_number_is_a_text_that_it_prints_as(
+            text in prop_oneof!["-?[0-9]{0,21}", "[0-9]{0,9}[/:a-f٧ ][0-9]{0,9}", any::<i64>().prop_map(|number| number.to_string())]
+        ) {
+            let printed = text.parse::<i64>().ok().filter(|number| number.to_string() == text);
+            prop_assert_eq!(canonical_number(&text), printed);
+        }
+    }
 
     #[test]
     fn one_person_has_one_number_and_leading_zeros_make_another() {
