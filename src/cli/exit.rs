@@ -264,6 +264,9 @@ impl From<TokeniseError> for Failure {
 fn input(error: &EngineError) -> &'static str {
     match error {
         EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
+        EngineError::UnattributedConsents { .. } => {
+            "mend these rows: no row of consents is passed over, and --max-bad-rows does not hold for them"
+        }
         EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
             "each dataset of the study needs one --data NAME=PATH"
         }

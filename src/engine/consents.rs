@@ -8,6 +8,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
+use super::namespaces::Namespaces;
 use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::reading::Reading;
 use super::rows::NOBODY;
@@ -24,8 +25,9 @@ pub(super) fn hear(
     folds: &mut [Fold],
     reading: &Reading,
 ) -> Result<FileHygiene, EngineError> {
-    let namespaces = Namespaces::new(namespaces, written.namespace.as_deref(), interner);
-    let wanted = wanted(written, namespaces.default.is_some());
+    let known = namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
+    let namespaces = Namespaces::new(known, written.namespace.as_deref(), &reading.elsewhere.namespaces);
+    let wanted = wanted(written, namespaces.default().is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
     let mut table = open_repeating(input, &wanted, statements)?;
     let mut report = FileHygiene::new("consents", &table);
@@ -41,14 +43,14 @@ pub(super) fn hear(
         }
         rows += batch.num_rows() as u64;
     }
-    report.finish(rows, reading.max_bad_rows)
+    report.finish_consents(rows)
 }
 
 /// Whose each event of a batch is; one that is nobody's is reported. In a loop of its own, so that the processor waits for the
 /// memory of several ids at a time.
 fn people(
     events: &Events,
-    namespaces: &Namespaces<'_>,
+    namespaces: &Namespaces<'_, (Namespace, Form)>,
     interner: &mut Interner,
     before: u64,
     report: &mut FileHygiene,
@@ -56,10 +58,12 @@ fn people(
 ) -> Result<Vec<(usize, u32)>, EngineError> {
     const NO_PERSON: &str = "no person";
     let mut people = Vec::with_capacity(count);
-    if let (Some(column), Some((_, form))) = (&events.person, namespaces.default) {
+    if let (Some(column), Some((_, form))) = (&events.person, namespaces.default())
+        && (events.ids.is_none() || !namespaces.has_others())
+    {
         report.observe_shapes(before, "person", &column.shapes(form));
     }
-    if let (Some(column), None, Some((namespace, form))) = (&events.person, &events.ids, namespaces.default)
+    if let (Some(column), None, Some((namespace, form))) = (&events.person, &events.ids, namespaces.default())
         && form.is_bytewise()
         && column.is_free_of_suspicious_ids()
     {
@@ -75,7 +79,11 @@ fn people(
     for row in 0..count {
         let place = before + row as u64;
         let (namespace, form) = match namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
-            Ok(namespace) => namespace,
+            Ok(Some(namespace)) => namespace,
+            Ok(None) => {
+                report.of_other_studies += 1;
+                continue;
+            }
             Err(reason) => {
                 report.drop_row(place, "ids", reason);
                 continue;
@@ -106,36 +114,6 @@ pub(super) fn wanted(table: &ConsentTable, one_namespace: bool) -> [Wanted<'_>; 
         let required = table.requires(column) || column == "ids" && !one_namespace;
         Wanted { column, used: Use::Consent { columns: &table.columns, required } }
     })
-}
-
-/// What the column `ids` may say.
-struct Namespaces<'a> {
-    known: Vec<(&'a str, (Namespace, Form))>,
-    /// What an empty cell means: the study's only namespace, and nothing if it has several.
-    default: Option<(Namespace, Form)>,
-}
-
-impl<'a> Namespaces<'a> {
-    fn new(names: &BTreeMap<&'a str, Form>, declared: Option<&str>, interner: &mut Interner) -> Self {
-        let names = names.iter();
-        let known: Vec<_> =
-            names.map(|(name, form)| (*name, (interner.intern_namespace(name), *form))).collect();
-        let default = match known.as_slice() {
-            [(_, only)] => Some(*only),
-            several => several.iter().find(|(name, _)| Some(*name) == declared).map(|(_, found)| *found),
-        };
-        Self { known, default }
-    }
-
-    fn of(&self, cell: Option<&str>) -> Result<(Namespace, Form), &'static str> {
-        match cell {
-            None => self.default.ok_or("no namespace, and the study has several"),
-            Some(word) => {
-                let found = self.known.iter().find(|(name, _)| *name == word);
-                found.map(|(_, namespace)| *namespace).ok_or("not a namespace of the study")
-            }
-        }
-    }
 }
 
 /// The columns of one batch.

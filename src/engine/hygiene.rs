@@ -56,6 +56,9 @@ pub struct FileHygiene {
     pub identical: Option<u64>,
     /// Ids of links that are not one person's in this dataset alone, and so are not joined.
     pub ambiguous_ids: u64,
+    /// Rows of consents whose ids are of a namespace of another study of the sandbox; they are none of this one's people.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub of_other_studies: u64,
     /// The id of the key of its tokens; none for a file of raw ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
@@ -75,6 +78,11 @@ pub struct FileHygiene {
     shapes: BTreeMap<String, IdShapes>,
     #[serde(skip)]
     first: Vec<Place>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this shape")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a seal read and dropped, file by file.
@@ -156,7 +164,7 @@ impl FileHygiene {
         for (column, shapes) in std::mem::take(&mut self.shapes) {
             let Some(Unlike { count, row, reason }) = shapes.unlike() else { continue };
             let bad: u64 = self.dropped.values().sum();
-            let count = count.min(self.rows.saturating_sub(bad + self.self_follows));
+            let count = count.min(self.rows.saturating_sub(bad + self.self_follows + self.of_other_studies));
             if count > 0 {
                 *self.dropped.entry(reason).or_default() += count;
                 if self.first.len() < FIRST_PLACES {
@@ -196,11 +204,31 @@ impl FileHygiene {
     }
 
     /// Ends the report; too many bad rows and direct identifiers stop the seal.
-    pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
+    pub(super) fn finish(self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
+        let (report, bad) = self.end(rows)?;
+        if u128::from(bad) * 100_000 > u128::from(rows) * u128::from(allowed.0) {
+            let (file, first) = (report.file, report.first);
+            return Err(super::EngineError::BadRows { file, bad, rows, allowed: allowed.to_string(), first });
+        }
+        Ok(report)
+    }
+
+    /// Ends the report of a consent file: one row that is nobody's stops the seal, whatever is allowed elsewhere.
+    pub(super) fn finish_consents(self, rows: u64) -> Result<Self, super::EngineError> {
+        let (report, bad) = self.end(rows)?;
+        if bad > 0 {
+            let (file, first) = (report.file, report.first);
+            return Err(super::EngineError::UnattributedConsents { file, bad, rows, first });
+        }
+        Ok(report)
+    }
+
+    /// The whole report, and how many rows were dropped.
+    fn end(mut self, rows: u64) -> Result<(Self, u64), super::EngineError> {
         self.rows = rows;
         self.drop_unlike();
         let bad: u64 = self.dropped.values().sum();
-        self.used = rows - bad - self.self_follows;
+        self.used = rows - bad - self.self_follows - self.of_other_studies;
         for (column, looked) in std::mem::take(&mut self.looked) {
             if let Some((shape, count)) = looked.identifier() {
                 let (file, like, of) = (self.file, shape.as_str(), looked.of());
@@ -212,10 +240,6 @@ impl FileHygiene {
                 self.identifiers.insert(column, counts);
             }
         }
-        if u128::from(bad) * 100_000 > u128::from(rows) * u128::from(allowed.0) {
-            let (file, first) = (self.file, self.first);
-            return Err(super::EngineError::BadRows { file, bad, rows, allowed: allowed.to_string(), first });
-        }
-        Ok(self)
+        Ok((self, bad))
     }
 }

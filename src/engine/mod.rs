@@ -18,6 +18,7 @@ mod intern;
 mod linked;
 mod links;
 mod marks;
+mod namespaces;
 #[cfg(test)]
 mod neighbours;
 mod numbers;
@@ -45,7 +46,7 @@ pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::import;
 pub use person_file::PersonFile;
 pub use read::{FileColumn, Input, ReadError, columns};
-pub use reading::{Progress, Reading};
+pub use reading::{Elsewhere, Progress, Reading};
 pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
@@ -66,6 +67,21 @@ pub enum EngineError {
         rows: u64,
         /// The limit in percent.
         allowed: String,
+        /// The first places.
+        first: Vec<Place>,
+    },
+    /// Rows of a consent file that are nobody's. Each may be a withdrawal, so that no limit of bad rows holds for them.
+    #[error(
+        "{file}: {bad} of {rows} rows cannot be attributed to a person, and one may be a withdrawal; the first: {}",
+        .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
+    )]
+    UnattributedConsents {
+        /// The file.
+        file: String,
+        /// Such rows in it.
+        bad: u64,
+        /// All rows in it.
+        rows: u64,
         /// The first places.
         first: Vec<Place>,
     },
