@@ -1,6 +1,7 @@
 //! Layer 6: the command. Results go to stdout, everything else to stderr; exit codes are those of the interface.
 
 mod adopt;
+mod advice;
 mod ask;
 mod audit;
 mod budget;
@@ -10,6 +11,7 @@ mod demo;
 mod demo_social;
 mod exit;
 mod init;
+mod inputs;
 mod inspect;
 mod interactive;
 mod key;

@@ -245,7 +245,7 @@ impl Head {
     fn chosen(&self, header: &Header, terms: &OpenTerms<'_>) -> Result<(Arc<Schema>, Chosen), ReadError> {
         let texts = header.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
         let schema = Arc::new(Schema::new(texts.collect::<Vec<_>>()));
-        let chosen = choose(&self.source.name, &schema, terms.wanted)?;
+        let chosen = choose(&self.source.name, &schema, terms)?;
         Ok((schema, chosen))
     }
 

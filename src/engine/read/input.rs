@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatchReader;
 use arrow_ipc::reader::StreamReader;
 
-use super::ReadError;
 use super::bytes::{Bytes, Magic, file, plain};
 use super::open::{IPC, PARQUET, caught, damaged, is_not_too_wide};
+use super::partition::{Partition, partitions};
+use super::{FolderFault, ReadError};
 
 /// Where the rows of a dataset come from.
 #[non_exhaustive]
@@ -57,6 +58,11 @@ impl Input {
         }
     }
 
+    /// The columns that the folders above its file name.
+    pub(super) fn partitions(&self) -> Result<Vec<Partition>, ReadError> {
+        self.path().map_or(Ok(Vec::new()), |path| partitions(path, &self.name()))
+    }
+
     /// Opens a pipe, which can be opened once only, and looks at its first bytes; any other input stays as it is.
     ///
     /// # Errors
@@ -68,6 +74,9 @@ impl Input {
             Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
             Self::Path(_) | Self::Named(..) | Self::Reader(..) => return Ok(()),
         };
+        if !self.partitions()?.is_empty() {
+            return Err(ReadError::Folder { file: name, fault: FolderFault::NotAFile });
+        }
         let plain = plain(&name, bytes)?;
         let once = |format| Err(ReadError::Once { file: name.clone(), format });
         *self = match plain.magic {
@@ -98,6 +107,9 @@ impl Input {
             Self::Path(path) | Self::Named(_, path) => {
                 if Promise::of(path).0 != Promise::JsonLines {
                     return Ok(None);
+                }
+                if !partitions(path, &name)?.is_empty() {
+                    return Err(ReadError::Folder { file: name, fault: FolderFault::JsonLines });
                 }
                 plain(&name, file(path, &name)?)?.bytes
             }
@@ -169,8 +181,7 @@ impl Promise {
     }
 }
 
-/// Whether a file has a name by which its format is known; other files of a folder are not passed over in silence.
-#[must_use]
-pub fn is_table(path: &Path) -> bool {
+/// Whether a file has a name by which its format is known.
+pub(super) fn is_table(path: &Path) -> bool {
     Promise::of(path).0 != Promise::Nothing
 }

@@ -96,7 +96,7 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
     let mut input = input;
     input.begin()?;
     terms.reading.expect(std::iter::once(&input));
-    let mut table = open(input, OpenTerms { wanted: &wanted, repeating, csv: &dialect(terms) })?;
+    let mut table = open(input, OpenTerms { repeating, csv: &dialect(terms), ..OpenTerms::new(&wanted) })?;
     if table.tokenised.is_some() {
         return Err(ReadError::Tokenised { file: table.name }.into());
     }
