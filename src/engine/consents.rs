@@ -8,7 +8,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
-use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
+use super::read::{Column, Id, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
@@ -27,7 +27,8 @@ pub(super) fn hear(
     let namespaces = Namespaces::new(namespaces, written.namespace.as_deref(), interner);
     let wanted = wanted(written, namespaces.default.is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
-    let mut table = open_repeating(input, &wanted, statements)?;
+    let terms = OpenTerms { repeating: statements, csv: &written.csv, ..OpenTerms::new(&wanted) };
+    let mut table = open(input, terms)?;
     let mut report = FileHygiene::new("consents", &table);
     let mut sayings = Sayings::new(&written.statements);
     let mut rows = 0;

@@ -12,7 +12,7 @@ use super::csv::Head;
 use super::input::{Promise, file_name};
 use super::open::{IPC, caught, damaged, footer, ipc_reader, ipc_stream_reader};
 use super::partition::partitions;
-use crate::policy::{CsvDialect, Separator};
+use crate::types::{CsvDialect, Separator};
 
 /// A column of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]

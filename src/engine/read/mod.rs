@@ -12,6 +12,7 @@ mod input;
 mod int96;
 mod open;
 mod partition;
+mod quoting;
 mod rfc4180;
 mod tokenised;
 
@@ -23,12 +24,10 @@ pub use folder::{FolderFault, is_passed_over};
 pub use handed_in::handed_in;
 pub use ids::Ids;
 pub use input::Input;
-pub use open::{
-    OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, open_repeating, parts, tokenised,
-};
+pub use open::{OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, parts, tokenised};
 pub use tokenised::Tokenised;
 
-use crate::policy::Separator;
+use crate::types::Separator;
 
 /// A file that cannot be read as its dataset declares.
 #[derive(Debug, thiserror::Error)]

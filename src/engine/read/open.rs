@@ -2,28 +2,28 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Cursor, Read};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray};
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Compression;
 
-use super::bytes::{Magic, Plain, file, open_file, plain};
+use super::bytes::{Bytes, Magic, Plain, file, open_file, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
 use super::partition::Partition;
 use super::rfc4180::MOST_COLUMNS;
 use super::{ReadError, Tokenised, int96};
 use crate::consent::{ConsentColumns, ResolvedColumns};
-use crate::policy::{CsvDialect, Separator};
+use crate::types::{CsvDialect, Separator};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
 pub(super) const BATCH: usize = 16_384;
@@ -145,30 +145,22 @@ pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Tab
     let (name, partitions) = (input.name(), input.partitions()?);
     let terms = OpenTerms { partitions: &partitions, ..terms.into() };
     match input {
-        Input::Reader(_, reader) => of_reader(name, reader, "Arrow batches", &terms),
+        Input::Reader(_, reader) => of_reader(name, reader, &terms),
+        Input::Ipc(_, schema, bytes) => caught(&name, || of_ipc(name.clone(), &schema, bytes, &terms)),
         Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
         Input::Path(path) | Input::Named(_, path) => caught(&name, || of_file(&path, name.clone(), &terms)),
     }
 }
 
-/// Opens `input` for the wanted columns; text of those that repeat the same few words may come as an Arrow dictionary.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_repeating(input: Input, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
-    open(input, OpenTerms { repeating, ..OpenTerms::new(wanted) })
-}
-
 fn of_reader(
     name: String,
     reader: Box<dyn RecordBatchReader + Send>,
-    format: &'static str,
     terms: &OpenTerms<'_>,
 ) -> Result<Table, ReadError> {
     let chosen = choose(&name, &reader.schema(), terms)?;
     let indices = chosen.indices.clone();
     let batches = reader.map(move |batch| batch?.project(&indices));
-    Ok(chosen.table(name, format, arrow(batches)))
+    Ok(chosen.table(name, "Arrow batches", arrow(batches)))
 }
 
 /// By the first bytes, where the name promises no text; else by the name.
@@ -205,9 +197,8 @@ fn of_plain(name: String, plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, 
         Magic::Parquet => PARQUET,
         Magic::IpcFile => "an Arrow IPC file",
         Magic::IpcStream => {
-            let reader = StreamReader::try_new(plain.bytes, None).map_err(|_| damaged(&name, IPC))?;
-            is_not_too_wide(&name, reader.schema().fields().len())?;
-            return of_reader(name, Box::new(reader), IPC, terms);
+            let (schema, bytes) = ipc_schema(&name, plain.bytes)?;
+            return of_ipc(name, &schema, bytes, terms);
         }
         _ => return Head::read(&name, plain, terms.csv)?.table(terms),
     };
@@ -268,6 +259,7 @@ pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
     let name = input.name();
     let path = match input {
         Input::Reader(name, reader) => return Tokenised::read(name, reader.schema().metadata()),
+        Input::Ipc(name, schema, _) => return Tokenised::read(name, schema.metadata()),
         Input::Stream(..) => return Ok(None),
         Input::Path(path) | Input::Named(_, path) => path,
     };
@@ -552,6 +544,37 @@ pub(super) fn ipc_stream_reader(
     let reader = StreamReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
     is_not_too_wide(name, reader.schema().fields().len())?;
     Ok(reader)
+}
+
+/// The schema with which an IPC stream begins, and all bytes of the stream.
+pub(super) fn ipc_schema(name: &str, bytes: Bytes) -> Result<(SchemaRef, Bytes), ReadError> {
+    let mut read = Copied { bytes, read: Vec::new() };
+    let schema = StreamReader::try_new(&mut read, None).map_err(|_| damaged(name, IPC))?.schema();
+    is_not_too_wide(name, schema.fields().len())?;
+    let Copied { bytes, read } = read;
+    Ok((schema, Box::new(Cursor::new(read).chain(bytes))))
+}
+
+/// Bytes of which those that were read are kept.
+struct Copied {
+    bytes: Bytes,
+    read: Vec<u8>,
+}
+
+impl Read for Copied {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.bytes.read(buffer)?;
+        self.read.extend(buffer.iter().take(length));
+        Ok(length)
+    }
+}
+
+fn of_ipc(name: String, schema: &Schema, bytes: Bytes, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let chosen = choose(&name, schema, terms)?;
+    let bytes = BufReader::with_capacity(1 << 17, bytes);
+    let reader =
+        StreamReader::try_new(bytes, Some(chosen.indices.clone())).map_err(|_| damaged(&name, IPC))?;
+    Ok(chosen.table(name, IPC, arrow(reader)))
 }
 
 fn ipc(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
