@@ -209,9 +209,11 @@ fn a_link_to_a_file_is_that_file_and_a_link_to_nothing_is_no_file() {
     ] {
         std::os::unix::fs::symlink(target, case.path(name)).unwrap();
     }
-    for name in ["dead.csv", "loop.csv", "here.csv"] {
+    for name in ["dead.csv", "loop.csv"] {
         refused(&case, "payments", &[name], &format!("{name}: cannot be opened"));
     }
+    // A link to a folder is that folder, which here is none of parts.
+    refused(&case, "payments", &["here.csv"], "here.csv/box: is a folder");
     let files = reports(&seal(&case, "payments", &["link.csv"]), "payments");
     assert_eq!((&files[0]["file"], total(&files, "used")), (&"link.csv".into(), u64::from(PEOPLE)));
 }

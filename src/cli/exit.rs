@@ -5,6 +5,7 @@ use std::io::ErrorKind;
 use std::process::ExitCode;
 
 use super::Format;
+use super::advice::reading;
 use super::output::Output;
 use crate::engine::{EngineError, ReadError, TokeniseError};
 use crate::keys::KeyError;
@@ -142,6 +143,12 @@ impl From<StorageError> for Failure {
     }
 }
 
+impl From<ReadError> for Failure {
+    fn from(error: ReadError) -> Self {
+        OperatorError::Engine(error.into()).into()
+    }
+}
+
 impl From<KeyError> for Failure {
     fn from(error: KeyError) -> Self {
         OperatorError::from(error).into()
@@ -276,10 +283,7 @@ fn input(error: &EngineError) -> &'static str {
         EngineError::MixedTokens { .. } => {
             "let `hushtag tokenize` make all files under one key that the parties agree on, or none"
         }
-        EngineError::Read(ReadError::Tokenised { .. }) => "give the file that it was made from",
-        EngineError::Read(ReadError::MissingColumn { .. } | ReadError::WrongType { .. }) => {
-            "name columns and types in the file as the study does, and consents as `hushtag policy schema consent-event` says"
-        }
+        EngineError::Read(error) => reading(error),
         _ => "check the file; nothing was sealed or written",
     }
 }

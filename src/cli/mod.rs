@@ -1,6 +1,7 @@
 //! Layer 6: the command. Results go to stdout, everything else to stderr; exit codes are those of the interface.
 
 mod adopt;
+mod advice;
 mod ask;
 mod audit;
 mod budget;
@@ -10,6 +11,7 @@ mod demo;
 mod demo_social;
 mod exit;
 mod init;
+mod inputs;
 mod inspect;
 mod interactive;
 mod key;
@@ -34,6 +36,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand, ValueEnum};
 
+use crate::engine::is_decoding;
 pub use exit::Failure;
 use output::Output;
 
@@ -172,9 +175,21 @@ struct Context {
     output: Output,
 }
 
+/// Panics inside decoders of files are caught and become errors; what they say may quote a value, so it is not printed. The hook is the
+/// command's: the library installs none, and a service that links it can do the same with [`is_decoding`].
+fn be_silent_while_decoding() {
+    let other = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !is_decoding() {
+            other(panic);
+        }
+    }));
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    be_silent_while_decoding();
     let cli = match Cli::try_parse() {
         Ok(cli) => cli,
         Err(error) => {

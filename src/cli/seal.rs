@@ -1,11 +1,12 @@
 //! `hushtag seal`.
 
-use std::path::{Component, Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
 
 use super::exit::{refusal_text, refuse};
+use super::inputs::Inputs;
 use super::progress::shown;
 use super::sandbox::open;
 use super::{Context, Failure, Format};
@@ -29,12 +30,12 @@ pub(super) struct Seal {
     /// the studies (`[study] timezone`), else UTC
     #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
     as_of: AsOf,
-    /// A dataset of the study and its file (.parquet, .csv, .arrow), or a pattern such as 'payments=2026/*.parquet'; may be
-    /// given several times for one dataset
+    /// A dataset of the study and its file (.parquet, .csv, .arrow), a folder of parts as Spark and Hive leave it, a pattern
+    /// such as 'payments=2026/*.parquet', or - for stdin; may be given several times for one dataset
     #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
     data: Vec<(DatasetName, PathBuf)>,
-    /// A file of consent events, or a pattern, beside the consent register, which is always read where there is one; may be
-    /// given several times
+    /// A file of consent events, a folder of parts, a pattern, or - for stdin, beside the consent register, which is always
+    /// read where there is one; may be given several times
     #[arg(long, value_name = "PATH")]
     consents: Vec<PathBuf>,
     /// Count identical records: all declared columns are decoded, 8 bytes of memory a record
@@ -48,54 +49,6 @@ pub(super) struct Seal {
 fn data(text: &str) -> Result<(DatasetName, PathBuf), String> {
     let (name, path) = text.split_once('=').ok_or("write NAME=PATH, such as follows=follows.csv")?;
     Ok((DatasetName::new(name).map_err(|error| error.to_string())?, PathBuf::from(path)))
-}
-
-/// The files that a path means: itself if it is there, else all that match it as a pattern, in the order of their names.
-fn files(path: &Path) -> Result<Vec<PathBuf>, Failure> {
-    let is_pattern = path.to_str().is_some_and(|text| text.contains(['*', '?', '[']));
-    if !is_pattern || path.exists() {
-        return Ok(vec![path.to_owned()]);
-    }
-    let text = path.to_str().unwrap_or_default();
-    let wrong = |why: String| {
-        Failure::failed(
-            format!("`{text}`: {why}"),
-            "write a file, or a pattern in quotes such as 'payments=2026/*.parquet'",
-        )
-    };
-    if let Some(place) = unspeakable(path) {
-        return Err(Failure::failed(
-            format!("`{text}`: a name in `{}` is no text, so no pattern can match it", place.display()),
-            "rename that file, or move it elsewhere",
-        ));
-    }
-    let found = glob::glob(text).map_err(|error| wrong(error.msg.to_owned()))?;
-    let found: Vec<PathBuf> =
-        found.collect::<Result<_, _>>().map_err(|error| wrong(error.error().kind().to_string()))?;
-    if found.is_empty() { Err(wrong("no file matches this pattern".to_owned())) } else { Ok(found) }
-}
-
-/// The folder of a name that is no text, if a pattern looks into it: names like that never match, and a file of withdrawals
-/// that is left out in silence would put people in.
-fn unspeakable(pattern: &Path) -> Option<PathBuf> {
-    let is_plain = |part: &&Component<'_>| !part.as_os_str().to_string_lossy().contains(['*', '?', '[']);
-    let parts: Vec<Component<'_>> = pattern.components().collect();
-    let base: PathBuf = parts.iter().take_while(is_plain).collect();
-    let anywhere = parts.iter().any(|part| part.as_os_str() == "**");
-    let depth = if anywhere { usize::MAX } else { parts.len() - parts.iter().take_while(is_plain).count() };
-    let mut open = vec![(if base.as_os_str().is_empty() { PathBuf::from(".") } else { base }, depth)];
-    while let Some((folder, depth)) = open.pop() {
-        // What cannot be read matches nothing, and the pattern says so.
-        for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
-            if entry.file_name().to_str().is_none() {
-                return Some(folder);
-            }
-            if depth > 1 && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-                open.push((entry.path(), depth - 1));
-            }
-        }
-    }
-    None
 }
 
 impl Seal {
@@ -120,12 +73,12 @@ impl Seal {
         if registered {
             output.note(&format!("consents are read from {read}"));
         }
-        let mut sources = Sources::default();
+        let (mut sources, mut inputs) = (Sources::default(), Inputs::default());
         for (name, path) in self.data {
-            sources.data.extend(files(&path)?.into_iter().map(|path| (name.clone(), path.into())));
+            sources.data.extend(inputs.of(path)?.into_iter().map(|input| (name.clone(), input)));
         }
         for path in self.consents {
-            sources.consents.extend(files(&path)?.into_iter().map(Into::into));
+            sources.consents.extend(inputs.of(path)?);
         }
         let Some(epoch) = self.epoch.filter(|_| !self.check) else {
             let check = || operator.check_sources(as_of, &reading, sources);

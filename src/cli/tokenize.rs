@@ -6,9 +6,10 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use super::inputs::Inputs;
 use super::progress::shown;
 use super::{Context, Failure};
-use crate::engine::{Hygiene, Input, MaxBadRows, Progress, Reading, TokeniseTerms, tokenise};
+use crate::engine::{Hygiene, MaxBadRows, Progress, Reading, TokeniseTerms, tokenise};
 use crate::keys::load_token_key;
 use crate::operator::StudySource;
 use crate::report::{hygiene_json, hygiene_text};
@@ -22,7 +23,7 @@ pub(super) struct Tokenize {
     /// A dataset of the study, or `consents`
     #[arg(long, value_name = "NAME")]
     dataset: String,
-    /// The table (.parquet, .csv, .arrow)
+    /// The table (.parquet, .csv, .arrow), or - for stdin
     input: PathBuf,
     /// The new file (.parquet)
     out: PathBuf,
@@ -51,7 +52,8 @@ impl Tokenize {
         let as_of = self.as_of.map_or_else(|| SystemClock.now(), |as_of| study.instant(as_of));
         let table = self.dataset.as_str();
         let terms = TokeniseTerms { study: &study, regime: &regime, table, key: &key, as_of, reading };
-        let file = shown(output, &progress, "rows", || tokenise(&terms, Input::Path(self.input), &self.out))?;
+        let input = Inputs::one(self.input);
+        let file = shown(output, &progress, "rows", || tokenise(&terms, input, &self.out))?;
         let hygiene = Hygiene { files: vec![file] };
         let key = key.id().to_string();
         output.either(

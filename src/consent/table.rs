@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::columns::ConsentColumns;
 use super::event::{COLUMNS, REQUIRED};
 use super::mapping::{STATEMENTS, StatementMapping, Statements};
-use crate::types::Zone;
+use crate::types::{CsvDialect, Zone};
 
 /// How consent tables are read. The default is a table with the columns and words of [`COLUMNS`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -18,6 +18,8 @@ pub struct ConsentTable {
     pub namespace: Option<String>,
     /// The zone of times that are written without one; without it they cannot be read.
     pub timezone: Option<Zone>,
+    /// How CSV files are written.
+    pub csv: CsvDialect,
 }
 
 impl ConsentTable {

@@ -13,7 +13,7 @@ use super::links;
 use super::one_key;
 use super::people::People;
 use super::pointers::Pointed;
-use super::read::Input;
+use super::read::{Input, ReadError, handed_in};
 use super::reading::Reading;
 use super::records::{OfRecords, Records};
 use super::relations::Lists;
@@ -28,10 +28,26 @@ use crate::types::{DatasetName, RecipientId, Secret, Timestamp};
 /// The tables of one seal.
 #[derive(Default)]
 pub struct Sources {
-    /// Tables by dataset; a dataset may come in several.
+    /// Tables by dataset; a dataset may come in several, or in a folder of parts as Spark and Hive leave it.
     pub data: Vec<(DatasetName, Input)>,
-    /// Tables of consent events.
+    /// Tables of consent events, or folders of their parts.
     pub consents: Vec<Input>,
+}
+
+impl Sources {
+    /// Folders as their parts, each table with a name that tells it from all others, and none twice.
+    fn whole(self) -> Result<Self, ReadError> {
+        let data = self.data.into_iter().map(|(name, input)| (Some(name), input));
+        let all = data.chain(self.consents.into_iter().map(|input| (None, input)));
+        let mut whole = Self::default();
+        for (name, input) in handed_in(all.collect())? {
+            match name {
+                Some(name) => whole.data.push((name, input)),
+                None => whole.consents.push(input),
+            }
+        }
+        Ok(whole)
+    }
 }
 
 /// The cubes of one recipient, one for each tag set of the study, in order.
@@ -71,6 +87,7 @@ pub fn build(
     epoch_key: &Secret,
     reading: &Reading,
 ) -> Result<(Vec<Built>, Hygiene), EngineError> {
+    sources = sources.whole()?;
     let all = sources.data.iter_mut().map(|(_, input)| input).chain(&mut sources.consents);
     all.into_iter().try_for_each(Input::begin)?;
     reading.expect(sources.data.iter().map(|(_, input)| input).chain(&sources.consents));

@@ -6,7 +6,7 @@ use super::EngineError;
 use super::consents;
 use super::hygiene::{FileHygiene, Hygiene};
 use super::intern::Interner;
-use super::read::Input;
+use super::read::{Input, handed_in};
 use super::reading::Reading;
 use crate::consent::{Ages, Demand, Fold, Standing};
 use crate::policy::Study;
@@ -44,7 +44,7 @@ pub fn check_consents(
     let namespaces: BTreeMap<_, _> = namespaces.map(|name| (name, study.form(name))).collect();
     let mut interner = Interner::default();
     let mut reports: Vec<FileHygiene> = Vec::new();
-    for file in files {
+    for (_, file) in handed_in(files.into_iter().map(|file| (None, file)).collect())? {
         reports.push(consents::hear(
             file,
             (&study.consents, &namespaces),

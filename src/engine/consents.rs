@@ -9,7 +9,7 @@ use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
 use super::namespaces::Namespaces;
-use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
+use super::read::{Column, Id, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
@@ -29,7 +29,8 @@ pub(super) fn hear(
     let namespaces = Namespaces::new(known, written.namespace.as_deref(), &reading.elsewhere.namespaces);
     let wanted = wanted(written, namespaces.default().is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
-    let mut table = open_repeating(input, &wanted, statements)?;
+    let terms = OpenTerms { repeating: statements, csv: &written.csv, ..OpenTerms::new(&wanted) };
+    let mut table = open(input, terms)?;
     let mut report = FileHygiene::new("consents", &table);
     let mut sayings = Sayings::new(&written.statements);
     let mut rows = 0;

@@ -39,7 +39,7 @@ impl std::fmt::Display for Place {
 pub struct FileHygiene {
     /// The dataset, or `consents`.
     pub dataset: String,
-    /// The file's name without its folders.
+    /// The file's name, with as many of its folders as tell it from other files of the seal.
     pub file: String,
     /// Rows in it.
     pub rows: u64,

@@ -194,7 +194,8 @@ mod tests {
     use super::super::read::Id;
     use super::*;
     use crate::deidentify::Form;
-    use crate::policy::{CsvDialect, IdColumn};
+    use crate::policy::IdColumn;
+    use crate::types::CsvDialect;
 
     /// A declared table between two namespaces; each column is called as its namespace.
     fn table(namespaces: [&str; 2], several: &[&str]) -> LinksTable {

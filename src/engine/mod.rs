@@ -45,7 +45,7 @@ pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::import;
 pub use person_file::PersonFile;
-pub use read::{FileColumn, Input, ReadError, columns};
+pub use read::{FileColumn, Input, ReadError, columns, handed_in, is_decoding};
 pub use reading::{Elsewhere, Progress, Reading};
 pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 

@@ -9,7 +9,7 @@ use super::compile::{Outcome, as_written, says, unknown};
 use super::file::Named;
 use super::placed::Spanned;
 use crate::consent::{COLUMNS, ConsentColumns, ConsentTable, MappingError, StatementMapping};
-use crate::types::{Zone, folded_word};
+use crate::types::{CsvDialect, Separator, TextEncoding, Zone, folded_word};
 
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
@@ -29,6 +29,13 @@ pub(super) struct ConsentsSection {
     pub(super) ids: Option<Spanned<String>>,
     /// The zone of times that are written without one.
     pub(super) timezone: Option<Zone>,
+    /// Of CSV: how its text is encoded.
+    pub(super) encoding: Option<TextEncoding>,
+    /// Of CSV: what stands between cells.
+    pub(super) separator: Option<Separator>,
+    /// Of CSV: how many lines stand above the header.
+    #[serde(default)]
+    pub(super) skip_lines: u32,
     /// Columns of the file that are not read.
     #[serde(default)]
     pub(super) ignore: Vec<Spanned<String>>,
@@ -111,6 +118,11 @@ pub(super) fn consent_table<'a>(
         statements,
         namespace: namespace.transpose()?,
         timezone: section.timezone.clone(),
+        csv: CsvDialect {
+            encoding: section.encoding,
+            separator: section.separator,
+            skip_lines: section.skip_lines,
+        },
     })
 }
 

@@ -11,12 +11,14 @@ use serde::de::{Deserializer, Error, MapAccess, Visitor, value::MapAccessDeseria
 use toml::value::Datetime;
 
 use super::consents::ConsentsSection;
-use super::csv::{CsvDialect, Separator, TextEncoding};
 use super::placed::Spanned;
 use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
 use crate::deidentify::{Form, Span};
-use crate::types::{DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Zone};
+use crate::types::{
+    CsvDialect, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, Separator, StudyId,
+    TextEncoding, Zone,
+};
 
 /// A table of named things that remembers where each name stands.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;

@@ -3,12 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::{Outcome, as_written, says, unknown};
-use super::csv::CsvDialect;
 use super::file::{DatasetKind, DatasetSection, IdsSection, Named, Written};
 use super::placed::Spanned;
 use super::study::{Dataset, Shape};
 use crate::deidentify::Form;
-use crate::types::{DatasetName, HandlerId};
+use crate::types::{CsvDialect, DatasetName, HandlerId};
 
 /// A column of ids of one namespace.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -6,7 +6,6 @@
 mod closed_words;
 mod compile;
 mod consents;
-mod csv;
 mod decide;
 mod diff;
 mod diff_study;
@@ -37,7 +36,6 @@ mod tests_written;
 mod words;
 
 pub use closed_words::unknown_words;
-pub use csv::{CsvDialect, Separator, TextEncoding};
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
 pub use diff_study::diff_studies;

@@ -6,10 +6,10 @@ use crate::consent::{Admits, ConsentTable};
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{
-    AsOf, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp, Zone,
+    AsOf, CsvDialect, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp, Zone,
 };
 
-use super::{CsvDialect, IdColumn, LinksTable, Metric, StudyError, compile, file};
+use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
 
 /// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema)]

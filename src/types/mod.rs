@@ -2,6 +2,7 @@
 
 pub mod amount;
 pub mod codec;
+mod csv;
 pub mod decimal;
 mod instant;
 pub mod json;
@@ -12,6 +13,7 @@ pub mod word;
 pub mod zone;
 
 pub use amount::{NanoEpsilon, NanoRho, Ratio};
+pub use csv::{CsvDialect, Separator, TextEncoding};
 pub use decimal::Decimal;
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;

@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use crate::cli::exit::refuse;
+use crate::cli::inputs::Inputs;
 use crate::cli::policy::study_under_regime;
 use crate::cli::{Context, Failure};
 use crate::consent::Standing;
@@ -17,7 +18,7 @@ use crate::types::{Clock as _, SystemClock, Timestamp};
 
 #[derive(Args)]
 pub(in crate::cli) struct Check {
-    /// Files of consent events, read as one
+    /// Files of consent events, folders of parts, patterns, or - for stdin, read as one
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// The study whose demands count
@@ -43,7 +44,10 @@ impl Check {
             return Err(refuse(&context.output, &refused));
         }
         let as_of = self.as_of.unwrap_or(now);
-        let files = self.files.into_iter().map(Into::into).collect();
+        let (mut files, mut inputs) = (Vec::new(), Inputs::default());
+        for path in self.files {
+            files.extend(inputs.of(path)?);
+        }
         let checked = check_consents(&study, &flows, files, as_of, &Reading::default());
         let (checks, hygiene) = checked.map_err(OperatorError::from)?;
         context.output.either(

@@ -6,16 +6,17 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::json;
 
+use crate::cli::inputs::Inputs;
 use crate::cli::progress::shown;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
-use crate::engine::{FileHygiene, MaxBadRows, Progress};
+use crate::engine::{FileHygiene, MaxBadRows, Progress, handed_in};
 
 #[derive(Args)]
 pub(in crate::cli) struct Import {
     /// The sandbox
     dir: PathBuf,
-    /// Files of consent events: .jsonl, .csv, .parquet, .arrow
+    /// Files of consent events (.jsonl, .csv, .parquet, .arrow), folders of parts, patterns, or - for stdin
     #[arg(required = true)]
     files: Vec<PathBuf>,
     /// How many percent of a file's rows may be bad
@@ -36,9 +37,13 @@ impl Import {
     pub(in crate::cli) fn run(self, context: &Context) -> Result<(), Failure> {
         let operator = open(&self.dir, context)?;
         let mut done = Vec::new();
-        for file in self.files {
+        let (mut files, mut inputs) = (Vec::new(), Inputs::default());
+        for path in self.files {
+            files.extend(inputs.of(path)?.into_iter().map(|file| (None, file)));
+        }
+        for (_, file) in handed_in(files)? {
             let progress = Arc::new(Progress::default());
-            let import = || operator.consents().import_shown(file.into(), self.max_bad_rows, &progress);
+            let import = || operator.consents().import_shown(file, self.max_bad_rows, &progress);
             match shown(&context.output, &progress, "events", import) {
                 Ok(report) => done.push(report),
                 Err(error) => {

@@ -11,7 +11,8 @@ use super::bytes::{Magic, file, open_file, plain};
 use super::csv::Head;
 use super::input::{Promise, file_name};
 use super::open::{IPC, caught, damaged, footer, ipc_reader, ipc_stream_reader};
-use crate::policy::{CsvDialect, Separator};
+use super::partition::partitions;
+use crate::types::{CsvDialect, Separator};
 
 /// A column of a file.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,12 +33,14 @@ pub struct FileColumn {
 /// No row is decoded. A first line with a number, an empty cell or an `@` in it is taken for values and not repeated.
 pub fn columns(path: &Path) -> Result<Vec<FileColumn>, ReadError> {
     let name = file_name(path);
+    let of_folders = partitions(path, &name)?.into_iter();
+    let of_folders = of_folders.map(|(name, _)| FileColumn { name, kind: Some(DataType::Utf8) });
     if let Some(schema) = caught(&name, || schema(path, &name))? {
         let columns = schema.fields().iter().map(|field| FileColumn {
             name: field.name().trim_start_matches('\u{feff}').to_owned(),
             kind: Some(field.data_type().clone()),
         });
-        return Ok(columns.collect());
+        return Ok(columns.chain(of_folders).collect());
     }
     let separator = match Promise::of(path).0 {
         Promise::Csv => None,
@@ -52,7 +55,7 @@ pub fn columns(path: &Path) -> Result<Vec<FileColumn>, ReadError> {
     if !names.iter().all(|name| looks_like_a_name(name)) {
         return Err(ReadError::NoHeader { file: name });
     }
-    Ok(names.into_iter().map(|name| FileColumn { name, kind: None }).collect())
+    Ok(names.into_iter().map(|name| FileColumn { name, kind: None }).chain(of_folders).collect())
 }
 
 /// The schema of a file whose format has one; none for a text.

@@ -13,7 +13,7 @@ use super::bytes::{Bytes, Decoded, Plain, broken, by_mark, guess, not_of_encodin
 use super::open::{BATCH, Chosen, Stop, Table, choose};
 use super::rfc4180::{LONGEST_RECORD, Rfc4180};
 use super::{CsvFault, OpenTerms, ReadError};
-use crate::policy::{CsvDialect, Separator};
+use crate::types::{CsvDialect, Separator};
 
 pub(super) const CSV: &str = "CSV with a header";
 
@@ -140,7 +140,7 @@ impl Head {
         let read = bytes.by_ref().take(3).read_to_end(&mut mark);
         read.map_err(|error| broken(name, compression, error))?;
         let (by_mark, of_utf_8) = by_mark(&mark);
-        let declared = dialect.encoding.map(crate::policy::TextEncoding::get);
+        let declared = dialect.encoding.map(crate::types::TextEncoding::get);
         let is_utf_8 = of_utf_8 > 0 || declared.is_none_or(|encoding| encoding == UTF_8);
         let bytes: Bytes = Box::new(std::io::Cursor::new(mark).chain(bytes));
         let mut notes = Vec::new();
@@ -245,7 +245,7 @@ impl Head {
     fn chosen(&self, header: &Header, terms: &OpenTerms<'_>) -> Result<(Arc<Schema>, Chosen), ReadError> {
         let texts = header.names.iter().map(|name| Field::new(name, DataType::Utf8, true));
         let schema = Arc::new(Schema::new(texts.collect::<Vec<_>>()));
-        let chosen = choose(&self.source.name, &schema, terms.wanted)?;
+        let chosen = choose(&self.source.name, &schema, terms)?;
         Ok((schema, chosen))
     }
 

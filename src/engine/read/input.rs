@@ -4,11 +4,12 @@ use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
 
 use arrow_array::RecordBatchReader;
-use arrow_ipc::reader::StreamReader;
+use arrow_schema::SchemaRef;
 
-use super::ReadError;
 use super::bytes::{Bytes, Magic, file, plain};
-use super::open::{IPC, PARQUET, caught, damaged, is_not_too_wide};
+use super::open::{PARQUET, caught, ipc_schema};
+use super::partition::{Partition, partitions};
+use super::{FolderFault, ReadError};
 
 /// Where the rows of a dataset come from.
 #[non_exhaustive]
@@ -19,6 +20,8 @@ pub enum Input {
     Named(String, PathBuf),
     /// Bytes that are read once, with the name that reports give them: CSV or an Arrow IPC stream, compressed or not.
     Stream(String, Box<dyn Read + Send>),
+    /// An Arrow IPC stream that was [begun](Input::begin): its schema, and its bytes from the first on.
+    Ipc(String, SchemaRef, Box<dyn Read + Send>),
     /// Batches of the caller, with the name that reports give them.
     Reader(String, Box<dyn RecordBatchReader + Send>),
 }
@@ -35,7 +38,9 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => file_name(path),
-            Self::Named(name, _) | Self::Stream(name, _) | Self::Reader(name, _) => name.clone(),
+            Self::Named(name, _) | Self::Stream(name, _) | Self::Ipc(name, ..) | Self::Reader(name, _) => {
+                name.clone()
+            }
         }
     }
 
@@ -45,7 +50,7 @@ impl Input {
         match self {
             Self::Path(path) => (!is_pipe(path)).then(|| Self::Path(path.clone())),
             Self::Named(name, path) => (!is_pipe(path)).then(|| Self::Named(name.clone(), path.clone())),
-            Self::Stream(..) | Self::Reader(..) => None,
+            Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) => None,
         }
     }
 
@@ -53,8 +58,13 @@ impl Input {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) | Self::Named(_, path) => Some(path),
-            Self::Stream(..) | Self::Reader(..) => None,
+            Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) => None,
         }
+    }
+
+    /// The columns that the folders above its file name.
+    pub(super) fn partitions(&self) -> Result<Vec<Partition>, ReadError> {
+        self.path().map_or(Ok(Vec::new()), |path| partitions(path, &self.name()))
     }
 
     /// Opens a pipe, which can be opened once only, and looks at its first bytes; any other input stays as it is.
@@ -66,19 +76,19 @@ impl Input {
         let bytes: Bytes = match self {
             Self::Path(path) | Self::Named(_, path) if is_pipe(path) => Box::new(file(path, &name)?),
             Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
-            Self::Path(_) | Self::Named(..) | Self::Reader(..) => return Ok(()),
+            Self::Path(_) | Self::Named(..) | Self::Ipc(..) | Self::Reader(..) => return Ok(()),
         };
+        if !self.partitions()?.is_empty() {
+            return Err(ReadError::Folder { file: name, fault: FolderFault::NotAFile });
+        }
         let plain = plain(&name, bytes)?;
         let once = |format| Err(ReadError::Once { file: name.clone(), format });
         *self = match plain.magic {
             Magic::Parquet => return once(PARQUET),
             Magic::IpcFile => return once("an Arrow IPC file"),
             Magic::IpcStream => {
-                let reader = caught(&name, || {
-                    StreamReader::try_new(plain.bytes, None).map_err(|_| damaged(&name, IPC))
-                })?;
-                is_not_too_wide(&name, reader.schema().fields().len())?;
-                Self::Reader(name, Box::new(reader))
+                let (schema, bytes) = caught(&name, || ipc_schema(&name, plain.bytes))?;
+                Self::Ipc(name, schema, bytes)
             }
             _ => Self::Stream(name, plain.bytes),
         };
@@ -94,10 +104,13 @@ impl Input {
         self.begin()?;
         let name = self.name();
         let bytes: Bytes = match self {
-            Self::Reader(..) => return Ok(None),
+            Self::Ipc(..) | Self::Reader(..) => return Ok(None),
             Self::Path(path) | Self::Named(_, path) => {
                 if Promise::of(path).0 != Promise::JsonLines {
                     return Ok(None);
+                }
+                if !partitions(path, &name)?.is_empty() {
+                    return Err(ReadError::Folder { file: name, fault: FolderFault::JsonLines });
                 }
                 plain(&name, file(path, &name)?)?.bytes
             }
@@ -169,8 +182,7 @@ impl Promise {
     }
 }
 
-/// Whether a file has a name by which its format is known; other files of a folder are not passed over in silence.
-#[must_use]
-pub fn is_table(path: &Path) -> bool {
+/// Whether a file has a name by which its format is known.
+pub(super) fn is_table(path: &Path) -> bool {
     Promise::of(path).0 != Promise::Nothing
 }

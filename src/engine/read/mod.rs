@@ -5,10 +5,14 @@ mod column;
 mod columns;
 mod csv;
 mod csv_fault;
+mod folder;
+mod handed_in;
 mod ids;
 mod input;
 mod int96;
 mod open;
+mod partition;
+mod quoting;
 mod rfc4180;
 mod tokenised;
 
@@ -16,14 +20,14 @@ pub use column::Column;
 pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
 pub use csv_fault::CsvFault;
+pub use folder::{FolderFault, is_passed_over};
+pub use handed_in::handed_in;
 pub use ids::Ids;
-pub use input::{Input, is_table};
-pub use open::{
-    OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, open_repeating, parts, tokenised,
-};
+pub use input::Input;
+pub use open::{OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, parts, tokenised};
 pub use tokenised::Tokenised;
 
-use crate::policy::Separator;
+use crate::types::Separator;
 
 /// A file that cannot be read as its dataset declares.
 #[derive(Debug, thiserror::Error)]
@@ -126,6 +130,22 @@ pub enum ReadError {
         file: String,
         /// What is wrong, and on which line.
         fault: CsvFault,
+    },
+    /// A folder that is not one of parts, or an entry of one that is not read.
+    #[error("{file}: {fault}")]
+    Folder {
+        /// The folder or its entry.
+        file: String,
+        /// What is wrong.
+        fault: FolderFault,
+    },
+    /// A file or a pipe that is handed in twice.
+    #[error("{file}: is the same file or pipe as {other}, and is read once")]
+    SameFile {
+        /// Its second name.
+        file: String,
+        /// Its first name.
+        other: String,
     },
     /// A compression or a container that is not read.
     #[error(

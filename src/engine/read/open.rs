@@ -2,27 +2,28 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::BufReader;
+use std::io::{BufReader, Cursor, Read};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray};
 use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{ArrowError, DataType, Field, Schema};
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Compression;
 
-use super::bytes::{Magic, Plain, file, open_file, plain};
+use super::bytes::{Bytes, Magic, Plain, file, open_file, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
+use super::partition::Partition;
 use super::rfc4180::MOST_COLUMNS;
 use super::{ReadError, Tokenised, int96};
 use crate::consent::{ConsentColumns, ResolvedColumns};
-use crate::policy::{CsvDialect, Separator};
+use crate::types::{CsvDialect, Separator};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
 pub(super) const BATCH: usize = 16_384;
@@ -58,7 +59,10 @@ pub struct Table {
     /// What was taken for granted in reading it, such as a separator that nothing declares.
     pub notes: Vec<String>,
     format: &'static str,
+    /// For every present wanted column where it stands, folders' columns after those of a batch.
     positions: Vec<usize>,
+    /// The columns that the folders above the file name.
+    partitions: Vec<Partition>,
     batches: Batches,
     rows: u64,
 }
@@ -101,6 +105,8 @@ pub struct OpenTerms<'a> {
     pub repeating: &'a [&'a str],
     /// How CSV is written.
     pub csv: &'a CsvDialect,
+    /// The columns that the folders above the file name: [`open`] finds them.
+    pub(in crate::engine) partitions: &'a [Partition],
 }
 
 impl<'a> OpenTerms<'a> {
@@ -108,7 +114,7 @@ impl<'a> OpenTerms<'a> {
     #[must_use]
     pub fn new(wanted: &'a [Wanted<'a>]) -> Self {
         const PLAIN: &CsvDialect = &CsvDialect { encoding: None, separator: None, skip_lines: 0 };
-        Self { wanted, repeating: &[], csv: PLAIN }
+        Self { wanted, repeating: &[], csv: PLAIN, partitions: &[] }
     }
 }
 
@@ -135,34 +141,26 @@ impl<'a, const N: usize> From<&'a [Wanted<'a>; N]> for OpenTerms<'a> {
 /// # Errors
 /// [`ReadError`] for a file that is missing, cut off, of another format, or without a required column.
 pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Table, ReadError> {
-    let terms = terms.into();
     input.begin()?;
-    let name = input.name();
+    let (name, partitions) = (input.name(), input.partitions()?);
+    let terms = OpenTerms { partitions: &partitions, ..terms.into() };
     match input {
-        Input::Reader(_, reader) => of_reader(name, reader, "Arrow batches", &terms),
+        Input::Reader(_, reader) => of_reader(name, reader, &terms),
+        Input::Ipc(_, schema, bytes) => caught(&name, || of_ipc(name.clone(), &schema, bytes, &terms)),
         Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
         Input::Path(path) | Input::Named(_, path) => caught(&name, || of_file(&path, name.clone(), &terms)),
     }
 }
 
-/// Opens `input` for the wanted columns; text of those that repeat the same few words may come as an Arrow dictionary.
-///
-/// # Errors
-/// As [`open`].
-pub fn open_repeating(input: Input, wanted: &[Wanted<'_>], repeating: &[&str]) -> Result<Table, ReadError> {
-    open(input, OpenTerms { repeating, ..OpenTerms::new(wanted) })
-}
-
 fn of_reader(
     name: String,
     reader: Box<dyn RecordBatchReader + Send>,
-    format: &'static str,
     terms: &OpenTerms<'_>,
 ) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &reader.schema(), terms.wanted)?;
+    let chosen = choose(&name, &reader.schema(), terms)?;
     let indices = chosen.indices.clone();
     let batches = reader.map(move |batch| batch?.project(&indices));
-    Ok(chosen.table(name, format, arrow(batches)))
+    Ok(chosen.table(name, "Arrow batches", arrow(batches)))
 }
 
 /// By the first bytes, where the name promises no text; else by the name.
@@ -199,9 +197,8 @@ fn of_plain(name: String, plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, 
         Magic::Parquet => PARQUET,
         Magic::IpcFile => "an Arrow IPC file",
         Magic::IpcStream => {
-            let reader = StreamReader::try_new(plain.bytes, None).map_err(|_| damaged(&name, IPC))?;
-            is_not_too_wide(&name, reader.schema().fields().len())?;
-            return of_reader(name, Box::new(reader), IPC, terms);
+            let (schema, bytes) = ipc_schema(&name, plain.bytes)?;
+            return of_ipc(name, &schema, bytes, terms);
         }
         _ => return Head::read(&name, plain, terms.csv)?.table(terms),
     };
@@ -262,6 +259,7 @@ pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
     let name = input.name();
     let path = match input {
         Input::Reader(name, reader) => return Tokenised::read(name, reader.schema().metadata()),
+        Input::Ipc(name, schema, _) => return Tokenised::read(name, schema.metadata()),
         Input::Stream(..) => return Ok(None),
         Input::Path(path) | Input::Named(_, path) => path,
     };
@@ -278,12 +276,13 @@ impl Part {
         match self.0 {
             Unread::Whole(input) => open(input, terms),
             Unread::Groups { input, metadata, group, first } => {
-                let (name, terms) = (input.name(), terms.into());
+                let (name, partitions) = (input.name(), input.partitions()?);
+                let terms = OpenTerms { partitions: &partitions, ..terms.into() };
                 let path = input.path().unwrap_or(Path::new(""));
                 let table = caught(&name, || {
                     let file = file(path, &name)?;
                     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-                    batches(builder.with_row_groups(vec![group]), name.clone(), terms.wanted)
+                    batches(builder.with_row_groups(vec![group]), name.clone(), &terms)
                 })?;
                 Ok(Table { first, rows: first, ..table })
             }
@@ -328,11 +327,30 @@ impl Table {
             Some(Err(Stop::Damaged)) => Err(damaged(self.rows)),
             Some(Err(Stop::Because(error))) => Err(error),
             Some(Ok(batch)) => {
-                let batch = batch.project(&self.positions).map_err(|_| damaged(self.rows))?;
+                let batch = self.in_order(batch).map_err(|_| damaged(self.rows))?;
                 self.rows += batch.num_rows() as u64;
                 Ok(Some(batch))
             }
         }
+    }
+}
+
+impl Table {
+    /// The wanted columns of a batch, and those that the folders above the file name.
+    fn in_order(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
+        if self.partitions.is_empty() {
+            return batch.project(&self.positions);
+        }
+        let rows = batch.num_rows();
+        let schema = batch.schema();
+        let (mut fields, mut columns) = (schema.fields().to_vec(), batch.columns().to_vec());
+        for (column, value) in &self.partitions {
+            fields.push(Arc::new(Field::new(column, DataType::Utf8, true)));
+            columns.push(Arc::new(std::iter::repeat_n(value.as_deref(), rows).collect::<StringArray>()));
+        }
+        let options = RecordBatchOptions::new().with_row_count(Some(rows));
+        let schema = Arc::new(Schema::new(fields));
+        RecordBatch::try_new_with_options(schema, columns, &options)?.project(&self.positions)
     }
 }
 
@@ -342,8 +360,9 @@ pub(super) struct Chosen {
     pub(super) indices: Vec<usize>,
     /// Positions in the file of all declared columns but dropped ones.
     pub(super) declared: Vec<usize>,
-    /// For every present wanted column its position inside `indices`.
+    /// For every present wanted column its position inside `indices`, or behind them that of a column of the folders.
     positions: Vec<usize>,
+    partitions: Vec<Partition>,
     present: Vec<bool>,
     undeclared: Vec<String>,
     tokenised: Option<Tokenised>,
@@ -363,9 +382,11 @@ fn consent_columns(
     resolved.map_err(|error| ReadError::ConsentColumn { file: file.to_owned(), error })
 }
 
-pub(super) fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Result<Chosen, ReadError> {
-    let names: Vec<&str> =
-        schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}')).collect();
+pub(super) fn choose(file: &str, schema: &Schema, terms: &OpenTerms<'_>) -> Result<Chosen, ReadError> {
+    let OpenTerms { wanted, partitions, .. } = *terms;
+    let of_file = schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}'));
+    let names: Vec<&str> = of_file.chain(partitions.iter().map(|(column, _)| column.as_str())).collect();
+    let width = schema.fields().len();
     let consents = consent_columns(file, &names, wanted)?;
     let (mut found, mut known, mut declared) = (Vec::new(), Vec::new(), Vec::new());
     for want in wanted {
@@ -401,28 +422,44 @@ pub(super) fn choose(file: &str, schema: &Schema, wanted: &[Wanted<'_>]) -> Resu
             (None, _) => found.push(None),
         }
     }
-    let mut indices: Vec<usize> = found.iter().flatten().copied().collect();
+    let mut indices: Vec<usize> = found.iter().flatten().copied().filter(|place| *place < width).collect();
     indices.sort_unstable();
     indices.dedup();
-    let position = |place: &usize| indices.iter().position(|index| index == place);
+    let position = |place: &usize| match place.checked_sub(width) {
+        Some(folder) => Some(indices.len() + folder),
+        None => indices.iter().position(|index| index == place),
+    };
     let positions = found.iter().flatten().filter_map(position).collect();
     let unread = names.iter().enumerate().filter(|(place, _)| !known.contains(place));
     let undeclared = unread.map(|(_, name)| (*name).to_owned()).collect();
     let present = found.iter().map(Option::is_some).collect();
     let tokenised = Tokenised::read(file, schema.metadata())?;
-    Ok(Chosen { positions, present, undeclared, indices, declared, tokenised })
+    let partitions = partitions.to_vec();
+    Ok(Chosen { positions, partitions, present, undeclared, indices, declared, tokenised })
 }
 
 impl Chosen {
     /// Whether the file has any of the columns that are read.
     pub(super) fn finds_some(&self) -> bool {
-        self.present.contains(&true)
+        !self.indices.is_empty()
     }
 
     pub(super) fn table(self, name: String, format: &'static str, batches: Batches) -> Table {
-        let Self { positions, present, undeclared, tokenised, .. } = self;
-        let (first, notes) = (0, Vec::new());
-        Table { name, undeclared, present, first, tokenised, notes, format, positions, batches, rows: 0 }
+        let Self { positions, partitions, present, undeclared, tokenised, .. } = self;
+        let (first, rows, notes) = (0, 0, Vec::new());
+        Table {
+            name,
+            undeclared,
+            present,
+            first,
+            tokenised,
+            notes,
+            format,
+            positions,
+            partitions,
+            batches,
+            rows,
+        }
     }
 }
 
@@ -444,7 +481,7 @@ fn arrow(batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send +
 
 fn parquet(file: File, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
     let metadata = as_dictionaries(footer(&file, &name)?, terms.repeating);
-    batches(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata), name, terms.wanted)
+    batches(ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata), name, terms)
 }
 
 pub(super) const PARQUET: &str = "Parquet";
@@ -463,9 +500,9 @@ pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, Rea
 fn batches(
     builder: ParquetRecordBatchReaderBuilder<File>,
     name: String,
-    wanted: &[Wanted<'_>],
+    terms: &OpenTerms<'_>,
 ) -> Result<Table, ReadError> {
-    let chosen = choose(&name, builder.schema(), wanted)?;
+    let chosen = choose(&name, builder.schema(), terms)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), chosen.indices.iter().copied());
     let reader =
         builder.with_projection(mask).with_batch_size(BATCH).build().map_err(|_| damaged(&name, PARQUET))?;
@@ -509,14 +546,45 @@ pub(super) fn ipc_stream_reader(
     Ok(reader)
 }
 
+/// The schema with which an IPC stream begins, and all bytes of the stream.
+pub(super) fn ipc_schema(name: &str, bytes: Bytes) -> Result<(SchemaRef, Bytes), ReadError> {
+    let mut read = Copied { bytes, read: Vec::new() };
+    let schema = StreamReader::try_new(&mut read, None).map_err(|_| damaged(name, IPC))?.schema();
+    is_not_too_wide(name, schema.fields().len())?;
+    let Copied { bytes, read } = read;
+    Ok((schema, Box::new(Cursor::new(read).chain(bytes))))
+}
+
+/// Bytes of which those that were read are kept.
+struct Copied {
+    bytes: Bytes,
+    read: Vec<u8>,
+}
+
+impl Read for Copied {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.bytes.read(buffer)?;
+        self.read.extend(buffer.iter().take(length));
+        Ok(length)
+    }
+}
+
+fn of_ipc(name: String, schema: &Schema, bytes: Bytes, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let chosen = choose(&name, schema, terms)?;
+    let bytes = BufReader::with_capacity(1 << 17, bytes);
+    let reader =
+        StreamReader::try_new(bytes, Some(chosen.indices.clone())).map_err(|_| damaged(&name, IPC))?;
+    Ok(chosen.table(name, IPC, arrow(reader)))
+}
+
 fn ipc(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &ipc_reader(path, &name, None)?.schema(), terms.wanted)?;
+    let chosen = choose(&name, &ipc_reader(path, &name, None)?.schema(), terms)?;
     let reader = ipc_reader(path, &name, Some(chosen.indices.clone()))?;
     Ok(chosen.table(name, IPC, arrow(reader)))
 }
 
 fn ipc_stream(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &ipc_stream_reader(path, &name, None)?.schema(), terms.wanted)?;
+    let chosen = choose(&name, &ipc_stream_reader(path, &name, None)?.schema(), terms)?;
     let reader = ipc_stream_reader(path, &name, Some(chosen.indices.clone()))?;
     Ok(chosen.table(name, IPC, arrow(reader)))
 }

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use memchr::{memchr_iter, memchr3};
 
 use super::csv_fault::CsvFault;
+use super::quoting::{Habits, QuotedCell};
 
 /// The most columns of a file.
 pub(super) const MOST_COLUMNS: usize = 10_000;
@@ -48,13 +49,9 @@ pub(super) struct Rfc4180 {
     begins: (u64, u64),
     /// Cells of the record under way that have ended.
     cells: usize,
-    /// The line on which the quoted cell under way begins.
-    opened: u64,
-    /// Line breaks in the quoted cell under way, and separators since the last of them.
-    breaks: u64,
-    separators: usize,
-    /// Whether a line inside the quoted cell under way has as many cells as the header.
-    like_a_row: bool,
+    /// The quoted cell under way, or the last one.
+    quoted: QuotedCell,
+    habits: Habits,
 }
 
 impl Rfc4180 {
@@ -71,10 +68,8 @@ impl Rfc4180 {
             records: 0,
             begins: (line, 0),
             cells: 0,
-            opened: line,
-            breaks: 0,
-            separators: 0,
-            like_a_row: false,
+            quoted: QuotedCell::opening(line),
+            habits: Habits::default(),
         }
     }
 
@@ -121,7 +116,7 @@ impl Rfc4180 {
             match self.place {
                 Place::Start if first == b'"' => {
                     self.place = Place::Quoted;
-                    (self.opened, self.breaks, self.separators, self.like_a_row) = (self.line, 0, 0, false);
+                    self.quoted = QuotedCell::opening(self.line);
                     at += 1;
                 }
                 Place::Start | Place::Bare => match memchr3(self.separator, b'\n', b'\r', rest) {
@@ -134,6 +129,9 @@ impl Rfc4180 {
                             self.place = Place::Bare;
                         }
                         at += length;
+                        if !self.is_between_records() {
+                            self.habits.bare(self.cells);
+                        }
                         let byte = bytes.get(at).copied().unwrap_or_default();
                         if self.cell_ends(byte, at)? {
                             end = Some(at + 1);
@@ -144,14 +142,14 @@ impl Rfc4180 {
                         }
                     }
                 },
-                Place::Quoted => at = self.quoted(bytes, at),
+                Place::Quoted => at = self.pass_quoted(bytes, at),
                 Place::Quote if first == b'"' => {
                     self.place = Place::Quoted;
                     at += 1;
                 }
                 Place::Quote => {
                     if first != self.separator && first != b'\n' && first != b'\r' {
-                        return Err(CsvFault::AfterQuote { line: self.line, opened: self.opened });
+                        return Err(CsvFault::AfterQuote { line: self.line, opened: self.quoted.opened });
                     }
                     self.quote_closes()?;
                     if self.cell_ends(first, at)? {
@@ -170,38 +168,40 @@ impl Rfc4180 {
     }
 
     /// Passes over a quoted cell up to a quote, a line break, or the end of the bytes.
-    fn quoted(&mut self, bytes: &[u8], at: usize) -> usize {
+    fn pass_quoted(&mut self, bytes: &[u8], at: usize) -> usize {
         let rest = bytes.get(at..).unwrap_or_default();
         let found = memchr3(b'"', b'\n', b'\r', rest);
-        if self.breaks > 0 {
-            let passed = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
-            self.separators += memchr_iter(self.separator, passed).count();
+        let passed = rest.get(..found.unwrap_or(rest.len())).unwrap_or_default();
+        if self.quoted.has_breaks() || !self.habits.quotes_always(self.cells) {
+            self.quoted.separators(memchr_iter(self.separator, passed).count());
         }
         let Some(length) = found else { return bytes.len() };
         let at = at + length;
         match bytes.get(at) {
-            Some(b'"') => self.place = Place::Quote,
+            Some(b'"') => {
+                self.quoted.quote(passed);
+                self.place = Place::Quote;
+            }
             Some(byte) if self.line_ends(*byte, at) => {
-                let width = self.width.unwrap_or_default();
-                self.like_a_row |= self.breaks > 0 && width > 2 && self.separators + 1 == width;
-                (self.breaks, self.separators) = (self.breaks + 1, 0);
+                self.quoted.line_ends(self.width.unwrap_or_default());
             }
             Some(_) | None => {}
         }
         at + 1
     }
 
-    /// A quoted cell may hold line breaks, but not where ids and codes are declared, and not such that rows seem to be inside it: two
-    /// stray quotes would hide all rows between them.
-    fn quote_closes(&self) -> Result<(), CsvFault> {
-        if self.breaks == 0 {
+    /// A quoted cell may hold line breaks, but not where ids and codes are declared, and not such that rows may be inside it.
+    fn quote_closes(&mut self) -> Result<(), CsvFault> {
+        self.quoted.ends(&mut self.habits, self.cells);
+        if !self.quoted.has_breaks() {
             return Ok(());
         }
-        let (from, to, column) = (self.opened, self.line, self.cells);
+        let (from, to, column) = (self.quoted.opened, self.line, self.cells);
         if let Some(column) = self.declared.get(&column) {
             return Err(CsvFault::LineBreak { from, to, column: column.clone() });
         }
-        if self.like_a_row || column > 1 && self.separators == column {
+        let may_be_rows = self.quoted.may_be_rows(column, self.width.unwrap_or_default());
+        if may_be_rows && !self.habits.quotes_always(column) {
             return Err(CsvFault::RowsInQuote { from, to });
         }
         Ok(())
@@ -228,7 +228,13 @@ impl Rfc4180 {
 
     fn record_ends(&mut self) -> Result<(), CsvFault> {
         let found = self.cells + 1;
-        let expected = *self.width.get_or_insert(found);
+        let expected = match self.width {
+            Some(width) => width,
+            None => {
+                self.habits = Habits::default();
+                *self.width.insert(found)
+            }
+        };
         if found != expected {
             return Err(CsvFault::Cells { line: self.begins.0, found, expected });
         }
@@ -254,7 +260,7 @@ impl Rfc4180 {
             return Ok(());
         }
         Err(match self.place {
-            Place::Quoted => CsvFault::OpenQuote { line: self.opened },
+            Place::Quoted => CsvFault::OpenQuote { line: self.quoted.opened },
             Place::Start | Place::Bare | Place::Quote => CsvFault::LongRecord { line: self.begins.0 },
         })
     }
@@ -265,7 +271,7 @@ impl Rfc4180 {
     /// [`CsvFault`] if it ends inside a quote or before all cells of a record.
     pub(super) fn end(&mut self) -> Result<(), CsvFault> {
         match self.place {
-            Place::Quoted => return Err(CsvFault::OpenQuote { line: self.opened }),
+            Place::Quoted => return Err(CsvFault::OpenQuote { line: self.quoted.opened }),
             Place::Quote => self.quote_closes()?,
             Place::Start | Place::Bare => {}
         }

@@ -18,8 +18,8 @@ use super::hygiene::FileHygiene;
 use super::read::{Input, OpenTerms, ReadError, Table, Tokenised, open};
 use super::reading::Reading;
 use crate::deidentify::TokenKey;
-use crate::policy::{CsvDialect, Regime, Study};
-use crate::types::Timestamp;
+use crate::policy::{Regime, Study};
+use crate::types::{CsvDialect, Timestamp};
 use out::Out;
 use treat::{CONSENTS, Plan};
 
@@ -96,7 +96,7 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
     let mut input = input;
     input.begin()?;
     terms.reading.expect(std::iter::once(&input));
-    let mut table = open(input, OpenTerms { wanted: &wanted, repeating, csv: &dialect(terms) })?;
+    let mut table = open(input, OpenTerms { repeating, csv: &dialect(terms), ..OpenTerms::new(&wanted) })?;
     if table.tokenised.is_some() {
         return Err(ReadError::Tokenised { file: table.name }.into());
     }
@@ -143,7 +143,7 @@ fn dialect(terms: &TokeniseTerms<'_>) -> CsvDialect {
     let mut links = terms.study.links.iter().map(|links| (&links.name, &links.csv));
     let found = datasets.find(|(name, _)| name.as_str() == terms.table);
     let found = found.or_else(|| links.find(|(name, _)| name.as_str() == terms.table));
-    found.map(|(_, csv)| csv.clone()).unwrap_or_default()
+    found.map_or(&terms.study.consents.csv, |(_, csv)| csv).clone()
 }
 
 /// The table as all threads take from it.

@@ -146,16 +146,72 @@ fn faults_name_physical_lines() {
     }
 }
 
+/// What the check says of a text whose first columns are declared.
+fn with_declared(text: &str, declared: usize) -> Result<u64, CsvFault> {
+    let mut check = Rfc4180::new(b',', 1);
+    check.declare((0..declared).map(|at| (at, format!("column {at}"))).collect());
+    check.all(text.as_bytes())?;
+    check.end()?;
+    Ok(check.records())
+}
+
+/// Promise: a note of several lines is read, and rows between two stray quotes are refused, whatever the column and however many
+/// columns there are.
+#[test]
+fn notes_of_several_lines_are_read_and_rows_between_stray_quotes_are_not() {
+    for note in ["a\nb", "a, b, c, d\nc", "a\n\nb, c", "a, b\nc, d\ne, f", "\n", "\"\"a\"\",\n b"] {
+        let text = format!("id,at,note\n1,2,\"{note}\"\n3,4,x\n");
+        assert_eq!(with_declared(&text, 2), Ok(3), "{note:?}");
+    }
+    // Rows of every width, the note in every place, and the quotes before and after any of its texts.
+    for width in 1..=5 {
+        for column in 0..width {
+            for rows in 2..=4 {
+                let row = |row: usize| {
+                    let mut cells = vec!["7".to_owned(); width];
+                    cells[column] = match row {
+                        0 => "\"Tom".to_owned(),
+                        row if row + 1 == rows => "Jerry\"".to_owned(),
+                        _ => String::from("ok"),
+                    };
+                    cells.join(",")
+                };
+                let header = vec!["h"; width].join(",");
+                let text = format!("{header}\n{}\n", (0..rows).map(row).collect::<Vec<_>>().join("\n"));
+                let expected = CsvFault::RowsInQuote { from: 2, to: rows as u64 + 1 };
+                assert_eq!(with_declared(&text, column), Err(expected), "{text}");
+            }
+        }
+    }
+}
+
+/// Promise: a column that is quoted always and without need may hold lines that look like rows; one bare cell, or too few records, and
+/// it may not.
+#[test]
+fn a_writer_that_always_quotes_is_believed() {
+    let text = |quoted: usize, bare: &str| {
+        let rows = "1,\"x\"\n".repeat(quoted);
+        format!("id,note\n{bare}{rows}1,\"Dear Ann\nit was good, really\"\n")
+    };
+    assert_eq!(with_declared(&text(20, ""), 1), Ok(22));
+    let refused = |from| Err(CsvFault::RowsInQuote { from, to: from + 1 });
+    assert_eq!(with_declared(&text(19, ""), 1), refused(21));
+    assert_eq!(with_declared(&text(20, "1,x\n"), 1), refused(23));
+    assert_eq!(with_declared(&text(20, "1,\n"), 1), refused(23));
+    // Cells that need their quotes prove nothing: whoever quotes them may quote nothing else.
+    let needed = text(20, "").replace("\"x\"", "\"x, y\"");
+    assert_eq!(with_declared(&needed, 1), refused(22));
+    // A quote that such a writer lost is found by the next row.
+    let lost = format!("{}2,\"lost\n3,\"x\"\n", text(20, ""));
+    assert_eq!(with_declared(&lost, 1), Err(CsvFault::AfterQuote { line: 25, opened: 24 }));
+}
+
 #[test]
 fn a_line_break_in_a_declared_column_is_damage_and_in_another_it_is_not() {
     let text = "a,b\n1,\"2\n\n2\"\n";
-    let check = |declared: &[usize]| {
-        let mut check = Rfc4180::new(b',', 1);
-        check.declare(declared.iter().map(|at| (*at, format!("column {at}"))).collect());
-        check.all(text.as_bytes()).and_then(|_| check.end())
-    };
-    assert_eq!(check(&[0, 1]), Err(CsvFault::LineBreak { from: 2, to: 4, column: "column 1".into() }));
-    assert_eq!(check(&[0]), Ok(()));
+    let damage = CsvFault::LineBreak { from: 2, to: 4, column: "column 1".into() };
+    assert_eq!(with_declared(text, 2), Err(damage));
+    assert_eq!(with_declared(text, 1), Ok(2));
 }
 
 #[test]

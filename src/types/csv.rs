@@ -1,4 +1,4 @@
-//! How a dataset's CSV files are written, where that is not UTF-8 with commas and a header in the first line.
+//! How CSV files of a dataset or of consents are written, where that is not UTF-8 with commas and a header in the first line.
 
 use std::borrow::Cow;
 

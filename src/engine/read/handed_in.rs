@@ -1,0 +1,126 @@
+//! The tables that are handed in together: parts of folders, no file twice, names that tell them apart.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::os::unix::fs::MetadataExt as _;
+use std::path::{Path, PathBuf};
+
+use super::folder::tables_in;
+use super::{Input, ReadError};
+use crate::types::DatasetName;
+
+/// The tables of what is handed in for datasets and, under none, as consents, in the same order.
+///
+/// A folder stands for all of its parts. A file or a part is called by as much of the end of its path as tells it from all others; a part
+/// at least by its path from the folder on.
+///
+/// # Errors
+/// [`ReadError`] for a folder that is none of parts, and [`ReadError::SameFile`] for a file that a dataset has twice, whose rows would
+/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case.
+pub fn handed_in(
+    given: Vec<(Option<DatasetName>, Input)>,
+) -> Result<Vec<(Option<DatasetName>, Input)>, ReadError> {
+    let mut tables = Vec::new();
+    for (dataset, input) in given {
+        match input {
+            Input::Path(path) if path.is_dir() => {
+                let parts = tables_in(&path)?.into_iter();
+                tables.extend(parts.map(|(part, depth)| (dataset.clone(), Input::Path(part), depth + 1)));
+            }
+            input => tables.push((dataset, input, 1)),
+        }
+    }
+    let names = names(tables.iter().filter_map(|(_, input, depth)| match input {
+        Input::Path(path) => Some((path.as_path(), *depth)),
+        _ => None,
+    }));
+    let named = tables.into_iter().map(|(dataset, input, _)| match input {
+        Input::Path(path) => {
+            let name = names.get(&path).cloned();
+            (dataset, name.map_or_else(|| Input::Path(path.clone()), |name| Input::Named(name, path.clone())))
+        }
+        input => (dataset, input),
+    });
+    let named: Vec<_> = named.collect();
+    once(&named)?;
+    Ok(named)
+}
+
+/// The end of each path that no other path has.
+fn names<'a>(paths: impl Iterator<Item = (&'a Path, usize)>) -> BTreeMap<PathBuf, String> {
+    let mut open: BTreeMap<&Path, usize> = paths.collect();
+    let (mut done, mut taken) = (BTreeMap::new(), BTreeSet::new());
+    while !open.is_empty() {
+        let mut ends: BTreeMap<String, Vec<(&Path, usize)>> = BTreeMap::new();
+        for (path, depth) in std::mem::take(&mut open) {
+            ends.entry(end(path, depth)).or_default().push((path, depth));
+        }
+        for (end, alike) in ends {
+            for (path, depth) in &alike {
+                let is_whole = *depth >= path.components().count();
+                if is_whole || alike.len() == 1 && !taken.contains(&end) {
+                    done.insert((*path).to_owned(), end.clone());
+                } else {
+                    open.insert(path, depth + 1);
+                }
+            }
+            taken.insert(end);
+        }
+    }
+    done
+}
+
+/// The last so many components of a path.
+fn end(path: &Path, depth: usize) -> String {
+    let components: Vec<_> = path.components().collect();
+    let from = components.len().saturating_sub(depth);
+    components.get(from..).unwrap_or_default().iter().collect::<PathBuf>().display().to_string()
+}
+
+/// Refuses a file that a dataset has twice, by whatever names, and a pipe that anything has twice.
+fn once(tables: &[(Option<DatasetName>, Input)]) -> Result<(), ReadError> {
+    let mut seen: BTreeMap<(u64, u64), Vec<(Option<&DatasetName>, String)>> = BTreeMap::new();
+    let mut refused = BTreeSet::new();
+    for (dataset, input) in tables {
+        // What cannot be looked at cannot be opened either, and is told by that.
+        let Some(data) = input.path().and_then(|path| path.metadata().ok()) else { continue };
+        let known = seen.entry((data.dev(), data.ino())).or_default();
+        let again = known
+            .iter()
+            .find(|(other, _)| !data.is_file() || dataset.is_some() && *other == dataset.as_ref());
+        refused.extend(again.map(|(_, other)| (input.name(), other.clone())));
+        known.push((dataset.as_ref(), input.name()));
+    }
+    match refused.pop_first() {
+        Some((file, other)) => Err(ReadError::SameFile { file, other }),
+        None => Ok(()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_as_long_as_they_must_be() {
+        let given = [
+            ("a/x/part-0.csv", 1),
+            ("b/x/part-0.csv", 1),
+            ("b/y/part-0.csv", 2),
+            ("b/part-1.csv", 1),
+            ("/part-1.csv", 1),
+        ];
+        let named = names(given.iter().map(|(path, depth)| (Path::new(path), *depth)));
+        let named: Vec<(&str, &str)> =
+            named.iter().map(|(path, name)| (path.to_str().unwrap(), name.as_str())).collect();
+        assert_eq!(
+            named,
+            [
+                ("/part-1.csv", "/part-1.csv"),
+                ("a/x/part-0.csv", "a/x/part-0.csv"),
+                ("b/part-1.csv", "b/part-1.csv"),
+                ("b/x/part-0.csv", "b/x/part-0.csv"),
+                ("b/y/part-0.csv", "y/part-0.csv"),
+            ]
+        );
+    }
+}
