@@ -291,15 +291,18 @@ fn a_broken_import_changes_nothing_and_names_its_places() {
     assert_eq!(code(&output), 1);
     let said = stderr(&output);
     assert!(
-        said.contains("5 of 500 rows are bad") && said.contains("row 1, column `line`: not a JSON object"),
+        said.contains(
+            "5 of 500 lines cannot be attributed to a person: line 1: not a JSON object; line 101: "
+        ) && said.contains("nothing of the file was recorded"),
         "{said}"
     );
     assert!(!said.contains("canary"));
     assert!(folder(&case) == before, "a refused import left something");
-    let said = json_of(&case, &["consent", "import", "box", "bad.jsonl", "--max-bad-rows", "1"], 0);
-    assert_eq!((&said["files"][0]["rows"], &said["files"][0]["taken"]), (&json!(500), &json!(495)));
-    assert_eq!(said["files"][0]["dropped"], json!({ "not a JSON object": 5 }));
-    assert_eq!(said["files"][0]["first"].as_array().unwrap().len(), 5);
+    // No share of such rows is small enough.
+    assert_eq!(code(&case.run(&["consent", "import", "box", "bad.jsonl", "--max-bad-rows", "1"])), 2);
+    case.write("good.jsonl", &lines(0));
+    let said = json_of(&case, &["consent", "import", "box", "good.jsonl"], 0);
+    assert_eq!((&said["files"][0]["rows"], &said["files"][0]["taken"]), (&json!(500), &json!(500)));
 
     let (before, recorded) = (folder(&case), exported(&case, "before.jsonl"));
     let header = "person,at,event,trigger,purpose,recipient\n";
@@ -457,4 +460,78 @@ fn no_mark_leaves_the_register() {
         "an export is in the clear"
     );
     assert!(Path::new(&case.path("receipt.txt")).is_file());
+}
+
+/// One row that is nobody's, among however many, in whatever format: nothing of the file is recorded, and its place is named.
+#[test]
+fn one_row_that_is_nobodys_keeps_a_whole_file_out() {
+    let case = case();
+    json_of(&case, &["consent", "import", "box", "consents.csv"], 0);
+    let (before, recorded) = (folder(&case), exported(&case, "before.jsonl"));
+    let clean = std::fs::read_to_string(case.path("consents.csv")).unwrap();
+    let withdrawn =
+        |person: &str| format!("{person},social-platform,withdrawn,,,,,,,,,,2026-09-02T00:00:00Z,,,,,,\n");
+    let after = |row: &str| format!("{clean}{row}");
+    let ids = |cell: &str| {
+        let rows = clean.lines().skip(1).map(|line| format!("{line},phone\n"));
+        let header = clean.lines().next().unwrap();
+        format!("{header},ids\n{}{},{cell}\n", rows.collect::<String>(), withdrawn(PERSON).trim_end())
+    };
+    let document = |person: &str| {
+        format!("{{\"dpv:hasDataSubject\":{person},\"dpv:hasConsentStatus\":\"dpv:ConsentWithdrawn\"}}\n")
+    };
+    let one_of = |line: &str| recorded.join("\n") + "\n" + line;
+    let row = |reason: &str| format!("row 241, column `person`: {reason}");
+    let line = |reason: &str| format!("line 241{reason}");
+    let cases: Vec<(&str, String, String)> = vec![
+        ("blank.csv", after(&withdrawn("")), row("no person")),
+        ("wide.csv", after(&withdrawn("\u{3000}")), row("no person")),
+        ("tab.csv", after(&withdrawn(&format!("{PERSON}\t"))), row("id with blanks or control characters")),
+        ("quote.csv", after(&withdrawn(&format!("'{PERSON}"))), row("id in quotes")),
+        (
+            "full.csv",
+            after(&withdrawn("１３８００００００００")),
+            row("id in full-width characters or other digits than 0 to 9"),
+        ),
+        ("float.csv", after(&withdrawn("1.38E+10")), row("id written as a floating-point number")),
+        ("point.csv", after(&withdrawn("13800000001.0")), row("id written as a floating-point number")),
+        ("short.csv", after(&withdrawn("1380000001")), row("number of another length than 99 of 100")),
+        ("null.csv", after(&withdrawn("NULL")), row("a word for a missing value")),
+        ("ids.csv", ids("passport"), "row 241, column `ids`: not a namespace of the sandbox".to_owned()),
+        ("mark.csv", after(&withdrawn(&format!("\u{feff}{PERSON}"))), row("id with a character of no width")),
+        ("blank.jsonl", one_of(&document("\" \"")), line(", column `person`: no person")),
+        (
+            "float.jsonl",
+            one_of(&document("13800000001.0")),
+            line(", column `dpv:hasDataSubject`: a value of the wrong shape"),
+        ),
+        (
+            "tab.jsonl",
+            one_of(&document("\"13800000001\\t\"")),
+            line(", column `person`: id with blanks or control characters"),
+        ),
+        ("cut.jsonl", one_of("{\"dpv:hasDataSubject\":\"canaryperson"), line(": not a JSON object")),
+        (
+            "mark.jsonl",
+            one_of(&format!("\u{feff}{}", document("\"13800000001\""))),
+            line(": not a JSON object"),
+        ),
+    ];
+    for (name, content, place) in cases {
+        case.write(name, &content);
+        let output = case.run(&["consent", "import", "box", name]);
+        assert_eq!(code(&output), 1, "{name}: {}", stderr(&output));
+        assert!(stderr(&output).contains(&place), "{name}: {}", stderr(&output));
+        assert!(
+            !stderr(&output).contains("canary") && !stderr(&output).contains("138"),
+            "{}",
+            stderr(&output)
+        );
+        assert!(folder(&case) == before && exported(&case, &format!("{name}.jsonl")) == recorded, "{name}");
+    }
+    // A mark in front of the whole file is none of its content.
+    case.write("bom.csv", &format!("\u{feff}{}", after(&withdrawn(&id(1)))));
+    assert_eq!(json_of(&case, &["consent", "import", "box", "bom.csv"], 0)["files"][0]["taken"], 241);
+    case.write("bom.jsonl", &format!("\u{feff}{}", one_of(&document("13800000002"))));
+    assert_eq!(json_of(&case, &["consent", "import", "box", "bom.jsonl"], 0)["files"][0]["taken"], 241);
 }

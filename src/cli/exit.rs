@@ -264,6 +264,9 @@ impl From<TokeniseError> for Failure {
 fn input(error: &EngineError) -> &'static str {
     match error {
         EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
+        EngineError::UnattributedEvents { .. } => {
+            "put these rows right, or leave them out if they are nobody's: nothing of the file was recorded"
+        }
         EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
             "each dataset of the study needs one --data NAME=PATH"
         }

@@ -1,14 +1,15 @@
 //! The consent register of a sandbox: record, withdraw, read, import, export. Its events are never log entries: their
 //! number would tell who withdrew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard};
 
-use super::view::naming;
+use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{Commitment, Receipt, commit, verify_commitment};
-use crate::consent::{Account, AgeFact, Row, account};
-use crate::engine::{FileHygiene, Input, MaxBadRows, Progress, import};
+use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, account};
+use crate::deidentify::IdForms;
+use crate::engine::{ImportTerms, Imported, Input, Progress, import};
 use crate::keys::{KeyError, Keyring, open, random_secret, seal};
 use crate::policy::{Decision, decide};
 use crate::register::{Event, FILE, Register, RegisterError, Snapshot, State, Writer};
@@ -40,19 +41,23 @@ impl Consents<'_> {
         studies.flat_map(|adopted| adopted.study.namespaces()).map(str::to_owned).collect()
     }
 
-    /// The triggers that the regimes of the permitted flows know; a row with another one is unreadable.
+    /// The forms in which the studies of the sandbox declare the ids of every namespace.
+    fn id_forms(&self) -> BTreeMap<String, IdForms> {
+        let mut all: BTreeMap<String, IdForms> = BTreeMap::new();
+        for adopted in self.inner.studies.values() {
+            for namespace in adopted.study.namespaces() {
+                all.entry(namespace.to_owned()).or_default().add(adopted.study.form(namespace));
+            }
+        }
+        all
+    }
+
+    /// The words that the studies of the sandbox and their regimes know, whether or not a use is permitted today.
     #[must_use]
-    pub fn triggers(&self) -> BTreeSet<String> {
-        let now = self.inner.clock.now();
-        let flows = self.inner.studies.values().flat_map(|adopted| {
-            let recipients = adopted.study.recipients.iter();
-            recipients.map(|recipient| decide(&adopted.study, &adopted.regime, recipient, now))
-        });
-        let known = flows.filter_map(|decision| match decision {
-            Decision::Permit(flow) => Some(flow.demand().requirements.clone()),
-            Decision::Deny(_) => None,
-        });
-        known.flatten().flat_map(|requirement| requirement.known_triggers).collect()
+    pub fn known_words(&self) -> KnownWords {
+        let mut known = KnownWords::default();
+        self.inner.studies.values().for_each(|adopted| known.and(adopted.study.known_words(&adopted.regime)));
+        known
     }
 
     /// Records all events in one durable transaction, or none; gives the register's time.
@@ -118,14 +123,16 @@ impl Consents<'_> {
         }
     }
 
-    /// Records all events of a file in one durable transaction, in bounded memory, or none; says what was dropped.
+    /// Records all events of a file in one durable transaction, in bounded memory, or none. Columns are those of the consent table
+    /// in any spelling, or those that `[consents]` of `study` declares, with its words, constants and time zone.
     ///
     /// The same file imported twice changes nothing in effect: the latest word decides.
     ///
     /// # Errors
-    /// [`OperatorError::Engine`] for a file that cannot be read or has too many bad rows; nothing is recorded.
-    pub fn import(&self, input: Input, allowed: MaxBadRows) -> Result<FileHygiene, OperatorError> {
-        self.import_shown(input, allowed, &Progress::default())
+    /// [`OperatorError::Engine`] for a file that cannot be read, or of which one row cannot be attributed to a person, and
+    /// [`OperatorError::Unknown`] for a study that the sandbox does not have; nothing is recorded.
+    pub fn import(&self, input: Input, study: Option<&StudyId>) -> Result<Imported, OperatorError> {
+        self.import_shown(input, study, &Progress::default())
     }
 
     /// As [`Consents::import`]; whoever looks at `progress` sees how many rows were read.
@@ -135,13 +142,17 @@ impl Consents<'_> {
     pub fn import_shown(
         &self,
         input: Input,
-        allowed: MaxBadRows,
+        study: Option<&StudyId>,
         progress: &Progress,
-    ) -> Result<FileHygiene, OperatorError> {
-        let namespaces = self.namespaces();
+    ) -> Result<Imported, OperatorError> {
+        let plain = ConsentTable::default();
+        let declared = study.map(|study| named_study(&self.inner.studies, study)).transpose()?;
+        let table = declared.map_or(&plain, |adopted| &adopted.study.consents);
+        let (namespaces, known) = (self.id_forms(), self.known_words());
+        let terms = ImportTerms { table, namespaces: &namespaces, known: &known, progress };
         self.inner.record(|writer| {
             let take = |event: &Event| writer.add(event).map_err(OperatorError::from);
-            import(input, &namespaces, allowed, progress, take)
+            import(input, &terms, take)
         })
     }
 

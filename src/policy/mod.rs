@@ -17,6 +17,7 @@ mod fault;
 mod fields;
 mod file;
 mod finding;
+mod known;
 mod links;
 mod lint;
 mod logic;

@@ -275,7 +275,7 @@ fn check(event: &Event, consents: &Consents<'_>) -> Result<(), Failure> {
             "write it as in a consent table; nothing was recorded",
         ));
     }
-    let known = consents.triggers();
+    let known = consents.known_words().triggers;
     match event.cell("trigger") {
         Some(trigger) if !known.is_empty() && !known.contains(trigger) => {
             let known: Vec<&str> = known.iter().map(String::as_str).collect();

@@ -21,6 +21,9 @@ pub enum Input {
     Stream(String, Box<dyn Read + Send>),
     /// Batches of the caller, with the name that reports give them.
     Reader(String, Box<dyn RecordBatchReader + Send>),
+    /// The events of a consent register, with the name that reports give it: rows of the consent table, whose ids were read when they
+    /// were recorded. How a study's handlers write their own tables does not concern it.
+    Register(String, Box<dyn RecordBatchReader + Send>),
 }
 
 impl From<PathBuf> for Input {
@@ -35,7 +38,10 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => file_name(path),
-            Self::Named(name, _) | Self::Stream(name, _) | Self::Reader(name, _) => name.clone(),
+            Self::Named(name, _)
+            | Self::Stream(name, _)
+            | Self::Reader(name, _)
+            | Self::Register(name, _) => name.clone(),
         }
     }
 
@@ -45,7 +51,7 @@ impl Input {
         match self {
             Self::Path(path) => (!is_pipe(path)).then(|| Self::Path(path.clone())),
             Self::Named(name, path) => (!is_pipe(path)).then(|| Self::Named(name.clone(), path.clone())),
-            Self::Stream(..) | Self::Reader(..) => None,
+            Self::Stream(..) | Self::Reader(..) | Self::Register(..) => None,
         }
     }
 
@@ -53,7 +59,7 @@ impl Input {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) | Self::Named(_, path) => Some(path),
-            Self::Stream(..) | Self::Reader(..) => None,
+            Self::Stream(..) | Self::Reader(..) | Self::Register(..) => None,
         }
     }
 
@@ -66,7 +72,7 @@ impl Input {
         let bytes: Bytes = match self {
             Self::Path(path) | Self::Named(_, path) if is_pipe(path) => Box::new(file(path, &name)?),
             Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
-            Self::Path(_) | Self::Named(..) | Self::Reader(..) => return Ok(()),
+            Self::Path(_) | Self::Named(..) | Self::Reader(..) | Self::Register(..) => return Ok(()),
         };
         let plain = plain(&name, bytes)?;
         let once = |format| Err(ReadError::Once { file: name.clone(), format });
@@ -94,7 +100,7 @@ impl Input {
         self.begin()?;
         let name = self.name();
         let bytes: Bytes = match self {
-            Self::Reader(..) => return Ok(None),
+            Self::Reader(..) | Self::Register(..) => return Ok(None),
             Self::Path(path) | Self::Named(_, path) => {
                 if Promise::of(path).0 != Promise::JsonLines {
                     return Ok(None);

@@ -139,7 +139,9 @@ pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Tab
     input.begin()?;
     let name = input.name();
     match input {
-        Input::Reader(_, reader) => of_reader(name, reader, "Arrow batches", &terms),
+        Input::Reader(_, reader) | Input::Register(_, reader) => {
+            of_reader(name, reader, "Arrow batches", &terms)
+        }
         Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
         Input::Path(path) | Input::Named(_, path) => caught(&name, || of_file(&path, name.clone(), &terms)),
     }
@@ -261,7 +263,9 @@ pub fn known_rows(input: &Input) -> Option<u64> {
 pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
     let name = input.name();
     let path = match input {
-        Input::Reader(name, reader) => return Tokenised::read(name, reader.schema().metadata()),
+        Input::Reader(name, reader) | Input::Register(name, reader) => {
+            return Tokenised::read(name, reader.schema().metadata());
+        }
         Input::Stream(..) => return Ok(None),
         Input::Path(path) | Input::Named(_, path) => path,
     };
