@@ -172,6 +172,7 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         }
         OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
         OperatorError::EpochExists(_) => (USAGE, "choose another --epoch; an epoch is sealed once"),
+        OperatorError::Event(_) => (FAILED, "put the event right; nothing was recorded"),
         OperatorError::OtherText { .. } => {
             (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
         }

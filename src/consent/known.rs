@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::act::{Act, items};
 use super::event::Row;
 use super::meaning::{self, Meaning, of_closed, of_recipient};
-use crate::types::folded_word;
+use crate::types::{folded_word, nearest};
 
 /// The words of some studies and their regimes.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -60,6 +60,19 @@ impl KnownWords {
         closed.iter().map(String::as_str).collect()
     }
 
+    /// The words of a column for a reader: recipients with their further names.
+    #[must_use]
+    pub fn listed(&self, column: &str) -> Vec<String> {
+        let named = |(legal_id, names): (&String, &BTreeSet<String>)| match names.first() {
+            None => legal_id.clone(),
+            Some(_) => format!("{legal_id} ({})", names.iter().cloned().collect::<Vec<_>>().join(", ")),
+        };
+        match column {
+            "recipient" => self.recipients.iter().map(named).collect(),
+            column => self.of(column).into_iter().map(str::to_owned).collect(),
+        }
+    }
+
     /// What a cell of one of [`KnownWords::COLUMNS`] says.
     #[must_use]
     pub fn read(&self, column: &str, cell: Option<&str>) -> Named {
@@ -89,6 +102,17 @@ impl KnownWords {
         let mut called = self.recipients.iter().filter(|(_, names)| is_called(names));
         let (legal_id, _) = called.next()?;
         called.next().is_none().then_some(legal_id.as_str())
+    }
+
+    /// The known word nearest to one that is not known, if one is near enough to be what was meant; of a recipient its name or legal
+    /// id.
+    #[must_use]
+    pub fn nearest(&self, column: &str, text: &str) -> Option<String> {
+        let names = self.recipients.values().flatten().filter(|_| column == "recipient").map(String::as_str);
+        let known: Vec<&str> = self.of(column).into_iter().chain(names).collect();
+        let folded: BTreeMap<String, &str> = known.iter().map(|known| (folded_word(known), *known)).collect();
+        let near = nearest(&folded_word(text), folded.keys().map(String::as_str))?;
+        folded.get(&near).map(|known| (*known).to_owned())
     }
 
     /// Whether a cell of an event that speaks against a use could mean `word`: as the fold reads it.

@@ -27,6 +27,7 @@ pub use age::{Admits, AgeFact, Ages};
 pub use columns::{ColumnError, ConsentColumns, ResolvedColumns};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
+pub(crate) use event::{flag, number};
 pub use fold::{Coverage, Fold, Reading};
 pub use known::{KnownWords, Named};
 pub use mapping::{MappingError, STATEMENTS, StatementMapping, Statements};

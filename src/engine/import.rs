@@ -9,9 +9,9 @@ use super::consents::{Events, wanted};
 use super::read::{Input, ReadError, known_rows, open};
 use super::reading::Progress;
 use crate::consent::{COLUMNS, ConsentTable, KnownWords};
-use crate::deidentify::{IdForms, IdShape, IdShapes};
-use crate::register::{Event, EventError};
-use crate::types::{Timestamp, folded_word};
+use crate::deidentify::{IdShape, IdShapes};
+use crate::register::{Event, Namespaces};
+use crate::types::Timestamp;
 
 /// The longest line of JSON Lines, in bytes; an event has at most 8 KiB of cells.
 const LONGEST_LINE: u64 = 64 << 10;
@@ -23,8 +23,8 @@ pub struct ImportTerms<'a> {
     /// How the handler's table is written. Documents of JSON Lines name every statement themselves: of it they take the namespace
     /// and the zone.
     pub table: &'a ConsentTable,
-    /// The namespaces of ids, each with the forms that are declared for it.
-    pub namespaces: &'a BTreeMap<String, IdForms>,
+    /// The namespaces of ids.
+    pub namespaces: &'a Namespaces,
     /// The words that are known.
     pub known: &'a KnownWords,
     /// Is told how many rows were read.
@@ -103,8 +103,6 @@ type Unattributed = (Option<&'static str>, &'static str);
 /// A file under way.
 struct Import<'a> {
     terms: &'a ImportTerms<'a>,
-    /// The namespace of a row that names none.
-    default: Option<&'a str>,
     report: Imported,
     unit: &'static str,
     /// The shapes of ids whose form is open, by namespace.
@@ -116,11 +114,9 @@ struct Import<'a> {
 
 impl<'a> Import<'a> {
     fn new(terms: &'a ImportTerms<'a>, file: String) -> Self {
-        let only = || terms.namespaces.keys().next().filter(|_| terms.namespaces.len() == 1);
-        let default = terms.table.namespace.as_ref().or_else(only).map(String::as_str);
         let report = Imported { file, ..Imported::default() };
         let (shapes, first) = Default::default();
-        Self { terms, default, report, unit: "row", shapes, bad: 0, first }
+        Self { terms, report, unit: "row", shapes, bad: 0, first }
     }
 
     fn table<E: From<EngineError>>(
@@ -129,7 +125,8 @@ impl<'a> Import<'a> {
         take: &mut impl FnMut(&Event) -> Result<(), E>,
     ) -> Result<(), E> {
         let written = self.terms.table;
-        let mut table = open(input, &wanted(written, self.default.is_some())).map_err(EngineError::from)?;
+        let mut table = open(input, &wanted(written, self.terms.namespaces.default().is_some()))
+            .map_err(EngineError::from)?;
         if table.tokenised.is_some() {
             // The register keys its events by ids as they are written, which a service asks for.
             return Err(EngineError::from(ReadError::Tokenised { file: table.name }).into());
@@ -179,12 +176,12 @@ impl<'a> Import<'a> {
 
     /// The event of a document.
     fn document(&self, text: &[u8]) -> Result<Event, Unattributed> {
-        let event = Event::from_json(text, self.default).map_err(|error| match error.place() {
-            ("line", reason) => (None, reason),
-            (term, reason) => (Some(term), reason),
-        })?;
-        let mut cells: [Option<String>; COLUMNS.len()] = [const { None }; COLUMNS.len()];
-        cells.iter_mut().zip(event.cells()).for_each(|(cell, text)| *cell = text.map(str::to_owned));
+        let event =
+            Event::from_json(text, self.terms.namespaces.default()).map_err(|error| match error.place() {
+                ("line", reason) => (None, reason),
+                (term, reason) => (Some(term), reason),
+            })?;
+        let mut cells = event.to_cells();
         if let (Some(zone), [_, _, at, shown_at, valid_to, ..]) = (&self.terms.table.timezone, &mut cells) {
             for time in [at, shown_at, valid_to].into_iter().flatten() {
                 if Timestamp::parse(time).is_err()
@@ -197,29 +194,11 @@ impl<'a> Import<'a> {
         self.attribute(cells)
     }
 
-    /// The event of these cells, with its namespace as it is known and its id in the spelling under which it is kept.
-    fn attribute(&self, mut cells: [Option<String>; COLUMNS.len()]) -> Result<Event, Unattributed> {
-        let unattributed = |error: EventError| {
+    fn attribute(&self, cells: [Option<String>; COLUMNS.len()]) -> Result<Event, Unattributed> {
+        self.terms.namespaces.attribute(cells).map_err(|error| {
             let (column, reason) = error.place();
             (Some(column), reason)
-        };
-        let [person, ids, ..] = &mut cells;
-        let named = ids.as_deref().map(folded_word).filter(|word| !word.is_empty());
-        let namespace = match named {
-            None => self.default.ok_or_else(|| unattributed(EventError::NoNamespace))?,
-            Some(word) => self.namespace(&word).ok_or_else(|| unattributed(EventError::UnknownNamespace))?,
-        };
-        let id = person.as_deref().filter(|id| !folded_word(id).is_empty());
-        let id = id.ok_or_else(|| unattributed(EventError::NoPerson))?;
-        let forms = self.terms.namespaces.get(namespace).cloned().unwrap_or_default();
-        let id = forms.read(id).map_err(|reason| (Some("person"), reason))?.into_owned();
-        (*ids, *person) = (Some(namespace.to_owned()), Some(id));
-        Event::new(cells).map_err(unattributed)
-    }
-
-    fn namespace(&self, word: &str) -> Option<&'a str> {
-        let mut known = self.terms.namespaces.keys();
-        known.find(|known| folded_word(known) == *word).map(String::as_str)
+        })
     }
 
     /// Takes the events of a row; none any more once a row is nobody's, since nothing of the file is kept then.
@@ -251,7 +230,7 @@ impl<'a> Import<'a> {
 
     fn count(&mut self, number: u64, event: &Event) {
         let ((ids, person), row, known) = (event.person(), event.row(), self.terms.known);
-        if let Some((namespace, forms)) = self.terms.namespaces.get_key_value(ids)
+        if let Some((namespace, forms)) = self.terms.namespaces.forms(ids)
             && forms.is_open()
         {
             self.shapes.entry(namespace).or_default().add(IdShape::of(person), number, 1);

@@ -12,9 +12,12 @@ use crate::deidentify::IdForms;
 use crate::engine::{ImportTerms, Imported, Input, Progress, import};
 use crate::keys::{KeyError, Keyring, open, random_secret, seal};
 use crate::policy::{Decision, decide};
-use crate::register::{Event, FILE, Register, RegisterError, Snapshot, State, Writer};
+use crate::register::{
+    Event, EventError, EventFault, EventTerms, FILE, Namespaces, Register, RegisterError, Snapshot, State,
+    Writer,
+};
 use crate::storage::Storage;
-use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp, Zone};
 
 const KEY: &str = "hushtag 2026-11 v1 consent register";
 const COMMITMENT: &str = "hushtag 2026-11 v1 commitment to the register";
@@ -42,14 +45,52 @@ impl Consents<'_> {
     }
 
     /// The forms in which the studies of the sandbox declare the ids of every namespace.
-    fn id_forms(&self) -> BTreeMap<String, IdForms> {
+    fn id_forms(&self) -> Namespaces {
         let mut all: BTreeMap<String, IdForms> = BTreeMap::new();
         for adopted in self.inner.studies.values() {
             for namespace in adopted.study.namespaces() {
                 all.entry(namespace.to_owned()).or_default().add(adopted.study.form(namespace));
             }
         }
-        all
+        Namespaces::new(all)
+    }
+
+    /// The namespace and the id of a person as the register keeps them; without a namespace the only one of the sandbox.
+    ///
+    /// # Errors
+    /// [`EventFault`] for a namespace that no study has, and for an id that can never meet the same id in a file.
+    pub fn attribute(&self, ids: Option<&str>, id: &str) -> Result<(String, String), EventFault> {
+        self.id_forms().read(ids, Some(id)).map_err(|error| self.fault(ids, error))
+    }
+
+    /// The event in the words of the consent table, if everything in it can be read and is known to a study of the sandbox; times
+    /// without a zone are those of `zone`.
+    ///
+    /// # Errors
+    /// [`EventFault`] for what could only put the person out by a slip of the pen.
+    pub fn checked(&self, event: &Event, zone: Option<&Zone>) -> Result<Event, EventFault> {
+        let (namespaces, known, now) = (self.id_forms(), self.known_words(), self.inner.clock.now());
+        let checked = event.checked(&EventTerms { known: &known, namespaces: &namespaces, zone, now });
+        checked.map_err(|fault| match fault {
+            EventFault::Event(error) => self.fault(Some(event.person().0), error),
+            fault => fault,
+        })
+    }
+
+    /// A namespace that is not known, with those that are.
+    fn fault(&self, ids: Option<&str>, error: EventError) -> EventFault {
+        match error {
+            EventError::UnknownNamespace => {
+                EventFault::unknown("ids", ids.unwrap_or_default(), &self.namespaces())
+            }
+            error => error.into(),
+        }
+    }
+
+    /// The ids of the studies whose words are known.
+    #[must_use]
+    pub fn studies(&self) -> Vec<String> {
+        self.inner.studies.keys().map(ToString::to_string).collect()
     }
 
     /// The words that the studies of the sandbox and their regimes know, whether or not a use is permitted today.
@@ -60,15 +101,21 @@ impl Consents<'_> {
         known
     }
 
-    /// Records all events in one durable transaction, or none; gives the register's time.
+    /// Records all events in one durable transaction, or none; gives the register's time. Words that no study knows are kept as they
+    /// are, and count as in a file; [`Consents::checked`] finds them.
     ///
     /// # Errors
-    /// [`OperatorError`]; nothing is recorded.
+    /// [`OperatorError`]; nothing is recorded. [`OperatorError::Event`] for an event that is nobody's.
     ///
     /// # Privacy
     /// Writes no log entry. The size of the file tells how much was recorded, and by its rows how many events a pseudonym has.
     pub fn record(&self, events: &[Event]) -> Result<Timestamp, OperatorError> {
-        let now = self.inner.clock.now();
+        let (now, namespaces) = (self.inner.clock.now(), self.id_forms());
+        let attributed = events.iter().map(|event| {
+            let cells = event.to_cells();
+            namespaces.attribute(cells).map_err(|error| self.fault(Some(event.person().0), error))
+        });
+        let events: Vec<Event> = attributed.collect::<Result<_, _>>()?;
         self.inner.record(|writer| Ok(events.iter().try_for_each(|event| writer.add(event))?))?;
         Ok(now)
     }
@@ -148,7 +195,8 @@ impl Consents<'_> {
         let plain = ConsentTable::default();
         let declared = study.map(|study| named_study(&self.inner.studies, study)).transpose()?;
         let table = declared.map_or(&plain, |adopted| &adopted.study.consents);
-        let (namespaces, known) = (self.id_forms(), self.known_words());
+        let namespaces = self.id_forms().with_default(table.namespace.as_deref());
+        let known = self.known_words();
         let terms = ImportTerms { table, namespaces: &namespaces, known: &known, progress };
         self.inner.record(|writer| {
             let take = |event: &Event| writer.add(event).map_err(OperatorError::from);
