@@ -32,7 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         PopulationConfig { people, follows_per_person: 0, payments_per_person: 0, ..Default::default() };
     let consents = Input::Reader("consents".into(), Population::new(config)?.consents());
     let started = Instant::now();
-    let events = operator.consents().import(consents, "1".parse()?)?.used;
+    let events = operator.consents().import(consents, None)?.events;
     let took = started.elapsed().as_secs_f64();
     println!("{events} events imported in {took:.1} s; peak memory {}", support::peak_memory());
     let started = Instant::now();

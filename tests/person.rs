@@ -21,7 +21,7 @@ const PEOPLE: u32 = 60;
 
 fn import(operator: &Operator) {
     let consents = Input::Reader("consents".into(), support::population(PEOPLE, 1).consents());
-    operator.consents().import(consents, "100".parse().unwrap()).unwrap();
+    operator.consents().import(consents, None).unwrap();
 }
 
 fn seal(operator: &Operator, epoch: &str) {

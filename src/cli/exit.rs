@@ -179,6 +179,7 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         }
         OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
         OperatorError::EpochExists(_) => (USAGE, "choose another --epoch; an epoch is sealed once"),
+        OperatorError::Event(_) => (FAILED, "put the event right; nothing was recorded"),
         OperatorError::OtherText { .. } => {
             (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
         }
@@ -273,6 +274,9 @@ fn input(error: &EngineError) -> &'static str {
         EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
         EngineError::UnattributedConsents { .. } => {
             "mend these rows: no row of consents is passed over, and --max-bad-rows does not hold for them"
+        }
+        EngineError::UnattributedEvents { .. } => {
+            "put these rows right, or leave them out if they are nobody's: nothing of the file was recorded"
         }
         EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
             "each dataset of the study needs one --data NAME=PATH"

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::age::Ages;
-use crate::types::Days;
+use crate::types::{Days, folded_word};
 
 /// What a consent has to name and how it has to be given, for one recipient and one trigger (PIPL art. 14, 23, 29).
 ///
@@ -100,6 +100,13 @@ pub enum ConsentKind {
 }
 
 impl ConsentKind {
+    /// What a cell says; `None` for a word that names no kind.
+    #[must_use]
+    pub fn read(cell: &str) -> Option<Self> {
+        let word = folded_word(cell);
+        [Self::Ordinary, Self::Separate, Self::Written].into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// The word of consent tables and regime files.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

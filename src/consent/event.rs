@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use super::act::{Act, items};
 use super::demand::{Check, ConsentKind, Requirement};
 use super::meaning::{Meaning, of_closed, of_recipient};
+use super::readable::Giver;
 use super::slot::{Flaws, Hold, Second};
 use super::standing::Standing;
 use crate::types::{Timestamp, folded_word};
@@ -129,7 +130,7 @@ impl Moment {
     }
 
     /// Outer `None`: it cannot be read, or is outside the years in which events may be. Inner `None`: it is absent.
-    fn second(self) -> Cell<Second> {
+    pub(super) fn second(self) -> Cell<Second> {
         match self {
             Self::Absent => Some(None),
             Self::Unreadable => None,
@@ -331,17 +332,15 @@ impl Requirement {
         let bundle = number(row.bundle_size)?;
         let version = number(row.notice_version)?;
         let kind = match row.kind {
-            Some("ordinary") => Some(ConsentKind::Ordinary),
-            Some("separate") => Some(ConsentKind::Separate),
-            Some("written") => Some(ConsentKind::Written),
+            Some(cell) => Some(ConsentKind::read(cell)?),
             None => None,
-            Some(_) => return None,
         };
-        let giver = match row.giver {
-            Some("self") => Flaws::BY_SELF,
-            Some("guardian") => Flaws::BY_GUARDIAN,
+        let giver = match row.giver.map(Giver::read) {
+            Some(read) => match read? {
+                Giver::Oneself => Flaws::BY_SELF,
+                Giver::Guardian => Flaws::BY_GUARDIAN,
+            },
             None => Flaws::BY_NOBODY,
-            Some(_) => return None,
         };
         let listed = |cell: Option<&str>, wanted: &BTreeSet<String>| {
             wanted.iter().all(|word| cell.is_some_and(|list| items(list).any(|item| item == word)))

@@ -29,6 +29,11 @@ const WILDCARDS: [&str; 9] = [
     "\u{4efb}\u{4f55}",
 ];
 
+/// Whether a word stands for every word of its list.
+pub(super) fn is_wildcard(word: &str) -> bool {
+    WILDCARDS.contains(&folded_word(word).as_str())
+}
+
 /// A cell of a closed list: a word that is not known could be ours.
 pub(super) fn of_closed<'a>(
     cell: Option<&str>,
@@ -65,7 +70,7 @@ pub(super) fn of_recipient(
             return Meaning::Another;
         }
         let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &word));
-        if near || WILDCARDS.contains(&word.as_str()) { Meaning::Anything } else { Meaning::Another }
+        if near || is_wildcard(&word) { Meaning::Anything } else { Meaning::Another }
     };
     of_cell(cell, one)
 }

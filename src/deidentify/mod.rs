@@ -2,6 +2,7 @@
 
 mod fields;
 mod form;
+mod id_forms;
 mod id_shape;
 mod name;
 mod pseudonym;
@@ -13,6 +14,7 @@ mod token;
 
 pub use fields::{Span, Treatment};
 pub use form::{Form, MISFIT};
+pub use id_forms::IdForms;
 pub use id_shape::{IdShape, IdShapes, Unlike, is_missing_word, suspicious_id};
 pub use name::direct_identifier;
 pub use pseudonym::{CutKey, Pseudonym, PseudonymKey};

@@ -25,6 +25,10 @@ pub(super) fn hear(
     folds: &mut [Fold],
     reading: &Reading,
 ) -> Result<FileHygiene, EngineError> {
+    let is_register = matches!(input, Input::Register(..));
+    // Events of a register are rows of the consent table, however the files of a study are written.
+    let plain = ConsentTable::default();
+    let written = if is_register { &plain } else { written };
     let known = namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
     let namespaces = Namespaces::new(known, written.namespace.as_deref(), &reading.elsewhere.namespaces);
     let wanted = wanted(written, namespaces.default().is_some());
@@ -43,6 +47,9 @@ pub(super) fn hear(
             sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
         }
         rows += batch.num_rows() as u64;
+    }
+    if is_register {
+        report.forget_shapes();
     }
     report.finish_consents(rows)
 }

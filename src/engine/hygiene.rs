@@ -158,6 +158,11 @@ impl FileHygiene {
         known.and_from(row, shapes);
     }
 
+    /// Ids of a register, which come from many files, are not compared with one another.
+    pub(super) fn forget_shapes(&mut self) {
+        self.shapes.clear();
+    }
+
     /// Counts the ids that are unlike almost all others of their column. Their rows were read; they count as bad all the same,
     /// because they can meet no other file.
     fn drop_unlike(&mut self) {

@@ -8,7 +8,7 @@ use crate::keys::KeyError;
 use crate::ledger::LedgerError;
 use crate::policy::{Reason, RegimeError, StudyError};
 use crate::query::QuestionError;
-use crate::register::RegisterError;
+use crate::register::{EventFault, RegisterError};
 use crate::release::ReleaseError;
 use crate::storage::{LockError, StorageError};
 
@@ -44,6 +44,9 @@ pub enum OperatorError {
     /// An epoch of this id was sealed before.
     #[error("epoch `{0}` is already sealed, and an epoch is sealed once")]
     EpochExists(String),
+    /// An event that is not recorded.
+    #[error("{0}")]
+    Event(#[from] EventFault),
     /// A file that people wrote cannot be read.
     #[error("`{}` cannot be read", .0.display())]
     File(PathBuf, #[source] std::io::Error),

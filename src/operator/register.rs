@@ -1,19 +1,23 @@
 //! The consent register of a sandbox: record, withdraw, read, import, export. Its events are never log entries: their
 //! number would tell who withdrew.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard};
 
-use super::view::naming;
+use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{Commitment, Receipt, commit, verify_commitment};
-use crate::consent::{Account, AgeFact, Row, account};
-use crate::engine::{FileHygiene, Input, MaxBadRows, Progress, import};
+use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, account};
+use crate::deidentify::IdForms;
+use crate::engine::{ImportTerms, Imported, Input, Progress, import};
 use crate::keys::{KeyError, Keyring, open, random_secret, seal};
 use crate::policy::{Decision, decide};
-use crate::register::{Event, FILE, Register, RegisterError, Snapshot, State, Writer};
+use crate::register::{
+    Event, EventError, EventFault, EventTerms, FILE, Namespaces, Register, RegisterError, Snapshot, State,
+    Writer,
+};
 use crate::storage::Storage;
-use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp, Zone};
 
 const KEY: &str = "hushtag 2026-11 v1 consent register";
 const COMMITMENT: &str = "hushtag 2026-11 v1 commitment to the register";
@@ -40,30 +44,78 @@ impl Consents<'_> {
         studies.flat_map(|adopted| adopted.study.namespaces()).map(str::to_owned).collect()
     }
 
-    /// The triggers that the regimes of the permitted flows know; a row with another one is unreadable.
-    #[must_use]
-    pub fn triggers(&self) -> BTreeSet<String> {
-        let now = self.inner.clock.now();
-        let flows = self.inner.studies.values().flat_map(|adopted| {
-            let recipients = adopted.study.recipients.iter();
-            recipients.map(|recipient| decide(&adopted.study, &adopted.regime, recipient, now))
-        });
-        let known = flows.filter_map(|decision| match decision {
-            Decision::Permit(flow) => Some(flow.demand().requirements.clone()),
-            Decision::Deny(_) => None,
-        });
-        known.flatten().flat_map(|requirement| requirement.known_triggers).collect()
+    /// The forms in which the studies of the sandbox declare the ids of every namespace.
+    fn id_forms(&self) -> Namespaces {
+        let mut all: BTreeMap<String, IdForms> = BTreeMap::new();
+        for adopted in self.inner.studies.values() {
+            for namespace in adopted.study.namespaces() {
+                all.entry(namespace.to_owned()).or_default().add(adopted.study.form(namespace));
+            }
+        }
+        Namespaces::new(all)
     }
 
-    /// Records all events in one durable transaction, or none; gives the register's time.
+    /// The namespace and the id of a person as the register keeps them; without a namespace the only one of the sandbox.
     ///
     /// # Errors
-    /// [`OperatorError`]; nothing is recorded.
+    /// [`EventFault`] for a namespace that no study has, and for an id that can never meet the same id in a file.
+    pub fn attribute(&self, ids: Option<&str>, id: &str) -> Result<(String, String), EventFault> {
+        self.id_forms().read(ids, Some(id)).map_err(|error| self.fault(ids, error))
+    }
+
+    /// The event in the words of the consent table, if everything in it can be read and is known to a study of the sandbox; times
+    /// without a zone are those of `zone`.
+    ///
+    /// # Errors
+    /// [`EventFault`] for what could only put the person out by a slip of the pen.
+    pub fn checked(&self, event: &Event, zone: Option<&Zone>) -> Result<Event, EventFault> {
+        let (namespaces, known, now) = (self.id_forms(), self.known_words(), self.inner.clock.now());
+        let checked = event.checked(&EventTerms { known: &known, namespaces: &namespaces, zone, now });
+        checked.map_err(|fault| match fault {
+            EventFault::Event(error) => self.fault(Some(event.person().0), error),
+            fault => fault,
+        })
+    }
+
+    /// A namespace that is not known, with those that are.
+    fn fault(&self, ids: Option<&str>, error: EventError) -> EventFault {
+        match error {
+            EventError::UnknownNamespace => {
+                EventFault::unknown("ids", ids.unwrap_or_default(), &self.namespaces())
+            }
+            error => error.into(),
+        }
+    }
+
+    /// The ids of the studies whose words are known.
+    #[must_use]
+    pub fn studies(&self) -> Vec<String> {
+        self.inner.studies.keys().map(ToString::to_string).collect()
+    }
+
+    /// The words that the studies of the sandbox and their regimes know, whether or not a use is permitted today.
+    #[must_use]
+    pub fn known_words(&self) -> KnownWords {
+        let mut known = KnownWords::default();
+        self.inner.studies.values().for_each(|adopted| known.and(adopted.study.known_words(&adopted.regime)));
+        known
+    }
+
+    /// Records all events in one durable transaction, or none; gives the register's time. Words that no study knows are kept as they
+    /// are, and count as in a file; [`Consents::checked`] finds them.
+    ///
+    /// # Errors
+    /// [`OperatorError`]; nothing is recorded. [`OperatorError::Event`] for an event that is nobody's.
     ///
     /// # Privacy
     /// Writes no log entry. The size of the file tells how much was recorded, and by its rows how many events a pseudonym has.
     pub fn record(&self, events: &[Event]) -> Result<Timestamp, OperatorError> {
-        let now = self.inner.clock.now();
+        let (now, namespaces) = (self.inner.clock.now(), self.id_forms());
+        let attributed = events.iter().map(|event| {
+            let cells = event.to_cells();
+            namespaces.attribute(cells).map_err(|error| self.fault(Some(event.person().0), error))
+        });
+        let events: Vec<Event> = attributed.collect::<Result<_, _>>()?;
         self.inner.record(|writer| Ok(events.iter().try_for_each(|event| writer.add(event))?))?;
         Ok(now)
     }
@@ -118,14 +170,16 @@ impl Consents<'_> {
         }
     }
 
-    /// Records all events of a file in one durable transaction, in bounded memory, or none; says what was dropped.
+    /// Records all events of a file in one durable transaction, in bounded memory, or none. Columns are those of the consent table
+    /// in any spelling, or those that `[consents]` of `study` declares, with its words, constants and time zone.
     ///
     /// The same file imported twice changes nothing in effect: the latest word decides.
     ///
     /// # Errors
-    /// [`OperatorError::Engine`] for a file that cannot be read or has too many bad rows; nothing is recorded.
-    pub fn import(&self, input: Input, allowed: MaxBadRows) -> Result<FileHygiene, OperatorError> {
-        self.import_shown(input, allowed, &Progress::default())
+    /// [`OperatorError::Engine`] for a file that cannot be read, or of which one row cannot be attributed to a person, and
+    /// [`OperatorError::Unknown`] for a study that the sandbox does not have; nothing is recorded.
+    pub fn import(&self, input: Input, study: Option<&StudyId>) -> Result<Imported, OperatorError> {
+        self.import_shown(input, study, &Progress::default())
     }
 
     /// As [`Consents::import`]; whoever looks at `progress` sees how many rows were read.
@@ -135,13 +189,18 @@ impl Consents<'_> {
     pub fn import_shown(
         &self,
         input: Input,
-        allowed: MaxBadRows,
+        study: Option<&StudyId>,
         progress: &Progress,
-    ) -> Result<FileHygiene, OperatorError> {
-        let namespaces = self.namespaces();
+    ) -> Result<Imported, OperatorError> {
+        let plain = ConsentTable::default();
+        let declared = study.map(|study| named_study(&self.inner.studies, study)).transpose()?;
+        let table = declared.map_or(&plain, |adopted| &adopted.study.consents);
+        let namespaces = self.id_forms().with_default(table.namespace.as_deref());
+        let known = self.known_words();
+        let terms = ImportTerms { table, namespaces: &namespaces, known: &known, progress };
         self.inner.record(|writer| {
             let take = |event: &Event| writer.add(event).map_err(OperatorError::from);
-            import(input, &namespaces, allowed, progress, take)
+            import(input, &terms, take)
         })
     }
 

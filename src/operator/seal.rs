@@ -428,7 +428,7 @@ fn again(sources: &Sources) -> Option<Sources> {
 /// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
 fn of_register(register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
     let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
-    Ok(Input::Reader(FILE.into(), Box::new(register.reader(Some(namespaces))?)))
+    Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?)))
 }
 
 /// A dataset of another study of the sandbox is no stranger; only one that no study declares is.

@@ -178,18 +178,26 @@ pub(super) fn units(epsilon: NanoEpsilon, accounting: Accounting) -> u128 {
     }
 }
 
+/// The study of this id.
+pub(super) fn named_study<'a>(
+    studies: &'a BTreeMap<StudyId, Adopted>,
+    study: &StudyId,
+) -> Result<&'a Adopted, OperatorError> {
+    let unknown = || OperatorError::Unknown {
+        kind: "study",
+        name: study.to_string(),
+        known: studies.keys().map(ToString::to_string).collect(),
+    };
+    studies.get(study).ok_or_else(unknown)
+}
+
 /// The study under which `recipient` asks; `study` may be left out where only one study names the recipient.
 pub(super) fn naming<'a>(
     studies: &'a BTreeMap<StudyId, Adopted>,
     recipient: &RecipientId,
     study: Option<&StudyId>,
 ) -> Result<&'a Adopted, OperatorError> {
-    if let Some(study) = study
-        && !studies.contains_key(study)
-    {
-        let known = studies.keys().map(ToString::to_string).collect();
-        return Err(OperatorError::Unknown { kind: "study", name: study.to_string(), known });
-    }
+    study.map(|study| named_study(studies, study)).transpose()?;
     let naming = studies.values().filter(|adopted| study.is_none_or(|study| adopted.study.id == *study));
     let naming: Vec<&Adopted> =
         naming.filter(|adopted| adopted.study.recipient(recipient).is_some()).collect();

@@ -226,7 +226,7 @@ impl<'a> Opinion<'a> {
         let Case { study, regime, recipient, .. } = &self.case;
         let handlers = study.handlers.iter().flat_map(|h| [h.id.to_string(), h.legal_id.clone()]);
         let handlers: BTreeSet<String> = handlers.collect();
-        let known_triggers: BTreeSet<String> = regime.file.triggers.keys().cloned().collect();
+        let known_triggers = regime.trigger_words();
         let names = regime.file.actions.get(&study.action).map(|action| action.names);
         let recipients: BTreeSet<String> = match names {
             Some(Names::Handlers) => study.handlers.iter().map(|handler| handler.legal_id.clone()).collect(),
@@ -243,8 +243,7 @@ impl<'a> Opinion<'a> {
         let all = all.chain(handlers.iter().cloned());
         let other_recipients: BTreeSet<String> =
             all.filter(|name| !recipients.contains(name) && !recipient_names.contains(name)).collect();
-        let known_purposes: BTreeSet<String> =
-            regime.file.purposes.keys().map(ToString::to_string).chain([study.purpose.clone()]).collect();
+        let known_purposes = regime.purpose_words(study);
         let oldest = self.case.oldest_version();
         let requirements = self.triggers.iter().filter_map(|(name, categories)| {
             let trigger = regime.file.triggers.get(*name)?;

@@ -16,6 +16,7 @@ mod fault;
 mod fields;
 mod file;
 mod finding;
+mod known;
 mod links;
 mod lint;
 mod logic;

@@ -25,6 +25,9 @@ pub struct Event {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventError {
+    /// An id that can never meet the same id in a file, and why.
+    #[error("{0}")]
+    Id(&'static str),
     /// Nothing says whose it is.
     #[error("no person")]
     NoPerson,
@@ -44,6 +47,7 @@ impl EventError {
     #[must_use]
     pub const fn place(self) -> (&'static str, &'static str) {
         match self {
+            Self::Id(reason) => ("person", reason),
             Self::NoPerson => ("person", "no person"),
             Self::NoNamespace => ("ids", "no namespace, and the sandbox has several"),
             Self::UnknownNamespace => ("ids", "not a namespace of the sandbox"),
@@ -90,6 +94,11 @@ impl Event {
         self.cells.iter().map(Option::as_deref)
     }
 
+    /// A copy of its cells, in the order of [`COLUMNS`].
+    pub(crate) fn to_cells(&self) -> [Option<String>; COLUMNS.len()] {
+        self.cells.clone()
+    }
+
     /// The namespace and the id of the person.
     #[must_use]
     pub fn person(&self) -> (&str, &str) {
@@ -106,45 +115,6 @@ impl Event {
     #[must_use]
     pub fn at(&self) -> Option<Timestamp> {
         self.cell("at").and_then(|text| Timestamp::parse(text).ok())
-    }
-
-    /// The first column whose cell cannot be read, which would put the person out under every study.
-    #[must_use]
-    pub fn unreadable_column(&self) -> Option<&'static str> {
-        const EVENTS: [&str; 9] = [
-            "given",
-            "refused",
-            "withdrawn",
-            "revoked",
-            "objected",
-            "restricted",
-            "hold",
-            "deceased",
-            "lifted",
-        ];
-        let instant = |text: &str| Timestamp::parse(text).is_ok();
-        let readable = |column: &str, text: &str| match column {
-            "event" => EVENTS.contains(&text),
-            "kind" => ["ordinary", "separate", "written"].contains(&text),
-            "giver" => ["self", "guardian"].contains(&text),
-            "at" | "shown_at" | "valid_to" => instant(text),
-            "notice_version" | "bundle_size" => text.parse::<u32>().is_ok(),
-            "own_step" | "pre_ticked" | "service_gate" | "service_necessary" => {
-                ["true", "false", "1", "0"].contains(&text)
-            }
-            _ => true,
-        };
-        let needed = |column: &str| match column {
-            "event" | "at" => true,
-            "trigger" | "purpose" | "recipient" => self.cell("event") == Some("given"),
-            _ => false,
-        };
-        let cells = COLUMNS.into_iter().zip(self.cells());
-        let mut wrong = cells.filter(|(column, cell)| match cell {
-            Some(text) => !readable(column, text),
-            None => needed(column),
-        });
-        wrong.next().map(|(column, _)| column)
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, RegisterError> {

@@ -4,15 +4,19 @@
 //! An [`Event`] is one row of the consent table as it was written. [`Register`] keeps events under keyed pseudonyms, each
 //! sealed; nothing in the file can be read without the root key. [`Snapshot`] walks all of them as they stood.
 
+mod checked;
 mod error;
 mod event;
 mod json;
+mod namespaces;
 mod rows;
 mod snapshot;
 mod store;
 
+pub use checked::{EventFault, EventTerms};
 pub use error::RegisterError;
 pub use event::{Event, EventError};
 pub use json::JsonEventError;
+pub use namespaces::Namespaces;
 pub use snapshot::{Batches, Snapshot, State, Walk};
 pub use store::{FILE, Register, Writer};

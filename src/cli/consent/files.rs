@@ -4,13 +4,14 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use clap::Args;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::cli::inputs::Inputs;
 use crate::cli::progress::shown;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
-use crate::engine::{FileHygiene, MaxBadRows, Progress, handed_in};
+use crate::engine::{Imported, Progress, handed_in};
+use crate::types::StudyId;
 
 #[derive(Args)]
 pub(in crate::cli) struct Import {
@@ -19,9 +20,9 @@ pub(in crate::cli) struct Import {
     /// Files of consent events (.jsonl, .csv, .parquet, .arrow), folders of parts, patterns, or - for stdin
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// How many percent of a file's rows may be bad
-    #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
-    max_bad_rows: MaxBadRows,
+    /// The study of the sandbox whose `[consents]` says how the tables are written: columns, words, constants, time zone
+    #[arg(long)]
+    study: Option<StudyId>,
 }
 
 #[derive(Args)]
@@ -43,41 +44,62 @@ impl Import {
         }
         for (_, file) in handed_in(files)? {
             let progress = Arc::new(Progress::default());
-            let import = || operator.consents().import_shown(file, self.max_bad_rows, &progress);
+            let study = self.study.as_ref();
+            let import = || operator.consents().import_shown(file, study, &progress);
             match shown(&context.output, &progress, "events", import) {
                 Ok(report) => done.push(report),
                 Err(error) => {
                     for report in &done {
-                        context.output.note(&format!("recorded before: {}", line(report)));
+                        context.output.note(&format!("recorded before: {}", text(report)));
                     }
                     return Err(error.into());
                 }
             }
         }
         context.output.either(
-            || {
-                let file = |report: &FileHygiene| {
-                    json!({
-                        "file": report.file, "rows": report.rows, "taken": report.used,
-                        "dropped": report.dropped, "first": report.first_places(),
-                    })
-                };
-                json!({ "files": done.iter().map(file).collect::<Vec<_>>() })
-            },
-            || done.iter().map(line).collect::<Vec<_>>().join("\n"),
+            || json!({ "files": done.iter().map(as_json).collect::<Vec<_>>() }),
+            || done.iter().map(text).collect::<Vec<_>>().join("\n"),
         )
     }
 }
 
-fn line(report: &FileHygiene) -> String {
-    let mut text = format!("{}: {} rows read, {} taken", report.file, report.rows, report.used);
-    for (reason, count) in &report.dropped {
-        text.push_str(&format!(", {count} dropped ({reason})"));
+fn as_json(report: &Imported) -> Value {
+    json!({
+        "file": report.file, "rows": report.rows, "taken": report.events, "notes": report.notes,
+        "unreadable": report.unreadable, "unknown_words": report.unknown, "unknown_recipients": report.strangers,
+    })
+}
+
+fn text(report: &Imported) -> String {
+    let mut text = format!("{}: {} rows read, {} taken", report.file, report.rows, report.events);
+    report.notes.iter().for_each(|note| text.push_str(&format!("\n  {note}")));
+    for (column, events) in &report.unreadable {
+        text.push_str(&format!(
+            "\n  {events} of {} events: `{column}` cannot be read; each keeps its person out of every use",
+            report.events
+        ));
     }
-    for place in report.first_places() {
-        text.push_str(&format!("\n  {place}"));
+    for (column, events) in &report.unknown {
+        text.push_str(&format!("\n  {events} of {} events: {}", report.events, unknown(column)));
+    }
+    if report.strangers > 0 {
+        let (strangers, events) = (report.strangers, report.events);
+        text.push_str(&format!(
+            "\n  {strangers} of {events} events name a recipient of no study of the sandbox"
+        ));
     }
     text
+}
+
+/// What becomes of an event whose word in a column no study knows.
+pub(super) fn unknown(column: &str) -> String {
+    let every = match column {
+        "categories" => return "`categories` lists a word that no study of the sandbox knows".to_owned(),
+        column => column,
+    };
+    format!(
+        "`{column}` is none that a study of the sandbox knows; a consent with it is none, anything else counts against every {every}"
+    )
 }
 
 impl Export {

@@ -28,8 +28,11 @@ pub(super) enum ConsentCommand {
         after_help = "Examples:\n  hushtag consent status box --id-file id.txt --as-of 2026-10-01\n  hushtag consent status box --id-file id.txt --recipient brand-insights"
     )]
     Status(status::StatusOf),
-    /// Record all events of files (.jsonl, .csv, .parquet, .arrow), each file as a whole or not at all
-    #[command(after_help = "Example:\n  hushtag consent import box consents.parquet --max-bad-rows 1")]
+    /// Record all events of files (.jsonl, .csv, .parquet, .arrow), each file as a whole or not at all: one row that cannot be
+    /// attributed to a person stops it
+    #[command(
+        after_help = "Examples:\n  hushtag consent import box consents.parquet\n  hushtag consent import box log.csv --study social-commerce"
+    )]
     Import(files::Import),
     /// Write everything in the register to a new file (.jsonl, .csv, .parquet) that holds raw ids
     #[command(after_help = "Example:\n  hushtag consent export box --out consents.jsonl")]

@@ -9,6 +9,8 @@ use zeroize::Zeroizing;
 
 use crate::cli::Failure;
 use crate::operator::Consents;
+use crate::register::{EventError, EventFault};
+use crate::types::TimeFault;
 
 /// The most bytes that a person's file or document may have.
 const LARGEST: u64 = 64 << 10;
@@ -24,45 +26,70 @@ pub(in crate::cli) struct Person {
 }
 
 impl Person {
-    /// Her namespace and id.
+    /// Her namespace and id, as the register keeps them.
     pub(in crate::cli) fn read(
         &self,
         consents: &Consents<'_>,
     ) -> Result<(String, Zeroizing<String>), Failure> {
-        let ids = match &self.ids {
-            Some(ids) => ids.clone(),
-            None => namespace(consents)?.ok_or_else(|| {
-                Failure::usage("the sandbox has ids of several namespaces", "say which one with --ids")
-            })?,
-        };
-        if !consents.namespaces().contains(&ids) {
-            let known: Vec<String> = consents.namespaces().into_iter().collect();
-            return Err(Failure::usage(
-                format!("no study of the sandbox has ids `{ids}`"),
-                format!("the namespaces are {}", known.join(", ")),
-            ));
+        let id = id(&self.id_file)?;
+        match consents.attribute(self.ids.as_deref(), &id) {
+            Ok((ids, id)) => Ok((ids, Zeroizing::new(id))),
+            Err(EventFault::Event(EventError::NoNamespace)) => {
+                let names: Vec<String> = consents.namespaces().into_iter().collect();
+                let next = format!("say which one with --ids: {}", names.join(", "));
+                Err(Failure::usage("the sandbox has ids of several namespaces", next))
+            }
+            Err(EventFault::Event(fault)) => Err(Failure::failed(
+                format!("{}: {fault}", self.id_file.display()),
+                "write the id alone on its line, as the files of the studies have it",
+            )),
+            Err(fault) => Err(failure(&fault, None)),
         }
-        Ok((ids, id(&self.id_file)?))
+    }
+}
+
+/// Why an event, or whose it is, is not taken; `file` is where it was written, if it was not typed.
+pub(super) fn failure(fault: &EventFault, file: Option<&Path>) -> Failure {
+    let next = match fault {
+        EventFault::Unknown { column: "ids", known, .. } => format!("the namespaces are {}", known.join(", ")),
+        EventFault::Unknown { column: "categories", known, .. } => {
+            format!("the categories are {}; nothing was recorded", known.join(", "))
+        }
+        EventFault::Unknown { column, known, .. } => {
+            format!("each {column} that is known: {}; nothing was recorded", known.join(", "))
+        }
+        EventFault::Time { fault: TimeFault::NoOffset, .. } => {
+            "write its UTC offset, such as 2026-09-01T10:00:00+08:00, or name the zone with --timezone; nothing was recorded".to_owned()
+        }
+        EventFault::Future => "give the time at which it happened; nothing was recorded".to_owned(),
+        _ => "write it as in a consent table (`hushtag consent record --help`); nothing was recorded".to_owned(),
+    };
+    match file {
+        Some(file) => Failure::failed(format!("{}: {fault}", file.display()), next),
+        None => Failure::usage(fault.to_string(), next),
     }
 }
 
 /// The namespace of the sandbox, if it has one only.
-pub(super) fn namespace(consents: &Consents<'_>) -> Result<Option<String>, Failure> {
+pub(super) fn namespace(consents: &Consents<'_>) -> Option<String> {
     let mut all = consents.namespaces();
-    Ok(if all.len() == 1 { all.pop_first() } else { None })
+    if all.len() == 1 { all.pop_first() } else { None }
 }
 
-/// The id that a file holds.
+/// The id that a file holds: its one line, without a byte order mark before it and blanks around it, which are part of no id.
 pub(super) fn id(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let bytes = read(path)?;
-    let text = std::str::from_utf8(&bytes).map(str::trim_end).ok();
-    let line = text.filter(|text| !text.is_empty() && !text.contains(['\n', '\r']));
-    line.map(|line| Zeroizing::new(line.to_owned())).ok_or_else(|| {
-        Failure::failed(
-            format!("{}: holds no id", path.display()),
-            "give a file with one line of UTF-8 text: the id",
-        )
-    })
+    let no_id = |why: &str| {
+        let next = "give a file with one line of UTF-8 text: the id";
+        Err(Failure::failed(format!("{}: holds no id: {why}", path.display()), next))
+    };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return no_id("it is not UTF-8") };
+    let line = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
+    match line {
+        "" => no_id("it is empty"),
+        line if line.contains(['\n', '\r']) => no_id("it has several lines"),
+        line => Ok(Zeroizing::new(line.to_owned())),
+    }
 }
 
 /// A small file of a person, or stdin.

@@ -4,15 +4,15 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
-use super::person::{Person, namespace, read};
+use super::person::{Person, failure, namespace, read};
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
-use crate::consent::{Shortfall, not_separate};
+use crate::consent::{Act, KnownWords, Shortfall, not_separate};
 use crate::operator::Consents;
 use crate::register::Event;
-use crate::types::{Clock as _, SystemClock, Timestamp};
+use crate::types::{Clock as _, SystemClock, Timestamp, Zone};
 
 #[derive(Args)]
 pub(in crate::cli) struct Record {
@@ -34,10 +34,10 @@ pub(in crate::cli) struct Record {
 #[derive(Args)]
 struct Said {
     /// What happened [default: given]
-    #[arg(long, value_parser = ["given", "refused", "withdrawn", "revoked", "objected", "restricted", "hold", "deceased", "lifted"])]
+    #[arg(long, value_name = "given|refused|withdrawn|revoked|objected|restricted|hold|deceased|lifted")]
     event: Option<String>,
     /// When it happened [default: now]
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN")]
     at: Option<String>,
     /// Which consent, such as SC23 (provision to a recipient) or SC29 (sensitive data)
     #[arg(long)]
@@ -45,14 +45,14 @@ struct Said {
     /// For what
     #[arg(long)]
     purpose: Option<String>,
-    /// To whom: a legal id
-    #[arg(long, value_name = "LEGAL-ID")]
+    /// To whom: a legal id, or the id that a study gives the recipient
+    #[arg(long, value_name = "ID")]
     recipient: Option<String>,
     /// Who collected it
     #[arg(long)]
     handler: Option<String>,
     /// Of which kind it is
-    #[arg(long, value_parser = ["ordinary", "separate", "written"])]
+    #[arg(long, value_name = "ordinary|separate|written")]
     kind: Option<String>,
     /// The data categories that it lists, between bars
     #[arg(long, value_name = "A|B")]
@@ -64,42 +64,39 @@ struct Said {
     #[arg(long)]
     notice: Option<String>,
     /// Its version
-    #[arg(long)]
-    notice_version: Option<u32>,
+    #[arg(long, value_name = "N")]
+    notice_version: Option<String>,
     /// When the notice was shown
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN")]
     shown_at: Option<String>,
     /// When the consent ends
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN")]
     valid_to: Option<String>,
     /// Who gave it
-    #[arg(long, value_parser = ["self", "guardian"])]
+    #[arg(long, value_name = "self|guardian")]
     giver: Option<String>,
     /// Whether it was a step of its own
-    #[arg(long)]
-    own_step: Option<bool>,
+    #[arg(long, value_name = "true|false")]
+    own_step: Option<String>,
     /// Whether its box was ticked beforehand
-    #[arg(long)]
-    pre_ticked: Option<bool>,
+    #[arg(long, value_name = "true|false")]
+    pre_ticked: Option<String>,
     /// How many consents stood behind one act
-    #[arg(long)]
-    bundle_size: Option<u32>,
+    #[arg(long, value_name = "N")]
+    bundle_size: Option<String>,
     /// Whether a service was refused without it
-    #[arg(long)]
-    service_gate: Option<bool>,
+    #[arg(long, value_name = "true|false")]
+    service_gate: Option<String>,
     /// Whether that service needs it
-    #[arg(long)]
-    service_necessary: Option<bool>,
-}
-
-fn instant(text: &str) -> Result<String, String> {
-    Timestamp::parse(text).map(|_| text.to_owned()).map_err(|error| error.to_string())
+    #[arg(long, value_name = "true|false")]
+    service_necessary: Option<String>,
+    /// The zone of times that are written without one, such as Asia/Shanghai
+    #[arg(long, value_name = "ZONE", value_parser = Zone::parse)]
+    timezone: Option<Zone>,
 }
 
 impl Said {
     fn cell(&self, column: &str) -> Option<String> {
-        let flag = |flag: Option<bool>| flag.map(|flag| flag.to_string());
-        let number = |number: Option<u32>| number.map(|number| number.to_string());
         match column {
             "event" => self.event.clone().or_else(|| Some("given".to_owned())),
             "at" => self.at.clone(),
@@ -111,15 +108,15 @@ impl Said {
             "categories" => self.categories.clone(),
             "methods" => self.methods.clone(),
             "notice" => self.notice.clone(),
-            "notice_version" => number(self.notice_version),
+            "notice_version" => self.notice_version.clone(),
             "shown_at" => self.shown_at.clone(),
             "valid_to" => self.valid_to.clone(),
             "giver" => self.giver.clone(),
-            "own_step" => flag(self.own_step),
-            "pre_ticked" => flag(self.pre_ticked),
-            "bundle_size" => number(self.bundle_size),
-            "service_gate" => flag(self.service_gate),
-            "service_necessary" => flag(self.service_necessary),
+            "own_step" => self.own_step.clone(),
+            "pre_ticked" => self.pre_ticked.clone(),
+            "bundle_size" => self.bundle_size.clone(),
+            "service_gate" => self.service_gate.clone(),
+            "service_necessary" => self.service_necessary.clone(),
             _ => None,
         }
     }
@@ -137,12 +134,15 @@ pub(in crate::cli) struct Withdraw {
     /// Only consents for this purpose
     #[arg(long)]
     purpose: Option<String>,
-    /// Only consents for this recipient: a legal id
-    #[arg(long, value_name = "LEGAL-ID")]
+    /// Only consents for this recipient: a legal id, or the id that a study gives it
+    #[arg(long, value_name = "ID")]
     recipient: Option<String>,
     /// When she withdrew [default: now]
-    #[arg(long, value_name = "WHEN", value_parser = instant)]
+    #[arg(long, value_name = "WHEN")]
     at: Option<String>,
+    /// The zone of a time that is written without one, such as Asia/Shanghai
+    #[arg(long, value_name = "ZONE", value_parser = Zone::parse)]
+    timezone: Option<Zone>,
     /// Who took the withdrawal; it counts at all handlers
     #[arg(long)]
     handler: Option<String>,
@@ -157,7 +157,8 @@ impl Record {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
         let event = self.event(&consents)?;
-        check(&event, &consents)?;
+        let event = consents.checked(&event, self.said.timezone.as_ref());
+        let event = event.map_err(|fault| failure(&fault, self.file.as_deref()))?;
         let lacking = not_separate(&event.row());
         let (at, receipt) = write(&consents, &event, self.receipt.as_deref())?;
         let given = event.cell("event") == Some("given");
@@ -166,13 +167,15 @@ impl Record {
                 json!({
                     "recorded": true,
                     "at": at.to_string(),
+                    "event": as_json(&event),
+                    "studies": consents.studies(),
                     "separate": given.then_some(lacking.is_empty()),
                     "shortfalls": lacking.iter().map(shortfall).collect::<Vec<_>>(),
                     "receipt": receipt,
                 })
             },
             || {
-                let mut text = format!("recorded at {at}: {}", event.cell("event").unwrap_or_default());
+                let mut text = format!("recorded at {at}: {}", said_back(&event, &consents));
                 if given && lacking.is_empty() {
                     text.push_str("\nit can be a separate consent; a study says what else it demands");
                 }
@@ -197,7 +200,7 @@ impl Record {
                     "write the event as `consent export` does",
                 )
             };
-            let ids = namespace(consents)?;
+            let ids = namespace(consents);
             let event = Event::from_json(&read(path)?, ids.as_deref()).map_err(|error| failed(&error))?;
             let cell = |column: &str| match (column, event.cell(column)) {
                 ("at", None) => Some(now.clone()),
@@ -236,56 +239,75 @@ impl Withdraw {
         });
         let event = event
             .map_err(|error| Failure::failed(error.to_string(), "see `hushtag consent withdraw --help`"))?;
-        check(&event, &consents)?;
-        let before = consents.events_of((&ids, &id))?;
-        let ends = before.iter().filter(|given| covers(&event, given)).count();
+        let event =
+            consents.checked(&event, self.timezone.as_ref()).map_err(|fault| failure(&fault, None))?;
+        let (before, known) = (consents.events_of((&ids, &id))?, consents.known_words());
+        let ends = before.iter().filter(|given| covers(&event, given, &known)).count();
         let (at, receipt) = write(&consents, &event, self.receipt.as_deref())?;
         context.output.either(
-            || json!({ "recorded": true, "at": at.to_string(), "grants": ends, "receipt": receipt }),
+            || {
+                json!({
+                    "recorded": true,
+                    "at": at.to_string(),
+                    "event": as_json(&event),
+                    "studies": consents.studies(),
+                    "grants": ends,
+                    "receipt": receipt,
+                })
+            },
             || {
                 let told_of = match ends {
                     0 => "the register has no consent of hers that it ends; it counts all the same, also for consents in files".to_owned(),
                     count => format!("it ends {count} recorded consent(s), and any that stands in a file"),
                 };
-                format!("recorded at {at}: withdrawn\n{told_of}{}", told(receipt.as_deref()))
+                let said = said_back(&event, &consents);
+                format!("recorded at {at}: {said}\n{told_of}{}", told(receipt.as_deref()))
             },
         )
     }
 }
 
-/// Whether a withdrawal ends this grant: it names the same, or leaves it open, and is no earlier.
-fn covers(withdrawal: &Event, event: &Event) -> bool {
-    let same = |column: &str| withdrawal.cell(column).is_none_or(|wanted| event.cell(column) == Some(wanted));
-    event.cell("event") == Some("given")
-        && ["trigger", "purpose", "recipient"].into_iter().all(same)
+/// Whether a withdrawal ends this grant: it could mean it, and is no earlier.
+fn covers(withdrawal: &Event, event: &Event, known: &KnownWords) -> bool {
+    let given = event.cell("event").and_then(Act::read) == Some(Act::Given);
+    let could_mean = |column: &str| {
+        event.cell(column).is_none_or(|word| known.could_mean(column, withdrawal.cell(column), word))
+    };
+    given
+        && SCOPE.into_iter().all(could_mean)
         && event.at().zip(withdrawal.at()).is_some_and(|(given, ended)| given <= ended)
 }
 
-/// Refuses what could only put the person out by a slip of the pen.
-fn check(event: &Event, consents: &Consents<'_>) -> Result<(), Failure> {
-    if !consents.namespaces().contains(event.person().0) {
-        return Err(Failure::failed(
-            "no study of the sandbox has ids of this namespace",
-            "see the studies of the sandbox",
-        ));
-    }
-    if let Some(column) = event.unreadable_column() {
-        return Err(Failure::failed(
-            format!("the cell of `{column}` is missing or cannot be read"),
-            "write it as in a consent table; nothing was recorded",
-        ));
-    }
-    let known = consents.triggers();
-    match event.cell("trigger") {
-        Some(trigger) if !known.is_empty() && !known.contains(trigger) => {
-            let known: Vec<&str> = known.iter().map(String::as_str).collect();
-            Err(Failure::failed(
-                "the trigger is not one of the regime; nothing was recorded",
-                format!("the triggers are {}", known.join(", ")),
-            ))
+/// What an event is about.
+const SCOPE: [&str; 3] = ["trigger", "purpose", "recipient"];
+
+/// What was recorded, but for whose it is: null where it is left open.
+fn as_json(event: &Event) -> Value {
+    let columns = ["event", "at", "ids"].into_iter().chain(SCOPE);
+    columns.map(|column| (column.to_owned(), json!(event.cell(column)))).collect::<Map<_, _>>().into()
+}
+
+/// What was recorded, but for whose it is, and by which words it was checked.
+fn said_back(event: &Event, consents: &Consents<'_>) -> String {
+    let cell = |column: &str| event.cell(column).unwrap_or_default().to_owned();
+    let known = consents.known_words();
+    let scope = SCOPE.map(|column| match event.cell(column) {
+        None => format!("every {column}"),
+        Some(word) => {
+            let listed = known.listed(column).into_iter().find(|listed| {
+                listed.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
+            });
+            format!("{column} {}", listed.unwrap_or_else(|| word.to_owned()))
         }
-        _ => Ok(()),
-    }
+    });
+    format!(
+        "{} at {}, an id of namespace {}; {}\nits words are those that the studies of the sandbox know: {}",
+        cell("event"),
+        cell("at"),
+        cell("ids"),
+        scope.join(", "),
+        consents.studies().join(", ")
+    )
 }
 
 fn shortfall(lack: &Shortfall) -> Value {

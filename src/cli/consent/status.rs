@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::person::Person;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
-use crate::consent::Account;
+use crate::consent::{Account, Act, KnownWords};
 use crate::register::Event;
 use crate::types::{AsOf, Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
 
@@ -41,22 +41,24 @@ impl StatusOf {
             Some(recipient) => Some(consents.standing(&events, recipient, self.study.as_ref(), as_of)?),
             None => None,
         };
-        let latest = latest(&events, as_of);
+        let (latest, known) = (latest(&events, as_of), consents.known_words());
         context.output.either(
             || {
                 json!({
                     "as_of": as_of.to_string(),
                     "events": events.len(),
-                    "latest": latest.iter().map(|event| Value::Object(event.statements())).collect::<Vec<_>>(),
+                    "latest": latest.iter().map(|event| as_json(event, &known)).collect::<Vec<_>>(),
                     "triggers": accounts.as_ref().map(|all| all.iter().map(account_json).collect::<Vec<_>>()),
                 })
             },
             || {
                 let mut text = format!("as of {as_of}: {} event(s) recorded", events.len());
-                latest.iter().for_each(|event| text.push_str(&line(event)));
+                latest.iter().for_each(|event| text.push_str(&line(event, &known)));
                 if let Some(accounts) = &accounts {
                     accounts.iter().for_each(|account| text.push_str(&account_line(account)));
-                    text.push_str("\nher age, where the study asks for it, is read at seal and is not judged here");
+                    text.push_str(
+                        "\nher age, where the study asks for it, is read at seal and is not judged here",
+                    );
                 }
                 text
             },
@@ -71,7 +73,7 @@ type Scope<'a> = [Option<&'a str>; 3];
 /// count whenever they were.
 fn latest(events: &[Event], as_of: Timestamp) -> Vec<&Event> {
     let mut latest: BTreeMap<Scope<'_>, &Event> = BTreeMap::new();
-    let weight = |event: &Event| (event.at().is_none(), event.at(), event.cell("event") != Some("given"));
+    let weight = |event: &Event| (event.at().is_none(), event.at(), act(event) != Some(Act::Given));
     for event in events.iter().filter(|event| event.at().is_none_or(|at| at <= as_of)) {
         let scope = ["trigger", "purpose", "recipient"].map(|column| event.cell(column));
         let kept = latest.entry(scope).or_insert(event);
@@ -82,16 +84,50 @@ fn latest(events: &[Event], as_of: Timestamp) -> Vec<&Event> {
     latest.into_values().collect()
 }
 
-fn line(event: &Event) -> String {
+fn act(event: &Event) -> Option<Act> {
+    event.cell("event").and_then(Act::read)
+}
+
+/// What an event says, with the columns of it that nobody can read or whose words no study knows.
+fn as_json(event: &Event, known: &KnownWords) -> Value {
+    let (row, mut all) = (event.row(), event.statements());
+    let unknown: Vec<&str> = known.unknown_columns(&row).collect();
+    if let Some(column) = row.unreadable_column() {
+        all.insert("unreadable".into(), json!(column));
+    }
+    if !unknown.is_empty() {
+        all.insert("unknown_words".into(), json!(unknown));
+    }
+    Value::Object(all)
+}
+
+fn line(event: &Event, known: &KnownWords) -> String {
     let cell = |column: &str| event.cell(column).unwrap_or("any");
-    let when = event.cell("at").unwrap_or("unreadable");
-    format!(
+    let when = event.cell("at").unwrap_or("no time");
+    let mut text = format!(
         "\n  trigger {}, purpose {}, recipient {}: {} at {when}",
         cell("trigger"),
         cell("purpose"),
         cell("recipient"),
-        event.cell("event").unwrap_or("unreadable")
-    )
+        event.cell("event").unwrap_or("no event")
+    );
+    let row = event.row();
+    if let Some(column) = row.unreadable_column() {
+        text.push_str(&format!("\n    `{column}` cannot be read: counts against every use"));
+    }
+    for column in known.unknown_columns(&row) {
+        let counts = match (act(event), column) {
+            (Some(Act::Given), _) => "no consent".to_owned(),
+            (Some(Act::Lifted), _) => "it ends no block".to_owned(),
+            // Recipients are an open list: what is clearly another is another.
+            (_, "recipient") if known.is_stranger(row.recipient) => {
+                "counts for that recipient alone".to_owned()
+            }
+            _ => format!("counts against every {column} that it could mean"),
+        };
+        text.push_str(&format!("\n    `{column}` is known to no study of the sandbox: {counts}"));
+    }
+    text
 }
 
 /// Age is not known here: reasons that it gives are those of the seal.

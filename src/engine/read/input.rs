@@ -24,6 +24,9 @@ pub enum Input {
     Ipc(String, SchemaRef, Box<dyn Read + Send>),
     /// Batches of the caller, with the name that reports give them.
     Reader(String, Box<dyn RecordBatchReader + Send>),
+    /// The events of a consent register, with the name that reports give it: rows of the consent table, whose ids were read when they
+    /// were recorded. How a study's handlers write their own tables does not concern it.
+    Register(String, Box<dyn RecordBatchReader + Send>),
 }
 
 impl From<PathBuf> for Input {
@@ -38,9 +41,11 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => file_name(path),
-            Self::Named(name, _) | Self::Stream(name, _) | Self::Ipc(name, ..) | Self::Reader(name, _) => {
-                name.clone()
-            }
+            Self::Named(name, _)
+            | Self::Stream(name, _)
+            | Self::Ipc(name, ..)
+            | Self::Reader(name, _)
+            | Self::Register(name, _) => name.clone(),
         }
     }
 
@@ -50,7 +55,7 @@ impl Input {
         match self {
             Self::Path(path) => (!is_pipe(path)).then(|| Self::Path(path.clone())),
             Self::Named(name, path) => (!is_pipe(path)).then(|| Self::Named(name.clone(), path.clone())),
-            Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) => None,
+            Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => None,
         }
     }
 
@@ -58,7 +63,7 @@ impl Input {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) | Self::Named(_, path) => Some(path),
-            Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) => None,
+            Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => None,
         }
     }
 
@@ -76,7 +81,9 @@ impl Input {
         let bytes: Bytes = match self {
             Self::Path(path) | Self::Named(_, path) if is_pipe(path) => Box::new(file(path, &name)?),
             Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
-            Self::Path(_) | Self::Named(..) | Self::Ipc(..) | Self::Reader(..) => return Ok(()),
+            Self::Path(_) | Self::Named(..) | Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => {
+                return Ok(());
+            }
         };
         if !self.partitions()?.is_empty() {
             return Err(ReadError::Folder { file: name, fault: FolderFault::NotAFile });
@@ -104,7 +111,7 @@ impl Input {
         self.begin()?;
         let name = self.name();
         let bytes: Bytes = match self {
-            Self::Ipc(..) | Self::Reader(..) => return Ok(None),
+            Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => return Ok(None),
             Self::Path(path) | Self::Named(_, path) => {
                 if Promise::of(path).0 != Promise::JsonLines {
                     return Ok(None);

@@ -1,0 +1,75 @@
+//! Whose an event is: the namespaces of a place, and the spelling under which it keeps their ids.
+
+use std::collections::BTreeMap;
+
+use super::{Event, EventError};
+use crate::consent::COLUMNS;
+use crate::deidentify::IdForms;
+use crate::types::folded_word;
+
+/// The namespaces of a place, each with the forms that its studies declare for ids.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Namespaces {
+    forms: BTreeMap<String, IdForms>,
+    default: Option<String>,
+}
+
+impl Namespaces {
+    /// These namespaces; an event that names none is of the only one.
+    #[must_use]
+    pub fn new(forms: BTreeMap<String, IdForms>) -> Self {
+        let only = forms.keys().next().filter(|_| forms.len() == 1);
+        Self { default: only.cloned(), forms }
+    }
+
+    /// The same namespaces, of which this one, if it is given, is meant where an event names none.
+    #[must_use]
+    pub fn with_default(self, default: Option<&str>) -> Self {
+        Self { default: default.map(str::to_owned).or(self.default), ..self }
+    }
+
+    /// What an event is of that names none.
+    #[must_use]
+    pub fn default(&self) -> Option<&str> {
+        self.default.as_deref()
+    }
+
+    /// All of them.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.forms.keys().map(String::as_str)
+    }
+
+    /// The forms of a namespace.
+    #[must_use]
+    pub fn forms(&self, namespace: &str) -> Option<(&str, &IdForms)> {
+        self.forms.get_key_value(namespace).map(|(name, forms)| (name.as_str(), forms))
+    }
+
+    /// The namespace as it is known, and the id in the spelling under which it is kept.
+    ///
+    /// # Errors
+    /// [`EventError`]
+    pub fn read(&self, namespace: Option<&str>, id: Option<&str>) -> Result<(String, String), EventError> {
+        let named = namespace.map(folded_word).filter(|word| !word.is_empty());
+        let (name, forms) = match named {
+            Some(word) => self.forms.iter().find(|(known, _)| folded_word(known) == *word),
+            None => Some(self.default.as_ref().ok_or(EventError::NoNamespace)?)
+                .and_then(|default| self.forms.get_key_value(default)),
+        }
+        .ok_or(EventError::UnknownNamespace)?;
+        let id = id.filter(|id| !folded_word(id).is_empty()).ok_or(EventError::NoPerson)?;
+        let id = forms.read(id).map_err(EventError::Id)?;
+        Ok((name.clone(), id.into_owned()))
+    }
+
+    /// The event of these cells, in the order of [`COLUMNS`], with its namespace and id as they are kept.
+    ///
+    /// # Errors
+    /// [`EventError`]
+    pub fn attribute(&self, mut cells: [Option<String>; COLUMNS.len()]) -> Result<Event, EventError> {
+        let [person, ids, ..] = &mut cells;
+        let (namespace, id) = self.read(ids.as_deref(), person.as_deref())?;
+        (*ids, *person) = (Some(namespace), Some(id));
+        Event::new(cells)
+    }
+}
