@@ -10,7 +10,7 @@ use super::intern::{Interner, numbers, people};
 use super::pointers::{Pointed, Pointer};
 use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
-use super::rows::{Cells, NOBODY, Rows, Selection};
+use super::rows::{Cells, NOBODY, Rows, Selection, TimeSpan};
 use super::scan::{Piece, Scan};
 use super::values::Values;
 use super::waiting::{Layout, RANGE, Together, Waiting};
@@ -68,10 +68,7 @@ impl<'a> Records<'a> {
     }
 
     fn own(&mut self, measure: usize, rows: &'a crate::tags::Rows, what: &'a Aggregate) {
-        // What happened at or after as-of is never a time since.
-        let until_now =
-            |all: &mut Self, field| all.column(field).map(|column| (column, i64::MIN, all.as_of.seconds()));
-        let mut span = rows.window.as_ref().and_then(|window| self.span(window));
+        let mut spans = self.spans(rows);
         let what = match what {
             Aggregate::Count => Some(What::Count),
             Aggregate::Sum { field } => self.column(field).map(What::Sum),
@@ -79,17 +76,20 @@ impl<'a> Records<'a> {
             Aggregate::Least { field } => self.column(field).map(What::Least),
             Aggregate::Greatest { field } => self.column(field).map(What::Greatest),
             Aggregate::DaysSinceFirst { field } | Aggregate::DaysSinceLast { field } => {
-                span = span.or_else(|| until_now(self, field));
                 let first = matches!(what, Aggregate::DaysSinceFirst { .. });
                 let what = if first { What::First } else { What::Last };
-                self.column(field).map(what)
+                let column = self.column(field);
+                // The window may be one of another field, and what happens at or after as-of is never a time since.
+                let before = column.map(|column| (column, i64::MIN, self.as_of.seconds()));
+                spans.extend(before.filter(|(column, ..)| spans.iter().all(|(known, ..)| known != column)));
+                column.map(what)
             }
             Aggregate::Distinct { field, cap } => {
                 let cap = u16::try_from(*cap).unwrap_or(u16::MAX);
                 self.column(field).map(|column| What::Distinct { column, cap })
             }
             Aggregate::Share { of, unit } => {
-                let met = self.selection(span, rows.conditions.iter().chain(of));
+                let met = self.selection(spans.clone(), rows.conditions.iter().chain(of));
                 Some(What::Share { met, unit: *unit })
             }
             Aggregate::Retained => {
@@ -97,16 +97,16 @@ impl<'a> Records<'a> {
                     let from = self.as_of.saturating_sub(window.ending?);
                     Some((self.column(&window.field)?, from.seconds(), self.as_of.seconds()))
                 });
-                Some(What::Retained { later: self.selection(later, &rows.conditions) })
+                Some(What::Retained { later: self.selection(later.into_iter().collect(), &rows.conditions) })
             }
         };
-        let selection = self.selection(span, &rows.conditions);
+        let selection = self.selection(spans, &rows.conditions);
         self.kernels.extend(what.map(|what| Kernel { measure, selection, what }));
     }
 
     fn referred(&mut self, measure: usize, relation: usize, rows: &'a crate::tags::Rows, what: &'a Naming) {
-        let span = rows.window.as_ref().and_then(|window| self.span(window));
-        let selection = self.selection(span, &rows.conditions);
+        let spans = self.spans(rows);
+        let selection = self.selection(spans, &rows.conditions);
         let summed = match what {
             Naming::Sum { field } => self.column(field),
             Naming::People | Naming::Count => None,
@@ -133,21 +133,25 @@ impl<'a> Records<'a> {
         }))
     }
 
-    fn span(&mut self, window: &Window) -> Option<(usize, i64, i64)> {
-        let from = self.as_of.saturating_sub(window.span);
-        let to = window.ending.map_or(self.as_of, |ending| self.as_of.saturating_sub(ending));
-        Some((self.column(&window.field)?, from.seconds(), to.seconds()))
+    /// The part of time that a measure reads, if its records know any.
+    fn spans(&mut self, rows: &crate::tags::Rows) -> Vec<TimeSpan> {
+        let part = |window: &Window| {
+            let from = window.span.map_or(i64::MIN, |span| self.as_of.saturating_sub(span).seconds());
+            let to = window.ending.map_or(self.as_of, |ending| self.as_of.saturating_sub(ending));
+            Some((self.column(&window.field)?, from, to.seconds()))
+        };
+        rows.window.as_ref().and_then(part).into_iter().collect()
     }
 
     /// The position of a selection, which measures over the same rows share.
     fn selection(
         &mut self,
-        span: Option<(usize, i64, i64)>,
+        spans: Vec<TimeSpan>,
         conditions: impl IntoIterator<Item = &'a Condition>,
     ) -> usize {
         let conditions = conditions.into_iter();
         let conditions = conditions.filter_map(|c| Some((self.column(&c.field)?, &c.test))).collect();
-        let wanted = Selection { span, conditions };
+        let wanted = Selection { spans, conditions };
         let known = self.selections.iter().position(|selection| *selection == wanted);
         known.unwrap_or_else(|| {
             self.selections.push(wanted);

@@ -30,10 +30,13 @@ pub(super) enum Cells {
     People(Vec<u32>),
 }
 
-/// Which rows a measure reads: inside a half-open span of a time column, and meeting all conditions.
+/// A half-open span of a time column: its position, the first instant inside and the first one after it.
+pub(super) type TimeSpan = (usize, i64, i64);
+
+/// Which rows a measure reads: inside all spans, and meeting all conditions.
 #[derive(PartialEq, Eq)]
 pub(super) struct Selection<'a> {
-    pub(super) span: Option<(usize, i64, i64)>,
+    pub(super) spans: Vec<TimeSpan>,
     pub(super) conditions: Vec<(usize, &'a Test)>,
 }
 
@@ -189,10 +192,9 @@ impl Rows {
                 }
             }
         };
-        if let Some((column, from, to)) = selection.span
-            && let Some(times) = self.cells.get(column).and_then(Cells::numbers)
-        {
-            let inside = |row: usize| times.is_valid(row) && (from..to).contains(&times.value(row));
+        for (column, from, to) in &selection.spans {
+            let Some(times) = self.cells.get(*column).and_then(Cells::numbers) else { continue };
+            let inside = |row: usize| times.is_valid(row) && (*from..*to).contains(&times.value(row));
             drop(&inside);
         }
         for (column, test) in &selection.conditions {
