@@ -13,6 +13,7 @@ mod gathered;
 mod hygiene;
 mod identical;
 mod import;
+mod instants;
 mod intern;
 #[cfg(test)]
 mod linked;
@@ -43,6 +44,7 @@ pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::import;
+pub use instants::Instants;
 pub use person_file::PersonFile;
 pub use read::{FileColumn, Input, ReadError, columns};
 pub use reading::{Progress, Reading};

@@ -27,6 +27,8 @@ pub(super) struct Records<'a> {
     /// Fields that are read, in the order of the batches.
     read: Vec<&'a Field>,
     selections: Vec<Selection<'a>>,
+    /// The windows that measures declare; all before as-of where none declares one.
+    windows: Vec<Vec<TimeSpan>>,
     kernels: Vec<Kernel>,
     pointers: Vec<Pointer>,
 }
@@ -40,6 +42,8 @@ struct State {
     marks: Vec<u64>,
     /// Who has a row, where figures are counted.
     present: Vec<bool>,
+    /// Whether a record lies in a window, or no measure knows times.
+    is_inside: bool,
 }
 
 /// What is gathered for the people of one range, kernel by kernel.
@@ -53,8 +57,9 @@ impl<'a> Records<'a> {
         as_of: Timestamp,
         people: usize,
     ) -> Self {
-        let (read, selections, kernels, pointers) = Default::default();
-        let mut all = Self { dataset, catalogue, as_of, people, read, selections, kernels, pointers };
+        let (read, selections, windows, kernels, pointers) = Default::default();
+        let mut all =
+            Self { dataset, catalogue, as_of, people, read, selections, windows, kernels, pointers };
         for (measure, declared) in catalogue.measures().iter().enumerate() {
             match &declared.source {
                 Source::Own { rows, what } if rows.dataset == dataset.name => all.own(measure, rows, what),
@@ -63,6 +68,10 @@ impl<'a> Records<'a> {
                 }
                 _ => {}
             }
+        }
+        if all.windows.is_empty() {
+            let spans = all.selections.iter().map(|selection| selection.spans.clone());
+            all.windows = spans.filter(|spans| !spans.is_empty()).collect();
         }
         all
     }
@@ -140,7 +149,22 @@ impl<'a> Records<'a> {
             let to = window.ending.map_or(self.as_of, |ending| self.as_of.saturating_sub(ending));
             Some((self.column(&window.field)?, from, to.seconds()))
         };
-        rows.window.as_ref().and_then(part).into_iter().collect()
+        let spans: Vec<TimeSpan> = rows.window.as_ref().and_then(part).into_iter().collect();
+        if rows.window.as_ref().is_some_and(|window| window.span.is_some()) {
+            self.windows.push(spans.clone());
+        }
+        spans
+    }
+
+    /// Says of a dataset whose records all lie outside every window that they do: a function of its files and of as-of alone.
+    fn note_outside(&self, reports: &mut [FileHygiene], mut is_inside: impl Iterator<Item = bool>) {
+        let some = reports.iter().any(|report| report.rows > 0);
+        if let Some(report) = reports.first_mut().filter(|_| some && !is_inside.any(|inside| inside)) {
+            report.notes.push(format!(
+                "every record of `{}` lies outside every window as of {}: look at the instants of its files and at --as-of",
+                self.dataset.name, self.as_of
+            ));
+        }
     }
 
     /// The position of a selection, which measures over the same rows share.
@@ -190,12 +214,14 @@ impl<'a> Records<'a> {
             pointers: self.pointers.iter().map(Pointer::start).collect(),
             marks: Vec::new(),
             present: vec![false; if reading.figures { self.people } else { 0 }],
+            is_inside: self.windows.is_empty(),
         };
         let hear = |state: &mut State, piece: Piece<'_>| {
             if reading.count_identical {
                 state.marks.extend(identical::marks(piece.name, piece.batch)?);
             }
             let rows = self.rows(piece, interner, is_in)?;
+            state.is_inside = state.is_inside || rows.is_any_inside(&self.windows);
             if reading.figures {
                 for owner in &rows.owners {
                     if let Some(present) = state.present.get_mut(*owner as usize) {
@@ -220,6 +246,7 @@ impl<'a> Records<'a> {
         if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
             report.identical = Some(identical::repeats(marks));
         }
+        self.note_outside(&mut reports, states.iter().map(|state| state.is_inside));
         let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
         let pointers = std::thread::scope(|scope| {
             let finish = |state: State| {
@@ -282,7 +309,11 @@ impl<'a> Records<'a> {
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
                 Cells::People(people(interner, numbers(interner, ids, &named.column, count, true)?))
             } else {
-                Cells::read(piece.name, field, array, &mut bad)?
+                let cells = Cells::as_is(piece.name, field, array, &mut bad)?;
+                if let Some(seconds) = cells.numbers().filter(|_| field.kind == FieldKind::Time) {
+                    piece.report.observe_times(&field.column, seconds, self.as_of);
+                }
+                cells.treated(&field.treatment)
             });
         }
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
