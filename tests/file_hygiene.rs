@@ -108,3 +108,87 @@ fn real_data_is_counted_as_its_makers_say() {
         assert_eq!(found.map(|count| count.as_u64().unwrap()), counts, "{name}");
     }
 }
+
+/// Seals nothing: the reports on the files of payments as of an instant, and what is printed of them.
+fn checked(case: &Case, as_of: &str, payments: &[&str]) -> (Vec<Value>, String) {
+    let run = |format: &str| {
+        let mut arguments = vec!["seal", "box", "--check", "--as-of", as_of, "--format", format];
+        let others = ["follows=follows.csv", "members=members.csv"];
+        arguments.extend(others.iter().chain(payments).flat_map(|data| ["--data", data]));
+        arguments.extend(["--consents", "consents.csv"]);
+        case.run(&arguments)
+    };
+    (reports(&run("json"), "payments"), stdout(&run("text")))
+}
+
+/// What the dates of a file say by themselves, so that an as-of that does not fit them is seen.
+#[test]
+fn a_report_shows_from_when_to_when_its_records_are_and_which_are_not_before_as_of() {
+    let case = Case::new(40);
+    assert!(case.init("4").status.success());
+    // Nobody is in: the report is about the files alone.
+    let header =
+        std::fs::read_to_string(case.path("consents.csv")).unwrap().lines().next().unwrap().to_owned();
+    case.write("consents.csv", &format!("{header}\n"));
+    case.write("more.csv", &format!("payer,amount,at,merchant\n{},1,2026-08-14T02:00:00Z,m\n", id(3)));
+    let as_of = "2026-08-14T10:00:00+08:00";
+    let (json, text) = checked(&case, as_of, &["payments=payments.csv", "payments=more.csv"]);
+    let all = std::fs::read_to_string(case.path("payments.csv")).unwrap();
+    let instants = all.lines().skip(1).map(|line| line.split(',').nth(2).unwrap());
+    let instant = |text: &str| hushtag::types::Timestamp::parse(text).unwrap();
+    let instants: Vec<_> = instants.map(instant).collect();
+    let late = instants.iter().filter(|at| **at >= instant(as_of)).count();
+    assert!(late > 0 && late < instants.len());
+    let at = &json[0]["times"]["at"];
+    assert_eq!(at["oldest"], instants.iter().min().unwrap().to_string());
+    assert_eq!(at["newest"], instants.iter().max().unwrap().to_string());
+    assert_eq!(at["at_or_after_as_of"], late);
+    let edge = serde_json::json!({ "oldest": "2026-08-14T02:00:00Z", "newest": "2026-08-14T02:00:00Z", "at_or_after_as_of": 1 });
+    assert_eq!(json[1]["times"]["at"], edge);
+    for line in [
+        format!(
+            "payments.csv: column `at`: {} to {}, {late} rows at or after as-of\n",
+            instants.iter().min().unwrap(),
+            instants.iter().max().unwrap()
+        ),
+        "more.csv: column `at`: 2026-08-14T02:00:00Z to 2026-08-14T02:00:00Z, 1 rows at or after as-of\n"
+            .to_owned(),
+    ] {
+        assert!(text.contains(&line), "{line}: {text}");
+    }
+    let (_, text) = checked(&case, "2026-10-01", &["payments=payments.csv"]);
+    assert!(text.contains("none at or after as-of"), "{text}");
+    // Nothing of it stays in the sandbox after a seal.
+    assert!(case.seal("e1").status.success());
+    let holds = |bytes: &[u8]| bytes.windows(10).any(|part| part == b"at_or_afte" || part == b"2026-08-28");
+    assert!(Case::files(&case.path("box")).iter().all(|(_, bytes)| !holds(bytes)));
+}
+
+#[test]
+fn a_seal_whose_records_all_lie_outside_every_window_says_so() {
+    let case = Case::new(40);
+    assert!(case.init("4").status.success());
+    let outside = |as_of: &str, payments: &[&str]| {
+        let (json, text) = checked(&case, as_of, payments);
+        let said = |text: &str| text.contains("every record of `payments` lies outside every window");
+        let notes: Vec<bool> = json.iter().map(|file| said(&file["notes"].to_string())).collect();
+        assert_eq!(said(&text), notes.contains(&true));
+        notes.into_iter().filter(|said| *said).count()
+    };
+    let own = "payments=payments.csv";
+    assert_eq!(outside("2026-10-01", &[own]), 0);
+    assert_eq!(outside("2025-10-01", &[own]), 1);
+    // The first instant of all: nothing is before it.
+    assert_eq!(outside("2026-08-01T10:00:00+08:00", &[own]), 1);
+    assert_eq!(outside("2026-08-01T10:00:01+08:00", &[own]), 0);
+    // Ninety days before as-of, where the windows of the study begin, is inside.
+    let old = |at: &str| case.write("old.csv", &format!("payer,amount,at,merchant\n{},1,{at},m\n", id(3)));
+    old("2026-07-03T00:00:00Z");
+    assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv"]), 0);
+    old("2026-07-02T23:59:59Z");
+    assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv"]), 1);
+    // A part of the dataset may well be old, and an empty file is no news.
+    assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv", own]), 0);
+    case.write("old.csv", "payer,amount,at,merchant\n");
+    assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv"]), 0);
+}

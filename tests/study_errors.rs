@@ -308,6 +308,60 @@ fn each_impossible_measure_is_refused_with_its_reason() {
     }
 }
 
+/// Without a window a measure stops at as-of; of several times it must say which one that means.
+#[test]
+fn a_measure_without_a_window_knows_by_which_time_it_ends() {
+    let with = |fields: &str, measure: &str| {
+        let measures = format!("[measures]\nnext = {{ from = \"payments\", {measure} }}\n[measures.spend]");
+        STUDY
+            .replacen("amount = \"amount\", at = \"time\"", fields, 1)
+            .replace("window = \"90d\"", "time = \"at\"")
+            .replacen("[measures.spend]", &measures, 1)
+    };
+    let (one, two) =
+        ("amount = \"amount\", at = \"time\"", "amount = \"amount\", at = \"time\", settled = \"time\"");
+    let ends_by = |fields: &str, measure: &str| {
+        let study = Study::parse("study.toml", &with(fields, measure)).map_err(|error| error.to_string())?;
+        let measures = study.catalogue.measures().iter();
+        let next = measures.clone().find(|measure| measure.name.as_deref() == Some("next")).unwrap();
+        let window = next.source.rows().unwrap().window.clone().unwrap();
+        assert_eq!((window.span, window.ending), (None, None));
+        Ok::<String, String>(window.field)
+    };
+    assert_eq!(ends_by(one, "count = true").unwrap(), "at");
+    assert_eq!(ends_by(two, "count = true, time = \"settled\"").unwrap(), "settled");
+    assert_eq!(ends_by(two, "days_since_last = \"settled\"").unwrap(), "settled");
+    assert_eq!(ends_by(two, "days_since_first = \"settled\", time = \"at\"").unwrap(), "at");
+    for (measure, wanted) in [
+        ("count = true", "by which of them a record is before as-of"),
+        ("count = true, time = \"setled\"", "did you mean `settled`?"),
+        ("count = true, time = \"amount\"", "unknown time field `amount`"),
+    ] {
+        let error = Study::parse("study.toml", &with(two, measure)).expect_err(measure);
+        assert!(error.to_string().contains(wanted), "{measure}: {error}");
+        let place = with(two, measure).lines().position(|line| line.starts_with("next = "));
+        assert_eq!(Some(error.line - 1), place, "{measure}: {error}");
+    }
+}
+
+/// Where records know no time at all nothing can be cut, and a check says so.
+#[test]
+fn records_without_any_time_are_noted() {
+    let text = STUDY.replacen(", at = \"time\"", "", 1).replace("window = \"90d\"", "");
+    let text = text.replace("days_since_last = \"at\"", "mean = \"amount\"");
+    let study = Study::parse("study.toml", &text).unwrap();
+    let regime = hushtag::policy::Regime::built_in("cn-pipl").unwrap();
+    let found = hushtag::policy::lint_study(
+        &study,
+        &regime,
+        hushtag::types::Timestamp::parse("2026-10-01T00:00:00Z").unwrap(),
+    );
+    let notes = found
+        .iter()
+        .filter(|finding| finding.rule == "RETENTION" && finding.message.contains("declares no time field"));
+    assert_eq!(notes.count(), 3, "{found:?}");
+}
+
 #[test]
 fn bounds_of_bands_are_whole_numbers_or_fractions() {
     let bounds = |bound: &str| STUDY.replacen("mid = 50_000", &format!("mid = {bound}"), 1);

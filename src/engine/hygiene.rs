@@ -2,11 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use arrow_array::{Array as _, ArrayRef};
+use arrow_array::{Array as _, ArrayRef, Int64Array};
 use serde::Serialize;
 
+use super::instants::Instants;
 use super::read::{Column, Ids};
 use crate::deidentify::{IdShapes, Looked, Unlike};
+use crate::types::Timestamp;
 
 /// How many texts of a column are looked at in a batch of 16,384 rows.
 const LOOKED_AT: usize = 1_024;
@@ -66,6 +68,9 @@ pub struct FileHygiene {
     /// looked at.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub identifiers: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// The oldest and the newest instant of each time field that a measure reads, as the file holds them.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub times: BTreeMap<String, Instants>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
     /// What was taken for granted in reading the file, such as a separator that nothing declares.
@@ -189,6 +194,20 @@ impl FileHygiene {
         Ok(())
     }
 
+    /// Notes the instants of a time field, in seconds.
+    pub(super) fn observe_times(&mut self, column: &str, seconds: &Int64Array, as_of: Timestamp) {
+        if let Some(instants) = Instants::of(seconds, as_of) {
+            self.add_times(column, &instants);
+        }
+    }
+
+    fn add_times(&mut self, column: &str, instants: &Instants) {
+        match self.times.get_mut(column) {
+            Some(known) => known.and(instants),
+            None => drop(self.times.insert(column.to_owned(), instants.clone())),
+        }
+    }
+
     /// One report of two parts of a file.
     pub(super) fn and(mut self, other: Self) -> Self {
         for (reason, count) in other.dropped {
@@ -201,6 +220,9 @@ impl FileHygiene {
         }
         for (column, shapes) in &other.shapes {
             self.shapes.entry(column.clone()).or_default().and_from(0, shapes);
+        }
+        for (column, instants) in &other.times {
+            self.add_times(column, instants);
         }
         self.first.extend(other.first);
         self.first.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));

@@ -13,6 +13,7 @@ mod gathered;
 mod hygiene;
 mod identical;
 mod import;
+mod instants;
 mod intern;
 #[cfg(test)]
 mod linked;
@@ -44,6 +45,7 @@ pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::{EventPlace, ImportTerms, Imported, import};
+pub use instants::Instants;
 pub use person_file::PersonFile;
 pub use read::{FileColumn, Input, ReadError, columns, handed_in, is_decoding};
 pub use reading::{Elsewhere, Progress, Reading};

@@ -10,7 +10,7 @@ use super::intern::{Interner, numbers, people};
 use super::pointers::{Pointed, Pointer};
 use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
-use super::rows::{Cells, NOBODY, Rows, Selection};
+use super::rows::{Cells, NOBODY, Rows, Selection, TimeSpan};
 use super::scan::{Piece, Scan};
 use super::values::Values;
 use super::waiting::{Layout, RANGE, Together, Waiting};
@@ -27,6 +27,8 @@ pub(super) struct Records<'a> {
     /// Fields that are read, in the order of the batches.
     read: Vec<&'a Field>,
     selections: Vec<Selection<'a>>,
+    /// The windows that measures declare; all before as-of where none declares one.
+    windows: Vec<Vec<TimeSpan>>,
     kernels: Vec<Kernel>,
     pointers: Vec<Pointer>,
 }
@@ -40,6 +42,8 @@ struct State {
     marks: Vec<u64>,
     /// Who has a row, where figures are counted.
     present: Vec<bool>,
+    /// Whether a record lies in a window, or no measure knows times.
+    is_inside: bool,
 }
 
 /// What is gathered for the people of one range, kernel by kernel.
@@ -53,8 +57,9 @@ impl<'a> Records<'a> {
         as_of: Timestamp,
         people: usize,
     ) -> Self {
-        let (read, selections, kernels, pointers) = Default::default();
-        let mut all = Self { dataset, catalogue, as_of, people, read, selections, kernels, pointers };
+        let (read, selections, windows, kernels, pointers) = Default::default();
+        let mut all =
+            Self { dataset, catalogue, as_of, people, read, selections, windows, kernels, pointers };
         for (measure, declared) in catalogue.measures().iter().enumerate() {
             match &declared.source {
                 Source::Own { rows, what } if rows.dataset == dataset.name => all.own(measure, rows, what),
@@ -64,14 +69,15 @@ impl<'a> Records<'a> {
                 _ => {}
             }
         }
+        if all.windows.is_empty() {
+            let spans = all.selections.iter().map(|selection| selection.spans.clone());
+            all.windows = spans.filter(|spans| !spans.is_empty()).collect();
+        }
         all
     }
 
     fn own(&mut self, measure: usize, rows: &'a crate::tags::Rows, what: &'a Aggregate) {
-        // What happened at or after as-of is never a time since.
-        let until_now =
-            |all: &mut Self, field| all.column(field).map(|column| (column, i64::MIN, all.as_of.seconds()));
-        let mut span = rows.window.as_ref().and_then(|window| self.span(window));
+        let mut spans = self.spans(rows);
         let what = match what {
             Aggregate::Count => Some(What::Count),
             Aggregate::Sum { field } => self.column(field).map(What::Sum),
@@ -79,17 +85,20 @@ impl<'a> Records<'a> {
             Aggregate::Least { field } => self.column(field).map(What::Least),
             Aggregate::Greatest { field } => self.column(field).map(What::Greatest),
             Aggregate::DaysSinceFirst { field } | Aggregate::DaysSinceLast { field } => {
-                span = span.or_else(|| until_now(self, field));
                 let first = matches!(what, Aggregate::DaysSinceFirst { .. });
                 let what = if first { What::First } else { What::Last };
-                self.column(field).map(what)
+                let column = self.column(field);
+                // The window may be one of another field, and what happens at or after as-of is never a time since.
+                let before = column.map(|column| (column, i64::MIN, self.as_of.seconds()));
+                spans.extend(before.filter(|(column, ..)| spans.iter().all(|(known, ..)| known != column)));
+                column.map(what)
             }
             Aggregate::Distinct { field, cap } => {
                 let cap = u16::try_from(*cap).unwrap_or(u16::MAX);
                 self.column(field).map(|column| What::Distinct { column, cap })
             }
             Aggregate::Share { of, unit } => {
-                let met = self.selection(span, rows.conditions.iter().chain(of));
+                let met = self.selection(spans.clone(), rows.conditions.iter().chain(of));
                 Some(What::Share { met, unit: *unit })
             }
             Aggregate::Retained => {
@@ -97,16 +106,16 @@ impl<'a> Records<'a> {
                     let from = self.as_of.saturating_sub(window.ending?);
                     Some((self.column(&window.field)?, from.seconds(), self.as_of.seconds()))
                 });
-                Some(What::Retained { later: self.selection(later, &rows.conditions) })
+                Some(What::Retained { later: self.selection(later.into_iter().collect(), &rows.conditions) })
             }
         };
-        let selection = self.selection(span, &rows.conditions);
+        let selection = self.selection(spans, &rows.conditions);
         self.kernels.extend(what.map(|what| Kernel { measure, selection, what }));
     }
 
     fn referred(&mut self, measure: usize, relation: usize, rows: &'a crate::tags::Rows, what: &'a Naming) {
-        let span = rows.window.as_ref().and_then(|window| self.span(window));
-        let selection = self.selection(span, &rows.conditions);
+        let spans = self.spans(rows);
+        let selection = self.selection(spans, &rows.conditions);
         let summed = match what {
             Naming::Sum { field } => self.column(field),
             Naming::People | Naming::Count => None,
@@ -133,21 +142,40 @@ impl<'a> Records<'a> {
         }))
     }
 
-    fn span(&mut self, window: &Window) -> Option<(usize, i64, i64)> {
-        let from = self.as_of.saturating_sub(window.span);
-        let to = window.ending.map_or(self.as_of, |ending| self.as_of.saturating_sub(ending));
-        Some((self.column(&window.field)?, from.seconds(), to.seconds()))
+    /// The part of time that a measure reads, if its records know any.
+    fn spans(&mut self, rows: &crate::tags::Rows) -> Vec<TimeSpan> {
+        let part = |window: &Window| {
+            let from = window.span.map_or(i64::MIN, |span| self.as_of.saturating_sub(span).seconds());
+            let to = window.ending.map_or(self.as_of, |ending| self.as_of.saturating_sub(ending));
+            Some((self.column(&window.field)?, from, to.seconds()))
+        };
+        let spans: Vec<TimeSpan> = rows.window.as_ref().and_then(part).into_iter().collect();
+        if rows.window.as_ref().is_some_and(|window| window.span.is_some()) {
+            self.windows.push(spans.clone());
+        }
+        spans
+    }
+
+    /// Says of a dataset whose records all lie outside every window that they do: a function of its files and of as-of alone.
+    fn note_outside(&self, reports: &mut [FileHygiene], mut is_inside: impl Iterator<Item = bool>) {
+        let some = reports.iter().any(|report| report.rows > 0);
+        if let Some(report) = reports.first_mut().filter(|_| some && !is_inside.any(|inside| inside)) {
+            report.notes.push(format!(
+                "every record of `{}` lies outside every window as of {}: look at the instants of its files and at --as-of",
+                self.dataset.name, self.as_of
+            ));
+        }
     }
 
     /// The position of a selection, which measures over the same rows share.
     fn selection(
         &mut self,
-        span: Option<(usize, i64, i64)>,
+        spans: Vec<TimeSpan>,
         conditions: impl IntoIterator<Item = &'a Condition>,
     ) -> usize {
         let conditions = conditions.into_iter();
         let conditions = conditions.filter_map(|c| Some((self.column(&c.field)?, &c.test))).collect();
-        let wanted = Selection { span, conditions };
+        let wanted = Selection { spans, conditions };
         let known = self.selections.iter().position(|selection| *selection == wanted);
         known.unwrap_or_else(|| {
             self.selections.push(wanted);
@@ -186,12 +214,14 @@ impl<'a> Records<'a> {
             pointers: self.pointers.iter().map(Pointer::start).collect(),
             marks: Vec::new(),
             present: vec![false; if reading.figures { self.people } else { 0 }],
+            is_inside: self.windows.is_empty(),
         };
         let hear = |state: &mut State, piece: Piece<'_>| {
             if reading.count_identical {
                 state.marks.extend(identical::marks(piece.name, piece.batch)?);
             }
             let rows = self.rows(piece, interner, is_in)?;
+            state.is_inside = state.is_inside || rows.is_any_inside(&self.windows);
             if reading.figures {
                 for owner in &rows.owners {
                     if let Some(present) = state.present.get_mut(*owner as usize) {
@@ -216,6 +246,7 @@ impl<'a> Records<'a> {
         if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
             report.identical = Some(identical::repeats(marks));
         }
+        self.note_outside(&mut reports, states.iter().map(|state| state.is_inside));
         let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
         let pointers = std::thread::scope(|scope| {
             let finish = |state: State| {
@@ -278,7 +309,11 @@ impl<'a> Records<'a> {
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
                 Cells::People(people(interner, numbers(interner, ids, &named.column, count, true)?))
             } else {
-                Cells::read(piece.name, field, array, &mut bad)?
+                let cells = Cells::as_is(piece.name, field, array, &mut bad)?;
+                if let Some(seconds) = cells.numbers().filter(|_| field.kind == FieldKind::Time) {
+                    piece.report.observe_times(&field.column, seconds, self.as_of);
+                }
+                cells.treated(&field.treatment)
             });
         }
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.

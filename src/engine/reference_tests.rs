@@ -3,6 +3,7 @@
 pub(crate) mod each;
 mod reach;
 mod slow;
+mod until;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -30,10 +30,13 @@ pub(super) enum Cells {
     People(Vec<u32>),
 }
 
-/// Which rows a measure reads: inside a half-open span of a time column, and meeting all conditions.
+/// A half-open span of a time column: its position, the first instant inside and the first one after it.
+pub(super) type TimeSpan = (usize, i64, i64);
+
+/// Which rows a measure reads: inside all spans, and meeting all conditions.
 #[derive(PartialEq, Eq)]
 pub(super) struct Selection<'a> {
-    pub(super) span: Option<(usize, i64, i64)>,
+    pub(super) spans: Vec<TimeSpan>,
     pub(super) conditions: Vec<(usize, &'a Test)>,
 }
 
@@ -48,8 +51,12 @@ impl Cells {
         array: &ArrayRef,
         bad: &mut Vec<Bad<'a>>,
     ) -> Result<Self, ReadError> {
-        let treatment = &field.treatment;
-        Ok(match Self::as_is(file, field, array, bad)? {
+        Ok(Self::as_is(file, field, array, bad)?.treated(&field.treatment))
+    }
+
+    /// As coarse as declared.
+    pub(super) fn treated(self, treatment: &Treatment) -> Self {
+        match self {
             all if *treatment == Treatment::AsIs => all,
             Self::Numbers(numbers) => Self::Numbers(numbers.unary(|number| treatment.number(number))),
             Self::Words(words) => {
@@ -58,10 +65,11 @@ impl Cells {
                 Self::Words(words.map(|word| Some(treatment.word(word?))).collect())
             }
             Self::People(people) => Self::People(people),
-        })
+        }
     }
 
-    fn as_is<'a>(
+    /// Reads a column as its field declares it, and leaves it as fine as it is; bad cells are named in `bad`.
+    pub(super) fn as_is<'a>(
         file: &str,
         field: &'a Field,
         array: &ArrayRef,
@@ -179,6 +187,19 @@ impl Cells {
 }
 
 impl Rows {
+    /// Whether a row has an instant inside all of these spans.
+    fn is_inside(&self, spans: &[TimeSpan], row: usize) -> bool {
+        spans.iter().all(|(column, from, to)| {
+            let times = self.cells.get(*column).and_then(Cells::numbers);
+            times.is_none_or(|times| times.is_valid(row) && (*from..*to).contains(&times.value(row)))
+        })
+    }
+
+    /// Whether any row, whoever it is of, is inside all spans of one of these windows.
+    pub(super) fn is_any_inside(&self, windows: &[Vec<TimeSpan>]) -> bool {
+        windows.iter().any(|spans| (0..self.owners.len()).any(|row| self.is_inside(spans, row)))
+    }
+
     /// The owners of the selected rows; nobody for all others.
     pub(super) fn select(&self, selection: &Selection<'_>) -> Vec<u32> {
         let mut chosen = self.owners.clone();
@@ -189,11 +210,8 @@ impl Rows {
                 }
             }
         };
-        if let Some((column, from, to)) = selection.span
-            && let Some(times) = self.cells.get(column).and_then(Cells::numbers)
-        {
-            let inside = |row: usize| times.is_valid(row) && (from..to).contains(&times.value(row));
-            drop(&inside);
+        if !selection.spans.is_empty() {
+            drop(&|row| self.is_inside(&selection.spans, row));
         }
         for (column, test) in &selection.conditions {
             let met = self.cells.get(*column).map(|cells| cells.met(test)).unwrap_or_default();

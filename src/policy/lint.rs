@@ -9,7 +9,7 @@ use super::study::{FieldKind, Recipient, Study};
 use super::{Finding, Level};
 use crate::consent::Standing;
 use crate::deidentify::Treatment;
-use crate::tags::{Aggregate, Source, TagSource};
+use crate::tags::{Aggregate, Source, TagSource, Window};
 use crate::types::Timestamp;
 
 /// Findings about a study under its regime, on the day of `now`: the decision for every recipient, and what is odd besides.
@@ -167,20 +167,32 @@ fn long_windows(study: &Study) -> Vec<Finding> {
     for measure in study.catalogue.measures() {
         let name = measure.name.as_deref().unwrap_or("(unnamed)");
         let Some(rows) = measure.source.rows() else { continue };
+        let dataset = &rows.dataset;
         let since = matches!(
             measure.source,
             Source::Own { what: Aggregate::DaysSinceFirst { .. } | Aggregate::DaysSinceLast { .. }, .. }
         );
         match &rows.window {
-            None if !since => {
+            None => {
+                let message = format!(
+                    "dataset `{dataset}` declares no time field, so measure `{name}` reads every row of its files: nothing is cut at as-of, and nothing is too old"
+                );
+                all.push(Finding::new(
+                    Level::Note,
+                    "RETENTION",
+                    message,
+                    "declare its time, such as `fields = { at = \"time\" }`, and give the measure a `window`",
+                ));
+            }
+            Some(Window { span: None, .. }) if !since => {
                 let message =
-                    format!("measure `{name}` has no window: it reads every row of the files, however old");
+                    format!("measure `{name}` has no window: it reads all before as-of, however old");
                 all.push(Finding::new(Level::Note, "RETENTION", message, "give it a `window`"));
             }
-            Some(window) if window.span > study.retention => {
+            Some(Window { span: Some(span), .. }) if *span > study.retention => {
                 let message = format!(
-                    "measure `{name}` reads {} back, longer than the declared retention of {}",
-                    window.span, study.retention
+                    "measure `{name}` reads {span} back, longer than the declared retention of {}",
+                    study.retention
                 );
                 all.push(Finding::new(
                     Level::Warning,

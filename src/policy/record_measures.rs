@@ -31,7 +31,7 @@ impl<'a> RecordMeasure<'a> {
     ) -> Outcome<Self> {
         let rows = Rows {
             dataset: records.name.clone(),
-            window: window(records, section)?,
+            window: window(records, section, place)?,
             conditions: conditions(records, &section.conditions)?,
         };
         Ok(Self { records, draft, section, place, rows })
@@ -194,32 +194,31 @@ impl<'a> RecordMeasure<'a> {
     }
 }
 
-/// The window of a measure over records; without one it reads every row of the files, whatever its time.
-fn window(records: &Dataset, section: &MeasureSection) -> Outcome<Option<Window>> {
-    if let (None, Some(ending)) = (&section.window, &section.ending) {
-        return says(ending.span(), "`ending` says how far back a `window` ends, and there is no window");
-    }
-    match (&section.window, &section.time) {
-        (None, None) => Ok(None),
-        (None, Some(time)) => {
-            says(time.span(), "`time` says which field a `window` reads, and there is no window")
+/// The part of time that a measure over records reads. Without a `window` it reads all before as-of, by the field that `time` or
+/// `days_since_...` names, or by the only one; records without any time field are read whole.
+fn window(records: &Dataset, section: &MeasureSection, place: &Range<usize>) -> Outcome<Option<Window>> {
+    let Some(span) = &section.window else {
+        if let Some(ending) = &section.ending {
+            return says(ending.span(), "`ending` says how far back a `window` ends, and there is no window");
         }
-        (Some(span), time) => {
-            let field = match time_field(records, time.as_ref()) {
-                Ok(field) => field,
-                Err((place, fault)) if place.is_empty() => return Err((span.span(), fault)),
-                Err(error) => return Err(error),
-            };
-            let ending = section.ending.as_ref();
-            if let Some(ending) = ending.filter(|ending| ending.get_ref() >= span.get_ref()) {
-                return says(
-                    ending.span(),
-                    "the window ends before it begins: `ending` is shorter than `window`",
-                );
-            }
-            Ok(Some(Window { field, span: *span.get_ref(), ending: ending.map(|ending| *ending.get_ref()) }))
-        }
+        let named = [&section.time, &section.days_since_first, &section.days_since_last];
+        return match time_field(records, named.into_iter().flatten().next()) {
+            Ok(field) => Ok(Some(Window { field, span: None, ending: None })),
+            Err((_, Fault::WindowWithoutTime { .. })) => Ok(None),
+            Err((own, fault)) => Err((if own.is_empty() { place.clone() } else { own }, fault)),
+        };
+    };
+    let field = match time_field(records, section.time.as_ref()) {
+        Ok(field) => field,
+        Err((place, fault)) if place.is_empty() => return Err((span.span(), fault)),
+        Err(error) => return Err(error),
+    };
+    let ending = section.ending.as_ref();
+    if let Some(ending) = ending.filter(|ending| ending.get_ref() >= span.get_ref()) {
+        return says(ending.span(), "the window ends before it begins: `ending` is shorter than `window`");
     }
+    let (span, ending) = (Some(*span.get_ref()), ending.map(|ending| *ending.get_ref()));
+    Ok(Some(Window { field, span, ending }))
 }
 
 /// The time field that is named, or the only one; an error without a place of its own has an empty span.
@@ -231,9 +230,10 @@ fn time_field(records: &Dataset, named: Option<&Spanned<String>>) -> Outcome<Str
         Some(name) => Err(unknown("time field", name, times())),
         None => match (times().next(), times().nth(1)) {
             (Some(only), None) => Ok(only.to_owned()),
-            (Some(_), Some(_)) => {
-                says(0..0, "the records have several time fields: say which with `time = \"...\"`")
-            }
+            (Some(_), Some(_)) => says(
+                0..0,
+                "the records have several time fields: say with `time = \"...\"` by which of them a record is before as-of",
+            ),
             (None, _) => Err((0..0, Fault::WindowWithoutTime { dataset: records.name.to_string() })),
         },
     }

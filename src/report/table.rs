@@ -304,9 +304,19 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             format!("{}: column `{column}`: {count} texts look like {like}\n", file.file)
         })
     });
+    let times = hygiene.files.iter().flat_map(|file| {
+        file.times.iter().map(|(column, instants)| {
+            let late = match instants.at_or_after_as_of {
+                0 => "none at or after as-of".to_owned(),
+                late => format!("{} rows at or after as-of", grouped(late.into())),
+            };
+            format!("{}: column `{column}`: {} to {}, {late}\n", file.file, instants.oldest, instants.newest)
+        })
+    });
     let notes = hygiene
         .files
         .iter()
         .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
-    format!("{table}\n{}{}", looked.collect::<String>(), notes.collect::<String>())
+    let below: String = looked.chain(times).chain(notes).collect();
+    format!("{table}\n{below}")
 }

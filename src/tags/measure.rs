@@ -46,13 +46,14 @@ impl Clamp {
     }
 }
 
-/// The part of time that a measure over records reads: `[as-of - span, as-of - ending)` of a declared time field.
+/// The part of time that a measure over records reads: `[as-of - span, as-of - ending)` of a declared time field. A record without
+/// an instant is in no part of time.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Window {
     /// The time field.
     pub field: String,
-    /// How far back it begins, from the epoch's as-of.
-    pub span: Days,
+    /// How far back it begins, from the epoch's as-of; `None` for the beginning of time.
+    pub span: Option<Days>,
     /// How far back it ends; `None` for as-of itself.
     pub ending: Option<Days>,
 }
@@ -62,7 +63,7 @@ pub struct Window {
 pub struct Rows {
     /// The records.
     pub dataset: DatasetName,
-    /// The part of time; without one every row of the files.
+    /// The part of time; `None` only for records that declare no time field, whose rows count whenever they are from.
     pub window: Option<Window>,
     /// All of them must hold.
     pub conditions: Vec<Condition>,

@@ -89,7 +89,9 @@ fn stem(name: &str) -> String {
 
 fn window(dialogue: &mut Dialogue<'_>, timed: bool) -> Result<Option<String>, Failure> {
     if !timed {
-        dialogue.say("  No field of type time: every row counts, however old.");
+        dialogue.say(
+            "  No field of type time: every row counts, however old, and also what is dated after as-of.",
+        );
         return Ok(None);
     }
     let read = parsed(|answer| Days::parse(answer).map(|days| days.to_string()));

@@ -261,12 +261,12 @@ impl World {
         self.inside.iter().copied().filter(holds).collect()
     }
 
-    /// The payments that count for their owner.
+    /// The payments that count for their owner: what is dated at or after as-of has not happened yet for any measure.
     fn own(&self, person: &str) -> impl Iterator<Item = &Payment> {
         let of_members = self.design == Design::PaymentsOfMembers;
         let counts =
             move |row: &&Payment| row.referrer.is_none_or(|named| !of_members || self.inside.contains(named));
-        self.payments.iter().filter(move |row| row.payer == person).filter(counts)
+        self.payments.iter().filter(move |row| row.payer == person && row.at < AS_OF).filter(counts)
     }
 
     fn mean(&self, person: &str) -> Value {
@@ -297,8 +297,10 @@ impl World {
             fans.iter().filter(|fan| list.contains(*fan)).count()
         };
         let referrers = self.senders("payments.referrer", person, key, &any);
+        // Names of payments yet to come are in the list that is cut, and nothing else of them counts.
         let naming = || {
-            self.payments.iter().filter(|row| referrers.contains(&row.payer) && row.referrer == Some(person))
+            let named = self.payments.iter().filter(|row| row.referrer == Some(person) && row.at < AS_OF);
+            named.filter(|row| referrers.contains(&row.payer))
         };
         let referred = |row: &Payment| row.online && between(&row, 9, 0);
         let in_window = if self.design == Design::CutPerWindow {
@@ -336,7 +338,7 @@ impl World {
                     .max()
                     .map(|points| (points, 1)),
             ),
-            ("first", days(own().map(|row| row.at).filter(|at| *at < AS_OF).min())),
+            ("first", days(own().map(|row| row.at).min())),
             ("last", days(own().filter(|row| between(row, 9, 3)).map(|row| row.at).max())),
             ("shops", count(own().map(|row| row.shop).collect::<BTreeSet<_>>().len().min(3))),
             ("prices", count(own().map(|row| row.amount).collect::<BTreeSet<_>>().len().min(4))),
@@ -407,7 +409,12 @@ pub(super) fn table(
     table_of(study, world.tables(files), key, threads)
 }
 
-fn table_of(study: &Study, tables: Sources, key: &Secret, threads: usize) -> Vec<(Vec<u64>, Vec<i128>)> {
+pub(super) fn table_of(
+    study: &Study,
+    tables: Sources,
+    key: &Secret,
+    threads: usize,
+) -> Vec<(Vec<u64>, Vec<i128>)> {
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::from_seconds(AS_OF);
     let Decision::Permit(flow) = decide(study, &regime, &study.recipients[0], as_of) else {
