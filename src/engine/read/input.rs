@@ -144,6 +144,7 @@ pub(super) enum Promise {
     Csv,
     /// CSV with tabs between cells.
     Tabs,
+    Json,
     JsonLines,
     Nothing,
 }
@@ -162,6 +163,7 @@ impl Promise {
             Some("arrow" | "arrows" | "ipc" | "feather") => Self::Ipc,
             Some("csv" | "txt") => Self::Csv,
             Some("tsv" | "tab") => Self::Tabs,
+            Some("json" | "jsonld") => Self::Json,
             Some("jsonl" | "ndjson") => Self::JsonLines,
             _ => Self::Nothing,
         };

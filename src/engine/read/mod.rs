@@ -8,6 +8,7 @@ mod csv_fault;
 mod ids;
 mod input;
 mod int96;
+mod json;
 mod open;
 mod rfc4180;
 mod tokenised;
@@ -18,6 +19,7 @@ pub use columns::{FileColumn, columns};
 pub use csv_fault::CsvFault;
 pub use ids::Ids;
 pub use input::{Input, is_table};
+pub use json::{JsonFault, RecordPlace};
 pub use open::{
     OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, open_repeating, parts, tokenised,
 };
@@ -145,11 +147,19 @@ pub enum ReadError {
         /// The format.
         format: &'static str,
     },
-    /// JSON Lines where a table is wanted.
-    #[error("{file}: JSON Lines are read by `consent import` only")]
-    JsonLines {
+    /// JSON where a table of data is wanted.
+    #[error("{file}: JSON is read for consents only")]
+    JsonData {
         /// The file.
         file: String,
+    },
+    /// A JSON text of consents that cannot be read.
+    #[error("{file}: {fault}")]
+    Json {
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        fault: JsonFault,
     },
     /// A CSV file whose header is not in its first line.
     #[error(
