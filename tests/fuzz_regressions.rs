@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use proptest::prelude::*;
+
 #[path = "../fuzz/properties/bundle.rs"]
 mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
@@ -15,6 +17,8 @@ mod event;
 mod events;
 #[path = "../fuzz/properties/identifier.rs"]
 mod identifier;
+#[path = "../fuzz/properties/json.rs"]
+mod json;
 #[path = "../fuzz/properties/person.rs"]
 mod person;
 #[path = "../fuzz/properties/place.rs"]
@@ -93,6 +97,100 @@ fn consent_tables() {
 }
 
 #[test]
+fn consents_in_json() {
+    replay("json", json::check);
+}
+
+/// A JSON value of the names and words that the property knows, sometimes of others.
+fn member(depth: u32) -> BoxedStrategy<String> {
+    let words = [
+        "1",
+        "-0",
+        "18446744073709551616",
+        "1e2",
+        "null",
+        "true",
+        "{}",
+        "[]",
+        "\"a|b\"",
+        "\"\\u0041}{][\"",
+        "\"given\"",
+    ];
+    let word = proptest::sample::select(words.to_vec()).prop_map(str::to_owned);
+    let word = prop_oneof![4 => word, 1 => any::<u32>().prop_map(|number| number.to_string())];
+    if depth == 0 {
+        return word.boxed();
+    }
+    let list =
+        proptest::collection::vec(member(depth - 1), 0..4).prop_map(|items| format!("[{}]", items.join(",")));
+    prop_oneof![3 => word, 2 => list, 4 => object(depth - 1)].boxed()
+}
+
+fn object(depth: u32) -> BoxedStrategy<String> {
+    let names = [
+        "who", "subject", "id", "when", "choices", "state", "data", "kind", "how", "note", "purpose", "event",
+    ];
+    let name = proptest::sample::select(names.to_vec());
+    let members = proptest::collection::vec((name, member(depth)), 0..4);
+    let object = |members: Vec<(&str, String)>| {
+        let members: Vec<String> =
+            members.iter().map(|(name, value)| format!("\"{name}\" : {value}")).collect();
+        format!("{{{}}}", members.join(", "))
+    };
+    members.prop_map(object).boxed()
+}
+
+/// One record of paths that are read, so that many texts are read whole.
+fn record() -> BoxedStrategy<String> {
+    let choice = prop_oneof![
+        Just("{\"id\":\"a\",\"state\":\"given\"}"),
+        Just("{\"id\":null,\"note\":[{}]}"),
+        Just("[{\"id\":\"b\"}]"),
+        Just("null"),
+    ];
+    let choices = proptest::collection::vec(choice, 0..3).prop_map(|all| all.join(","));
+    let kinds = proptest::collection::vec(
+        prop_oneof![Just("{\"kind\":\"p\"}"), Just("{}"), Just("{\"kind\":null}")],
+        0..3,
+    );
+    let kinds = kinds.prop_map(|all| all.join(" , "));
+    (any::<i64>(), choices, kinds)
+        .prop_map(|(who, choices, kinds)| {
+            format!("{{\"who\":{who},\"choices\":[{choices}],\n\"data\":[{kinds}]}}")
+        })
+        .boxed()
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(500))]
+
+    /// Of any text every record is delivered or the text is refused; also of one that is cut or has a byte more or less.
+    #[test]
+    fn no_record_of_consents_in_json_is_lost(
+        records in proptest::collection::vec(prop_oneof![3 => record(), 1 => object(3)], 0..5),
+        shape in 0..4,
+        damage in proptest::option::of((any::<proptest::sample::Index>(), 0..3, any::<u8>())),
+    ) {
+        let text = match shape {
+            0 => records.join("\n"),
+            1 => format!("[{}]", records.join(",\n")),
+            2 => format!("\u{feff}{{\"note\": {{\"items\": [{{}}]}}, \"items\": [{}]}}", records.join(",")),
+            _ => records.concat(),
+        };
+        let mut bytes = text.into_bytes();
+        if let Some((at, how, byte)) = damage && !bytes.is_empty() {
+            let at = at.index(bytes.len());
+            match how {
+                0 => bytes.truncate(at),
+                1 => bytes[at] = byte,
+                _ => bytes.insert(at, byte),
+            }
+        }
+        let _refused = json::check(&bytes);
+    }
+}
+
+#[test]
 fn event_documents() {
     replay("event", event::check);
 }
@@ -119,6 +217,7 @@ fn every_target_is_replayed() {
             "consents",
             "event",
             "identifier",
+            "json",
             "person",
             "question",
             "regime",

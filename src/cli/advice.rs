@@ -27,8 +27,9 @@ pub(super) fn reading(error: &ReadError) -> &'static str {
         ReadError::Once { .. } => {
             "name the file itself instead of a pipe, or pipe CSV or an Arrow IPC stream"
         }
-        ReadError::JsonLines { .. } => {
-            "read it into the register with `hushtag consent import`, or export it as CSV or Parquet"
+        ReadError::JsonData { .. } => "export it as CSV, Parquet or Arrow",
+        ReadError::Json { .. } => {
+            "mend or export the file again, or say in `[consents]` of the study how it is written; nothing was sealed or written"
         }
         ReadError::Folder { fault, .. } => in_folder(fault),
         ReadError::SameFile { .. } => "name every file once, and give each table a pipe of its own",
@@ -55,7 +56,7 @@ fn in_folder(fault: &FolderFault) -> &'static str {
         FolderFault::InnerFolder | FolderFault::LinkToFolder => {
             "give that folder by itself if it is data, or move it elsewhere if it is not"
         }
-        FolderFault::JsonLines => "move the file out of that folder once each line holds the column",
+        FolderFault::Json => "move the file out of that folder once each line holds the column",
         FolderFault::NoText => "rename that file, or move it elsewhere",
         FolderFault::NotAFile => "move it elsewhere, or give a pipe by its own path",
         FolderFault::PartitionName => {

@@ -87,6 +87,23 @@ pub struct ConsentColumns {
     ignored: BTreeSet<String>,
     /// Columns that are declared as constants, which no file may have.
     constant: BTreeSet<&'static str>,
+    /// Keys of the paths above mapped ones: `purposes` where `purposes.id` is mapped.
+    above: BTreeSet<String>,
+    /// Where in a JSON document its records are; `None` where each document, or each item of a list of them, is one.
+    records: Option<String>,
+}
+
+/// What a path of a JSON document is: the names of the objects that a value lies in and its own, with dots between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PathUse {
+    /// It lies above paths that are mapped, and holds nothing of its own.
+    Above,
+    /// A column of [`COLUMNS`], by its position there.
+    Column(usize),
+    /// It is ignored, with all that lies below it.
+    Ignored,
+    /// It is neither known nor mapped nor ignored, or a constant; what lies below it may be read.
+    Unknown,
 }
 
 /// Which column of a file each column of the consent table is.
@@ -147,11 +164,12 @@ impl ConsentColumns {
     ) -> Result<Self, ColumnError> {
         let mut all = Self::default();
         for (column, name) in columns {
-            let known = known(&key(column)).ok_or_else(|| unknown(0, column))?;
+            let known = known(&key(column)).ok_or_else(|| unknown(shown(0, column), column))?;
             if let Some(other) = all.mapped.insert(key(name), known) {
                 let [first, second] = [other, known].map(|column| format!("`{column}`"));
                 return Err(ColumnError::Twice { column: known, first, second });
             }
+            all.above.extend(objects_above(name).map(key));
         }
         all.ignored = ignored.into_iter().map(key).collect();
         Ok(all)
@@ -164,28 +182,78 @@ impl ConsentColumns {
         self
     }
 
+    /// Whether a column is declared as a constant.
+    #[must_use]
+    pub fn is_constant(&self, column: &str) -> bool {
+        self.constant.contains(column)
+    }
+
+    /// The same columns, of records that lie at a path of a JSON document.
+    #[must_use]
+    pub fn with_records(mut self, path: Option<String>) -> Self {
+        self.records = path;
+        self
+    }
+
+    /// Where in a JSON document its records are.
+    #[must_use]
+    pub fn records(&self) -> Option<&str> {
+        self.records.as_deref()
+    }
+
     /// Which column a name stands for; `None` for one that is ignored. `place` is its position, from 0.
     ///
     /// # Errors
     /// [`ColumnError`] for a name that is neither known nor ignored, and for a constant.
     pub fn column(&self, place: usize, name: &str) -> Result<Option<&'static str>, ColumnError> {
-        let key = key(name);
-        if self.ignored.contains(&key) {
+        if self.ignored.contains(&key(name)) {
             return Ok(None);
         }
-        let column = self.mapped.get(&key).copied().or_else(|| known(&key));
-        let column = column.ok_or_else(|| unknown(place, name))?;
-        if self.constant.contains(column) {
-            return Err(ColumnError::Constant { column: shown(place, name), constant: column });
+        self.column_of(name, || shown(place, name)).map(Some)
+    }
+
+    fn column_of(&self, name: &str, shown: impl FnOnce() -> String) -> Result<&'static str, ColumnError> {
+        let key = key(name);
+        match self.mapped.get(&key).copied().or_else(|| known(&key)) {
+            None => Err(unknown(shown(), name)),
+            Some(column) if self.constant.contains(column) => {
+                Err(ColumnError::Constant { column: shown(), constant: column })
+            }
+            Some(column) => Ok(column),
         }
-        Ok(Some(column))
+    }
+
+    /// What a path of a JSON document is.
+    #[must_use]
+    pub fn path_use(&self, path: &str) -> PathUse {
+        if self.ignores_path(path) {
+            return PathUse::Ignored;
+        }
+        let key = key(path);
+        let column = self.mapped.get(&key).copied().or_else(|| known(&key));
+        let column = column.filter(|column| !self.constant.contains(column));
+        let position = column.and_then(|column| COLUMNS.iter().position(|known| *known == column));
+        match position {
+            Some(position) => PathUse::Column(position),
+            None if self.above.contains(&key) => PathUse::Above,
+            None => PathUse::Unknown,
+        }
+    }
+
+    /// The column that a value at a path states, by its position in [`COLUMNS`].
+    ///
+    /// # Errors
+    /// [`ColumnError`] as [`ConsentColumns::column`], which names the path with `?` for what may be a value.
+    pub fn value_at(&self, path: &str) -> Result<usize, ColumnError> {
+        let column = self.column_of(path, || shown_path(path))?;
+        let position = COLUMNS.iter().position(|known| *known == column);
+        position.ok_or_else(|| unknown(shown_path(path), path))
     }
 
     /// Whether a path of a JSON document is ignored: itself, or an object that it lies in.
     #[must_use]
     pub fn ignores_path(&self, path: &str) -> bool {
-        let ends = path.match_indices('.').map(|(at, _)| at).chain([path.len()]);
-        ends.filter_map(|end| path.get(..end)).any(|above| self.ignored.contains(&key(above)))
+        objects_above(path).chain([path]).any(|above| self.ignored.contains(&key(above)))
     }
 
     /// Finds the columns of a file whose header has these names.
@@ -231,14 +299,20 @@ fn known(key: &str) -> Option<&'static str> {
     COLUMNS.into_iter().find(|column| column.chars().filter(|letter| *letter != '_').eq(key.chars()))
 }
 
-fn unknown(place: usize, name: &str) -> ColumnError {
-    let key = key(name);
+/// The objects that a path of a JSON document lies in, from the outermost.
+fn objects_above(path: &str) -> impl Iterator<Item = &str> {
+    path.match_indices('.').filter_map(|(at, _)| path.get(..at))
+}
+
+/// The error of a name, or of a path, whose last name says what it stands for.
+fn unknown(column: String, name: &str) -> ColumnError {
+    let key = key(name.rsplit('.').next().unwrap_or(name));
     let synonym = SYNONYMS.iter().find(|(_, names)| names.contains(&key.as_str()));
     let meant = synonym.map(|(column, _)| *column).or_else(|| {
         let near = nearest(&key, COLUMNS)?;
         COLUMNS.into_iter().find(|column| *column == near)
     });
-    ColumnError::Unknown { column: shown(place, name), meant }
+    ColumnError::Unknown { column, meant }
 }
 
 /// A name in backticks if it looks like one, and its position otherwise.
@@ -250,6 +324,23 @@ fn shown(place: usize, name: &str) -> String {
         && digits < 5
         && name.chars().count() <= 64;
     if is_name { format!("`{name}`") } else { (place + 1).to_string() }
+}
+
+/// A path in backticks, with `?` for every name in it that may be a value, such as an object whose members are called by the ids of
+/// people.
+#[must_use]
+pub fn shown_path(path: &str) -> String {
+    let is_name = |name: &str| {
+        let digits = name.chars().filter(|letter| letter.is_numeric()).count();
+        let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' ' | ':');
+        let bare = name.strip_prefix(['@', '$']).unwrap_or(name);
+        bare.chars().any(char::is_alphabetic)
+            && bare.chars().all(plain)
+            && digits < 5
+            && bare.chars().count() <= 64
+    };
+    let names: Vec<&str> = path.split('.').map(|name| if is_name(name) { name } else { "?" }).collect();
+    format!("`{}`", names.join("."))
 }
 
 #[cfg(test)]

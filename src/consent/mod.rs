@@ -24,7 +24,7 @@ mod table;
 pub use account::{Account, account};
 pub use act::{Act, items};
 pub use age::{Admits, AgeFact, Ages};
-pub use columns::{ColumnError, ConsentColumns, ResolvedColumns};
+pub use columns::{ColumnError, ConsentColumns, PathUse, ResolvedColumns, shown_path};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
 pub(crate) use event::{flag, number};

@@ -45,7 +45,7 @@ pub fn columns(path: &Path) -> Result<Vec<FileColumn>, ReadError> {
     let separator = match Promise::of(path).0 {
         Promise::Csv => None,
         Promise::Tabs => Separator::new("\t"),
-        Promise::JsonLines => return Err(ReadError::JsonLines { file: name }),
+        Promise::Json | Promise::JsonLines => return Err(ReadError::JsonData { file: name }),
         Promise::Parquet | Promise::Ipc | Promise::Nothing => {
             return Err(ReadError::UnknownFormat { file: name });
         }
@@ -61,7 +61,7 @@ pub fn columns(path: &Path) -> Result<Vec<FileColumn>, ReadError> {
 /// The schema of a file whose format has one; none for a text.
 pub(super) fn schema(path: &Path, name: &str) -> Result<Option<SchemaRef>, ReadError> {
     let promise = Promise::of(path).0;
-    let is_text = matches!(promise, Promise::Csv | Promise::Tabs | Promise::JsonLines);
+    let is_text = matches!(promise, Promise::Csv | Promise::Tabs | Promise::Json | Promise::JsonLines);
     let (file, magic) = open_file(path, name)?;
     Ok(match magic {
         _ if is_text => None,

@@ -29,21 +29,21 @@ const BATCH_TEXT: usize = 32 << 20;
 const BATCH_CELLS: usize = 1 << 22;
 
 /// What comes after the bytes that were filled in.
-enum Next {
+pub(super) enum Next {
     More,
     End,
     Stop(Bad),
 }
 
 /// Why a text does not go on.
-enum Bad {
+pub(super) enum Bad {
     NotUtf8(&'static str),
     Nul { utf_16: bool },
     Failed(std::io::Error),
 }
 
 /// A text in UTF-8, whole characters at a time.
-struct Source {
+pub(super) struct Source {
     name: String,
     bytes: Bytes,
     compression: Option<&'static str>,
@@ -52,8 +52,17 @@ struct Source {
 }
 
 impl Source {
+    pub(super) fn new(name: &str, bytes: Bytes, compression: Option<&'static str>) -> Self {
+        Self { name: name.to_owned(), bytes, compression, held: Vec::new() }
+    }
+
+    /// How the bytes were compressed.
+    pub(super) fn compression(&self) -> Option<&'static str> {
+        self.compression
+    }
+
     /// Appends the next bytes.
-    fn fill(&mut self, buffer: &mut Vec<u8>) -> Next {
+    pub(super) fn fill(&mut self, buffer: &mut Vec<u8>) -> Next {
         let start = buffer.len();
         buffer.append(&mut self.held);
         let read = buffer.len();
@@ -153,7 +162,7 @@ impl Head {
                 Box::new(Decoded::new(bytes, encoding))
             }
         };
-        let source = Source { name: name.to_owned(), bytes, compression, held: Vec::new() };
+        let source = Source::new(name, bytes, compression);
         let (text, next) = (Vec::new(), Next::More);
         let mut head = Self { source, text, next, line: 1, separator: dialect.separator, notes };
         head.grow(HEAD);

@@ -21,9 +21,9 @@ pub enum FolderFault {
     /// A folder that names no column.
     #[error("is a folder, and inside a folder of parts only folders named `column=value` are read")]
     InnerFolder,
-    /// JSON Lines in a folder that names a column.
-    #[error("JSON Lines hold all columns themselves, and the folder above names one more")]
-    JsonLines,
+    /// JSON in a folder that names a column.
+    #[error("JSON holds all columns itself, and the folder above names one more")]
+    Json,
     /// A link to a folder.
     #[error("links to a folder, and inside a folder of parts such links are not followed")]
     LinkToFolder,

@@ -117,7 +117,7 @@ impl Input {
                     return Ok(None);
                 }
                 if !partitions(path, &name)?.is_empty() {
-                    return Err(ReadError::Folder { file: name, fault: FolderFault::JsonLines });
+                    return Err(ReadError::Folder { file: name, fault: FolderFault::Json });
                 }
                 plain(&name, file(path, &name)?)?.bytes
             }
@@ -164,6 +164,7 @@ pub(super) enum Promise {
     Csv,
     /// CSV with tabs between cells.
     Tabs,
+    Json,
     JsonLines,
     Nothing,
 }
@@ -182,6 +183,7 @@ impl Promise {
             Some("arrow" | "arrows" | "ipc" | "feather") => Self::Ipc,
             Some("csv" | "txt") => Self::Csv,
             Some("tsv" | "tab") => Self::Tabs,
+            Some("json" | "jsonld") => Self::Json,
             Some("jsonl" | "ndjson") => Self::JsonLines,
             _ => Self::Nothing,
         };

@@ -10,6 +10,7 @@ mod handed_in;
 mod ids;
 mod input;
 mod int96;
+mod json;
 mod open;
 mod partition;
 mod quoting;
@@ -24,6 +25,7 @@ pub use folder::{FolderFault, is_passed_over};
 pub use handed_in::handed_in;
 pub use ids::Ids;
 pub use input::Input;
+pub use json::{JsonFault, RecordPlace};
 pub use open::{OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, parts, tokenised};
 pub use tokenised::Tokenised;
 
@@ -165,11 +167,19 @@ pub enum ReadError {
         /// The format.
         format: &'static str,
     },
-    /// JSON Lines where a table is wanted.
-    #[error("{file}: JSON Lines are read by `consent import` only")]
-    JsonLines {
+    /// JSON where a table of data is wanted.
+    #[error("{file}: JSON is read for consents only")]
+    JsonData {
         /// The file.
         file: String,
+    },
+    /// A JSON text of consents that cannot be read.
+    #[error("{file}: {fault}")]
+    Json {
+        /// The file.
+        file: String,
+        /// What is wrong, and where.
+        fault: JsonFault,
     },
     /// A CSV file whose header is not in its first line.
     #[error(

@@ -16,12 +16,12 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Compression;
 
-use super::bytes::{Bytes, Magic, Plain, file, open_file, plain};
+use super::bytes::{Bytes, Magic, Plain, broken, file, open_file, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
 use super::partition::Partition;
 use super::rfc4180::MOST_COLUMNS;
-use super::{ReadError, Tokenised, int96};
+use super::{FolderFault, ReadError, Tokenised, int96, json};
 use crate::consent::{ConsentColumns, ResolvedColumns};
 use crate::types::{CsvDialect, Separator};
 
@@ -180,7 +180,7 @@ fn of_file(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, Re
         (Magic::IpcFile, _) if !is_text => return ipc(path, name, terms),
         (Magic::IpcStream, _) if !is_text => return ipc_stream(path, name, terms),
         (_, Promise::Ipc) => return Err(damaged(&name, IPC)),
-        (_, Promise::JsonLines) => return Err(ReadError::JsonLines { file: name }),
+        (_, Promise::Json | Promise::JsonLines) => return of_json(&name, plain(&name, file)?, terms),
         (_, Promise::Nothing) => return Err(ReadError::UnknownFormat { file: name }),
         (_, Promise::Csv | Promise::Tabs) => {}
     }
@@ -191,8 +191,20 @@ fn of_file(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, Re
     of_plain(name.clone(), plain(&name, file)?, &OpenTerms { csv: &dialect, ..*terms })
 }
 
-/// Bytes that come once: an Arrow IPC stream by its first ones, else CSV.
-fn of_plain(name: String, plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+/// JSON, which only consents are written in.
+fn of_json(name: &str, plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    if !terms.partitions.is_empty() {
+        return Err(ReadError::Folder { file: name.to_owned(), fault: FolderFault::Json });
+    }
+    json::table(name, plain, terms).ok_or_else(|| ReadError::JsonData { file: name.to_owned() })
+}
+
+/// Bytes that come once: an Arrow IPC stream or JSON by its first ones, else CSV.
+fn of_plain(name: String, mut plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let is_consents = terms.wanted.iter().any(|want| matches!(want.used, Use::Consent { .. }));
+    if is_consents && matches!(plain.magic, Magic::Other) && begins_as_json(&name, &mut plain)? {
+        return of_json(&name, plain, terms);
+    }
     let format = match plain.magic {
         Magic::Parquet => PARQUET,
         Magic::IpcFile => "an Arrow IPC file",
@@ -203,6 +215,19 @@ fn of_plain(name: String, plain: Plain, terms: &OpenTerms<'_>) -> Result<Table, 
         _ => return Head::read(&name, plain, terms.csv)?.table(terms),
     };
     Err(ReadError::Once { file: name, format })
+}
+
+/// Whether the first character of a text opens a JSON document: no name of a column does.
+fn begins_as_json(name: &str, plain: &mut Plain) -> Result<bool, ReadError> {
+    let mut head = Vec::new();
+    let bytes = std::mem::replace(&mut plain.bytes, Box::new(std::io::empty()));
+    let mut first = bytes.take(1 << 10);
+    let read = first.read_to_end(&mut head);
+    read.map_err(|source| broken(name, plain.compression, source))?;
+    let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start();
+    let is_json = text.starts_with(b"{") || text.starts_with(b"[");
+    plain.bytes = Box::new(Cursor::new(head).chain(first.into_inner()));
+    Ok(is_json)
 }
 
 /// A part of an input that can be read by itself: whole row groups of a Parquet file, or all of any other input.
@@ -304,7 +329,7 @@ pub fn is_decoding() -> bool {
 }
 
 /// Runs a decoder: it is meant to return errors; should it panic on a forged file, the seal stops all the same.
-fn unpanicked<T>(decode: impl FnOnce() -> T) -> Option<T> {
+pub(super) fn unpanicked<T>(decode: impl FnOnce() -> T) -> Option<T> {
     let outer = DECODING.replace(true);
     let done = std::panic::catch_unwind(AssertUnwindSafe(decode)).ok();
     DECODING.set(outer);
@@ -316,6 +341,30 @@ pub(super) fn caught<T>(name: &str, decode: impl FnOnce() -> Result<T, ReadError
 }
 
 impl Table {
+    /// A table of consents whose batches have the columns that are present, in the wanted order.
+    pub(super) fn of_consents(
+        name: String,
+        format: &'static str,
+        present: Vec<bool>,
+        batches: Batches,
+    ) -> Self {
+        let positions = (0..present.iter().filter(|present| **present).count()).collect();
+        let (undeclared, notes, partitions) = Default::default();
+        Self {
+            name,
+            partitions,
+            undeclared,
+            present,
+            first: 0,
+            tokenised: None,
+            notes,
+            format,
+            positions,
+            batches,
+            rows: 0,
+        }
+    }
+
     /// The next batch: one array for every wanted column that is present, in the wanted order.
     ///
     /// # Errors
