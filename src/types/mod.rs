@@ -5,6 +5,7 @@ pub mod codec;
 pub mod decimal;
 mod instant;
 pub mod json;
+pub mod money;
 pub mod name;
 pub mod secret;
 pub mod time;
@@ -13,6 +14,7 @@ pub mod zone;
 
 pub use amount::{NanoEpsilon, NanoRho, Ratio};
 pub use decimal::Decimal;
+pub use money::{AmountFault, AmountFormat, Denomination, Integers, Thousands};
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use time::{AsOf, Clock, Days, Hours, SystemClock, TimeFault, Timestamp};
