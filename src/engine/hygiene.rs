@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use arrow_array::{Array as _, ArrayRef};
 use serde::Serialize;
 
-use super::read::{Column, Ids};
+use super::read::{Column, Ids, Spellings};
 use crate::deidentify::{IdShapes, Looked, Unlike};
 
 /// How many texts of a column are looked at in a batch of 16,384 rows.
@@ -73,6 +73,9 @@ pub struct FileHygiene {
     /// The shapes of the ids of every column, by row of the file.
     #[serde(skip)]
     shapes: BTreeMap<String, IdShapes>,
+    /// How columns of amounts spell them, where that decides what whole numbers are.
+    #[serde(skip)]
+    spellings: BTreeMap<String, Spellings>,
     #[serde(skip)]
     first: Vec<Place>,
 }
@@ -150,6 +153,14 @@ impl FileHygiene {
         known.and_from(row, shapes);
     }
 
+    /// Counts how a column of amounts spells them.
+    pub(super) fn observe_spellings(&mut self, column: &str, spellings: Spellings) {
+        if spellings != Spellings::default() {
+            let known = self.spellings.entry(column.to_owned()).or_default();
+            *known = known.and(spellings);
+        }
+    }
+
     /// Counts the ids that are unlike almost all others of their column. Their rows were read; they count as bad all the same,
     /// because they can meet no other file.
     fn drop_unlike(&mut self) {
@@ -189,6 +200,9 @@ impl FileHygiene {
         for (column, shapes) in &other.shapes {
             self.shapes.entry(column.clone()).or_default().and_from(0, shapes);
         }
+        for (column, spellings) in &other.spellings {
+            self.observe_spellings(column, *spellings);
+        }
         self.first.extend(other.first);
         self.first.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
         self.first.truncate(FIRST_PLACES);
@@ -198,6 +212,9 @@ impl FileHygiene {
     /// Ends the report; too many bad rows and direct identifiers stop the seal.
     pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
         self.rows = rows;
+        for (column, spellings) in std::mem::take(&mut self.spellings) {
+            spellings.check(&self.file, &column)?;
+        }
         self.drop_unlike();
         let bad: u64 = self.dropped.values().sum();
         self.used = rows - bad - self.self_follows;

@@ -57,7 +57,7 @@ pub struct AmountFormat {
 /// Why a cell is no amount. It holds nothing of the cell, so that reports may show it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AmountFault {
-    /// It has a currency sign, or letters.
+    /// It has a currency sign or code.
     Currency,
     /// It has an exponent.
     Exponent,
@@ -89,7 +89,7 @@ impl AmountFault {
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Currency => "a currency sign or letters in an amount",
+            Self::Currency => "a currency sign or code in an amount",
             Self::Exponent => "an amount with an exponent",
             Self::FullWidth => "an amount in full-width characters",
             Self::Groups => "digits in other groups than of three",
@@ -189,19 +189,21 @@ impl AmountFormat {
 
     /// Why a text spells no amount; for people, after it was refused.
     fn why(self, text: &str) -> AmountFault {
-        let narrow = |letter: char| !('\u{ff01}'..='\u{ff5e}').contains(&letter);
-        let currency = |letter: char| {
-            letter.is_alphabetic()
-                || matches!(letter, '$' | '\u{a2}'..='\u{a5}' | '\u{20a0}'..='\u{20cf}' | '\u{ffe5}')
+        // Yuan and yen in Han characters, and the signs of Unicode.
+        let sign = |letter: char| matches!(letter, '$' | '\u{a2}'..='\u{a5}' | '\u{20a0}'..='\u{20cf}' | '\u{ffe5}' | '\u{5143}' | '\u{5186}' | '\u{5706}');
+        let code = |text: &str| text.len() == 3 && text.bytes().all(|byte| byte.is_ascii_uppercase());
+        let coded = |at: usize| {
+            text.split_at_checked(at).is_some_and(|(one, other)| code(one.trim()) || code(other.trim()))
         };
+        let coded = coded(3) || text.len().checked_sub(3).is_some_and(coded);
         let is_number =
             |text: &str| text.parse::<f64>().is_ok() && text.bytes().any(|byte| byte.is_ascii_digit());
         let grouped = Self { thousands: Some(Thousands::Comma), ..self };
         if is_number(text) && text.contains(['e', 'E']) {
             AmountFault::Exponent
-        } else if !text.chars().all(narrow) {
+        } else if text.chars().any(|letter| ('\u{ff01}'..='\u{ff5e}').contains(&letter)) {
             AmountFault::FullWidth
-        } else if text.chars().any(currency) {
+        } else if coded || text.chars().any(sign) {
             AmountFault::Currency
         } else if self.thousands.is_none() && grouped.spelled(text).is_ok() {
             AmountFault::NoThousands
@@ -385,7 +387,8 @@ mod tests {
             ("12.90元", F::Currency),
             ("$1", F::Currency),
             ("12.90 CNY", F::Currency),
-            ("NaN", F::Currency),
+            ("CNY12.90", F::Currency),
+            ("NaN", scaled),
             ("１２.90", F::FullWidth),
             ("12．90", F::FullWidth),
             ("1,234.50", F::NoThousands),
@@ -416,7 +419,7 @@ mod tests {
         for (text, fault) in [
             ("12.90", F::NoScale),
             ("1,290", F::NoThousands),
-            ("x", F::Currency),
+            ("7777canary", F::Unreadable { scaled: false }),
             ("9223372036854775808", F::TooLarge),
             ("-", F::Unreadable { scaled: false }),
         ] {

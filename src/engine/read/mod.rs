@@ -1,5 +1,6 @@
 //! Files and batches as streams of declared columns. Undeclared columns are never decoded.
 
+mod amounts;
 mod bytes;
 mod column;
 mod columns;
@@ -12,6 +13,7 @@ mod open;
 mod rfc4180;
 mod tokenised;
 
+pub use amounts::{Amounts, Spellings};
 pub use column::Column;
 pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
