@@ -26,6 +26,7 @@ fn catalogue() -> Option<Catalogue> {
         clamp: Some(Clamp::new(0, 1000).ok()?),
         grid: Grid::new(vec![0, 10, 500], Clamp::new(0, 1000).ok()?, 0).ok(),
         floor: Some(0),
+        unit: None,
     };
     let tags = vec![tag("region", &["east", "west"])?, tag("plan", &["a (b)", "c, d", "e--f"])?];
     CatalogueDraft { relations: vec![], measures: vec![spend], tags, sets: vec![], max_cells: 100 }

@@ -21,6 +21,9 @@ pub(super) struct AskCommand {
     /// Draw the answer, too: bars with intervals, as SVG
     #[arg(long, value_name = "OUT.svg", conflicts_with = "forecast")]
     plot: Option<PathBuf>,
+    /// Show amounts in minor units, such as fen, where the study declares a unit for them
+    #[arg(long)]
+    minor_units: bool,
 }
 
 /// A question that does not parse is shown with a caret under the place.
@@ -48,6 +51,7 @@ impl AskCommand {
 
     fn forecast(&self, view: &View<'_>, context: &Context) -> Result<(), Failure> {
         let forecast = view.forecast(&self.question).map_err(|error| with_caret(error, &self.question))?;
+        let forecast = if self.minor_units { forecast.in_minor_units() } else { forecast };
         let remaining = view.remaining()?;
         let epoch = view.asked_epoch(self.asker.epoch.as_ref())?;
         context.output.either(
@@ -64,6 +68,7 @@ impl AskCommand {
             .map_err(|error| with_caret(error, &self.question))?;
         match answer {
             Answer::Released(released) => {
+                let released = if self.minor_units { released.in_minor_units() } else { *released };
                 if output.format() == Format::Csv {
                     output.result(&answer_csv(&released))?;
                 } else {

@@ -6,7 +6,7 @@ use arrow_array::{Array as _, ArrayRef, Int64Array};
 use serde::Serialize;
 
 use super::instants::Instants;
-use super::read::{Column, Ids};
+use super::read::{Column, Ids, Spellings};
 use crate::deidentify::{IdShapes, Looked, Unlike};
 use crate::types::Timestamp;
 
@@ -81,6 +81,9 @@ pub struct FileHygiene {
     /// The shapes of the ids of every column, by row of the file.
     #[serde(skip)]
     shapes: BTreeMap<String, IdShapes>,
+    /// How columns of amounts spell them, where that decides what whole numbers are.
+    #[serde(skip)]
+    spellings: BTreeMap<String, Spellings>,
     #[serde(skip)]
     first: Vec<Place>,
 }
@@ -168,6 +171,14 @@ impl FileHygiene {
         self.shapes.clear();
     }
 
+    /// Counts how a column of amounts spells them.
+    pub(super) fn observe_spellings(&mut self, column: &str, spellings: Spellings) {
+        if spellings != Spellings::default() {
+            let known = self.spellings.entry(column.to_owned()).or_default();
+            *known = known.and(spellings);
+        }
+    }
+
     /// Counts the ids that are unlike almost all others of their column. Their rows were read; they count as bad all the same,
     /// because they can meet no other file.
     fn drop_unlike(&mut self) {
@@ -224,6 +235,9 @@ impl FileHygiene {
         for (column, instants) in &other.times {
             self.add_times(column, instants);
         }
+        for (column, spellings) in &other.spellings {
+            self.observe_spellings(column, *spellings);
+        }
         self.first.extend(other.first);
         self.first.sort_by(|a, b| (a.row, &a.column).cmp(&(b.row, &b.column)));
         self.first.truncate(FIRST_PLACES);
@@ -253,6 +267,9 @@ impl FileHygiene {
     /// The whole report, and how many rows were dropped.
     fn end(mut self, rows: u64) -> Result<(Self, u64), super::EngineError> {
         self.rows = rows;
+        for (column, spellings) in std::mem::take(&mut self.spellings) {
+            spellings.check(&self.file, &column)?;
+        }
         self.drop_unlike();
         let bad: u64 = self.dropped.values().sum();
         self.used = rows - bad - self.self_follows - self.of_other_studies;

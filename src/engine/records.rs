@@ -10,7 +10,7 @@ use super::intern::{Interner, numbers, people};
 use super::pointers::{Pointed, Pointer};
 use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
-use super::rows::{Cells, NOBODY, Rows, Selection, TimeSpan};
+use super::rows::{Cells, Findings, NOBODY, Rows, Selection, TimeSpan};
 use super::scan::{Piece, Scan};
 use super::values::Values;
 use super::waiting::{Layout, RANGE, Together, Waiting};
@@ -289,9 +289,9 @@ impl<'a> Records<'a> {
         let owner = self.dataset.owner.as_str();
         let owners = Ids::read(piece.name, owner, owners, piece.tokenised, self.dataset.form)?;
         piece.report.observe_ids(piece.first, owner, &owners);
-        let mut bad = Vec::new();
+        let mut found = Findings::default();
         let count = piece.batch.num_rows();
-        bad.extend(
+        found.bad.extend(
             (0..count)
                 .filter(|row| owners.id(*row).is_none())
                 .map(|row| (row, owner, owners.why_none(row, "no owner"))),
@@ -305,17 +305,23 @@ impl<'a> Records<'a> {
             cells.push(if of_people {
                 let named = Ids::read(piece.name, &field.column, array, piece.tokenised, field.form)?;
                 piece.report.observe_ids(piece.first, &field.column, &named);
-                bad.extend(named.bad().iter().map(|(row, reason)| (*row, field.column.as_str(), *reason)));
+                found
+                    .bad
+                    .extend(named.bad().iter().map(|(row, reason)| (*row, field.column.as_str(), *reason)));
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
                 Cells::People(people(interner, numbers(interner, ids, &named.column, count, true)?))
             } else {
-                let cells = Cells::as_is(piece.name, field, array, &mut bad)?;
+                let cells = Cells::as_is(piece.name, field, array, &mut found)?;
                 if let Some(seconds) = cells.numbers().filter(|_| field.kind == FieldKind::Time) {
                     piece.report.observe_times(&field.column, seconds, self.as_of);
                 }
                 cells.treated(&field.treatment)
             });
         }
+        for (column, spellings) in &found.spellings {
+            piece.report.observe_spellings(column, *spellings);
+        }
+        let mut bad = found.bad;
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
         bad.sort_by_key(|(row, ..)| *row);
         bad.dedup_by_key(|(row, ..)| *row);

@@ -4,7 +4,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
 
-use super::read::{Cell, Column, ReadError};
+use super::read::{Amounts, Cell, Column, ReadError, Spellings};
 use crate::deidentify::Treatment;
 use crate::policy::{Field, FieldKind};
 use crate::tags::{Test, Word};
@@ -43,15 +43,24 @@ pub(super) struct Selection<'a> {
 /// A row, a column and what is wrong there.
 pub(super) type Bad<'a> = (usize, &'a str, &'static str);
 
+/// What reading the columns of one batch found besides their cells.
+#[derive(Default)]
+pub(super) struct Findings<'a> {
+    /// Bad cells.
+    pub(super) bad: Vec<Bad<'a>>,
+    /// How columns of amounts spell them.
+    pub(super) spellings: Vec<(&'a str, Spellings)>,
+}
+
 impl Cells {
-    /// Reads a column as its field declares it, as coarse as declared; bad cells are named in `bad`.
+    /// Reads a column as its field declares it, as coarse as declared; bad cells are named in `found`.
     pub(super) fn read<'a>(
         file: &str,
         field: &'a Field,
         array: &ArrayRef,
-        bad: &mut Vec<Bad<'a>>,
+        found: &mut Findings<'a>,
     ) -> Result<Self, ReadError> {
-        Ok(Self::as_is(file, field, array, bad)?.treated(&field.treatment))
+        Ok(Self::as_is(file, field, array, found)?.treated(&field.treatment))
     }
 
     /// As coarse as declared.
@@ -68,13 +77,37 @@ impl Cells {
         }
     }
 
-    /// Reads a column as its field declares it, and leaves it as fine as it is; bad cells are named in `bad`.
+    fn of_amounts<'a>(field: &'a Field, negative: bool, amounts: Amounts, found: &mut Findings<'a>) -> Self {
+        let (name, Amounts { minor, faults, spellings }) = (field.column.as_str(), amounts);
+        found.spellings.push((name, spellings));
+        if minor.null_count() == 0 && (negative || minor.values().iter().all(|amount| *amount >= 0)) {
+            return Self::Numbers(minor);
+        }
+        let mut faults = faults.into_iter().peekable();
+        for (row, amount) in minor.iter().enumerate() {
+            let fault = faults.next_if(|(of, _)| *of == row).map(|(_, fault)| fault.as_str());
+            let fault = fault.or(match amount {
+                None if !field.optional => Some("empty"),
+                Some(amount) if amount < 0 && !negative => Some("below zero"),
+                _ => None,
+            });
+            found.bad.extend(fault.map(|fault| (row, name, fault)));
+        }
+        Self::Numbers(minor)
+    }
+
+    /// Reads a column as its field declares it, and leaves it as fine as it is; bad cells are named in `found`.
     pub(super) fn as_is<'a>(
         file: &str,
         field: &'a Field,
         array: &ArrayRef,
-        bad: &mut Vec<Bad<'a>>,
+        found: &mut Findings<'a>,
     ) -> Result<Self, ReadError> {
+        if let FieldKind::Amount { negative, format } = field.kind {
+            let amounts = Amounts::read(file, &field.column, array, format)?;
+            return Ok(Self::of_amounts(field, negative, amounts, found));
+        }
+        let bad = &mut found.bad;
         let (name, zone) = (&field.column, field.zone.as_ref());
         let column = match field.kind {
             FieldKind::Time => Column::times(file, name, array, zone)?,
@@ -87,17 +120,11 @@ impl Cells {
             bad.extend(missing.map(|row| (row, name.as_str(), "empty")));
             return Ok(Self::Words(words.clone()));
         }
-        let negative = field.kind != FieldKind::Amount { negative: false };
         if let (Column::Numbers(numbers), true) = (&column, field.kind != FieldKind::Flag) {
-            if numbers.null_count() == 0 && (negative || numbers.values().iter().all(|number| *number >= 0)) {
-                return Ok(Self::Numbers(numbers.clone()));
+            if numbers.null_count() > 0 && !field.optional {
+                let empty = (0..numbers.len()).filter(|row| numbers.is_null(*row));
+                bad.extend(empty.map(|row| (row, name.as_str(), "empty")));
             }
-            let wrong = numbers.iter().enumerate().filter_map(|(row, number)| match number {
-                None if !field.optional => Some((row, name.as_str(), "empty")),
-                Some(number) if number < 0 && !negative => Some((row, name.as_str(), "below zero")),
-                _ => None,
-            });
-            bad.extend(wrong);
             return Ok(Self::Numbers(numbers.clone()));
         }
         let unreadable = |row| match field.kind {
@@ -113,7 +140,6 @@ impl Cells {
                 _ => column.number(row),
             };
             let (number, fault) = match cell {
-                Cell::Value(value) if value < 0 && !negative => (None, Some("below zero")),
                 Cell::Value(value) => (Some(value), None),
                 Cell::Null => (None, (!field.optional).then_some("empty")),
                 Cell::Unreadable => (None, Some(unreadable(row))),

@@ -15,7 +15,7 @@ use crate::dp::Accounting;
 use crate::engine::shapes;
 use crate::ledger::{OverBudget, Share};
 use crate::policy::{Decision, Reason, Study, decide};
-use crate::query::{Ask, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
+use crate::query::{Ask, Column, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
 use crate::release::{Holds, Layout, Outcome, Question, Released, Selection, Value};
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
@@ -251,6 +251,7 @@ pub(super) fn layout(plan: &Plan, min_people: u64) -> Layout {
         };
         Some((column.name.clone(), holds))
     });
+    let denominated = |column: &Column| Some((column.name.clone(), column.denomination.clone()?));
     // A tag that is selected under another name is shown under it.
     let shown = |(position, name): (usize, &str)| {
         let column = plan.columns().iter().find(|column| column.kind == ColumnKind::Tag(position));
@@ -260,6 +261,7 @@ pub(super) fn layout(plan: &Plan, min_people: u64) -> Layout {
         tags: plan.group_names().enumerate().map(shown).collect(),
         groups: (0..plan.cells()).map(labels).collect(),
         columns: columns.collect(),
+        denominations: plan.columns().iter().filter_map(denominated).collect(),
         counted: plan.parts().iter().position(|part| part.kind == PartKind::Count),
         min_people,
         confidence: plan.confidence().into(),

@@ -1,5 +1,7 @@
 //! Facts about the join: people by consent as charged, noised counts at seal, everything else sealed to the auditor.
 
+use std::collections::BTreeMap;
+
 use serde_json::{Map, json};
 
 use super::sandbox::EpochFile;
@@ -189,6 +191,7 @@ pub(super) fn layout(min_people: u64) -> Layout {
         tags: vec!["consent".into()],
         groups: Standing::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
         columns: vec![("people".into(), Holds::Number { part: 0, offset: 0, people: true })],
+        denominations: BTreeMap::new(),
         counted: Some(0),
         min_people,
         confidence: crate::dp::Confidence::DEFAULT,

@@ -9,7 +9,7 @@ use super::{Adopted, MetricsForecast, OperatorError};
 use crate::dp::{Accounting, rho_of};
 use crate::ledger::Book;
 use crate::query::{Forecast, Plan, parse};
-use crate::types::{NanoEpsilon, RecipientId, StudyId, Timestamp};
+use crate::types::{Denomination, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 /// The budget as an analyst may see it, in units of the pool.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -57,6 +57,8 @@ pub struct MeasureView {
     pub name: String,
     /// The range that each person's value is clamped to.
     pub clamp: (i64, i64),
+    /// What its values are shown in, if they are amounts of a declared unit; clamp and grid are in minor units.
+    pub denomination: Option<Denomination>,
     /// The lower bounds of its grid; without one it has no quantiles.
     pub grid: Option<Vec<i64>>,
     /// How many people one person can move in it.
@@ -144,6 +146,7 @@ impl View<'_> {
             MeasureView {
                 name: measure.name.clone().unwrap_or_default(),
                 clamp: (measure.range().low(), measure.range().high()),
+                denomination: measure.unit.clone(),
                 grid: measure
                     .grid
                     .as_ref()

@@ -5,7 +5,8 @@ use super::file::{FieldSection, FieldType, Written};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
 use crate::deidentify::{Form, Treatment, direct_identifier};
-use crate::types::Zone;
+use crate::types::money::MAX_SCALE;
+use crate::types::{AmountFormat, Denomination, Zone};
 
 /// The field of one column, with the time zone that its dataset declares; `None` for one that is never read.
 pub(super) fn field(
@@ -52,8 +53,12 @@ pub(super) fn field(
     let zone = section.timezone.as_ref().map(Spanned::get_ref).or(of_dataset);
     let zone = zone.filter(|_| section.kind == FieldType::Time);
     let treatment = treatment(section, zone)?;
+    let format = amount_format(section)?;
+    let unit = unit(section)?;
     let kind = match (section.kind, section.max_reach, section.negative) {
-        (FieldType::Amount, None, negative) => FieldKind::Amount { negative: negative.unwrap_or(false) },
+        (FieldType::Amount, None, negative) => {
+            FieldKind::Amount { negative: negative.unwrap_or(false), format }
+        }
         (FieldType::Person, Some(max_reach), None) => FieldKind::Person { max_reach },
         (FieldType::Person, None, _) => {
             return says(
@@ -80,7 +85,62 @@ pub(super) fn field(
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
     let (column, optional) = (column.get_ref().clone(), section.optional);
-    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, zone: zone.cloned(), treatment }))
+    let zone = zone.cloned();
+    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, zone, unit, treatment }))
+}
+
+/// How files spell the amounts of the field.
+fn amount_format(section: &FieldSection) -> Outcome<AmountFormat> {
+    let FieldSection { kind, scale, thousands, integers, from_float, .. } = section;
+    let places = [
+        scale.as_ref().map(Spanned::span),
+        thousands.as_ref().map(Spanned::span),
+        integers.as_ref().map(Spanned::span),
+        from_float.as_ref().map(Spanned::span),
+    ];
+    if let (Some(place), false) = (places.into_iter().flatten().next(), *kind == FieldType::Amount) {
+        return says(
+            place,
+            "`scale`, `thousands`, `integers` and `from_float` belong to fields of type amount",
+        );
+    }
+    let format = AmountFormat {
+        scale: scale.as_ref().map(|scale| *scale.get_ref()),
+        thousands: thousands.as_ref().map(|thousands| *thousands.get_ref()),
+        integers: integers.as_ref().map(|integers| *integers.get_ref()),
+        from_float: from_float.as_ref().is_some_and(|from_float| *from_float.get_ref()),
+    };
+    match (scale, integers, from_float) {
+        (Some(scale), ..) if *scale.get_ref() > MAX_SCALE => {
+            says(scale.span(), format!("`scale` is between 0 and {MAX_SCALE}: 2 for yuan and fen"))
+        }
+        (None, Some(integers), _) => says(
+            integers.span(),
+            "`integers` says what whole numbers are beside a `scale`; without one all amounts are whole minor units",
+        ),
+        (None, _, Some(from_float)) => {
+            says(from_float.span(), "`from_float` needs `scale`: the digits behind the point of a minor unit")
+        }
+        _ => Ok(format),
+    }
+}
+
+/// What amounts of the field are shown in.
+fn unit(section: &FieldSection) -> Outcome<Option<Denomination>> {
+    let Some(unit) = &section.unit else { return Ok(None) };
+    if section.kind != FieldType::Amount {
+        return says(unit.span(), "`unit` belongs to fields of type amount");
+    }
+    let Some(scale) = &section.scale else {
+        return says(
+            unit.span(),
+            "`unit` is the major unit in which results are shown: declare `scale`, its digits behind the point, too",
+        );
+    };
+    match Denomination::new(unit.get_ref(), *scale.get_ref()) {
+        Some(denomination) => Ok(Some(denomination)),
+        None => says(unit.span(), "a unit has 1 to 16 characters and no blanks, such as CNY"),
+    }
 }
 
 /// How far the field is coarsened; each way belongs to the types that it can coarsen.

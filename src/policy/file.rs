@@ -16,8 +16,8 @@ use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
 use crate::deidentify::{Form, Span};
 use crate::types::{
-    CsvDialect, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, Separator, StudyId,
-    TextEncoding, Zone,
+    CsvDialect, DatasetName, Days, HandlerId, Hours, Integers, NanoEpsilon, RecipientId, Separator, StudyId,
+    TextEncoding, Thousands, Zone,
 };
 
 /// A table of named things that remembers where each name stands.
@@ -235,6 +235,11 @@ pub(super) struct FieldSection {
     pub(super) kind: FieldType,
     pub(super) max_reach: Option<u32>,
     pub(super) negative: Option<bool>,
+    pub(super) scale: Option<Spanned<u8>>,
+    pub(super) thousands: Option<Spanned<Thousands>>,
+    pub(super) integers: Option<Spanned<Integers>>,
+    pub(super) from_float: Option<Spanned<bool>>,
+    pub(super) unit: Option<Spanned<String>>,
     pub(super) ids: Option<Spanned<String>>,
     #[serde(default)]
     pub(super) optional: bool,
@@ -247,18 +252,22 @@ pub(super) struct FieldSection {
 
 impl From<FieldType> for FieldSection {
     fn from(kind: FieldType) -> Self {
-        let (round, truncate, prefix, values) = (None, None, None, None);
         Self {
             kind,
             max_reach: None,
             negative: None,
+            scale: None,
+            thousands: None,
+            integers: None,
+            from_float: None,
+            unit: None,
             ids: None,
             optional: false,
-            round,
+            round: None,
             timezone: None,
-            truncate,
-            prefix,
-            values,
+            truncate: None,
+            prefix: None,
+            values: None,
         }
     }
 }

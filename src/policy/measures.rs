@@ -10,7 +10,8 @@ use super::record_measures::RecordMeasure;
 use super::study::{Dataset, Shape};
 use super::test_section::TestSection;
 use super::tests_written::{one_test, unit};
-use crate::tags::{Arrival, CatalogueDraft, Clamp, Grid, Measure, Source, TagError};
+use crate::tags::{Aggregate, Arrival, CatalogueDraft, Clamp, Grid, Measure, Naming, Rows, Source, TagError};
+use crate::types::Denomination;
 
 /// Turns measure sections into measures; own-record measures first, so that audience measures can refer to them.
 pub(super) struct Measures<'a> {
@@ -55,7 +56,7 @@ impl Measures<'_> {
                 return says(place.clone(), "a measure reads either records (`from`) or a relation (`over`)");
             }
         };
-        let mut measure = Measure { name, source, clamp, grid: None, floor };
+        let mut measure = Measure { name, unit: self.unit(&source), source, clamp, grid: None, floor };
         measure.grid = match (&section.grid, clamp) {
             (None, _) => None,
             (Some(written), Some(clamp)) => {
@@ -155,6 +156,29 @@ impl Measures<'_> {
             }
             _ => return Ok(None),
         }))
+    }
+
+    /// What the values are shown in: that of the amounts which are added up or compared.
+    fn unit(&self, source: &Source) -> Option<Denomination> {
+        let field = |rows: &Rows, field: &str| {
+            let dataset = self.datasets.iter().find(|dataset| dataset.name == rows.dataset)?;
+            dataset.field(field)?.unit.clone()
+        };
+        match source {
+            Source::Own {
+                rows,
+                what:
+                    Aggregate::Sum { field: of }
+                    | Aggregate::Mean { field: of }
+                    | Aggregate::Least { field: of }
+                    | Aggregate::Greatest { field: of },
+            }
+            | Source::Referred { rows, what: Naming::Sum { field: of }, .. } => field(rows, of),
+            Source::Audience { what: Arrival::Sum { of } | Arrival::Mean { of }, .. } => {
+                self.draft.measures.get(*of)?.unit.clone()
+            }
+            _ => None,
+        }
     }
 
     fn floor(&self, source: &Source) -> Option<i64> {

@@ -117,8 +117,8 @@ impl<'a> RecordMeasure<'a> {
         let field =
             self.records.field(written.get_ref()).ok_or_else(|| unknown("field", written, known()))?;
         let floor = match field.kind {
-            FieldKind::Amount { negative: false } => Some(0),
-            FieldKind::Amount { negative: true } | FieldKind::Integer => None,
+            FieldKind::Amount { negative: false, .. } => Some(0),
+            FieldKind::Amount { negative: true, .. } | FieldKind::Integer => None,
             _ => {
                 return says(
                     written.span(),

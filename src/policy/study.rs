@@ -6,7 +6,8 @@ use crate::consent::{Admits, ConsentTable};
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{
-    AsOf, CsvDialect, DatasetName, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, Timestamp, Zone,
+    AmountFormat, AsOf, CsvDialect, DatasetName, Days, Denomination, HandlerId, Hours, NanoEpsilon,
+    RecipientId, StudyId, Timestamp, Zone,
 };
 
 use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
@@ -172,10 +173,12 @@ pub struct Covers {
 pub enum FieldKind {
     /// A band of ages, such as `<14`, `14-17` or `18+`, by the regime's thresholds.
     AgeBand,
-    /// Integer minor units (fen); below zero only where the field says so.
+    /// Money, read into whole minor units (fen); below zero only where the field says so.
     Amount {
         /// Whether amounts below zero are good rows.
         negative: bool,
+        /// How files spell them.
+        format: AmountFormat,
     },
     /// The year of birth.
     BirthYear,
@@ -217,6 +220,8 @@ pub struct Field {
     pub optional: bool,
     /// The time zone on whose clocks its times without a UTC offset are; such times are not read without one.
     pub zone: Option<Zone>,
+    /// What its amounts are shown in; without one, in minor units.
+    pub unit: Option<Denomination>,
     /// How far its values are coarsened wherever they are read.
     pub treatment: Treatment,
 }

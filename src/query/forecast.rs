@@ -4,7 +4,7 @@ use serde::{Serialize, Serializer};
 
 use super::{ColumnKind, Plan, Probability};
 use crate::dp::{self, Accounting, Mechanism, Noisy, Spread, epsilon_of, rank_half_width, ratio_interval};
-use crate::types::{Decimal, NanoEpsilon, NanoRho};
+use crate::types::{Decimal, Denomination, NanoEpsilon, NanoRho};
 
 /// What of one part may be known before it is paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -23,6 +23,9 @@ pub struct PartForecast {
     pub parameter: String,
     /// The L2 sensitivity squared of Gaussian noise, the L1 sensitivity of Laplace noise.
     pub sensitivity: String,
+    /// What the half-width is shown in, if it is one of amounts of a declared unit; it is counted in minor units.
+    #[serde(skip)]
+    pub denomination: Option<Denomination>,
 }
 
 /// What the width of a computed number is counted in.
@@ -54,6 +57,9 @@ pub struct ColumnForecast {
     pub unit: WidthUnit,
     /// The widths at growing sizes.
     pub widths: Vec<Width>,
+    /// What widths of values are shown in, if they are amounts of a declared unit; they are counted in minor units.
+    #[serde(skip)]
+    pub denomination: Option<Denomination>,
 }
 
 /// What of a question may be known before it is paid; the later charge is the same claim and so the same cost.
@@ -129,10 +135,19 @@ fn computed(plan: &Plan, column: &super::Column, confidence: dp::Confidence) -> 
             (WidthUnit::PercentOfPeople, at(&half_width))
         }
     };
-    Some(ColumnForecast { name: column.name.clone(), unit, widths })
+    let denomination = column.denomination.clone().filter(|_| unit == WidthUnit::Value);
+    Some(ColumnForecast { name: column.name.clone(), unit, widths, denomination })
 }
 
 impl Forecast {
+    /// The same forecast, with amounts shown in the minor units in which they are counted.
+    #[must_use]
+    pub fn in_minor_units(mut self) -> Self {
+        self.parts.iter_mut().for_each(|part| part.denomination = None);
+        self.computed.iter_mut().for_each(|column| column.denomination = None);
+        self
+    }
+
     pub(super) fn of(plan: &Plan) -> Self {
         let shown = dp::Confidence::from(plan.confidence());
         let part = |(planned, part): (&super::PlannedPart, &dp::Part)| {
@@ -151,6 +166,7 @@ impl Forecast {
                 mechanism,
                 parameter: parameter.to_string(),
                 sensitivity: sensitivity.to_string(),
+                denomination: planned.denomination.clone(),
             }
         };
         let (unit, epsilon) = match plan.accounting {

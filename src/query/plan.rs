@@ -8,6 +8,7 @@ use super::payment::Payment;
 use super::{Ask, Canonical, Forecast, Item, PartKind, Probability, Problem, QuestionError, Selected, Shown};
 use crate::dp::{Accounting, Claim, NoiseError, Part, QuestionHash};
 use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
+use crate::types::Denomination;
 
 /// What the study says about prices.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +32,8 @@ pub struct PlannedPart {
     pub width: usize,
     /// Whether it was not asked for and is paid only to apply `min_people`.
     pub hidden: bool,
+    /// What its numbers are shown in, if they are amounts of a declared unit.
+    pub denomination: Option<Denomination>,
 }
 
 /// What a shown column holds; parts are positions among those of the plan.
@@ -72,6 +75,8 @@ pub struct Column {
     pub name: String,
     /// What it holds.
     pub kind: ColumnKind,
+    /// What its numbers are shown in, if they are amounts of a declared unit.
+    pub denomination: Option<Denomination>,
 }
 
 /// A question ready to be charged and answered.
@@ -286,7 +291,16 @@ fn group(
 
 fn planned(kind: PartKind, counted: bool, catalogue: &Catalogue) -> PlannedPart {
     let hidden = kind == PartKind::Count && !counted;
-    PlannedPart { kind, name: kind.name(catalogue), width: kind.width(catalogue), hidden }
+    let denomination = match kind {
+        PartKind::Sum { measure } => denomination(measure, catalogue),
+        PartKind::Count | PartKind::Present { .. } | PartKind::Histogram { .. } => None,
+    };
+    PlannedPart { kind, name: kind.name(catalogue), width: kind.width(catalogue), hidden, denomination }
+}
+
+/// What values of a measure are shown in.
+fn denomination(measure: usize, catalogue: &Catalogue) -> Option<Denomination> {
+    catalogue.measures().get(measure)?.unit.clone()
 }
 
 /// How many numbers a part releases in all cells.
@@ -335,6 +349,7 @@ fn columns(
             let column = |(offset, (_, high))| Column {
                 name: format!("{}_to_{high}", selected.name()),
                 kind: ColumnKind::Number { part, offset },
+                denomination: None,
             };
             return Some(cells.map(column).collect());
         }
@@ -342,7 +357,14 @@ fn columns(
             ColumnKind::Tag(group.iter().position(|(_, name, _)| name.eq_ignore_ascii_case(tag))?)
         }
     };
-    Some(vec![Column { name: selected.name(), kind }])
+    let amounts = match &selected.item {
+        Item::Sum(measure) | Item::Average(measure) | Item::Quantile { measure, .. } => {
+            find_summable(catalogue, measure).ok()
+        }
+        Item::Count | Item::Present(_) | Item::Histogram(_) | Item::Tag(_) => None,
+    };
+    let denomination = amounts.and_then(|measure| denomination(measure, catalogue));
+    Some(vec![Column { name: selected.name(), kind, denomination }])
 }
 
 fn ranges(measure: usize, catalogue: &Catalogue) -> Vec<(i64, i64)> {

@@ -27,6 +27,7 @@ fn catalogue_draft() -> CatalogueDraft {
             (name == "spend").then_some(grid.unwrap())
         }),
         floor: Some(0),
+        unit: None,
     };
     let bands =
         |labels: &[(&str, i64)]| Bands::new(labels.iter().map(|(l, b)| ((*l).to_owned(), *b))).unwrap();

@@ -54,6 +54,7 @@ pub(super) fn lay_out(
         epoch: body.epoch.clone(),
         policy: body.policy.clone(),
         columns: layout.columns.iter().map(|(name, _)| name.clone()).collect(),
+        denominations: layout.denominations.clone(),
         rows: rows.collect(),
         confidence: layout.confidence,
         reach: body.reach,

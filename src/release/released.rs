@@ -1,7 +1,9 @@
 //! What has left: noisy numbers with their intervals, price and evidence. Freely printable.
 
+use std::collections::BTreeMap;
+
 use crate::dp::Confidence;
-use crate::types::Decimal;
+use crate::types::{Decimal, Denomination};
 
 /// What a column of an answer holds; parts are positions in the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -44,6 +46,8 @@ pub struct Layout {
     pub groups: Vec<Vec<String>>,
     /// The columns, each with its name.
     pub columns: Vec<(String, Holds)>,
+    /// What columns of amounts are shown in, by name.
+    pub denominations: BTreeMap<String, Denomination>,
     /// The part that counts people, by which cells are suppressed.
     pub counted: Option<usize>,
     /// Cells whose noisy count is below it are suppressed; 0 for no such rule.
@@ -120,6 +124,8 @@ pub struct Released {
     pub policy: String,
     /// The names of the numbers, in the order of every row's cells.
     pub columns: Vec<String>,
+    /// What columns of amounts are shown in, by name; their numbers are in minor units.
+    pub denominations: BTreeMap<String, Denomination>,
     /// The groups.
     pub rows: Vec<Row>,
     /// The confidence of the intervals.
@@ -142,6 +148,15 @@ pub struct Released {
     pub anchored: bool,
 }
 
+impl Released {
+    /// The same answer, with amounts shown in the minor units in which they were released.
+    #[must_use]
+    pub fn in_minor_units(mut self) -> Self {
+        self.denominations.clear();
+        self
+    }
+}
+
 #[cfg(test)]
 impl Released {
     /// An answer with these rows and nothing else.
@@ -154,6 +169,7 @@ impl Released {
             epoch: text(),
             policy: text(),
             columns: Vec::new(),
+            denominations: BTreeMap::new(),
             rows,
             confidence,
             reach: 1,

@@ -1,6 +1,7 @@
 //! An answer as CSV: one line a group, three columns a number.
 
 use crate::release::Released;
+use crate::types::Decimal;
 
 /// Quotes a cell where RFC 4180 asks for it.
 fn quoted(text: &str) -> String {
@@ -11,13 +12,17 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// An answer as CSV (RFC 4180); numbers that are suppressed or cannot be told are empty.
+/// An answer as CSV (RFC 4180); numbers that are suppressed or cannot be told are empty, amounts of a declared unit are in major units.
 #[must_use]
 pub fn answer_csv(released: &Released) -> String {
     let tags =
         released.rows.first().map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect::<Vec<_>>());
     let names = &released.columns;
-    let numbers = names.iter().flat_map(|name| [name.clone(), format!("{name}_low"), format!("{name}_high")]);
+    let numbers = names.iter().flat_map(|name| {
+        // An amount is named by what it is counted in.
+        let unit = released.denominations.get(name).map(|unit| format!("_{unit}")).unwrap_or_default();
+        ["", "_low", "_high"].map(|end| format!("{name}{unit}{end}"))
+    });
     let header = tags.unwrap_or_default().into_iter().chain(numbers).chain(["suppressed".to_owned()]);
     let mut lines = vec![header.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",")];
     for row in &released.rows {
@@ -27,8 +32,14 @@ pub fn answer_csv(released: &Released) -> String {
         } else {
             row.cells
                 .iter()
-                .flat_map(|cell| [cell.estimate, Some(cell.low), Some(cell.high)])
-                .map(|number| number.map_or_else(String::new, |number| number.to_string()))
+                .flat_map(|cell| {
+                    let unit = released.denominations.get(&cell.name);
+                    let shown = move |number: Decimal| {
+                        unit.map_or_else(|| number.to_string(), |unit| unit.major(number))
+                    };
+                    [cell.estimate, Some(cell.low), Some(cell.high)]
+                        .map(|number| number.map_or_else(String::new, shown))
+                })
                 .collect()
         };
         let line = labels.chain(cells).chain([row.suppressed.to_string()]);

@@ -10,7 +10,7 @@ use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::policy::Reason;
 use crate::query::Forecast;
 use crate::release::{Cell, Released, Row};
-use crate::types::{Decimal, NanoEpsilon};
+use crate::types::{Decimal, Denomination, NanoEpsilon};
 
 /// An epsilon as a JSON number; shown, never charged.
 #[expect(clippy::cast_precision_loss, reason = "a shown number of at most ten digits")]
@@ -45,7 +45,7 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
         "recipient": released.recipient,
         "epoch": released.epoch,
         "policy": released.policy,
-        "rows": released.rows.iter().map(row).collect::<Vec<_>>(),
+        "rows": released.rows.iter().map(|row| row_json(released, row)).collect::<Vec<_>>(),
         "confidence": released.confidence.get(),
         "note": NOISE_NOTE,
         "privacy": privacy(parts, released.reach, released.units, accounting),
@@ -59,13 +59,13 @@ fn anchor(anchored: bool) -> &'static str {
     if anchored { "file" } else { "none" }
 }
 
-fn row(row: &Row) -> Value {
+fn row_json(released: &Released, row: &Row) -> Value {
     let group: Map<String, Value> =
         row.group.iter().map(|(tag, label)| (tag.clone(), json!(label))).collect();
     let mut all = Map::new();
     all.insert("group".into(), Value::Object(group));
     for cell in &row.cells {
-        all.insert(cell.name.clone(), cell_json(cell));
+        all.insert(cell.name.clone(), cell_json(cell, released.denominations.get(&cell.name)));
     }
     all.insert("suppressed".into(), json!(row.suppressed));
     Value::Object(all)
@@ -79,13 +79,20 @@ fn decimal(value: Decimal) -> Value {
     }
 }
 
-/// The number to read, its interval and, where it was released as such, the number before it was held at zero.
-fn cell_json(cell: &Cell) -> Value {
+/// The number to read, its interval and, where it was released as such, the number before it was held at zero; of an amount in minor
+/// units, and in major ones as texts.
+fn cell_json(cell: &Cell, denomination: Option<&Denomination>) -> Value {
     let mut all = Map::new();
     all.insert("estimate".into(), cell.estimate.map_or(Value::Null, decimal));
     all.insert("low".into(), decimal(cell.low));
     all.insert("high".into(), decimal(cell.high));
     all.extend(cell.noisy.map(|noisy| ("noisy".to_owned(), integer(noisy))));
+    all.extend(denomination.map(|unit| {
+        let [estimate, low, high] = [cell.estimate, Some(cell.low), Some(cell.high)]
+            .map(|value| value.map(|value| unit.major(value)));
+        let major = json!({ "unit": unit.name(), "estimate": estimate, "low": low, "high": high });
+        ("major".to_owned(), major)
+    }));
     Value::Object(all)
 }
 
@@ -138,6 +145,10 @@ pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
         if let Value::Object(all) = &mut part_json {
             all.insert("name".into(), json!(part.name));
             all.insert("hidden".into(), json!(part.hidden));
+            all.extend(part.denomination.as_ref().map(|unit| {
+                let half = unit.major(i128::from(part.half_width).into());
+                ("major".to_owned(), json!({ "unit": unit.name(), "half_width": half }))
+            }));
             all.insert(unit(accounting).into(), amount(part.cost));
         }
         part_json
@@ -228,7 +239,12 @@ pub fn vocabulary_json(vocabulary: &Vocabulary) -> Value {
     let measures = vocabulary.measures.iter().map(|measure| {
         let clamp = [measure.clamp.0, measure.clamp.1];
         let (name, grid, reach) = (&measure.name, &measure.grid, measure.reach);
-        json!({ "name": name, "clamp": clamp, "grid": grid, "reach": reach, "reach_because": measure.because })
+        let mut all = json!({ "name": name, "clamp": clamp, "grid": grid, "reach": reach, "reach_because": measure.because });
+        if let (Value::Object(all), Some(unit)) = (&mut all, &measure.denomination) {
+            all.insert("unit".into(), json!(unit.name()));
+            all.insert("scale".into(), json!(unit.scale()));
+        }
+        all
     });
     let sets: Map<String, Value> =
         vocabulary.sets.iter().map(|(name, tags)| (name.clone(), json!(tags))).collect();

@@ -1,10 +1,11 @@
 //! Answers and metrics as bars with intervals, in a file of their own.
 
 use super::chart::{Bar, Bars, Panel, Told};
+use super::table::titled;
 use super::{MADE_BY, NOISE_NOTE};
 use crate::operator::{MetricAnswer, Metrics};
 use crate::release::{Released, Row};
-use crate::types::Decimal;
+use crate::types::{Decimal, Denomination};
 
 /// The most bars of one panel; the table has them all.
 const MOST: usize = 60;
@@ -44,13 +45,14 @@ pub(super) fn answer_panels(released: &Released, everybody: &str) -> Vec<Panel> 
     let columns = released.columns.iter();
     columns
         .map(|column| Panel {
-            title: column.clone(),
-            bars: released.rows.iter().take(MOST).map(|row| bar(row, column, everybody)).collect(),
+            title: titled(column, released.denominations.get(column)),
+            bars: released.rows.iter().take(MOST).map(|row| bar(released, row, column, everybody)).collect(),
         })
         .collect()
 }
 
-fn bar(row: &Row, column: &str, everybody: &str) -> Bar {
+fn bar(released: &Released, row: &Row, column: &str, everybody: &str) -> Bar {
+    let float = |value| float(value, released.denominations.get(column));
     let cell = row.cells.iter().find(|cell| cell.name == column);
     let known = cell.and_then(|cell| Some((cell.estimate?, cell.low, cell.high)));
     Bar {
@@ -100,6 +102,7 @@ fn in_words(bar: &Bar, suppressed: &str) -> String {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "a length on paper, shown beside the number")]
-fn float(value: Decimal) -> f64 {
-    value.thousandths() as f64 / 1000.0
+fn float(value: Decimal, denomination: Option<&Denomination>) -> f64 {
+    let unit = 10_f64.powi(denomination.map_or(0, |denomination| denomination.scale().into()));
+    value.thousandths() as f64 / 1000.0 / unit
 }

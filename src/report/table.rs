@@ -9,7 +9,7 @@ use crate::ledger::Pool;
 use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
 use crate::release::Released;
-use crate::types::{Days, Decimal};
+use crate::types::{Days, Decimal, Denomination};
 
 /// The widest table: cells with sentences are wrapped, in a terminal and in a file alike.
 const WIDTH: u16 = 120;
@@ -36,11 +36,27 @@ pub(super) fn grouped(value: i128) -> String {
 
 /// A decimal with a thin gap every three digits before the point.
 pub(super) fn decimal(value: Decimal) -> String {
-    let text = value.to_string();
-    let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
+    gapped(&value.to_string())
+}
+
+fn gapped(text: &str) -> String {
+    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let sign = if whole == "-0" { "-" } else { "" };
     let whole = format!("{sign}{}", grouped(whole.parse().unwrap_or(0)));
     if part.is_empty() { whole } else { format!("{whole}.{part}") }
+}
+
+/// A number, in the major units that it is shown in, if it is an amount.
+pub(super) fn shown(value: Decimal, denomination: Option<&Denomination>) -> String {
+    match denomination {
+        None => decimal(value),
+        Some(denomination) => gapped(&denomination.major(value)),
+    }
+}
+
+/// The name of a column, with what its numbers are shown in.
+pub(super) fn titled(name: &str, denomination: Option<&Denomination>) -> String {
+    denomination.map_or_else(|| name.to_owned(), |denomination| format!("{name} ({denomination})"))
 }
 
 /// An epsilon with three digits behind the point, rounded up.
@@ -72,7 +88,8 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
         .map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect())
         .unwrap_or_default();
     let interval = format!("{} % interval", (released.confidence.get() * 1000.0).round() / 10.0);
-    header.extend(released.columns.iter().flat_map(|name| [name.clone(), interval.clone()]));
+    let title = |name: &String| titled(name, released.denominations.get(name));
+    header.extend(released.columns.iter().flat_map(|name| [title(name), interval.clone()]));
     let mut table = table(header);
     let mut suppressed = 0;
     for row in &released.rows {
@@ -82,8 +99,9 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
             cells.push("(few)".to_owned());
         }
         for cell in &row.cells {
-            cells.push(cell.estimate.map_or_else(|| "unknown".to_owned(), decimal));
-            cells.push(format!("{} to {}", decimal(cell.low), decimal(cell.high)));
+            let shown = |value| shown(value, released.denominations.get(&cell.name));
+            cells.push(cell.estimate.map_or_else(|| "unknown".to_owned(), shown));
+            cells.push(format!("{} to {}", shown(cell.low), shown(cell.high)));
         }
         table.add_row(cells);
     }
@@ -119,7 +137,7 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
         let note = if part.hidden { " (for the minimum count)" } else { "" };
         table.add_row([
             format!("{}{note}", part.name),
-            format!("± {}", grouped(i128::from(part.half_width))),
+            within(i128::from(part.half_width).into(), part.denomination.as_ref()),
             format!("{} {}", part.cost, unit(accounting)),
         ]);
     }
@@ -163,6 +181,12 @@ pub(super) fn asked_epoch_text(epoch: Option<&AskedEpoch>) -> String {
     }
 }
 
+/// The half-width of an interval.
+fn within(half: Decimal, denomination: Option<&Denomination>) -> String {
+    let unit = denomination.map(|denomination| format!(" {denomination}")).unwrap_or_default();
+    format!("± {}{unit}", shown(half, denomination))
+}
+
 /// One line on a number whose width depends on the size of its cell.
 fn widths(column: &ColumnForecast) -> String {
     let unit = match column.unit {
@@ -170,7 +194,10 @@ fn widths(column: &ColumnForecast) -> String {
         WidthUnit::PercentOfPeople => " % of the people around the quantile",
     };
     let at = |width: &Width| match width.half_width {
-        Some(half) => format!("± {}{unit} at {}", decimal(half), grouped(width.people.into())),
+        Some(half) => {
+            let half = within(half, column.denomination.as_ref());
+            format!("{half}{unit} at {}", grouped(width.people.into()))
+        }
         None => format!("unknown at {}", grouped(width.people.into())),
     };
     let widths: Vec<String> = column.widths.iter().map(at).collect();
@@ -248,7 +275,9 @@ pub fn vocabulary_text(vocabulary: &Vocabulary) -> String {
     let mut measures =
         table(["measure", "clamp", "quantiles", "reach", "this measure"].map(str::to_owned).to_vec());
     for measure in &vocabulary.measures {
-        let clamp = format!("{} to {}", grouped(measure.clamp.0.into()), grouped(measure.clamp.1.into()));
+        let ends = [measure.clamp.0, measure.clamp.1];
+        let [low, high] = ends.map(|end| shown(i128::from(end).into(), measure.denomination.as_ref()));
+        let clamp = titled(&format!("{low} to {high}"), measure.denomination.as_ref());
         let quantiles = measure
             .grid
             .as_ref()

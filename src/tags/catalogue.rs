@@ -451,6 +451,7 @@ mod tests {
             clamp: Some(Clamp::new(0, 100).unwrap()),
             grid: None,
             floor: Some(0),
+            unit: None,
         };
         let bands = Bands::new([("low".into(), 0), ("high".into(), 10)]).unwrap();
         let banded = |name, measure, absent: Option<&str>| {
@@ -487,6 +488,7 @@ mod tests {
             clamp: None,
             grid: None,
             floor: Some(0),
+            unit: None,
         });
         assert!(matches!(nested.check(), Err(TagError::Nested { name }) if name == "of_fans"));
         let uncut = CatalogueDraft {

@@ -1,7 +1,7 @@
 //! Measures: one exact number (or none) per person.
 
 use super::{Condition, Grid, TagError, Test};
-use crate::types::{DatasetName, Days};
+use crate::types::{DatasetName, Days, Denomination};
 
 /// The range to which a person's value is clamped, in the measure's unit (fen for amounts).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -289,6 +289,8 @@ pub struct Measure {
     pub grid: Option<Grid>,
     /// The smallest value it can have before clamping (`None`: negative amounts are allowed).
     pub floor: Option<i64>,
+    /// What its values are shown in, if they are amounts of a declared unit.
+    pub unit: Option<Denomination>,
 }
 
 impl Measure {

@@ -9,6 +9,9 @@ pub struct Decimal(i128);
 const ONE: i128 = 1000;
 
 impl Decimal {
+    /// How many digits stand behind the point at most.
+    pub const DIGITS: usize = 3;
+
     /// The decimal of that many thousandths.
     #[must_use]
     pub const fn of_thousandths(thousandths: i128) -> Self {

@@ -60,7 +60,7 @@ pub enum Column {
     Tokens(FixedSizeBinaryArray),
 }
 
-fn is_text(kind: &DataType) -> bool {
+pub(super) fn is_text(kind: &DataType) -> bool {
     match kind {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
         DataType::Dictionary(_, value) => is_text(value),
@@ -88,7 +88,7 @@ fn plain(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
 }
 
 /// Casts that must not lose a cell: a number outside i64 would silently become a null.
-fn lossless(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+pub(super) fn lossless(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
     plain(array, to).filter(|cast| cast.null_count() == array.logical_null_count())
 }
 
@@ -113,12 +113,12 @@ impl Column {
         found.ok_or_else(|| wrong(file, column, array.data_type(), wanted))
     }
 
-    /// Whole numbers (amounts in minor units); text is read digit by digit.
+    /// Whole numbers; text is read digit by digit.
     ///
     /// # Errors
     /// [`ReadError::WrongType`]
     pub fn numbers(file: &str, column: &str, array: &ArrayRef) -> Result<Self, ReadError> {
-        let wanted = "amounts and integers are whole numbers (minor units)";
+        let wanted = "integers are whole numbers";
         Self::numbers_or_words(array).ok_or_else(|| wrong(file, column, array.data_type(), wanted))
     }
 
@@ -404,7 +404,7 @@ fn seconds(array: &ArrayRef) -> Option<Column> {
     }))
 }
 
-fn wrong(file: &str, column: &str, kind: &DataType, wanted: &'static str) -> ReadError {
+pub(super) fn wrong(file: &str, column: &str, kind: &DataType, wanted: &'static str) -> ReadError {
     ReadError::WrongType { file: file.to_owned(), column: column.to_owned(), found: kind.to_string(), wanted }
 }
 

@@ -1,5 +1,6 @@
 //! Files and batches as streams of declared columns. Undeclared columns are never decoded.
 
+mod amounts;
 mod bytes;
 mod column;
 mod columns;
@@ -17,6 +18,7 @@ mod quoting;
 mod rfc4180;
 mod tokenised;
 
+pub use amounts::{Amounts, Spellings};
 pub use column::Column;
 pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
 use arrow_array::types::TimestampSecondType;
-use arrow_array::{Array, ArrayRef, BooleanArray, PrimitiveArray, RecordBatch, StringArray};
+use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::{TokeniseError, TokeniseTerms, is_consents};
@@ -16,11 +16,11 @@ use crate::engine::hygiene::FileHygiene;
 use crate::engine::namespaces::Namespaces;
 use crate::engine::people::field_word;
 use crate::engine::read::{Cell, Column, Ids, ReadError, Use, Wanted};
-use crate::engine::rows::{Bad, Cells};
+use crate::engine::rows::{Cells, Findings};
 use crate::engine::sayings::Said;
 use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
 use crate::tags::nearest;
-use crate::types::Timestamp;
+use crate::types::{AmountFormat, Timestamp};
 
 /// The name by which consent events are tokenised.
 pub(super) const CONSENTS: &str = "consents";
@@ -58,7 +58,7 @@ pub(super) struct Ages {
 /// The columns of one batch as they are written, and the rows that are not.
 pub(super) struct Treated<'a> {
     pub(super) columns: Vec<ArrayRef>,
-    bad: Vec<Bad<'a>>,
+    found: Findings<'a>,
     /// The shapes of the ids of each column that has any.
     shapes: Vec<(&'a str, IdShapes)>,
 }
@@ -163,15 +163,15 @@ impl<'a> Plan<'a> {
         match self {
             Self::Consents(consents) => consents.treat(file, present, batch),
             Self::Table { columns, ages, .. } => {
-                let (mut bad, mut shapes) = (Vec::new(), Vec::new());
+                let (mut found, mut shapes) = (Findings::default(), Vec::new());
                 let all = columns.iter().zip(batch.columns());
                 let all =
-                    all.map(|(column, array)| column.treat(file, array, *ages, (&mut bad, &mut shapes)));
+                    all.map(|(column, array)| column.treat(file, array, *ages, (&mut found, &mut shapes)));
                 let columns = all.collect::<Result<_, _>>()?;
                 // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
-                bad.sort_by_key(|(row, ..)| *row);
-                bad.dedup_by_key(|(row, ..)| *row);
-                Ok(Treated { columns, bad, shapes })
+                found.bad.sort_by_key(|(row, ..)| *row);
+                found.bad.dedup_by_key(|(row, ..)| *row);
+                Ok(Treated { columns, found, shapes })
             }
         }
     }
@@ -225,7 +225,8 @@ impl<'a> Written<'a> {
         let kind = match self {
             Self::Ids { .. } => token_type(),
             Self::Strict(field) | Self::Lenient(field) => match (field.kind, self) {
-                (FieldKind::Amount { .. }, _) | (FieldKind::Integer, Self::Strict(_)) => DataType::Int64,
+                (FieldKind::Amount { format, .. }, _) => amount_type(format),
+                (FieldKind::Integer, Self::Strict(_)) => DataType::Int64,
                 (FieldKind::Time, _) => DataType::Timestamp(TimeUnit::Second, Some(UTC.into())),
                 (FieldKind::Flag, Self::Strict(_)) => DataType::Boolean,
                 _ => DataType::Utf8,
@@ -239,30 +240,48 @@ impl<'a> Written<'a> {
         file: &str,
         array: &ArrayRef,
         ages: Ages,
-        (bad, shapes): (&mut Vec<Bad<'s>>, &mut Vec<(&'s str, IdShapes)>),
+        (found, shapes): (&mut Findings<'s>, &mut Vec<(&'s str, IdShapes)>),
     ) -> Result<ArrayRef, ReadError> {
         match self {
             Self::Ids { column, tokens, form, missing } => {
                 let ids = Ids::read(file, column, array, false, *form)?;
                 if let Some(reason) = missing {
                     let none = (0..array.len()).filter(|row| ids.id(*row).is_none());
-                    bad.extend(none.map(|row| (row, *column, ids.why_none(row, reason))));
+                    found.bad.extend(none.map(|row| (row, *column, ids.why_none(row, reason))));
                 } else {
-                    bad.extend(ids.bad().iter().map(|(row, reason)| (*row, *column, *reason)));
+                    found.bad.extend(ids.bad().iter().map(|(row, reason)| (*row, *column, *reason)));
                 }
                 shapes.push((*column, ids.shapes().clone()));
                 Ok(tokenised(&ids.column, array.len(), |_| Some((tokens, Form::AsIs))))
             }
-            Self::Strict(field) => Ok(as_written(field, Cells::read(file, field, array, bad)?)),
-            Self::Lenient(field) => lenient(file, field, array, ages),
+            Self::Strict(field) => Ok(as_written(field, Cells::read(file, field, array, found)?)),
+            Self::Lenient(field) => lenient(file, field, array, ages, found),
         }
     }
 }
 
 const UTC: &str = "+00:00";
 
+/// The type of a column of amounts: one that the same declaration reads as the same amounts.
+fn amount_type(format: AmountFormat) -> DataType {
+    match format.scale.and_then(|scale| i8::try_from(scale).ok()) {
+        Some(scale @ 1..) => DataType::Decimal128(DIGITS, scale),
+        _ => DataType::Int64,
+    }
+}
+
+/// The decimal digits of 64 bits.
+const DIGITS: u8 = 19;
+
 fn as_written(field: &Field, cells: Cells) -> ArrayRef {
     match (cells, field.kind) {
+        (Cells::Numbers(numbers), FieldKind::Amount { format, .. }) => match amount_type(format) {
+            kind @ DataType::Decimal128(..) => {
+                let decimals: Decimal128Array = numbers.unary(i128::from);
+                Arc::new(decimals.with_data_type(kind))
+            }
+            _ => Arc::new(numbers),
+        },
         (Cells::Numbers(numbers), FieldKind::Time) => {
             let instants: PrimitiveArray<TimestampSecondType> = numbers.reinterpret_cast();
             Arc::new(instants.with_timezone(UTC))
@@ -278,7 +297,13 @@ fn as_written(field: &Field, cells: Cells) -> ArrayRef {
 }
 
 /// Fields of people keep their spelling, by which tags find their labels.
-fn lenient(file: &str, field: &Field, array: &ArrayRef, ages: Ages) -> Result<ArrayRef, ReadError> {
+fn lenient<'f>(
+    file: &str,
+    field: &'f Field,
+    array: &ArrayRef,
+    ages: Ages,
+    found: &mut Findings<'f>,
+) -> Result<ArrayRef, ReadError> {
     let name = &field.column;
     let words = || Column::texts(file, name, array);
     let kept = |keep: &dyn Fn(&str) -> bool| -> Result<ArrayRef, ReadError> {
@@ -303,7 +328,10 @@ fn lenient(file: &str, field: &Field, array: &ArrayRef, ages: Ages) -> Result<Ar
             Ok(Arc::new((0..array.len()).map(band).collect::<StringArray>()))
         }
         FieldKind::Amount { .. } | FieldKind::Time | FieldKind::Person { .. } => {
-            Ok(as_written(field, Cells::read(file, field, array, &mut Vec::new())?))
+            let mut unread = Findings::default();
+            let cells = Cells::read(file, field, array, &mut unread)?;
+            found.spellings.append(&mut unread.spellings);
+            Ok(as_written(field, cells))
         }
     }
 }
@@ -367,7 +395,7 @@ impl Consents<'_> {
         };
         let namespaces: Vec<Result<(&Tokens, Form), &'static str>> = (0..count).map(of_row).collect();
         let Some(person) = person else {
-            return Ok(Treated { columns, bad: Vec::new(), shapes: Vec::new() });
+            return Ok(Treated { columns, found: Findings::default(), shapes: Vec::new() });
         };
         let shapes = known.default().map(|(_, form)| ("person", person.shapes(*form))).into_iter().collect();
         let bad = namespaces.iter().enumerate().filter_map(|(row, namespace)| match namespace {
@@ -377,12 +405,12 @@ impl Consents<'_> {
                 Some(id) => form.read(&id).err().map(|reason| (row, "person", reason)),
             },
         });
-        let bad = bad.collect();
+        let found = Findings { bad: bad.collect(), spellings: Vec::new() };
         let of = |row: usize| namespaces.get(row).and_then(|namespace| namespace.as_ref().ok().copied());
         if let Some(first) = columns.first_mut() {
             *first = tokenised(&person, count, of);
         }
-        Ok(Treated { columns, bad, shapes })
+        Ok(Treated { columns, found, shapes })
     }
 }
 
@@ -393,7 +421,10 @@ impl Treated<'_> {
         for (column, shapes) in &self.shapes {
             report.observe_shapes(before, column, shapes);
         }
-        for (row, column, reason) in &self.bad {
+        for (column, spellings) in &self.found.spellings {
+            report.observe_spellings(column, *spellings);
+        }
+        for (row, column, reason) in &self.found.bad {
             report.drop_row(before + *row as u64, column, reason);
             if *row > from {
                 runs.push((from, row - from));

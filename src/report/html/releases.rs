@@ -10,7 +10,8 @@ use crate::operator::Given;
 use crate::release::{Cell, Released, Row};
 use crate::report::chart::{Bars, Told};
 use crate::report::plot::{answer_panels, said};
-use crate::report::table::{decimal, grouped};
+use crate::report::table::{grouped, shown, titled};
+use crate::types::Denomination;
 
 /// The most bars that a chart beside a table has.
 const MOST: usize = 30;
@@ -74,30 +75,32 @@ fn rows(facts: &Facts<'_>, released: &Released, interval: &str, heading: &str) -
     let t = &facts.t.releases;
     let tags: Vec<&str> =
         released.rows.first().into_iter().flat_map(|row| &row.group).map(|(tag, _)| tag.as_str()).collect();
-    let titles: Vec<String> = released.columns.iter().map(|column| format!("{column}, {interval}")).collect();
+    let title = |column: &String| titled(column, released.denominations.get(column));
+    let titles: Vec<String> =
+        released.columns.iter().map(|column| format!("{}, {interval}", title(column))).collect();
     let mut head: Vec<&str> = if tags.is_empty() { vec![t.group.as_str()] } else { tags };
     head.extend(titles.iter().map(String::as_str));
-    let rows: Vec<Vec<Markup>> =
-        released.rows.iter().map(|row| shown(facts, row, released.columns.len())).collect();
+    let rows: Vec<Vec<Markup>> = released.rows.iter().map(|row| cells(facts, row, released)).collect();
     parts::table(&format!("{heading}: {}", t.estimate), &facts.t.page.scroll, &head, &rows)
 }
 
-fn shown(facts: &Facts<'_>, row: &Row, columns: usize) -> Vec<Markup> {
+fn cells(facts: &Facts<'_>, row: &Row, released: &Released) -> Vec<Markup> {
     let t = &facts.t.releases;
     let mut cells: Vec<Markup> = row.group.iter().map(|(_, label)| name(label)).collect();
     if cells.is_empty() {
         cells.push(html! { (t.everybody) });
     }
     if row.suppressed {
-        cells.extend((0..columns).map(|_| html! { em { (t.suppressed) } }));
+        cells.extend(released.columns.iter().map(|_| html! { em { (t.suppressed) } }));
     }
-    cells.extend(row.cells.iter().map(|cell| number(facts, cell)));
+    let unit = |cell: &Cell| released.denominations.get(&cell.name);
+    cells.extend(row.cells.iter().map(|cell| number(facts, cell, unit(cell))));
     cells
 }
 
-fn number(facts: &Facts<'_>, cell: &Cell) -> Markup {
-    let estimate = cell.estimate.map_or_else(|| facts.t.page.unknown.clone(), decimal);
-    html! { (estimate) " (" (decimal(cell.low)) " \u{2013} " (decimal(cell.high)) ")" }
+fn number(facts: &Facts<'_>, cell: &Cell, unit: Option<&Denomination>) -> Markup {
+    let estimate = cell.estimate.map_or_else(|| facts.t.page.unknown.clone(), |value| shown(value, unit));
+    html! { (estimate) " (" (shown(cell.low, unit)) " \u{2013} " (shown(cell.high, unit)) ")" }
 }
 
 /// Bars of the first number, where a few groups have one; more numbers would be more charts than help.

@@ -9,7 +9,7 @@ use super::flow::in_words;
 use super::parts::{self, name};
 use super::texts::fill;
 use crate::policy::{Category, Regime, Study};
-use crate::report::table::grouped;
+use crate::report::table::{shown, titled};
 use crate::tags::Reach;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
@@ -64,10 +64,11 @@ fn measures(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
     let catalogue = &study.catalogue;
     let rows = catalogue.summable().map(|(place, measure)| {
         let (reach, range) = (catalogue.reach([], [&place]), measure.range());
-        let ends = [range.low(), range.high()].map(|end| grouped(i128::from(end)));
+        let unit = measure.unit.as_ref();
+        let ends = [range.low(), range.high()].map(|end| shown(i128::from(end).into(), unit));
         vec![
             parts::code(measure.name.as_deref().unwrap_or_default()),
-            html! { (ends.join(" \u{2013} ")) },
+            html! { (titled(&ends.join(" \u{2013} "), unit)) },
             html! { (reach.people) },
             name(&because(facts, &reach)),
             name(&reads(facts, &regime.categories_of_measure(study, measure, facts.lang))),
