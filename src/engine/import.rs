@@ -6,7 +6,7 @@ use std::io::{BufRead, Read as _};
 
 use super::EngineError;
 use super::consents::{Events, wanted};
-use super::read::{Input, ReadError, known_rows, open};
+use super::read::{Input, OpenTerms, ReadError, known_rows, open};
 use super::reading::Progress;
 use crate::consent::{COLUMNS, ConsentTable, KnownWords};
 use crate::deidentify::{IdShape, IdShapes};
@@ -125,8 +125,9 @@ impl<'a> Import<'a> {
         take: &mut impl FnMut(&Event) -> Result<(), E>,
     ) -> Result<(), E> {
         let written = self.terms.table;
-        let mut table = open(input, &wanted(written, self.terms.namespaces.default().is_some()))
-            .map_err(EngineError::from)?;
+        let wanted = wanted(written, self.terms.namespaces.default().is_some());
+        let terms = OpenTerms { csv: &written.csv, ..OpenTerms::new(&wanted) };
+        let mut table = open(input, terms).map_err(EngineError::from)?;
         if table.tokenised.is_some() {
             // The register keys its events by ids as they are written, which a service asks for.
             return Err(EngineError::from(ReadError::Tokenised { file: table.name }).into());
