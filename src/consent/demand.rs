@@ -37,6 +37,10 @@ pub struct Requirement {
     pub known_triggers: BTreeSet<String>,
     /// All purposes that the regime and the study know; another word could mean the purpose of the study.
     pub known_purposes: BTreeSet<String>,
+    /// All categories that the regime knows; another word could mean one that the study reads.
+    pub known_categories: BTreeSet<String>,
+    /// The categories that the study reads, and those above and below them: an event that names one of them is about the study.
+    pub own_categories: BTreeSet<String>,
     /// Further names of the recipients, such as the study's own ids of them.
     pub recipient_names: BTreeSet<String>,
     /// Legal ids and ids of the study that name somebody else, so that two ids that look alike are told apart.
