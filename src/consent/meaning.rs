@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::act::items;
-use crate::types::folded_word;
+use crate::types::{folded_word, is_blank, is_same_word};
 
 /// What a cell says about the one word that a requirement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,10 +41,9 @@ pub(super) fn of_closed<'a>(
     known: impl IntoIterator<Item = &'a String> + Clone,
 ) -> Meaning {
     let one = |word: &str| {
-        let word = folded_word(word);
-        if word == folded_word(ours) {
+        if is_same_word(word, ours) {
             Meaning::Ours
-        } else if known.clone().into_iter().any(|known| folded_word(known) == word) {
+        } else if is_known(word, known.clone()) {
             Meaning::Another
         } else {
             Meaning::Anything
@@ -62,22 +61,52 @@ pub(super) fn of_recipient(
     others: &BTreeSet<String>,
 ) -> Meaning {
     let one = |word: &str| {
-        let word = folded_word(word);
-        if ours.clone().any(|name| folded_word(name.as_ref()) == word) {
-            return Meaning::Ours;
+        let is_ours = ours.clone().any(|name| is_same_word(name.as_ref(), word));
+        let is_exact = || (ours.clone().any(|name| name.as_ref() == word), others.contains(word));
+        match (is_ours, is_known(word, others)) {
+            (true, false) => return Meaning::Ours,
+            (false, true) => return Meaning::Another,
+            // Two names that differ in spelling alone are told apart where they are exact, and one name of two is nobody's.
+            (true, true) => {
+                return match is_exact() {
+                    (true, false) => Meaning::Ours,
+                    (false, true) => Meaning::Another,
+                    _ => Meaning::Anything,
+                };
+            }
+            (false, false) => {}
         }
-        if others.iter().any(|other| folded_word(other) == word) {
-            return Meaning::Another;
-        }
-        let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &word));
-        if near || is_wildcard(&word) { Meaning::Anything } else { Meaning::Another }
+        let folded = folded_word(word);
+        let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &folded));
+        if near || is_wildcard(word) { Meaning::Anything } else { Meaning::Another }
     };
     of_cell(cell, one)
 }
 
+/// A cell that lists categories: one of `ours` in it is ours, and it is another only if all of it is `known` and none ours.
+pub(super) fn of_categories(
+    cell: Option<&str>,
+    ours: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+) -> Meaning {
+    let Some(cell) = cell.filter(|cell| items(cell).next().is_some()) else { return Meaning::Anything };
+    if items(cell).any(|item| is_known(item, ours)) {
+        Meaning::Ours
+    } else if items(cell).all(|item| is_known(item, known)) {
+        Meaning::Another
+    } else {
+        Meaning::Anything
+    }
+}
+
+/// Whether a word stands on a list, in whatever spelling.
+pub(super) fn is_known<'a>(word: &str, known: impl IntoIterator<Item = &'a String>) -> bool {
+    known.into_iter().any(|known| is_same_word(known, word))
+}
+
 /// A list is another word only if every item of it is.
 fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
-    let Some(cell) = cell.filter(|cell| !folded_word(cell).is_empty()) else { return Meaning::Anything };
+    let Some(cell) = cell.filter(|cell| !is_blank(cell)) else { return Meaning::Anything };
     let whole = one(cell);
     if items(cell).nth(1).is_none() || whole == Meaning::Ours {
         return whole;
@@ -85,10 +114,24 @@ fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
     if items(cell).all(|item| one(item) == Meaning::Another) { Meaning::Another } else { Meaning::Anything }
 }
 
-/// Whether two folded words differ by at most one edit (a letter more, less, other, or two swapped), or in punctuation alone.
+/// Whether two folded words differ by at most one edit (a letter more, less, other, or two swapped), or in punctuation alone, or the
+/// second has the first in it.
 fn is_near(name: &str, word: &str) -> bool {
     let plain = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
-    strsim::osa_distance(name, word) <= 1 || plain(name) == plain(word) && !plain(word).is_empty()
+    strsim::osa_distance(name, word) <= 1
+        || plain(name) == plain(word) && !plain(word).is_empty()
+        || holds(word, name)
+}
+
+/// Whether a name stands in a text by itself: a list between marks that nobody foresaw.
+fn holds(text: &str, name: &str) -> bool {
+    let ends = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
+    let mut places = text.match_indices(name);
+    places.any(|(at, _)| {
+        let (before, rest) = text.split_at_checked(at).unwrap_or_default();
+        let after = rest.strip_prefix(name).unwrap_or_default();
+        !name.is_empty() && ends(before.chars().next_back()) && ends(after.chars().next())
+    })
 }
 
 #[cfg(test)]
@@ -130,11 +173,47 @@ mod tests {
             ("LEGAL-ID-D", Meaning::Anything),
             ("LEGALIDC", Meaning::Anything),
             ("LEGLA-ID-C", Meaning::Anything),
+            ("OTHER-COMPANY-77+LEGAL-ID-C", Meaning::Anything),
+            ("[\"legal id c\"]", Meaning::Anything),
+            ("OTHER-LEGAL-ID-CX", Meaning::Another),
             ("OTHER-COMPANY-77|LEGAL-ID-C", Meaning::Anything),
             ("全部", Meaning::Anything),
             (" ", Meaning::Anything),
         ] {
             assert_eq!(of_recipient(Some(cell), ours.iter(), &others), meaning, "{cell:?}");
         }
+        let alike = BTreeSet::from(["legal_id_c".to_owned()]);
+        for (cell, meaning) in [
+            ("LEGAL-ID-C", Meaning::Ours),
+            ("legal_id_c", Meaning::Another),
+            ("Legal Id C", Meaning::Anything),
+        ] {
+            assert_eq!(of_recipient(Some(cell), ours.iter(), &alike), meaning, "{cell:?}");
+        }
+        let shared = BTreeSet::from(["brand-insights".to_owned()]);
+        assert_eq!(of_recipient(Some("brand-insights"), ours.iter(), &shared), Meaning::Anything);
+    }
+
+    #[test]
+    fn a_list_of_categories_is_another_only_if_all_of_it_is() {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
+        let (ours, known) = (
+            words(&["profile", "payment-record"]),
+            words(&["profile", "payment-record", "income", "health"]),
+        );
+        for (cell, meaning) in [
+            ("profile", Meaning::Ours),
+            ("Payment_Record", Meaning::Ours),
+            ("income|profile", Meaning::Ours),
+            ("unheard;profile", Meaning::Ours),
+            ("health, Income", Meaning::Another),
+            ("health|unheard", Meaning::Anything),
+            ("all", Meaning::Anything),
+            ("*", Meaning::Anything),
+            (" | ", Meaning::Anything),
+        ] {
+            assert_eq!(of_categories(Some(cell), &ours, &known), meaning, "{cell:?}");
+        }
+        assert_eq!(of_categories(None, &ours, &known), Meaning::Anything);
     }
 }

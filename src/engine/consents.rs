@@ -13,7 +13,7 @@ use super::read::{Column, Id, Input, OpenTerms, ReadError, Table, Use, Wanted, o
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
-use crate::consent::{COLUMNS, ConsentTable, Fold, Moment, Row, STATEMENTS, StatementMapping, Times};
+use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, Row, STATEMENTS, Times};
 use crate::deidentify::Form;
 use crate::types::{Timestamp, Zone};
 
@@ -36,21 +36,25 @@ pub(super) fn hear(
     let terms = OpenTerms { repeating: statements, csv: &written.csv, ..OpenTerms::new(&wanted) };
     let mut table = open(input, terms)?;
     let mut report = FileHygiene::new("consents", &table);
-    let mut sayings = Sayings::new(&written.statements);
+    let lists = Lists::new(folds.iter().map(Fold::demand), &reading.elsewhere.recipients);
+    let mut sayings = Sayings::new(&written.statements, lists);
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         reading.heard(batch.num_rows());
         let events = Events::new(&table, &batch, written.timezone.as_ref())?;
         sayings.begin(&events.said, batch.num_rows());
         for (row, person) in people(&events, &namespaces, interner, rows, &mut report, batch.num_rows())? {
-            let times = events.times(row, &written.statements);
-            sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
+            let times = events.times(row, written);
+            sayings.tell((&events.said, row, &times), folds, |fold, reading| {
+                fold.hear_read(person, reading, &times)
+            });
         }
         rows += batch.num_rows() as u64;
     }
     if is_register {
         report.forget_shapes();
     }
+    sayings.finish().tell(&mut report);
     report.finish_consents(rows)
 }
 
@@ -177,15 +181,15 @@ impl Events {
         cells
     }
 
-    fn times(&self, row: usize, statements: &StatementMapping) -> Times {
-        let [at, shown_at, valid_to] = &self.times;
-        let moment = |column: &Option<Column>| match column {
-            Some(column @ Column::Words(_)) => Moment::read(column.text(row)),
+    fn times(&self, row: usize, written: &ConsentTable) -> Times {
+        let [at, shown_at, valid_to] = self.times.each_ref().map(|column| match column {
+            Some(column @ Column::Words(_)) => Moment::read(column.text(row), written.timezone.as_ref()),
             Some(Column::Numbers(seconds)) if seconds.is_valid(row) => Moment::At(seconds.value(row)),
             Some(Column::Numbers(_) | Column::Tokens(_)) | None => Moment::Absent,
-        };
-        let shown_at = if statements.shown_at_is_at() { at } else { shown_at };
-        Times { at: moment(at), shown_at: moment(shown_at), valid_to: moment(valid_to) }
+        });
+        // The notice is shown when the consent is given, so no later.
+        let shown_at = if written.statements.shown_at_is_at() { at.start() } else { shown_at };
+        Times { at, shown_at, valid_to }
     }
 }
 
@@ -303,6 +307,8 @@ mod tests {
             handlers: words(&["platform"]),
             known_triggers: words(&["SC23", "SC29"]),
             known_purposes: words(&["measurement", "ads"]),
+            known_categories: words(&["a", "b", "income"]),
+            own_categories: words(&["a", "b"]),
             recipient_names: words(&[]),
             other_recipients: words(&["LEGAL-B"]),
             kinds: [ConsentKind::Separate, ConsentKind::Written].into(),

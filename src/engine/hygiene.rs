@@ -61,6 +61,16 @@ pub struct FileHygiene {
     /// Rows of consents whose ids are of a namespace of another study of the sandbox; they are none of this one's people.
     #[serde(skip_serializing_if = "is_zero")]
     pub of_other_studies: u64,
+    /// Rows of consents with a cell that cannot be read, by column and by what the cell is. They are used: they give no consent, or
+    /// put their person out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unclear: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Words of consents that are on no list, by column, with their rows, where at least 20 rows have one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown_words: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Rows of consents that name recipients that no study of the sandbox knows.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown_recipients: u64,
     /// The id of the key of its tokens; none for a file of raw ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,

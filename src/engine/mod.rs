@@ -35,6 +35,7 @@ mod rows;
 mod sayings;
 mod scan;
 mod tokenise;
+mod unclear;
 mod values;
 mod waiting;
 

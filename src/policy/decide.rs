@@ -235,15 +235,25 @@ impl<'a> Opinion<'a> {
             }
         };
         let by_recipient = names != Some(Names::Handlers);
+        let named = |id: String, name: &String| [id, name.clone()];
         let recipient_names: BTreeSet<String> = match by_recipient {
-            true => [recipient.id.to_string()].into(),
-            false => study.handlers.iter().map(|handler| handler.id.to_string()).collect(),
+            true => named(recipient.id.to_string(), &recipient.name).into(),
+            false => study
+                .handlers
+                .iter()
+                .flat_map(|handler| named(handler.id.to_string(), &handler.name))
+                .collect(),
         };
-        let all = study.recipients.iter().flat_map(|other| [other.id.to_string(), other.legal_id.clone()]);
-        let all = all.chain(handlers.iter().cloned());
-        let other_recipients: BTreeSet<String> =
-            all.filter(|name| !recipients.contains(name) && !recipient_names.contains(name)).collect();
+        let others =
+            study.recipients.iter().map(|other| (&other.legal_id, other.id.to_string(), &other.name));
+        let others = others
+            .chain(study.handlers.iter().map(|other| (&other.legal_id, other.id.to_string(), &other.name)));
+        let other_recipients: BTreeSet<String> = others
+            .filter(|(legal_id, ..)| !recipients.contains(*legal_id))
+            .flat_map(|(legal_id, id, name)| [legal_id.clone(), id, name.clone()])
+            .collect();
         let known_purposes = regime.purpose_words(study);
+        let (known_categories, own_categories) = self.known_and_own_categories();
         let oldest = self.case.oldest_version();
         let requirements = self.triggers.iter().filter_map(|(name, categories)| {
             let trigger = regime.file.triggers.get(*name)?;
@@ -260,6 +270,8 @@ impl<'a> Opinion<'a> {
                 handlers: handlers.clone(),
                 known_triggers: known_triggers.clone(),
                 known_purposes: known_purposes.clone(),
+                known_categories: known_categories.clone(),
+                own_categories: own_categories.clone(),
                 recipient_names: recipient_names.clone(),
                 other_recipients: other_recipients.clone(),
                 kinds: quality.kinds.clone(),
@@ -268,6 +280,24 @@ impl<'a> Opinion<'a> {
             })
         });
         consent::Demand { requirements: requirements.collect(), ages: self.ages() }
+    }
+
+    /// All categories of the regime, and those that the study reads with what lies above and below them.
+    fn known_and_own_categories(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let categories = &self.case.regime.file.categories;
+        let above = |name: &str| {
+            let mut all = vec![name.to_owned()];
+            let mut next = categories.get(name).and_then(|category| category.under.as_ref());
+            while let Some(over) = next.filter(|over| !all.contains(over.get_ref())) {
+                all.push(over.get_ref().clone());
+                next = categories.get(over.get_ref()).and_then(|category| category.under.as_ref());
+            }
+            all
+        };
+        let mut own: BTreeSet<String> = self.categories.iter().flat_map(|read| above(&read.name)).collect();
+        let read = |name: &String| self.categories.iter().any(|read| read.name == *name);
+        own.extend(categories.keys().filter(|name| above(name).iter().any(read)).cloned());
+        (categories.keys().cloned().collect(), own)
     }
 
     fn ages(&self) -> Ages {

@@ -11,10 +11,10 @@ impl Study {
     #[must_use]
     pub fn known_words(&self, regime: &Regime) -> KnownWords {
         let mut recipients: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
-        let own = self.recipients.iter().map(|known| (&known.legal_id, known.id.to_string()));
-        let handlers = self.handlers.iter().map(|known| (&known.legal_id, known.id.to_string()));
-        for (legal_id, id) in own.chain(handlers) {
-            recipients.entry(legal_id.clone()).or_default().insert(id);
+        let own = self.recipients.iter().map(|known| (&known.legal_id, known.id.to_string(), &known.name));
+        let handlers = self.handlers.iter().map(|known| (&known.legal_id, known.id.to_string(), &known.name));
+        for (legal_id, id, name) in own.chain(handlers) {
+            recipients.entry(legal_id.clone()).or_default().extend([id, name.clone()]);
         }
         for succeeded in self.recipients.iter().flat_map(|recipient| &recipient.succeeds) {
             recipients.entry(succeeded.clone()).or_default();

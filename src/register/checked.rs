@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::{Event, EventError, Namespaces};
-use crate::consent::{Act, COLUMNS, ConsentKind, Giver, KnownWords, Named, flag, number};
+use crate::consent::{Act, COLUMNS, KnownWords, Named, flag, giver, kind, number};
 use crate::types::{TimeFault, Timestamp, Zone, nearest};
 
 /// What events are checked against.
@@ -129,10 +129,13 @@ impl EventTerms<'_> {
             "event" => act.as_str().to_owned(),
             "at" | "shown_at" | "valid_to" => self.time(column, text)?,
             "kind" => {
-                let kind = ConsentKind::read(text);
+                let kind = kind(cell).flatten();
                 kind.ok_or(unreadable("ordinary, separate or written"))?.as_str().to_owned()
             }
-            "giver" => Giver::read(text).ok_or(unreadable("self or guardian"))?.as_str().to_owned(),
+            "giver" => {
+                let giver = giver(cell).flatten();
+                giver.ok_or(unreadable("self or guardian"))?.as_str().to_owned()
+            }
             "own_step" | "pre_ticked" | "service_gate" | "service_necessary" => {
                 let flag = flag(cell).flatten();
                 flag.ok_or(unreadable("true or false"))?.to_string()

@@ -113,6 +113,21 @@ impl Timestamp {
         }
     }
 
+    /// The first and the last instant that a text may mean which [`Timestamp::read_in`] reads: the two ends of its day for a bare
+    /// date, else one instant.
+    ///
+    /// # Errors
+    /// [`TimeFault`]
+    pub fn span_in(text: &str, zone: Option<&Zone>) -> Result<(Self, Self), TimeFault> {
+        let first = Self::read_in(text, zone)?;
+        if instant::usual(text.as_bytes()).is_some() || first >= Self::FAR {
+            return Ok((first, first));
+        }
+        let day = instant::written(text.trim()).filter(|written| written.is_day);
+        let next = day.zip(zone).and_then(|(day, zone)| zone.start_of_day(day.local + DAY));
+        Ok((first, next.map_or(first, |next| Self(next - 1).max(first))))
+    }
+
     /// Parses an instant as [`Timestamp::read_in`] does.
     ///
     /// # Errors
