@@ -16,7 +16,7 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Compression;
 
-use super::bytes::{Bytes, Magic, Plain, file, open_file, plain};
+use super::bytes::{Bytes, Magic, Plain, file, magic, open_file, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
 use super::partition::Partition;
@@ -105,8 +105,8 @@ pub struct OpenTerms<'a> {
     pub repeating: &'a [&'a str],
     /// How CSV is written.
     pub csv: &'a CsvDialect,
-    /// The columns that the folders above the file name: [`open`] finds them.
-    pub(in crate::engine) partitions: &'a [Partition],
+    /// Columns that the folders above the file name, and what they say of all its rows: [`open`] finds them.
+    pub partitions: &'a [(String, Option<String>)],
 }
 
 impl<'a> OpenTerms<'a> {
@@ -488,7 +488,10 @@ pub(super) const PARQUET: &str = "Parquet";
 
 pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
     let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new());
-    let metadata = metadata.map_err(|_| damaged(name, PARQUET))?;
+    let metadata = metadata.map_err(|_| match magic(file) {
+        Magic::Unsupported(found) => ReadError::Unsupported { file: name.to_owned(), found },
+        _ => damaged(name, PARQUET),
+    })?;
     is_not_too_wide(name, metadata.parquet_schema().num_columns())?;
     let mut chunks = metadata.metadata().row_groups().iter().flat_map(|group| group.columns());
     if chunks.any(|chunk| matches!(chunk.compression(), Compression::LZO)) {
