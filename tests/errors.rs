@@ -171,6 +171,30 @@ fn seals(told: &mut Told) {
     let data = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
     let data: Vec<&str> = data.iter().flat_map(|file| ["--data", file]).collect();
     told.fails(&[&seal[..], &data, &["--consents", "nobody.csv", "--max-bad-rows", "100"]].concat());
+    let parts: [(&str, &[u8]); 8] = [
+        ("spark/_SUCCESS", b""),
+        ("hive/city=x/a.csv", b"user,region\n"),
+        ("hive/b.csv", b"user,region\n"),
+        ("inner/old/a.csv", b"user,region\n"),
+        ("busy/_temporary/a.csv", b"user,region\n"),
+        ("delta/_delta_log/0.json", b""),
+        ("orc.csv", b"ORC"),
+        ("semicolons.csv", b"List of August\nuser;region\n"),
+    ];
+    for (name, text) in parts {
+        let path = told.case.path(name);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+    for name in ["spark", "hive", "inner", "busy", "delta", "orc.csv", "semicolons.csv", "follows.csv/"] {
+        told.seal_with("members", &format!("members={name}"));
+    }
+    let twice = ["--data", "members=members.csv", "--data", "members=./members.csv"];
+    let others =
+        ["--data", "follows=follows.csv", "--data", "payments=payments.csv", "--consents", "consents.csv"];
+    told.fails(&[&["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"], &twice[..], &others].concat());
+    let stdin = ["--data", "members=-", "--data", "follows=-", "--consents", "consents.csv"];
+    told.fails(&[&["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"], &stdin[..]].concat());
     for (option, value) in
         [("--as-of", "2100-01-01"), ("--as-of", "October"), ("--epoch", "Q3"), ("--epoch", "e1")]
     {

@@ -11,6 +11,8 @@ use proptest::prelude::*;
 mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
 mod consents;
+#[path = "../fuzz/properties/csv_text.rs"]
+mod csv_text;
 #[path = "../fuzz/properties/event.rs"]
 mod event;
 #[path = "../fuzz/properties/events.rs"]
@@ -191,6 +193,21 @@ proptest! {
 }
 
 #[test]
+fn csv_texts() {
+    replay("csv_text", csv_text::check);
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(4_000))]
+
+    /// Short texts of what matters in CSV, read a few bytes at a time, have the rows that the csv crate finds.
+    #[test]
+    fn csv_texts_by_chance(at_once in 1_u8..9, text in "a,b\n([ab,\"\n\r\u{b5} ]|,a|\"\"|\r\n|a,b\n|\"a\"|\"b\n\"){0,24}") {
+        let _refused = csv_text::check(&[&[b',', at_once], text.as_bytes()].concat());
+    }
+}
+
+#[test]
 fn event_documents() {
     replay("event", event::check);
 }
@@ -215,6 +232,7 @@ fn every_target_is_replayed() {
         [
             "bundle",
             "consents",
+            "csv_text",
             "event",
             "identifier",
             "json",

@@ -14,12 +14,16 @@ use arrow_array::{
     RecordBatch, RecordBatchIterator, StringArray, StringViewArray, TimestampMicrosecondArray,
     TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
+use arrow_ipc::CompressionType;
+use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_schema::Schema;
 use hushtag::engine::{FileHygiene, Input, Sources};
 use hushtag::operator::{Answer, Operator, OperatorError, Sealed};
 use hushtag::storage::{Folder, Storage};
 use parquet::arrow::ArrowWriter;
+use parquet::basic::{BrotliLevel, Compression, GzipLevel, ZstdLevel};
 use parquet::file::metadata::{ParquetMetaData, ParquetMetaDataReader, ParquetMetaDataWriter};
+use parquet::file::properties::WriterProperties;
 use support::{population, sources, terms};
 
 pub mod support;
@@ -239,6 +243,81 @@ fn text_files_of_other_programs_are_read() {
         let said = case.refused("members", vec![case.write(name, content)]);
         assert!(said.starts_with(name), "{said}");
     }
+}
+
+/// Every compression that other programs write, in Parquet and in both forms of Arrow IPC, is read as the same rows.
+#[test]
+fn compressed_columns_are_read() {
+    let case = Case::new();
+    let amounts: Vec<i64> = (0..2_000).collect();
+    let table = payments(numbers(&amounts));
+    for (name, compression) in [
+        ("gzip", Compression::GZIP(GzipLevel::default())),
+        ("brotli", Compression::BROTLI(BrotliLevel::default())),
+        ("lz4", Compression::LZ4_RAW),
+        ("lz4-hadoop", Compression::LZ4),
+        ("zstd", Compression::ZSTD(ZstdLevel::default())),
+        ("snappy", Compression::SNAPPY),
+    ] {
+        let properties = WriterProperties::builder().set_compression(compression).build();
+        let mut content = Vec::new();
+        let mut writer = ArrowWriter::try_new(&mut content, table.schema(), Some(properties)).unwrap();
+        writer.write(&table).unwrap();
+        writer.close().unwrap();
+        let chunk = metadata(&content).row_group(0).column(1).compression();
+        assert_eq!(chunk, compression, "{name}");
+        let input = case.write(&format!("{name}.parquet"), content);
+        assert_eq!(case.used(name, "payments", input), 2_000, "{name}");
+    }
+    for (name, compression) in [("ipc-lz4", CompressionType::LZ4_FRAME), ("ipc-zstd", CompressionType::ZSTD)]
+    {
+        let options = IpcWriteOptions::default().try_with_compression(Some(compression)).unwrap();
+        let (mut file, mut stream) = (Vec::new(), Vec::new());
+        let mut writer =
+            FileWriter::try_new_with_options(&mut file, &table.schema(), options.clone()).unwrap();
+        writer.write(&table).unwrap();
+        writer.finish().unwrap();
+        let mut writer = StreamWriter::try_new_with_options(&mut stream, &table.schema(), options).unwrap();
+        writer.write(&table).unwrap();
+        writer.finish().unwrap();
+        for (form, content) in [("file", file), ("stream", stream)] {
+            let input = case.write(&format!("{name}-{form}.arrow"), content);
+            assert_eq!(case.used(&format!("{name}-{form}"), "payments", input), 2_000, "{name} {form}");
+        }
+    }
+}
+
+/// An IPC stream from a pipe decodes the declared columns alone: an undeclared one of bytes that are no text does no harm.
+#[test]
+fn undeclared_columns_of_a_piped_stream_are_not_decoded() {
+    let case = Case::new();
+    let good = payments(numbers(&[1, 2, 3]));
+    let stream = |note: &str| {
+        let notes: ArrayRef = Arc::new(StringArray::from(vec![note; 3]));
+        let mut columns: Vec<(&str, ArrayRef)> =
+            ["payer", "amount", "at"].into_iter().zip(good.columns().iter().cloned()).collect();
+        columns.push(("note", notes));
+        let table = batch(columns);
+        let mut content = Vec::new();
+        let mut writer = StreamWriter::try_new(&mut content, &table.schema()).unwrap();
+        writer.write(&table).unwrap();
+        writer.finish().unwrap();
+        content
+    };
+    let mut bad = stream(CANARY);
+    let places: Vec<usize> = bad
+        .windows(CANARY.len())
+        .enumerate()
+        .filter(|(_, at)| *at == CANARY.as_bytes())
+        .map(|(at, _)| at)
+        .collect();
+    assert_eq!(places.len(), 3);
+    for at in places {
+        bad[at] = 0xff;
+    }
+    let input = Input::Stream("piped".into(), Box::new(std::io::Cursor::new(bad)));
+    let report = &case.reports("piped", "payments", vec![input])[0];
+    assert_eq!((report.used, &report.undeclared_columns), (3, &vec!["note".to_owned()]));
 }
 
 fn metadata(content: &[u8]) -> ParquetMetaData {

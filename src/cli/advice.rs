@@ -36,6 +36,9 @@ pub(super) fn reading(error: &ReadError) -> &'static str {
         ReadError::TextAboveHeader { .. } | ReadError::Separator { .. } => {
             "declare it in the study, under this dataset or `[consents]`, or export the file in another way"
         }
+        ReadError::LongCell { .. } => {
+            "see whether the column is the one that the study means: no id, code or word is as long"
+        }
         ReadError::NoHeader { .. } => "put a line with the names of the columns above the rows",
         ReadError::DuplicateColumn { .. } => "rename one of the columns, or leave one out",
         ReadError::TooManyColumns { .. } => "export the columns that the study declares, without the others",

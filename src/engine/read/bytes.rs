@@ -32,13 +32,14 @@ pub(super) enum Magic {
 
 impl Magic {
     pub(super) fn of(head: &[u8]) -> Self {
-        const UNSUPPORTED: [(&[u8], &str); 6] = [
+        const UNSUPPORTED: [(&[u8], &str); 7] = [
             (b"BZh", "bzip2"),
             (b"\xfd7zXZ", "xz"),
             (b"PK\x03\x04", "ZIP"),
             (b"\x04\x22\x4d\x18", "an LZ4 frame"),
             (b"FEA1", "Feather version 1"),
             (b"ORC", "ORC"),
+            (b"PARE", "encrypted Parquet"),
         ];
         match head {
             [b'P', b'A', b'R', b'1', ..] => Self::Parquet,
@@ -61,6 +62,13 @@ pub(super) fn open_file(path: &Path, name: &str) -> Result<(File, Magic), ReadEr
     let head = head(&mut file).and_then(|head| file.rewind().map(|()| head));
     let head = head.map_err(|source| ReadError::Read { file: name.to_owned(), source })?;
     Ok((file, Magic::of(&head)))
+}
+
+/// What an open file is by its first bytes, if they can be read.
+pub(super) fn magic(mut file: &File) -> Magic {
+    use std::io::Seek as _;
+    let head = file.rewind().and_then(|()| head(&mut file));
+    head.map_or(Magic::Other, |head| Magic::of(&head))
 }
 
 /// Opens what is no folder.
@@ -131,6 +139,10 @@ pub(super) fn broken(name: &str, compression: Option<&'static str>, source: Erro
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::Other
     );
     match compression {
+        // What the decoder says is all that tells a large window, which `zstd --long=31` makes, from damage.
+        Some(_) if source.to_string().contains("too much memory") => {
+            ReadError::Unsupported { file, found: "Zstandard with a window of more than 128 MiB" }
+        }
         Some(format) if by_format => ReadError::Damaged { file, format, row: None },
         _ => ReadError::Read { file, source },
     }

@@ -10,7 +10,8 @@ use super::ReadError;
 use super::bytes::{Magic, file, open_file, plain};
 use super::csv::Head;
 use super::input::{Promise, file_name};
-use super::open::{IPC, caught, damaged, footer, ipc_reader, ipc_stream_reader};
+use super::ipc::{IPC, ipc_reader, ipc_stream_reader};
+use super::open::{caught, damaged, footer};
 use super::partition::partitions;
 use crate::types::{CsvDialect, Separator};
 

@@ -45,28 +45,21 @@ pub fn handed_in(
     Ok(named)
 }
 
-/// The end of each path that no other path has.
+/// The end of each path with which no other path ends.
 fn names<'a>(paths: impl Iterator<Item = (&'a Path, usize)>) -> BTreeMap<PathBuf, String> {
-    let mut open: BTreeMap<&Path, usize> = paths.collect();
-    let (mut done, mut taken) = (BTreeMap::new(), BTreeSet::new());
-    while !open.is_empty() {
-        let mut ends: BTreeMap<String, Vec<(&Path, usize)>> = BTreeMap::new();
-        for (path, depth) in std::mem::take(&mut open) {
-            ends.entry(end(path, depth)).or_default().push((path, depth));
-        }
-        for (end, alike) in ends {
-            for (path, depth) in &alike {
-                let is_whole = *depth >= path.components().count();
-                if is_whole || alike.len() == 1 && !taken.contains(&end) {
-                    done.insert((*path).to_owned(), end.clone());
-                } else {
-                    open.insert(path, depth + 1);
-                }
-            }
-            taken.insert(end);
+    let paths: BTreeMap<&Path, usize> = paths.collect();
+    let mut ends = BTreeMap::<String, usize>::new();
+    for path in paths.keys() {
+        for depth in 1..=path.components().count() {
+            *ends.entry(end(path, depth)).or_default() += 1;
         }
     }
-    done
+    let name = |(path, least): (&Path, usize)| {
+        let longer = (least..path.components().count()).map(|depth| end(path, depth));
+        let name = longer.into_iter().find(|end| ends.get(end) == Some(&1));
+        (path.to_owned(), name.unwrap_or_else(|| path.display().to_string()))
+    };
+    paths.into_iter().map(name).collect()
 }
 
 /// The last so many components of a path.

@@ -7,7 +7,8 @@ use arrow_array::RecordBatchReader;
 use arrow_schema::SchemaRef;
 
 use super::bytes::{Bytes, Magic, file, plain};
-use super::open::{PARQUET, caught, ipc_schema};
+use super::ipc::ipc_schema;
+use super::open::{PARQUET, caught};
 use super::partition::{Partition, partitions};
 use super::{FolderFault, ReadError};
 
@@ -88,7 +89,7 @@ impl Input {
         if !self.partitions()?.is_empty() {
             return Err(ReadError::Folder { file: name, fault: FolderFault::NotAFile });
         }
-        let plain = plain(&name, bytes)?;
+        let plain = caught(&name, || plain(&name, bytes))?;
         let once = |format| Err(ReadError::Once { file: name.clone(), format });
         *self = match plain.magic {
             Magic::Parquet => return once(PARQUET),

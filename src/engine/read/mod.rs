@@ -12,6 +12,8 @@ mod ids;
 mod input;
 mod int96;
 mod json;
+mod ipc;
+mod longest;
 mod open;
 mod partition;
 mod quoting;
@@ -206,6 +208,14 @@ pub enum ReadError {
         declared: Separator,
         /// The one that splits the header.
         found: Separator,
+    },
+    /// A cell of a declared column that is longer than any row of a CSV file may be.
+    #[error("{file}: column `{column}` has a cell of more than {} MiB", rfc4180::LONGEST_RECORD >> 20)]
+    LongCell {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
     },
     /// More columns than a file may have.
     #[error("{file}: {columns} columns, more than the {most} that a file may have")]

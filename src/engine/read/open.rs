@@ -2,23 +2,24 @@
 
 use std::cell::Cell;
 use std::fs::File;
-use std::io::{BufReader, Cursor, Read};
+use std::io::{Cursor, Read as _};
 use std::panic::AssertUnwindSafe;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray};
-use arrow_ipc::reader::{FileReader, StreamReader};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
+use arrow_schema::{ArrowError, DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReaderBuilder,
 };
 use parquet::basic::Compression;
 
-use super::bytes::{Bytes, Magic, Plain, broken, file, open_file, plain};
+use super::bytes::{Magic, Plain, broken, file, magic, open_file, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
+use super::ipc::{IPC, ipc, ipc_schema, ipc_stream, of_ipc};
+use super::longest::column_of_long_cell;
 use super::partition::Partition;
 use super::rfc4180::MOST_COLUMNS;
 use super::{FolderFault, ReadError, Tokenised, int96, json};
@@ -105,8 +106,8 @@ pub struct OpenTerms<'a> {
     pub repeating: &'a [&'a str],
     /// How CSV is written.
     pub csv: &'a CsvDialect,
-    /// The columns that the folders above the file name: [`open`] finds them.
-    pub(in crate::engine) partitions: &'a [Partition],
+    /// Columns that the folders above the file name, and what they say of all its rows: [`open`] finds them.
+    pub partitions: &'a [(String, Option<String>)],
 }
 
 impl<'a> OpenTerms<'a> {
@@ -378,6 +379,10 @@ impl Table {
             Some(Err(Stop::Damaged)) => Err(damaged(self.rows)),
             Some(Err(Stop::Because(error))) => Err(error),
             Some(Ok(batch)) => {
+                if let Some(at) = column_of_long_cell(&batch) {
+                    let column = batch.schema().field(at).name().clone();
+                    return Err(ReadError::LongCell { file: self.name.clone(), column });
+                }
                 let batch = self.in_order(batch).map_err(|_| damaged(self.rows))?;
                 self.rows += batch.num_rows() as u64;
                 Ok(Some(batch))
@@ -526,7 +531,9 @@ pub(super) fn is_not_too_wide(file: &str, columns: usize) -> Result<(), ReadErro
     Err(ReadError::TooManyColumns { file: file.to_owned(), columns, most: MOST_COLUMNS })
 }
 
-fn arrow(batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static) -> Batches {
+pub(super) fn arrow(
+    batches: impl Iterator<Item = Result<RecordBatch, ArrowError>> + Send + 'static,
+) -> Batches {
     Box::new(batches.map(|batch| batch.map_err(|_| Stop::Damaged)))
 }
 
@@ -539,7 +546,10 @@ pub(super) const PARQUET: &str = "Parquet";
 
 pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, ReadError> {
     let metadata = ArrowReaderMetadata::load(file, ArrowReaderOptions::new());
-    let metadata = metadata.map_err(|_| damaged(name, PARQUET))?;
+    let metadata = metadata.map_err(|_| match magic(file) {
+        Magic::Unsupported(found) => ReadError::Unsupported { file: name.to_owned(), found },
+        _ => damaged(name, PARQUET),
+    })?;
     is_not_too_wide(name, metadata.parquet_schema().num_columns())?;
     let mut chunks = metadata.metadata().row_groups().iter().flat_map(|group| group.columns());
     if chunks.any(|chunk| matches!(chunk.compression(), Compression::LZO)) {
@@ -572,70 +582,4 @@ fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowRe
     let options = ArrowReaderOptions::new().with_schema(schema);
     // A file whose own schema does not allow it is read as plain text.
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options).unwrap_or(metadata)
-}
-
-pub(super) const IPC: &str = "Arrow IPC";
-
-pub(super) fn ipc_reader(
-    path: &Path,
-    name: &str,
-    columns: Option<Vec<usize>>,
-) -> Result<FileReader<File>, ReadError> {
-    let reader = FileReader::try_new(file(path, name)?, columns).map_err(|_| damaged(name, IPC))?;
-    is_not_too_wide(name, reader.schema().fields().len())?;
-    Ok(reader)
-}
-
-pub(super) fn ipc_stream_reader(
-    path: &Path,
-    name: &str,
-    columns: Option<Vec<usize>>,
-) -> Result<StreamReader<BufReader<File>>, ReadError> {
-    let file = BufReader::new(file(path, name)?);
-    let reader = StreamReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
-    is_not_too_wide(name, reader.schema().fields().len())?;
-    Ok(reader)
-}
-
-/// The schema with which an IPC stream begins, and all bytes of the stream.
-pub(super) fn ipc_schema(name: &str, bytes: Bytes) -> Result<(SchemaRef, Bytes), ReadError> {
-    let mut read = Copied { bytes, read: Vec::new() };
-    let schema = StreamReader::try_new(&mut read, None).map_err(|_| damaged(name, IPC))?.schema();
-    is_not_too_wide(name, schema.fields().len())?;
-    let Copied { bytes, read } = read;
-    Ok((schema, Box::new(Cursor::new(read).chain(bytes))))
-}
-
-/// Bytes of which those that were read are kept.
-struct Copied {
-    bytes: Bytes,
-    read: Vec<u8>,
-}
-
-impl Read for Copied {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.bytes.read(buffer)?;
-        self.read.extend(buffer.iter().take(length));
-        Ok(length)
-    }
-}
-
-fn of_ipc(name: String, schema: &Schema, bytes: Bytes, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, schema, terms)?;
-    let bytes = BufReader::with_capacity(1 << 17, bytes);
-    let reader =
-        StreamReader::try_new(bytes, Some(chosen.indices.clone())).map_err(|_| damaged(&name, IPC))?;
-    Ok(chosen.table(name, IPC, arrow(reader)))
-}
-
-fn ipc(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &ipc_reader(path, &name, None)?.schema(), terms)?;
-    let reader = ipc_reader(path, &name, Some(chosen.indices.clone()))?;
-    Ok(chosen.table(name, IPC, arrow(reader)))
-}
-
-fn ipc_stream(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &ipc_stream_reader(path, &name, None)?.schema(), terms)?;
-    let reader = ipc_stream_reader(path, &name, Some(chosen.indices.clone()))?;
-    Ok(chosen.table(name, IPC, arrow(reader)))
 }

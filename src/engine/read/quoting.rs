@@ -5,10 +5,9 @@
 //! and withdrawals among them are gone. So:
 //!
 //! 1. A line break in a declared column is damage: no id, code, time, amount or consent word has one.
-//! 2. In another column, a cell is read as the RFC says if nothing in it can be a row: no line in it after the first has as many cells as
-//!    the header, the last line counted with the cells that stood before the cell. Of a cell in the first column, whose last line has no
-//!    cells before it, the first line counts.
-//! 3. A cell with such lines is refused, unless the file shows that its writer puts quotes around that column always: in no record so far
+//! 2. In another column, a cell is read as the RFC says if it cannot be rows: no whole line inside it has as many cells as the header,
+//!    and its first line, with the cells before it, and its last one, with the cells after it, do not both have as many.
+//! 3. A cell that can be rows is refused, unless the file shows that its writer puts quotes around that column always: in no record so far
 //!    is the column bare, and in 20 of them it is quoted without need. Every row of such a writer has quotes of its own in that column, so
 //!    after a stray one the next row would have text after a closing quote, which is damage anyway.
 
@@ -112,7 +111,7 @@ impl QuotedCell {
 
     /// Whether it may be rows between two stray quotes; `column` is its own, `width` that of the header.
     pub(super) fn may_be_rows(&self, column: usize, width: usize) -> bool {
-        let ends_like_a_row = if column == 0 { self.first + 1 == width } else { self.separators == column };
-        self.row_inside || ends_like_a_row
+        let begins_like_a_row = column + self.first + 1 == width;
+        self.row_inside || begins_like_a_row && self.separators == column
     }
 }
