@@ -53,6 +53,70 @@ const LOG: &str = "user_id,purpose,status,timestamp,channel
 5,newsletter,opted_out,2026-09-21 09:00:00,app
 ";
 
+/// What the handlers of the examples have, and how their people stand by the reason of each that is out.
+const EXAMPLES: [(&str, &str, &[(&str, u64)]); 5] = [
+    ("plain/consents.toml", "plain/log.csv", &[]),
+    ("onetrust/consents.toml", "onetrust/receipts.json", &[("own-step", 1)]),
+    // `opt_out` is one word for a refusal and a withdrawal.
+    ("fides/consents.toml", "fides/preferences.json", &[("withdrawn", 1)]),
+    ("iso-27560/plain.toml", "iso-27560/plain.json", &[("unreadable", 1)]),
+    ("iso-27560/dpv.toml", "iso-27560/dpv.jsonl", &[]),
+];
+
+fn example(name: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/consents");
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// What `consent check` says of the one recipient.
+fn checked(case: &Case, file: &str) -> Value {
+    let arguments =
+        ["consent", "check", file, "--study", "own.toml", "--as-of", "2026-10-01", "--format", "json"];
+    let output = case.run(&arguments);
+    assert!(output.status.success(), "{file}: {}", stderr(&output));
+    let said: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    said["recipients"][0].clone()
+}
+
+/// The five people of every example: in, refused one of two, withdrew one of two, another purpose, in; and more who are out.
+#[test]
+fn the_examples_are_read_without_a_converter() {
+    for (section, file, more) in EXAMPLES {
+        let case = Case::new(1);
+        case.write("own.toml", &format!("{}\n{}", study(), example(section)));
+        let name = file.rsplit('/').next().unwrap();
+        case.write(name, &example(file));
+        let said = checked(&case, name);
+        assert_eq!(said["in"], 2, "{file}: {said}");
+        let mut expected =
+            std::collections::BTreeMap::from([("refused", 1), ("withdrawn", 1), ("absent", 1)]);
+        for (reason, people) in more {
+            *expected.entry(reason).or_default() += people;
+        }
+        let out = said["out"].as_array().unwrap().iter();
+        let out: std::collections::BTreeMap<&str, u64> =
+            out.map(|one| (one["reason"].as_str().unwrap(), one["people"].as_u64().unwrap())).collect();
+        assert_eq!(out, expected, "{file}");
+        // De-identified at the source it says the same.
+        let key = case.run(&["key", "new", "--for", "token", "--out", "agreed.key"]);
+        assert!(key.status.success(), "{}", stderr(&key));
+        let arguments = [
+            "tokenize",
+            "--study",
+            "own.toml",
+            "--dataset",
+            "consents",
+            name,
+            "t.parquet",
+            "--key",
+            "agreed.key",
+        ];
+        let output = case.run(&arguments);
+        assert!(output.status.success(), "{file}: {}", stderr(&output));
+        assert_eq!(checked(&case, "t.parquet"), said, "{file}");
+    }
+}
+
 /// How many people of the log are in under the section; the error where it is refused.
 fn inside(section: &str, log: &str) -> Result<u64, String> {
     let case = Case::new(1);
