@@ -159,10 +159,81 @@ fn what_is_not_declared_is_refused_or_counts_against_people() {
         "ends or refuses a consent",
     );
     refused(&CONSENTS.replace("bundle_size = 1", "bundel_size = 1"), LOG, "`bundel_size`");
+    // A word of another column that states how a consent was given is a statement without a table too.
+    let by_word = "[consents]\ncolumns = { person = \"user_id\", event = \"status\", at = \"timestamp\" }\n[consents.values.event]\ngranted = { event = \"given\", own_step = \"true\" }\n";
+    refused(by_word, LOG, "need `evidence`");
+    refused(
+        &CONSENTS.replace("at = \"timestamp\"", "at = \"times.at\"").replace("[\"channel\"]", "[\"times\"]"),
+        LOG,
+        "an object that it lies in is ignored",
+    );
     // A word without a mapping: a withdrawal with it counts against everybody whom it could mean.
     let unmapped = LOG.replace("5,newsletter,opted_out", "5,news,opted_out");
     assert_eq!(inside(CONSENTS, &unmapped), Ok(1));
     // An event without a mapping is unreadable, and puts the person out.
     let unknown = LOG.replace("1,use_payment_data,granted", "1,use_payment_data,paused");
     assert_eq!(inside(CONSENTS, &unknown), Ok(1));
+}
+
+/// What no table holds is shown to whoever reads the decision, with the document that shows it, in both languages and on the page.
+#[test]
+fn statements_of_the_handler_are_shown_with_their_evidence() {
+    let case = Case::new(40);
+    case.write("own.toml", &format!("{}{CONSENTS}", study()));
+    let explained = |study: &str, lang: &str| {
+        let of =
+            ["policy", "explain", "--study", study, "--recipient", "brand-insights", "--as-of", "2026-10-01"];
+        let output = case.run(&[&of[..], &["--lang", lang]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    for (lang, heading, constant, word) in [
+        (
+            "en",
+            "(evidence: UI-REVIEW-2026-03)",
+            "every consent of it: own_step = true",
+            "read as a consent: `granted`",
+        ),
+        ("zh", "（依据：UI-REVIEW-2026-03）", "表中每项同意：own_step = true", "`granted`"),
+    ] {
+        let said = explained("own.toml", lang);
+        for part in [heading, constant, word] {
+            assert!(said.contains(part), "{part} is missing in:\n{said}");
+        }
+    }
+    let without = explained("study.toml", "en");
+    assert!(!without.contains("evidence:"), "{without}");
+    // Another statement is another study.
+    case.write(
+        "other.toml",
+        &format!("{}{}", study(), CONSENTS.replace("own_step = true", "own_step = false")),
+    );
+    let differ = case.run(&["policy", "diff", "own.toml", "other.toml"]);
+    assert_eq!(differ.status.code(), Some(4), "{}", stdout(&differ));
+    assert!(stdout(&differ).contains("own_step = true"), "{}", stdout(&differ));
+    case.write("log.csv", LOG);
+    let arguments = ["init", "box", "--study", "own.toml", "--epsilon", "4", "--approval", "none"];
+    assert!(case.run(&arguments).status.success());
+    let sealed = case.run(&[
+        "seal",
+        "box",
+        "--epoch",
+        "e1",
+        "--as-of",
+        "2026-10-01",
+        "--data",
+        "follows=follows.csv",
+        "--data",
+        "payments=payments.csv",
+        "--data",
+        "members=members.csv",
+        "--consents",
+        "log.csv",
+    ]);
+    assert!(sealed.status.success(), "{}", stderr(&sealed));
+    assert!(case.run(&["report", "box", "--out", "page.html"]).status.success());
+    let page = std::fs::read_to_string(case.path("page.html")).unwrap();
+    for part in ["evidence: UI-REVIEW-2026-03", "own_step = true", "the id of its evidence"] {
+        assert!(page.contains(part), "{part} is missing on the page");
+    }
 }

@@ -26,7 +26,7 @@ pub use columns::{ColumnError, ConsentColumns, PathUse, ResolvedColumns, shown_p
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, Moment, REQUIRED, Row, Times};
 pub use fold::{Coverage, Fold, Reading};
-pub use mapping::{MappingError, STATEMENTS, StatementMapping, Statements};
+pub use mapping::{MappingError, STATEMENTS, Stated, StatementMapping, Statements};
 pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;
 pub use table::ConsentTable;
