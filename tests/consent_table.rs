@@ -201,6 +201,23 @@ fn statements_of_the_handler_are_shown_with_their_evidence() {
             assert!(said.contains(part), "{part} is missing in:\n{said}");
         }
     }
+    // One person's part of the log is explained by the same declaration.
+    for (person, inside) in [("1", "She is in."), ("3", "She is out.")] {
+        let own = LOG.lines().filter(|line| line.starts_with(person) || line.starts_with("user_id"));
+        case.write("own.csv", &own.map(|line| format!("{line}\n")).collect::<String>());
+        let of = [
+            "policy",
+            "explain",
+            "--study",
+            "own.toml",
+            "--recipient",
+            "brand-insights",
+            "--as-of",
+            "2026-10-01",
+        ];
+        let said = stdout(&case.run(&[&of[..], &["--person-file", "own.csv"]].concat()));
+        assert!(said.contains(inside), "{said}");
+    }
     let without = explained("study.toml", "en");
     assert!(!without.contains("evidence:"), "{without}");
     // Another statement is another study.
