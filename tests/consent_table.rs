@@ -254,3 +254,94 @@ fn statements_of_the_handler_are_shown_with_their_evidence() {
         assert!(page.contains(part), "{part} is missing on the page");
     }
 }
+
+/// The page on consent columns says what words are read and what a blank cell means, and the command reads them so.
+#[test]
+fn the_page_on_columns_says_what_the_command_does() {
+    let page = include_str!("../docs/src/consent-columns.md");
+    let listed = |until: &str| -> Vec<&str> {
+        let sentence = page.split(until).next().unwrap().rsplit(['.', ';']).next().unwrap();
+        sentence.split('`').skip(1).step_by(2).collect()
+    };
+    let (yes, no) = (listed(" are true"), listed(" are false"));
+    assert!(yes.len() == 6 && no.len() == 6, "{yes:?} {no:?}");
+    // Each person differs from a clean one in one cell; what is expected of each follows.
+    let mut people: Vec<(&str, String, Option<String>)> = vec![("event", "given".into(), None)];
+    for word in &yes {
+        people.push(("own_step", (*word).into(), None));
+        people.push(("pre_ticked", (*word).into(), Some("pre-ticked".into())));
+    }
+    for word in &no {
+        people.push(("pre_ticked", (*word).into(), None));
+        people.push(("own_step", (*word).into(), Some("own-step".into())));
+    }
+    for (act, spellings) in hushtag::consent::Act::spellings() {
+        for spelling in spellings {
+            let reason = match act.as_str() {
+                "given" => None,
+                "refused" | "deceased" => Some(act.as_str()),
+                "withdrawn" | "revoked" => Some("withdrawn"),
+                "lifted" => Some("absent"),
+                _ => Some("blocked"),
+            };
+            people.push(("event", spelling.to_uppercase(), reason.map(str::to_owned)));
+        }
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `") && line.ends_with("| given |"));
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let column = cells[0].trim_start_matches("| ").trim_matches('`');
+        let reason = cells[3].trim().strip_prefix('`').map(|rest| rest.split('`').next().unwrap());
+        // A gate that is not there asks for nothing; `valid_to` is never too blank.
+        let reason = reason.filter(|_| column != "service_necessary").map(str::to_owned);
+        let reason = reason.or_else(|| (column == "shown_at").then(|| "shown-late".to_owned()));
+        people.push((column, String::new(), reason));
+    }
+    let case = Case::new(0);
+    let columns = [
+        ("handler", "social-platform"),
+        ("event", "given"),
+        ("kind", "separate"),
+        ("trigger", ""),
+        ("purpose", "campaign-measurement"),
+        ("recipient", "LEGAL-ID-C"),
+        ("categories", "social-relation|payment-record|profile"),
+        ("methods", "aggregate"),
+        ("notice", "N-2026-04"),
+        ("notice_version", "3"),
+        ("shown_at", "2026-09-01T09:59:00+08:00"),
+        ("at", "2026-09-01T10:00:00+08:00"),
+        ("valid_to", ""),
+        ("giver", "self"),
+        ("own_step", "true"),
+        ("pre_ticked", "false"),
+        ("bundle_size", "1"),
+        ("service_gate", "false"),
+        ("service_necessary", ""),
+    ];
+    let mut table = format!("person,{}\n", columns.map(|(column, _)| column).join(","));
+    for (person, (column, cell, _)) in people.iter().enumerate() {
+        for trigger in ["SC23", "SC29"] {
+            let of = |known: &str, clean: &str| match known {
+                "trigger" => trigger.to_owned(),
+                _ if known == *column => cell.clone(),
+                _ => clean.to_owned(),
+            };
+            let cells: Vec<String> = columns.iter().map(|(known, clean)| of(known, clean)).collect();
+            table.push_str(&format!("{person},{}\n", cells.join(",")));
+        }
+    }
+    case.write("log.csv", &table);
+    case.write("own.toml", &study());
+    let said = checked(&case, "log.csv");
+    let mut expected = std::collections::BTreeMap::new();
+    people
+        .iter()
+        .filter_map(|(.., reason)| reason.as_deref())
+        .for_each(|reason| *expected.entry(reason).or_insert(0_u64) += 1);
+    let out = said["out"].as_array().unwrap().iter();
+    let out: std::collections::BTreeMap<&str, u64> =
+        out.map(|one| (one["reason"].as_str().unwrap(), one["people"].as_u64().unwrap())).collect();
+    assert_eq!(out, expected);
+    assert_eq!(said["in"], people.iter().filter(|(.., reason)| reason.is_none()).count());
+}
