@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
+use hushtag::consent::{Act, COLUMNS, REQUIRED, STATEMENTS, Standing};
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../policies/schema/study.schema.json");
@@ -110,9 +111,76 @@ fn the_reference_has_every_key_of_the_schema() {
 }
 
 #[test]
-#[ignore = "writes docs/src/reference.md"]
+#[ignore = "writes docs/src/reference.md and docs/src/consent-columns.md"]
 fn write_the_reference() {
     std::fs::write(book().join("reference.md"), reference().0).unwrap();
+    std::fs::write(book().join("consent-columns.md"), consent_columns()).unwrap();
+}
+
+/// The page on consent columns: its order, its columns and the spellings of events are those of the code.
+fn consent_columns() -> String {
+    let words: toml::Table = toml::from_str(include_str!("../docs/consent-columns.toml")).unwrap();
+    let text = |table: &toml::Table, key: &str| table[key].as_str().unwrap().trim().to_owned();
+    let columns = words["columns"].as_table().unwrap();
+    let known: BTreeSet<&str> = COLUMNS.into_iter().collect();
+    let written: BTreeSet<&str> = columns.keys().map(String::as_str).collect();
+    assert_eq!(written, known, "docs/consent-columns.toml has the columns of the code");
+    let mut page = format!(
+        "# Every consent column\n\nMade from `docs/consent-columns.toml` and the code by `cargo test --test book -- --ignored`.\n\n{}\n\n## Events\n\n{}\n\n| event | against a use | also written |\n|---|---|---|\n",
+        text(&words, "lead"),
+        text(&words, "events")
+    );
+    for (act, spellings) in Act::spellings() {
+        let others: Vec<String> =
+            spellings.iter().filter(|word| **word != act.as_str()).map(|word| format!("`{word}`")).collect();
+        let against = if act.is_negative() { "yes" } else { "" };
+        let _ = writeln!(page, "| `{}` | {against} | {} |", act.as_str(), others.join(", "));
+    }
+    let _ = write!(
+        page,
+        "\n## Columns\n\n{}\n\n| column | | what it holds | if it is blank | asked of |\n|---|---|---|---|---|\n",
+        text(&words, "lists")
+    );
+    for column in COLUMNS {
+        let says = columns[column].as_table().unwrap();
+        let need = if REQUIRED.contains(&column) { "needed" } else { "" };
+        let of = text(says, "events");
+        let _ = writeln!(
+            page,
+            "| `{column}` | {need} | {} | {} | {of} |",
+            text(says, "holds"),
+            text(says, "blank")
+        );
+    }
+    let _ = write!(page, "\n{}\n", text(&words, "json"));
+    page
+}
+
+#[test]
+fn the_page_on_consent_columns_is_that_of_the_code() {
+    let written = std::fs::read_to_string(book().join("consent-columns.md")).unwrap();
+    assert!(written == consent_columns(), "it is not current: cargo test --test book -- --ignored");
+    let words: toml::Table = toml::from_str(include_str!("../docs/consent-columns.toml")).unwrap();
+    // Columns that no constant may hold are asked of every event, the others of consents alone.
+    for (column, says) in words["columns"].as_table().unwrap() {
+        let named =
+            ["person", "ids", "at", "event", "trigger", "purpose", "recipient"].contains(&column.as_str());
+        assert_eq!(says["events"].as_str() == Some("all"), named, "{column}");
+    }
+    assert_eq!(COLUMNS.len() - STATEMENTS, 5, "who and when");
+}
+
+/// Every reason by which a person is out has its row on the page that goes from the reason to the cause.
+#[test]
+fn every_reason_is_explained() {
+    let page = std::fs::read_to_string(book().join("empty-epoch.md")).unwrap();
+    for standing in Standing::ALL.into_iter().filter(|standing| *standing != Standing::Live) {
+        let column = standing.column().map_or(String::new(), |column| format!("`{column}`"));
+        let row = format!("| `{}` | {column} |", standing.as_str());
+        assert!(page.contains(&row), "{row} is missing");
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `")).count();
+    assert_eq!(rows, Standing::ALL.len() - 1, "and no other");
 }
 
 #[test]

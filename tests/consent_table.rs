@@ -63,6 +63,70 @@ const LOG: &str = "user_id,purpose,status,timestamp,channel
 5,newsletter,opted_out,2026-09-21 09:00:00,app
 ";
 
+/// What the handlers of the examples have, and how their people stand by the reason of each that is out.
+const EXAMPLES: [(&str, &str, &[(&str, u64)]); 5] = [
+    ("plain/consents.toml", "plain/log.csv", &[]),
+    ("onetrust/consents.toml", "onetrust/receipts.json", &[("own-step", 1)]),
+    // `opt_out` is one word for a refusal and a withdrawal.
+    ("fides/consents.toml", "fides/preferences.json", &[("withdrawn", 1)]),
+    ("iso-27560/plain.toml", "iso-27560/plain.json", &[("unreadable", 1)]),
+    ("iso-27560/dpv.toml", "iso-27560/dpv.jsonl", &[]),
+];
+
+fn example(name: &str) -> String {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/consents");
+    std::fs::read_to_string(folder.join(name)).unwrap()
+}
+
+/// What `consent check` says of the one recipient.
+fn checked(case: &Case, file: &str) -> Value {
+    let arguments =
+        ["consent", "check", file, "--study", "own.toml", "--as-of", "2026-10-01", "--format", "json"];
+    let output = case.run(&arguments);
+    assert!(output.status.success(), "{file}: {}", stderr(&output));
+    let said: Value = serde_json::from_str(&stdout(&output)).unwrap();
+    said["recipients"][0].clone()
+}
+
+/// The five people of every example: in, refused one of two, withdrew one of two, another purpose, in; and more who are out.
+#[test]
+fn the_examples_are_read_without_a_converter() {
+    for (section, file, more) in EXAMPLES {
+        let case = Case::new(1);
+        case.write("own.toml", &format!("{}\n{}", study(), example(section)));
+        let name = file.rsplit('/').next().unwrap();
+        case.write(name, &example(file));
+        let said = checked(&case, name);
+        assert_eq!(said["in"], 2, "{file}: {said}");
+        let mut expected =
+            std::collections::BTreeMap::from([("refused", 1), ("withdrawn", 1), ("absent", 1)]);
+        for (reason, people) in more {
+            *expected.entry(reason).or_default() += people;
+        }
+        let out = said["out"].as_array().unwrap().iter();
+        let out: std::collections::BTreeMap<&str, u64> =
+            out.map(|one| (one["reason"].as_str().unwrap(), one["people"].as_u64().unwrap())).collect();
+        assert_eq!(out, expected, "{file}");
+        // De-identified at the source it says the same.
+        let key = case.run(&["key", "new", "--for", "token", "--out", "agreed.key"]);
+        assert!(key.status.success(), "{}", stderr(&key));
+        let arguments = [
+            "tokenize",
+            "--study",
+            "own.toml",
+            "--dataset",
+            "consents",
+            name,
+            "t.parquet",
+            "--key",
+            "agreed.key",
+        ];
+        let output = case.run(&arguments);
+        assert!(output.status.success(), "{file}: {}", stderr(&output));
+        assert_eq!(checked(&case, "t.parquet"), said, "{file}");
+    }
+}
+
 /// How many people of the log are in under the section; the error where it is refused.
 fn inside(section: &str, log: &str) -> Result<u64, String> {
     let case = Case::new(1);
@@ -105,6 +169,14 @@ fn what_is_not_declared_is_refused_or_counts_against_people() {
         "ends or refuses a consent",
     );
     refused(&CONSENTS.replace("bundle_size = 1", "bundel_size = 1"), LOG, "`bundel_size`");
+    // A word of another column that states how a consent was given is a statement without a table too.
+    let by_word = "[consents]\ncolumns = { person = \"user_id\", event = \"status\", at = \"timestamp\" }\n[consents.values.event]\ngranted = { event = \"given\", own_step = \"true\" }\n";
+    refused(by_word, LOG, "need `evidence`");
+    refused(
+        &CONSENTS.replace("at = \"timestamp\"", "at = \"times.at\"").replace("[\"channel\"]", "[\"times\"]"),
+        LOG,
+        "an object that it lies in is ignored",
+    );
     // A word without a mapping: a withdrawal with it counts against everybody whom it could mean.
     let unmapped = LOG.replace("5,newsletter,opted_out", "5,news,opted_out");
     assert_eq!(inside(CONSENTS, &unmapped), Ok(1));
@@ -285,7 +357,7 @@ fn what_cannot_be_read_is_counted_by_column_and_reason() {
 }
 
 /// Counts and report of one consent file under the study of the demo.
-fn checked(path: &Path) -> (Vec<ConsentCheck>, Hygiene) {
+fn counted(path: &Path) -> (Vec<ConsentCheck>, Hygiene) {
     let study = Study::parse("study.toml", &study()).unwrap();
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::parse("2026-10-01T16:00:00Z").unwrap();
@@ -434,7 +506,7 @@ proptest! {
             let mut writer = ArrowWriter::try_new(File::create(&parquet).unwrap(), batch.schema(), None).unwrap();
             writer.write(&batch).unwrap();
             writer.close().unwrap();
-            let ((people, report), (others, other)) = (checked(&csv), checked(&parquet));
+            let ((people, report), (others, other)) = (counted(&csv), counted(&parquet));
             let told = |report: Hygiene| {
                 let file = report.files.into_iter().next().unwrap();
                 (file.rows, file.used, file.unclear, file.unknown_words, file.unknown_recipients)
@@ -454,4 +526,175 @@ proptest! {
         }
         both(&rows);
     }
+}
+
+/// What no table holds is shown to whoever reads the decision, with the document that shows it, in both languages and on the page.
+#[test]
+fn statements_of_the_handler_are_shown_with_their_evidence() {
+    let case = Case::new(40);
+    case.write("own.toml", &format!("{}{CONSENTS}", study()));
+    let explained = |study: &str, lang: &str| {
+        let of =
+            ["policy", "explain", "--study", study, "--recipient", "brand-insights", "--as-of", "2026-10-01"];
+        let output = case.run(&[&of[..], &["--lang", lang]].concat());
+        assert!(output.status.success(), "{}", stderr(&output));
+        stdout(&output)
+    };
+    for (lang, heading, constant, word) in [
+        (
+            "en",
+            "(evidence: UI-REVIEW-2026-03)",
+            "every consent of it: own_step = true",
+            "read as a consent: `granted`",
+        ),
+        ("zh", "（依据：UI-REVIEW-2026-03）", "表中每项同意：own_step = true", "`granted`"),
+    ] {
+        let said = explained("own.toml", lang);
+        for part in [heading, constant, word] {
+            assert!(said.contains(part), "{part} is missing in:\n{said}");
+        }
+    }
+    // One person's part of the log is explained by the same declaration.
+    for (person, inside) in [("1", "She is in."), ("3", "She is out.")] {
+        let own = LOG.lines().filter(|line| line.starts_with(person) || line.starts_with("user_id"));
+        case.write("own.csv", &own.map(|line| format!("{line}\n")).collect::<String>());
+        let of = [
+            "policy",
+            "explain",
+            "--study",
+            "own.toml",
+            "--recipient",
+            "brand-insights",
+            "--as-of",
+            "2026-10-01",
+        ];
+        let said = stdout(&case.run(&[&of[..], &["--person-file", "own.csv"]].concat()));
+        assert!(said.contains(inside), "{said}");
+    }
+    let without = explained("study.toml", "en");
+    assert!(!without.contains("evidence:"), "{without}");
+    // Another statement is another study.
+    case.write(
+        "other.toml",
+        &format!("{}{}", study(), CONSENTS.replace("own_step = true", "own_step = false")),
+    );
+    let differ = case.run(&["policy", "diff", "own.toml", "other.toml"]);
+    assert_eq!(differ.status.code(), Some(4), "{}", stdout(&differ));
+    assert!(stdout(&differ).contains("own_step = true"), "{}", stdout(&differ));
+    case.write("log.csv", LOG);
+    let arguments = ["init", "box", "--study", "own.toml", "--epsilon", "4", "--approval", "none"];
+    assert!(case.run(&arguments).status.success());
+    let sealed = case.run(&[
+        "seal",
+        "box",
+        "--epoch",
+        "e1",
+        "--as-of",
+        "2026-10-01",
+        "--data",
+        "follows=follows.csv",
+        "--data",
+        "payments=payments.csv",
+        "--data",
+        "members=members.csv",
+        "--consents",
+        "log.csv",
+    ]);
+    assert!(sealed.status.success(), "{}", stderr(&sealed));
+    assert!(case.run(&["report", "box", "--out", "page.html"]).status.success());
+    let page = std::fs::read_to_string(case.path("page.html")).unwrap();
+    for part in ["evidence: UI-REVIEW-2026-03", "own_step = true", "the id of its evidence"] {
+        assert!(page.contains(part), "{part} is missing on the page");
+    }
+}
+
+/// The page on consent columns says what words are read and what a blank cell means, and the command reads them so.
+#[test]
+fn the_page_on_columns_says_what_the_command_does() {
+    let page = include_str!("../docs/src/consent-columns.md");
+    let listed = |until: &str| -> Vec<&str> {
+        let sentence = page.split(until).next().unwrap().rsplit(['.', ';']).next().unwrap();
+        sentence.split('`').skip(1).step_by(2).collect()
+    };
+    let (yes, no) = (listed(" are true"), listed(" are false"));
+    assert!(yes.len() == 6 && no.len() == 6, "{yes:?} {no:?}");
+    // Each person differs from a clean one in one cell; what is expected of each follows.
+    let mut people: Vec<(&str, String, Option<String>)> = vec![("event", "given".into(), None)];
+    for word in &yes {
+        people.push(("own_step", (*word).into(), None));
+        people.push(("pre_ticked", (*word).into(), Some("pre-ticked".into())));
+    }
+    for word in &no {
+        people.push(("pre_ticked", (*word).into(), None));
+        people.push(("own_step", (*word).into(), Some("own-step".into())));
+    }
+    for (act, spellings) in hushtag::consent::Act::spellings() {
+        for spelling in spellings {
+            let reason = match act.as_str() {
+                "given" => None,
+                "refused" | "deceased" => Some(act.as_str()),
+                "withdrawn" | "revoked" => Some("withdrawn"),
+                "lifted" => Some("absent"),
+                _ => Some("blocked"),
+            };
+            people.push(("event", spelling.to_uppercase(), reason.map(str::to_owned)));
+        }
+    }
+    let rows = page.lines().filter(|line| line.starts_with("| `") && line.ends_with("| given |"));
+    for row in rows {
+        let cells: Vec<&str> = row.split(" | ").collect();
+        let column = cells[0].trim_start_matches("| ").trim_matches('`');
+        let reason = cells[3].trim().strip_prefix('`').map(|rest| rest.split('`').next().unwrap());
+        // A gate that is not there asks for nothing; `valid_to` is never too blank.
+        let reason = reason.filter(|_| column != "service_necessary").map(str::to_owned);
+        let reason = reason.or_else(|| (column == "shown_at").then(|| "shown-late".to_owned()));
+        people.push((column, String::new(), reason));
+    }
+    let case = Case::new(0);
+    let columns = [
+        ("handler", "social-platform"),
+        ("event", "given"),
+        ("kind", "separate"),
+        ("trigger", ""),
+        ("purpose", "campaign-measurement"),
+        ("recipient", "LEGAL-ID-C"),
+        ("categories", "social-relation|payment-record|profile"),
+        ("methods", "aggregate"),
+        ("notice", "N-2026-04"),
+        ("notice_version", "3"),
+        ("shown_at", "2026-09-01T09:59:00+08:00"),
+        ("at", "2026-09-01T10:00:00+08:00"),
+        ("valid_to", ""),
+        ("giver", "self"),
+        ("own_step", "true"),
+        ("pre_ticked", "false"),
+        ("bundle_size", "1"),
+        ("service_gate", "false"),
+        ("service_necessary", ""),
+    ];
+    let mut table = format!("person,{}\n", columns.map(|(column, _)| column).join(","));
+    for (person, (column, cell, _)) in people.iter().enumerate() {
+        for trigger in ["SC23", "SC29"] {
+            let of = |known: &str, clean: &str| match known {
+                "trigger" => trigger.to_owned(),
+                _ if known == *column => cell.clone(),
+                _ => clean.to_owned(),
+            };
+            let cells: Vec<String> = columns.iter().map(|(known, clean)| of(known, clean)).collect();
+            table.push_str(&format!("{person},{}\n", cells.join(",")));
+        }
+    }
+    case.write("log.csv", &table);
+    case.write("own.toml", &study());
+    let said = checked(&case, "log.csv");
+    let mut expected = std::collections::BTreeMap::new();
+    people
+        .iter()
+        .filter_map(|(.., reason)| reason.as_deref())
+        .for_each(|reason| *expected.entry(reason).or_insert(0_u64) += 1);
+    let out = said["out"].as_array().unwrap().iter();
+    let out: std::collections::BTreeMap<&str, u64> =
+        out.map(|one| (one["reason"].as_str().unwrap(), one["people"].as_u64().unwrap())).collect();
+    assert_eq!(out, expected);
+    assert_eq!(said["in"], people.iter().filter(|(.., reason)| reason.is_none()).count());
 }

@@ -112,6 +112,11 @@ impl Act {
         spellings.and_then(|spellings| spellings.first()).copied().unwrap_or_default()
     }
 
+    /// Every spelling of every event, in its folded form; the first of each is the word of the consent table.
+    pub fn spellings() -> impl Iterator<Item = (Self, &'static [&'static str])> {
+        SPELLINGS.into_iter()
+    }
+
     /// Whether it speaks against a use: everything but a consent and the end of a block.
     #[must_use]
     pub const fn is_negative(self) -> bool {

@@ -182,6 +182,12 @@ impl ConsentColumns {
         self
     }
 
+    /// Columns under the names of [`COLUMNS`], of which the same ones are constants.
+    #[must_use]
+    pub fn under_own_names(&self) -> Self {
+        Self { constant: self.constant.clone(), ..Self::default() }
+    }
+
     /// Whether a column is declared as a constant.
     #[must_use]
     pub fn is_constant(&self, column: &str) -> bool {

@@ -62,9 +62,9 @@ pub enum MappingError {
         /// The word.
         word: String,
     },
-    /// Constants without evidence.
+    /// Statements of the handler without evidence.
     #[error(
-        "constants are statements about every consent of the table and need `evidence`: the id of the document that shows them, such as \"UI-REVIEW-2026-03\""
+        "constants, and what words of one column say of another, are statements of the handler and need `evidence`: the id of the document that shows them, such as \"UI-REVIEW-2026-03\""
     )]
     NoEvidence,
     /// What varies from row to row.
@@ -87,6 +87,20 @@ pub enum MappingError {
     },
 }
 
+/// What a declaration states of rows whose table does not say it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stated<'a> {
+    /// The column of the consent table.
+    pub column: &'static str,
+    /// Its words, with `|` between several.
+    pub words: String,
+    /// The column and the word, in its folded form, of which rows it is stated; `None` for every consent.
+    pub of: Option<(&'static str, &'a str)>,
+}
+
+/// Columns that a word of another column may name without evidence: they say what a row is about, and every table has such words.
+const NAMED: [&str; 4] = ["event", "trigger", "purpose", "recipient"];
+
 impl StatementMapping {
     /// Whether rows are read as they stand.
     #[must_use]
@@ -98,6 +112,36 @@ impl StatementMapping {
     pub fn constants(&self) -> impl Iterator<Item = (&'static str, String)> {
         let stated = self.constants.iter().filter_map(|(at, words)| Some((name(*at)?, words.join("|"))));
         stated.chain(self.shown_at_is_at.then(|| ("shown_at", "at".to_owned())))
+    }
+
+    /// All that the handler states and the table does not say: the constants, and what words of one column say of another.
+    #[must_use]
+    pub fn stated(&self) -> Vec<Stated<'_>> {
+        let constants = self.constants().map(|(column, words)| Stated { column, words, of: None });
+        let by_words = self.replacements.iter().flat_map(|(from, words)| {
+            let of = name(*from).unwrap_or_default();
+            let others = words.iter().flat_map(move |(word, with)| {
+                with.iter().map(move |(at, text)| (name(*at).unwrap_or_default(), word, text))
+            });
+            let others = others.filter(move |(column, _, text)| {
+                *column != of && !NAMED.contains(column) && !text.is_empty()
+            });
+            others.map(move |(column, word, text)| Stated {
+                column,
+                words: text.clone(),
+                of: Some((of, word)),
+            })
+        });
+        constants.chain(by_words).collect()
+    }
+
+    /// The words of the table's event column that the handler declares to give a consent, in their folded form.
+    pub fn words_that_give(&self) -> impl Iterator<Item = &str> {
+        let gives = |with: &&Vec<(usize, String)>| {
+            with.iter().any(|(at, text)| name(*at) == Some("event") && Act::read(text) == Some(Act::Given))
+        };
+        let words = self.replacements.values().flatten();
+        words.filter(move |(_, with)| gives(with)).map(|(word, _)| word.as_str())
     }
 
     /// Whether a column comes from a constant, or from a word of another column.
@@ -188,10 +232,10 @@ impl StatementMapping {
     /// Names the document that shows the constants to be true.
     ///
     /// # Errors
-    /// [`MappingError::NoEvidence`] for constants without one.
+    /// [`MappingError::NoEvidence`] where something is [stated](StatementMapping::stated) without one.
     pub fn with_evidence(mut self, evidence: Option<String>) -> Result<Self, MappingError> {
         let evidence = evidence.filter(|evidence| !evidence.trim().is_empty());
-        if evidence.is_none() && (self.shown_at_is_at || !self.constants.is_empty()) {
+        if evidence.is_none() && !self.stated().is_empty() {
             return Err(MappingError::NoEvidence);
         }
         self.evidence = evidence;

@@ -33,7 +33,7 @@ pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, REQUIRED, Row};
 pub use fold::{Coverage, Fold, Reading};
 pub use known::{KnownWords, Named};
-pub use mapping::{MappingError, STATEMENTS, StatementMapping, Statements};
+pub use mapping::{MappingError, STATEMENTS, Stated, StatementMapping, Statements};
 pub use moment::{Moment, Times};
 pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;

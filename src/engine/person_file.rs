@@ -1,12 +1,12 @@
 //! The consent events of one person in a file of her own, for explaining how she stands. Nothing here meets a sandbox.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::EngineError;
-use super::read::{Column, Input, Use, Wanted, open};
-use crate::consent::{Account, AgeFact, COLUMNS, ConsentColumns, Demand, Row, account};
+use super::consents::Events;
+use super::read::{Input, Use, Wanted, open};
+use crate::consent::{Account, AgeFact, COLUMNS, ConsentTable, Demand, Row, account};
 use crate::types::Timestamp;
 
 /// The most rows that one person's file may have.
@@ -18,44 +18,27 @@ pub struct PersonFile {
 }
 
 impl PersonFile {
-    /// Reads a file with the columns of the consent table; the column `person` may be absent, and may not name two people.
+    /// Reads a file as the study declares consent tables; the column of the person may be absent, and may not name two people.
     ///
     /// # Errors
     /// [`EngineError`] when it cannot be read, is of two people, or has more than 100,000 rows.
-    pub fn read(path: &Path) -> Result<Self, EngineError> {
-        let columns = ConsentColumns::default();
-        let used = Use::Consent { columns: &columns, required: false };
+    pub fn read(path: &Path, written: &ConsentTable) -> Result<Self, EngineError> {
+        let used = Use::Consent { columns: &written.columns, required: false };
         let wanted = COLUMNS.map(|column| Wanted { column, used });
         let mut table = open(Input::Path(path.to_owned()), &wanted)?;
-        let present: Vec<&'static str> = COLUMNS
-            .iter()
-            .zip(&table.present)
-            .filter(|(_, present)| **present)
-            .map(|(name, _)| *name)
-            .collect();
         let (mut rows, mut person) = (Vec::new(), None);
         while let Some(batch) = table.next_batch()? {
-            let mut columns = Vec::new();
-            for (name, array) in present.iter().zip(batch.columns()) {
-                let column = match *name {
-                    "person" => Column::ids(&table.name, name, array, false)?,
-                    _ => Column::texts(&table.name, name, array)?,
-                };
-                columns.push((*name, column));
-            }
+            let events = Events::new(&table, &batch, written.timezone.as_ref())?;
             for row in 0..batch.num_rows() {
-                let mut cells = BTreeMap::new();
-                for (name, column) in &columns {
-                    if *name != "person" {
-                        cells.extend(column.text(row).map(|text| (*name, text.to_owned())));
-                        continue;
-                    }
-                    let id = column.id(row).and_then(|id| id.text().map(Cow::into_owned));
-                    if person.get_or_insert_with(|| id.clone()) != &id {
-                        return Err(EngineError::SeveralPeople { file: table.name.clone() });
-                    }
+                let cells = events.cells(row);
+                let [id, ..] = &cells;
+                if person.get_or_insert_with(|| id.clone()) != id {
+                    return Err(EngineError::SeveralPeople { file: table.name.clone() });
                 }
-                rows.push(cells);
+                for cells in written.rows(cells) {
+                    let cells = COLUMNS.into_iter().zip(cells).skip(1);
+                    rows.push(cells.filter_map(|(name, text)| Some((name, text?))).collect());
+                }
             }
             if rows.len() > MOST_ROWS {
                 return Err(EngineError::LongPersonFile { file: table.name.clone() });

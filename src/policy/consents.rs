@@ -14,7 +14,8 @@ use crate::types::{CsvDialect, Separator, TextEncoding, Zone, folded_word};
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
 pub(super) struct ConsentsSection {
-    /// The columns of the consent table, each with the column of the file that holds it, or with several of which one has a cell.
+    /// The columns of the consent table, each with the column of the file that holds it, or the path of a JSON file; or with several
+    /// paths, of which one has a value in each row.
     #[serde(default)]
     pub(super) columns: Named<OneOrMore>,
     /// For a column of the consent table what each word of the file stands for.
@@ -36,9 +37,11 @@ pub(super) struct ConsentsSection {
     /// Of CSV: how many lines stand above the header.
     #[serde(default)]
     pub(super) skip_lines: u32,
-    /// Columns of the file that are not read.
+    /// Columns of the file that are not read; of a JSON file the paths, each with all that lies below it.
     #[serde(default)]
     pub(super) ignore: Vec<Spanned<String>>,
+    /// Where in a JSON file the list of records is, if an object stands around it.
+    pub(super) records: Option<Spanned<String>>,
 }
 
 /// One name, or several.
@@ -154,7 +157,22 @@ fn columns(section: &ConsentsSection) -> Outcome<ConsentColumns> {
     }
     let ignored = section.ignore.iter().map(|column| column.get_ref().as_str());
     let place = section.columns.keys().next().map_or(0..0, Spanned::span);
-    ConsentColumns::new(pairs, ignored).or_else(|error| says(place, error.to_string()))
+    let mapped: Vec<&str> = pairs.iter().map(|(_, source)| *source).collect();
+    let columns = match ConsentColumns::new(pairs, ignored) {
+        Ok(columns) => columns,
+        Err(error) => return says(place, error.to_string()),
+    };
+    if let Some(source) = mapped.into_iter().find(|source| columns.ignores_path(source)) {
+        return says(place, format!("`{source}` is mapped, and an object that it lies in is ignored"));
+    }
+    let Some(records) = &section.records else { return Ok(columns) };
+    if records.get_ref().split('.').any(str::is_empty) {
+        return says(records.span(), "`records` is the path of a list in a JSON file, such as \"items\"");
+    }
+    if columns.ignores_path(records.get_ref()) {
+        return says(records.span(), "the records lie in what is ignored");
+    }
+    Ok(columns.with_records(Some(records.get_ref().clone())))
 }
 
 fn known(name: &Spanned<String>) -> Outcome<&'static str> {

@@ -160,7 +160,28 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
         Difference::new("the study's cap", spent(first, second), spent(second, first)),
         Difference::new("smallest cell shown", shown(first, second), shown(second, first)),
         Difference::new("oldest epoch that answers", stale(first, second), stale(second, first)),
+        consent_tables(first, second),
     ]
+}
+
+/// How the handlers' consent tables are read: another reading may let in other people, whichever it is.
+fn consent_tables(first: &Study, second: &Study) -> Difference {
+    let stated = |study: &Study| -> BTreeSet<String> {
+        let all = study.consents.statements.stated();
+        let said = all.iter().map(|stated| match stated.of {
+            None => format!("a consent with {} = {} as stated by the handler", stated.column, stated.words),
+            Some((of, word)) => {
+                format!("a consent of the {of} {word} with {} = {}", stated.column, stated.words)
+            }
+        });
+        said.collect()
+    };
+    let read = |from: &Study, to: &Study| {
+        let other = || stated(from).difference(&stated(to)).next().cloned();
+        let any = || "a consent as the other study reads its table".to_owned();
+        (from.consents != to.consents).then(|| other().unwrap_or_else(any))
+    };
+    Difference::new("how consent tables are read", read(first, second), read(second, first))
 }
 
 /// Words that are the same or have nothing in common.

@@ -97,6 +97,7 @@ impl Opinion<'_> {
         if permitted && !self.triggers.is_empty() {
             sections.push(self.consents_in_words(lang));
         }
+        sections.extend(self.statements_in_words(lang));
         if permitted && !self.duties.is_empty() {
             sections.push(self.duties_in_words(lang));
         }

@@ -11,6 +11,7 @@ mod diff;
 mod diff_study;
 mod explain;
 mod explain_person;
+mod explain_table;
 mod facts;
 mod fault;
 mod fields;

@@ -24,7 +24,7 @@ phrases! {
     question, yes, yes_without_consent, no, the_use, action, purpose, basis, reads, sensitive, says, looked_at, ok,
     fails, mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
     single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, undeclared, notes, marks, person,
-    person_in, person_out, live, denied_anyway, and, semicolon,
+    person_in, person_out, live, denied_anyway, and, semicolon, stated, stated_always, stated_of, words_that_give,
 }
 
 /// The part of a language's file that is read here.

@@ -1,6 +1,6 @@
 //! `hushtag policy explain`.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 use serde_json::json;
@@ -30,7 +30,7 @@ pub(in crate::cli) struct Explain {
     /// The day of the decision; a bare date is the end of that day in the study's time zone
     #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
     as_of: AsOf,
-    /// Consent events of one person (CSV, Parquet or Arrow IPC, columns as for `seal --consents`)
+    /// Consent events of one person (a file as for `seal --consents`)
     #[arg(long, value_name = "FILE")]
     person_file: Option<PathBuf>,
     /// The year in which that person was born
@@ -54,8 +54,8 @@ impl Explain {
             let message = format!("unknown recipient `{}`", self.recipient);
             Failure::usage(message, format!("recipients of the study are {}", known.join(", ")))
         })?;
-        let person =
-            self.person_file.as_deref().map(PersonFile::read).transpose().map_err(OperatorError::from)?;
+        let read = |path: &Path| PersonFile::read(path, &study.consents);
+        let person = self.person_file.as_deref().map(read).transpose().map_err(OperatorError::from)?;
         let age = self.born.map_or(AgeFact::UNKNOWN, AgeFact::from_birth_year);
         let explanation = with_opinion(&study, &regime, recipient, as_of, |opinion| {
             let mut explanation = opinion.explain(lang);

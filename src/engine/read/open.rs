@@ -429,12 +429,18 @@ fn consent_columns(
     file: &str,
     names: &[&str],
     wanted: &[Wanted<'_>],
+    is_tokenised: bool,
 ) -> Result<Option<ResolvedColumns>, ReadError> {
     let columns = wanted.iter().find_map(|want| match want.used {
         Use::Consent { columns, .. } => Some(columns),
         _ => None,
     });
-    let resolved = columns.map(|columns| columns.resolve(names)).transpose();
+    // What this program wrote has the names of the consent table, whatever the handler calls its columns.
+    let resolve = |columns: &ConsentColumns| match is_tokenised {
+        true => columns.under_own_names().resolve(names),
+        false => columns.resolve(names),
+    };
+    let resolved = columns.map(resolve).transpose();
     resolved.map_err(|error| ReadError::ConsentColumn { file: file.to_owned(), error })
 }
 
@@ -443,7 +449,8 @@ pub(super) fn choose(file: &str, schema: &Schema, terms: &OpenTerms<'_>) -> Resu
     let of_file = schema.fields().iter().map(|field| field.name().trim_start_matches('\u{feff}'));
     let names: Vec<&str> = of_file.chain(partitions.iter().map(|(column, _)| column.as_str())).collect();
     let width = schema.fields().len();
-    let consents = consent_columns(file, &names, wanted)?;
+    let tokenised = Tokenised::read(file, schema.metadata())?;
+    let consents = consent_columns(file, &names, wanted, tokenised.is_some())?;
     let (mut found, mut known, mut declared) = (Vec::new(), Vec::new(), Vec::new());
     for want in wanted {
         let exact =
@@ -489,7 +496,6 @@ pub(super) fn choose(file: &str, schema: &Schema, terms: &OpenTerms<'_>) -> Resu
     let unread = names.iter().enumerate().filter(|(place, _)| !known.contains(place));
     let undeclared = unread.map(|(_, name)| (*name).to_owned()).collect();
     let present = found.iter().map(Option::is_some).collect();
-    let tokenised = Tokenised::read(file, schema.metadata())?;
     let partitions = partitions.to_vec();
     Ok(Chosen { positions, partitions, present, undeclared, indices, declared, tokenised })
 }
