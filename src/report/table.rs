@@ -333,9 +333,19 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             format!("{}: column `{column}`: {count} texts look like {like}\n", file.file)
         })
     });
+    let ages = hygiene.files.iter().flat_map(|file| {
+        let columns = file.unreadable_ages.iter();
+        let reasons =
+            columns.flat_map(|(column, reasons)| reasons.iter().map(move |reason| (column, reason)));
+        reasons.map(|(column, (reason, count))| {
+            let (file, rows) = (&file.file, file.rows);
+            format!("{file}: column `{column}`: {count} of {rows} rows: {reason}; these people are out\n")
+        })
+    });
     let notes = hygiene
         .files
         .iter()
         .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
-    format!("{table}\n{}{}", looked.collect::<String>(), notes.collect::<String>())
+    let lines = looked.chain(ages).chain(notes);
+    format!("{table}\n{}", lines.collect::<String>())
 }
