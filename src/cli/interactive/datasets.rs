@@ -14,14 +14,15 @@ use crate::types::money::MAX_SCALE;
 use crate::types::{DatasetName, Denomination};
 
 /// Types of fields, with what a column of each holds.
-const TYPES: [(&str, &str); 9] = [
+const TYPES: [(&str, &str); 10] = [
     ("amount", "money: whole minor units, such as fen, or with digits behind the point"),
     ("time", "an instant"),
     ("integer", "a whole number"),
     ("text", "a word, for a closed list of values"),
     ("flag", "yes or no"),
     ("person", "the id of another person"),
-    ("birth-year", "the year of birth (of people)"),
+    ("birth-year", "the year or date of birth (of people)"),
+    ("age", "the age in whole years, at the as-of of each epoch (of people)"),
     ("drop", "a direct identifier: named, never read"),
     ("skip", "not declared, so never read"),
 ];
@@ -230,9 +231,10 @@ fn proposed(column: &FileColumn, kind: Kind) -> &'static str {
         return "drop";
     }
     match (&column.kind, kind) {
+        (_, Kind::People) if says(&["birth"]) => "birth-year",
         (Some(DataType::Timestamp(..) | DataType::Date32 | DataType::Date64), _) => "time",
         (Some(DataType::Boolean), _) => "flag",
-        (_, Kind::People) if says(&["birth"]) => "birth-year",
+        (_, Kind::People) if name == "age" => "age",
         (None, _) if name == "at" || says(&["time", "date", "_at"]) => "time",
         (kind, _)
             if kind.as_ref().is_none_or(|kind| kind.is_integer() || decimal_digits(kind) > 0)
