@@ -11,6 +11,8 @@ mod input;
 mod int96;
 mod open;
 mod rfc4180;
+#[cfg(test)]
+mod time_tests;
 mod tokenised;
 
 pub use amounts::{Amounts, Spellings};
