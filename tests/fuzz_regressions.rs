@@ -5,6 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+#[path = "../fuzz/properties/amount.rs"]
+mod amount;
 #[path = "../fuzz/properties/bundle.rs"]
 mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
@@ -15,6 +17,8 @@ mod event;
 mod events;
 #[path = "../fuzz/properties/identifier.rs"]
 mod identifier;
+#[path = "../fuzz/properties/instant.rs"]
+mod instant;
 #[path = "../fuzz/properties/person.rs"]
 mod person;
 #[path = "../fuzz/properties/place.rs"]
@@ -103,6 +107,16 @@ fn identifiers() {
 }
 
 #[test]
+fn amounts() {
+    replay("amount", amount::check);
+}
+
+#[test]
+fn times() {
+    replay("instant", instant::check);
+}
+
+#[test]
 fn questions() {
     replay("question", question::check);
 }
@@ -115,10 +129,12 @@ fn every_target_is_replayed() {
     assert_eq!(
         names,
         [
+            "amount",
             "bundle",
             "consents",
             "event",
             "identifier",
+            "instant",
             "person",
             "question",
             "regime",
