@@ -7,6 +7,8 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 
+#[path = "../fuzz/properties/amount.rs"]
+mod amount;
 #[path = "../fuzz/properties/bundle.rs"]
 mod bundle;
 #[path = "../fuzz/properties/consents.rs"]
@@ -19,6 +21,8 @@ mod event;
 mod events;
 #[path = "../fuzz/properties/identifier.rs"]
 mod identifier;
+#[path = "../fuzz/properties/instant.rs"]
+mod instant;
 #[path = "../fuzz/properties/json.rs"]
 mod json;
 #[path = "../fuzz/properties/person.rs"]
@@ -218,6 +222,16 @@ fn identifiers() {
 }
 
 #[test]
+fn amounts() {
+    replay("amount", amount::check);
+}
+
+#[test]
+fn times() {
+    replay("instant", instant::check);
+}
+
+#[test]
 fn questions() {
     replay("question", question::check);
 }
@@ -230,11 +244,13 @@ fn every_target_is_replayed() {
     assert_eq!(
         names,
         [
+            "amount",
             "bundle",
             "consents",
             "csv_text",
             "event",
             "identifier",
+            "instant",
             "json",
             "person",
             "question",

@@ -66,7 +66,7 @@ fn each_mistake_has_its_place_and_says_what_was_meant() {
             "region = \"text\"",
             "born = \"birth-year\", age = \"age-band\"",
             "fields = { region",
-            "at most one field of type birth-year or age-band",
+            "at most one field of type age, age-band or birth-year",
         ),
         (
             "region = \"text\"",

@@ -40,6 +40,8 @@ pub struct AgeFact(Known);
 enum Known {
     Nothing,
     BirthYear(u16),
+    /// Born on this day at the latest.
+    BornBy(Calendar),
     /// At least `from` years, and younger than `below` if that is given.
     Band {
         from: u8,
@@ -66,7 +68,32 @@ impl AgeFact {
         Self(u16::try_from(year).map_or(Known::Nothing, Known::BirthYear))
     }
 
-    /// A band as it is written: `<14`, `14-17` or `18+`, with the regime's thresholds; anything else is unknown.
+    /// The age, in whole years, that somebody has reached on a day UTC; on a later day it is taken to be no more than that.
+    #[must_use]
+    pub fn from_age(age: i64, on: Timestamp) -> Self {
+        let Calendar { year, day } = Calendar::of(on);
+        let known = (0..OLDEST).contains(&age);
+        Self(if known {
+            Known::BornBy(Calendar { year: year.saturating_sub(age), day })
+        } else {
+            Known::Nothing
+        })
+    }
+
+    /// Whether it is an age that somebody can have at an instant; of a band always.
+    #[must_use]
+    pub fn is_possible(self, as_of: Timestamp) -> bool {
+        match self.0 {
+            Known::Nothing => false,
+            Known::Band { .. } => true,
+            Known::BirthYear(_) | Known::BornBy(_) => {
+                self.lowest(Calendar::of(as_of)).is_some_and(|age| (-1..OLDEST).contains(&age))
+            }
+        }
+    }
+
+    /// A band as it is written: `<14`, `20-29` or `18+`; anything else is unknown, and so is, when it is judged, a band that crosses
+    /// a threshold of the regime.
     #[must_use]
     pub fn from_band(word: &str) -> Self {
         let years = |digits: &str| {
@@ -79,6 +106,7 @@ impl AgeFact {
             years(from).map(|from| Known::Band { from, below: None })
         } else {
             let ends = word.split_once('-').and_then(|(from, last)| years(from).zip(years(last)));
+            let ends = ends.filter(|(from, last)| from <= last);
             ends.and_then(|(from, last)| Some(Known::Band { from, below: Some(last.checked_add(1)?) }))
         };
         Self(band.unwrap_or(Known::Nothing))
@@ -107,44 +135,59 @@ impl AgeFact {
         let Ages::Read { child_below, adult_from, .. } = ages else { return Stage::Adult };
         match self.0 {
             Known::Nothing => Stage::Unknown,
-            Known::BirthYear(born) => match as_of.lowest_age(born) {
-                age if !(-1..OLDEST).contains(&age) => Stage::Unknown,
-                age if age < i64::from(child_below) => Stage::Child,
-                age if age < i64::from(adult_from) => Stage::Minor,
-                _ => Stage::Adult,
+            Known::BirthYear(_) | Known::BornBy(_) => match self.lowest(as_of) {
+                Some(age) if !(-1..OLDEST).contains(&age) => Stage::Unknown,
+                Some(age) if age < i64::from(child_below) => Stage::Child,
+                Some(age) if age < i64::from(adult_from) => Stage::Minor,
+                Some(_) => Stage::Adult,
+                None => Stage::Unknown,
             },
-            Known::Band { from: 0, below: Some(below) } if below == child_below => Stage::Child,
-            Known::Band { from, below: Some(below) } if from == child_below && below == adult_from => {
+            Known::Band { below: Some(below), .. } if below <= child_below => Stage::Child,
+            Known::Band { from, below: Some(below) } if from >= child_below && below <= adult_from => {
                 Stage::Minor
             }
-            Known::Band { from, below: None } if from == adult_from => Stage::Adult,
+            Known::Band { from, .. } if from >= adult_from => Stage::Adult,
             Known::Band { .. } => Stage::Unknown,
+        }
+    }
+
+    /// The lowest age that they can have on a day; a band does not say. -1 for somebody born in that year.
+    fn lowest(self, at: Calendar) -> Option<i64> {
+        match self.0 {
+            Known::BirthYear(born) => Some(at.lowest_age(born)),
+            Known::BornBy(born) => {
+                Some(at.year.saturating_sub(born.year).saturating_sub(i64::from(at.day < born.day)))
+            }
+            Known::Nothing | Known::Band { .. } => None,
         }
     }
 
     /// Whether she was certainly reckoned a child at `at`; a band does not say what was.
     pub(super) fn was_a_child(self, ages: Ages, at: Calendar) -> bool {
-        match (self.0, ages) {
-            (Known::BirthYear(born), Ages::Read { child_below, .. }) => {
-                at.lowest_age(born) < i64::from(child_below)
-            }
+        match (self.lowest(at), ages) {
+            (Some(age), Ages::Read { child_below, .. }) => age < i64::from(child_below),
             _ => false,
         }
     }
 }
 
-/// A calendar year UTC.
-#[derive(Clone, Copy)]
-pub(super) struct Calendar(i64);
+/// A day of the calendar UTC.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) struct Calendar {
+    year: i64,
+    /// Ordered as the days of a year are.
+    day: u16,
+}
 
 impl Calendar {
     pub(super) fn of(at: Timestamp) -> Self {
-        Self(at.year())
+        let (month, day) = at.month_and_day();
+        Self { year: at.year(), day: u16::from(month) * 32 + u16::from(day) }
     }
 
     /// The lowest age that somebody born in a year can have: her birthday may be on the last day. -1 for this year.
     fn lowest_age(self, born: u16) -> i64 {
-        self.0.saturating_sub(i64::from(born)).saturating_sub(1)
+        self.year.saturating_sub(i64::from(born)).saturating_sub(1)
     }
 }
 
@@ -180,14 +223,23 @@ mod tests {
     }
 
     #[test]
-    fn a_band_is_one_of_three_words() {
-        let cases = [("<14", Stage::Child), ("14-17", Stage::Minor), ("18+", Stage::Adult)];
+    fn a_band_is_judged_where_it_crosses_no_threshold() {
+        let cases = [
+            ("<14", Stage::Child),
+            ("<7", Stage::Child),
+            ("7-13", Stage::Child),
+            ("14-17", Stage::Minor),
+            ("15-16", Stage::Minor),
+            ("18+", Stage::Adult),
+            ("20-29", Stage::Adult),
+            ("60+", Stage::Adult),
+        ];
         for (word, wanted) in cases {
             assert!(stage(AgeFact::from_band(word)) == wanted, "{word}");
         }
         for word in [
-            "", "<", "+", "-", "14", "<18", "14+", "0-17", "014-17", "14-17 ", "18 +", "+18+", "<0", "300+",
-            "adult",
+            "", "<", "+", "-", "14", "<18", "14+", "0-17", "13-14", "17-18", "10-20", "29-20", "20s",
+            "014-17", "14-17 ", "18 +", "+18+", "<0", "300+", "adult",
         ] {
             assert!(stage(AgeFact::from_band(word)) == Stage::Unknown, "{word}");
         }
@@ -201,6 +253,36 @@ mod tests {
             let band = fact.band(14, 18, as_of).map_or(AgeFact::UNKNOWN, |word| AgeFact::from_band(&word));
             assert!(stage(band) == stage(fact), "{year}");
         }
+    }
+
+    #[test]
+    fn an_age_counts_as_stated_and_never_more() {
+        let at = |text: &str| Timestamp::parse(text).unwrap();
+        let on = at("2026-10-01T00:00:00Z");
+        for (age, wanted) in [
+            (0, Stage::Child),
+            (13, Stage::Child),
+            (14, Stage::Minor),
+            (17, Stage::Minor),
+            (18, Stage::Adult),
+            (129, Stage::Adult),
+            (131, Stage::Unknown),
+            (-1, Stage::Unknown),
+            (i64::MAX, Stage::Unknown),
+        ] {
+            assert!(stage(AgeFact::from_age(age, on)) == wanted, "{age}");
+        }
+        // Who is 18 on the first of October may be 17 the day before, and 14 was 13.
+        let before = Calendar::of(at("2026-09-30T23:59:59Z"));
+        assert!(AgeFact::from_age(18, on).stage(AGES, before) == Stage::Minor);
+        assert!(AgeFact::from_age(14, on).stage(AGES, before) == Stage::Child);
+        let years = Calendar::of(at("2022-10-01T00:00:00Z"));
+        assert!(AgeFact::from_age(22, on).stage(AGES, years) == Stage::Adult);
+        assert!(AgeFact::from_age(21, on).stage(AGES, years) == Stage::Minor);
+        assert!(
+            AgeFact::from_age(17, on).was_a_child(AGES, years)
+                && !AgeFact::from_age(18, on).was_a_child(AGES, years)
+        );
     }
 
     #[test]

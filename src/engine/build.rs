@@ -225,7 +225,7 @@ impl<'s> Seal<'s> {
         people: usize,
         read_ages: bool,
     ) -> Result<People<'s>, EngineError> {
-        let mut table = People::new(dataset, &self.study.catalogue, people, read_ages);
+        let mut table = People::new(dataset, &self.study.catalogue, (people, self.as_of), read_ages);
         for file in files {
             let report = table.read(file, &self.interner(), self.reading)?;
             self.hygiene.files.push(report);

@@ -35,8 +35,11 @@ impl Table<'_> {
     fn code(&self, tag: usize, person: usize) -> usize {
         let Some(source) = self.catalogue.tags().get(tag).map(crate::tags::Tag::source) else { return 0 };
         match source {
-            TagSource::Field { values, .. } => {
-                self.fields.get(&tag).and_then(|codes| codes.get(person)).copied().unwrap_or(values.len())
+            TagSource::Field { .. } | TagSource::FieldBands { .. } => {
+                // Of a field, `other` is the last label.
+                let other =
+                    self.catalogue.tags().get(tag).map_or(0, |tag| tag.labels().len().saturating_sub(1));
+                self.fields.get(&tag).and_then(|codes| codes.get(person)).copied().unwrap_or(other)
             }
             TagSource::Banded { measure, bands, .. } => {
                 // The absent label is the last one.

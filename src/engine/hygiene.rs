@@ -81,6 +81,9 @@ pub struct FileHygiene {
     /// The oldest and the newest instant of each time field that a measure reads, as the file holds them.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub times: BTreeMap<String, Instants>,
+    /// Rows whose age cannot be read, by column and reason: these people are out. The rows are used all the same.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable_ages: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
     /// What was taken for granted in reading the file, such as a separator that nothing declares.
@@ -181,6 +184,15 @@ impl FileHygiene {
         self.shapes.clear();
     }
 
+    /// Counts an age that cannot be read.
+    pub(super) fn observe_unreadable_age(&mut self, column: &str, reason: &'static str) {
+        let of_column = match self.unreadable_ages.get_mut(column) {
+            Some(known) => known,
+            None => self.unreadable_ages.entry(column.to_owned()).or_default(),
+        };
+        *of_column.entry(reason).or_default() += 1;
+    }
+
     /// Counts how a column of amounts spells them.
     pub(super) fn observe_spellings(&mut self, column: &str, spellings: Spellings) {
         if spellings != Spellings::default() {
@@ -244,6 +256,10 @@ impl FileHygiene {
         }
         for (column, instants) in &other.times {
             self.add_times(column, instants);
+        }
+        for (column, reasons) in other.unreadable_ages {
+            let known = self.unreadable_ages.entry(column).or_default();
+            reasons.into_iter().for_each(|(reason, count)| *known.entry(reason).or_default() += count);
         }
         for (column, spellings) in &other.spellings {
             self.observe_spellings(column, *spellings);

@@ -2,9 +2,10 @@
 
 use std::borrow::Cow;
 
-use arrow_array::ArrayRef;
+use arrow_array::{Array as _, ArrayRef};
 
 use super::EngineError;
+use super::ages::ages;
 use super::hygiene::FileHygiene;
 use super::intern::Interner;
 use super::read::{Cell, Column, Ids, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
@@ -12,12 +13,15 @@ use super::reading::Reading;
 use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
 use crate::policy::{Dataset, Field, FieldKind};
-use crate::tags::{Catalogue, TagSource};
+use crate::tags::{Bands, Catalogue, TagSource};
+use crate::types::Timestamp;
 
 /// The code of one tag for everybody. Rows of one person that disagree make her `other`, in whatever order they come.
 struct Codes<'a> {
     tag: usize,
     column: &'a str,
+    /// The bands of its numbers; without them words are listed.
+    bands: Option<&'a Bands>,
     codes: Vec<Option<usize>>,
     other: usize,
 }
@@ -32,6 +36,7 @@ struct Born<'a> {
 pub(super) struct People<'a> {
     dataset: &'a Dataset,
     catalogue: &'a Catalogue,
+    as_of: Timestamp,
     tags: Vec<Codes<'a>>,
     born: Option<Born<'a>>,
     /// Who has a row.
@@ -43,19 +48,26 @@ impl<'a> People<'a> {
     pub(super) fn new(
         dataset: &'a Dataset,
         catalogue: &'a Catalogue,
-        people: usize,
+        (people, as_of): (usize, Timestamp),
         read_ages: bool,
     ) -> Self {
-        let tags =
-            catalogue.tags().iter().enumerate().filter_map(|(tag, declared)| match declared.source() {
+        let tags = catalogue.tags().iter().enumerate().filter_map(|(tag, declared)| {
+            let (column, bands, other) = match declared.source() {
                 TagSource::Field { dataset: of, field, values } if *of == dataset.name => {
-                    Some(Codes { tag, column: field, codes: vec![None; people], other: values.len() })
+                    (field, None, values.len())
                 }
-                TagSource::Field { .. } | TagSource::Banded { .. } => None,
-            });
+                TagSource::FieldBands { dataset: of, field, bands } if *of == dataset.name => {
+                    (field, Some(bands), bands.labels().len())
+                }
+                TagSource::Field { .. } | TagSource::FieldBands { .. } | TagSource::Banded { .. } => {
+                    return None;
+                }
+            };
+            Some(Codes { tag, column, bands, codes: vec![None; people], other })
+        });
         let born = dataset.age_field().filter(|_| read_ages);
         let born = born.map(|field| Born { field, people: vec![None; people] });
-        Self { dataset, catalogue, tags: tags.collect(), born, present: vec![false; people] }
+        Self { dataset, catalogue, as_of, tags: tags.collect(), born, present: vec![false; people] }
     }
 
     /// The columns that are read after the owner's: those of the tags, then that of ages.
@@ -107,7 +119,7 @@ impl<'a> People<'a> {
             }
             self.hear_tags(&table, tags, &people)?;
             if let (Some(born), Some(array)) = (&mut self.born, ages.first()) {
-                born.hear(&table, array, &people)?;
+                born.hear(&table, array, (&people, self.as_of), &mut report)?;
             }
             rows += batch.num_rows() as u64;
         }
@@ -121,17 +133,23 @@ impl<'a> People<'a> {
         people: &[Option<u32>],
     ) -> Result<(), ReadError> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
+            if let (Some(bands), Some(field)) = (codes.bands, self.dataset.field(codes.column)) {
+                let numbers = numbers(table, field, array, self.as_of)?;
+                for (number, person) in numbers.into_iter().zip(people) {
+                    let number = number.filter(|number| !bands.lowest().is_above(*number));
+                    let code = number.map_or(codes.other, |number| bands.code(number));
+                    codes.observe(*person, code);
+                }
+                continue;
+            }
             let words = Column::texts(&table.name, codes.column, array)?;
             let Some(tag) = self.catalogue.tags().get(codes.tag) else { continue };
             let treatment = self.dataset.field(codes.column).map(|field| &field.treatment);
             let treated =
                 |word| treatment.map_or(Cow::Borrowed(word), |treatment| field_word(treatment, word));
             for (row, person) in people.iter().enumerate() {
-                if let Some(slot) = person.and_then(|person| codes.codes.get_mut(person as usize)) {
-                    let code = words.text(row).and_then(|word| tag.code(&treated(word)));
-                    let code = code.unwrap_or(codes.other);
-                    *slot = Some(slot.filter(|known| *known != code).map_or(code, |_| codes.other));
-                }
+                let code = words.text(row).and_then(|word| tag.code(&treated(word)));
+                codes.observe(*person, code.unwrap_or(codes.other));
             }
         }
         Ok(())
@@ -157,6 +175,40 @@ impl<'a> People<'a> {
     }
 }
 
+impl Codes<'_> {
+    /// Counts a row of a person, if it is anybody's who is known.
+    fn observe(&mut self, person: Option<u32>, code: usize) {
+        if let Some(slot) = person.and_then(|person| self.codes.get_mut(person as usize)) {
+            *slot = Some(slot.filter(|known| *known != code).map_or(code, |_| self.other));
+        }
+    }
+}
+
+/// The numbers of a field whose bands are a tag; none where a cell cannot be read.
+fn numbers(
+    table: &Table,
+    field: &Field,
+    array: &ArrayRef,
+    as_of: Timestamp,
+) -> Result<Vec<Option<i64>>, ReadError> {
+    if field.kind.is_age() {
+        if table.tokenised.is_some() {
+            let (file, column) = (table.name.clone(), field.column.clone());
+            let found = "tokenised: each age as a band of the law".to_owned();
+            let wanted = "a tag cuts this field into bands of its own: seal the raw file";
+            return Err(ReadError::WrongType { file, column, found, wanted });
+        }
+        let ages = ages(&table.name, field, array, as_of, false)?;
+        return Ok(ages.into_iter().map(|aged| aged.ok()?.number()).collect());
+    }
+    let numbers = Column::numbers(&table.name, &field.column, array)?;
+    let number = |row| match numbers.number(row) {
+        Cell::Value(number) => Some(field.treatment.number(number)),
+        Cell::Null | Cell::Unreadable => None,
+    };
+    Ok((0..array.len()).map(number).collect())
+}
+
 /// The word of a field of people, coarsened as its field is declared; numbers are words here, too.
 pub(super) fn field_word<'a>(treatment: &Treatment, word: &'a str) -> Cow<'a, str> {
     match (treatment, word.trim().parse()) {
@@ -166,22 +218,22 @@ pub(super) fn field_word<'a>(treatment: &Treatment, word: &'a str) -> Cow<'a, st
 }
 
 impl Born<'_> {
-    /// A cell that cannot be read, or that says something else than another row of hers, leaves her age unknown.
-    fn hear(&mut self, table: &Table, array: &ArrayRef, people: &[Option<u32>]) -> Result<(), ReadError> {
-        let name = &self.field.column;
-        // A tokenised file holds the band that stands for the year.
-        let is_year = self.field.kind == FieldKind::BirthYear && table.tokenised.is_none();
-        let cells = if is_year { Column::numbers } else { Column::texts }(&table.name, name, array)?;
-        for (row, person) in people.iter().enumerate() {
+    /// A cell that cannot be read, or that says something else than another row of theirs, leaves an age unknown; the former is
+    /// counted, whoever's it is.
+    fn hear(
+        &mut self,
+        table: &Table,
+        array: &ArrayRef,
+        (people, as_of): (&[Option<u32>], Timestamp),
+        report: &mut FileHygiene,
+    ) -> Result<(), ReadError> {
+        let ages = ages(&table.name, self.field, array, as_of, table.tokenised.is_some())?;
+        for (aged, person) in ages.into_iter().zip(people) {
+            if let Err(reason) = aged {
+                report.observe_unreadable_age(&self.field.column, reason);
+            }
             let Some(slot) = person.and_then(|person| self.people.get_mut(person as usize)) else { continue };
-            let fact = match (is_year, cells.text(row)) {
-                (true, _) => match cells.number(row) {
-                    Cell::Value(year) => AgeFact::from_birth_year(year),
-                    Cell::Null | Cell::Unreadable => AgeFact::UNKNOWN,
-                },
-                (false, Some(word)) => AgeFact::from_band(word),
-                (false, None) => AgeFact::UNKNOWN,
-            };
+            let fact = aged.map_or(AgeFact::UNKNOWN, |aged| aged.fact());
             *slot = Some(slot.map_or(fact, |known| known.and(fact)));
         }
         Ok(())
@@ -241,7 +293,12 @@ mod tests {
             for id in ["a", "b", "c", "d", "e", "f", "g", "h"] {
                 interner.intern(phone, &super::super::read::Id::Text(id)).unwrap();
             }
-            let mut people = People::new(members, &study.catalogue, interner.len(), true);
+            let mut people = People::new(
+                members,
+                &study.catalogue,
+                (interner.len(), Timestamp::from_seconds(1_790_812_800)),
+                true,
+            );
             let owners: ArrayRef = Arc::new(StringArray::from(ids.to_vec()));
             let regions: ArrayRef = Arc::new(StringArray::from(vec!["east"; ids.len()]));
             let input = table("members", &[("born", column), ("user", owners), ("region", regions)]);
@@ -258,6 +315,162 @@ mod tests {
             );
             assert!([1, 2, 7].iter().all(|person| found[*person] == AgeFact::UNKNOWN), "{kind} {position}");
         }
+    }
+
+    /// The people of a table read under a study in which `members` has one field `born`, and the report of the file.
+    fn read(declared: &str, tags: &str, born: ArrayRef) -> (Vec<AgeFact>, Vec<Vec<usize>>, FileHygiene) {
+        let field = format!("born = {declared}, region = \"text\"");
+        let study = study(&[
+            ("region = \"text\"", &field),
+            ("[tags.region]", &format!("{tags}\n[tags.region]")),
+            ("[tag_sets]", "[tag_sets]\nbanded = [\"region\"]"),
+        ]);
+        let members = study.dataset(&"members".parse().unwrap()).unwrap();
+        let mut interner = Interner::default();
+        let phone = interner.intern_namespace("phone");
+        let ids: Vec<String> = (0..born.len()).map(|person| format!("p{person}")).collect();
+        for id in &ids {
+            interner.intern(phone, &super::super::read::Id::Text(id)).unwrap();
+        }
+        let mut people = People::new(members, &study.catalogue, (ids.len(), as_of()), true);
+        let regions: ArrayRef = Arc::new(StringArray::from(vec!["east"; ids.len()]));
+        let owners: ArrayRef = Arc::new(StringArray::from(ids));
+        let input = table("members", &[("user", owners), ("born", born), ("region", regions)]);
+        let report = people.read(input, &interner, &Reading::default()).unwrap();
+        let ages = people.take_ages();
+        (ages, people.finish().map(|(_, codes)| codes).collect(), report)
+    }
+
+    fn as_of() -> Timestamp {
+        Timestamp::parse("2026-10-01T00:00:00Z").unwrap()
+    }
+
+    fn bands(facts: &[AgeFact]) -> Vec<String> {
+        facts.iter().map(|fact| fact.band(14, 18, as_of()).unwrap_or_default()).collect()
+    }
+
+    fn words(words: &[&str]) -> ArrayRef {
+        Arc::new(StringArray::from(words.to_vec()))
+    }
+
+    #[test]
+    fn years_of_birth_are_read_from_dates_and_what_is_none_is_counted() {
+        let texts = [
+            "1990",
+            "1990-05-17",
+            "1990/5/17 00:00:00",
+            " 2008 ",
+            "2012-01-01",
+            "1990.0",
+            "90",
+            "19900517",
+            "",
+            "2027",
+            "1989-12-31T16:00:00Z",
+        ];
+        let (facts, _, report) = read("\"birth-year\"", "", words(&texts));
+        assert_eq!(bands(&facts), ["18+", "18+", "18+", "14-17", "<14", "", "", "", "", "", "18+"]);
+        let counted: Vec<(&str, u64)> =
+            report.unreadable_ages["born"].iter().map(|(why, count)| (*why, *count)).collect();
+        let fraction = "a year or an age with a fraction, such as 1990.0";
+        assert_eq!(counted, [(fraction, 1), ("no age", 1), ("not a year or a date of birth", 3)]);
+        assert_eq!((report.rows, report.used), (11, 11), "these rows are used all the same");
+        // The year of a date is the latest that it can be: nobody is older than they are.
+        let day = |text: &str| i32::try_from(Timestamp::parse(text).unwrap().seconds() / 86_400).unwrap();
+        let dates =
+            arrow_array::Date32Array::from(vec![day("2007-12-31T00:00:00Z"), day("2008-01-01T00:00:00Z")]);
+        let (facts, _, _) = read("\"birth-year\"", "", Arc::new(dates));
+        assert_eq!(bands(&facts), ["18+", "14-17"]);
+        let eve = Timestamp::parse("2007-12-31T16:00:00Z").unwrap().seconds();
+        let local = arrow_array::TimestampSecondArray::from(vec![eve]);
+        let zoned = local.clone().with_timezone("UTC");
+        assert_eq!(bands(&read("\"birth-year\"", "", Arc::new(local)).0), ["18+"]);
+        assert_eq!(bands(&read("\"birth-year\"", "", Arc::new(zoned)).0), ["14-17"], "2008 in Shanghai");
+    }
+
+    #[test]
+    fn ages_are_those_of_as_of_or_of_a_later_declared_day() {
+        let texts = ["13", "14", "17", "18", "130", "-1", "18.0", "adult", ""];
+        let (facts, _, report) = read("\"age\"", "", words(&texts));
+        assert_eq!(bands(&facts), ["<14", "14-17", "14-17", "18+", "", "", "", "", ""]);
+        assert_eq!(report.unreadable_ages["born"].values().sum::<u64>(), 5);
+        let ages = |on: &str| {
+            let declared = format!("{{ type = \"age\", on = {on} }}");
+            bands(&read(&declared, "", Arc::new(Int64Array::from(vec![18, 19, 20]))).0)
+        };
+        assert_eq!(ages("2020-01-01"), ["18+", "18+", "18+"], "nobody is older than was stated");
+        assert_eq!(ages("2026-12-01"), ["14-17", "18+", "18+"]);
+        assert_eq!(ages("2027-12-01"), ["14-17", "14-17", "18+"]);
+    }
+
+    #[test]
+    fn labels_stand_for_the_bands_that_the_study_says() {
+        let declared = "{ type = \"age-band\", bands = { \"20s\" = \"20-29\", \"under 18\" = \"<14\", teens = \"13-19\" } }";
+        let (facts, _, report) =
+            read(declared, "", words(&["20s", "under 18", "18+", "30-39", "teens", "30s", ""]));
+        assert_eq!(bands(&facts), ["18+", "<14", "18+", "18+", "", "", ""]);
+        let counted: Vec<u64> = report.unreadable_ages["born"].values().copied().collect();
+        assert_eq!(counted, [1, 1], "a band that crosses a threshold is read, and nobody's who may be in");
+    }
+
+    #[test]
+    fn bands_cut_numbers_of_people_and_nobody_without_one() {
+        let tag = |bands: &str| format!("[tags.banded]\nfield = \"members.born\"\nbands = {bands}");
+        let codes = |declared: &str, bands: &str, array: ArrayRef| {
+            let (_, codes, _) = read(declared, &tag(bands), array);
+            codes.into_iter().max_by_key(|codes| codes.iter().max().copied()).unwrap()
+        };
+        let ages = "{ child = 0, adult = 18, older = 30 }";
+        let numbers = || -> ArrayRef {
+            Arc::new(Int64Array::from(vec![
+                Some(0),
+                Some(17),
+                Some(18),
+                Some(29),
+                Some(30),
+                Some(200),
+                Some(-1),
+                None,
+            ]))
+        };
+        assert_eq!(codes("{ type = \"integer\" }", ages, numbers()), [0, 0, 1, 1, 2, 2, 3, 3]);
+        assert_eq!(codes("{ type = \"integer\", round = 20 }", ages, numbers()), [0, 0, 0, 1, 1, 2, 3, 3]);
+        assert_eq!(codes("\"age\"", ages, numbers()), [0, 0, 1, 1, 2, 3, 3, 3], "nobody is 200");
+        let decades = "{ before = 1900, eighties = 1980, nineties = 1990 }";
+        let born = words(&["1979", "1980-02-29", "1995", "1995.0", "", "1899"]);
+        assert_eq!(codes("\"birth-year\"", decades, born), [0, 1, 2, 3, 3, 3]);
+    }
+
+    #[test]
+    fn contradictions_of_ages_and_bands_are_refused() {
+        let refused = |replaced: &[(&str, &str)]| {
+            let text = replaced.iter().fold(DEMO.to_owned(), |text, (old, new)| text.replace(old, new));
+            Study::parse("study.toml", &text).unwrap_err().to_string()
+        };
+        let field = |declared: &str| {
+            refused(&[("region = \"text\"", &format!("region = \"text\", born = {declared}"))])
+        };
+        for (declared, says) in [
+            ("{ type = \"age-band\", bands = { \"18+\" = \"20-29\" } }", "is a band of ages itself"),
+            ("{ type = \"age-band\", bands = { young = \"teens\" } }", "`young` stands for no band of ages"),
+            ("{ type = \"text\", bands = { young = \"<14\" } }", "belongs to fields of type age-band"),
+            ("{ type = \"birth-year\", on = 2026-01-01 }", "`on` belongs to fields of type age"),
+            ("\"age\", old = \"birth-year\"", "at most one field of type age"),
+        ] {
+            let error = field(declared);
+            assert!(error.contains(says), "{error}");
+        }
+        let tag = |body: &str| {
+            refused(&[(
+                "[tags.region]",
+                &format!("[tags.banded]\nfield = \"members.region\"\n{body}\n[tags.region]"),
+            )])
+        };
+        assert!(tag("bands = { low = 0 }").contains("or a field of type integer, birth-year or age"));
+        assert!(tag("bands = { low = 0 }\nvalues = [\"a\"]").contains("either `values`"));
+        assert!(
+            tag("values = [\"a\"]\nabsent = \"none\"").contains("`absent` belongs to a tag of a measure")
+        );
     }
 
     /// How many people of a made-up population are in.

@@ -227,7 +227,7 @@ fn infers(tags: &Named<TagSection>) -> BTreeMap<String, String> {
     tags.iter().filter_map(inferring).collect()
 }
 
-fn day(written: &Spanned<Datetime>) -> Outcome<Timestamp> {
+pub(super) fn day(written: &Spanned<Datetime>) -> Outcome<Timestamp> {
     let text = written.get_ref().to_string();
     match text.parse::<jiff::civil::Date>() {
         Ok(date) if written.get_ref().time.is_none() => Ok(Timestamp::start_of(date)),
@@ -326,10 +326,10 @@ fn one_age(dataset: &Dataset, section: &DatasetSection, before: &[Dataset]) -> O
     let column = section.fields.keys().find(|column| *column.get_ref() == last.column);
     let place = column.map_or(0..0, Spanned::span);
     if dataset.shape != Shape::People {
-        return says(place, "fields of type birth-year and age-band belong to a people dataset");
+        return says(place, "fields of type age, age-band and birth-year belong to a people dataset");
     }
     if ages.len() > 1 || before.iter().any(|dataset| dataset.age_field().is_some()) {
-        return says(place, "a study has at most one field of type birth-year or age-band");
+        return says(place, "a study has at most one field of type age, age-band or birth-year");
     }
     Ok(())
 }
@@ -376,6 +376,15 @@ fn banded(
             draft.measures.len() - 1
         }
     };
+    let bands = cut(bands)?;
+    let absent = match &section.absent {
+        Some(label) => Some(Label::new(label.get_ref()).map_err(tag_fault(label.span()))?),
+        None => None,
+    };
+    Ok(TagSource::Banded { measure, bands, absent })
+}
+
+fn cut(bands: &Spanned<BTreeMap<String, BoundSection>>) -> Outcome<Bands> {
     let list = bands.get_ref().iter().map(|(label, written)| {
         let bound = match written {
             BoundSection::Whole(bound) => Ok(Bound::from(*bound)),
@@ -384,12 +393,7 @@ fn banded(
         bound.map(|bound| (label.clone(), bound))
     });
     let list = list.collect::<Result<Vec<_>, _>>().map_err(tag_fault(bands.span()))?;
-    let bands = Bands::new(list).map_err(tag_fault(bands.span()))?;
-    let absent = match &section.absent {
-        Some(label) => Some(Label::new(label.get_ref()).map_err(tag_fault(label.span()))?),
-        None => None,
-    };
-    Ok(TagSource::Banded { measure, bands, absent })
+    Bands::new(list).map_err(tag_fault(bands.span()))
 }
 
 fn listed(
@@ -398,12 +402,12 @@ fn listed(
     section: &TagSection,
     datasets: &[Dataset],
 ) -> Outcome<TagSource> {
-    if let Some(bands) = &section.bands {
-        return says(bands.span(), "`bands` belong to a tag of a measure; a field has `values`");
+    if let Some(absent) = &section.absent {
+        return says(
+            absent.span(),
+            "`absent` belongs to a tag of a measure; of a field all others are `other`",
+        );
     }
-    let Some(values) = &section.values else {
-        return says(name.span(), "a tag of a field needs `values`: the closed list of its labels");
-    };
     let people = || datasets.iter().filter(|dataset| dataset.shape == Shape::People);
     let fields =
         || people().flat_map(|d| d.fields.iter().map(move |f| (format!("{}.{}", d.name, f.column), d, f)));
@@ -411,6 +415,25 @@ fn listed(
     let Some((_, dataset, declared)) = found else {
         let known: Vec<String> = fields().map(|(path, ..)| path).collect();
         return Err(unknown("field of a people dataset", field, known.iter().map(String::as_str)));
+    };
+    let values = match (&section.values, &section.bands) {
+        (Some(values), None) => values,
+        (None, Some(bands)) => {
+            if !matches!(declared.kind, FieldKind::Integer | FieldKind::BirthYear | FieldKind::Age { .. }) {
+                return says(
+                    bands.span(),
+                    "`bands` cut a measure, or a field of type integer, birth-year or age",
+                );
+            }
+            let (dataset, field) = (dataset.name.clone(), declared.column.clone());
+            return Ok(TagSource::FieldBands { dataset, field, bands: cut(bands)? });
+        }
+        _ => {
+            return says(
+                name.span(),
+                "a tag of a field needs either `values`, the closed list of its labels, or `bands`, labels with their lower bounds",
+            );
+        }
     };
     if !matches!(declared.kind, FieldKind::Text | FieldKind::Integer | FieldKind::Flag) {
         return says(field.span(), "a tag lists values of a field of type text, integer or flag");

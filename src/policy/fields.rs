@@ -1,9 +1,12 @@
 //! Declared fields of a study file: what type each column is, and how far it is coarsened.
 
-use super::compile::{Outcome, says, unknown};
+use std::collections::BTreeMap;
+
+use super::compile::{Outcome, day, says, unknown};
 use super::file::{FieldSection, FieldType, Written};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
+use crate::consent::AgeFact;
 use crate::deidentify::{Form, Treatment, direct_identifier};
 use crate::types::money::MAX_SCALE;
 use crate::types::{AmountFormat, Denomination, Zone};
@@ -14,7 +17,8 @@ pub(super) fn field(
     written: &Written<FieldSection>,
     of_dataset: Option<&Zone>,
 ) -> Outcome<Option<Field>> {
-    const TYPES: [(&str, FieldType); 9] = [
+    const TYPES: [(&str, FieldType); 10] = [
+        ("age", FieldType::Age),
         ("age-band", FieldType::AgeBand),
         ("amount", FieldType::Amount),
         ("birth-year", FieldType::BirthYear),
@@ -67,6 +71,7 @@ pub(super) fn field(
             );
         }
         (FieldType::Drop, None, None) if !section.optional && section.ids.is_none() => return Ok(None),
+        (FieldType::Age, None, None) => FieldKind::Age { on: section.on.as_ref().map(day).transpose()? },
         (FieldType::AgeBand, None, None) => FieldKind::AgeBand,
         (FieldType::BirthYear, None, None) => FieldKind::BirthYear,
         (FieldType::Flag, None, None) => FieldKind::Flag,
@@ -85,8 +90,37 @@ pub(super) fn field(
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
     let (column, optional) = (column.get_ref().clone(), section.optional);
-    let zone = zone.cloned();
-    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, zone, unit, treatment }))
+    let (zone, bands) = (zone.cloned(), bands(section)?);
+    Ok(Some(Field { column, kind, ids, form: Form::default(), optional, zone, bands, unit, treatment }))
+}
+
+/// The bands of ages that the field's labels stand for.
+fn bands(section: &FieldSection) -> Outcome<BTreeMap<String, String>> {
+    if let (Some(on), false) = (&section.on, section.kind == FieldType::Age) {
+        return says(on.span(), "`on` belongs to fields of type age: the day of which the ages are");
+    }
+    let mut all = BTreeMap::new();
+    for (label, band) in &section.bands {
+        let is_band = |word: &str| AgeFact::from_band(word) != AgeFact::UNKNOWN;
+        if section.kind != FieldType::AgeBand {
+            return says(
+                label.span(),
+                "`bands` belongs to fields of type age-band: the band of ages of each label",
+            );
+        }
+        if is_band(label.get_ref()) {
+            return says(label.span(), "this label is a band of ages itself");
+        }
+        if !is_band(band) {
+            let message = format!(
+                "`{}` stands for no band of ages, such as \"<14\", \"20-29\" or \"18+\"",
+                label.get_ref()
+            );
+            return says(label.span(), message);
+        }
+        all.insert(label.get_ref().clone(), band.clone());
+    }
+    Ok(all)
 }
 
 /// How files spell the amounts of the field.

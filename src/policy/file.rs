@@ -217,6 +217,7 @@ impl DatasetSection {
 #[derive(Deserialize, JsonSchema, Clone, Copy, PartialEq, Eq)]
 #[serde(rename_all = "kebab-case")]
 pub(super) enum FieldType {
+    Age,
     AgeBand,
     Amount,
     BirthYear,
@@ -248,6 +249,11 @@ pub(super) struct FieldSection {
     pub(super) truncate: Option<Spanned<Span>>,
     pub(super) prefix: Option<Spanned<u8>>,
     pub(super) values: Option<Spanned<Vec<String>>>,
+    #[serde(default)]
+    pub(super) bands: Named<String>,
+    #[schemars(with = "Option<Day>")]
+    #[serde(default)]
+    pub(super) on: Option<Spanned<Datetime>>,
 }
 
 impl From<FieldType> for FieldSection {
@@ -268,6 +274,8 @@ impl From<FieldType> for FieldSection {
             truncate: None,
             prefix: None,
             values: None,
+            bands: Named::new(),
+            on: None,
         }
     }
 }

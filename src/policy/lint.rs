@@ -135,9 +135,11 @@ fn fine_fields(study: &Study, regime: &Regime) -> Vec<Finding> {
                 FieldKind::Amount { .. } | FieldKind::Integer => duty.coarse.contains(&Coarse::Amount),
                 FieldKind::Text => duty.coarse.contains(&Coarse::Text),
                 FieldKind::Time => duty.coarse.contains(&Coarse::Time),
-                FieldKind::AgeBand | FieldKind::BirthYear | FieldKind::Flag | FieldKind::Person { .. } => {
-                    false
-                }
+                FieldKind::Age { .. }
+                | FieldKind::AgeBand
+                | FieldKind::BirthYear
+                | FieldKind::Flag
+                | FieldKind::Person { .. } => false,
             };
             let fine = dataset.fields.iter().filter(|field| field.treatment == Treatment::AsIs);
             for field in fine.filter(|field| is_asked(field.kind)) {

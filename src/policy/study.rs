@@ -171,7 +171,12 @@ pub struct Covers {
 /// The type of a declared field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum FieldKind {
-    /// A band of ages, such as `<14`, `14-17` or `18+`, by the regime's thresholds.
+    /// The age in whole years, as of the epoch or, where that is later, of a declared day.
+    Age {
+        /// The start of that day.
+        on: Option<Timestamp>,
+    },
+    /// A band of ages, such as `<14`, `20-29` or `18+`, that crosses no threshold of the regime.
     AgeBand,
     /// Money, read into whole minor units (fen); below zero only where the field says so.
     Amount {
@@ -180,7 +185,7 @@ pub enum FieldKind {
         /// How files spell them.
         format: AmountFormat,
     },
-    /// The year of birth.
+    /// The year of birth, or a date of which it is read.
     BirthYear,
     /// Yes or no.
     Flag,
@@ -201,7 +206,7 @@ impl FieldKind {
     /// Whether it says how old a person is.
     #[must_use]
     pub const fn is_age(self) -> bool {
-        matches!(self, Self::AgeBand | Self::BirthYear)
+        matches!(self, Self::Age { .. } | Self::AgeBand | Self::BirthYear)
     }
 }
 
@@ -220,6 +225,8 @@ pub struct Field {
     pub optional: bool,
     /// The time zone on whose clocks its times without a UTC offset are; such times are not read without one.
     pub zone: Option<Zone>,
+    /// The bands of ages that its labels stand for, where they are none themselves.
+    pub bands: BTreeMap<String, String>,
     /// What its amounts are shown in; without one, in minor units.
     pub unit: Option<Denomination>,
     /// How far its values are coarsened wherever they are read.

@@ -21,7 +21,11 @@ fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) 
     let numbers = match declared.kind {
         FieldKind::Amount { .. } | FieldKind::Integer => true,
         FieldKind::Flag | FieldKind::Text => false,
-        FieldKind::Person { .. } | FieldKind::Time | FieldKind::AgeBand | FieldKind::BirthYear => {
+        FieldKind::Person { .. }
+        | FieldKind::Time
+        | FieldKind::Age { .. }
+        | FieldKind::AgeBand
+        | FieldKind::BirthYear => {
             let TestSection::Range(RangeSection { from: None, below: None, present: Some(_) }) = written
             else {
                 return says(

@@ -343,11 +343,20 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
         })
     });
     let unclear = hygiene.files.iter().map(unclear_text);
+    let ages = hygiene.files.iter().flat_map(|file| {
+        let columns = file.unreadable_ages.iter();
+        let reasons =
+            columns.flat_map(|(column, reasons)| reasons.iter().map(move |reason| (column, reason)));
+        reasons.map(|(column, (reason, count))| {
+            let (file, rows) = (&file.file, file.rows);
+            format!("{file}: column `{column}`: {count} of {rows} rows: {reason}; these people are out\n")
+        })
+    });
     let notes = hygiene
         .files
         .iter()
         .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
-    let below: String = looked.chain(times).chain(unclear).chain(notes).collect();
+    let below: String = looked.chain(times).chain(ages).chain(unclear).chain(notes).collect();
     format!("{table}\n{below}")
 }
 

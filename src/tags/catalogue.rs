@@ -48,6 +48,15 @@ pub enum TagSource {
         /// The declared values.
         values: Vec<Label>,
     },
+    /// The band of a number in a people dataset; whoever has none, and what is below all bands, is `other`, the last label.
+    FieldBands {
+        /// The people dataset.
+        dataset: DatasetName,
+        /// The field.
+        field: String,
+        /// The bands.
+        bands: Bands,
+    },
 }
 
 /// A tag: a name, a closed vocabulary and where its value comes from.
@@ -68,8 +77,9 @@ impl Tag {
         let mut labels: Vec<Label> = match &source {
             TagSource::Banded { bands, absent, .. } => bands.labels().iter().chain(absent).cloned().collect(),
             TagSource::Field { values, .. } => values.clone(),
+            TagSource::FieldBands { bands, .. } => bands.labels().to_vec(),
         };
-        if let TagSource::Field { .. } = source {
+        if let TagSource::Field { .. } | TagSource::FieldBands { .. } = source {
             labels.push(Label::new("other")?);
         }
         if labels.len() > MAX_LABELS {
@@ -360,7 +370,7 @@ impl Catalogue {
     ) -> Reach {
         let of_tag = |index: &usize| match self.tags.get(*index).map(Tag::source) {
             Some(TagSource::Banded { measure, .. }) => Some(*measure),
-            Some(TagSource::Field { .. }) | None => None,
+            Some(TagSource::Field { .. } | TagSource::FieldBands { .. }) | None => None,
         };
         let used = tags.into_iter().filter_map(of_tag).chain(measures.into_iter().copied());
         let carrying: BTreeSet<usize> =

@@ -25,7 +25,9 @@ impl Catalogue {
     #[must_use]
     pub fn read_by_tag<'a>(&'a self, tag: &'a Tag) -> BTreeSet<&'a DatasetName> {
         match tag.source() {
-            TagSource::Field { dataset, .. } => BTreeSet::from([dataset]),
+            TagSource::Field { dataset, .. } | TagSource::FieldBands { dataset, .. } => {
+                BTreeSet::from([dataset])
+            }
             TagSource::Banded { measure, .. } => {
                 self.measures().get(*measure).map(|measure| self.read_by_measure(measure)).unwrap_or_default()
             }

@@ -7,6 +7,9 @@ use super::{Zone, instant, zone};
 /// Seconds in a day; UTC days have no leap seconds here.
 const DAY: i64 = 86_400;
 
+/// How far clocks are ahead of UTC at most: those of the Line Islands, in seconds.
+const MOST_AHEAD: i64 = 14 * 3_600;
+
 /// An instant in whole seconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -172,6 +175,29 @@ impl Timestamp {
     #[must_use]
     pub fn year(self) -> i64 {
         zone::civil(self.0).map_or(i64::MAX, |at| i64::from(at.year()))
+    }
+
+    /// Month and day of the calendar UTC; the last of a year for an instant that has none.
+    #[must_use]
+    pub fn month_and_day(self) -> (u8, u8) {
+        let day = zone::civil(self.0).map(|at| (at.month().unsigned_abs(), at.day().unsigned_abs()));
+        day.unwrap_or((12, 31))
+    }
+
+    /// The latest calendar year in which an instant can be, on the clocks of whatever place.
+    #[must_use]
+    pub fn latest_year(self) -> i64 {
+        Self(self.0.saturating_add(MOST_AHEAD)).year()
+    }
+
+    /// The calendar year of a date or a local time, as it is written; of an instant with an offset the latest one that it can be in.
+    #[must_use]
+    pub fn year_written(text: &str) -> Option<i64> {
+        let written = instant::written(text.trim())?;
+        Some(match written.offset {
+            None => Self(written.local).year(),
+            Some(offset) => Self(written.local.saturating_sub(offset)).latest_year(),
+        })
     }
 
     /// The instant `span` later; stays at the end of time instead of wrapping.

@@ -2,23 +2,27 @@
 
 use std::path::Path;
 
+use arrow_schema::DataType;
+
 use super::dialogue::{Dialogue, parsed, plain};
-use super::draft::{Dataset, Draft, Field, Kind};
+use super::draft::{Dataset, Draft, Field, Kind, quoted};
 use crate::cli::Failure;
 use crate::deidentify::direct_identifier;
 use crate::engine::{FileColumn, columns};
 use crate::policy::{Lang, Regime, Word, WordsOf};
-use crate::types::DatasetName;
+use crate::types::money::MAX_SCALE;
+use crate::types::{DatasetName, Denomination};
 
 /// Types of fields, with what a column of each holds.
-const TYPES: [(&str, &str); 9] = [
-    ("amount", "money in whole minor units, such as fen"),
+const TYPES: [(&str, &str); 10] = [
+    ("amount", "money: whole minor units, such as fen, or with digits behind the point"),
     ("time", "an instant"),
     ("integer", "a whole number"),
     ("text", "a word, for a closed list of values"),
     ("flag", "yes or no"),
     ("person", "the id of another person"),
-    ("birth-year", "the year of birth (of people)"),
+    ("birth-year", "the year or date of birth (of people)"),
+    ("age", "the age in whole years, at the as-of of each epoch (of people)"),
     ("drop", "a direct identifier: named, never read"),
     ("skip", "not declared, so never read"),
 ];
@@ -147,7 +151,7 @@ fn fields(
     for one in left {
         let proposed = proposed(&one, kind);
         let question = format!("The type of column `{}`", one.name);
-        fields.extend(field(dialogue, &question, one.name, Some(proposed))?);
+        fields.extend(field(dialogue, &question, &one, Some(proposed))?);
     }
     let another = |dialogue: &mut Dialogue<'_>| {
         dialogue.ask("A column to read (empty: no more)", Some(""), |answer| Ok(answer.to_owned()))
@@ -155,7 +159,7 @@ fn fields(
     let mut name = if unseen { another(dialogue)? } else { String::new() };
     while !name.is_empty() {
         let question = format!("The type of column `{name}`");
-        fields.extend(field(dialogue, &question, name, None)?);
+        fields.extend(field(dialogue, &question, &FileColumn { name, kind: None }, None)?);
         name = another(dialogue)?;
     }
     Ok(fields)
@@ -164,36 +168,76 @@ fn fields(
 fn field(
     dialogue: &mut Dialogue<'_>,
     question: &str,
-    column: String,
+    column: &FileColumn,
     proposed: Option<&str>,
 ) -> Result<Option<Field>, Failure> {
     let kind = dialogue.pick(question, &explained(&TYPES), proposed)?;
-    let max_reach = match kind.as_str() {
+    let keys = match kind.as_str() {
         "skip" => return Ok(None),
         "person" => {
-            Some(reach(dialogue, "On how many of these people the owner's rows may count (max_reach)")?)
+            let question = "On how many of these people the owner's rows may count (max_reach)";
+            vec![("max_reach", reach(dialogue, question)?.to_string())]
         }
-        _ => None,
+        "amount" => money(dialogue, column)?,
+        _ => Vec::new(),
     };
-    Ok(Some(Field { column, kind, max_reach }))
+    Ok(Some(Field { column: column.name.clone(), kind, keys }))
+}
+
+/// How a column spells amounts, and what they are shown in. A column of integers holds minor units.
+fn money(dialogue: &mut Dialogue<'_>, column: &FileColumn) -> Result<Vec<(&'static str, String)>, Failure> {
+    let digits = match &column.kind {
+        Some(kind) if kind.is_integer() => return Ok(Vec::new()),
+        kind => kind.as_ref().map_or(0, decimal_digits),
+    };
+    let question = "How many digits its amounts have behind the point (0: whole minor units)";
+    let scale = dialogue.ask(question, Some(&digits.to_string()), |answer| match answer.parse() {
+        Ok(scale @ 0..=MAX_SCALE) => Ok(scale),
+        _ => Err(format!("a whole number up to {MAX_SCALE} is wanted")),
+    })?;
+    if scale == 0 {
+        return Ok(Vec::new());
+    }
+    let mut keys = vec![("scale", scale.to_string())];
+    if column.kind.as_ref().is_some_and(DataType::is_floating) {
+        keys.push(("from_float", "true".to_owned()));
+    }
+    let question = "The unit that results are shown in, such as CNY (empty: minor units)";
+    let unit = dialogue.ask(question, Some(""), |answer| match Denomination::new(answer, scale) {
+        None if !answer.is_empty() => Err("1 to 16 characters without blanks are wanted".to_owned()),
+        unit => Ok(unit),
+    })?;
+    keys.extend(unit.map(|unit| ("unit", quoted(unit.name()))));
+    Ok(keys)
+}
+
+/// The digits behind the point of a decimal type; 0 for any other.
+fn decimal_digits(kind: &DataType) -> u8 {
+    let digits = match kind {
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => u8::try_from(*scale).unwrap_or(0),
+        _ => 0,
+    };
+    digits.min(MAX_SCALE)
 }
 
 /// The type that a column's name and type suggest.
 fn proposed(column: &FileColumn, kind: Kind) -> &'static str {
-    use arrow_schema::DataType;
-
     let name = column.name.to_lowercase();
     let says = |parts: &[&str]| parts.iter().any(|part| name.contains(part));
     if direct_identifier(&column.name).is_some() {
         return "drop";
     }
     match (&column.kind, kind) {
+        (_, Kind::People) if says(&["birth"]) => "birth-year",
         (Some(DataType::Timestamp(..) | DataType::Date32 | DataType::Date64), _) => "time",
         (Some(DataType::Boolean), _) => "flag",
-        (_, Kind::People) if says(&["birth"]) => "birth-year",
+        (_, Kind::People) if name == "age" => "age",
         (None, _) if name == "at" || says(&["time", "date", "_at"]) => "time",
         (kind, _)
-            if kind.as_ref().is_none_or(DataType::is_integer)
+            if kind.as_ref().is_none_or(|kind| kind.is_integer() || decimal_digits(kind) > 0)
                 && says(&["amount", "price", "fee", "paid", "spend", "fen", "total"]) =>
         {
             "amount"
@@ -212,7 +256,7 @@ fn explained(words: &[(&str, &str)]) -> Vec<Word> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use arrow_schema::{DataType, TimeUnit};
+    use arrow_schema::TimeUnit;
 
     #[test]
     fn what_identifies_people_is_dropped_and_text_is_not_read_unasked() {
@@ -227,7 +271,8 @@ mod tests {
         assert_eq!(csv("region", Kind::People), "text");
         assert_eq!(csv("birth_year", Kind::People), "birth-year");
         assert_eq!(of("items", Some(DataType::Int32), Kind::Records), "integer");
-        assert_eq!(of("amount", Some(DataType::Float64), Kind::Records), "skip", "minor units are whole");
+        assert_eq!(of("amount", Some(DataType::Float64), Kind::Records), "skip", "floats are not exact");
+        assert_eq!(of("amount", Some(DataType::Decimal128(10, 2)), Kind::Records), "amount");
         assert_eq!(of("x", Some(DataType::Timestamp(TimeUnit::Second, None)), Kind::Records), "time");
     }
 }

@@ -39,11 +39,11 @@ pub(super) enum Kind {
     People,
 }
 
-/// A declared field, and how far one pointer of it reaches, if it points at people.
+/// A declared field, with its keys besides its type and their values as TOML.
 pub(super) struct Field {
     pub(super) column: String,
     pub(super) kind: String,
-    pub(super) max_reach: Option<u32>,
+    pub(super) keys: Vec<(&'static str, String)>,
 }
 
 pub(super) struct Dataset {
@@ -269,9 +269,14 @@ impl Draft {
         if let Some((_, max_reach)) = dataset.target {
             page.line("max_reach", &max_reach.to_string());
         }
-        let fields = dataset.fields.iter().map(|Field { column, kind, max_reach }| match max_reach {
-            Some(reach) => format!("{} = {{ type = {}, max_reach = {reach} }}", key(column), quoted(kind)),
-            None => format!("{} = {}", key(column), quoted(kind)),
+        let fields = dataset.fields.iter().map(|Field { column, kind, keys }| {
+            let (column, kind) = (key(column), quoted(kind));
+            let keys: String = keys.iter().map(|(key, value)| format!(", {key} = {value}")).collect();
+            if keys.is_empty() {
+                format!("{column} = {kind}")
+            } else {
+                format!("{column} = {{ type = {kind}{keys} }}")
+            }
         });
         let fields: Vec<String> = fields.collect();
         if !fields.is_empty() {

@@ -287,5 +287,5 @@ fn values(
 /// Whether the people's ages are read from a field.
 pub(super) fn age_field(draft: &Draft) -> Option<&Field> {
     let fields = draft.datasets.iter().flat_map(|dataset| &dataset.fields);
-    fields.into_iter().find(|field| field.kind == "birth-year" || field.kind == "age-band")
+    fields.into_iter().find(|field| matches!(field.kind.as_str(), "age" | "age-band" | "birth-year"))
 }

@@ -18,6 +18,8 @@ mod open;
 mod partition;
 mod quoting;
 mod rfc4180;
+#[cfg(test)]
+mod time_tests;
 mod tokenised;
 
 pub use amounts::{Amounts, Spellings};

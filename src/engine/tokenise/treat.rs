@@ -9,13 +9,14 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, PrimitiveArray
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::{TokeniseError, TokeniseTerms, is_consents};
-use crate::consent::{AgeFact, COLUMNS, ConsentTable, STATEMENTS};
+use crate::consent::{COLUMNS, ConsentTable, STATEMENTS};
 use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
+use crate::engine::ages::{Aged, ages as read_ages};
 use crate::engine::consents::wanted;
 use crate::engine::hygiene::FileHygiene;
 use crate::engine::namespaces::Namespaces;
 use crate::engine::people::field_word;
-use crate::engine::read::{Cell, Column, Ids, ReadError, Use, Wanted};
+use crate::engine::read::{Column, Ids, ReadError, Use, Wanted};
 use crate::engine::rows::{Cells, Findings};
 use crate::engine::sayings::Said;
 use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
@@ -315,17 +316,12 @@ fn lenient<'f>(
     match field.kind {
         FieldKind::Integer => kept(&|word| word.trim().parse::<i64>().is_ok()),
         FieldKind::Flag => kept(&|word| matches!(word, "true" | "false")),
-        FieldKind::AgeBand => kept(&|word| AgeFact::from_band(word) != AgeFact::UNKNOWN),
         FieldKind::Text => kept(&|_| true),
-        FieldKind::BirthYear => {
-            let years = Column::numbers(file, name, array)?;
-            let band = |row| match years.number(row) {
-                Cell::Value(year) => {
-                    AgeFact::from_birth_year(year).band(ages.child_below, ages.adult_from, ages.as_of)
-                }
-                Cell::Null | Cell::Unreadable => None,
-            };
-            Ok(Arc::new((0..array.len()).map(band).collect::<StringArray>()))
+        FieldKind::Age { .. } | FieldKind::AgeBand | FieldKind::BirthYear => {
+            let band =
+                |aged: Result<Aged, _>| aged.ok()?.fact().band(ages.child_below, ages.adult_from, ages.as_of);
+            let read = read_ages(file, field, array, ages.as_of, false)?;
+            Ok(Arc::new(read.into_iter().map(band).collect::<StringArray>()))
         }
         FieldKind::Amount { .. } | FieldKind::Time | FieldKind::Person { .. } => {
             let mut unread = Findings::default();
