@@ -192,3 +192,26 @@ fn a_seal_whose_records_all_lie_outside_every_window_says_so() {
     case.write("old.csv", "payer,amount,at,merchant\n");
     assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv"]), 0);
 }
+
+/// Integer ids in one file, and the same ids with leading zeros in another.
+#[test]
+fn zeros_that_a_program_took_away_are_noted() {
+    let case = Case::new(40);
+    assert!(case.init("4").status.success());
+    let payments = |ids: &[&str]| {
+        let rows: String = ids.iter().map(|id| format!("{id},5,2026-09-01T00:00:00Z,m\n")).collect();
+        case.write("payments.csv", &format!("payer,amount,at,merchant\n{rows}"));
+    };
+    case.write("members.csv", "user,region\n0000042,east\n1234567,east\n");
+    let lost = || {
+        let (json, text) = checked(&case, "2026-10-01", &["payments=payments.csv"]);
+        assert!(json[0]["dropped"].as_object().unwrap().is_empty());
+        text.contains("members.csv: ids of column `user` begin with zeros and none of column `payer` of payments.csv does")
+    };
+    payments(&["42", "1234567"]);
+    assert!(lost());
+    payments(&["0000042", "1234567"]);
+    assert!(!lost());
+    payments(&["1234568", "1234567"]);
+    assert!(!lost(), "none is shorter");
+}

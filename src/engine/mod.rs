@@ -3,6 +3,7 @@
 //! Rows end here: they stream through as Arrow batches, become numbers per person in memory, and leave as
 //! [`Exact`](crate::release::Exact) cubes that only the door can open. Nothing of a row reaches the disk.
 
+mod apart;
 mod build;
 mod cells;
 mod consent_check;
