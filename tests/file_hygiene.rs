@@ -158,6 +158,13 @@ fn a_report_shows_from_when_to_when_its_records_are_and_which_are_not_before_as_
     }
     let (_, text) = checked(&case, "2026-10-01", &["payments=payments.csv"]);
     assert!(text.contains("none at or after as-of"), "{text}");
+    // What is counted by the day is shown as the file holds it.
+    let coarse = command::study().replace("at = \"time\"", "at = { type = \"time\", truncate = \"week\" }");
+    assert_ne!(coarse, command::study());
+    let again = Case::new(40);
+    again.write("study.toml", &coarse);
+    assert!(again.init("4").status.success());
+    assert_eq!(checked(&again, as_of, &["payments=payments.csv"]).0[0]["times"], json[0]["times"]);
     // Nothing of it stays in the sandbox after a seal.
     assert!(case.seal("e1").status.success());
     let holds = |bytes: &[u8]| bytes.windows(10).any(|part| part == b"at_or_afte" || part == b"2026-08-28");
