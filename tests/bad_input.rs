@@ -375,6 +375,53 @@ fn ids_unlike_almost_all_others_of_their_file_are_bad_rows() {
     case.seal("payments", payments(phones(1_380_000_777).collect(), true)).unwrap();
 }
 
+/// People who could never join are no longer "used, 0 bad" without a word: seen from the shapes of each file's ids.
+#[test]
+fn columns_of_ids_that_can_never_meet_are_noted() {
+    let case = Case::new();
+    let payments = |payer: ArrayRef| {
+        let rows = payer.len();
+        let amount: ArrayRef = Arc::new(Int64Array::from(vec![5; rows]));
+        let at: ArrayRef = Arc::new(StringArray::from(vec!["2026-09-01T00:00:00Z"; rows]));
+        reader("batch", vec![("payer", payer), ("amount", amount), ("at", at)])
+    };
+    let numbers = |ids: &[i64]| -> ArrayRef { Arc::new(Int64Array::from(ids.to_vec())) };
+    let words = |ids: &[&str]| -> ArrayRef { Arc::new(StringArray::from(ids.to_vec())) };
+    let notes = |payer: ArrayRef| -> Vec<String> {
+        let sources = case.sources("payments", payments(payer));
+        let hygiene =
+            case.operator.check_sources(terms("autumn").as_of, &Reading::default(), sources).unwrap();
+        let said = |note: &&String| {
+            note.contains("one person would be two") || note.contains("One person would be two")
+        };
+        hygiene.files.iter().flat_map(|file| file.notes.iter().filter(said).cloned()).collect()
+    };
+    let usual = [13_800_000_000, 13_800_000_001];
+    assert_eq!(notes(numbers(&usual)), Vec::<String>::new());
+    assert_eq!(notes(words(&["13800000000", "13800000001"])), Vec::<String>::new());
+    // Even one that can be is enough: a company may well have other customers.
+    assert_eq!(notes(words(&["13800000000", "u1", "42"])), Vec::<String>::new());
+    for (spoilt, here) in [
+        (words(&["013800000000", "013800000001"]), "12 digits beginning with zeros here"),
+        (words(&["008613800000000"]), "15 digits beginning with zeros here"),
+        (words(&["8613800000000"]), "mobile numbers after 86 here"),
+        (numbers(&[138_000_000, 1_380_000_001]), "9 to 10 digits here"),
+        (words(&["u13800000000"]), "other texts here"),
+    ] {
+        let notes = notes(spoilt);
+        assert!(
+            notes
+                .iter()
+                .any(|note| note.contains("no id of column `payer` can be one of column `")
+                    && note.contains(here)),
+            "{here}: {notes:?}"
+        );
+    }
+    // Zeros that a program took away, though some ids have all their digits.
+    let notes = notes(words(&["00000000042", "13800000000"]));
+    assert_eq!(notes, Vec::<String>::new(), "no other file has shorter ids");
+}
+
 #[test]
 fn columns_of_another_type_are_refused_and_those_of_a_like_type_are_read() {
     let case = Case::new();

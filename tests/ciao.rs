@@ -71,12 +71,17 @@ fn consents_cleanly(id: &str) -> bool {
 
 /// The events of everybody by the rule above.
 fn consents(people: &BTreeSet<String>) -> String {
+    events(people, |person| (!consents_cleanly(person)).then(|| number(person) % 7))
+}
+
+/// The events of everybody, each with the flaw that a rule picks, if any.
+fn events(people: &BTreeSet<String>, flaw: impl Fn(&str) -> Option<u64>) -> String {
     let mut csv = String::from(
         "person,handler,event,kind,trigger,purpose,recipient,categories,methods,notice,notice_version,shown_at,at,\
          valid_to,giver,own_step,pre_ticked,bundle_size,service_gate\n",
     );
     for person in people {
-        let flaw = (!consents_cleanly(person)).then(|| number(person) % 7);
+        let flaw = flaw(person);
         for trigger in ["SC23", "SC29"] {
             let mut event = |event, at, valid_to, recipient, bundle| {
                 writeln!(
@@ -185,11 +190,15 @@ struct Sandbox {
     hygiene: Hygiene,
 }
 
-/// A sealed sandbox over the data under `study`.
+/// A sealed sandbox over the data under `study`, with consents by the rule above.
 fn sealed(data: &Path, people: &BTreeSet<String>, study: &str, epsilon: &str) -> Sandbox {
+    sealed_with(data, &consents(people), study, epsilon)
+}
+
+fn sealed_with(data: &Path, consents: &str, study: &str, epsilon: &str) -> Sandbox {
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("consents.csv");
-    std::fs::write(&events, consents(people)).unwrap();
+    std::fs::write(&events, consents).unwrap();
     let pool = PoolTerms {
         epsilon: NanoEpsilon::parse(epsilon).unwrap(),
         delta: Some(Delta::DEFAULT),
@@ -308,6 +317,64 @@ fn audience_answers_are_what_an_independent_count_says() {
     let question =
         "SELECT audience_spend, COUNT(*) AS people FROM tags GROUP BY audience_spend WITH (error = 15)";
     close(&ask(&analyst, question), "people", 0, &tally(fans.values().map(|of| (mean(of), 1))));
+}
+
+/// The book's page on the cut: its measures as they stand there, its numbers as they are measured.
+#[test]
+fn the_books_example_of_a_cut_is_what_is_measured() {
+    const PAGE: &str = include_str!("../docs/src/cut.md");
+    const BIG: &str = "1000000000";
+    let Some(data) = data() else { return };
+    let truth = Truth::read(data);
+    let events = events(&truth.people, |_| None);
+    let measures = PAGE.split_once("```toml\n[measures]\n").unwrap().1.split_once("```").unwrap().0;
+    let (before, rest) = STUDY.split_once("[measures.fans]").unwrap();
+    let (_, after) = rest.split_once("[tags.spend_tier]").unwrap();
+    let own: String =
+        before.replace("[measures.spend]", &format!("[measures]\n{measures}\n[measures.spend]"));
+    let table: Vec<Vec<&str>> = PAGE
+        .lines()
+        .filter(|line| line.starts_with("| "))
+        .map(|line| line.trim_matches('|').split('|').map(str::trim).collect())
+        .collect();
+    assert_eq!(table[0], ["released", "8", "32", "whole lists"]);
+    let written = |row: &str, column: usize| -> f64 {
+        let row = table.iter().find(|cells| cells[0].contains(row)).unwrap();
+        row[column].replace(',', "").parse().unwrap()
+    };
+    for (column, reach) in [(1, 8), (3, 1_000)] {
+        let study =
+            format!("{own}[tags.spend_tier]{after}").replace("epsilon = 4.0", &format!("epsilon = {BIG}.0"));
+        let study = study.replace("max_reach = 8", &format!("max_reach = {reach}"));
+        let sandbox = sealed_with(data, &events, &study, BIG);
+        let analyst = analyst(&sandbox.operator);
+        let close = |row: &str, found: f64| {
+            let wanted = written(row, column);
+            // Keys of the cut move numbers a little, and counts have some noise.
+            let allowed = 0.08 * wanted + if row.starts_with("band") { 15.0 } else { 0.0 };
+            assert!((found - wanted).abs() <= allowed, "{row} at {reach}: {found} and not {wanted}");
+        };
+        for (measure, error) in
+            [("fans", 1_000), ("strong", 1_000), ("fans_spend", 200_000), ("fans_rich", 1_000)]
+        {
+            let answer = ask(
+                &analyst,
+                &format!("SELECT AVG({measure}) AS x FROM tags WITH (error = 4, error({measure}) = {error})"),
+            );
+            let found = answer.rows[0].cells[0].estimate.unwrap().to_string();
+            close(&format!("`AVG({measure})`"), found.parse().unwrap());
+        }
+        let sizes = ask(
+            &analyst,
+            "SELECT audience_size, COUNT(*) AS people FROM tags GROUP BY audience_size WITH (error = 9)",
+        );
+        for label in ["many", "none"] {
+            let row = sizes.rows.iter().find(|row| row.group[0].1 == label).unwrap();
+            #[expect(clippy::cast_precision_loss, reason = "a count of people")]
+            let found = row.cells[0].noisy.unwrap() as f64;
+            close(&format!("band `{label}`"), found);
+        }
+    }
 }
 
 #[test]

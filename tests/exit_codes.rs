@@ -83,6 +83,17 @@ fn refusals_are_answers_and_cost_nothing() {
     assert_eq!(budget["spent_nano_rho"], 0);
     let kinds = json(&case.run(&["audit", "verify", "box", "--format", "json"]))["kinds"].clone();
     assert_eq!(kinds["refuse"], 1, "a refusal is an entry");
+    // What is said to fit does, and nothing finer would.
+    let fix = refusal["reasons"][0]["fix"].as_str().unwrap();
+    let error: u64 = fix.split_once("(error = ").unwrap().1.split_once(')').unwrap().0.parse().unwrap();
+    assert!(error > 2, "{fix}");
+    let with = |error: u64| case.ask(&format!("SELECT COUNT(*) FROM tags WITH (error = {error})"));
+    assert_eq!(with(error - 1).status.code(), Some(3), "{fix}");
+    assert_eq!(with(error).status.code(), Some(0), "{fix}");
+    // Nothing is left now, and no error helps any more.
+    let spent = json(&case.ask("SELECT SUM(spend), COUNT(*) FROM tags GROUP BY audience_spend"));
+    let fix = spent["reasons"][0]["fix"].as_str().unwrap();
+    assert!(fix.contains("(error = ") == fix.contains("error(spend) = "), "{fix}");
 
     // A study that policy denies: no purpose of sale.
     case.write("sale.toml", &command::study().replace("campaign-measurement", "sale"));
@@ -296,4 +307,80 @@ fn evidence_is_shown_proven_and_checked_by_whoever_has_the_key() {
     case.write("anchors/box", "not a checkpoint");
     assert_eq!(verify("box", &["--key", &key]).status.code(), Some(5));
     assert_eq!(case.ask("SELECT COUNT(*) FROM tags").status.code(), Some(5));
+}
+
+/// What a default question costs is said before anybody asks it, an average by a tag that others move, too.
+#[test]
+fn prices_of_averages_and_medians_are_checked_as_those_of_counts() {
+    let case = Case::new(1);
+    let findings = |study: &str| -> Vec<Value> {
+        case.write("dear.toml", study);
+        let found = json(&case.run(&["policy", "check", "dear.toml", "--format", "json"]));
+        let all = found["findings"].as_array().unwrap().iter();
+        all.filter(|finding| finding["rule"] == "PRICE").cloned().collect()
+    };
+    let with = |defaults: &str| {
+        let old = "default_error_of = { spend = 30_000_000, orders = 10_000, friends = 10_000 }";
+        let study = command::study();
+        assert!(study.contains(old));
+        study.replace(old, defaults)
+    };
+    let said = |found: &[Value]| found[0]["message"].as_str().unwrap().to_owned();
+    assert_eq!(findings(&command::study()), Vec::<Value>::new());
+    let dear =
+        findings(&with("default_error_of = { spend = 20_000_000, orders = 10_000, friends = 10_000 }"));
+    assert_eq!((dear.len(), dear[0]["level"].as_str()), (1, Some("warning")), "{dear:?}");
+    assert!(said(&dear).contains("50 % of the study's cap: `AVG(spend)` by `audience_spend` "), "{dear:?}");
+    assert!(!said(&dear).contains("friends"), "{dear:?}");
+    // A median pays for the people twice, by the error of counts alone.
+    let median = findings(&with("").replace("default_error = 150", "default_error = 50"));
+    assert_eq!(
+        median
+            .iter()
+            .filter(|finding| finding["message"]
+                .as_str()
+                .unwrap()
+                .contains("`MEDIAN(spend)` by `audience_spend` "))
+            .count(),
+        1,
+        "{median:?}"
+    );
+
+    // `init` says the same of the pool, and that a pool without a window is the last one.
+    case.write(
+        "study.toml",
+        &with("default_error_of = { spend = 10_000_000, orders = 10_000, friends = 10_000 }"),
+    );
+    let made = stderr(&case.init("4"));
+    assert!(made.contains("more than 5 % of the pool: `AVG(spend)` by `audience_spend` "), "{made}");
+    assert!(made.contains("can never be renewed"), "{made}");
+    let files = ["--study", "study.toml", "--epsilon", "4", "--approval", "none", "--window", "90d"];
+    let made = stderr(&case.run(&[&["init", "other"][..], &files].concat()));
+    assert!(made.contains("--approval none") && !made.contains("can never be renewed"), "{made}");
+}
+
+/// Limits are stated where a number outside them is refused.
+#[test]
+fn limits_of_epsilons_and_errors_are_said() {
+    let case = Case::new(1);
+    for epsilon in ["0", "1000000000000", "1e13", "abc"] {
+        let refused = case.init(epsilon);
+        let said = stderr(&refused);
+        assert_ne!(refused.status.code(), Some(0), "{epsilon}");
+        assert!(said.contains("above 0 and below 10^12") || said.contains("at least 0.000000001"), "{said}");
+    }
+    assert_eq!(case.init("4").status.code(), Some(0));
+    assert_eq!(case.seal("e1").status.code(), Some(0));
+    for (setting, limit) in [
+        ("epsilon = 0", "from 0.000000001 to 1000"),
+        ("epsilon = 1000.1", "from 0.000000001 to 1000"),
+        ("epsilon = 0.000000001", "at least a billionth of the pool's unit"),
+        ("error = 0", "from 1 to 2^64 - 1"),
+        ("error = 18446744073709551616", "from 1 to 2^64 - 1"),
+        ("error = 18446744073709551615", "sigma and scale are at most 2^56"),
+    ] {
+        let refused = case.ask(&format!("SELECT COUNT(*) FROM tags WITH ({setting})"));
+        assert_eq!(refused.status.code(), Some(2), "{setting}");
+        assert!(stderr(&refused).contains(limit), "{setting}: {}", stderr(&refused));
+    }
 }

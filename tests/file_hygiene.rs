@@ -158,6 +158,13 @@ fn a_report_shows_from_when_to_when_its_records_are_and_which_are_not_before_as_
     }
     let (_, text) = checked(&case, "2026-10-01", &["payments=payments.csv"]);
     assert!(text.contains("none at or after as-of"), "{text}");
+    // What is counted by the day is shown as the file holds it.
+    let coarse = command::study().replace("at = \"time\"", "at = { type = \"time\", truncate = \"week\" }");
+    assert_ne!(coarse, command::study());
+    let again = Case::new(40);
+    again.write("study.toml", &coarse);
+    assert!(again.init("4").status.success());
+    assert_eq!(checked(&again, as_of, &["payments=payments.csv"]).0[0]["times"], json[0]["times"]);
     // Nothing of it stays in the sandbox after a seal.
     assert!(case.seal("e1").status.success());
     let holds = |bytes: &[u8]| bytes.windows(10).any(|part| part == b"at_or_afte" || part == b"2026-08-28");
@@ -191,4 +198,27 @@ fn a_seal_whose_records_all_lie_outside_every_window_says_so() {
     assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv", own]), 0);
     case.write("old.csv", "payer,amount,at,merchant\n");
     assert_eq!(outside("2026-10-01T00:00:00Z", &["payments=old.csv"]), 0);
+}
+
+/// Integer ids in one file, and the same ids with leading zeros in another.
+#[test]
+fn zeros_that_a_program_took_away_are_noted() {
+    let case = Case::new(40);
+    assert!(case.init("4").status.success());
+    let payments = |ids: &[&str]| {
+        let rows: String = ids.iter().map(|id| format!("{id},5,2026-09-01T00:00:00Z,m\n")).collect();
+        case.write("payments.csv", &format!("payer,amount,at,merchant\n{rows}"));
+    };
+    case.write("members.csv", "user,region\n0000042,east\n1234567,east\n");
+    let lost = || {
+        let (json, text) = checked(&case, "2026-10-01", &["payments=payments.csv"]);
+        assert!(json[0]["dropped"].as_object().unwrap().is_empty());
+        text.contains("members.csv: ids of column `user` begin with zeros and none of column `payer` of payments.csv does")
+    };
+    payments(&["42", "1234567"]);
+    assert!(lost());
+    payments(&["0000042", "1234567"]);
+    assert!(!lost());
+    payments(&["1234568", "1234567"]);
+    assert!(!lost(), "none is shorter");
 }

@@ -233,6 +233,13 @@ fn a_relation_that_carries_contributions_has_no_default_reach() {
 fn too_many_cells_name_the_tag_to_coarsen() {
     let error = broken("max_cells = 65_536", "max_cells = 100");
     assert!(error.to_string().contains("coarsen `"), "{error}");
+    assert!(!error.to_string().contains("[tag_sets]"), "the sets are declared: {error}");
+    // Without declared sets all tags are one.
+    let (before, after) = STUDY.split_once("[tag_sets]").unwrap();
+    let after =
+        after.split_once("# --- metrics").unwrap().1.replace("max_cells = 65_536", "max_cells = 1_000");
+    let error = Study::parse("study.toml", &format!("{before}# --- metrics{after}")).unwrap_err();
+    assert!(error.to_string().contains("declare smaller sets under `[tag_sets]`"), "{error}");
 }
 
 #[test]

@@ -128,6 +128,11 @@ impl Init {
         if approval == operator::Approval::None {
             context.output.note("note: studies take effect without signatures (--approval none).");
         }
+        if self.window.is_none() {
+            context.output.note(
+                "note: the pool can never be renewed: it was made without --window, which is fixed here for ever.",
+            );
+        }
         for note in operator.price_notes(None)? {
             context.output.note(&format!("note: {note}"));
         }

@@ -113,8 +113,10 @@ fn is_number_of_a_spreadsheet(id: &str) -> bool {
 /// What an id is for the comparison with the other ids of its file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum IdShape {
-    /// So many digits.
+    /// So many digits, without a zero before others.
     Digits(usize),
+    /// So many digits, of which the first is a zero and not the only one.
+    Padded(usize),
     /// A mainland mobile number of 11 digits after `86`.
     Prefixed,
     /// `+` and digits.
@@ -131,6 +133,7 @@ impl IdShape {
         match id.as_bytes() {
             [b'8', b'6', local @ ..] if super::is_cn_mobile(local) => Self::Prefixed,
             [b'+', number @ ..] if digits(number) => Self::International,
+            [b'0', _, ..] if digits(id.as_bytes()) => Self::Padded(id.len()),
             number if digits(number) => Self::Digits(number.len()),
             _ => Self::Other,
         }
@@ -171,9 +174,61 @@ const FIXED_LENGTH: usize = 10;
 const FEWEST: u64 = 100;
 
 impl IdShapes {
+    /// Whether there is no id.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.seen.is_empty()
+    }
+
+    /// Whether an id of one column can be one of the other: equal ids have one shape.
+    #[must_use]
+    pub fn can_meet(&self, other: &Self) -> bool {
+        self.seen.keys().any(|shape| other.seen.contains_key(shape))
+    }
+
+    /// Whether ids begin with zeros here, and there none does and some are shorter: as where a program took ids for numbers.
+    #[must_use]
+    pub fn lost_zeros(&self, there: &Self) -> bool {
+        let padded = |shapes: &Self| {
+            shapes
+                .seen
+                .keys()
+                .filter_map(|shape| if let IdShape::Padded(length) = shape { Some(*length) } else { None })
+                .max()
+        };
+        let (Some(length), None) = (padded(self), padded(there)) else { return false };
+        there.seen.keys().any(|shape| matches!(shape, IdShape::Digits(shorter) if *shorter < length))
+    }
+
+    /// What the ids look like, in words.
+    #[must_use]
+    pub fn describe(&self) -> String {
+        let lengths = |padded: bool| {
+            let length = |shape: &IdShape| match shape {
+                IdShape::Digits(length) if !padded => Some(*length),
+                IdShape::Padded(length) if padded => Some(*length),
+                _ => None,
+            };
+            let all = || self.seen.keys().filter_map(length);
+            Some(match (all().min()?, all().max()?) {
+                (least, most) if least == most => format!("{least} digits"),
+                (least, most) => format!("{least} to {most} digits"),
+            })
+        };
+        let has = |shape: IdShape, words: &str| self.seen.contains_key(&shape).then(|| words.to_owned());
+        let each = [
+            lengths(false),
+            lengths(true).map(|digits| format!("{digits} beginning with zeros")),
+            has(IdShape::Prefixed, "mobile numbers after 86"),
+            has(IdShape::International, "`+` and digits"),
+            has(IdShape::Other, "other texts"),
+        ];
+        each.into_iter().flatten().collect::<Vec<_>>().join(" or ")
+    }
+
     /// Counts ids of one shape from `row` on.
     pub fn add(&mut self, shape: IdShape, row: u64, count: u64) {
-        if shape != IdShape::Other && count > 0 {
+        if count > 0 {
             let (known, first) = self.seen.entry(shape).or_insert((0, row));
             *known += count;
             *first = row.min(*first);
@@ -192,28 +247,29 @@ impl IdShapes {
     #[must_use]
     pub fn unlike(&self) -> Option<Unlike> {
         let of = |shape| self.seen.get(&shape).copied();
-        let numbers = || self.seen.iter().filter(|(shape, _)| matches!(shape, IdShape::Digits(_)));
         let all = |(count, row): (u64, u64), (more, other): (u64, u64)| (count + more, row.min(other));
+        let mut lengths: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        for (shape, seen) in &self.seen {
+            if let IdShape::Digits(length) | IdShape::Padded(length) = shape {
+                lengths.entry(*length).and_modify(|known| *known = all(*known, *seen)).or_insert(*seen);
+            }
+        }
+        let of_length = |length| lengths.get(&length).copied();
         let fewer = |one: (u64, u64), other: (u64, u64)| {
             let (count, row) = if other.0 < one.0 { other } else { one };
             let reason =
                 "ids with and without a country prefix in one file: declare the form of the namespace";
             Unlike { count, row, reason }
         };
-        if let (Some(prefixed), Some(bare), None) =
-            (of(IdShape::Prefixed), of(IdShape::Digits(11)), of(IdShape::Digits(13)))
-        {
+        if let (Some(prefixed), Some(bare), None) = (of(IdShape::Prefixed), of_length(11), of_length(13)) {
             return Some(fewer(prefixed, bare));
         }
-        let counted = numbers().map(|(_, seen)| *seen).chain(of(IdShape::Prefixed)).reduce(all)?;
+        let counted = lengths.values().copied().chain(of(IdShape::Prefixed)).reduce(all)?;
         if let Some(international) = of(IdShape::International) {
             return Some(fewer(international, counted));
         }
-        let (IdShape::Digits(length), (usual, _)) = numbers().max_by_key(|(_, (count, _))| *count)? else {
-            return None;
-        };
-        let others =
-            numbers().filter(|(shape, _)| **shape != IdShape::Digits(*length)).map(|(_, seen)| *seen);
+        let (length, (usual, _)) = lengths.iter().max_by_key(|(_, (count, _))| *count)?;
+        let others = lengths.iter().filter(|(other, _)| *other != length).map(|(_, seen)| *seen);
         let (count, row) = others.chain(of(IdShape::Prefixed)).reduce(all)?;
         let is_usual = u128::from(*usual) * 100 >= u128::from(counted.0) * 99;
         let reason = "number of another length than 99 of 100 ids of the file";
@@ -326,6 +382,41 @@ mod tests {
         }
         even.and_from(0, &odd);
         even.unlike().map(|unlike| (unlike.count, unlike.row))
+    }
+
+    #[test]
+    fn columns_whose_ids_never_have_one_shape_cannot_meet() {
+        let shapes = |ids: &[&str]| {
+            let mut all = IdShapes::default();
+            (0..).zip(ids).for_each(|(row, id)| all.add(IdShape::of(id), row, 1));
+            all
+        };
+        let (padded, plain) = (shapes(&["0007", "0012", "1234"]), shapes(&["7", "12", "1234"]));
+        assert!(padded.can_meet(&plain) && padded.lost_zeros(&plain) && !plain.lost_zeros(&padded));
+        assert!(!shapes(&["0007"]).can_meet(&shapes(&["7"])));
+        assert!(!shapes(&["13800000000"]).can_meet(&shapes(&["8613800000000", "+8613800000000"])));
+        assert!(shapes(&["0", "5"]).can_meet(&shapes(&["7"])), "a single zero is a number");
+        assert!(!padded.lost_zeros(&shapes(&["1234", "5678"])), "none there is shorter");
+        assert!(!padded.lost_zeros(&shapes(&["u7"])));
+        assert_eq!(padded.describe(), "4 digits or 4 digits beginning with zeros");
+        assert_eq!(plain.describe(), "1 to 4 digits");
+    }
+
+    proptest! {
+        /// Columns that share an id can meet, whatever else they hold.
+        #[test]
+        fn columns_that_share_an_id_can_meet(
+            shared in prop_oneof!["[0-9]{1,14}", "86138[0-9]{8}", "\\+[0-9]{1,5}", "[a-z0-9]{1,4}"],
+            one in proptest::collection::vec("[0-9a-z+]{1,14}", 0..5),
+            other in proptest::collection::vec("[0-9a-z+]{1,14}", 0..5),
+        ) {
+            let shapes = |ids: &[String]| {
+                let mut all = IdShapes::default();
+                ids.iter().chain([&shared]).for_each(|id| all.add(IdShape::of(id), 0, 1));
+                all
+            };
+            prop_assert!(shapes(&one).can_meet(&shapes(&other)));
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use super::EngineError;
+use super::apart;
 use super::cells::{Table, shape};
 use super::consents;
 use super::figures::{Facts, Present, standings};
@@ -155,6 +156,7 @@ pub fn build(
         let cubes = cubes.into_iter().map(|(_, cube)| Exact::new(cube)).collect();
         built.push(Built { recipient: recipient.clone(), cubes, standings: standings(coverage), figures });
     }
+    apart::note(study, &mut seal.hygiene.files);
     Ok((built, seal.hygiene))
 }
 

@@ -201,11 +201,20 @@ impl FileHygiene {
         }
     }
 
+    /// The shapes of the ids of a column.
+    pub(super) fn id_shapes(&self, column: &str) -> Option<&IdShapes> {
+        self.shapes.get(column)
+    }
+
     /// Counts the ids that are unlike almost all others of their column. Their rows were read; they count as bad all the same,
     /// because they can meet no other file.
     fn drop_unlike(&mut self) {
-        for (column, shapes) in std::mem::take(&mut self.shapes) {
-            let Some(Unlike { count, row, reason }) = shapes.unlike() else { continue };
+        let unlike: Vec<(String, Unlike)> = self
+            .shapes
+            .iter()
+            .filter_map(|(column, shapes)| Some((column.clone(), shapes.unlike()?)))
+            .collect();
+        for (column, Unlike { count, row, reason }) in unlike {
             let bad: u64 = self.dropped.values().sum();
             let count = count.min(self.rows.saturating_sub(bad + self.self_follows + self.of_other_studies));
             if count > 0 {

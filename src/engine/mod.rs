@@ -4,6 +4,7 @@
 //! [`Exact`](crate::release::Exact) cubes that only the door can open. Nothing of a row reaches the disk.
 
 mod ages;
+mod apart;
 mod build;
 mod cells;
 mod consent_check;

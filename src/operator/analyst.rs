@@ -173,7 +173,10 @@ impl Analyst {
                 Ok(Answer::Released(released))
             }
             Outcome::OverBudget(limits) => {
-                self.refuse(&plan, &epoch, limits.iter().map(over_budget).collect(), now)
+                let left = limits.iter().map(|limit| limit.limit.saturating_sub(limit.spent)).min();
+                let fitting = left.and_then(|left| plan.price_within(left));
+                let reasons = limits.iter().map(|limit| over_budget(limit, fitting.as_deref()));
+                self.refuse(&plan, &epoch, reasons.collect(), now)
             }
         }
     }
@@ -268,8 +271,8 @@ pub(super) fn layout(plan: &Plan, min_people: u64) -> Layout {
     }
 }
 
-/// A limit in the way, as a reason like any other: public numbers only.
-fn over_budget(limit: &OverBudget) -> Reason {
+/// A limit in the way, as a reason like any other, and the price that would fit all of them: public numbers only.
+fn over_budget(limit: &OverBudget, fitting: Option<&str>) -> Reason {
     let whose = match limit.share {
         Share::Pool => "the pool of the sandbox",
         Share::Recipient => "the share of the recipient",
@@ -280,6 +283,9 @@ fn over_budget(limit: &OverBudget) -> Reason {
         rule: "BUDGET".into(),
         article: String::new(),
         because: format!("{whose} has {} of {limit} units left, and the question costs {asked}", limit.saturating_sub(*spent)),
-        fix: "allow a larger error, drop a tag that others can move, or ask a question that was answered before".into(),
+        fix: match fitting {
+            Some(price) => format!("`WITH ({price})` would fit what is left; or drop a tag that others can move, or ask a question that was answered before"),
+            None => "no error fits what is left: drop a tag that others can move, or ask a question that was answered before".into(),
+        },
     }
 }

@@ -13,12 +13,16 @@ use crate::audit::Log;
 use crate::consent::Standing;
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study, unknown_words};
-use crate::query::{Ask, ConsentCounts};
+use crate::query::{Ask, ConsentCounts, Probability};
 use crate::storage::{Folder, Storage};
 use crate::types::{AsOf, StudyId, Timestamp};
 
 /// A default question may cost a twentieth of the study's cap.
 const LARGEST_SHARE: u128 = 20;
+
+/// So many percent of it an average or a quantile may cost, which pay several numbers, before a check warns: two of them spend the
+/// cap. `init` says what costs more than a twentieth.
+const LARGEST_OF_MEASURES: u128 = 50;
 
 /// All findings of one study file: its syntax, the decision for every recipient on the day of `now` in the study's time zone, what is odd about it,
 /// and its prices.
@@ -101,6 +105,16 @@ fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Fi
         let fix = "raise default_error or consent_error, lower max_reach, or coarsen the tag";
         all.push(Finding::new(Level::Warning, "PRICE", message, fix));
     }
+    let mut measures = expensive_measures(adopted, accounting, limit);
+    measures.retain(|(_, share)| *share > LARGEST_OF_MEASURES);
+    if !measures.is_empty() {
+        let message = format!(
+            "at the default errors these cost more than {LARGEST_OF_MEASURES} % of the study's cap: {}",
+            measures_said(&measures)
+        );
+        let fix = "raise default_error_of, narrow the clamp, lower max_reach, or let questions say WITH (error(measure) = n)";
+        all.push(Finding::new(Level::Warning, "PRICE", message, fix));
+    }
     in_file(file, all)
 }
 
@@ -118,7 +132,7 @@ fn in_file(file: &str, findings: Vec<Finding>) -> Vec<Finding> {
     findings.into_iter().map(|finding| Finding { file: file.to_owned(), ..finding }).collect()
 }
 
-/// Default questions, and what a seal counts by itself, that cost more than a twentieth of `limit`, with the percentage.
+/// Default questions of every kind, and what a seal counts by itself, that cost more than a twentieth of `limit`, with the percentage.
 fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(String, u128)> {
     let tags = adopted.study.catalogue.tags().iter();
     let questions = tags.filter_map(|tag| {
@@ -131,13 +145,42 @@ fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(Str
         let counts = ConsentCounts::new(error, Standing::ALL.len(), Timestamp::from_seconds(0), accounting);
         Some(("counting people by consent at every seal".to_owned(), counts.ok()?.cost()))
     });
-    questions
-        .chain(counts)
-        .filter_map(|(name, cost)| {
-            let dear = cost.saturating_mul(LARGEST_SHARE) > limit;
-            dear.then(|| (name, cost.saturating_mul(100) / limit.max(1)))
-        })
-        .collect()
+    questions.chain(counts).filter_map(|(name, cost)| Some((name, dear(cost, limit)?))).collect()
+}
+
+/// The percentage of `limit` that a cost is, if it is more than a twentieth.
+fn dear(cost: u128, limit: u128) -> Option<u128> {
+    (cost.saturating_mul(LARGEST_SHARE) > limit).then(|| cost.saturating_mul(100) / limit.max(1))
+}
+
+/// Averages and medians at the default errors that cost more than a twentieth of `limit`: of each measure the one by the dearest
+/// tag, the dearest first, with the percentage. A measure without a default error has no default price, and a sum costs less than
+/// an average, which pays it and the people.
+fn expensive_measures(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(String, u128)> {
+    let catalogue = &adopted.study.catalogue;
+    let dearest = |(name, ask): (String, Ask)| {
+        let by =
+            |tag: &str| Some((plan(&ask.clone().by(tag), adopted, accounting).ok()?.cost(), tag.to_owned()));
+        let (cost, tag) = catalogue.tags().iter().filter_map(|tag| by(tag.name())).max()?;
+        Some((format!("`{name}` by `{tag}`"), dear(cost, limit)?))
+    };
+    let measures = catalogue.summable().filter_map(|(_, measure)| measure.name.as_deref());
+    let asks = measures.flat_map(|measure| {
+        let average = (format!("AVG({measure})"), Ask::average(measure));
+        [average, (format!("MEDIAN({measure})"), Ask::quantile(measure, Probability::HALF))]
+    });
+    let mut all: Vec<_> = asks.filter_map(dearest).collect();
+    all.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
+    all
+}
+
+/// The dearest of them, and how many more there are.
+fn measures_said(all: &[(String, u128)]) -> String {
+    const SAID: usize = 5;
+    let mut each: Vec<String> =
+        all.iter().take(SAID).map(|(name, share)| format!("{name} {share} %")).collect();
+    each.extend(all.len().checked_sub(SAID).filter(|more| *more > 0).map(|more| format!("and {more} more")));
+    each.join(", ")
 }
 
 impl Operator {
@@ -155,6 +198,15 @@ impl Operator {
                 format!("study `{id}`: {name} costs {share} % of the pool, more than 5 %")
             })
         });
+        let studies = inner.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
+        let of_measures = studies.filter_map(|adopted| {
+            let all = expensive_measures(adopted, inner.accounting, limit);
+            let (id, said) = (&adopted.study.id, measures_said(&all));
+            (!all.is_empty()).then(|| {
+                format!("study `{id}`: at the default errors these cost more than 5 % of the pool: {said}")
+            })
+        });
+        let notes = notes.chain(of_measures);
         Ok(notes.collect())
     }
 }

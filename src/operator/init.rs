@@ -190,7 +190,7 @@ impl Operator {
 /// Parses everything and finds every contradiction; writes nothing.
 fn check(setup: &Setup) -> Result<Vec<Candidate<'_>>, OperatorError> {
     if setup.pool.epsilon == NanoEpsilon::ZERO {
-        return Err(OperatorError::Invalid("the budget must be above 0".into()));
+        return Err(OperatorError::Invalid("the budget must be above 0: at least 0.000000001".into()));
     }
     let accounting = setup.pool.delta.map_or(Accounting::Pure, |delta| Accounting::Zcdp { delta });
     let mut studies: Vec<Candidate<'_>> = Vec::new();

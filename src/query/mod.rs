@@ -3,6 +3,7 @@
 //!
 //! Everything here depends on the question, the catalogue and public constants only: a refusal leaks nothing.
 
+mod affordable;
 mod ask;
 mod canonical;
 mod consents;

@@ -9,7 +9,7 @@ use crate::tags::Catalogue;
 use crate::types::NanoEpsilon;
 
 /// The price of one part.
-#[derive(Clone, Copy)]
+#[derive(Debug, Clone, Copy)]
 pub(super) enum PartPrice {
     Error(u64),
     /// An even share of this.
@@ -17,6 +17,17 @@ pub(super) enum PartPrice {
 }
 
 impl PartPrice {
+    /// An error that grows as `from` grows to `to`, rounded up; a share as it is.
+    pub(super) fn scaled(self, to: u64, from: u64) -> Self {
+        match self {
+            Self::Error(error) => {
+                let grown = (u128::from(error) * u128::from(to)).div_ceil(u128::from(from.max(1)));
+                Self::Error(u64::try_from(grown).unwrap_or(u64::MAX))
+            }
+            share @ Self::Share(_) => share,
+        }
+    }
+
     pub(super) fn mechanism(
         self,
         norms: Norms,
@@ -36,9 +47,10 @@ impl PartPrice {
     }
 }
 
-/// The price of every part, and its canonical text.
+/// The price of every part with the setting that gives it, and the canonical text of them all.
 pub(super) struct Payment {
     pub(super) of_parts: Vec<PartPrice>,
+    pub(super) settings: Vec<String>,
     pub(super) text: String,
 }
 
@@ -52,7 +64,8 @@ impl Payment {
         let (count, sums) = match price {
             Price::Epsilon(epsilon) => {
                 let of_parts = parts.iter().map(|_| PartPrice::Share(*epsilon)).collect();
-                return Ok(Self { of_parts, text: format!("epsilon = {epsilon}") });
+                let settings = parts.iter().map(|_| "epsilon".to_owned()).collect();
+                return Ok(Self { of_parts, settings, text: format!("epsilon = {epsilon}") });
             }
             Price::Errors { count, sums } => (*count, sums.clone()),
             Price::Default => (None, BTreeMap::new()),
@@ -61,7 +74,7 @@ impl Payment {
         for (name, error) in &sums {
             given.insert(find_summable(catalogue, name)?, *error);
         }
-        let (mut of_parts, mut settings) = (Vec::new(), Vec::new());
+        let (mut of_parts, mut settings, mut texts) = (Vec::new(), Vec::new(), Vec::new());
         for part in parts {
             let (setting, error) = match part.kind {
                 PartKind::Count | PartKind::Present { .. } | PartKind::Histogram { .. } => {
@@ -74,10 +87,11 @@ impl Payment {
                     (format!("error({name})"), error.ok_or_else(|| no_default(name))?)
                 }
             };
-            let setting = format!("{setting} = {error}");
-            if !settings.contains(&setting) {
-                settings.push(setting);
+            let text = format!("{setting} = {error}");
+            if !texts.contains(&text) {
+                texts.push(text);
             }
+            settings.push(setting);
             of_parts.push(PartPrice::Error(error));
         }
         let counted = parts.iter().any(|part| part.kind.counts_people());
@@ -87,7 +101,7 @@ impl Payment {
             Some(setting) => {
                 Err(QuestionError::new(Problem::UnusedPrice { setting }, "drop it, or select what it prices"))
             }
-            None => Ok(Self { of_parts, text: settings.join(", ") }),
+            None => Ok(Self { of_parts, settings, text: texts.join(", ") }),
         }
     }
 }

@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::affordable::unpayable;
 use super::canonical::{find_gridded, find_summable};
 use super::groups::Cells;
-use super::payment::Payment;
+use super::payment::{PartPrice, Payment};
 use super::{Ask, Canonical, Forecast, Item, PartKind, Probability, Problem, QuestionError, Selected, Shown};
-use crate::dp::{Accounting, Claim, NoiseError, Part, QuestionHash};
+use crate::dp::{Accounting, Claim, Part, QuestionHash};
 use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
 use crate::types::Denomination;
 
@@ -92,13 +93,16 @@ pub struct Plan {
     of_set: Cells,
     /// The tags grouped by: position in the set, name and labels, in catalogue order.
     group: Vec<(usize, String, Vec<Label>)>,
-    parts: Vec<PlannedPart>,
+    pub(super) parts: Vec<PlannedPart>,
     columns: Vec<Column>,
     reach: Reach,
     confidence: Probability,
     shown: Shown,
     pub(super) accounting: Accounting,
-    claim: Claim,
+    /// The price of every part, and the setting that gives it.
+    pub(super) prices: Vec<PartPrice>,
+    pub(super) settings: Vec<String>,
+    pub(super) claim: Claim,
     cost: u128,
 }
 
@@ -134,8 +138,9 @@ impl Plan {
         let priced = parts.iter().zip(&price.of_parts).map(|(part, price)| {
             let cells = released(cells, part, catalogue)?;
             let norms = part.kind.norms(catalogue, reach.people, group.is_empty())?;
-            let mechanism =
-                price.mechanism(norms, parts.len(), accounting).map_err(|error| unpayable(error, part))?;
+            let mechanism = price
+                .mechanism(norms, parts.len(), accounting)
+                .map_err(|error| unpayable(error, &part.name))?;
             Ok(Part { mechanism, norms, cells })
         });
         let priced = priced.collect::<Result<Vec<_>, QuestionError>>()?;
@@ -160,6 +165,8 @@ impl Plan {
             confidence,
             shown,
             accounting,
+            prices: price.of_parts,
+            settings: price.settings,
             claim,
             cost,
         })
@@ -269,11 +276,6 @@ fn across_sets(used: &BTreeSet<usize>, catalogue: &Catalogue) -> QuestionError {
     let tags = names.collect::<Vec<_>>().join(", ");
     let sets: Vec<String> = catalogue.sets().iter().map(|set| format!("`{}`", set.name)).collect();
     QuestionError::new(Problem::AcrossSets { tags }, format!("use tags of one set only: {}", sets.join(", ")))
-}
-
-fn unpayable(error: NoiseError, part: &PlannedPart) -> QuestionError {
-    let hint = format!("give another error or epsilon for {}", part.name);
-    QuestionError::new(Problem::Noise(error), hint)
 }
 
 fn group(

@@ -122,7 +122,7 @@ mod epsilon_text {
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<NanoEpsilon, D::Error> {
         let text = String::deserialize(deserializer)?;
         super::read_epsilon(&text)
-            .ok_or_else(|| de::Error::custom("an epsilon is a decimal above 0, at most 1000"))
+            .ok_or_else(|| de::Error::custom("an epsilon is a decimal from 0.000000001 to 1000"))
     }
 }
 

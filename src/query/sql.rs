@@ -270,7 +270,7 @@ fn read_setting(
     match (key.value.to_ascii_lowercase().as_str(), measure) {
         ("error", measure) => {
             let error = number.parse().ok().filter(|error| *error > 0);
-            let error: u64 = error.ok_or_else(|| bad("an error is a whole number of at least 1"))?;
+            let error: u64 = error.ok_or_else(|| bad("an error is a whole number from 1 to 2^64 - 1"))?;
             if ask.price == Price::Default {
                 ask.price = Price::Errors { count: None, sums: [].into() };
             }
@@ -288,7 +288,7 @@ fn read_setting(
         }
         ("epsilon", None) => {
             let epsilon = read_epsilon(number).ok_or_else(|| {
-                bad("an epsilon is above 0, at most 1000, with at most 9 digits after the point")
+                bad("an epsilon is from 0.000000001 to 1000, with at most 9 digits after the point")
             })?;
             if ask.price != Price::Default {
                 return Err(bad("give either errors or epsilon, once"));

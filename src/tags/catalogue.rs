@@ -283,7 +283,8 @@ impl CatalogueDraft {
                 let largest = chosen().max_by_key(|tag| tag.labels.len());
                 let coarsen = largest.map(|tag| tag.name.clone()).unwrap_or_default();
                 let what = format!("tag set `{name}`");
-                Err(TagError::TooManyCells { what, cells, limit: self.max_cells, coarsen })
+                let is_default = self.sets.is_empty();
+                Err(TagError::TooManyCells { what, cells, limit: self.max_cells, coarsen, is_default })
             }
         }
     }

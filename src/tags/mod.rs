@@ -118,7 +118,7 @@ pub enum TagError {
         name: String,
     },
     /// A tag or a set of tags with too many labels.
-    #[error("{what} has {cells} cells, more than max_cells = {limit}: coarsen `{coarsen}`, its largest tag")]
+    #[error("{what} has {cells} cells, more than max_cells = {limit}: {}coarsen `{coarsen}`, its largest tag", .is_default.then_some("declare smaller sets under `[tag_sets]`, since without it one set holds all tags, or ").unwrap_or_default())]
     TooManyCells {
         /// What has them.
         what: String,
@@ -128,6 +128,8 @@ pub enum TagError {
         limit: u64,
         /// The tag with the most labels.
         coarsen: String,
+        /// Whether it is the set of all tags of a study that declares no sets.
+        is_default: bool,
     },
     /// A cube that would be too large to keep.
     #[error(

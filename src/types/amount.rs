@@ -101,7 +101,7 @@ nano! {
 
 /// A text that is not an amount.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("`{given}` is not an amount: write a decimal number above 0, such as 4 or 0.5")]
+#[error("`{given}` is not an amount: write a decimal number above 0 and below 10^12, such as 4 or 0.5")]
 pub struct InvalidAmount {
     given: String,
 }

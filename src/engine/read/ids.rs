@@ -143,11 +143,15 @@ fn of_words(words: &StringArray, shapes: &mut IdShapes) {
             _ => 0,
         });
         let length = lengths.next().unwrap_or(0);
-        if !matches!(length, 0 | 13) && lengths.all(|other| other == length) {
+        let begins_with_zero = words.iter().flatten().any(|word| word.starts_with('0'));
+        if !matches!(length, 0 | 13) && lengths.all(|other| other == length) && !begins_with_zero {
             return shapes.add(IdShape::Digits(length), 0, words.len() as u64);
         }
     }
     for (row, word) in (0..).zip(words).filter_map(|(row, word)| Some((row, word?))) {
+        if word.is_empty() {
+            continue;
+        }
         shapes.add(IdShape::of(word), row, 1);
     }
 }

@@ -1,0 +1,102 @@
+//! At which price a planned question would fit what is left: from the question, the catalogue and public budget alone.
+
+use super::payment::PartPrice;
+use super::{Plan, Problem, QuestionError};
+use crate::dp::{Claim, NoiseError, Part};
+use crate::types::NanoEpsilon;
+
+/// Beyond this no error is searched: no noise is so wide.
+const WIDEST: u64 = 1 << 60;
+
+impl Plan {
+    /// The least noisy price, written as in `WITH (...)`, at which the question costs at most `units` of the pool: errors grow in
+    /// the proportion in which they were given, an epsilon shrinks. `None` if no price does.
+    ///
+    /// # Privacy
+    /// A function of the question, the catalogue and `units`, which must be public.
+    #[must_use]
+    pub fn price_within(&self, units: u128) -> Option<String> {
+        let fits = |prices: &[PartPrice]| self.cost_at(prices).is_some_and(|cost| cost <= units);
+        match self.prices.first()? {
+            PartPrice::Share(epsilon) => {
+                let at = |nano: u64| -> Vec<PartPrice> {
+                    let epsilon = NanoEpsilon::new(nano.into());
+                    self.prices.iter().map(|_| PartPrice::Share(epsilon)).collect()
+                };
+                // The largest that fits: the one below the smallest that does not.
+                let most = u64::try_from(epsilon.get()).ok()?;
+                let is_dear = |nano| self.cost_at(&at(nano)).is_some_and(|cost| cost > units);
+                let nano = smallest(1, most, is_dear).map_or(most, |above| above - 1);
+                if !fits(&at(nano)) {
+                    return None;
+                }
+                Some(format!("epsilon = {}", NanoEpsilon::new(nano.into())))
+            }
+            PartPrice::Error(first) => {
+                let at = |error: u64| -> Vec<PartPrice> {
+                    self.prices.iter().map(|price| price.scaled(error, *first)).collect()
+                };
+                let error = smallest(*first, WIDEST, |error| fits(&at(error)))?;
+                let mut settings: Vec<String> = Vec::new();
+                for (name, price) in self.settings.iter().zip(at(error)) {
+                    let PartPrice::Error(error) = price else { continue };
+                    let setting = format!("{name} = {error}");
+                    if !settings.contains(&setting) {
+                        settings.push(setting);
+                    }
+                }
+                Some(settings.join(", "))
+            }
+        }
+    }
+
+    /// The cost at other prices of the same parts; `None` where noise cannot be so fine or wide.
+    fn cost_at(&self, prices: &[PartPrice]) -> Option<u128> {
+        let priced = |(part, price): (&Part, &PartPrice)| {
+            let mechanism = price.mechanism(part.norms, self.parts.len(), self.accounting).ok()?;
+            Some(Part { mechanism, ..*part })
+        };
+        let parts = self.claim.parts.iter().zip(prices).map(priced).collect::<Option<Vec<_>>>()?;
+        Claim { question: self.claim.question, parts, reach: self.claim.reach }.cost(self.accounting).ok()
+    }
+}
+
+/// The smallest number from `from` to `to` for which a condition holds that goes on holding; `None` if it never does.
+fn smallest(from: u64, to: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
+    let mut step = 1;
+    let mut low = from;
+    // Wide errors are dear to find, so the search goes up in growing steps first.
+    let mut high = from;
+    while !holds(high) {
+        if high >= to {
+            return None;
+        }
+        low = high + 1;
+        high = high.saturating_add(step).min(to);
+        step = step.saturating_mul(2);
+    }
+    while low < high {
+        let middle = low + (high - low) / 2;
+        if holds(middle) {
+            high = middle;
+        } else {
+            low = middle + 1;
+        }
+    }
+    Some(high)
+}
+
+/// Why noise cannot be had for a part, and between which limits it could.
+pub(super) fn unpayable(error: NoiseError, part: &str) -> QuestionError {
+    let hint = match error {
+        NoiseError::NoError => format!("an error is at least 1: give a larger one for {part}"),
+        NoiseError::NoCost => format!(
+            "each released number costs at least a billionth of the pool's unit: give a larger epsilon, which {part} shares"
+        ),
+        NoiseError::TooWide => {
+            format!("sigma and scale are at most 2^56: give a smaller error or a larger epsilon for {part}")
+        }
+        _ => format!("give another error or epsilon for {part}"),
+    };
+    QuestionError::new(Problem::Noise(error), hint)
+}
