@@ -102,10 +102,10 @@ fn what_is_recorded_is_said_back_and_what_is_not_understood_is_told() {
             "did you mean `campaign-measurement`?",
             "campaign-measurement",
         ),
-        (&["--trigger", "SC99"], "`trigger`: `SC99` is none", "SC23"),
+        (&["--trigger", "SC99"], "unknown trigger `SC99`", "SC23"),
         (&["--at", far], "`at` lies in the future", "nothing was recorded"),
         (&["--at", "2026-09-02 10:00"], "`at`: no UTC offset", "--timezone"),
-        (&["--ids", "fone"], "did you mean `phone`?", "the namespaces are phone"),
+        (&["--ids", "fone"], "did you mean `phone`?", "the studies of the sandbox know phone"),
     ] {
         let output = withdraw(more);
         assert_eq!(code(&output), 2, "{more:?}: {}", stderr(&output));
@@ -171,7 +171,7 @@ fn an_id_file_holds_one_id_as_files_have_it() {
         ("1.3800000007E+10".to_owned(), "floating-point number"),
         (format!("{plain}.0"), "floating-point number"),
         ("１３８00000007".to_owned(), "full-width characters"),
-        (format!("138\u{200b}00000007"), "character of no width"),
+        ("138\u{200b}00000007".to_owned(), "character of no width"),
         ("138 0000 0007".to_owned(), "declare `form = \"cn-mobile\"`"),
         ("NULL".to_owned(), "a word for a missing value"),
         (format!("{plain}\n{}", id(8)), "several lines"),
