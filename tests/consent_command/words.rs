@@ -245,3 +245,18 @@ fn status_says_what_odd_words_do() {
         assert!(lines.nth(1).is_some_and(|next| next.trim() == meaning), "{line}: {text}");
     }
 }
+
+/// What came in by one file or command is no measure for another: a register of ids of two lengths is sealed from.
+#[test]
+fn ids_of_a_register_are_not_compared_with_one_another() {
+    let case = case();
+    json_of(&case, &["consent", "import", "box", "consents.csv"], 0);
+    case.write("short.txt", "1380000001");
+    json_of(&case, &["consent", "withdraw", "box", "--id-file", "short.txt"], 0);
+    let mut seal = vec!["seal", "box", "--epoch", "e1", "--as-of", "2026-10-01"];
+    for file in ["follows=follows.csv", "payments=payments.csv", "members=members.csv"] {
+        seal.extend(["--data", file]);
+    }
+    let output = case.run(&seal);
+    assert_eq!(code(&output), 0, "{}", stderr(&output));
+}
