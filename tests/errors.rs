@@ -290,6 +290,20 @@ fn consents(told: &mut Told) {
     told.fails(&["consent", "record", "box", "--file", "event.json"]);
     told.case.write("id.txt", "");
     told.fails(&["consent", "withdraw", "box", "--id-file", "id.txt"]);
+    told.case.write("person.txt", "13800000001\n");
+    let withdraw = ["consent", "withdraw", "box", "--id-file", "person.txt"];
+    for (option, text) in [
+        ("--recipient", "brand-insight"),
+        ("--purpose", "campaign-mesurement"),
+        ("--trigger", "SC99"),
+        ("--ids", "fone"),
+        ("--at", "2099-01-01T00:00:00Z"),
+        ("--at", "2026-09-01 10:00"),
+    ] {
+        told.fails(&[&withdraw[..], &[option, text]].concat());
+    }
+    told.case.write("person.txt", "\"13800000001\"\n");
+    told.fails(&withdraw);
     told.fails(&["consent", "status", "box", "--id-file", "nowhere.txt"]);
     told.fails(&["person", "box", "--id-file", "nowhere.txt"]);
     told.fails(&["consent", "import", "box", "nowhere.csv"]);

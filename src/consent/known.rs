@@ -85,9 +85,12 @@ impl KnownWords {
         }
         let words: Vec<&str> = items(cell).collect();
         let known: Option<Vec<&str>> = words.iter().map(|word| self.known(column, word)).collect();
-        match known {
-            Some(known) if known.len() > 1 => Named::Several(known.into_iter().map(str::to_owned).collect()),
-            _ => Named::Unknown,
+        match known.as_deref() {
+            None => Named::Unknown,
+            // Separators alone say nothing.
+            Some([]) => Named::Everything,
+            Some([word]) => Named::One((*word).to_owned()),
+            Some(several) => Named::Several(several.iter().map(|word| (*word).to_owned()).collect()),
         }
     }
 

@@ -108,10 +108,15 @@ pub(super) fn is_known<'a>(word: &str, known: impl IntoIterator<Item = &'a Strin
 fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
     let Some(cell) = cell.filter(|cell| !is_blank(cell)) else { return Meaning::Anything };
     let whole = one(cell);
-    if items(cell).nth(1).is_none() || whole == Meaning::Ours {
-        return whole;
+    let mut words = items(cell);
+    match (words.next(), words.next()) {
+        _ if whole == Meaning::Ours => whole,
+        // Separators alone say nothing, and beside one word nothing more than the word.
+        (None, _) => Meaning::Anything,
+        (Some(word), None) => one(word),
+        _ if items(cell).all(|item| one(item) == Meaning::Another) => Meaning::Another,
+        _ => Meaning::Anything,
     }
-    if items(cell).all(|item| one(item) == Meaning::Another) { Meaning::Another } else { Meaning::Anything }
 }
 
 /// Whether two folded words differ by at most one edit (a letter more, less, other, or two swapped), or in punctuation alone, or the
@@ -150,6 +155,9 @@ mod tests {
             ("ads|unheard", Meaning::Anything),
             ("mesurement", Meaning::Anything),
             ("*", Meaning::Anything),
+            ("|", Meaning::Anything),
+            ("all,", Meaning::Anything),
+            (";ads", Meaning::Another),
             ("all", Meaning::Anything),
             ("", Meaning::Anything),
             ("\u{3000}", Meaning::Anything),
@@ -178,6 +186,11 @@ mod tests {
             ("OTHER-LEGAL-ID-CX", Meaning::Another),
             ("OTHER-COMPANY-77|LEGAL-ID-C", Meaning::Anything),
             ("全部", Meaning::Anything),
+            ("all| ", Meaning::Anything),
+            (" ;", Meaning::Anything),
+            ("|LEGAL-ID-X", Meaning::Anything),
+            ("LEGAL-ID-C;", Meaning::Ours),
+            ("OTHER-COMPANY-77|", Meaning::Another),
             (" ", Meaning::Anything),
         ] {
             assert_eq!(of_recipient(Some(cell), ours.iter(), &others), meaning, "{cell:?}");

@@ -278,3 +278,6 @@ fn skip_line(lines: &mut impl BufRead) -> std::io::Result<()> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -57,8 +57,9 @@ pub enum EventFault {
     },
     /// A word that is not known.
     #[error(
-        "`{column}`: {} is none that a study of the sandbox knows{}",
-        .word.as_ref().map_or_else(|| "the word".to_owned(), |word| format!("`{word}`")),
+        "unknown {}{}{}",
+        noun(.column),
+        .word.as_ref().map(|word| format!(" `{word}`")).unwrap_or_default(),
         .nearest.as_ref().map(|near| format!(": did you mean `{near}`?")).unwrap_or_default()
     )]
     Unknown {
@@ -188,6 +189,15 @@ impl EventFault {
     }
 }
 
+/// What the words of a column name.
+fn noun(column: &'static str) -> &'static str {
+    match column {
+        "categories" => "category",
+        "ids" => "namespace",
+        column => column,
+    }
+}
+
 /// A word that looks like one: what is no name is not repeated.
 fn shown(text: &str) -> Option<String> {
     let digits = text.chars().filter(|letter| letter.is_numeric()).count();
@@ -282,12 +292,12 @@ mod tests {
             ("purpose", "campaign-mesurement", "did you mean `campaign-measurement`?"),
             ("trigger", "SC24", "did you mean `SC2"),
             ("categories", "profiles", "did you mean `profile`?"),
-            ("trigger", "x", "a study of the sandbox knows"),
+            ("trigger", "x", "unknown trigger `x`"),
         ] {
             for event in ["given", "withdrawn", "hold", "lifted"] {
                 let said = told(&[("event", event), (column, word)]);
                 assert!(
-                    said.starts_with(&format!("`{column}`: `{word}` is none")) && said.contains(near),
+                    said.starts_with(&format!("unknown {} `{word}`", noun(column))) && said.contains(near),
                     "{said}"
                 );
             }

@@ -51,12 +51,8 @@ impl Person {
 /// Why an event, or whose it is, is not taken; `file` is where it was written, if it was not typed.
 pub(super) fn failure(fault: &EventFault, file: Option<&Path>) -> Failure {
     let next = match fault {
-        EventFault::Unknown { column: "ids", known, .. } => format!("the namespaces are {}", known.join(", ")),
-        EventFault::Unknown { column: "categories", known, .. } => {
-            format!("the categories are {}; nothing was recorded", known.join(", "))
-        }
-        EventFault::Unknown { column, known, .. } => {
-            format!("each {column} that is known: {}; nothing was recorded", known.join(", "))
+        EventFault::Unknown { known, .. } => {
+            format!("the studies of the sandbox know {}; nothing was recorded", known.join(", "))
         }
         EventFault::Time { fault: TimeFault::NoOffset, .. } => {
             "write its UTC offset, such as 2026-09-01T10:00:00+08:00, or name the zone with --timezone; nothing was recorded".to_owned()
