@@ -25,6 +25,7 @@ mod unclear;
 pub use account::{Account, account};
 pub use act::{Act, items};
 pub use age::{Admits, AgeFact, Ages};
+pub use cell::is_readable;
 pub use columns::{ColumnError, ConsentColumns, ResolvedColumns};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, REQUIRED, Row};
