@@ -116,6 +116,21 @@ fn what_is_not_declared_is_refused_or_counts_against_people() {
 const HEADER: &str = "person,handler,event,kind,trigger,purpose,recipient,categories,methods,notice,notice_version,shown_at,at,\
     valid_to,giver,own_step,pre_ticked,bundle_size,service_gate";
 
+/// As of the first midnight UTC after 2026-10-01, the second of October has begun in Shanghai and is not over.
+#[test]
+fn a_day_without_a_time_counts_as_what_exposes_least() {
+    assert_eq!(inside(CONSENTS, &format!("{LOG}1,share_with_brand,opted_out,2026-10-02,app\n")), Ok(1));
+    assert_eq!(inside(CONSENTS, &format!("{LOG}1,share_with_brand,opted_out,2026-10-03,app\n")), Ok(2));
+    let given = |day: &str| {
+        let of = |purpose: &str| format!("6,{purpose},granted,{day},app\n");
+        format!("{LOG}{}{}", of("share_with_brand"), of("use_payment_data"))
+    };
+    assert_eq!(inside(CONSENTS, &given("2026-10-01")), Ok(3));
+    assert_eq!(inside(CONSENTS, &given("2026-10-02")), Ok(2));
+    let header = LOG.lines().next().unwrap();
+    assert_eq!(inside(CONSENTS, &format!("{header}\n")), Ok(0), "a file without rows");
+}
+
 /// The row with another cell in a column.
 fn with(row: &str, column: &str, cell: &str) -> String {
     let place = HEADER.split(',').position(|name| name == column).unwrap();
