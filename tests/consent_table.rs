@@ -255,6 +255,21 @@ fn an_import_says_what_its_study_does_not_declare() {
 const HEADER: &str = "person,handler,event,kind,trigger,purpose,recipient,categories,methods,notice,notice_version,shown_at,at,\
     valid_to,giver,own_step,pre_ticked,bundle_size,service_gate";
 
+/// As of the first midnight UTC after 2026-10-01, the second of October has begun in Shanghai and is not over.
+#[test]
+fn a_day_without_a_time_counts_as_what_exposes_least() {
+    assert_eq!(inside(CONSENTS, &format!("{LOG}1,share_with_brand,opted_out,2026-10-02,app\n")), Ok(1));
+    assert_eq!(inside(CONSENTS, &format!("{LOG}1,share_with_brand,opted_out,2026-10-03,app\n")), Ok(2));
+    let given = |day: &str| {
+        let of = |purpose: &str| format!("6,{purpose},granted,{day},app\n");
+        format!("{LOG}{}{}", of("share_with_brand"), of("use_payment_data"))
+    };
+    assert_eq!(inside(CONSENTS, &given("2026-10-01")), Ok(3));
+    assert_eq!(inside(CONSENTS, &given("2026-10-02")), Ok(2));
+    let header = LOG.lines().next().unwrap();
+    assert_eq!(inside(CONSENTS, &format!("{header}\n")), Ok(0), "a file without rows");
+}
+
 /// The row with another cell in a column.
 fn with(row: &str, column: &str, cell: &str) -> String {
     let place = HEADER.split(',').position(|name| name == column).unwrap();
@@ -361,9 +376,11 @@ fn counted(path: &Path) -> (Vec<ConsentCheck>, Hygiene) {
     let study = Study::parse("study.toml", &study()).unwrap();
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::parse("2026-10-01T16:00:00Z").unwrap();
-    let Decision::Permit(flow) = decide(&study, &regime, &study.recipients[0], as_of) else {
-        panic!("permitted")
-    };
+    let flow = match decide(&study, &regime, &study.recipients[0], as_of) {
+        Decision::Permit(flow) => Some(flow),
+        Decision::Deny(_) => None,
+    }
+    .unwrap();
     let flows = [(study.recipients[0].id.clone(), flow.demand().clone())];
     check_consents(&study, &flows, vec![Input::Path(path.to_owned())], as_of, &Reading::default()).unwrap()
 }
@@ -480,8 +497,8 @@ proptest! {
         let columns: Vec<&str> = HEADER.split(',').collect();
         let cells = |row: &str| row.split(',').map(str::to_owned).collect::<Vec<String>>();
         let mut stay = 0;
-        for (person, (event, stays)) in people.iter().enumerate() {
-            let who = id(person as u32);
+        for (person, (event, stays)) in (0..).zip(&people) {
+            let who = id(person);
             rows.extend(["SC23", "SC29"].map(|trigger| cells(&consent(&who, trigger))));
             let mut row = vec![String::new(); columns.len()];
             row[0] = who;
@@ -516,8 +533,8 @@ proptest! {
         };
         prop_assert_eq!(both(&rows), stay);
         // Further consents, each with an odd cell: whatever they mean, the two files mean the same.
-        for (person, (column, cell)) in odd.into_iter().enumerate() {
-            let who = id(100 + person as u32);
+        for (person, (column, cell)) in (100..).zip(odd) {
+            let who = id(person);
             rows.extend(["SC23", "SC29"].map(|trigger| {
                 let mut row = cells(&consent(&who, trigger));
                 row[column].clone_from(&cell);

@@ -105,7 +105,9 @@ fn respelled(files: &Files, folder: &Path, spelled: impl Fn(usize, &str) -> Stri
 /// A mobile number in the place of an id of eleven digits.
 fn mobile(_: usize, id: &str) -> String {
     match id.as_bytes() {
-        [b'1', second @ b'0'..=b'2', ..] if id.len() == 11 => format!("1{}{}", second - b'0' + 3, &id[2..]),
+        [b'1', second @ b'0'..=b'2', ..] if id.len() == 11 => {
+            format!("1{}{}", second - b'0' + 3, id.split_at(2).1)
+        }
         _ => id.to_owned(),
     }
 }
