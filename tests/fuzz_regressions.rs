@@ -202,11 +202,11 @@ fn csv_texts() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(4_000))]
+    #![proptest_config(ProptestConfig::with_cases(500))]
 
     /// Short texts of what matters in CSV, read a few bytes at a time, have the rows that the csv crate finds.
     #[test]
-    fn csv_texts_by_chance(at_once in 1_u8..9, text in "a,b\n([ab,\"\n\r\u{b5} ]|,a|\"\"|\r\n|a,b\n|\"a\"|\"b\n\"){0,24}") {
+    fn csv_texts_by_chance(at_once in 1_u8..40, text in "a,b\n([ab,\"\n\r\u{b5} ]|,a|\"\"|\r\n|a,b\n|\"a\"|\"b\n\"){0,24}") {
         let _refused = csv_text::check(&[&[b',', at_once], text.as_bytes()].concat());
     }
 }

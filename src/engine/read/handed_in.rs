@@ -1,6 +1,6 @@
 //! The tables that are handed in together: parts of folders, no file twice, names that tell them apart.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
@@ -71,22 +71,18 @@ fn end(path: &Path, depth: usize) -> String {
 
 /// Refuses a file that a dataset has twice, by whatever names, and a pipe that anything has twice.
 fn once(tables: &[(Option<DatasetName>, Input)]) -> Result<(), ReadError> {
-    let mut seen: BTreeMap<(u64, u64), Vec<(Option<&DatasetName>, String)>> = BTreeMap::new();
-    let mut refused = BTreeSet::new();
+    let mut seen = BTreeMap::<(u64, u64), Vec<(&Option<DatasetName>, &Input)>>::new();
     for (dataset, input) in tables {
         // What cannot be looked at cannot be opened either, and is told by that.
         let Some(data) = input.path().and_then(|path| path.metadata().ok()) else { continue };
         let known = seen.entry((data.dev(), data.ino())).or_default();
-        let again = known
-            .iter()
-            .find(|(other, _)| !data.is_file() || dataset.is_some() && *other == dataset.as_ref());
-        refused.extend(again.map(|(_, other)| (input.name(), other.clone())));
-        known.push((dataset.as_ref(), input.name()));
+        let is_twice = |other: &Option<DatasetName>| !data.is_file() || dataset.is_some() && other == dataset;
+        if let Some((_, other)) = known.iter().find(|(other, _)| is_twice(other)) {
+            return Err(ReadError::SameFile { file: input.name(), other: other.name() });
+        }
+        known.push((dataset, input));
     }
-    match refused.pop_first() {
-        Some((file, other)) => Err(ReadError::SameFile { file, other }),
-        None => Ok(()),
-    }
+    Ok(())
 }
 
 #[cfg(test)]
