@@ -242,7 +242,8 @@ fn results_are_shown_in_the_unit_and_signed_in_minor_units() {
     assert!(answer["rows"][0]["people"].get("major").is_none(), "people are no yuan: {answer}");
     let mean = answer["rows"][0]["mean"]["major"]["estimate"].as_str().unwrap();
     assert!(mean.starts_with("1") && mean.split_once('.').unwrap().0.len() == 4, "{mean}");
-    let grouped = format!("{},{}", &yuan[..2], &yuan[2..]);
+    let (thousands, rest) = yuan.split_at(2);
+    let grouped = format!("{thousands},{rest}");
     let table = ask(&case, "table", &[]);
     assert!(table.contains("paid (CNY)") && table.contains(&grouped), "{table}");
     assert!(!table.contains("people (CNY)") && !table.contains(&minor.to_string()), "{table}");

@@ -22,8 +22,10 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
             let ahead = 8 * 3_600;
             let local = here.map(|at| at.seconds() + ahead);
             if let Ok(civil) = text.trim().parse::<DateTime>() {
-                let seconds = civil.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_second());
-                assert_eq!(local.ok(), seconds.ok(), "another local time than jiff reads");
+                let instant =
+                    civil.to_zoned(jiff::tz::TimeZone::UTC).map(|at| at.timestamp().as_nanosecond());
+                let seconds = instant.ok().and_then(|at| i64::try_from(at.div_euclid(1_000_000_000)).ok());
+                assert_eq!(local.ok(), seconds, "another local time than jiff reads");
             }
         }
     }

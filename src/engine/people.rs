@@ -396,11 +396,11 @@ mod tests {
         assert_eq!(report.unreadable_ages["born"].values().sum::<u64>(), 5);
         let ages = |on: &str| {
             let declared = format!("{{ type = \"age\", on = {on} }}");
-            bands(&read(&declared, "", Arc::new(Int64Array::from(vec![18, 19, 20]))).0)
+            bands(&read(&declared, "", Arc::new(Int64Array::from(vec![17, 18, 19, 20]))).0)
         };
-        assert_eq!(ages("2020-01-01"), ["18+", "18+", "18+"], "nobody is older than was stated");
-        assert_eq!(ages("2026-12-01"), ["14-17", "18+", "18+"]);
-        assert_eq!(ages("2027-12-01"), ["14-17", "14-17", "18+"]);
+        assert_eq!(ages("2020-01-01"), ["14-17", "18+", "18+", "18+"], "nobody is older than was stated");
+        assert_eq!(ages("2026-12-01"), ["14-17", "14-17", "18+", "18+"]);
+        assert_eq!(ages("2027-12-01"), ["14-17", "14-17", "14-17", "18+"]);
     }
 
     #[test]

@@ -228,7 +228,7 @@ mod tests {
         let decimals = Decimal64Array::from(vec![129]).with_precision_and_scale(5, 1).unwrap();
         assert_eq!(read(decimals, YUAN), some(&[1_290]));
         let wide = Decimal256Array::from_iter_values(
-            [1_290, -7].map(|n| <Decimal256Type as ArrowPrimitiveType>::Native::from_i128(n)),
+            [1_290, -7].map(<Decimal256Type as ArrowPrimitiveType>::Native::from_i128),
         );
         assert_eq!(read(wide.with_precision_and_scale(76, 2).unwrap(), YUAN), some(&[1_290, -7]));
         assert_eq!(read(Int32Array::from(vec![1_290]), AmountFormat::default()), some(&[1_290]));

@@ -188,3 +188,19 @@ fn an_end_of_time_is_one_in_every_format() {
         }
     }
 }
+
+/// Clocks in São Paulo went from 00:00 to 01:00 on 2018-11-04.
+#[test]
+fn a_day_without_a_midnight_starts_alike_in_every_format() {
+    let zone = Zone::parse("America/Sao_Paulo").unwrap();
+    let first = Timestamp::parse("2018-11-04T03:00:00Z").unwrap().seconds();
+    let day = first.div_euclid(DAY);
+    let columns: [ArrayRef; 3] = [
+        Arc::new(Date32Array::from(vec![i32::try_from(day).unwrap()])),
+        Arc::new(Date64Array::from(vec![day * DAY * 1_000])),
+        Arc::new(StringArray::from(vec!["2018-11-04"])),
+    ];
+    for column in columns {
+        assert_eq!(read(&column, Some(&zone)), [Some(first)], "{}", column.data_type());
+    }
+}
