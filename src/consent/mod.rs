@@ -18,6 +18,7 @@ mod separate;
 mod slot;
 mod standing;
 mod table;
+mod terms;
 
 pub use account::{Account, account};
 pub use act::{Act, items};
@@ -30,3 +31,4 @@ pub use mapping::{MappingError, STATEMENTS, Stated, StatementMapping, Statements
 pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;
 pub use table::ConsentTable;
+pub use terms::{DOCUMENT, OTHER_EVENT, TERMS};
