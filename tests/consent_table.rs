@@ -63,8 +63,11 @@ const LOG: &str = "user_id,purpose,status,timestamp,channel
 5,newsletter,opted_out,2026-09-21 09:00:00,app
 ";
 
+/// A section, a file, and the people that it has besides the five.
+type Example = (&'static str, &'static str, &'static [(&'static str, u64)]);
+
 /// What the handlers of the examples have, and how their people stand by the reason of each that is out.
-const EXAMPLES: [(&str, &str, &[(&str, u64)]); 5] = [
+const EXAMPLES: [Example; 5] = [
     ("plain/consents.toml", "plain/log.csv", &[]),
     ("onetrust/consents.toml", "onetrust/receipts.json", &[("own-step", 1)]),
     // `opt_out` is one word for a refusal and a withdrawal.
@@ -623,6 +626,36 @@ fn statements_of_the_handler_are_shown_with_their_evidence() {
     for part in ["evidence: UI-REVIEW-2026-03", "own_step = true", "the id of its evidence"] {
         assert!(page.contains(part), "{part} is missing on the page");
     }
+}
+
+/// The documents of a register are consents in JSON that need no mapping: they say what the table said that was imported.
+#[test]
+fn exported_documents_are_read_without_a_mapping() {
+    let case = Case::new(40);
+    let mut table = std::fs::read_to_string(case.path("consents.csv")).unwrap();
+    for (person, event) in [(0, "withdrawn"), (1, "refused"), (2, "hold"), (3, "agreed")] {
+        let row = command::consent(&command::id(person), "SC23").replace(",given,", &format!(",{event},"));
+        table.push_str(&format!("{}\n", row.replace("2026-09-01T10", "2026-09-02T10")));
+    }
+    case.write("consents.csv", &table);
+    case.write("own.toml", &study());
+    assert!(case.init("4").status.success());
+    for arguments in [
+        ["consent", "import", "box", "consents.csv", "--quiet"],
+        ["consent", "export", "box", "--out", "e.jsonl"],
+    ] {
+        let output = case.run(&arguments);
+        assert!(output.status.success(), "{}", stderr(&output));
+    }
+    let said = checked(&case, "consents.csv");
+    assert_eq!(said["in"], 36, "{said}");
+    assert_eq!(checked(&case, "e.jsonl"), said);
+    // A document of another kind is no event.
+    let other =
+        std::fs::read_to_string(case.path("e.jsonl")).unwrap().replacen("dpv:ConsentRecord", "dpv:Notice", 1);
+    case.write("other.jsonl", &other);
+    let output = case.run(&["consent", "check", "other.jsonl", "--study", "own.toml"]);
+    assert!(stderr(&output).contains("`@type` is no column of a consent table"), "{}", stderr(&output));
 }
 
 /// The page on consent columns says what words are read and what a blank cell means, and the command reads them so.

@@ -134,7 +134,19 @@ fn member(depth: u32) -> BoxedStrategy<String> {
 
 fn object(depth: u32) -> BoxedStrategy<String> {
     let names = [
-        "who", "subject", "id", "when", "choices", "state", "data", "kind", "how", "note", "purpose", "event",
+        "who",
+        "subject",
+        "id",
+        "when",
+        "choices",
+        "state",
+        "data",
+        "kind",
+        "how",
+        "note",
+        "purpose",
+        "event",
+        "dpv:hasPurpose",
     ];
     let name = proptest::sample::select(names.to_vec());
     let members = proptest::collection::vec((name, member(depth)), 0..4);

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::io::Cursor;
 
 use arrow_array::{Array, ArrayRef, StringArray};
-use hushtag::consent::{COLUMNS, ConsentColumns};
+use hushtag::consent::{COLUMNS, ConsentColumns, DOCUMENT, OTHER_EVENT, TERMS};
 use hushtag::engine::Input;
 use hushtag::engine::read::{Use, Wanted, open};
 use hushtag::types::folded_word;
@@ -111,7 +111,14 @@ fn is_ignored(path: &str) -> bool {
 
 fn column_of(path: &str) -> Option<&'static str> {
     let mapped = PATHS.iter().find(|(known, _)| is_same(path, known)).map(|(_, column)| *column);
-    mapped.or_else(|| COLUMNS.into_iter().find(|column| is_same(path, column)))
+    let known = mapped.or_else(|| COLUMNS.into_iter().find(|column| is_same(path, column)));
+    let term = || TERMS.iter().find(|(_, term)| *term == path).map(|(column, _)| *column);
+    known.or_else(term).or((path == OTHER_EVENT).then_some("event"))
+}
+
+/// What a document says that it is.
+fn is_mark(path: &str, value: &Value) -> bool {
+    path == "@type" && value == "dpv:ConsentRecord" || path == "dct:conformsTo" && value == DOCUMENT
 }
 
 fn is_above(path: &str) -> bool {
@@ -139,6 +146,7 @@ fn leaves(value: &Value, path: &str, out: &mut Vec<Option<(&'static str, String)
             }
             out.push(None);
         }
+        _ if is_mark(path, value) => out.push(None),
         Value::Number(number) if !number.is_i64() && !number.is_u64() => return Err("no whole number".into()),
         _ => {
             let column = column_of(path).ok_or_else(|| format!("unknown {path}"))?;

@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::event::COLUMNS;
+use super::terms::{MARKS, column_of};
 use crate::types::{folded_word, nearest};
 
 /// Names that other programs give to a column, without anything but letters and digits. None is read silently: which of
@@ -102,6 +103,8 @@ pub enum PathUse {
     Column(usize),
     /// It is ignored, with all that lies below it.
     Ignored,
+    /// It says what the document is, and may hold this text alone.
+    Mark(&'static str),
     /// It is neither known nor mapped nor ignored, or a constant; what lies below it may be read.
     Unknown,
 }
@@ -220,7 +223,7 @@ impl ConsentColumns {
 
     fn column_of(&self, name: &str, shown: impl FnOnce() -> String) -> Result<&'static str, ColumnError> {
         let key = key(name);
-        match self.mapped.get(&key).copied().or_else(|| known(&key)) {
+        match self.mapped.get(&key).copied().or_else(|| known(&key)).or_else(|| column_of(name)) {
             None => Err(unknown(shown(), name)),
             Some(column) if self.constant.contains(column) => {
                 Err(ColumnError::Constant { column: shown(), constant: column })
@@ -236,11 +239,13 @@ impl ConsentColumns {
             return PathUse::Ignored;
         }
         let key = key(path);
-        let column = self.mapped.get(&key).copied().or_else(|| known(&key));
+        let column = self.mapped.get(&key).copied().or_else(|| known(&key)).or_else(|| column_of(path));
+        let mark = MARKS.iter().find(|(mark, _)| *mark == path && column.is_none());
         let column = column.filter(|column| !self.constant.contains(column));
         let position = column.and_then(|column| COLUMNS.iter().position(|known| *known == column));
         match position {
             Some(position) => PathUse::Column(position),
+            None if let Some((_, text)) = mark => PathUse::Mark(text),
             None if self.above.contains(&key) => PathUse::Above,
             None => PathUse::Unknown,
         }

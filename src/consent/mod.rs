@@ -22,6 +22,7 @@ mod separate;
 mod slot;
 mod standing;
 mod table;
+mod terms;
 mod unclear;
 
 pub use account::{Account, account};
@@ -39,4 +40,5 @@ pub use moment::{Moment, Times};
 pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;
 pub use table::ConsentTable;
+pub use terms::{DOCUMENT, OTHER_EVENT, TERMS};
 pub use unclear::{Lists, Unclear};

@@ -146,6 +146,10 @@ impl<'a> Paths<'a> {
     }
 
     fn value<E: serde::de::Error>(&mut self, text: &str) -> Result<Node, E> {
+        if matches!(self.here().1, PathUse::Mark(mark) if mark == text) {
+            self.count()?;
+            return Ok(Node::Absent);
+        }
         let (path, column) = self.column()?;
         if text.len() > LONGEST_VALUE {
             let path = shown_path(&self.path);
