@@ -280,6 +280,65 @@ fn ids_that_can_never_meet_are_bad_rows() {
     }
 }
 
+/// One row of consents that is nobody's may be a withdrawal: it stops seal and check among however many others, whatever is
+/// allowed elsewhere, as does a line that is damaged.
+#[test]
+fn a_consent_that_is_nobodys_stops_whatever_is_allowed() {
+    let case = Case::new();
+    let text = fs::read_to_string(&case.files.consents).unwrap();
+    let (header, rows) = text.split_once('\n').unwrap();
+    let columns: Vec<&str> = header.split(',').collect();
+    let place = |name: &str| columns.iter().position(|column| *column == name).unwrap();
+    let lines: Vec<&str> = rows.lines().collect();
+    let many = lines.len() * 20;
+    let with = |column: &str, cell: &str| {
+        let mut cells: Vec<&str> = lines[0].split(',').collect();
+        cells[place(column)] = cell;
+        cells[place("event")] = "withdrawn";
+        format!("{header}\n{}{}\n", rows.repeat(20), cells.join(","))
+    };
+    let reading = || Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+    for (column, cell, reason) in [
+        ("person", "", "no person"),
+        ("person", " ", "id with blanks or control characters"),
+        ("person", "n/a", "a word for a missing value"),
+        ("ids", "7777canary", "not a namespace of the study"),
+        ("ids", "*", "not a namespace of the study"),
+        ("ids", "phone|card", "not a namespace of the study"),
+    ] {
+        let message = format!(
+            "bad.csv: 1 of {} rows cannot be attributed to a person, and one may be a withdrawal; the first: row {}, \
+             column `{column}`: {reason}",
+            many + 1,
+            many + 1
+        );
+        let input = || case.write("bad.csv", with(column, cell));
+        let sources = case.sources("consents", input());
+        let checked = case.operator.check_sources(as_of(), &reading(), sources).unwrap_err();
+        assert_eq!(checked.to_string(), message);
+        let lenient = SealTerms { reading: reading(), ..terms("autumn") };
+        let sealed = case.operator.seal(&lenient, case.sources("consents", input())).unwrap_err();
+        assert_eq!(sealed.to_string(), message);
+        case.refuses("consents", input(), &message);
+    }
+    // A blank cell is of the only namespace, and a namespace may be spelled in any case.
+    for cell in ["", " ", "PHONE"] {
+        let sources = case.sources("consents", case.write("good.csv", with("ids", cell)));
+        case.operator.check_sources(as_of(), &Reading::default(), sources).unwrap();
+    }
+    for (line, found) in
+        [(CANARY, "1 cell"), (&format!("\"{CANARY}\"x,"), "after the quote"), ("\"7777canary", "quote")]
+    {
+        let bad = case.write("cut.csv", format!("{header}\n{rows}{line}\n{rows}"));
+        let before = snapshot(&case.sandbox());
+        let error = case.seal("consents", bad).unwrap_err().to_string();
+        let number = format!("line {}", lines.len() + 2);
+        assert!(error.starts_with("cut.csv: ") && error.contains(found), "{error}");
+        assert!(error.replace(',', "").contains(&number) && !error.contains("7777"), "{error}");
+        assert!(snapshot(&case.sandbox()) == before);
+    }
+}
+
 /// A number that lacks a digit, or a country prefix that other rows of the file have not, is found from the file alone, in
 /// either type of column; a study that says `as-is` means what it says.
 #[test]

@@ -71,22 +71,31 @@ const BORN: [Born; 17] = [
 
 /// Every column with a clean value first, then what else may stand in it.
 fn columns() -> Vec<(&'static str, Vec<&'static str>)> {
-    let flags = |clean, other| vec![clean, other, "", "maybe"];
+    let flags = |clean, other| vec![clean, other, "", "maybe", "Yes", "N"];
     vec![
-        ("handler", vec!["platform", "LEGAL-A", "somebody", ""]),
-        ("kind", vec!["separate", "written", "ordinary", "", "special"]),
+        ("handler", vec!["platform", "LEGAL-A", "legal_a", "somebody", ""]),
+        ("kind", vec!["separate", "written", "Separate ", "ordinary", "", "special"]),
         ("purpose", vec!["measurement", " Measurement", "ads", ""]),
         ("recipient", vec!["LEGAL-C", "LEGAL-B", "legal-c ", "brand-insights", ""]),
         (
             "categories",
-            vec!["payment-record|profile", "profile | payment-record|x", "payment-record", "profile", ""],
+            vec![
+                "payment-record|profile",
+                "profile | payment-record|x",
+                "Payment_Record;PROFILE",
+                "payment-record",
+                "profile",
+                "income",
+                "income|x",
+                "",
+            ],
         ),
         ("methods", vec!["aggregate", "join|aggregate", "join", ""]),
         ("notice", vec!["N-1", "N-2", ""]),
         ("notice_version", vec!["3", "2", "4", "1", "", "three", "-3"]),
         ("shown_at", [&["2025-07-01T00:00:00Z"], &TIMES[..]].concat()),
         ("valid_to", [&[""], &TIMES[..]].concat()),
-        ("giver", vec!["self", "guardian", "", "friend"]),
+        ("giver", vec!["self", "guardian", "SELF", "", "friend"]),
         ("own_step", flags("true", "false")),
         ("pre_ticked", flags("false", "1")),
         ("bundle_size", vec!["1", "2", "", "one"]),

@@ -166,6 +166,11 @@ fn seals(told: &mut Told) {
     let phones = |row: u32| format!("{},1{:010}\n", command::id(row), 3_500_000_000_u64 + u64::from(row));
     told.case.write("phones.csv", &format!("user,region\n{}", (0..40).map(phones).collect::<String>()));
     told.seal_with("members", "members=phones.csv");
+    let consents = std::fs::read_to_string(told.path("consents.csv")).unwrap();
+    told.case.write("nobody.csv", &format!("{consents},a,withdrawn{}\n", ",".repeat(16)));
+    let data = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
+    let data: Vec<&str> = data.iter().flat_map(|file| ["--data", file]).collect();
+    told.fails(&[&seal[..], &data, &["--consents", "nobody.csv", "--max-bad-rows", "100"]].concat());
     for (option, value) in
         [("--as-of", "2100-01-01"), ("--as-of", "October"), ("--epoch", "Q3"), ("--epoch", "e1")]
     {

@@ -39,6 +39,8 @@ fn requirement(trigger: &str) -> Requirement {
         handlers: words(&["platform"]),
         known_triggers: triggers(),
         known_purposes: words(&["measurement", "ads"]),
+        known_categories: words(&["social-relation", "payment-record", "income"]),
+        own_categories: words(&["social-relation", "payment-record"]),
         recipient_names: words(&[]),
         other_recipients: words(&["LEGAL-B"]),
         kinds: [ConsentKind::Separate, ConsentKind::Written].into(),

@@ -79,6 +79,8 @@ pub(crate) fn demands() -> Option<Vec<Requirement>> {
         handlers: words(&["platform", "LEGAL-A"]),
         known_triggers: words(&["SC23", "SC25", "SC29"]),
         known_purposes: words(&["ads", "measurement"]),
+        known_categories: words(&["profile", "payment-record", "income"]),
+        own_categories: words(&["profile", "payment-record"]),
         recipient_names: words(&[]),
         other_recipients: words(&["LEGAL-B"]),
         kinds: [ConsentKind::Separate, ConsentKind::Written].into(),

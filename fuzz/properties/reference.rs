@@ -11,6 +11,8 @@ const DENIED: &[&str] = &["refused", "withdrawn", "revoked"];
 const BLOCKED: &[&str] = &["objected", "restricted", "hold"];
 const LIFTED: &[&str] = &["lifted"];
 const DECEASED: &[&str] = &["deceased"];
+const YES: &[&str] = &["true", "t", "yes", "y", "on", "1"];
+const NO: &[&str] = &["false", "f", "no", "n", "off", "0"];
 const DAY: i64 = 86_400;
 
 /// What is known of a person's age, as her record spells it.
@@ -90,39 +92,65 @@ fn is_live(events: &[&Event], demand: &Requirement, givers: &Givers, as_of: Time
     deciding.all(|event| is_clean(event, demand, as_of) && by_the_right_person(event, givers))
 }
 
+/// The one spelling of a word of ASCII letters.
+fn plain(word: &str) -> String {
+    word.trim().to_ascii_lowercase().replace(['_', ' '], "-")
+}
+
 fn spelled(cell: &str, name: &str) -> bool {
-    cell.trim().eq_ignore_ascii_case(name.trim())
+    plain(cell) == plain(name)
+}
+
+fn says(event: &Event, column: &str, words: &[&str]) -> bool {
+    event.cell(column).is_some_and(|cell| words.iter().any(|word| spelled(cell, word)))
+}
+
+fn lists(event: &Event, column: &str, word: &str) -> bool {
+    event.cell(column).is_some_and(|list| list.split(['|', ';', ',']).any(|item| spelled(item, word)))
 }
 
 /// Some later end names the same three things, or neither end nor block does: the end nothing at all, the block not all.
 fn is_lifted(block: &Event, about: &[&Event], demand: &Requirement) -> bool {
     const THREE: [&str; 3] = ["trigger", "purpose", "recipient"];
     let named = |event: &Event| THREE.iter().filter(|column| event.cell(column).is_some()).count();
-    // Of several names that a sloppy block may mean, it means the first; an end is exact or ends nothing.
-    let recipient = block.cell("recipient").and_then(|cell| {
-        let exact = demand.recipients.get(cell);
-        exact.or_else(|| demand.recipients.iter().find(|name| spelled(cell, name)))
-    });
+    let same = |column: &str, lift: &Event| {
+        let (block, lift) = (block.cell(column), lift.cell(column));
+        block.zip(lift).is_some_and(|(block, lift)| spelled(block, lift))
+    };
+    // An end of fewer categories than the demand is about ends nothing.
+    let whole = |lift: &Event| {
+        lift.cell("categories").is_none()
+            || demand.categories.iter().all(|word| lists(lift, "categories", word))
+    };
     let ends = |lift: &&&Event| match (named(block), named(lift)) {
-        (3, 3) => {
-            lift.cell("trigger") == Some(&demand.trigger)
-                && lift.cell("purpose") == Some(&demand.purpose)
-                && lift.cell("recipient") == recipient.map(String::as_str)
-        }
+        (3, 3) => THREE.iter().all(|column| same(column, lift)),
         (3, _) => false,
         (_, named) => named == 0,
     };
-    about.iter().filter(|event| event.is(LIFTED)).filter(ends).any(|lift| lift.at() > block.at())
+    about
+        .iter()
+        .filter(|event| event.is(LIFTED))
+        .filter(ends)
+        .any(|lift| whole(lift) && lift.at() > block.at())
 }
 
 /// What a row leaves out, or names by a word that nobody knows, may mean any demand; a death means all of them.
 fn could_name(event: &Event, demand: &Requirement) -> bool {
-    let unknown = |trigger: &str| !demand.known_triggers.contains(trigger);
+    let unknown = |trigger: &str| !demand.known_triggers.iter().any(|known| spelled(trigger, known));
     if event.is(DECEASED) {
         return true;
     }
     let recipient = |cell: &str| demand.recipients.iter().any(|name| spelled(cell, name));
-    event.cell("trigger").is_none_or(|trigger| trigger == demand.trigger || unknown(trigger))
+    // What speaks against a use, and names known categories alone of which the study reads none, is about another.
+    let negative = event.is(DENIED) || event.is(BLOCKED);
+    let category = |item: &str| {
+        let known = demand.known_categories.iter().any(|known| spelled(item, known));
+        !known || demand.own_categories.iter().any(|own| spelled(item, own))
+    };
+    if negative && event.cell("categories").is_some_and(|list| !list.split(['|', ';', ',']).any(category)) {
+        return false;
+    }
+    event.cell("trigger").is_none_or(|trigger| spelled(trigger, &demand.trigger) || unknown(trigger))
         && event.cell("purpose").is_none_or(|purpose| spelled(purpose, &demand.purpose))
         && event.cell("recipient").is_none_or(recipient)
 }
@@ -134,19 +162,22 @@ fn says_when_and_what(event: &Event) -> bool {
 /// A denial and a block need no more than a trigger that is known or absent; a consent names all that it is about, in
 /// words, numbers and instants that can be read.
 fn is_readable(event: &Event, demand: &Requirement) -> bool {
-    if event.cell("trigger").is_some_and(|word| !demand.known_triggers.contains(word)) {
+    let known = |word: &str| demand.known_triggers.iter().any(|known| spelled(word, known));
+    if event.cell("trigger").is_some_and(|word| !known(word)) {
         return false;
     }
     if !event.is(GIVEN) {
         return true;
     }
-    let one_of = |column, words: &[&str]| event.cell(column).is_none_or(|word| words.contains(&word));
-    event.cell("trigger") == Some(&demand.trigger)
-        && event.cell("purpose") == Some(&demand.purpose)
-        && event.cell("recipient").is_some_and(|cell| demand.recipients.contains(cell))
+    let one_of = |column, words: &[&str]| event.cell(column).is_none() || says(event, column, words);
+    says(event, "trigger", &[&demand.trigger])
+        && says(event, "purpose", &[&demand.purpose])
+        && event
+            .cell("recipient")
+            .is_some_and(|cell| demand.recipients.iter().any(|name| spelled(cell, name)))
         && ["own_step", "pre_ticked", "service_gate", "service_necessary"]
             .iter()
-            .all(|column| one_of(column, &["true", "1", "false", "0"]))
+            .all(|column| one_of(column, &[YES, NO].concat()))
         && ["bundle_size", "notice_version"]
             .iter()
             .all(|column| event.cell(column).is_none_or(|text| text.parse::<u32>().is_ok()))
@@ -158,12 +189,9 @@ fn is_readable(event: &Event, demand: &Requirement) -> bool {
 
 /// One affirmative act, as free and informed as this quality of consent asks for, for one thing, and not over yet.
 fn is_clean(event: &Event, demand: &Requirement, as_of: Timestamp) -> bool {
-    let yes = |column| matches!(event.cell(column), Some("true" | "1"));
-    let no = |column| matches!(event.cell(column), Some("false" | "0"));
+    let yes = |column| says(event, column, YES);
+    let no = |column| says(event, column, NO);
     let number = |column| event.cell(column).and_then(|text| text.parse::<u32>().ok());
-    let names = |column: &str, word: &String| {
-        event.cell(column).is_some_and(|list| list.split('|').any(|item| item.trim() == word))
-    };
     let Some(at) = event.at() else { return false };
     let end = event.instant("valid_to").unwrap_or(Some(at + i64::from(demand.retention.days()) * DAY));
     let passes = |check: &Check| match check {
@@ -174,7 +202,7 @@ fn is_clean(event: &Event, demand: &Requirement, as_of: Timestamp) -> bool {
         Check::Notice => {
             let (oldest, newest) = (*demand.notice_versions.start(), *demand.notice_versions.end());
             let counts = |version: u32| oldest <= version && version <= newest;
-            event.cell("notice") == Some(&demand.notice) && number("notice_version").is_some_and(counts)
+            says(event, "notice", &[&demand.notice]) && number("notice_version").is_some_and(counts)
         }
         Check::ShownBefore => event.instant("shown_at").flatten().is_some_and(|shown| shown <= at),
     };
@@ -184,17 +212,17 @@ fn is_clean(event: &Event, demand: &Requirement, as_of: Timestamp) -> bool {
             ConsentKind::Separate => "separate",
             ConsentKind::Written => "written",
         };
-        event.cell("kind") == Some(word)
+        says(event, "kind", &[word])
     };
-    let specific = demand.categories.iter().all(|word| names("categories", word))
-        && demand.methods.iter().all(|word| names("methods", word))
-        && event.cell("handler").is_some_and(|handler| demand.handlers.contains(handler));
+    let specific = demand.categories.iter().all(|word| lists(event, "categories", word))
+        && demand.methods.iter().all(|word| lists(event, "methods", word))
+        && demand.handlers.iter().any(|handler| says(event, "handler", &[handler]));
     let lasting = end.is_some_and(|end| end > as_of.seconds());
     demand.kinds.iter().any(kind) && demand.checks.iter().all(passes) && specific && lasting
 }
 
 fn by_the_right_person(event: &Event, givers: &Givers) -> bool {
-    match event.cell("giver") {
+    match event.cell("giver").map(plain).as_deref() {
         Some("self") => !givers.child,
         Some("guardian") => {
             let then = event.at().and_then(year).is_some_and(|year| year <= givers.guardian_until);

@@ -40,7 +40,7 @@ pub(super) struct Seal {
     /// Count identical records: all declared columns are decoded, 8 bytes of memory a record
     #[arg(long)]
     count_duplicates: bool,
-    /// How many percent of a file's rows may be bad
+    /// How many percent of a file's rows may be bad; a row of consents that is nobody's always stops the seal
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
     max_bad_rows: MaxBadRows,
 }

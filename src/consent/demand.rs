@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::age::Ages;
-use crate::types::{Days, folded_word};
+use crate::types::Days;
 
 /// What a consent has to name and how it has to be given, for one recipient and one trigger (PIPL art. 14, 23, 29).
 ///
@@ -37,6 +37,10 @@ pub struct Requirement {
     pub known_triggers: BTreeSet<String>,
     /// All purposes that the regime and the study know; another word could mean the purpose of the study.
     pub known_purposes: BTreeSet<String>,
+    /// All categories that the regime knows; another word could mean one that the study reads.
+    pub known_categories: BTreeSet<String>,
+    /// The categories that the study reads, and those above and below them: an event that names one of them is about the study.
+    pub own_categories: BTreeSet<String>,
     /// Further names of the recipients, such as the study's own ids of them.
     pub recipient_names: BTreeSet<String>,
     /// Legal ids and ids of the study that name somebody else, so that two ids that look alike are told apart.
@@ -100,13 +104,6 @@ pub enum ConsentKind {
 }
 
 impl ConsentKind {
-    /// What a cell says; `None` for a word that names no kind.
-    #[must_use]
-    pub fn read(cell: &str) -> Option<Self> {
-        let word = folded_word(cell);
-        [Self::Ordinary, Self::Separate, Self::Written].into_iter().find(|kind| kind.as_str() == word)
-    }
-
     /// The word of consent tables and regime files.
     #[must_use]
     pub const fn as_str(self) -> &'static str {

@@ -3,15 +3,14 @@
 //! Reading has two steps: a [`Gist`] of all cells but the three instants, which is the same for millions of rows and may
 //! be kept, and a [`Word`] once the instants are there. Every row goes through both.
 
-use std::collections::BTreeSet;
-
-use super::act::{Act, items};
-use super::demand::{Check, ConsentKind, Requirement};
-use super::meaning::{Meaning, of_closed, of_recipient};
-use super::readable::Giver;
+use super::act::Act;
+use super::cell::{Giver, flag, giver, kind, lists, number};
+use super::demand::{Check, Requirement};
+use super::meaning::{Meaning, is_known, of_categories, of_closed, of_recipient};
+use super::moment::{Moment, Times};
 use super::slot::{Flaws, Hold, Second};
 use super::standing::Standing;
-use crate::types::{Timestamp, folded_word};
+use crate::types::{Timestamp, is_blank, is_same_word};
 
 /// One row of the consent table, cells as text; `None` is an absent column, a null or an empty cell.
 ///
@@ -96,59 +95,42 @@ impl<'a> Row<'a> {
 }
 
 impl Row<'_> {
-    /// Its three instants.
+    /// Its three instants; a time without UTC offset cannot be read.
     #[must_use]
     pub fn times(&self) -> Times {
         Times {
-            at: Moment::read(self.at),
-            shown_at: Moment::read(self.shown_at),
-            valid_to: Moment::read(self.valid_to),
-        }
-    }
-}
-
-/// An instant in a cell. It has no `Debug`: it belongs to a person.
-#[derive(Clone, Copy)]
-pub enum Moment {
-    /// No column, a null or an empty cell.
-    Absent,
-    /// Something else than an instant with an offset.
-    Unreadable,
-    /// Seconds since 1970-01-01T00:00:00Z.
-    At(i64),
-}
-
-impl Moment {
-    /// Reads an RFC 3339 instant.
-    #[must_use]
-    pub fn read(cell: Option<&str>) -> Self {
-        match cell.map(Timestamp::parse) {
-            None => Self::Absent,
-            Some(Ok(at)) => Self::At(at.seconds()),
-            Some(Err(_)) => Self::Unreadable,
+            at: Moment::read(self.at, None),
+            shown_at: Moment::read(self.shown_at, None),
+            valid_to: Moment::read(self.valid_to, None),
         }
     }
 
-    /// Outer `None`: it cannot be read, or is outside the years in which events may be. Inner `None`: it is absent.
-    pub(super) fn second(self) -> Cell<Second> {
-        match self {
-            Self::Absent => Some(None),
-            Self::Unreadable => None,
-            Self::At(seconds) => Second::new(seconds).map(Some),
-        }
+    /// The same row, in which a blank cell is an absent one.
+    pub(super) fn without_blanks(mut self) -> Self {
+        let cells = [
+            &mut self.handler,
+            &mut self.event,
+            &mut self.kind,
+            &mut self.trigger,
+            &mut self.purpose,
+            &mut self.recipient,
+            &mut self.categories,
+            &mut self.methods,
+            &mut self.notice,
+            &mut self.notice_version,
+            &mut self.shown_at,
+            &mut self.at,
+            &mut self.valid_to,
+            &mut self.giver,
+            &mut self.own_step,
+            &mut self.pre_ticked,
+            &mut self.bundle_size,
+            &mut self.service_gate,
+            &mut self.service_necessary,
+        ];
+        cells.into_iter().for_each(|cell| *cell = cell.filter(|text| !is_blank(text)));
+        self
     }
-}
-
-/// The instants of one row. An event from before 1970-01-02 or after 2106-02-07T06:28:15Z, or with a notice shown then,
-/// is unreadable: 1970-01-01 is what a null becomes on its way through other programs.
-#[derive(Clone, Copy)]
-pub struct Times {
-    /// When it happened.
-    pub at: Moment,
-    /// When the notice was shown.
-    pub shown_at: Moment,
-    /// When the consent ends.
-    pub valid_to: Moment,
 }
 
 /// What the cells of a row say about one requirement, whenever it was.
@@ -194,11 +176,6 @@ pub(super) enum Word {
     Elsewhere(Standing),
 }
 
-/// Other case or spaces around a name do not hide a withdrawal.
-fn like(word: &str, name: &str) -> bool {
-    word.trim().eq_ignore_ascii_case(name.trim())
-}
-
 impl Requirement {
     /// Whether the row may speak about this requirement: whatever it names must match, and what it leaves out or
     /// spells unreadably may mean anything.
@@ -207,7 +184,10 @@ impl Requirement {
     fn may_be_named_by(&self, row: &Row<'_>, act: Option<Act>) -> bool {
         let [trigger, purpose, recipient] = self.meanings(row);
         if act.is_none_or(Act::is_negative) {
-            return [trigger, purpose, recipient].into_iter().all(|meaning| meaning != Meaning::Another);
+            let categories = of_categories(row.categories, &self.own_categories, &self.known_categories);
+            return [trigger, purpose, recipient, categories]
+                .into_iter()
+                .all(|meaning| meaning != Meaning::Another);
         }
         let named = |cell: Option<&str>, meaning| cell.is_none() || meaning == Meaning::Ours;
         trigger != Meaning::Another && named(row.purpose, purpose) && named(row.recipient, recipient)
@@ -226,24 +206,31 @@ impl Requirement {
         ]
     }
 
-    /// Which recipient the row names when it names exactly this requirement.
-    fn named_by(&self, row: &Row<'_>) -> Option<u16> {
-        let named = row.trigger == Some(&self.trigger) && row.purpose == Some(&self.purpose);
-        let recipient = row.recipient.filter(|_| named)?;
-        u16::try_from(self.recipients.iter().position(|name| name == recipient)?).ok()
+    /// Whether the row names trigger, purpose and one of the recipients.
+    fn is_named_by(&self, row: &Row<'_>) -> bool {
+        self.meanings(row) == [Meaning::Ours; 3]
+    }
+
+    /// Which of the recipients a row names that names this requirement; none for one named by the study's own id.
+    fn named_recipient(&self, row: &Row<'_>) -> Option<u16> {
+        let word = row.recipient.filter(|_| self.is_named_by(row))?;
+        let of = |alike: &dyn Fn(&String) -> bool| self.recipients.iter().position(alike);
+        let position = of(&|name| name == word).or_else(|| of(&|name| is_same_word(name, word)))?;
+        u16::try_from(position).ok()
     }
 
     /// What the cells besides the instants say.
     pub(super) fn gist(&self, row: &Row<'_>) -> Gist {
+        let row = &row.without_blanks();
         let act = row.event.and_then(Act::read);
         // Death is a status of the person (PIPL art. 49), whatever purpose the row names.
         if act != Some(Act::Deceased) && !self.may_be_named_by(row, act) {
             return self.elsewhere(row, act).map_or(Gist::Silent, Gist::Elsewhere);
         }
         let gist = match act {
-            Some(Act::Given) => match self.named_by(row).and_then(|_| self.examine(row)) {
+            Some(Act::Given) => match self.examine(row).filter(|_| self.is_named_by(row)) {
                 Some(flaws) => Gist::Given(flaws),
-                // A consent whose trigger, purpose or recipient cannot be read puts the person out.
+                // A consent that leaves out trigger, purpose or recipient, or cannot be read, puts the person out.
                 None => Gist::UnreadableThen,
             },
             Some(Act::Refused) => Gist::Refused,
@@ -254,45 +241,37 @@ impl Requirement {
             None => return Gist::Unreadable,
         };
         // A word that the regime does not know may mean this trigger, so the row can neither lift a block nor be outlived.
-        let unknown = row.trigger.is_some_and(|word| !self.known_triggers.contains(word));
+        let unknown = row.trigger.is_some_and(|word| !is_known(word, &self.known_triggers));
         if unknown { Gist::UnreadableThen } else { gist }
     }
 
     /// A readable consent for this trigger, but for another purpose, or for this one and another recipient.
     fn elsewhere(&self, row: &Row<'_>, act: Option<Act>) -> Option<Standing> {
-        let consent = act == Some(Act::Given) && row.trigger == Some(&self.trigger);
+        let consent = act == Some(Act::Given) && is(row.trigger, &self.trigger);
         let purpose = row.purpose.filter(|_| consent)?;
         self.examine(row)?;
-        if !like(purpose, &self.purpose) {
+        if !is_same_word(purpose, &self.purpose) {
             return Some(Standing::OtherPurpose);
         }
         row.recipient.map(|_| Standing::OtherRecipient)
     }
 
-    /// A block that names all three belongs to that recipient, however sloppily it is spelled.
+    /// A block that names all three belongs to that recipient; one by the study's own id of it to nobody in particular.
     fn block(&self, row: &Row<'_>) -> Gist {
-        let named = self.meanings(row).into_iter().all(|meaning| meaning == Meaning::Ours);
-        let Some(word) = row.recipient.filter(|_| named) else {
-            return Gist::Hold(Whose::Anybody, Hold::Starts);
-        };
-        let mut names = self.recipients.iter();
-        let position = names
-            .position(|name| name == word)
-            .or_else(|| self.recipients.iter().position(|name| like(word, name)));
-        match position.and_then(|position| u16::try_from(position).ok()) {
-            Some(position) => Gist::Hold(Whose::Recipient(position), Hold::Starts),
-            // It names the recipient by the study's own id.
-            None => Gist::Hold(Whose::Anybody, Hold::Starts),
-        }
+        let whose = self.named_recipient(row).map_or(Whose::Anybody, Whose::Recipient);
+        Gist::Hold(whose, Hold::Starts)
     }
 
     /// An end ends what it names in full, or, naming nothing, the blocks that leave something out. Were it otherwise, a
-    /// hold by law would end with an objection.
+    /// hold by law would end with an objection. One that lists fewer categories than are read ends nothing.
     fn lift(&self, row: &Row<'_>) -> Gist {
+        if row.categories.is_some() && !lists(row.categories, &self.categories) {
+            return Gist::EndsNothing;
+        }
         match (row.trigger, row.purpose, row.recipient) {
             (None, None, None) => Gist::Hold(Whose::Anybody, Hold::Ends),
             _ => self
-                .named_by(row)
+                .named_recipient(row)
                 .map_or(Gist::EndsNothing, |position| Gist::Hold(Whose::Recipient(position), Hold::Ends)),
         }
     }
@@ -303,20 +282,28 @@ impl Requirement {
         if matches!(gist, Gist::Silent | Gist::Unreadable) {
             return if matches!(gist, Gist::Silent) { Word::Silent } else { Word::Unreadable };
         }
-        let Some(Some(at)) = times.at.second() else {
+        let (Some(Some(first)), Some(Some(last))) = (times.at.first(), times.at.last()) else {
             return if matches!(gist, Gist::Elsewhere(_)) { Word::Silent } else { Word::Unreadable };
         };
-        if at.seconds() > as_of.seconds() {
+        let (begun, over) = (first.seconds() <= as_of.seconds(), last.seconds() <= as_of.seconds());
+        if !begun {
             return Word::Silent;
         }
-        let in_time = || self.flaws_in_time(at, times, as_of);
+        // Of a day without a time, what speaks against a use counts from its start and until its end; a consent, or the end of a
+        // block, once the day is over, and as if it were of its start.
+        let until = Second::new(as_of.seconds()).map_or(last, |as_of| last.min(as_of));
+        let in_time = || self.flaws_in_time(first, times, as_of);
         match gist {
             Gist::Silent | Gist::EndsNothing => Word::Silent,
             Gist::Unreadable | Gist::UnreadableThen => Word::Unreadable,
-            Gist::Given(flaws) => in_time().map_or(Word::Unreadable, |more| Word::Given(at, flaws.and(more))),
-            Gist::Withdrawn => Word::Withdrawn(at),
-            Gist::Refused => Word::Refused(at),
-            Gist::Hold(whose, hold) => Word::Hold(at, whose, hold),
+            Gist::Given(_) | Gist::Elsewhere(_) | Gist::Hold(_, Hold::Ends) if !over => Word::Silent,
+            Gist::Given(flaws) => {
+                in_time().map_or(Word::Unreadable, |more| Word::Given(first, flaws.and(more)))
+            }
+            Gist::Withdrawn => Word::Withdrawn(until),
+            Gist::Refused => Word::Refused(until),
+            Gist::Hold(whose, Hold::Starts) => Word::Hold(until, whose, Hold::Starts),
+            Gist::Hold(whose, Hold::Ends) => Word::Hold(first, whose, Hold::Ends),
             Gist::Deceased => Word::Deceased,
             Gist::Elsewhere(standing) => in_time().map_or(Word::Silent, |_| Word::Elsewhere(standing)),
         }
@@ -331,23 +318,15 @@ impl Requirement {
         let necessary = flag(row.service_necessary)?;
         let bundle = number(row.bundle_size)?;
         let version = number(row.notice_version)?;
-        let kind = match row.kind {
-            Some(cell) => Some(ConsentKind::read(cell)?),
-            None => None,
-        };
-        let giver = match row.giver.map(Giver::read) {
-            Some(read) => match read? {
-                Giver::Oneself => Flaws::BY_SELF,
-                Giver::Guardian => Flaws::BY_GUARDIAN,
-            },
+        let kind = kind(row.kind)?;
+        let giver = match giver(row.giver)? {
+            Some(Giver::Oneself) => Flaws::BY_SELF,
+            Some(Giver::Guardian) => Flaws::BY_GUARDIAN,
             None => Flaws::BY_NOBODY,
-        };
-        let listed = |cell: Option<&str>, wanted: &BTreeSet<String>| {
-            wanted.iter().all(|word| cell.is_some_and(|list| items(list).any(|item| item == word)))
         };
         let asked = |check: Check, holds: bool| !holds && self.checks.contains(&check);
         let free = gate == Some(false) || (gate == Some(true) && necessary == Some(true));
-        let informed = row.notice == Some(&self.notice)
+        let informed = is(row.notice, &self.notice)
             && version.is_some_and(|version| self.notice_versions.contains(&version));
         let found = [
             (!kind.is_some_and(|kind| self.kinds.contains(&kind)), Standing::Kind),
@@ -356,20 +335,20 @@ impl Requirement {
             (asked(Check::Single, bundle == Some(1)), Standing::Bundled),
             (asked(Check::NotGated, free), Standing::Gated),
             (asked(Check::Notice, informed), Standing::Notice),
-            (!listed(row.categories, &self.categories), Standing::Categories),
-            (!listed(row.methods, &self.methods), Standing::Methods),
-            (!row.handler.is_some_and(|handler| self.handlers.contains(handler)), Standing::Handler),
+            (!lists(row.categories, &self.categories), Standing::Categories),
+            (!lists(row.methods, &self.methods), Standing::Methods),
+            (!row.handler.is_some_and(|handler| is_known(handler, &self.handlers)), Standing::Handler),
         ];
         Some(found.into_iter().fold(giver, |flaws, (holds, flaw)| flaws.with_if(holds, Flaws::of(flaw))))
     }
 
     /// The flaws that the instants decide, or `None` when one of them cannot be read.
     fn flaws_in_time(&self, at: Second, times: &Times, as_of: Timestamp) -> Option<Flaws> {
-        let shown_at = times.shown_at.second()?;
+        let shown_at = times.shown_at.last()?;
         let ends = match times.valid_to {
-            Moment::Unreadable => return None,
+            Moment::Unreadable(_) => return None,
             Moment::Absent => at.seconds().saturating_add(self.retention.seconds()),
-            Moment::At(end) => end,
+            Moment::At(end) | Moment::Day(end, _) => end,
         };
         let late = shown_at.is_none_or(|shown| shown > at) && self.checks.contains(&Check::ShownBefore);
         let expired = Flaws::default().with_if(ends <= as_of.seconds(), Flaws::of(Standing::Expired));
@@ -377,20 +356,6 @@ impl Requirement {
     }
 }
 
-/// Outer `None`: the cell cannot be read. Inner `None`: it is absent.
-type Cell<T> = Option<Option<T>>;
-
-pub(crate) fn flag(cell: Option<&str>) -> Cell<bool> {
-    match cell {
-        None => Some(None),
-        Some(text) => match folded_word(text).as_str() {
-            "true" | "1" | "t" | "yes" | "y" | "\u{662f}" => Some(Some(true)),
-            "false" | "0" | "f" | "no" | "n" | "\u{5426}" => Some(Some(false)),
-            _ => None,
-        },
-    }
-}
-
-pub(crate) fn number(cell: Option<&str>) -> Cell<u32> {
-    cell.map(|text| text.parse().ok()).map_or(Some(None), |parsed| parsed.map(Some))
+fn is(cell: Option<&str>, word: &str) -> bool {
+    cell.is_some_and(|cell| is_same_word(cell, word))
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use super::age::{AgeFact, Calendar};
 use super::demand::Demand;
-use super::event::{Gist, Row, Times, Whose, Word};
+use super::event::{Gist, Row, Whose, Word};
+use super::moment::Times;
 use super::slot::{Flag, Judged, LatestHold, Slot};
 use super::standing::{Failing, Standing};
 use crate::types::Timestamp;
@@ -28,6 +29,12 @@ impl Fold {
     #[must_use]
     pub fn new(demand: Demand, as_of: Timestamp) -> Self {
         Self { demand, as_of, slots: Vec::new(), further: BTreeMap::new() }
+    }
+
+    /// What is demanded.
+    #[must_use]
+    pub const fn demand(&self) -> &Demand {
+        &self.demand
     }
 
     /// Reads all cells of a row but its instants, for [`Fold::hear_read`] of this very fold.

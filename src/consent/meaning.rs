@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::act::items;
-use crate::types::folded_word;
+use crate::types::{folded_word, is_blank, is_same_word};
 
 /// What a cell says about the one word that a requirement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -29,11 +29,6 @@ const WILDCARDS: [&str; 9] = [
     "\u{4efb}\u{4f55}",
 ];
 
-/// Whether a word stands for every word of its list.
-pub(super) fn is_wildcard(word: &str) -> bool {
-    WILDCARDS.contains(&folded_word(word).as_str())
-}
-
 /// A cell of a closed list: a word that is not known could be ours.
 pub(super) fn of_closed<'a>(
     cell: Option<&str>,
@@ -41,10 +36,9 @@ pub(super) fn of_closed<'a>(
     known: impl IntoIterator<Item = &'a String> + Clone,
 ) -> Meaning {
     let one = |word: &str| {
-        let word = folded_word(word);
-        if word == folded_word(ours) {
+        if is_same_word(word, ours) {
             Meaning::Ours
-        } else if known.clone().into_iter().any(|known| folded_word(known) == word) {
+        } else if is_known(word, known.clone()) {
             Meaning::Another
         } else {
             Meaning::Anything
@@ -62,27 +56,62 @@ pub(super) fn of_recipient(
     others: &BTreeSet<String>,
 ) -> Meaning {
     let one = |word: &str| {
-        let word = folded_word(word);
-        if ours.clone().any(|name| folded_word(name.as_ref()) == word) {
-            return Meaning::Ours;
+        let is_ours = ours.clone().any(|name| is_same_word(name.as_ref(), word));
+        match (is_ours, is_known(word, others)) {
+            (true, false) => return Meaning::Ours,
+            (false, true) => return Meaning::Another,
+            // Two names that differ in spelling alone: only the exact one is told apart.
+            (true, true) if ours.clone().any(|name| name.as_ref() == word) => return Meaning::Ours,
+            (true, true) if others.contains(word) => return Meaning::Another,
+            (true, true) => return Meaning::Anything,
+            (false, false) => {}
         }
-        if others.iter().any(|other| folded_word(other) == word) {
-            return Meaning::Another;
-        }
-        let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &word));
-        if near || is_wildcard(&word) { Meaning::Anything } else { Meaning::Another }
+        let folded = folded_word(word);
+        let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &folded));
+        if near || is_wildcard(word) { Meaning::Anything } else { Meaning::Another }
     };
     of_cell(cell, one)
 }
 
+/// A cell that lists categories: one of `ours` in it is ours, and it is another only if all of it is `known` and none ours.
+pub(super) fn of_categories(
+    cell: Option<&str>,
+    ours: &BTreeSet<String>,
+    known: &BTreeSet<String>,
+) -> Meaning {
+    let Some(cell) = cell.filter(|cell| items(cell).next().is_some()) else { return Meaning::Anything };
+    if items(cell).any(|item| is_known(item, ours)) {
+        Meaning::Ours
+    } else if items(cell).all(|item| is_known(item, known)) {
+        Meaning::Another
+    } else {
+        Meaning::Anything
+    }
+}
+
+/// Whether a word stands on a list, in whatever spelling.
+pub(super) fn is_known<'a>(word: &str, known: impl IntoIterator<Item = &'a String>) -> bool {
+    known.into_iter().any(|known| is_same_word(known, word))
+}
+
+/// Whether a word stands for every word of its list.
+pub(super) fn is_wildcard(word: &str) -> bool {
+    WILDCARDS.contains(&folded_word(word).as_str())
+}
+
 /// A list is another word only if every item of it is.
 fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
-    let Some(cell) = cell.filter(|cell| !folded_word(cell).is_empty()) else { return Meaning::Anything };
+    let Some(cell) = cell.filter(|cell| !is_blank(cell)) else { return Meaning::Anything };
     let whole = one(cell);
-    if items(cell).nth(1).is_none() || whole == Meaning::Ours {
-        return whole;
+    let mut words = items(cell);
+    match (words.next(), words.next()) {
+        _ if whole == Meaning::Ours => whole,
+        // Separators alone say nothing, and beside one word nothing more than the word.
+        (None, _) => Meaning::Anything,
+        (Some(word), None) => one(word),
+        _ if items(cell).all(|item| one(item) == Meaning::Another) => Meaning::Another,
+        _ => Meaning::Anything,
     }
-    if items(cell).all(|item| one(item) == Meaning::Another) { Meaning::Another } else { Meaning::Anything }
 }
 
 /// Whether two folded words differ by at most one edit (a letter more, less, other, or two swapped), or in punctuation alone.
@@ -107,6 +136,9 @@ mod tests {
             ("ads|unheard", Meaning::Anything),
             ("mesurement", Meaning::Anything),
             ("*", Meaning::Anything),
+            ("|", Meaning::Anything),
+            ("all,", Meaning::Anything),
+            (";ads", Meaning::Another),
             ("all", Meaning::Anything),
             ("", Meaning::Anything),
             ("\u{3000}", Meaning::Anything),
@@ -132,9 +164,45 @@ mod tests {
             ("LEGLA-ID-C", Meaning::Anything),
             ("OTHER-COMPANY-77|LEGAL-ID-C", Meaning::Anything),
             ("全部", Meaning::Anything),
+            ("all| ", Meaning::Anything),
+            (" ;", Meaning::Anything),
+            ("|LEGAL-ID-X", Meaning::Anything),
+            ("LEGAL-ID-C;", Meaning::Ours),
+            ("OTHER-COMPANY-77|", Meaning::Another),
             (" ", Meaning::Anything),
         ] {
             assert_eq!(of_recipient(Some(cell), ours.iter(), &others), meaning, "{cell:?}");
         }
+        let alike = BTreeSet::from(["legal_id_c".to_owned()]);
+        for (cell, meaning) in [
+            ("LEGAL-ID-C", Meaning::Ours),
+            ("legal_id_c", Meaning::Another),
+            ("Legal Id C", Meaning::Anything),
+        ] {
+            assert_eq!(of_recipient(Some(cell), ours.iter(), &alike), meaning, "{cell:?}");
+        }
+    }
+
+    #[test]
+    fn a_list_of_categories_is_another_only_if_all_of_it_is() {
+        let words = |list: &[&str]| list.iter().map(|word| (*word).to_owned()).collect::<BTreeSet<_>>();
+        let (ours, known) = (
+            words(&["profile", "payment-record"]),
+            words(&["profile", "payment-record", "income", "health"]),
+        );
+        for (cell, meaning) in [
+            ("profile", Meaning::Ours),
+            ("Payment_Record", Meaning::Ours),
+            ("income|profile", Meaning::Ours),
+            ("unheard;profile", Meaning::Ours),
+            ("health, Income", Meaning::Another),
+            ("health|unheard", Meaning::Anything),
+            ("all", Meaning::Anything),
+            ("*", Meaning::Anything),
+            (" | ", Meaning::Anything),
+        ] {
+            assert_eq!(of_categories(Some(cell), &ours, &known), meaning, "{cell:?}");
+        }
+        assert_eq!(of_categories(None, &ours, &known), Meaning::Anything);
     }
 }

@@ -1,7 +1,10 @@
 //! Why a consent, as it was asked for, cannot be a separate one, whatever a study demands: "agree to all" in one tap is
 //! recorded as what it is.
 
-use super::event::{Moment, Row};
+use super::act::Act;
+use super::cell::{flag, kind, number};
+use super::demand::ConsentKind;
+use super::event::Row;
 
 /// One thing that keeps a consent from being separate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,19 +21,23 @@ pub struct Shortfall {
 /// for rows that give nothing.
 #[must_use]
 pub fn not_separate(row: &Row<'_>) -> Vec<Shortfall> {
-    if row.event != Some("given") {
+    let row = row.without_blanks();
+    if row.event.and_then(Act::read) != Some(Act::Given) {
         return Vec::new();
     }
-    let is = |cell: Option<&str>, wanted: [&str; 2]| cell.is_some_and(|cell| wanted.contains(&cell));
-    let (yes, no) = (["true", "1"], ["false", "0"]);
+    let is = |cell: Option<&str>, wanted: bool| flag(cell) == Some(Some(wanted));
+    let (yes, no) = (true, false);
     let free = is(row.service_gate, no) || (is(row.service_gate, yes) && is(row.service_necessary, yes));
-    let version = row.notice_version.is_some_and(|version| version.parse::<u32>().is_ok());
+    let version = number(row.notice_version).flatten().is_some();
     let times = row.times();
-    let shown = matches!((times.shown_at, times.at), (Moment::At(shown), Moment::At(at)) if shown <= at);
-    let single = row.bundle_size.is_some_and(|size| size.parse() == Ok(1u32));
+    let shown = match (times.shown_at.last(), times.at.first()) {
+        (Some(Some(shown)), Some(Some(at))) => shown <= at,
+        _ => false,
+    };
+    let single = number(row.bundle_size) == Some(Some(1));
     let kept = [
         (
-            is(row.kind, ["separate", "written"]),
+            matches!(kind(row.kind), Some(Some(ConsentKind::Separate | ConsentKind::Written))),
             "kind",
             "PIPL 14",
             "it is not recorded as a separate or written consent",
@@ -93,6 +100,16 @@ mod tests {
         for (column, row) in cases {
             assert_eq!(not_separate(&row).iter().map(|lack| lack.column).collect::<Vec<_>>(), [column]);
         }
+        let spelled = Row {
+            event: Some("Granted"),
+            kind: Some("Written"),
+            own_step: Some("yes"),
+            pre_ticked: Some("N"),
+            bundle_size: Some(" 1"),
+            service_gate: Some("off"),
+            ..clean()
+        };
+        assert_eq!(not_separate(&spelled), []);
         let gated = Row { service_gate: Some("1"), service_necessary: Some("1"), ..clean() };
         assert_eq!(not_separate(&gated), []);
         assert_eq!(not_separate(&Row { event: Some("withdrawn"), ..Row::default() }), []);

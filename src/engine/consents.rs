@@ -8,11 +8,12 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
+use super::namespaces::Namespaces;
 use super::read::{Column, Id, Input, ReadError, Table, Use, Wanted, open_repeating};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
-use crate::consent::{COLUMNS, ConsentTable, Fold, Moment, Row, STATEMENTS, StatementMapping, Times};
+use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, Row, STATEMENTS, Times};
 use crate::deidentify::Form;
 use crate::types::{Timestamp, Zone};
 
@@ -28,34 +29,39 @@ pub(super) fn hear(
     // Events of a register are rows of the consent table, however the files of a study are written.
     let plain = ConsentTable::default();
     let written = if is_register { &plain } else { written };
-    let namespaces = Namespaces::new(namespaces, written.namespace.as_deref(), interner);
-    let wanted = wanted(written, namespaces.default.is_some());
+    let known = namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
+    let namespaces = Namespaces::new(known, written.namespace.as_deref(), &reading.elsewhere.namespaces);
+    let wanted = wanted(written, namespaces.default().is_some());
     let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
     let mut table = open_repeating(input, &wanted, statements)?;
     let mut report = FileHygiene::new("consents", &table);
-    let mut sayings = Sayings::new(&written.statements);
+    let lists = Lists::new(folds.iter().map(Fold::demand), &reading.elsewhere.recipients);
+    let mut sayings = Sayings::new(&written.statements, lists);
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         reading.heard(batch.num_rows());
         let events = Events::new(&table, &batch, written.timezone.as_ref())?;
         sayings.begin(&events.said, batch.num_rows());
         for (row, person) in people(&events, &namespaces, interner, rows, &mut report, batch.num_rows())? {
-            let times = events.times(row, &written.statements);
-            sayings.tell(&events.said, row, folds, |fold, reading| fold.hear_read(person, reading, &times));
+            let times = events.times(row, written);
+            sayings.tell((&events.said, row, &times), folds, |fold, reading| {
+                fold.hear_read(person, reading, &times)
+            });
         }
         rows += batch.num_rows() as u64;
     }
     if is_register {
         report.forget_shapes();
     }
-    report.finish(rows, reading.max_bad_rows)
+    sayings.finish().tell(&mut report);
+    report.finish_consents(rows)
 }
 
 /// Whose each event of a batch is; one that is nobody's is reported. In a loop of its own, so that the processor waits for the
 /// memory of several ids at a time.
 fn people(
     events: &Events,
-    namespaces: &Namespaces<'_>,
+    namespaces: &Namespaces<'_, (Namespace, Form)>,
     interner: &mut Interner,
     before: u64,
     report: &mut FileHygiene,
@@ -63,10 +69,12 @@ fn people(
 ) -> Result<Vec<(usize, u32)>, EngineError> {
     const NO_PERSON: &str = "no person";
     let mut people = Vec::with_capacity(count);
-    if let (Some(column), Some((_, form))) = (&events.person, namespaces.default) {
+    if let (Some(column), Some((_, form))) = (&events.person, namespaces.default())
+        && (events.ids.is_none() || !namespaces.has_others())
+    {
         report.observe_shapes(before, "person", &column.shapes(form));
     }
-    if let (Some(column), None, Some((namespace, form))) = (&events.person, &events.ids, namespaces.default)
+    if let (Some(column), None, Some((namespace, form))) = (&events.person, &events.ids, namespaces.default())
         && form.is_bytewise()
         && column.is_free_of_suspicious_ids()
     {
@@ -82,7 +90,11 @@ fn people(
     for row in 0..count {
         let place = before + row as u64;
         let (namespace, form) = match namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
-            Ok(namespace) => namespace,
+            Ok(Some(namespace)) => namespace,
+            Ok(None) => {
+                report.of_other_studies += 1;
+                continue;
+            }
             Err(reason) => {
                 report.drop_row(place, "ids", reason);
                 continue;
@@ -113,36 +125,6 @@ pub(super) fn wanted(table: &ConsentTable, one_namespace: bool) -> [Wanted<'_>; 
         let required = table.requires(column) || column == "ids" && !one_namespace;
         Wanted { column, used: Use::Consent { columns: &table.columns, required } }
     })
-}
-
-/// What the column `ids` may say.
-struct Namespaces<'a> {
-    known: Vec<(&'a str, (Namespace, Form))>,
-    /// What an empty cell means: the study's only namespace, and nothing if it has several.
-    default: Option<(Namespace, Form)>,
-}
-
-impl<'a> Namespaces<'a> {
-    fn new(names: &BTreeMap<&'a str, Form>, declared: Option<&str>, interner: &mut Interner) -> Self {
-        let names = names.iter();
-        let known: Vec<_> =
-            names.map(|(name, form)| (*name, (interner.intern_namespace(name), *form))).collect();
-        let default = match known.as_slice() {
-            [(_, only)] => Some(*only),
-            several => several.iter().find(|(name, _)| Some(*name) == declared).map(|(_, found)| *found),
-        };
-        Self { known, default }
-    }
-
-    fn of(&self, cell: Option<&str>) -> Result<(Namespace, Form), &'static str> {
-        match cell {
-            None => self.default.ok_or("no namespace, and the study has several"),
-            Some(word) => {
-                let found = self.known.iter().find(|(name, _)| *name == word);
-                found.map(|(_, namespace)| *namespace).ok_or("not a namespace of the study")
-            }
-        }
-    }
 }
 
 /// The columns of one batch.
@@ -198,15 +180,15 @@ impl Events {
         cells
     }
 
-    fn times(&self, row: usize, statements: &StatementMapping) -> Times {
-        let [at, shown_at, valid_to] = &self.times;
-        let moment = |column: &Option<Column>| match column {
-            Some(column @ Column::Words(_)) => Moment::read(column.text(row)),
+    fn times(&self, row: usize, written: &ConsentTable) -> Times {
+        let [at, shown_at, valid_to] = self.times.each_ref().map(|column| match column {
+            Some(column @ Column::Words(_)) => Moment::read(column.text(row), written.timezone.as_ref()),
             Some(Column::Numbers(seconds)) if seconds.is_valid(row) => Moment::At(seconds.value(row)),
             Some(Column::Numbers(_) | Column::Tokens(_)) | None => Moment::Absent,
-        };
-        let shown_at = if statements.shown_at_is_at() { at } else { shown_at };
-        Times { at: moment(at), shown_at: moment(shown_at), valid_to: moment(valid_to) }
+        });
+        // The notice is shown when the consent is given, so no later.
+        let shown_at = if written.statements.shown_at_is_at() { at.start() } else { shown_at };
+        Times { at, shown_at, valid_to }
     }
 }
 
@@ -324,6 +306,8 @@ mod tests {
             handlers: words(&["platform"]),
             known_triggers: words(&["SC23", "SC29"]),
             known_purposes: words(&["measurement", "ads"]),
+            known_categories: words(&["a", "b", "income"]),
+            own_categories: words(&["a", "b"]),
             recipient_names: words(&[]),
             other_recipients: words(&["LEGAL-B"]),
             kinds: [ConsentKind::Separate, ConsentKind::Written].into(),

@@ -17,9 +17,11 @@ const FIRST_PLACES: usize = 5;
 /// Where a bad row is and what is wrong with it; never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// Row of the table, from 1, not counting a header.
+    /// What is counted: rows of the table, not counting a header, or lines of a file.
+    pub unit: &'static str,
+    /// Which one, from 1.
     pub row: u64,
-    /// The column.
+    /// The column; empty for what concerns a whole line.
     pub column: String,
     /// The reason.
     pub reason: &'static str,
@@ -27,7 +29,11 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "row {}, column `{}`: {}", self.row, self.column, self.reason)
+        write!(f, "{} {}", self.unit, self.row)?;
+        if !self.column.is_empty() {
+            write!(f, ", column `{}`", self.column)?;
+        }
+        write!(f, ": {}", self.reason)
     }
 }
 
@@ -56,6 +62,19 @@ pub struct FileHygiene {
     pub identical: Option<u64>,
     /// Ids of links that are not one person's in this dataset alone, and so are not joined.
     pub ambiguous_ids: u64,
+    /// Rows of consents whose ids are of a namespace of another study of the sandbox; they are none of this one's people.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub of_other_studies: u64,
+    /// Rows of consents with a cell that cannot be read, by column and by what the cell is. They are used: they give no consent, or
+    /// put their person out.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unclear: BTreeMap<&'static str, BTreeMap<&'static str, u64>>,
+    /// Words of consents that are on no list, by column, with their rows, where at least 20 rows have one.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unknown_words: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    /// Rows of consents that name recipients that no study of the sandbox knows.
+    #[serde(skip_serializing_if = "is_zero")]
+    pub unknown_recipients: u64,
     /// The id of the key of its tokens; none for a file of raw ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
@@ -75,6 +94,11 @@ pub struct FileHygiene {
     shapes: BTreeMap<String, IdShapes>,
     #[serde(skip)]
     first: Vec<Place>,
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this shape")]
+const fn is_zero(count: &u64) -> bool {
+    *count == 0
 }
 
 /// What a seal read and dropped, file by file.
@@ -132,7 +156,7 @@ impl FileHygiene {
     pub(super) fn drop_row(&mut self, row: u64, column: &str, reason: &'static str) {
         *self.dropped.entry(reason).or_default() += 1;
         if self.first.len() < FIRST_PLACES {
-            self.first.push(Place { row: row + 1, column: column.to_owned(), reason });
+            self.first.push(Place { unit: "row", row: row + 1, column: column.to_owned(), reason });
         }
     }
 
@@ -161,11 +185,11 @@ impl FileHygiene {
         for (column, shapes) in std::mem::take(&mut self.shapes) {
             let Some(Unlike { count, row, reason }) = shapes.unlike() else { continue };
             let bad: u64 = self.dropped.values().sum();
-            let count = count.min(self.rows.saturating_sub(bad + self.self_follows));
+            let count = count.min(self.rows.saturating_sub(bad + self.self_follows + self.of_other_studies));
             if count > 0 {
                 *self.dropped.entry(reason).or_default() += count;
                 if self.first.len() < FIRST_PLACES {
-                    self.first.push(Place { row: row + 1, column, reason });
+                    self.first.push(Place { unit: "row", row: row + 1, column, reason });
                 }
             }
         }
@@ -201,11 +225,31 @@ impl FileHygiene {
     }
 
     /// Ends the report; too many bad rows and direct identifiers stop the seal.
-    pub(super) fn finish(mut self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
+    pub(super) fn finish(self, rows: u64, allowed: MaxBadRows) -> Result<Self, super::EngineError> {
+        let (report, bad) = self.end(rows)?;
+        if u128::from(bad) * 100_000 > u128::from(rows) * u128::from(allowed.0) {
+            let (file, first) = (report.file, report.first);
+            return Err(super::EngineError::BadRows { file, bad, rows, allowed: allowed.to_string(), first });
+        }
+        Ok(report)
+    }
+
+    /// Ends the report of a consent file: one row that is nobody's stops the seal, whatever is allowed elsewhere.
+    pub(super) fn finish_consents(self, rows: u64) -> Result<Self, super::EngineError> {
+        let (report, bad) = self.end(rows)?;
+        if bad > 0 {
+            let (file, first) = (report.file, report.first);
+            return Err(super::EngineError::UnattributedConsents { file, bad, rows, first });
+        }
+        Ok(report)
+    }
+
+    /// The whole report, and how many rows were dropped.
+    fn end(mut self, rows: u64) -> Result<(Self, u64), super::EngineError> {
         self.rows = rows;
         self.drop_unlike();
         let bad: u64 = self.dropped.values().sum();
-        self.used = rows - bad - self.self_follows;
+        self.used = rows - bad - self.self_follows - self.of_other_studies;
         for (column, looked) in std::mem::take(&mut self.looked) {
             if let Some((shape, count)) = looked.identifier() {
                 let (file, like, of) = (self.file, shape.as_str(), looked.of());
@@ -217,10 +261,6 @@ impl FileHygiene {
                 self.identifiers.insert(column, counts);
             }
         }
-        if u128::from(bad) * 100_000 > u128::from(rows) * u128::from(allowed.0) {
-            let (file, first) = (self.file, self.first);
-            return Err(super::EngineError::BadRows { file, bad, rows, allowed: allowed.to_string(), first });
-        }
-        Ok(self)
+        Ok((self, bad))
     }
 }

@@ -18,6 +18,7 @@ mod intern;
 mod linked;
 mod links;
 mod marks;
+mod namespaces;
 #[cfg(test)]
 mod neighbours;
 mod numbers;
@@ -33,6 +34,7 @@ mod rows;
 mod sayings;
 mod scan;
 mod tokenise;
+mod unclear;
 mod values;
 mod waiting;
 
@@ -42,10 +44,10 @@ pub(crate) mod reference_tests;
 pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
-pub use import::{EventPlace, ImportTerms, Imported, import};
+pub use import::{ImportTerms, Imported, import};
 pub use person_file::PersonFile;
 pub use read::{FileColumn, Input, ReadError, columns};
-pub use reading::{Progress, Reading};
+pub use reading::{Elsewhere, Progress, Reading};
 pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
@@ -69,22 +71,20 @@ pub enum EngineError {
         /// The first places.
         first: Vec<Place>,
     },
-    /// Consent events that cannot be attributed to a person.
+    /// Rows of a consent file that are nobody's. Each may be a withdrawal, so that no limit of bad rows holds for them.
     #[error(
-        "{file}: {bad} of {rows} {unit}s cannot be attributed to a person: {}",
+        "{file}: {bad} of {rows} rows cannot be attributed to a person, and one may be a withdrawal; the first: {}",
         .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
     )]
-    UnattributedEvents {
+    UnattributedConsents {
         /// The file.
         file: String,
-        /// What is counted.
-        unit: &'static str,
-        /// Those that are nobody's.
+        /// Such rows in it.
         bad: u64,
-        /// All.
+        /// All rows in it.
         rows: u64,
         /// The first places.
-        first: Vec<EventPlace>,
+        first: Vec<Place>,
     },
     /// A text column that identifies people directly.
     #[error(

@@ -1,5 +1,6 @@
 //! How the tables of a seal are read, and how far reading has come.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -21,8 +22,19 @@ pub struct Reading {
     pub figures: bool,
     /// Threads; `None` for as many as the machine has, within reason.
     pub threads: Option<NonZeroUsize>,
+    /// What the other studies of the sandbox know, so that their rows in a shared consent file are told from unknown ones.
+    pub elsewhere: Elsewhere,
     /// Where somebody else can see how far it has come.
     pub progress: Option<Arc<Progress>>,
+}
+
+/// Names that other studies of a sandbox give.
+#[derive(Debug, Clone, Default)]
+pub struct Elsewhere {
+    /// Namespaces of ids.
+    pub namespaces: BTreeSet<String>,
+    /// Legal ids and ids of recipients.
+    pub recipients: BTreeSet<String>,
 }
 
 impl Reading {

@@ -10,7 +10,8 @@ use hashbrown::HashMap;
 
 use super::consents::row;
 use super::read::{Cell, Column, ReadError};
-use crate::consent::{Fold, Reading, STATEMENTS, StatementMapping};
+use super::unclear::UnclearRows;
+use crate::consent::{Fold, Lists, Reading, STATEMENTS, StatementMapping, Times, Unclear};
 
 /// Combinations that are kept; those beyond it are read row by row.
 const MOST: usize = 4_096;
@@ -152,8 +153,14 @@ impl Words {
     }
 }
 
-/// The readings of one combination of cells: one for each fold, for every row that it stands for.
-type Readings = Vec<Vec<Reading>>;
+/// The readings of one combination of cells.
+struct Readings {
+    /// One for each fold, for every row that the combination stands for.
+    rows: Vec<Vec<Reading>>,
+    unclear: Unclear,
+    /// Rows of the file that had it.
+    count: u64,
+}
 
 /// What the rows of one file said so far. It knows no person.
 pub(super) struct Sayings<'a> {
@@ -164,12 +171,16 @@ pub(super) struct Sayings<'a> {
     known: HashMap<u128, usize>,
     last: Option<(u128, usize)>,
     readings: Vec<Readings>,
+    lists: Lists,
+    unclear: UnclearRows,
 }
 
 impl<'a> Sayings<'a> {
-    pub(super) fn new(statements: &'a StatementMapping) -> Self {
+    pub(super) fn new(statements: &'a StatementMapping, lists: Lists) -> Self {
         Self {
             statements,
+            lists,
+            unclear: UnclearRows::default(),
             columns: Default::default(),
             keys: Vec::new(),
             known: HashMap::new(),
@@ -197,22 +208,33 @@ impl<'a> Sayings<'a> {
     /// Lets every fold hear what a row says.
     pub(super) fn tell(
         &mut self,
-        said: &[Said; STATEMENTS],
-        at: usize,
+        (said, at, times): (&[Said; STATEMENTS], usize, &Times),
         folds: &mut [Fold],
         mut hear: impl FnMut(&mut Fold, &Reading),
     ) {
-        let fresh;
-        let readings = match self.position(said, at, folds).and_then(|position| self.readings.get(position)) {
+        let mut fresh;
+        let position = self.position(said, at, folds);
+        let readings = match position.and_then(|position| self.readings.get_mut(position)) {
             Some(known) => known,
             None => {
                 fresh = self.read(said, at, folds);
-                &fresh
+                self.unclear.add(&fresh.unclear, 1);
+                &mut fresh
             }
         };
-        for row in readings {
+        readings.count += 1;
+        self.unclear.add_times(times, readings.unclear.gives);
+        for row in &readings.rows {
             folds.iter_mut().zip(row).for_each(|(fold, reading)| hear(fold, reading));
         }
+    }
+
+    /// What was unclear in all rows.
+    pub(super) fn finish(mut self) -> UnclearRows {
+        for readings in &self.readings {
+            self.unclear.add(&readings.unclear, readings.count);
+        }
+        self.unclear
     }
 
     /// Where the readings of this combination are kept, if there is room for them.
@@ -239,6 +261,8 @@ impl Sayings<'_> {
         let cells = said.each_ref().map(|said| said.text(at));
         let rows = self.statements.rows(cells);
         let of_all = |cells| folds.iter().map(|fold| fold.read(&row(cells))).collect();
-        rows.iter().map(of_all).collect()
+        let unclear = rows.iter().map(|cells| self.lists.unclear(&row(cells)));
+        let unclear = unclear.reduce(Unclear::and).unwrap_or_default();
+        Readings { rows: rows.iter().map(of_all).collect(), unclear, count: 0 }
     }
 }

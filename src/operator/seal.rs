@@ -10,7 +10,7 @@ use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
 use crate::consent::Demand;
-use crate::engine::{Built, Hygiene, Input, Reading, Sources, build, shapes};
+use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, shapes};
 use crate::keys::{Keyring, random_secret};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::register::{FILE, Snapshot};
@@ -280,7 +280,8 @@ impl Inner {
             let mut own = only_declared(own, adopted, self.studies.values());
             own.consents.extend(register.map(|register| of_register(register, &adopted.study)).transpose()?);
             let Building { as_of, key, reading } = building;
-            let built = build(&adopted.study, flows_of_study, own, *as_of, key, reading);
+            let reading = Reading { elsewhere: self.elsewhere(&adopted.study), ..(*reading).clone() };
+            let built = build(&adopted.study, flows_of_study, own, *as_of, key, &reading);
             // What is wrong with the register is told by its own error, not by that of its columns.
             let fault = register.and_then(Snapshot::take_fault);
             let (built, report) =
@@ -289,6 +290,20 @@ impl Inner {
             each(position, built)?;
         }
         Ok(hygiene)
+    }
+
+    /// What the other studies of the sandbox know and this one does not.
+    fn elsewhere(&self, study: &Study) -> Elsewhere {
+        let mut elsewhere = Elsewhere::default();
+        let namespaces = study.namespaces();
+        for other in self.studies.values().filter(|other| other.study.id != study.id) {
+            let further = other.study.namespaces().into_iter().filter(|name| !namespaces.contains(name));
+            elsewhere.namespaces.extend(further.map(str::to_owned));
+            let recipients = other.study.recipients.iter();
+            let named = recipients.flat_map(|named| [named.id.to_string(), named.legal_id.clone()]);
+            elsewhere.recipients.extend(named);
+        }
+        elsewhere
     }
 
     fn write_cubes(

@@ -244,6 +244,7 @@ impl<'a> Opinion<'a> {
         let other_recipients: BTreeSet<String> =
             all.filter(|name| !recipients.contains(name) && !recipient_names.contains(name)).collect();
         let known_purposes = regime.purpose_words(study);
+        let (known_categories, own_categories) = self.known_and_own_categories();
         let oldest = self.case.oldest_version();
         let requirements = self.triggers.iter().filter_map(|(name, categories)| {
             let trigger = regime.file.triggers.get(*name)?;
@@ -260,6 +261,8 @@ impl<'a> Opinion<'a> {
                 handlers: handlers.clone(),
                 known_triggers: known_triggers.clone(),
                 known_purposes: known_purposes.clone(),
+                known_categories: known_categories.clone(),
+                own_categories: own_categories.clone(),
                 recipient_names: recipient_names.clone(),
                 other_recipients: other_recipients.clone(),
                 kinds: quality.kinds.clone(),
@@ -268,6 +271,24 @@ impl<'a> Opinion<'a> {
             })
         });
         consent::Demand { requirements: requirements.collect(), ages: self.ages() }
+    }
+
+    /// All categories of the regime, and those that the study reads with what lies above and below them.
+    fn known_and_own_categories(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let categories = &self.case.regime.file.categories;
+        let above = |name: &str| {
+            let mut all = vec![name.to_owned()];
+            let mut next = categories.get(name).and_then(|category| category.under.as_ref());
+            while let Some(over) = next.filter(|over| !all.contains(over.get_ref())) {
+                all.push(over.get_ref().clone());
+                next = categories.get(over.get_ref()).and_then(|category| category.under.as_ref());
+            }
+            all
+        };
+        let mut own: BTreeSet<String> = self.categories.iter().flat_map(|read| above(&read.name)).collect();
+        let read = |name: &String| self.categories.iter().any(|read| read.name == *name);
+        own.extend(categories.keys().filter(|name| above(name).iter().any(read)).cloned());
+        (categories.keys().cloned().collect(), own)
     }
 
     fn ages(&self) -> Ages {

@@ -4,7 +4,7 @@ use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{NOISE_NOTE, delta, epsilon, unit};
 use crate::dp::Accounting;
-use crate::engine::Hygiene;
+use crate::engine::{FileHygiene, Hygiene};
 use crate::ledger::Pool;
 use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
@@ -304,9 +304,41 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
             format!("{}: column `{column}`: {count} texts look like {like}\n", file.file)
         })
     });
+    let unclear = hygiene.files.iter().map(unclear_text);
     let notes = hygiene
         .files
         .iter()
         .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
-    format!("{table}\n{}{}", looked.collect::<String>(), notes.collect::<String>())
+    format!(
+        "{table}\n{}{}{}",
+        looked.collect::<String>(),
+        unclear.collect::<String>(),
+        notes.collect::<String>()
+    )
+}
+
+/// What is unclear in a file of consents, a line each; empty where nothing is.
+#[must_use]
+pub fn unclear_text(file: &FileHygiene) -> String {
+    let mut text = String::new();
+    let (name, all) = (&file.file, grouped(file.rows.into()));
+    for (column, reasons) in &file.unclear {
+        for (reason, rows) in reasons {
+            let rows = grouped((*rows).into());
+            text.push_str(&format!("{name}: {rows} of {all} rows: `{column}` is {reason}\n"));
+        }
+    }
+    for (column, words) in &file.unknown_words {
+        let words: Vec<String> = words.iter().map(|(word, rows)| format!("`{word}` ({rows} rows)")).collect();
+        text.push_str(&format!("{name}: unknown words of `{column}`: {}\n", words.join(", ")));
+    }
+    if file.unknown_recipients > 0 {
+        let rows = grouped(file.unknown_recipients.into());
+        text.push_str(&format!("{name}: {rows} of {all} rows name recipients that no study here knows\n"));
+    }
+    if file.of_other_studies > 0 {
+        let rows = grouped(file.of_other_studies.into());
+        text.push_str(&format!("{name}: {rows} of {all} rows have ids of another study's namespace\n"));
+    }
+    text
 }

@@ -17,5 +17,5 @@ pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use time::{AsOf, Clock, Days, Hours, SystemClock, TimeFault, Timestamp};
 pub(crate) use word::nearest;
-pub use word::{folded_word, is_without_width};
+pub use word::{folded_word, is_blank, is_same_word, is_without_width};
 pub use zone::Zone;

@@ -16,12 +16,29 @@ use unicode_normalization::UnicodeNormalization as _;
 /// ```
 #[must_use]
 pub fn folded_word(text: &str) -> String {
+    if text.is_ascii() {
+        let kept = text.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control());
+        let dashed = |letter: char| if letter == '_' || letter.is_whitespace() { '-' } else { letter };
+        return kept.chars().map(|letter| dashed(letter.to_ascii_lowercase())).collect();
+    }
     let kept = text.nfkc().flat_map(char::to_lowercase).filter(|letter| !is_without_width(*letter));
     let kept: String = kept.collect();
     let kept = kept.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control());
     let dashed = |letter: char| if letter == '_' || letter.is_whitespace() { '-' } else { letter };
     // Lower-casing can undo the normal form, so the form is taken once more.
     kept.chars().map(dashed).nfkc().collect()
+}
+
+/// Whether a text says nothing: it is empty, or all of it is white space, control characters or characters of no width.
+#[must_use]
+pub fn is_blank(text: &str) -> bool {
+    !text.bytes().any(|byte| byte.is_ascii_graphic()) && folded_word(text).is_empty()
+}
+
+/// Whether two spellings are the same word, as [`folded_word`] says.
+#[must_use]
+pub fn is_same_word(one: &str, other: &str) -> bool {
+    one == other || folded_word(one) == folded_word(other)
 }
 
 /// Characters that nobody sees: zero-width spaces and joiners, the byte order mark, direction marks, soft hyphens.
@@ -71,6 +88,15 @@ mod tests {
         fn folding_twice_changes_nothing(text in any::<String>()) {
             let once = folded_word(&text);
             prop_assert_eq!(folded_word(&once), once.clone(), "{:?}", text);
+            prop_assert_eq!(is_blank(&text), once.is_empty());
+        }
+
+        /// ASCII, which is most words, is folded as every other text.
+        #[test]
+        fn ascii_is_folded_as_every_text(text in "[\\x00-\\x7f]{0,12}") {
+            let wide = folded_word(&format!("{text}\u{200b}"));
+            // What has no width is taken away before the ends are trimmed.
+            prop_assert_eq!(folded_word(&text), wide);
         }
     }
 }

@@ -3,7 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
-use crate::consent::{Admits, Ages, Check, ConsentKind, Requirement, account};
+use crate::consent::{Admits, Ages, Check, ConsentKind, Moment, Requirement, account};
 use crate::types::Days;
 
 const AS_OF: &str = "2026-10-01T00:00:00Z";
@@ -22,6 +22,8 @@ fn requirement(trigger: &str) -> Requirement {
         handlers: words(&["platform", "LEGAL-A"]),
         known_triggers: words(&["SC23", "SC29"]),
         known_purposes: words(&["measurement", "ads"]),
+        known_categories: words(&["social-relation", "payment-record", "income"]),
+        own_categories: words(&["social-relation", "payment-record"]),
         recipient_names: words(&[]),
         other_recipients: words(&["LEGAL-B"]),
         kinds: [ConsentKind::Separate, ConsentKind::Written].into(),
@@ -157,6 +159,129 @@ fn the_latest_word_decides_to_the_second() {
     assert!(!is_in(&[clean(), Row { at: Some("?"), ..clean() }]), "an unreadable row puts her out");
 }
 
+/// One function decides what a word means: a consent in other spellings is one, and one with a word that could be another is none.
+#[test]
+fn a_consent_in_any_spelling_is_one_and_with_an_unclear_word_none() {
+    let spelled = Row {
+        event: Some("Opt In"),
+        kind: Some("SEPARATE"),
+        trigger: Some("sc23 "),
+        purpose: Some("Measurement\u{200b}"),
+        recipient: Some("legal_c"),
+        categories: Some("Payment_Record; SOCIAL relation,income"),
+        notice: Some("n-1"),
+        notice_version: Some(" 3"),
+        handler: Some("Platform"),
+        valid_to: Some(" "),
+        giver: Some("Self"),
+        own_step: Some("True"),
+        pre_ticked: Some("n"),
+        bundle_size: Some("\u{ff11}"),
+        service_gate: Some("off"),
+        ..clean()
+    };
+    assert_eq!(failing(&[spelled]), [""; 0]);
+    let named = Requirement { recipient_names: ["brand".to_owned()].into(), ..requirement("SC23") };
+    let by_name = Row { recipient: Some("Brand"), ..clean() };
+    assert_eq!(failing_for(&demand(vec![named]), &[by_name], AgeFact::UNKNOWN), [""; 0]);
+    for odd in [
+        "",
+        "\u{3000}",
+        "*",
+        "all",
+        "measurement|ads",
+        "mesurement",
+        "SC23|SC29",
+        "LEGAL-D",
+        "LEGAL-C;LEGAL-B",
+    ] {
+        for odd in [
+            Row { trigger: Some(odd), ..clean() },
+            Row { purpose: Some(odd), ..clean() },
+            Row { recipient: Some(odd), ..clean() },
+        ] {
+            assert!(!is_in(&[odd]), "an unclear word gives no consent");
+        }
+    }
+    for odd in ["", " ", "*", "all", "payment-record", "payment-record|social"] {
+        assert_eq!(failing(&[Row { categories: Some(odd), ..clean() }]), ["categories"], "{odd:?}");
+    }
+}
+
+#[test]
+fn a_negative_event_counts_against_every_category_that_it_could_mean() {
+    let event = |event, categories| Row {
+        event: Some(event),
+        at: Some("2026-09-20T00:00:00Z"),
+        categories: Some(categories),
+        ..clean()
+    };
+    for act in ["withdrawn", "refused", "revoked", "objected", "restricted", "hold"] {
+        for counts in
+            ["", " ", "*", "all", "unheard", "income|unheard", "Payment_Record", "income;social-relation"]
+        {
+            assert!(!is_in(&[clean(), event(act, counts)]), "{act} {counts:?}");
+        }
+        for other in ["income", " INCOME ", "income|income"] {
+            assert!(is_in(&[clean(), event(act, other)]), "{act} {other:?}");
+        }
+    }
+    let elsewhere = Row {
+        purpose: Some("ads"),
+        recipient: Some("LEGAL-B"),
+        trigger: Some("SC29"),
+        ..event("Deceased", "income")
+    };
+    assert_eq!(failing(&[clean(), elsewhere]), ["deceased"], "death is no matter of purpose");
+}
+
+/// Of a day without a time, what speaks against a use counts from its start and until its end, and a consent once it is over.
+#[test]
+fn a_day_without_a_time_is_read_as_what_exposes_least() {
+    let zone = crate::types::Zone::parse("Asia/Shanghai").unwrap();
+    let outcome = |as_of: &str, rows: &[(&str, &str, &str)]| {
+        let required = Requirement { cool_down: Days::parse("30d").ok(), ..requirement("SC23") };
+        let mut fold = Fold::new(demand(vec![required]), Timestamp::parse(as_of).unwrap());
+        for (event, at, valid_to) in rows {
+            let moment = |cell: &str| Moment::read(Some(cell), Some(&zone));
+            let at = moment(at);
+            let times = Times { at, shown_at: at.start(), valid_to: moment(valid_to) };
+            let reading = fold.read(&Row { event: Some(event), ..clean() });
+            fold.hear_read(0, &reading, &times);
+        }
+        fold.finish(1, &[AgeFact::UNKNOWN]).contains(0)
+    };
+    let (noon, midnight) = ("2026-10-01T12:00:00+08:00", "2026-10-02T00:00:00+08:00");
+    let given = ("given", "2026-09-01", "");
+    assert!(outcome(noon, &[given]));
+    assert!(!outcome(noon, &[("given", "2026-10-01", "")]), "a consent of today counts tomorrow");
+    assert!(outcome(midnight, &[("given", "2026-10-01", "")]));
+    assert!(!outcome(noon, &[given, ("withdrawn", "2026-10-01", "")]), "a withdrawal of today counts today");
+    assert!(outcome("2026-09-30T23:59:59+08:00", &[given, ("withdrawn", "2026-10-01", "")]));
+    // Within one day the negative event is the later one, whichever of the two has a time.
+    for (yes, no) in [
+        ("2026-09-20", "2026-09-20"),
+        ("2026-09-20 23:59:59", "2026-09-20"),
+        ("2026-09-20", "2026-09-20 00:00:00"),
+    ] {
+        for act in ["withdrawn", "hold", "objected"] {
+            assert!(!outcome(noon, &[("given", yes, ""), (act, no, "")]), "{act} {yes} {no}");
+        }
+    }
+    assert!(outcome(noon, &[("withdrawn", "2026-09-20", ""), ("given", "2026-09-21", "")]));
+    // The cool-down runs from the end of the day of a refusal to the start of that of a consent.
+    assert!(outcome(noon, &[("refused", "2026-08-01", ""), ("given", "2026-09-01", "")]));
+    assert!(!outcome(noon, &[("refused", "2026-08-02", ""), ("given", "2026-09-01", "")]));
+    // A hold goes on through the day of its end, and a consent ends as its last day begins.
+    let hold = ("hold", "2026-09-01", "");
+    assert!(!outcome(noon, &[given, hold, ("lifted", "2026-10-01", "")]));
+    assert!(outcome(midnight, &[given, hold, ("lifted", "2026-10-01", "")]));
+    assert!(!outcome(noon, &[("given", "2026-09-01", "2026-10-01")]));
+    assert!(outcome(noon, &[("given", "2026-09-01", "2026-10-02")]));
+    assert!(outcome(noon, &[("given", "2026-09-01", "9999-12-31")]));
+    assert!(!outcome(noon, &[given, ("withdrawn", "2026-13-01", "")]), "no day, no time");
+}
+
 #[test]
 fn every_requirement_must_be_live_and_none_means_nobody() {
     let as_of = Timestamp::parse(AS_OF).unwrap();
@@ -185,7 +310,12 @@ fn a_lift_ends_what_it_names_in_full_or_naming_nothing_what_leaves_something_out
         (named(hold), later(hold), false),
         (hold, later(named(hold)), false),
         (half, later(half), false),
-        (named(hold), Row { recipient: Some("legal-c"), ..later(named(hold)) }, false),
+        (named(hold), Row { recipient: Some("legal_c"), ..later(named(hold)) }, true),
+        (named(hold), Row { recipient: Some("LEGAL-D"), ..later(named(hold)) }, false),
+        (hold, Row { purpose: Some(" "), ..later(hold) }, true),
+        (hold, Row { categories: Some("payment-record"), ..later(hold) }, false),
+        (named(hold), Row { categories: Some("payment-record"), ..later(named(hold)) }, false),
+        (named(hold), Row { categories: Some("Payment_Record;social-relation"), ..later(named(hold)) }, true),
         (Row { recipient: Some("legal-c"), ..named(hold) }, later(named(hold)), true),
         (hold, Row { at: hold.at, ..later(hold) }, false),
     ] {

@@ -146,8 +146,8 @@ impl Column {
         })
     }
 
-    /// Instants of consent events: as [`Column::times`], with local times in text spelled anew with their offset where `zone` says
-    /// it; text that is no instant is kept, so that the event counts as unreadable.
+    /// Instants of consent events: as [`Column::times`], but dates are kept as text, because an event counts from the start or the end
+    /// of its day, and so is text that is no instant, which makes the event unreadable.
     ///
     /// # Errors
     /// [`ReadError::WrongType`], also for whole numbers: they may be seconds or milliseconds.
@@ -157,14 +157,14 @@ impl Column {
         array: &ArrayRef,
         zone: Option<&Zone>,
     ) -> Result<Self, ReadError> {
-        let found = match array.data_type() {
-            DataType::Null => Self::texts(file, column, array)?,
-            _ => Self::times(file, column, array, zone)?,
-        };
-        Ok(match (found, zone) {
-            (Self::Words(words), Some(zone)) => Self::Words(with_offsets(&words, zone)),
-            (found, _) => found,
-        })
+        match (array.data_type(), zone) {
+            (DataType::Null, _) => Self::texts(file, column, array),
+            (kind @ (DataType::Date32 | DataType::Date64), Some(_)) => {
+                let days = lossless(array, &DataType::Date32).and_then(|days| Self::words(&days));
+                days.ok_or_else(|| wrong(file, column, kind, "dates are days of the calendar"))
+            }
+            _ => Self::times(file, column, array, zone),
+        }
     }
 
     /// Words: text, flags or whole numbers, each in its plain spelling; instants in RFC 3339.
@@ -334,18 +334,6 @@ fn local_seconds(array: &ArrayRef, zone: &Zone) -> Option<Column> {
         (local, None) => local.map(|local| spelled(local).trim_end_matches('Z').to_owned()),
     });
     Some(Column::Words(words.collect()))
-}
-
-/// Text in which every local time is spelled as the instant that it is on the clocks of `zone`.
-fn with_offsets(words: &StringArray, zone: &Zone) -> StringArray {
-    let spelled = |text| match Timestamp::parse(text) {
-        Ok(_) => Cow::Borrowed(text),
-        Err(_) => match Timestamp::read_in(text, Some(zone)) {
-            Ok(at) => Cow::Owned(at.to_string()),
-            Err(_) => Cow::Borrowed(text),
-        },
-    };
-    words.iter().map(|text| text.map(spelled)).collect()
 }
 
 /// Instants as whole seconds, rounded towards the past.

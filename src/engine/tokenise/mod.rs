@@ -128,7 +128,11 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
         return Err(error);
     }
     let rows = source.into_inner().unwrap_or_else(PoisonError::into_inner).rows;
-    let report = report.unwrap_or_default().finish(rows, terms.reading.max_bad_rows)?;
+    let report = report.unwrap_or_default();
+    let report = match is_consents(terms.table) {
+        true => report.finish_consents(rows)?,
+        false => report.finish(rows, terms.reading.max_bad_rows)?,
+    };
     out.finish()?;
     Ok(report)
 }

@@ -76,26 +76,50 @@ fn cubes(study: &Study, files: &Files) -> Vec<(Vec<u64>, Vec<i128>)> {
     cells.map(|(counts, sums)| (counts.to_vec(), sums.to_vec())).collect()
 }
 
-/// The same table with every third id of its first columns as somebody else writes it.
-fn respelled(input: &Path, out: &Path) {
-    let text = std::fs::read_to_string(input).unwrap();
-    let (header, rows) = text.split_once('\n').unwrap();
-    let spelled = |number: usize, id: &str| match (id.len(), number % 3) {
+/// The same tables, every id of their first columns spelled by `spelled` from its number and text.
+fn respelled(files: &Files, folder: &Path, spelled: impl Fn(usize, &str) -> String) -> Files {
+    std::fs::create_dir(folder).unwrap();
+    let table = |input: &PathBuf| {
+        let text = std::fs::read_to_string(input).unwrap();
+        let (header, rows) = text.split_once('\n').unwrap();
+        let row = |(number, row): (usize, &str)| {
+            let cells = row.split(',').enumerate();
+            let cells: Vec<String> = cells
+                .map(|(at, cell)| if at < 2 { spelled(number + at, cell) } else { cell.into() })
+                .collect();
+            cells.join(",") + "\n"
+        };
+        let rows: String = rows.lines().enumerate().map(row).collect();
+        let out = folder.join(input.file_name().unwrap());
+        std::fs::write(&out, format!("{header}\n{rows}")).unwrap();
+        out
+    };
+    Files {
+        follows: table(&files.follows),
+        payments: table(&files.payments),
+        members: table(&files.members),
+        consents: table(&files.consents),
+    }
+}
+
+/// A mobile number in the place of an id of eleven digits.
+fn mobile(_: usize, id: &str) -> String {
+    match id.as_bytes() {
+        [b'1', second @ b'0'..=b'2', ..] if id.len() == 11 => format!("1{}{}", second - b'0' + 3, &id[2..]),
+        _ => id.to_owned(),
+    }
+}
+
+/// Every third mobile number as somebody else writes it.
+fn by_somebody_else(number: usize, id: &str) -> String {
+    match (id.len(), number % 3) {
         (11, 1) => {
             let (network, number) = id.split_at(3);
             format!("+86 {network}-{number}")
         }
         (11, 2) => format!("0086{id}"),
         _ => id.to_owned(),
-    };
-    let row = |(number, row): (usize, &str)| {
-        let cells = row.split(',').enumerate();
-        let cells: Vec<String> =
-            cells.map(|(at, cell)| if at < 2 { spelled(number + at, cell) } else { cell.into() }).collect();
-        cells.join(",") + "\n"
-    };
-    let rows: String = rows.lines().enumerate().map(row).collect();
-    std::fs::write(out, format!("{header}\n{rows}")).unwrap();
+    }
 }
 
 #[test]
@@ -103,27 +127,17 @@ fn ids_of_one_form_are_one_person_however_each_file_spells_them() {
     let place = tempfile::tempdir().unwrap();
     let people = Population::new(config()).unwrap();
     let study = study(&[("[population]", "[ids.phone]\nform = \"cn-mobile\"\n\n[population]")]);
-    let plain = people.write_csv(&place.path().join("plain")).unwrap();
+    let drawn = people.write_csv(&place.path().join("drawn")).unwrap();
+    let plain = respelled(&drawn, &place.path().join("plain"), mobile);
     let folder = place.path().join("spelled");
-    std::fs::create_dir(&folder).unwrap();
-    let spell = |input: &PathBuf| {
-        let out = folder.join(input.file_name().unwrap());
-        respelled(input, &out);
-        out
-    };
-    let Files { follows, payments, members, consents } = &plain;
-    let spelled = Files {
-        follows: spell(follows),
-        payments: spell(payments),
-        members: spell(members),
-        consents: spell(consents),
-    };
+    let spelled = respelled(&plain, &folder, by_somebody_else);
     let expected = cubes(&study, &plain);
     assert!(expected.iter().all(|(counts, _)| counts.iter().sum::<u64>() > 400));
     assert!(cubes(&study, &spelled) == expected);
     assert!(cubes(&study, &all(&study, &spelled, &place.path().join("tokens"))) == expected);
-    // Without a declared form they are ids like any others.
-    assert!(cubes(&self::study(&[]), &spelled) != expected);
+    // Without a declared form they are ids like any others; in consents, ids that can meet no other file.
+    let raw = Files { consents: plain.consents.clone(), ..spelled.clone() };
+    assert!(cubes(&self::study(&[]), &raw) != expected);
     // A whole number is an id, too, and one that is no phone is a bad row.
     let rows = "payer,amount,at\n13800000001,1,2026-09-01T00:00:00Z\n1380000000,1,2026-09-01T00:00:00Z\n";
     std::fs::write(folder.join("bad.csv"), rows).unwrap();

@@ -1,6 +1,6 @@
 //! What becomes of each column: ids become tokens, fields what a seal makes of them, consent events stay as they are said.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use arrow_array::builder::FixedSizeBinaryBuilder;
@@ -13,6 +13,7 @@ use crate::consent::{AgeFact, COLUMNS, ConsentTable, STATEMENTS};
 use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
 use crate::engine::consents::wanted;
 use crate::engine::hygiene::FileHygiene;
+use crate::engine::namespaces::Namespaces;
 use crate::engine::people::field_word;
 use crate::engine::read::{Cell, Column, Ids, ReadError, Use, Wanted};
 use crate::engine::rows::{Bad, Cells};
@@ -336,14 +337,11 @@ fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<(&'k T
 }
 
 impl Consents<'_> {
-    /// The tokens of a row's namespace, which may be left out where there is one only.
-    fn of(&self, namespace: Option<&str>) -> Result<(&Tokens, Form), &'static str> {
-        let found = match namespace {
-            Some(name) => self.known.get(name).ok_or("not a namespace of the study"),
-            None if self.known.len() == 1 => self.known.values().next().ok_or("no namespace"),
-            None => Err("no namespace, and the study has several"),
-        };
-        found.map(|(tokens, form)| (tokens, *form))
+    /// The tokens of the namespaces that rows may name.
+    fn namespaces(&self) -> Namespaces<'_, &(Tokens, Form)> {
+        const NONE: &BTreeSet<String> = &BTreeSet::new();
+        let known = self.known.iter().map(|(name, tokens)| (*name, tokens));
+        Namespaces::new(known, self.table.namespace.as_deref(), NONE)
     }
 
     fn treat(&self, file: &str, present: &[bool], batch: &RecordBatch) -> Result<Treated<'_>, ReadError> {
@@ -361,15 +359,17 @@ impl Consents<'_> {
             columns.push(Arc::clone(array));
         }
         let count = batch.num_rows();
-        let namespaces: Vec<_> =
-            (0..count).map(|row| self.of(ids.as_ref().and_then(|ids| ids.text(row)))).collect();
+        let known = self.namespaces();
+        let of_row = |row| match known.of(ids.as_ref().and_then(|ids: &Column| ids.text(row))) {
+            Ok(Some((tokens, form))) => Ok((tokens, *form)),
+            Ok(None) => Err("not a namespace of the study"),
+            Err(reason) => Err(reason),
+        };
+        let namespaces: Vec<Result<(&Tokens, Form), &'static str>> = (0..count).map(of_row).collect();
         let Some(person) = person else {
             return Ok(Treated { columns, bad: Vec::new(), shapes: Vec::new() });
         };
-        let shapes = match self.of(None) {
-            Ok((_, form)) => vec![("person", person.shapes(form))],
-            Err(_) => Vec::new(),
-        };
+        let shapes = known.default().map(|(_, form)| ("person", person.shapes(*form))).into_iter().collect();
         let bad = namespaces.iter().enumerate().filter_map(|(row, namespace)| match namespace {
             Err(reason) => Some((row, "ids", *reason)),
             Ok((_, form)) => match person.spelled(row) {

@@ -1,0 +1,58 @@
+//! Counts what of the rows of one consent file is unclear, in bounded memory.
+
+use std::collections::BTreeMap;
+
+use super::hygiene::FileHygiene;
+use crate::consent::{Times, Unclear};
+
+/// Words of a column that are counted; those that first occur after them are not.
+const MOST_WORDS: usize = 1_024;
+
+/// A word that fewer rows have is not shown: it may be a slip, or a person's.
+const FEWEST_ROWS: u64 = 20;
+
+/// Rows by what is unclear in them.
+#[derive(Default)]
+pub(super) struct UnclearRows {
+    faults: BTreeMap<(&'static str, &'static str), u64>,
+    words: BTreeMap<&'static str, BTreeMap<String, u64>>,
+    strangers: u64,
+}
+
+impl UnclearRows {
+    /// Counts so many rows of the same statements.
+    pub(super) fn add(&mut self, unclear: &Unclear, rows: u64) {
+        for fault in &unclear.faults {
+            *self.faults.entry(*fault).or_default() += rows;
+        }
+        for (column, word) in &unclear.words {
+            let known = self.words.entry(column).or_default();
+            if known.len() < MOST_WORDS || known.contains_key(word) {
+                *known.entry(word.clone()).or_default() += rows;
+            }
+        }
+        self.strangers += if unclear.stranger { rows } else { 0 };
+    }
+
+    /// Counts the instants of one row.
+    pub(super) fn add_times(&mut self, times: &Times, gives: bool) {
+        for fault in times.faults(gives) {
+            *self.faults.entry(fault).or_default() += 1;
+        }
+    }
+
+    /// Says it in the report of the file.
+    pub(super) fn tell(self, report: &mut FileHygiene) {
+        for ((column, reason), rows) in self.faults.into_iter().filter(|(_, rows)| *rows > 0) {
+            report.unclear.entry(column).or_default().insert(reason, rows);
+        }
+        for (column, words) in self.words {
+            let frequent: BTreeMap<String, u64> =
+                words.into_iter().filter(|(_, rows)| *rows >= FEWEST_ROWS).collect();
+            if !frequent.is_empty() {
+                report.unknown_words.insert(column, frequent);
+            }
+        }
+        report.unknown_recipients = self.strangers;
+    }
+}
