@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::act::items;
+use super::act::{Act, items};
 use super::demand::ConsentKind;
 use crate::types::{folded_word, is_same_word};
 
@@ -59,6 +59,19 @@ pub(crate) fn giver(cell: Option<&str>) -> Cell<Giver> {
         "guardian" => Some(Giver::Guardian),
         _ => None,
     })
+}
+
+/// Whether a word can be read in a column of events, flags, numbers, kinds or givers; in any other column every word can.
+#[must_use]
+pub fn is_readable(column: &str, word: &str) -> bool {
+    match column {
+        "event" => Act::read(word).is_some(),
+        "own_step" | "pre_ticked" | "service_gate" | "service_necessary" => flag(Some(word)).is_some(),
+        "notice_version" | "bundle_size" => number(Some(word)).is_some(),
+        "kind" => kind(Some(word)).is_some(),
+        "giver" => giver(Some(word)).is_some(),
+        _ => true,
+    }
 }
 
 /// Whether a list cell has all of these words.

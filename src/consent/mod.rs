@@ -26,6 +26,7 @@ mod unclear;
 pub use account::{Account, account};
 pub use act::{Act, items};
 pub use age::{Admits, AgeFact, Ages};
+pub use cell::is_readable;
 pub(crate) use cell::{flag, giver, kind, number};
 pub use columns::{ColumnError, ConsentColumns, ResolvedColumns};
 pub use demand::{Check, ConsentKind, Demand, Requirement};

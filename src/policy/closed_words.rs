@@ -8,13 +8,16 @@ use super::file::StudyFile;
 use super::placed::Spanned;
 use super::regime::Regime;
 use super::{Fault, StudyError};
+use crate::consent::{is_readable, items};
+use crate::types::{is_same_word, nearest};
 
 /// A figure that this program itself reads, under every regime.
 const PEOPLE: &str = "people";
 
 /// Every word of a study's text that is on no list of its regime, with its place and the nearest word that is.
 ///
-/// Checked are kinds of documents and what they cover, statements and changes of the notice, figures, the profile and countries.
+/// Checked are kinds of documents and what they cover, statements and changes of the notice, figures, the profile, countries, and
+/// what words of consents stand for.
 /// An unknown purpose, basis, category, role or kind of handler is a reason by which the use is denied.
 ///
 /// # Privacy
@@ -55,6 +58,7 @@ impl<'a> Check<'a> {
         for recipient in file.recipients.get_ref() {
             self.country(&recipient.country, recipient.id.span());
         }
+        self.consents();
         self.found.sort_by_key(|(span, _)| span.start);
         self.found
     }
@@ -67,6 +71,34 @@ impl<'a> Check<'a> {
     ) {
         let strange = words.into_iter().filter(|word| !known.clone().any(|known| known == word.get_ref()));
         self.found.extend(strange.map(|word| unknown(kind, word, known.clone())));
+    }
+
+    /// Words of `[consents]`: a consent with one that is on no list would be none, and nobody would be told.
+    fn consents(&mut self) {
+        let (file, regime) = (self.file, &self.regime.file);
+        let handlers: Vec<&str> = file
+            .handlers
+            .get_ref()
+            .iter()
+            .flat_map(|handler| [handler.id.get_ref().as_str(), handler.legal_id.as_str()])
+            .collect();
+        let purposes: Vec<&str> = keys(&regime.purposes).chain([file.study.purpose.as_str()]).collect();
+        for (place, column, word) in file.consents.words() {
+            let known: (&'static str, Vec<&str>) = match column {
+                "trigger" => ("trigger", keys(&regime.triggers).collect()),
+                "purpose" => ("purpose", purposes.clone()),
+                "categories" => ("category", keys(&regime.categories).collect()),
+                "handler" => ("handler", handlers.clone()),
+                _ if is_readable(column, &word) => continue,
+                _ => ("word of the consent table", Vec::new()),
+            };
+            let (kind, known) = known;
+            for item in items(&word).filter(|item| !known.iter().any(|known| is_same_word(known, item))) {
+                let nearest = nearest(item, known.iter().copied());
+                let name = item.chars().take(80).collect();
+                self.found.push((place.clone(), Fault::Unknown { kind, name, nearest }));
+            }
+        }
     }
 
     /// A country is two capital letters; a recipient whose country is not said is denied by its regime.

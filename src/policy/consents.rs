@@ -1,6 +1,7 @@
 //! `[consents]`: how a handler's own consent table is read.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -68,6 +69,30 @@ impl Constant {
             Self::Word(word) => vec![word.clone()],
             Self::Words(words) => words.clone(),
         }
+    }
+}
+
+impl ConsentsSection {
+    /// Every word that the section puts into a column of the consent table: its place, the column and the word.
+    pub(super) fn words(&self) -> Vec<(Range<usize>, &str, String)> {
+        let mut all = Vec::new();
+        for (column, words) in &self.values {
+            for meaning in words.values() {
+                let place = column.span();
+                match meaning {
+                    Meaning::Word(word) => all.push((place, column.get_ref().as_str(), word.clone())),
+                    Meaning::Columns(columns) => {
+                        let columns = columns.iter();
+                        all.extend(columns.map(|(to, word)| (place.clone(), to.as_str(), word.clone())));
+                    }
+                }
+            }
+        }
+        for (column, constant) in &self.constants {
+            let words = constant.words().into_iter();
+            all.extend(words.map(|word| (column.span(), column.get_ref().as_str(), word)));
+        }
+        all
     }
 }
 

@@ -13,7 +13,7 @@ use super::decide::{Opinion, with_opinion};
 use super::placed::Spanned;
 use super::regime::{Lang, Regime};
 use super::study::Study;
-use super::{Fault, StudyError};
+use super::{Fault, StudyError, unknown_words};
 use crate::consent::{AgeFact, COLUMNS, ConsentKind, Requirement, Row, account};
 use crate::types::{AsOf, Days, Timestamp};
 
@@ -159,6 +159,9 @@ impl Scenarios {
         let text = changed(study, section)?;
         let study =
             Study::parse(&self.study, &text).map_err(|error| format!("the changed study: {error}"))?;
+        if let Some(error) = unknown_words(&self.study, &text, regime).first() {
+            return Err(format!("the changed study: {error}"));
+        }
         let wanted = section.recipient.as_deref();
         let mut recipients = study.recipients.iter();
         let recipient = recipients.find(|own| wanted.is_none_or(|wanted| own.id.as_str() == wanted));

@@ -1,11 +1,13 @@
 //! Conditions as written -> tests of the catalogue.
 
+use super::Fault;
 use super::compile::{Outcome, says, unknown};
 use super::file::{MeasureSection, Named};
 use super::placed::Spanned;
 use super::study::{Dataset, FieldKind};
 use super::test_section::{RangeSection, TestSection, WordSection};
-use crate::tags::{Condition, Test, Word};
+use crate::deidentify::Treatment;
+use crate::tags::{Condition, Test, Word, nearest};
 
 /// The most words of one list.
 const MAX_WORDS: usize = 1_000;
@@ -42,6 +44,14 @@ fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) 
         }),
         Test::Range { .. } | Test::Present(_) => true,
     };
+    if let Some(word) = unreachable(&test, &declared.treatment) {
+        let known = match &declared.treatment {
+            Treatment::Listed(words) => words.as_slice(),
+            _ => &[],
+        };
+        let nearest = nearest(&word, known.iter().map(String::as_str));
+        return Err((field.span(), Fault::Unknown { kind: "word of the field", name: word, nearest }));
+    }
     if fits {
         Ok(Condition { field: declared.column.clone(), test })
     } else {
@@ -50,6 +60,16 @@ fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) 
             format!("`{}` is compared with words of another type than its own", declared.column),
         )
     }
+}
+
+/// A word that no cell is once its field is treated: the condition would never hold, and nobody would be told.
+fn unreachable(test: &Test, treatment: &Treatment) -> Option<String> {
+    let Test::OneOf(words) = test else { return None };
+    words.iter().find_map(|word| match word {
+        Word::Text(text) if treatment.word(text) != text.as_str() => Some(text.chars().take(80).collect()),
+        Word::Number(number) if treatment.number(*number) != *number => Some(number.to_string()),
+        Word::Text(_) | Word::Number(_) => None,
+    })
 }
 
 impl TestSection {
