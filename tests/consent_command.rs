@@ -294,8 +294,8 @@ fn a_broken_import_changes_nothing_and_names_its_places() {
     let said = stderr(&output);
     assert!(
         said.contains(
-            "5 of 500 lines cannot be attributed to a person: line 1: not a JSON object; line 101: "
-        ) && said.contains("nothing of the file was recorded"),
+            "5 of 500 rows cannot be attributed to a person, and one may be a withdrawal; the first: line 1: not a JSON object; line 101: "
+        ) && said.contains("no row of consents is passed over"),
         "{said}"
     );
     assert!(!said.contains("canary"));

@@ -273,10 +273,7 @@ fn input(error: &EngineError) -> &'static str {
     match error {
         EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
         EngineError::UnattributedConsents { .. } => {
-            "mend these rows: no row of consents is passed over, and --max-bad-rows does not hold for them"
-        }
-        EngineError::UnattributedEvents { .. } => {
-            "put these rows right, or leave them out if they are nobody's: nothing of the file was recorded"
+            "put these rows right, or leave them out if they are nobody's: no row of consents is passed over, and --max-bad-rows does not hold for them"
         }
         EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
             "each dataset of the study needs one --data NAME=PATH"

@@ -2,9 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::act::{Act, items};
-use super::event::Row;
+use super::act::items;
 use super::meaning::{self, Meaning, of_closed, of_recipient};
+use super::unclear::Lists;
 use crate::types::{folded_word, nearest};
 
 /// The words of some studies and their regimes.
@@ -146,28 +146,11 @@ impl KnownWords {
         all.filter(|other| !names.clone().any(|name| name == *other)).cloned().collect()
     }
 
-    /// The columns of a row with a word that is not known: a consent with one is none, and whatever speaks against a use counts
-    /// against everything that the word could mean.
-    ///
-    /// A consent names one trigger, one purpose and one recipient, so several or all are no word of its own either; a blank cell
-    /// is [`Row::unreadable_column`]'s to find.
-    pub fn unknown_columns(&self, row: &Row<'_>) -> impl Iterator<Item = &'static str> {
-        let is_given = row.event.and_then(Act::read) == Some(Act::Given);
-        let cells = [row.trigger, row.purpose, row.recipient, row.categories.filter(|_| is_given)];
-        let cells = Self::COLUMNS.into_iter().zip(cells);
-        let unknown = move |(column, cell): &(&'static str, Option<&str>)| match self.read(column, *cell) {
-            Named::Unknown => true,
-            Named::Everything => is_given && cell.is_some_and(|cell| !folded_word(cell).is_empty()),
-            Named::Several(_) => is_given && *column != "categories",
-            Named::One(_) => false,
-        };
-        cells.filter(unknown).map(|(column, _)| column)
-    }
-
-    /// Whether a cell names a recipient that could be none of those known.
+    /// The same words as lists, by which unclear cells are found.
     #[must_use]
-    pub fn is_stranger(&self, recipient: Option<&str>) -> bool {
-        !self.recipients.keys().any(|known| self.could_mean("recipient", recipient, known))
+    pub fn lists(&self) -> Lists {
+        let names = self.recipients.iter().flat_map(|(legal_id, names)| names.iter().chain([legal_id]));
+        Lists::of(&self.triggers, &self.purposes, &self.categories, names.cloned().collect())
     }
 }
 
@@ -223,8 +206,6 @@ mod tests {
             assert_eq!(words().read(column, Some(cell)), named, "{column}: {cell:?}");
         }
         assert_eq!(words().read("purpose", None), Named::Everything);
-        assert!(words().is_stranger(Some("OTHER-COMPANY-77")) && !words().is_stranger(Some("LEGAL-ID-X")));
-        assert!(!words().is_stranger(None));
     }
 
     proptest! {

@@ -1,5 +1,7 @@
 //! The instants of a consent event, each read as the time that exposes people least where a cell means several.
 
+use std::borrow::Cow;
+
 use super::slot::Second;
 use crate::types::{TimeFault, Timestamp, Zone, is_blank};
 
@@ -100,5 +102,56 @@ impl Times {
         let further = [("shown_at", self.shown_at.fault()), ("valid_to", end)];
         let further = further.into_iter().filter(move |_| gives);
         std::iter::once(("at", at)).chain(further).filter_map(|(column, fault)| Some((column, fault?)))
+    }
+}
+
+/// The text that says without `zone` what a cell says by its clocks: a local time with its offset, and a bare date with the zone
+/// behind it, because it stays a whole day.
+///
+/// # Errors
+/// [`TimeFault`] for a text that names no time, by the zone or without one.
+pub(crate) fn zoned<'a>(text: &'a str, zone: Option<&Zone>) -> Result<Cow<'a, str>, TimeFault> {
+    if Timestamp::span_in(text, None).is_ok() {
+        return Ok(Cow::Borrowed(text));
+    }
+    let (first, last) = Timestamp::span_in(text, zone)?;
+    Ok(match zone {
+        Some(zone) if first != last => Cow::Owned(format!("{}[{}]", text.trim(), zone.name())),
+        _ => Cow::Owned(first.to_string()),
+    })
+}
+
+/// The start of the day that a text of [`zoned`] names; any other text as it is.
+pub(super) fn start(text: &str) -> String {
+    match Timestamp::span_in(text, None) {
+        Ok((first, last)) if first != last => first.to_string(),
+        _ => text.to_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        /// A time says in a register, which has no zone, what it says in a file by the zone of the file.
+        #[test]
+        fn a_time_means_without_its_zone_what_it_means_by_it(
+            zone in proptest::sample::select(vec!["Asia/Shanghai", "America/New_York", "+05:30", "UTC"]),
+            text in prop_oneof![
+                "(2015|2026|9999)-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9])",
+                " 2026/3/8 0?2:30(:15)? ?",
+                "2026-(03-08|11-01)[T ]0[0-3]:[0-5][0-9]:00(Z|\\+08:00)?",
+                "\\PC{0,12}",
+            ],
+        ) {
+            let zone = Zone::parse(zone).unwrap();
+            let by_zone = Timestamp::span_in(&text, Some(&zone)).ok();
+            let zoned = zoned(&text, Some(&zone)).ok();
+            let without = zoned.as_deref().and_then(|text| Timestamp::span_in(text, None).ok());
+            prop_assert_eq!(without, by_zone, "{:?}: {:?}", text, zoned);
+        }
     }
 }

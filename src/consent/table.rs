@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use super::columns::ConsentColumns;
 use super::event::{COLUMNS, REQUIRED};
 use super::mapping::{STATEMENTS, StatementMapping, Statements};
+use super::moment::start;
 use crate::types::{CsvDialect, Zone};
 
 /// How consent tables are read. The default is a table with the columns and words of [`COLUMNS`].
@@ -41,7 +42,8 @@ impl ConsentTable {
         if let [_, ids, at, shown_at, ..] = who_and_when.as_mut_slice() {
             *ids = ids.take().or_else(|| self.namespace.clone());
             if self.statements.shown_at_is_at() {
-                shown_at.clone_from(at);
+                // The notice is shown when the consent is given, so no later.
+                *shown_at = at.as_deref().map(start);
             }
         }
         let row = |statements: Statements<'_>| {

@@ -50,6 +50,17 @@ impl Lists {
         all
     }
 
+    /// The lists of these words.
+    pub(super) fn of(
+        triggers: &BTreeSet<String>,
+        purposes: &BTreeSet<String>,
+        categories: &BTreeSet<String>,
+        recipients: BTreeSet<String>,
+    ) -> Self {
+        let [triggers, purposes, categories] = [triggers, purposes, categories].map(Clone::clone);
+        Self { triggers, purposes, categories, recipients }
+    }
+
     /// What is unclear in the statements of a row.
     ///
     /// # Privacy

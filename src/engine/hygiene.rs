@@ -19,9 +19,11 @@ const FIRST_PLACES: usize = 5;
 /// Where a bad row is and what is wrong with it; never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Place {
-    /// Row of the table, from 1, not counting a header.
+    /// What is counted: rows of the table, not counting a header, or lines of a file.
+    pub unit: &'static str,
+    /// Which one, from 1.
     pub row: u64,
-    /// The column.
+    /// The column; empty for what concerns a whole line.
     pub column: String,
     /// The reason.
     pub reason: &'static str,
@@ -29,7 +31,11 @@ pub struct Place {
 
 impl std::fmt::Display for Place {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "row {}, column `{}`: {}", self.row, self.column, self.reason)
+        write!(f, "{} {}", self.unit, self.row)?;
+        if !self.column.is_empty() {
+            write!(f, ", column `{}`", self.column)?;
+        }
+        write!(f, ": {}", self.reason)
     }
 }
 
@@ -161,7 +167,7 @@ impl FileHygiene {
     pub(super) fn drop_row(&mut self, row: u64, column: &str, reason: &'static str) {
         *self.dropped.entry(reason).or_default() += 1;
         if self.first.len() < FIRST_PLACES {
-            self.first.push(Place { row: row + 1, column: column.to_owned(), reason });
+            self.first.push(Place { unit: "row", row: row + 1, column: column.to_owned(), reason });
         }
     }
 
@@ -220,7 +226,7 @@ impl FileHygiene {
             if count > 0 {
                 *self.dropped.entry(reason).or_default() += count;
                 if self.first.len() < FIRST_PLACES {
-                    self.first.push(Place { row: row + 1, column, reason });
+                    self.first.push(Place { unit: "row", row: row + 1, column, reason });
                 }
             }
         }

@@ -1,22 +1,25 @@
 //! Consent events of a file for the register: all of the file or none of it, each row as its handler's table means it, and JSON
 //! Lines besides.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
 
 use super::EngineError;
 use super::consents::{Events, wanted};
+use super::hygiene::{FileHygiene, Place};
 use super::read::{Input, OpenTerms, ReadError, known_rows, open};
 use super::reading::Progress;
-use crate::consent::{COLUMNS, ConsentTable, KnownWords};
+use super::unclear::UnclearRows;
+use crate::consent::{COLUMNS, ConsentTable, KnownWords, Lists, zoned};
 use crate::deidentify::{IdShape, IdShapes};
 use crate::register::{Event, Namespaces};
-use crate::types::Timestamp;
 
 /// The longest line of JSON Lines, in bytes; an event has at most 8 KiB of cells.
 const LONGEST_LINE: u64 = 64 << 10;
 /// How many first places are kept for a message.
 const FIRST_PLACES: usize = 5;
+const DATASET: &str = "consents";
 
 /// How a file is written, and what the place knows that its events are for.
 pub struct ImportTerms<'a> {
@@ -37,42 +40,10 @@ pub struct ImportTerms<'a> {
 /// A function of the file alone; shown to whoever imports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
-    /// The file's name without its folders.
-    pub file: String,
-    /// Its rows.
-    pub rows: u64,
+    /// What was read, and what of it is unclear.
+    pub report: FileHygiene,
     /// Events that were handed over: of a row that names several triggers by a constant, one for each.
     pub events: u64,
-    /// What was taken for granted in reading the file.
-    pub notes: Vec<String>,
-    /// Events by the first column that cannot be read: each keeps its person out under every study.
-    pub unreadable: BTreeMap<&'static str, u64>,
-    /// Events by every column with a word that is not known: a consent with one is none, and whatever speaks against a use counts
-    /// against everything that the word could mean.
-    pub unknown: BTreeMap<&'static str, u64>,
-    /// Events that name a recipient which is none of those known.
-    pub strangers: u64,
-}
-
-/// Where an event is that is nobody's, and why; never the value.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct EventPlace {
-    /// What is counted: the lines of the file, or the rows below its header.
-    pub unit: &'static str,
-    /// Which one, from 1.
-    pub number: u64,
-    /// The column, if it is one's.
-    pub column: Option<&'static str>,
-    /// The reason.
-    pub reason: &'static str,
-}
-
-impl std::fmt::Display for EventPlace {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "{} {}", self.unit, self.number)?;
-        self.column.map_or(Ok(()), |column| write!(f, ", column `{column}`"))?;
-        write!(f, ": {}", self.reason)
-    }
 }
 
 /// Hands over every event of a file, each as the words of the consent table that its handler's table means.
@@ -103,20 +74,25 @@ type Unattributed = (Option<&'static str>, &'static str);
 /// A file under way.
 struct Import<'a> {
     terms: &'a ImportTerms<'a>,
-    report: Imported,
+    report: FileHygiene,
+    events: u64,
+    lists: Lists,
+    unclear: UnclearRows,
     unit: &'static str,
     /// The shapes of ids whose form is open, by namespace.
     shapes: BTreeMap<&'a str, IdShapes>,
     /// Rows that are nobody's, and the first of them.
     bad: u64,
-    first: Vec<EventPlace>,
+    first: Vec<Place>,
 }
 
 impl<'a> Import<'a> {
     fn new(terms: &'a ImportTerms<'a>, file: String) -> Self {
-        let report = Imported { file, ..Imported::default() };
-        let (shapes, first) = Default::default();
-        Self { terms, report, unit: "row", shapes, bad: 0, first }
+        let mut report = FileHygiene::default();
+        (report.dataset, report.file) = (DATASET.to_owned(), file);
+        let (shapes, first, unclear) = Default::default();
+        let lists = terms.known.lists();
+        Self { terms, report, events: 0, lists, unclear, unit: "row", shapes, bad: 0, first }
     }
 
     fn table<E: From<EngineError>>(
@@ -135,7 +111,7 @@ impl<'a> Import<'a> {
         while let Some(batch) = table.next_batch().map_err(EngineError::from)? {
             let events = Events::new(&table, &batch, written.timezone.as_ref()).map_err(EngineError::from)?;
             for row in 0..batch.num_rows() {
-                let events = written.rows(events.cells(row)).into_iter();
+                let events = written.rows(self.zoned(events.cells(row))).into_iter();
                 self.row(self.report.rows + 1, events.map(|cells| self.attribute(cells)).collect(), take)?;
                 self.report.rows += 1;
             }
@@ -182,17 +158,18 @@ impl<'a> Import<'a> {
                 ("line", reason) => (None, reason),
                 (term, reason) => (Some(term), reason),
             })?;
-        let mut cells = event.to_cells();
-        if let (Some(zone), [_, _, at, shown_at, valid_to, ..]) = (&self.terms.table.timezone, &mut cells) {
-            for time in [at, shown_at, valid_to].into_iter().flatten() {
-                if Timestamp::parse(time).is_err()
-                    && let Ok(at) = Timestamp::read_in(time, Some(zone))
-                {
-                    *time = at.to_string();
-                }
+        self.attribute(self.zoned(event.to_cells()))
+    }
+
+    /// The cells with times that need no zone.
+    fn zoned(&self, mut cells: [Option<String>; COLUMNS.len()]) -> [Option<String>; COLUMNS.len()] {
+        let [_, _, at, shown_at, valid_to, ..] = &mut cells;
+        for time in [at, shown_at, valid_to].into_iter().flatten() {
+            if let Ok(Cow::Owned(text)) = zoned(time, self.terms.table.timezone.as_ref()) {
+                *time = text;
             }
         }
-        self.attribute(cells)
+        cells
     }
 
     fn attribute(&self, cells: [Option<String>; COLUMNS.len()]) -> Result<Event, Unattributed> {
@@ -220,7 +197,8 @@ impl<'a> Import<'a> {
                 Err((column, reason)) => {
                     self.bad += 1;
                     if self.first.len() < FIRST_PLACES {
-                        self.first.push(EventPlace { unit: self.unit, number, column, reason });
+                        let column = column.unwrap_or_default().to_owned();
+                        self.first.push(Place { unit: self.unit, row: number, column, reason });
                     }
                     break;
                 }
@@ -230,24 +208,16 @@ impl<'a> Import<'a> {
     }
 
     fn count(&mut self, number: u64, event: &Event) {
-        let ((ids, person), row, known) = (event.person(), event.row(), self.terms.known);
+        let ((ids, person), row) = (event.person(), event.row());
         if let Some((namespace, forms)) = self.terms.namespaces.forms(ids)
             && forms.is_open()
         {
             self.shapes.entry(namespace).or_default().add(IdShape::of(person), number, 1);
         }
-        self.report.events += 1;
-        if let Some(column) = row.unreadable_column() {
-            *self.report.unreadable.entry(column).or_default() += 1;
-        }
-        if known.is_stranger(row.recipient) {
-            self.report.strangers += 1;
-        }
-        for column in known.unknown_columns(&row) {
-            if column != "recipient" || !known.is_stranger(row.recipient) {
-                *self.report.unknown.entry(column).or_default() += 1;
-            }
-        }
+        self.events += 1;
+        let unclear = self.lists.unclear(&row);
+        self.unclear.add(&unclear, 1);
+        self.unclear.add_times(&row.times(), unclear.gives);
     }
 
     /// What was imported, if every row is somebody's.
@@ -255,14 +225,17 @@ impl<'a> Import<'a> {
         for shapes in std::mem::take(&mut self.shapes).into_values() {
             let Some(unlike) = shapes.unlike() else { continue };
             self.bad += unlike.count;
-            let (number, reason) = (unlike.row, unlike.reason);
-            self.first.push(EventPlace { unit: self.unit, number, column: Some("person"), reason });
+            let (row, reason) = (unlike.row, unlike.reason);
+            self.first.push(Place { unit: self.unit, row, column: "person".to_owned(), reason });
         }
-        if self.bad == 0 {
-            return Ok(self.report);
+        let Self { mut report, events, unclear, bad, first, .. } = self;
+        if bad > 0 {
+            let FileHygiene { file, rows, .. } = report;
+            return Err(EngineError::UnattributedConsents { file, bad, rows, first });
         }
-        let Self { report: Imported { file, rows, .. }, unit, bad, first, .. } = self;
-        Err(EngineError::UnattributedEvents { file, unit, bad, rows, first })
+        unclear.tell(&mut report);
+        report.used = report.rows;
+        Ok(Imported { report, events })
     }
 }
 

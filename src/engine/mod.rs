@@ -47,7 +47,7 @@ pub(crate) mod reference_tests;
 pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
-pub use import::{EventPlace, ImportTerms, Imported, import};
+pub use import::{ImportTerms, Imported, import};
 pub use instants::Instants;
 pub use person_file::PersonFile;
 pub use read::{FileColumn, Input, ReadError, columns, handed_in, is_decoding};
@@ -89,23 +89,6 @@ pub enum EngineError {
         rows: u64,
         /// The first places.
         first: Vec<Place>,
-    },
-    /// Consent events that cannot be attributed to a person.
-    #[error(
-        "{file}: {bad} of {rows} {unit}s cannot be attributed to a person: {}",
-        .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    )]
-    UnattributedEvents {
-        /// The file.
-        file: String,
-        /// What is counted.
-        unit: &'static str,
-        /// Those that are nobody's.
-        bad: u64,
-        /// All.
-        rows: u64,
-        /// The first places.
-        first: Vec<EventPlace>,
     },
     /// A text column that identifies people directly.
     #[error(

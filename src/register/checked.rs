@@ -1,9 +1,10 @@
 //! What one event that somebody types or hands over may say, before it is recorded: a slip of the pen is told, not kept.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use super::{Event, EventError, Namespaces};
-use crate::consent::{Act, COLUMNS, KnownWords, Named, flag, giver, kind, number};
+use crate::consent::{Act, COLUMNS, KnownWords, Named, flag, giver, kind, number, zoned};
 use crate::types::{TimeFault, Timestamp, Zone, nearest};
 
 /// What events are checked against.
@@ -111,8 +112,10 @@ impl Event {
             return Err(EventFault::HalfLifted);
         }
         // What is left is an instant outside the years in which events may be.
-        match event.row().unreadable_column() {
-            Some(column) => Err(EventFault::Unreadable { column, wanted: "a time between 1970 and 2106" }),
+        match event.row().times().faults(act == Act::Given).next() {
+            Some((column, _)) => {
+                Err(EventFault::Unreadable { column, wanted: "a time between 1970 and 2106" })
+            }
             None => Ok(event),
         }
     }
@@ -152,11 +155,8 @@ impl EventTerms<'_> {
 
     /// A time; one without an offset is spelled anew with that of the zone.
     fn time(&self, column: &'static str, text: &str) -> Result<String, EventFault> {
-        if Timestamp::parse(text).is_ok() {
-            return Ok(text.to_owned());
-        }
-        let at = Timestamp::read_in(text, self.zone);
-        at.map(|at| at.to_string()).map_err(|fault| EventFault::Time { column, fault })
+        let text = zoned(text, self.zone);
+        text.map(Cow::into_owned).map_err(|fault| EventFault::Time { column, fault })
     }
 
     /// A word of a column whose words are known.

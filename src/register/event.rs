@@ -111,10 +111,10 @@ impl Event {
         Row::from_cells(|column| self.cell(column))
     }
 
-    /// When it happened, if that can be read.
+    /// When it happened, if that can be read; of a day its start.
     #[must_use]
     pub fn at(&self) -> Option<Timestamp> {
-        self.cell("at").and_then(|text| Timestamp::parse(text).ok())
+        self.cell("at").and_then(|text| Timestamp::span_in(text, None).ok()).map(|(first, _)| first)
     }
 
     pub(super) fn encode(&self) -> Result<Vec<u8>, RegisterError> {

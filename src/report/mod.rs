@@ -30,7 +30,9 @@ pub use metrics::{metrics_forecast_text, metrics_text};
 pub use plot::{answer_plot, metrics_plot};
 pub use sarif::sarif;
 #[cfg(feature = "cli")]
-pub use table::{answer_table, budget_text, forecast_text, hygiene_text, status_text, vocabulary_text};
+pub use table::{
+    answer_table, budget_text, forecast_text, hygiene_text, status_text, unclear_text, vocabulary_text,
+};
 
 use crate::dp::{Accounting, Delta, epsilon_of};
 use crate::types::{NanoEpsilon, NanoRho};

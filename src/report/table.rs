@@ -360,8 +360,9 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
     format!("{table}\n{below}")
 }
 
-/// What is unclear in a file of consents.
-fn unclear_text(file: &FileHygiene) -> String {
+/// What is unclear in a file of consents, a line each; empty where nothing is.
+#[must_use]
+pub fn unclear_text(file: &FileHygiene) -> String {
     let mut text = String::new();
     let (name, all) = (&file.file, grouped(file.rows.into()));
     for (column, reasons) in &file.unclear {

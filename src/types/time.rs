@@ -117,11 +117,17 @@ impl Timestamp {
     }
 
     /// The first and the last instant that a text may mean which [`Timestamp::read_in`] reads: the two ends of its day for a bare
-    /// date, else one instant.
+    /// date, else one instant. A bare date may name its zone behind it, as in `2026-09-20[Asia/Shanghai]` (RFC 9557).
     ///
     /// # Errors
     /// [`TimeFault`]
     pub fn span_in(text: &str, zone: Option<&Zone>) -> Result<(Self, Self), TimeFault> {
+        let named = text.trim().strip_suffix(']').and_then(|text| text.rsplit_once('['));
+        if let Some((day, zone)) = named.and_then(|(day, zone)| Some((day, Zone::parse(zone).ok()?)))
+            && instant::written(day).is_some_and(|written| written.is_day)
+        {
+            return Self::span_in(day, Some(&zone));
+        }
         let first = Self::read_in(text, zone)?;
         if instant::usual(text.as_bytes()).is_some() || first >= Self::FAR {
             return Ok((first, first));

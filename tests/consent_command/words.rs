@@ -219,27 +219,32 @@ fn status_says_what_odd_words_do() {
     let rows: String = rows.iter().map(|row| format!("{PERSON},{row}\n")).collect();
     case.write("odd.csv", &format!("{header}{rows}"));
     let said = json_of(&case, &["consent", "import", "box", "odd.csv"], 0)["files"][0].clone();
-    assert_eq!(said["unreadable"], json!({ "at": 1, "event": 1 }));
-    assert_eq!(said["unknown_words"], json!({ "purpose": 2, "recipient": 1 }));
-    assert_eq!(said["unknown_recipients"], 1);
+    let listed = "no word that regime or study knows";
+    let zone = "a time without UTC offset; declare `timezone` under `[consents]`";
+    let unclear =
+        json!({ "at": { zone: 1 }, "event": { "no word for what happened": 1 }, "purpose": { listed: 2 } });
+    assert_eq!((&said["unclear"], &said["unknown_recipients"]), (&unclear, &json!(2)));
     let text =
         stdout(&case.run(&["consent", "status", "box", "--id-file", "id.txt", "--as-of", "2026-10-01"]));
     for (line, meaning) in [
         (
             "purpose newsletter,",
-            "`purpose` is known to no study of the sandbox: counts against every purpose that it could mean",
+            "`purpose` is no word that regime or study knows: counts against every purpose that it could mean",
         ),
-        ("purpose newsletter2,", "`purpose` is known to no study of the sandbox: no consent"),
-        (": agreed at", "`event` cannot be read: counts against every use"),
+        ("purpose newsletter2,", "`purpose` is no word that regime or study knows: no consent"),
+        (": agreed at", "`event` is no word for what happened: counts against every use"),
         (
             "recipient OTHER-COMPANY-77",
-            "`recipient` is known to no study of the sandbox: counts for that recipient alone",
+            "`recipient` is none that a study of the sandbox knows: counts for that recipient alone",
         ),
         (
             "recipient LEGALIDC",
-            "`recipient` is known to no study of the sandbox: counts against every recipient that it could mean",
+            "`recipient` is none that a study of the sandbox knows: counts against every recipient that it could mean",
         ),
-        (": refused at 2026-09-06", "`at` cannot be read: counts against every use"),
+        (
+            ": refused at 2026-09-06",
+            "`at` is a time without UTC offset; declare `timezone` under `[consents]`: counts against every use",
+        ),
     ] {
         let mut lines = text.lines().skip_while(|found| !found.contains(line));
         assert!(lines.nth(1).is_some_and(|next| next.trim() == meaning), "{line}: {text}");

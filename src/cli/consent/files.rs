@@ -11,6 +11,7 @@ use crate::cli::progress::shown;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::engine::{Imported, Progress, handed_in};
+use crate::report::unclear_text;
 use crate::types::StudyId;
 
 #[derive(Args)]
@@ -63,43 +64,25 @@ impl Import {
     }
 }
 
-fn as_json(report: &Imported) -> Value {
-    json!({
-        "file": report.file, "rows": report.rows, "taken": report.events, "notes": report.notes,
-        "unreadable": report.unreadable, "unknown_words": report.unknown, "unknown_recipients": report.strangers,
-    })
+fn as_json(imported: &Imported) -> Value {
+    let mut all = json!(imported.report);
+    if let Some(all) = all.as_object_mut() {
+        all.insert("taken".into(), json!(imported.events));
+    }
+    all
 }
 
-fn text(report: &Imported) -> String {
-    let mut text = format!("{}: {} rows read, {} taken", report.file, report.rows, report.events);
+fn text(imported: &Imported) -> String {
+    let Imported { report, events } = imported;
+    let mut text = format!("{}: {} rows read, {events} taken", report.file, report.rows);
     report.notes.iter().for_each(|note| text.push_str(&format!("\n  {note}")));
-    for (column, events) in &report.unreadable {
-        text.push_str(&format!(
-            "\n  {events} of {} events: `{column}` cannot be read; each keeps its person out of every use",
-            report.events
-        ));
-    }
-    for (column, events) in &report.unknown {
-        text.push_str(&format!("\n  {events} of {} events: {}", report.events, unknown(column)));
-    }
-    if report.strangers > 0 {
-        let (strangers, events) = (report.strangers, report.events);
-        text.push_str(&format!(
-            "\n  {strangers} of {events} events name a recipient of no study of the sandbox"
-        ));
+    let unclear = unclear_text(report);
+    if !unclear.is_empty() {
+        text.push('\n');
+        text.push_str(unclear.trim_end());
+        text.push_str("\nwhat is unclear gives no consent, and counts against every use that it could mean");
     }
     text
-}
-
-/// What becomes of an event whose word in a column no study knows.
-pub(super) fn unknown(column: &str) -> String {
-    let every = match column {
-        "categories" => return "`categories` lists a word that no study of the sandbox knows".to_owned(),
-        column => column,
-    };
-    format!(
-        "`{column}` is none that a study of the sandbox knows; a consent with it is none, anything else counts against every {every}"
-    )
 }
 
 impl Export {

@@ -1,15 +1,15 @@
 //! `hushtag consent status`: what decides for one person.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use clap::Args;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::person::Person;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
-use crate::consent::{Account, Act, KnownWords};
+use crate::consent::{Account, Act, KnownWords, Named};
 use crate::register::Event;
 use crate::types::{AsOf, Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
 
@@ -88,15 +88,20 @@ fn act(event: &Event) -> Option<Act> {
     event.cell("event").and_then(Act::read)
 }
 
-/// What an event says, with the columns of it that nobody can read or whose words no study knows.
+/// What of an event is unclear, by column and reason.
+fn unclear(event: &Event, known: &KnownWords) -> BTreeSet<(&'static str, &'static str)> {
+    let row = event.row();
+    let found = known.lists().unclear(&row);
+    row.times().faults(found.gives).chain(found.faults).collect()
+}
+
+/// What an event says, with what of it is unclear.
 fn as_json(event: &Event, known: &KnownWords) -> Value {
-    let (row, mut all) = (event.row(), event.statements());
-    let unknown: Vec<&str> = known.unknown_columns(&row).collect();
-    if let Some(column) = row.unreadable_column() {
-        all.insert("unreadable".into(), json!(column));
-    }
-    if !unknown.is_empty() {
-        all.insert("unknown_words".into(), json!(unknown));
+    let (mut all, unclear) = (event.statements(), unclear(event, known));
+    if !unclear.is_empty() {
+        let unclear: Map<String, Value> =
+            unclear.into_iter().map(|(column, reason)| (column.to_owned(), json!(reason))).collect();
+        all.insert("unclear".into(), Value::Object(unclear));
     }
     Value::Object(all)
 }
@@ -111,21 +116,24 @@ fn line(event: &Event, known: &KnownWords) -> String {
         cell("recipient"),
         event.cell("event").unwrap_or("no event")
     );
-    let row = event.row();
-    if let Some(column) = row.unreadable_column() {
-        text.push_str(&format!("\n    `{column}` cannot be read: counts against every use"));
-    }
-    for column in known.unknown_columns(&row) {
+    for (column, reason) in unclear(event, known) {
         let counts = match (act(event), column) {
             (Some(Act::Given), _) => "no consent".to_owned(),
-            (Some(Act::Lifted), _) => "it ends no block".to_owned(),
-            // Recipients are an open list: what is clearly another is another.
-            (_, "recipient") if known.is_stranger(row.recipient) => {
-                "counts for that recipient alone".to_owned()
-            }
+            (_, "event" | "at") => "counts against every use".to_owned(),
+            (Some(Act::Lifted), _) => "ends no block".to_owned(),
             _ => format!("counts against every {column} that it could mean"),
         };
-        text.push_str(&format!("\n    `{column}` is known to no study of the sandbox: {counts}"));
+        text.push_str(&format!("\n    `{column}` is {reason}: {counts}"));
+    }
+    let recipient = event.cell("recipient");
+    if act(event) != Some(Act::Given) && known.read("recipient", recipient) == Named::Unknown {
+        let could = known.recipients.keys().any(|ours| known.could_mean("recipient", recipient, ours));
+        let counts = if could {
+            "counts against every recipient that it could mean"
+        } else {
+            "counts for that recipient alone"
+        };
+        text.push_str(&format!("\n    `recipient` is none that a study of the sandbox knows: {counts}"));
     }
     text
 }

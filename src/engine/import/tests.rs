@@ -16,7 +16,7 @@ use crate::engine::reading::Reading;
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::register::{FILE, Register, RegisterError};
 use crate::storage::Image;
-use crate::types::Secret;
+use crate::types::{Secret, Timestamp};
 
 const PEOPLE: u32 = 24;
 
@@ -34,6 +34,7 @@ pay = { purpose = "campaign-measurement", trigger = "SC29" }
 [consents.constants]
 handler = "social-platform"
 own_step = true
+shown_at = "at"
 "#;
 
 /// A study and what its permitted recipients demand.
@@ -148,6 +149,8 @@ const COLUMNS_WRITTEN: [(&str, &[&str]); 18] = [
             "2026-09-01T10:00:00+08:00",
             "2026-09-02T00:00:00Z",
             "2026-09-03 10:00:00",
+            "2026-09-04",
+            "2026-10-01",
             "2026-12-01T00:00:00Z",
             "",
             "soon",
@@ -241,7 +244,7 @@ proptest! {
         }).collect();
         rows.extend(other);
         let renamed = [("person", "user"), ("event", "status")];
-        let text = table(&rows, &renamed, &["trigger", "handler", "own_step"], &[("event", "ok"), ("purpose", "measure")]);
+        let text = table(&rows, &renamed, &["trigger", "handler", "own_step", "shown_at"], &[("event", "ok"), ("purpose", "measure")]);
         let text = text.replace("\"campaign-measurement\"", "\"pay\"");
         let (_, register) = by_register(study, regime, csv(&text));
         let by_file = inside(study, demands, csv(&text));
@@ -272,7 +275,7 @@ fn clean_rows_put_people_in_by_both_ways() {
     let (study, regime, demands) = &*OWN;
     let renamed = [("person", "user"), ("event", "status")];
     let own = [("event", "ok"), ("purpose", "measure")];
-    let text = table(&rows, &renamed, &["trigger", "handler", "own_step"], &own);
+    let text = table(&rows, &renamed, &["trigger", "handler", "own_step", "shown_at"], &own);
     let text = text.replace("\"campaign-measurement\"", "\"pay\"").replace("\"given\"", "\"ok\"");
     assert_eq!(inside(study, demands, csv(&text)), all);
     assert_eq!(inside(study, demands, read(&by_register(study, regime, csv(&text)).1)), all);
