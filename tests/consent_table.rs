@@ -675,7 +675,7 @@ fn the_page_on_columns_says_what_the_command_does() {
         sentence.split('`').skip(1).step_by(2).collect()
     };
     let (yes, no) = (listed(" are true"), listed(" are false"));
-    assert!(yes.len() == 6 && no.len() == 6, "{yes:?} {no:?}");
+    assert!(yes.len() == 7 && no.len() == 7, "{yes:?} {no:?}");
     // Each person differs from a clean one in one cell; what is expected of each follows.
     let mut people: Vec<(&str, String, Option<String>)> = vec![("event", "given".into(), None)];
     for word in &yes {

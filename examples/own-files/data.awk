@@ -14,7 +14,7 @@ BEGIN {
         print phone(n) "," (rand() < 0.6 ? "north" : "south") > "members.csv"
         for (f = int(rand() * 6); f > 0; f--) print phone(n) "," phone(1 + int(rand() * people)) > "friends.csv"
         for (p = int(rand() * 8); p > 0; p--)
-            printf "%s,%d,2026-09-%02d 12:%02d:00,%s\n", phone(n), 500 + int(rand() * rand() * 20000), 1 + int(rand() * 30), int(rand() * 60), department[1 + int(rand() * 4)] > "orders.csv"
+            printf "%s,%.2f,2026-09-%02d 12:%02d:00,%s\n", phone(n), (500 + int(rand() * rand() * 20000)) / 100, 1 + int(rand() * 30), int(rand() * 60), department[1 + int(rand() * 4)] > "orders.csv"
         # Every tenth was never asked, every hundredth withdrew one of the two consents within an hour of as-of.
         if (n % 10 == 0) continue
         event(n, "research", "granted", "2026-09-01 09:01:00")

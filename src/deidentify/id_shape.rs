@@ -57,14 +57,17 @@ pub fn suspicious_id(id: &str) -> Option<&'static str> {
     if id.contains(is_full_width) {
         return Some("id in full-width characters or other digits than 0 to 9");
     }
-    if id.starts_with(is_quote) || id.ends_with(is_quote) {
+    if id.starts_with(is_quote) || id.ends_with(is_quote) || id.contains('"') {
         return Some("id in quotes");
+    }
+    if id.contains(char::REPLACEMENT_CHARACTER) {
+        return Some("id with a character that stands for bytes which another program could not read");
     }
     if is_number_of_a_spreadsheet(id) {
         return Some("id written as a floating-point number or with separators: export it as text");
     }
     if Form::CnMobile.fit(id).is_some_and(|fitted| fitted != id) {
-        return Some("phone number with a country prefix, blanks or dashes: declare `form = \"cn-mobile\"`");
+        return Some(PREFIX);
     }
     if id.contains(' ') && Form::CnIdCard.fit(id).is_some() {
         return Some("identity number with blanks: declare `form = \"cn-id-card\"`");
@@ -117,8 +120,8 @@ pub enum IdShape {
     Digits(usize),
     /// So many digits, of which the first is a zero and not the only one.
     Padded(usize),
-    /// A mainland mobile number of 11 digits after `86`.
-    Prefixed,
+    /// So many digits: a mainland mobile number of 11 after `86`, `0086` or `0`.
+    Prefixed(usize),
     /// `+` and digits.
     International,
     /// Anything else.
@@ -131,7 +134,11 @@ impl IdShape {
     pub fn of(id: &str) -> Self {
         let digits = |bytes: &[u8]| !bytes.is_empty() && bytes.iter().all(u8::is_ascii_digit);
         match id.as_bytes() {
-            [b'8', b'6', local @ ..] if super::is_cn_mobile(local) => Self::Prefixed,
+            [b'8', b'6', local @ ..] | [b'0', b'0', b'8', b'6', local @ ..] | [b'0', local @ ..]
+                if super::is_cn_mobile(local) =>
+            {
+                Self::Prefixed(id.len())
+            }
             [b'+', number @ ..] if digits(number) => Self::International,
             [b'0', _, ..] if digits(id.as_bytes()) => Self::Padded(id.len()),
             number if digits(number) => Self::Digits(number.len()),
@@ -144,7 +151,7 @@ impl IdShape {
     pub fn of_number(id: i64) -> Self {
         match id {
             ..0 => Self::Other,
-            8_613_000_000_000..8_620_000_000_000 => Self::Prefixed,
+            8_613_000_000_000..8_620_000_000_000 => Self::Prefixed(13),
             _ => Self::Digits(id.checked_ilog10().map_or(1, |power| power as usize + 1)),
         }
     }
@@ -154,7 +161,7 @@ impl IdShape {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct IdShapes {
     /// For every shape how many ids have it, and the first row.
-    seen: BTreeMap<IdShape, (u64, u64)>,
+    seen: BTreeMap<IdShape, Seen>,
 }
 
 /// Ids of a file that are unlike almost all others of it.
@@ -172,6 +179,11 @@ pub struct Unlike {
 const FIXED_LENGTH: usize = 10;
 /// A file with fewer numeric ids has no usual length.
 const FEWEST: u64 = 100;
+/// Fewer mobile numbers after a prefix may be so by chance.
+const FEWEST_PREFIXED: u64 = 20;
+/// Digits of a mainland mobile number.
+const MOBILE: usize = 11;
+const PREFIX: &str = "phone number with a country prefix, blanks or dashes: declare `form = \"cn-mobile\"`";
 
 impl IdShapes {
     /// Whether there is no id.
@@ -215,11 +227,12 @@ impl IdShapes {
                 (least, most) => format!("{least} to {most} digits"),
             })
         };
+        let prefixed = self.seen.keys().any(|shape| matches!(shape, IdShape::Prefixed(_)));
         let has = |shape: IdShape, words: &str| self.seen.contains_key(&shape).then(|| words.to_owned());
         let each = [
             lengths(false),
             lengths(true).map(|digits| format!("{digits} beginning with zeros")),
-            has(IdShape::Prefixed, "mobile numbers after 86"),
+            prefixed.then(|| "mobile numbers after a prefix".to_owned()),
             has(IdShape::International, "`+` and digits"),
             has(IdShape::Other, "other texts"),
         ];
@@ -240,41 +253,60 @@ impl IdShapes {
         other.seen.iter().for_each(|(shape, (count, first))| self.add(*shape, row + *first, *count));
     }
 
-    /// The ids that can meet none of another file, because the file writes almost all others in another way.
+    /// The ids that can meet none of another file.
     ///
-    /// A country prefix beside ids without one: the fewer. Among 100 numbers or more of which 99 in 100 have one length of 10
-    /// digits or more: those of another length.
+    /// Mobile numbers after a prefix where nearly all numbers are such; beside ids without one, the fewer. Among 100 numbers or more
+    /// of which 99 in 100 have one length of 10 digits or more: those of another length.
     #[must_use]
     pub fn unlike(&self) -> Option<Unlike> {
-        let of = |shape| self.seen.get(&shape).copied();
-        let all = |(count, row): (u64, u64), (more, other): (u64, u64)| (count + more, row.min(other));
-        let mut lengths: BTreeMap<usize, (u64, u64)> = BTreeMap::new();
+        let mut lengths: BTreeMap<usize, Seen> = BTreeMap::new();
         for (shape, seen) in &self.seen {
             if let IdShape::Digits(length) | IdShape::Padded(length) = shape {
-                lengths.entry(*length).and_modify(|known| *known = all(*known, *seen)).or_insert(*seen);
+                lengths.entry(*length).and_modify(|known| *known = both(*known, *seen)).or_insert(*seen);
             }
         }
-        let of_length = |length| lengths.get(&length).copied();
-        let fewer = |one: (u64, u64), other: (u64, u64)| {
-            let (count, row) = if other.0 < one.0 { other } else { one };
-            let reason =
-                "ids with and without a country prefix in one file: declare the form of the namespace";
-            Unlike { count, row, reason }
-        };
-        if let (Some(prefixed), Some(bare), None) = (of(IdShape::Prefixed), of_length(11), of_length(13)) {
-            return Some(fewer(prefixed, bare));
+        let prefixed = self.seen.iter().filter_map(|(shape, seen)| match shape {
+            IdShape::Prefixed(length) => Some((*length, *seen)),
+            _ => None,
+        });
+        let numbers = lengths.values().copied().chain(prefixed.clone().map(|(_, seen)| seen)).reduce(both)?;
+        for (length, seen) in prefixed {
+            let (count, row) = seen;
+            if count >= FEWEST_PREFIXED && u128::from(count) * 10 >= u128::from(numbers.0) * 9 {
+                return Some(Unlike { count, row, reason: PREFIX });
+            }
+            match (lengths.get(&length), lengths.get(&MOBILE)) {
+                (None, Some(bare)) => return Some(fewer(seen, *bare)),
+                // Among numbers of the same length some begin so by chance.
+                (known, _) => {
+                    let all = known.map_or(seen, |known| both(*known, seen));
+                    lengths.insert(length, all);
+                }
+            }
         }
-        let counted = lengths.values().copied().chain(of(IdShape::Prefixed)).reduce(all)?;
-        if let Some(international) = of(IdShape::International) {
-            return Some(fewer(international, counted));
+        if let Some(international) = self.seen.get(&IdShape::International) {
+            return Some(fewer(*international, numbers));
         }
         let (length, (usual, _)) = lengths.iter().max_by_key(|(_, (count, _))| *count)?;
-        let others = lengths.iter().filter(|(other, _)| *other != length).map(|(_, seen)| *seen);
-        let (count, row) = others.chain(of(IdShape::Prefixed)).reduce(all)?;
-        let is_usual = u128::from(*usual) * 100 >= u128::from(counted.0) * 99;
+        let (count, row) =
+            lengths.iter().filter(|(other, _)| *other != length).map(|(_, seen)| *seen).reduce(both)?;
+        let is_usual = u128::from(*usual) * 100 >= u128::from(numbers.0) * 99;
         let reason = "number of another length than 99 of 100 ids of the file";
-        (*length >= FIXED_LENGTH && counted.0 >= FEWEST && is_usual).then_some(Unlike { count, row, reason })
+        (*length >= FIXED_LENGTH && numbers.0 >= FEWEST && is_usual).then_some(Unlike { count, row, reason })
     }
+}
+
+/// How many ids, and the first row.
+type Seen = (u64, u64);
+
+fn both((count, row): Seen, (more, other): Seen) -> Seen {
+    (count + more, row.min(other))
+}
+
+fn fewer(one: Seen, other: Seen) -> Unlike {
+    let (count, row) = if other.0 < one.0 { other } else { one };
+    let reason = "ids with and without a country prefix in one file: declare the form of the namespace";
+    Unlike { count, row, reason }
 }
 
 #[cfg(test)]
@@ -300,6 +332,8 @@ mod tests {
             "'13800000000",
             "\"7\"",
             "=\"13800000000\"",
+            "138\"00",
+            "138\u{fffd}00",
             "“7”",
             "1.38E+10",
             "1.38e10",
@@ -429,8 +463,18 @@ mod tests {
         assert_eq!(unlike(phones(98).chain(cut(1))), None, "too few to have a usual length");
         assert_eq!(unlike((9_000..1_000_000).map(|n| n.to_string())), None, "counters grow");
         let prefixed = |count: u64| (0..count).map(|n| format!("86138{n:08}"));
-        assert_eq!(unlike(prefixed(500)), None);
-        assert_eq!(unlike(phones(10).chain(prefixed(500))), Some((10, 0)));
+        assert_eq!(unlike(prefixed(500)), Some((500, 0)));
+        assert_eq!(unlike(prefixed(19)), None, "too few");
+        let chance =
+            (0..1000).map(|n| if n % 50 == 0 { format!("86138{n:08}") } else { format!("90000{n:08}") });
+        assert_eq!(unlike(chance), None, "numbers of 13 digits");
+        for prefix in ["0086", "0"] {
+            let prefixed = |count: u64| phones(count).map(move |phone| format!("{prefix}{phone}"));
+            assert_eq!(unlike(prefixed(20)), Some((20, 0)));
+            assert_eq!(unlike(phones(400).chain(prefixed(100))), Some((100, 400)));
+        }
+        assert_eq!(unlike(phones(100).chain(prefixed(500))), Some((100, 0)));
+        assert_eq!(unlike(phones(10).chain(prefixed(500))), Some((500, 10)));
         assert_eq!(unlike(phones(500).chain(prefixed(200))), Some((200, 500)));
         let abroad = |count: u64| (0..count).map(|n| format!("+1415{n:07}"));
         assert_eq!(unlike(abroad(500)), None);
