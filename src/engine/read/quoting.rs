@@ -31,6 +31,16 @@ impl Habits {
         self.bare |= bit(column);
     }
 
+    /// Whether a column had a bare cell.
+    pub(super) fn is_bare(&self, column: usize) -> bool {
+        self.bare & bit(column) != 0
+    }
+
+    /// Whether each of so many columns had a bare cell.
+    pub(super) fn are_bare(&self, columns: usize) -> bool {
+        (0..columns.min(TOLD_APART)).all(|column| self.is_bare(column))
+    }
+
     fn needless(&mut self, column: usize) {
         if self.needless.len() <= column {
             self.needless.resize(column + 1, 0);

@@ -6,7 +6,7 @@
 
 use std::collections::BTreeMap;
 
-use memchr::{memchr_iter, memchr3};
+use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::csv_fault::CsvFault;
 use super::quoting::{Habits, QuotedCell};
@@ -112,6 +112,11 @@ impl Rfc4180 {
     fn follow(&mut self, bytes: &[u8], header_only: bool) -> Result<Option<usize>, CsvFault> {
         let (mut at, mut end) = (0, None);
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
+            if !header_only && let Some(length) = self.plain_record(rest, at) {
+                at += length;
+                end = Some(at);
+                continue;
+            }
             let first = rest.first().copied().unwrap_or_default();
             match self.place {
                 Place::Start if first == b'"' => {
@@ -165,6 +170,52 @@ impl Rfc4180 {
         self.before += at as u64;
         self.is_short()?;
         Ok(end)
+    }
+
+    /// Passes over a record at once, as almost every record can be: it ends among the bytes at a line feed, no cell of it holds a line
+    /// end or a quote, and it tells nothing new of the writer's habits. The length of it, its line end included.
+    fn plain_record(&mut self, rest: &[u8], at: usize) -> Option<usize> {
+        let width = self.width.filter(|_| self.is_between_records())?;
+        let length = memchr(b'\n', rest)?;
+        let line = rest.get(..length)?;
+        let line = line.strip_suffix(b"\r").unwrap_or(line);
+        let cells = match memchr2(b'"', b'\r', line) {
+            _ if line.is_empty() => return None,
+            None if self.habits.are_bare(width) => memchr_iter(self.separator, line).count() + 1,
+            _ => self.plain_cells(line)?,
+        };
+        if cells != width {
+            return None;
+        }
+        self.records += 1;
+        self.line += 1;
+        self.after_return = None;
+        self.begins = (self.line, self.before + (at + length) as u64 + 1);
+        Some(length + 1)
+    }
+
+    /// The cells of a line, each bare or in quotes as others of its column were.
+    fn plain_cells(&self, line: &[u8]) -> Option<usize> {
+        let (mut rest, mut cells) = (line, 0);
+        loop {
+            rest = match rest.strip_prefix(b"\"") {
+                Some(quoted) => {
+                    let known = self.habits.is_bare(cells) || self.habits.quotes_always(cells);
+                    let length = memchr2(b'"', b'\r', quoted).filter(|_| known)?;
+                    quoted.get(length..)?.strip_prefix(b"\"")?
+                }
+                None => {
+                    let length = memchr3(self.separator, b'"', b'\r', rest).unwrap_or(rest.len());
+                    rest.get(length..).filter(|_| self.habits.is_bare(cells))?
+                }
+            };
+            cells += 1;
+            match rest.split_first() {
+                None => return Some(cells),
+                Some((byte, next)) if *byte == self.separator => rest = next,
+                Some(_) => return None,
+            }
+        }
     }
 
     /// Passes over a quoted cell up to a quote, a line break, or the end of the bytes.

@@ -230,3 +230,33 @@ fn a_wide_header_and_a_long_record_end_before_memory_does() {
         assert_eq!(chunks.iter().flatten().count(), 1);
     }
 }
+
+proptest::proptest! {
+    /// A record that is passed over at once is the record that it is byte by byte, and a fault has the same line.
+    #[test]
+    fn records_at_once_are_those_byte_by_byte(
+        rows in proptest::collection::vec(
+            proptest::prop_oneof![
+                8 => proptest::prelude::Just("ab,c,7"),
+                4 => proptest::prelude::Just("\"ab\",\"c\",7"),
+                2 => proptest::prelude::Just("\"a,b\",,"),
+                1 => proptest::prelude::Just("\"a\"\"b\",c\",\"7\""),
+                1 => proptest::prelude::Just("a,\"b\nc,d\",7"),
+                1 => proptest::prelude::Just(""),
+                1 => proptest::prelude::Just("a,b"),
+                1 => proptest::prelude::Just("a,\"b\"c,d"),
+                1 => proptest::prelude::Just("a,b\r,d"),
+            ],
+            0..60,
+        ),
+        end in proptest::prop_oneof![
+            proptest::prelude::Just("\n"), proptest::prelude::Just("\r\n"), proptest::prelude::Just("\r")
+        ],
+    ) {
+        let text: String = ["x,y,z"].into_iter().chain(rows).flat_map(|row| [row, end]).collect();
+        let slow = checked(text.as_bytes(), 1);
+        for at_once in [2, 7, 64, usize::MAX] {
+            proptest::prop_assert_eq!(&checked(text.as_bytes(), at_once), &slow, "{:?}", text);
+        }
+    }
+}
