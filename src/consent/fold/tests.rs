@@ -323,7 +323,11 @@ fn a_lift_ends_what_it_names_in_full_or_naming_nothing_what_leaves_something_out
         assert_eq!(is_in(&[lift, clean(), block]), free);
     }
     assert!(!is_in(&[clean(), hold, named(hold), later(hold)]), "the named block is still there");
-    let two = Requirement { recipients: ["LEGAL-B".into(), "LEGAL-C".into()].into(), ..requirement("SC23") };
+    let two = Requirement {
+        recipients: ["LEGAL-B".into(), "LEGAL-C".into()].into(),
+        other_recipients: [].into(),
+        ..requirement("SC23")
+    };
     let other = |row| Row { recipient: Some("LEGAL-B"), ..named(row) };
     for (block, lift, free) in [
         (named(hold), later(other(hold)), false),
