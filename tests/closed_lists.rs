@@ -44,11 +44,16 @@ const OPEN_IN_STUDIES: &[&str] = &[
     "DatasetSection.columns.*",
     "DatasetSection.fields.{}",
     "FieldSection.values.*",
+    "FieldSection.bands.{}",
+    "FieldSection.unit",
+    // A date, of which the schema knows the type: any other word is none.
+    "FieldSection.on",
     // What the handler's own consent table has.
     "ConsentsSection.columns.*",
     "ConsentsSection.columns.*.*",
     "ConsentsSection.evidence",
     "ConsentsSection.ignore.*",
+    "ConsentsSection.records",
     "ConsentsSection.values.*.{}",
     // A contract may cover more companies than the study has, and a company the people of one that it succeeds; a wrong name
     // covers less.

@@ -176,6 +176,7 @@ fn demand() -> impl Strategy<Value = Demand> {
                 requirement.cool_down = cool_down.map(|days| Days::parse(days).unwrap());
                 if succeeds {
                     requirement.recipients.insert("LEGAL-B".to_owned());
+                    requirement.other_recipients.clear();
                 }
             }
             Demand { requirements, ages }

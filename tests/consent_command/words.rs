@@ -95,7 +95,7 @@ fn what_is_recorded_is_said_back_and_what_is_not_understood_is_told() {
         (
             &["--recipient", "brand-insight"][..],
             "did you mean `brand-insights`?",
-            "LEGAL-ID-C (brand-insights)",
+            "LEGAL-ID-C (Brand Insights (made up), brand-insights)",
         ),
         (
             &["--purpose", "campaign-mesurement"],
