@@ -251,11 +251,7 @@ fn consents_by_folder_are_what_the_folder_says() {
     folder(&case, "lines/event=withdrawn", &[("a.jsonl", "{}\n")]);
     assert!(case.init("4").status.success());
     let import = case.run(&["consent", "import", "box", "lines"]);
-    assert!(
-        stderr(&import).contains("a.jsonl: JSON Lines hold all columns themselves"),
-        "{}",
-        stderr(&import)
-    );
+    assert!(stderr(&import).contains("a.jsonl: JSON holds all columns itself"), "{}", stderr(&import));
 }
 
 #[test]

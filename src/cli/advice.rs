@@ -27,6 +27,9 @@ pub(super) fn reading(error: &ReadError) -> &'static str {
         ReadError::Once { .. } => {
             "name the file itself instead of a pipe, or pipe CSV or an Arrow IPC stream"
         }
+        ReadError::IpcEnd { .. } => {
+            "close the writer of the stream before it is read, and give several streams one by one"
+        }
         ReadError::JsonData { .. } => "export it as CSV, Parquet or Arrow",
         ReadError::Json { .. } => {
             "mend or export the file again, or say in `[consents]` of the study how it is written; nothing was sealed or written"

@@ -143,6 +143,14 @@ pub enum ColumnError {
         /// The name or position of the second.
         second: String,
     },
+    /// A column that ends consents, and is declared to say nothing about them.
+    #[error(
+        "column {column} ends consents and cannot be ignored: without it ended ones would count; name it under `columns`"
+    )]
+    Ends {
+        /// Its name in backticks, or its position from 1.
+        column: String,
+    },
     /// A column of a file that is declared as a constant.
     #[error(
         "column {column} stands for `{constant}`, which `[consents]` declares as a constant; take the constant away, or list the column under `ignore`"
@@ -174,7 +182,13 @@ impl ConsentColumns {
             }
             all.above.extend(objects_above(name).map(key));
         }
-        all.ignored = ignored.into_iter().map(key).collect();
+        for name in ignored {
+            let column = known(&key(name)).or_else(|| column_of(name));
+            if column == Some("valid_to") && !all.mapped.values().any(|mapped| *mapped == "valid_to") {
+                return Err(ColumnError::Ends { column: shown(0, name) });
+            }
+            all.ignored.insert(key(name));
+        }
         Ok(all)
     }
 
@@ -328,13 +342,18 @@ fn unknown(column: String, name: &str) -> ColumnError {
 
 /// A name in backticks if it looks like one, and its position otherwise.
 fn shown(place: usize, name: &str) -> String {
+    if is_name(name) { format!("`{name}`") } else { (place + 1).to_string() }
+}
+
+/// Whether a name of a column is no value by its looks: the first line of a file without a header has values.
+#[must_use]
+pub fn is_name(name: &str) -> bool {
     let digits = name.chars().filter(|letter| letter.is_numeric()).count();
-    let plain = |letter: char| letter.is_alphanumeric() || matches!(letter, '_' | '-' | ' ' | '.');
-    let is_name = name.chars().any(char::is_alphabetic)
+    let plain = |letter: char| letter.is_alphanumeric() || "_- .()/%:\u{ff08}\u{ff09}".contains(letter);
+    name.chars().any(char::is_alphabetic)
         && name.chars().all(plain)
         && digits < 5
-        && name.chars().count() <= 64;
-    if is_name { format!("`{name}`") } else { (place + 1).to_string() }
+        && name.chars().count() <= 64
 }
 
 /// A path in backticks, with `?` for every name in it that may be a value, such as an object whose members are called by the ids of

@@ -31,6 +31,12 @@ impl Fold {
         Self { demand, as_of, slots: Vec::new(), further: BTreeMap::new() }
     }
 
+    /// The instant of which it is.
+    #[must_use]
+    pub const fn as_of(&self) -> Timestamp {
+        self.as_of
+    }
+
     /// What is demanded.
     #[must_use]
     pub const fn demand(&self) -> &Demand {

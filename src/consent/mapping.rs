@@ -7,7 +7,9 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::act::{Act, items};
+use super::cell::{flag, giver, kind, number};
 use super::event::COLUMNS;
+use super::meaning::{is_nothing, is_wildcard};
 use crate::types::folded_word;
 
 /// How many columns of [`COLUMNS`] say something other than who and when; they are the last ones.
@@ -45,6 +47,24 @@ pub enum MappingError {
         word: String,
         /// What it was mapped to.
         to: String,
+    },
+    /// A word for everything or nothing, mapped to something.
+    #[error(
+        "`{word}` names nothing or everything, which counts against everything it could mean, and cannot be mapped under `{column}`"
+    )]
+    Everything {
+        /// The column.
+        column: String,
+        /// The word of the table.
+        word: String,
+    },
+    /// A column that a constant states, and a word of another column too.
+    #[error(
+        "`{column}` is a constant, and a word under `values` states it as well: take one of the two away"
+    )]
+    Overlap {
+        /// The column.
+        column: &'static str,
     },
     /// A word that no event has.
     #[error(
@@ -123,8 +143,10 @@ impl StatementMapping {
             let others = words.iter().flat_map(move |(word, with)| {
                 with.iter().map(move |(at, text)| (name(*at).unwrap_or_default(), word, text))
             });
-            let others = others.filter(move |(column, _, text)| {
-                *column != of && !NAMED.contains(column) && !text.is_empty()
+            // A flag of the opposite meaning, or another number, is what the handler says of its own column.
+            let others = others.filter(move |(column, word, text)| {
+                let of_another = *column != of && !NAMED.contains(column) && !text.is_empty();
+                of_another || *column == of && differ(of, word, text)
             });
             others.map(move |(column, word, text)| Stated {
                 column,
@@ -179,6 +201,10 @@ impl StatementMapping {
         with: &[(String, String)],
     ) -> Result<(), MappingError> {
         let at = position(column)?;
+        let is_scope = ["trigger", "purpose", "recipient", "categories"].contains(&column);
+        if is_scope && (is_wildcard(word) || is_nothing(word)) {
+            return Err(MappingError::Everything { column: column.to_owned(), word: word.to_owned() });
+        }
         let mut replaced = Vec::new();
         for (target, to) in with {
             let target_at = position(target)?;
@@ -187,7 +213,7 @@ impl StatementMapping {
                 if act.is_none() && !to.is_empty() {
                     return Err(MappingError::Event { word: to.clone() });
                 }
-                let reversed = column == "event" && Act::read(word).is_some_and(Act::is_negative);
+                let reversed = column == "event" && speaks_against(word);
                 if reversed && !act.is_some_and(Act::is_negative) {
                     return Err(MappingError::Reversed { word: word.to_owned(), to: to.clone() });
                 }
@@ -234,6 +260,10 @@ impl StatementMapping {
     /// # Errors
     /// [`MappingError::NoEvidence`] where something is [stated](StatementMapping::stated) without one.
     pub fn with_evidence(mut self, evidence: Option<String>) -> Result<Self, MappingError> {
+        let targets = self.replacements.values().flat_map(BTreeMap::values).flatten();
+        if let Some((at, _)) = targets.into_iter().find(|(at, _)| self.constants.contains_key(at)) {
+            return Err(MappingError::Overlap { column: name(*at).unwrap_or_default() });
+        }
         let evidence = evidence.filter(|evidence| !evidence.trim().is_empty());
         if evidence.is_none() && !self.stated().is_empty() {
             return Err(MappingError::NoEvidence);
@@ -312,6 +342,55 @@ impl StatementMapping {
 }
 
 /// Where a column stands among the statements.
+/// Parts of words that end or refuse a consent, whatever else stands in them.
+const AGAINST: [&str; 20] = [
+    "withdr",
+    "revo",
+    "unsub",
+    "optout",
+    "optedout",
+    "cancel",
+    "disagree",
+    "reject",
+    "refus",
+    "deni",
+    "deny",
+    "declin",
+    "object",
+    "block",
+    "delet",
+    "\u{53d6}\u{6d88}",
+    "\u{64a4}",
+    "\u{62d2}",
+    "\u{672a}",
+    "\u{4e0d}",
+];
+
+/// Whether a word of an event column says no.
+fn speaks_against(word: &str) -> bool {
+    let folded = folded_word(word);
+    let plain: String = folded.chars().filter(|letter| letter.is_alphanumeric()).collect();
+    Act::read(word).is_some_and(Act::is_negative)
+        || flag(Some(word)) == Some(Some(false))
+        || folded.split(|letter: char| !letter.is_alphanumeric()).any(|part| part == "not" || part == "no")
+        || AGAINST.iter().any(|part| plain.contains(part))
+}
+
+/// Whether both words can be read in a column of flags, numbers, kinds or givers, and say different things.
+fn differ(column: &str, word: &str, to: &str) -> bool {
+    let (word, to) = (Some(word), Some(to));
+    let unlike = |known: bool, same: bool| known && !same;
+    match column {
+        "own_step" | "pre_ticked" | "service_gate" | "service_necessary" => {
+            unlike(flag(word).is_some(), flag(word) == flag(to))
+        }
+        "notice_version" | "bundle_size" => unlike(number(word).is_some(), number(word) == number(to)),
+        "kind" => unlike(kind(word).is_some(), kind(word) == kind(to)),
+        "giver" => unlike(giver(word).is_some(), giver(word) == giver(to)),
+        _ => false,
+    }
+}
+
 fn position(column: &str) -> Result<usize, MappingError> {
     let statements = COLUMNS.iter().skip(COLUMNS.len() - STATEMENTS);
     let mut statements = statements.enumerate();
@@ -321,4 +400,79 @@ fn position(column: &str) -> Result<usize, MappingError> {
 
 fn name(at: usize) -> Option<&'static str> {
     COLUMNS.get(COLUMNS.len() - STATEMENTS + at).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn replaced(column: &str, word: &str, target: &str, to: &str) -> Result<StatementMapping, MappingError> {
+        let mut mapping = StatementMapping::default();
+        mapping.replace(column, word, &[(target.to_owned(), to.to_owned())])?;
+        Ok(mapping)
+    }
+
+    /// Promise: a word that every table has in one meaning is read in another only with evidence, and nothing and everything stay what
+    /// they are.
+    #[test]
+    fn a_word_with_a_meaning_of_its_own_is_given_another_with_evidence_alone() {
+        for (column, word, to) in [
+            ("pre_ticked", "true", "false"),
+            ("own_step", "No", "true"),
+            ("bundle_size", "5", "1"),
+            ("notice_version", "1", "3"),
+            ("kind", "ordinary", "separate"),
+            ("giver", "guardian", "self"),
+        ] {
+            let mapping = replaced(column, word, column, to).unwrap();
+            assert_eq!(mapping.clone().with_evidence(None), Err(MappingError::NoEvidence), "{column} {word}");
+            let stated = mapping.stated();
+            assert_eq!((stated[0].column, stated[0].words.as_str()), (column, to));
+        }
+        for (column, word, to) in
+            [("pre_ticked", "ja", "true"), ("bundle_size", "1", "1"), ("own_step", "Y", "true")]
+        {
+            let mapping = replaced(column, word, column, to).unwrap();
+            assert!(mapping.with_evidence(None).is_ok(), "{column} {word}");
+        }
+        for (column, word) in [
+            ("purpose", "all"),
+            ("purpose", "null"),
+            ("recipient", "*"),
+            ("trigger", "-"),
+            ("categories", "\u{5168}\u{90e8}"),
+        ] {
+            let refused = matches!(replaced(column, word, column, "x"), Err(MappingError::Everything { .. }));
+            assert!(refused, "{column} {word}");
+        }
+        assert!(replaced("purpose", "1", "purpose", "x").is_ok(), "a code of the handler's own");
+        for word in [
+            "unsubscribe",
+            "opt\u{2011}out",
+            "optedOut",
+            "NOT_GRANTED",
+            "disagree",
+            "false",
+            "0",
+            "no",
+            "\u{672a}\u{540c}\u{610f}",
+        ] {
+            for to in ["given", "lifted"] {
+                let reversed =
+                    matches!(replaced("event", word, "event", to), Err(MappingError::Reversed { .. }));
+                assert!(reversed, "{word} {to}");
+            }
+            assert!(replaced("event", word, "event", "withdrawn").is_ok(), "{word}");
+        }
+        assert!(replaced("event", "noted", "event", "given").is_ok());
+    }
+
+    /// Promise: what a word says of a column is never overwritten by a constant.
+    #[test]
+    fn a_constant_and_a_word_cannot_state_one_column() {
+        let mut mapping = replaced("purpose", "share", "pre_ticked", "true").unwrap();
+        mapping.state("pre_ticked", vec!["false".to_owned()]).unwrap();
+        let evidence = Some("UI-REVIEW".to_owned());
+        assert_eq!(mapping.with_evidence(evidence), Err(MappingError::Overlap { column: "pre_ticked" }));
+    }
 }

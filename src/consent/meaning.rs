@@ -34,6 +34,50 @@ pub(super) fn is_wildcard(word: &str) -> bool {
     WILDCARDS.contains(&folded_word(word).as_str())
 }
 
+/// Words that programs write where a cell has no value, by their letters and digits alone.
+const NOTHING: [&str; 8] = ["null", "none", "nan", "na", "nil", "undefined", "\u{65e0}", "\u{7a7a}"];
+
+/// Words that people write where no recipient is named.
+const NOBODY_NAMED: [&str; 16] = [
+    "unknown",
+    "unspecified",
+    "notspecified",
+    "missing",
+    "empty",
+    "blank",
+    "default",
+    "thirdparty",
+    "thirdparties",
+    "others",
+    "tbd",
+    "\u{4e0d}\u{9650}",
+    "\u{4efb}\u{610f}",
+    "\u{672a}\u{77e5}",
+    "\u{7b2c}\u{4e09}\u{65b9}",
+    "\u{5176}\u{4ed6}",
+];
+
+fn letters_and_digits(word: &str) -> String {
+    word.chars().filter(|letter| letter.is_alphanumeric()).collect()
+}
+
+/// Whether a word is one for a missing value, or has marks alone.
+pub(super) fn is_nothing(word: &str) -> bool {
+    let plain = letters_and_digits(&folded_word(word));
+    plain.is_empty() || word.trim().starts_with('\\') || NOTHING.contains(&plain.as_str())
+}
+
+/// Whether a word names no recipient, or begins with a word for everybody.
+fn names_nobody(word: &str) -> bool {
+    let folded = folded_word(word);
+    let plain = letters_and_digits(&folded);
+    let first = folded.split(|letter: char| !letter.is_alphanumeric()).find(|part| !part.is_empty());
+    is_nothing(word)
+        || plain.chars().count() == 1
+        || NOBODY_NAMED.contains(&plain.as_str())
+        || first.is_some_and(|first| WILDCARDS.contains(&first))
+}
+
 /// A cell of a closed list: a word that is not known could be ours.
 pub(super) fn of_closed<'a>(
     cell: Option<&str>,
@@ -78,7 +122,7 @@ pub(super) fn of_recipient(
         }
         let folded = folded_word(word);
         let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &folded));
-        if near || is_wildcard(word) { Meaning::Anything } else { Meaning::Another }
+        if near || is_wildcard(word) || names_nobody(word) { Meaning::Anything } else { Meaning::Another }
     };
     of_cell(cell, one)
 }
@@ -122,7 +166,7 @@ fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
 /// Whether two folded words differ by at most one edit (a letter more, less, other, or two swapped), or in punctuation alone, or the
 /// second has the first in it.
 fn is_near(name: &str, word: &str) -> bool {
-    let plain = |text: &str| text.chars().filter(|letter| letter.is_alphanumeric()).collect::<String>();
+    let plain = letters_and_digits;
     strsim::osa_distance(name, word) <= 1
         || plain(name) == plain(word) && !plain(word).is_empty()
         || holds(word, name)
@@ -184,6 +228,17 @@ mod tests {
             ("OTHER-COMPANY-77+LEGAL-ID-C", Meaning::Anything),
             ("[\"legal id c\"]", Meaning::Anything),
             ("OTHER-LEGAL-ID-CX", Meaning::Another),
+            ("NULL", Meaning::Anything),
+            ("n/a", Meaning::Anything),
+            ("\\N", Meaning::Anything),
+            ("--", Meaning::Anything),
+            ("*all*", Meaning::Anything),
+            ("All recipients", Meaning::Anything),
+            ("third-parties", Meaning::Anything),
+            ("不限", Meaning::Anything),
+            ("{}", Meaning::Anything),
+            ("ALLIANZ-77", Meaning::Another),
+            ("NULLARBOR-7", Meaning::Another),
             ("OTHER-COMPANY-77|LEGAL-ID-C", Meaning::Anything),
             ("全部", Meaning::Anything),
             ("all| ", Meaning::Anything),

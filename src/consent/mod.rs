@@ -29,7 +29,7 @@ pub use act::{Act, items};
 pub use age::{Admits, AgeFact, Ages};
 pub use cell::is_readable;
 pub(crate) use cell::{flag, giver, kind, number};
-pub use columns::{ColumnError, ConsentColumns, PathUse, ResolvedColumns, shown_path};
+pub use columns::{ColumnError, ConsentColumns, PathUse, ResolvedColumns, is_name, shown_path};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::{COLUMNS, REQUIRED, Row};
 pub use fold::{Coverage, Fold, Reading};

@@ -88,6 +88,12 @@ pub struct Times {
 }
 
 impl Times {
+    /// Whether the event is certainly later than an instant.
+    #[must_use]
+    pub fn is_after(&self, as_of: Timestamp) -> bool {
+        matches!(self.at, Moment::At(first) | Moment::Day(first, _) if first > as_of.seconds())
+    }
+
     /// The columns that cannot be read, and why; those of notice and end matter to a consent alone.
     pub fn faults(&self, gives: bool) -> impl Iterator<Item = (&'static str, &'static str)> {
         let at = match self.at {

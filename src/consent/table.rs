@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::columns::ConsentColumns;
 use super::event::{COLUMNS, REQUIRED};
 use super::mapping::{STATEMENTS, StatementMapping, Statements};
-use super::moment::start;
+use super::moment::{start, zoned};
 use crate::types::{CsvDialect, Zone};
 
 /// How consent tables are read. The default is a table with the columns and words of [`COLUMNS`].
@@ -32,6 +32,18 @@ impl ConsentTable {
 }
 
 impl ConsentTable {
+    /// The cells in the order of [`COLUMNS`] with times that need no zone; a time that cannot be read stays as it is.
+    #[must_use]
+    pub fn zoned(&self, mut cells: [Option<String>; COLUMNS.len()]) -> [Option<String>; COLUMNS.len()] {
+        let [_, _, at, shown_at, valid_to, ..] = &mut cells;
+        for time in [at, shown_at, valid_to].into_iter().flatten() {
+            if let Ok(Cow::Owned(text)) = zoned(time, self.timezone.as_ref()) {
+                *time = text;
+            }
+        }
+        cells
+    }
+
     /// The rows of the consent table that one row of a file stands for, all cells in the order of [`COLUMNS`].
     #[must_use]
     pub fn rows(&self, cells: [Option<String>; COLUMNS.len()]) -> Vec<[Option<String>; COLUMNS.len()]> {

@@ -63,6 +63,12 @@ pub fn suspicious_id(id: &str) -> Option<&'static str> {
     if id.contains(char::REPLACEMENT_CHARACTER) {
         return Some("id with a character that stands for bytes which another program could not read");
     }
+    if id.contains("**") || id == "*" {
+        return Some("id of which a part is masked, or a wildcard");
+    }
+    if is_several(id) {
+        return Some("several ids in one cell, or brackets or a separator beside one");
+    }
     if is_number_of_a_spreadsheet(id) {
         return Some("id written as a floating-point number or with separators: export it as text");
     }
@@ -89,6 +95,19 @@ fn is_full_width(letter: char) -> bool {
 
 const fn is_quote(letter: char) -> bool {
     matches!(letter, '"' | '\'' | '`' | '“' | '”' | '‘' | '’' | '«' | '»' | '\u{ff02}' | '\u{ff07}')
+}
+
+/// Marks between ids in one cell.
+const BETWEEN: [char; 8] = [';', ',', '|', '/', '\u{3001}', '\u{ff0c}', '\u{ff1b}', ' '];
+
+/// Whether a cell holds several long numbers or addresses, or one in brackets or beside a separator.
+fn is_several(id: &str) -> bool {
+    let is_long = |part: &str| part.len() >= 6 && part.bytes().all(|byte| byte.is_ascii_digit());
+    let is_address =
+        |part: &str| part.split_once('@').is_some_and(|(name, host)| !name.is_empty() && host.contains('.'));
+    let edges = |letter: char| BETWEEN.contains(&letter) || "[](){}<>#".contains(letter);
+    let parts = || id.split(edges).filter(|part| !part.is_empty());
+    id.contains(edges) && parts().next().is_some() && (parts().all(is_long) || parts().all(is_address))
 }
 
 /// `1.38E+10`, `13800000000.0`, `13,800,000,000`: what programs make of an id that they take for a number. An `E` counts only
@@ -333,6 +352,15 @@ mod tests {
             "\"7\"",
             "=\"13800000000\"",
             "138\"00",
+            "138****0000",
+            "*",
+            "13800000000;13800000001",
+            "13800000000,13800000001",
+            "13800000000|",
+            "[13800000000]",
+            "#13800000000",
+            "a@b.example;c@d.example",
+            "<a@b.example>",
             "138\u{fffd}00",
             "“7”",
             "1.38E+10",
@@ -380,6 +408,9 @@ mod tests {
             "Ä b",
             "nancy",
             "nullable",
+            "auth0|5f7c8ec7c33c6c004bbafe82",
+            "2026/000123456",
+            "a/b",
             "1,23",
         ];
         for id in clean {

@@ -37,7 +37,7 @@ pub(super) fn hear(
     let mut table = open(input, terms)?;
     let mut report = FileHygiene::new("consents", &table);
     let lists = Lists::new(folds.iter().map(Fold::demand), &reading.elsewhere.recipients);
-    let mut sayings = Sayings::new(&written.statements, lists);
+    let mut sayings = Sayings::new(&written.statements, lists, folds.first().map(Fold::as_of));
     let mut rows = 0;
     while let Some(batch) = table.next_batch()? {
         reading.heard(batch.num_rows());

@@ -1,7 +1,6 @@
 //! Consent events of a file for the register: all of the file or none of it, each row as its handler's table means it, and JSON
 //! Lines besides.
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io::{BufRead, Read as _};
 
@@ -11,7 +10,7 @@ use super::hygiene::{FileHygiene, Place};
 use super::read::{Input, OpenTerms, ReadError, known_rows, open};
 use super::reading::Progress;
 use super::unclear::UnclearRows;
-use crate::consent::{COLUMNS, ConsentTable, KnownWords, Lists, zoned};
+use crate::consent::{COLUMNS, ConsentTable, DOCUMENT, KnownWords, Lists};
 use crate::deidentify::{IdShape, IdShapes};
 use crate::register::{Event, Namespaces};
 
@@ -59,13 +58,23 @@ pub fn import<E: From<EngineError>>(
     mut take: impl FnMut(&Event) -> Result<(), E>,
 ) -> Result<Imported, E> {
     terms.progress.expect(known_rows(&input).unwrap_or(0));
-    let lines = input.json_lines().map_err(EngineError::from)?;
     let mut import = Import::new(terms, input.name());
-    match lines {
-        Some(lines) => import.lines(lines, &mut take)?,
+    match input.json_lines().map_err(EngineError::from)? {
+        Some(mut lines) => match terms.table.statements.is_empty() || are_documents(&mut lines) {
+            true => import.lines(lines, &mut take)?,
+            // A handler's own lines are read as its table is written.
+            false => import.table(Input::Stream(input.name(), Box::new(lines)), &mut take)?,
+        },
         None => import.table(input, &mut take)?,
     }
     Ok(import.finish()?)
+}
+
+/// Whether lines are documents of an export, which name every statement themselves: by the first bytes.
+fn are_documents(lines: &mut impl BufRead) -> bool {
+    // What cannot be read fails once it is read again.
+    let head = lines.fill_buf().unwrap_or_default();
+    head.windows(DOCUMENT.len()).any(|bytes| bytes == DOCUMENT.as_bytes())
 }
 
 /// Why a row is nobody's: a column, if it is one's, and the reason.
@@ -111,7 +120,7 @@ impl<'a> Import<'a> {
         while let Some(batch) = table.next_batch().map_err(EngineError::from)? {
             let events = Events::new(&table, &batch, written.timezone.as_ref()).map_err(EngineError::from)?;
             for row in 0..batch.num_rows() {
-                let events = written.rows(self.zoned(events.cells(row))).into_iter();
+                let events = written.rows(written.zoned(events.cells(row))).into_iter();
                 self.row(self.report.rows + 1, events.map(|cells| self.attribute(cells)).collect(), take)?;
                 self.report.rows += 1;
             }
@@ -158,18 +167,7 @@ impl<'a> Import<'a> {
                 ("line", reason) => (None, reason),
                 (term, reason) => (Some(term), reason),
             })?;
-        self.attribute(self.zoned(event.to_cells()))
-    }
-
-    /// The cells with times that need no zone.
-    fn zoned(&self, mut cells: [Option<String>; COLUMNS.len()]) -> [Option<String>; COLUMNS.len()] {
-        let [_, _, at, shown_at, valid_to, ..] = &mut cells;
-        for time in [at, shown_at, valid_to].into_iter().flatten() {
-            if let Ok(Cow::Owned(text)) = zoned(time, self.terms.table.timezone.as_ref()) {
-                *time = text;
-            }
-        }
-        cells
+        self.attribute(self.terms.table.zoned(event.to_cells()))
     }
 
     fn attribute(&self, cells: [Option<String>; COLUMNS.len()]) -> Result<Event, Unattributed> {
@@ -217,7 +215,7 @@ impl<'a> Import<'a> {
         self.events += 1;
         let unclear = self.lists.unclear(&row);
         self.unclear.add(&unclear, 1);
-        self.unclear.add_times(&row.times(), unclear.gives);
+        self.unclear.add_times(&row.times(), unclear.gives, None);
     }
 
     /// What was imported, if every row is somebody's.

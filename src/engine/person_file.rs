@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::EngineError;
 use super::consents::Events;
-use super::read::{Input, Use, Wanted, open};
+use super::read::{Input, OpenTerms, Use, Wanted, open};
 use crate::consent::{Account, AgeFact, COLUMNS, ConsentTable, Demand, Row, account};
 use crate::types::Timestamp;
 
@@ -25,7 +25,8 @@ impl PersonFile {
     pub fn read(path: &Path, written: &ConsentTable) -> Result<Self, EngineError> {
         let used = Use::Consent { columns: &written.columns, required: false };
         let wanted = COLUMNS.map(|column| Wanted { column, used });
-        let mut table = open(Input::Path(path.to_owned()), &wanted)?;
+        let terms = OpenTerms { csv: &written.csv, ..OpenTerms::new(&wanted) };
+        let mut table = open(Input::Path(path.to_owned()), terms)?;
         let (mut rows, mut person) = (Vec::new(), None);
         while let Some(batch) = table.next_batch()? {
             let events = Events::new(&table, &batch, written.timezone.as_ref())?;
@@ -35,7 +36,7 @@ impl PersonFile {
                 if person.get_or_insert_with(|| id.clone()) != id {
                     return Err(EngineError::SeveralPeople { file: table.name.clone() });
                 }
-                for cells in written.rows(cells) {
+                for cells in written.rows(written.zoned(cells)) {
                     let cells = COLUMNS.into_iter().zip(cells).skip(1);
                     rows.push(cells.filter_map(|(name, text)| Some((name, text?))).collect());
                 }

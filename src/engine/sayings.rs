@@ -12,6 +12,7 @@ use super::consents::row;
 use super::read::{Cell, Column, ReadError};
 use super::unclear::UnclearRows;
 use crate::consent::{Fold, Lists, Reading, STATEMENTS, StatementMapping, Times, Unclear};
+use crate::types::Timestamp;
 
 /// Combinations that are kept; those beyond it are read row by row.
 const MOST: usize = 4_096;
@@ -172,14 +173,16 @@ pub(super) struct Sayings<'a> {
     last: Option<(u128, usize)>,
     readings: Vec<Readings>,
     lists: Lists,
+    as_of: Option<Timestamp>,
     unclear: UnclearRows,
 }
 
 impl<'a> Sayings<'a> {
-    pub(super) fn new(statements: &'a StatementMapping, lists: Lists) -> Self {
+    pub(super) fn new(statements: &'a StatementMapping, lists: Lists, as_of: Option<Timestamp>) -> Self {
         Self {
             statements,
             lists,
+            as_of,
             unclear: UnclearRows::default(),
             columns: Default::default(),
             keys: Vec::new(),
@@ -223,7 +226,7 @@ impl<'a> Sayings<'a> {
             }
         };
         readings.count += 1;
-        self.unclear.add_times(times, readings.unclear.gives);
+        self.unclear.add_times(times, readings.unclear.gives, self.as_of);
         for row in &readings.rows {
             folds.iter_mut().zip(row).for_each(|(fold, reading)| hear(fold, reading));
         }

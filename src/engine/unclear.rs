@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::hygiene::FileHygiene;
 use crate::consent::{Times, Unclear};
+use crate::types::Timestamp;
 
 /// Words of a column that are counted; those that first occur after them are not.
 const MOST_WORDS: usize = 1_024;
@@ -35,8 +36,11 @@ impl UnclearRows {
     }
 
     /// Counts the instants of one row.
-    pub(super) fn add_times(&mut self, times: &Times, gives: bool) {
-        for fault in times.faults(gives) {
+    pub(super) fn add_times(&mut self, times: &Times, gives: bool, as_of: Option<Timestamp>) {
+        let late = as_of
+            .filter(|as_of| times.is_after(*as_of))
+            .map(|_| ("at", "after as-of, and does not count yet"));
+        for fault in times.faults(gives).chain(late) {
             *self.faults.entry(fault).or_default() += 1;
         }
     }

@@ -128,7 +128,7 @@ fn what_is_recorded_is_said_back_and_what_is_not_understood_is_told() {
     ]);
     let text = stdout(&said);
     for part in [
-        "withdrawn at 2026-09-02T02:00:00Z, an id of namespace phone; trigger SC29, every purpose, recipient LEGAL-ID-C (brand-insights)",
+        "withdrawn at 2026-09-02T02:00:00Z, an id of namespace phone; trigger SC29, every purpose, recipient LEGAL-ID-C (Brand Insights (made up), brand-insights)",
         "its words are those that the studies of the sandbox know: demo",
         "it ends 1 recorded consent(s)",
     ] {

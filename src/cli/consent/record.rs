@@ -14,6 +14,31 @@ use crate::operator::Consents;
 use crate::register::Event;
 use crate::types::{Clock as _, SystemClock, Timestamp, Zone};
 
+/// What a document says itself, so that an option would be passed over.
+const DOCUMENT_SAYS: [&str; 21] = [
+    "id_file",
+    "ids",
+    "event",
+    "at",
+    "trigger",
+    "purpose",
+    "recipient",
+    "handler",
+    "kind",
+    "categories",
+    "methods",
+    "notice",
+    "notice_version",
+    "shown_at",
+    "valid_to",
+    "giver",
+    "own_step",
+    "pre_ticked",
+    "bundle_size",
+    "service_gate",
+    "service_necessary",
+];
+
 #[derive(Args)]
 pub(in crate::cli) struct Record {
     /// The sandbox
@@ -21,7 +46,7 @@ pub(in crate::cli) struct Record {
     #[command(flatten)]
     person: Option<Person>,
     /// The whole event as one JSON document (ISO/IEC TS 27560 with DPV terms, as `consent export` writes), or - for stdin
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = ["id_file", "ids"], required_unless_present = "id_file")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = DOCUMENT_SAYS, required_unless_present = "id_file")]
     file: Option<PathBuf>,
     #[command(flatten)]
     said: Box<Said>,

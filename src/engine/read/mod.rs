@@ -173,6 +173,21 @@ pub enum ReadError {
         /// The format.
         format: &'static str,
     },
+    /// An Arrow IPC stream that does not end as one does.
+    #[error(
+        "{file}: {}",
+        if *goes_on {
+            "goes on behind the end mark of its Arrow IPC stream, as where streams were put together"
+        } else {
+            "the Arrow IPC stream has no end mark, so rows may be missing"
+        }
+    )]
+    IpcEnd {
+        /// The file.
+        file: String,
+        /// Whether bytes follow its end mark; else it has none.
+        goes_on: bool,
+    },
     /// JSON where a table of data is wanted.
     #[error("{file}: JSON is read for consents only")]
     JsonData {

@@ -23,7 +23,7 @@ use super::longest::column_of_long_cell;
 use super::partition::Partition;
 use super::rfc4180::MOST_COLUMNS;
 use super::{FolderFault, ReadError, Tokenised, int96, json};
-use crate::consent::{ConsentColumns, ResolvedColumns};
+use crate::consent::{ConsentColumns, ResolvedColumns, is_name};
 use crate::types::{CsvDialect, Separator};
 
 /// Rows a batch: large enough to amortise a call, small enough to stay in the cache.
@@ -478,7 +478,11 @@ pub(super) fn choose(file: &str, schema: &Schema, terms: &OpenTerms<'_>) -> Resu
                     Use::Declared | Use::Required | Use::Consent { required: true, .. }
                 ) =>
             {
-                let nearest = crate::tags::nearest(want.column, names.iter().copied());
+                let has_digits = |name: &str| name.contains(char::is_numeric);
+                let shown = names
+                    .iter()
+                    .filter(|name| is_name(name) && (!has_digits(name) || has_digits(want.column)));
+                let nearest = crate::tags::nearest(want.column, shown.copied());
                 let column = want.column.to_owned();
                 return Err(ReadError::MissingColumn { file: file.to_owned(), column, nearest });
             }
@@ -494,7 +498,11 @@ pub(super) fn choose(file: &str, schema: &Schema, terms: &OpenTerms<'_>) -> Resu
     };
     let positions = found.iter().flatten().filter_map(position).collect();
     let unread = names.iter().enumerate().filter(|(place, _)| !known.contains(place));
-    let undeclared = unread.map(|(_, name)| (*name).to_owned()).collect();
+    let shown = |(place, name): (usize, &&str)| match is_name(name) {
+        true => (*name).to_owned(),
+        false => format!("column {}", place + 1),
+    };
+    let undeclared = unread.map(shown).collect();
     let present = found.iter().map(Option::is_some).collect();
     let partitions = partitions.to_vec();
     Ok(Chosen { positions, partitions, present, undeclared, indices, declared, tokenised })
