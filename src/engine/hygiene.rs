@@ -90,6 +90,9 @@ pub struct FileHygiene {
     /// Rows whose age cannot be read, by column and reason: these people are out. The rows are used all the same.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable_ages: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Rows of people with a value that cannot be read and is a tag, by column and reason: the label of these people is `other`.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub unreadable_labels: BTreeMap<String, BTreeMap<&'static str, u64>>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
     /// What was taken for granted in reading the file, such as a separator that nothing declares.
@@ -144,6 +147,14 @@ impl std::fmt::Display for MaxBadRows {
     }
 }
 
+fn add_one(counts: &mut BTreeMap<String, BTreeMap<&'static str, u64>>, column: &str, reason: &'static str) {
+    let of_column = match counts.get_mut(column) {
+        Some(known) => known,
+        None => counts.entry(column.to_owned()).or_default(),
+    };
+    *of_column.entry(reason).or_default() += 1;
+}
+
 impl FileHygiene {
     /// Starts the report of a file.
     pub(super) fn new(dataset: &str, table: &super::read::Table) -> Self {
@@ -192,11 +203,12 @@ impl FileHygiene {
 
     /// Counts an age that cannot be read.
     pub(super) fn observe_unreadable_age(&mut self, column: &str, reason: &'static str) {
-        let of_column = match self.unreadable_ages.get_mut(column) {
-            Some(known) => known,
-            None => self.unreadable_ages.entry(column.to_owned()).or_default(),
-        };
-        *of_column.entry(reason).or_default() += 1;
+        add_one(&mut self.unreadable_ages, column, reason);
+    }
+
+    /// Counts a value of a tag that cannot be read.
+    pub(super) fn observe_unreadable_label(&mut self, column: &str, reason: &'static str) {
+        add_one(&mut self.unreadable_labels, column, reason);
     }
 
     /// Counts how a column of amounts spells them.
@@ -272,9 +284,15 @@ impl FileHygiene {
         for (column, instants) in &other.times {
             self.add_times(column, instants);
         }
-        for (column, reasons) in other.unreadable_ages {
-            let known = self.unreadable_ages.entry(column).or_default();
-            reasons.into_iter().for_each(|(reason, count)| *known.entry(reason).or_default() += count);
+        let unreadable = [
+            (&mut self.unreadable_ages, other.unreadable_ages),
+            (&mut self.unreadable_labels, other.unreadable_labels),
+        ];
+        for (all, more) in unreadable {
+            for (column, reasons) in more {
+                let known = all.entry(column).or_default();
+                reasons.into_iter().for_each(|(reason, count)| *known.entry(reason).or_default() += count);
+            }
         }
         for (column, spellings) in &other.spellings {
             self.observe_spellings(column, *spellings);
@@ -308,6 +326,9 @@ impl FileHygiene {
     /// The whole report, and how many rows were dropped.
     fn end(mut self, rows: u64) -> Result<(Self, u64), super::EngineError> {
         self.rows = rows;
+        if rows == 0 {
+            self.notes.push("has no rows".to_owned());
+        }
         for (column, spellings) in std::mem::take(&mut self.spellings) {
             spellings.check(&self.file, &column)?;
         }

@@ -2,7 +2,7 @@
 //! Lines besides.
 
 use std::collections::BTreeMap;
-use std::io::{BufRead, Read as _};
+use std::io::{BufRead, Cursor, Read as _};
 
 use super::EngineError;
 use super::consents::{Events, wanted};
@@ -10,7 +10,7 @@ use super::hygiene::{FileHygiene, Place};
 use super::read::{Input, OpenTerms, ReadError, known_rows, open};
 use super::reading::Progress;
 use super::unclear::UnclearRows;
-use crate::consent::{COLUMNS, ConsentTable, DOCUMENT, KnownWords, Lists};
+use crate::consent::{COLUMNS, ConsentTable, KnownWords, Lists};
 use crate::deidentify::{IdShape, IdShapes};
 use crate::register::{Event, Namespaces};
 
@@ -18,6 +18,8 @@ use crate::register::{Event, Namespaces};
 const LONGEST_LINE: u64 = 64 << 10;
 /// How many first places are kept for a message.
 const FIRST_PLACES: usize = 5;
+/// With what the terms of a document begin.
+const DPV: &[u8] = b"\"dpv:";
 const DATASET: &str = "consents";
 
 /// How a file is written, and what the place knows that its events are for.
@@ -60,21 +62,26 @@ pub fn import<E: From<EngineError>>(
     terms.progress.expect(known_rows(&input).unwrap_or(0));
     let mut import = Import::new(terms, input.name());
     match input.json_lines().map_err(EngineError::from)? {
-        Some(mut lines) => match terms.table.statements.is_empty() || are_documents(&mut lines) {
-            true => import.lines(lines, &mut take)?,
-            // A handler's own lines are read as its table is written.
-            false => import.table(Input::Stream(input.name(), Box::new(lines)), &mut take)?,
-        },
+        Some(mut lines) => {
+            let mut head = Vec::new();
+            let read = lines.by_ref().take(LONGEST_LINE).read_to_end(&mut head);
+            read.map_err(|source| EngineError::from(ReadError::Read { file: input.name(), source }))?;
+            let are_documents = are_documents(&head);
+            let lines = Box::new(Cursor::new(head).chain(lines));
+            match are_documents {
+                true => import.lines(lines, &mut take)?,
+                // A handler's own lines are read as its table is written.
+                false => import.table(Input::Stream(input.name(), lines), &mut take)?,
+            }
+        }
         None => import.table(input, &mut take)?,
     }
     Ok(import.finish()?)
 }
 
-/// Whether lines are documents of an export, which name every statement themselves: by the first bytes.
-fn are_documents(lines: &mut impl BufRead) -> bool {
-    // What cannot be read fails once it is read again.
-    let head = lines.fill_buf().unwrap_or_default();
-    head.windows(DOCUMENT.len()).any(|bytes| bytes == DOCUMENT.as_bytes())
+/// Whether lines are documents in DPV terms, as an export writes them, by the first bytes; else they have the columns of a table.
+fn are_documents(head: &[u8]) -> bool {
+    !head.trim_ascii_start().starts_with(b"{") || head.windows(DPV.len()).any(|bytes| bytes == DPV)
 }
 
 /// Why a row is nobody's: a column, if it is one's, and the reason.

@@ -117,38 +117,50 @@ impl<'a> People<'a> {
                     report.look(column, array)?;
                 }
             }
-            self.hear_tags(&table, tags, &people)?;
+            self.observe_tags(&table, tags, &people, &mut report)?;
             if let (Some(born), Some(array)) = (&mut self.born, ages.first()) {
-                born.hear(&table, array, (&people, self.as_of), &mut report)?;
+                born.observe(&table, array, (&people, self.as_of), &mut report)?;
             }
             rows += batch.num_rows() as u64;
         }
         report.finish(rows, reading.max_bad_rows)
     }
 
-    fn hear_tags(
+    /// Codes of the tags, row by row; a value that cannot be read is counted for every row of the file, and its label is `other`.
+    fn observe_tags(
         &mut self,
         table: &Table,
         fields: &[ArrayRef],
         people: &[Option<u32>],
+        report: &mut FileHygiene,
     ) -> Result<(), ReadError> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
-            if let (Some(bands), Some(field)) = (codes.bands, self.dataset.field(codes.column)) {
-                let numbers = numbers(table, field, array, self.as_of)?;
-                for (number, person) in numbers.into_iter().zip(people) {
-                    let number = number.filter(|number| !bands.lowest().is_above(*number));
-                    let code = number.map_or(codes.other, |number| bands.code(number));
-                    codes.observe(*person, code);
-                }
+            let (Some(field), Some(tag)) =
+                (self.dataset.field(codes.column), self.catalogue.tags().get(codes.tag))
+            else {
                 continue;
-            }
-            let words = Column::texts(&table.name, codes.column, array)?;
-            let Some(tag) = self.catalogue.tags().get(codes.tag) else { continue };
-            let treatment = self.dataset.field(codes.column).map(|field| &field.treatment);
-            let treated =
-                |word| treatment.map_or(Cow::Borrowed(word), |treatment| field_word(treatment, word));
-            for (row, person) in people.iter().enumerate() {
-                let code = words.text(row).and_then(|word| tag.code(&treated(word)));
+            };
+            let read: Vec<Read<usize>> = match codes.bands {
+                Some(bands) => {
+                    let code = |number| match bands.lowest().is_above(number) {
+                        true => codes.other,
+                        false => bands.code(number),
+                    };
+                    let numbers = numbers(table, field, array, self.as_of)?.into_iter();
+                    numbers.map(|number| number.map(code)).collect()
+                }
+                None => {
+                    let words = FieldWords::read(table, field, array)?;
+                    let code = |word: Cow<'_, str>| {
+                        tag.code(&field_word(&field.treatment, &word)).unwrap_or(codes.other)
+                    };
+                    (0..array.len()).map(|row| words.word(row).map(code)).collect()
+                }
+            };
+            for (code, person) in read.into_iter().zip(people) {
+                if let Err(Some(reason)) = code {
+                    report.observe_unreadable_label(codes.column, reason);
+                }
                 codes.observe(*person, code.unwrap_or(codes.other));
             }
         }
@@ -184,13 +196,26 @@ impl Codes<'_> {
     }
 }
 
-/// The numbers of a field whose bands are a tag; none where a cell cannot be read.
+/// The value of a cell; the reason where it cannot be read, and `None` where it is empty.
+type Read<T> = Result<T, Option<&'static str>>;
+
+fn read<T>(cell: Cell<T>, reason: &'static str) -> Read<T> {
+    match cell {
+        Cell::Value(value) => Ok(value),
+        Cell::Null => Err(None),
+        Cell::Unreadable => Err(Some(reason)),
+    }
+}
+
+const NO_NUMBER: &str = "not a whole number";
+
+/// The numbers of a field whose bands are a tag.
 fn numbers(
     table: &Table,
     field: &Field,
     array: &ArrayRef,
     as_of: Timestamp,
-) -> Result<Vec<Option<i64>>, ReadError> {
+) -> Result<Vec<Read<i64>>, ReadError> {
     if field.kind.is_age() {
         if table.tokenised.is_some() {
             let (file, column) = (table.name.clone(), field.column.clone());
@@ -199,14 +224,40 @@ fn numbers(
             return Err(ReadError::WrongType { file, column, found, wanted });
         }
         let ages = ages(&table.name, field, array, as_of, false)?;
-        return Ok(ages.into_iter().map(|aged| aged.ok()?.number()).collect());
+        return Ok(ages.into_iter().map(|aged| aged.map_err(Some)?.number().ok_or(None)).collect());
     }
     let numbers = Column::numbers(&table.name, &field.column, array)?;
-    let number = |row| match numbers.number(row) {
-        Cell::Value(number) => Some(field.treatment.number(number)),
-        Cell::Null | Cell::Unreadable => None,
-    };
+    let number = |row| read(numbers.number(row), NO_NUMBER).map(|number| field.treatment.number(number));
     Ok((0..array.len()).map(number).collect())
+}
+
+/// The cells of a field whose values are a tag, as words: one value has one word, however a file spells it.
+struct FieldWords {
+    column: Column,
+    kind: FieldKind,
+}
+
+impl FieldWords {
+    fn read(table: &Table, field: &Field, array: &ArrayRef) -> Result<Self, ReadError> {
+        let (file, name) = (&table.name, &field.column);
+        let column = match field.kind {
+            FieldKind::Flag => Column::flags(file, name, array)?,
+            FieldKind::Integer => Column::numbers(file, name, array)?,
+            _ => Column::texts(file, name, array)?,
+        };
+        Ok(Self { column, kind: field.kind })
+    }
+
+    fn word(&self, row: usize) -> Read<Cow<'_, str>> {
+        match self.kind {
+            FieldKind::Flag => read(self.column.flag(row), "not true or false")
+                .map(|flag| if flag == 1 { "true" } else { "false" }.into()),
+            FieldKind::Integer => {
+                read(self.column.number(row), NO_NUMBER).map(|number| number.to_string().into())
+            }
+            _ => self.column.text(row).map(Cow::Borrowed).ok_or(None),
+        }
+    }
 }
 
 /// The word of a field of people, coarsened as its field is declared; numbers are words here, too.
@@ -219,8 +270,8 @@ pub(super) fn field_word<'a>(treatment: &Treatment, word: &'a str) -> Cow<'a, st
 
 impl Born<'_> {
     /// A cell that cannot be read, or that says something else than another row of theirs, leaves an age unknown; the former is
-    /// counted, whoever's it is.
-    fn hear(
+    /// counted for every row of the file.
+    fn observe(
         &mut self,
         table: &Table,
         array: &ArrayRef,
@@ -439,6 +490,30 @@ mod tests {
         let decades = "{ before = 1900, eighties = 1980, nineties = 1990 }";
         let born = words(&["1979", "1980-02-29", "1995", "1995.0", "", "1899"]);
         assert_eq!(codes("\"birth-year\"", decades, born), [0, 1, 2, 3, 3, 3]);
+    }
+
+    /// Promise: one value has one label in every spelling and column type, and a value that cannot be read is counted.
+    #[test]
+    fn a_value_has_one_label_however_it_is_spelled() {
+        let read = |declared: &str, values: &str, array: ArrayRef| {
+            let (_, codes, report) =
+                read(declared, &format!("[tags.listed]\nfield = \"members.born\"\nvalues = {values}"), array);
+            let codes = codes.into_iter().max_by_key(|codes| codes.iter().max().copied()).unwrap();
+            let counted: Vec<_> = report.unreadable_labels.get("born").into_iter().flatten().collect();
+            (codes, counted.into_iter().map(|(reason, rows)| (*reason, *rows)).collect::<Vec<_>>())
+        };
+        let texts = words(&["true", "True", "1", "yes", "FALSE", "no", "0", "maybe", "", "2"]);
+        let (codes, counted) = read("\"flag\"", "[\"true\", \"false\"]", texts);
+        assert_eq!(codes, [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]);
+        assert_eq!(counted, [("not true or false", 2)]);
+        let booleans = Arc::new(arrow_array::BooleanArray::from(vec![Some(true), Some(false), None]));
+        assert_eq!(read("\"flag\"", "[\"true\", \"false\"]", booleans), (vec![0, 1, 2], vec![]));
+        let numbers = words(&["5", "+5", " 7", "007", "5.0", "x", "9", ""]);
+        let (codes, counted) = read("\"integer\"", "[\"5\", \"7\"]", numbers);
+        assert_eq!((codes, counted), (vec![0, 0, 1, 1, 2, 2, 2, 2], vec![("not a whole number", 2)]));
+        let decimals = arrow_array::Decimal128Array::from(vec![5, 7, 9]).with_precision_and_scale(20, 0);
+        let decimals = Arc::new(decimals.unwrap());
+        assert_eq!(read("\"integer\"", "[\"5\", \"7\"]", decimals), (vec![0, 1, 2], vec![]));
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! What a person reads in a terminal.
 
+use std::collections::BTreeMap;
+
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use super::{NOISE_NOTE, delta, epsilon, unit};
@@ -343,14 +345,9 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
         })
     });
     let unclear = hygiene.files.iter().map(unclear_text);
-    let ages = hygiene.files.iter().flat_map(|file| {
-        let columns = file.unreadable_ages.iter();
-        let reasons =
-            columns.flat_map(|(column, reasons)| reasons.iter().map(move |reason| (column, reason)));
-        reasons.map(|(column, (reason, count))| {
-            let (file, rows) = (&file.file, file.rows);
-            format!("{file}: column `{column}`: {count} of {rows} rows: {reason}; these people are out\n")
-        })
+    let ages = hygiene.files.iter().map(|file| {
+        let out = unreadable_text(file, &file.unreadable_ages, "these people are out");
+        out + &unreadable_text(file, &file.unreadable_labels, "the label of these people is `other`")
     });
     let notes = hygiene
         .files
@@ -358,6 +355,22 @@ pub fn hygiene_text(hygiene: &Hygiene) -> String {
         .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
     let below: String = looked.chain(times).chain(ages).chain(unclear).chain(notes).collect();
     format!("{table}\n{below}")
+}
+
+/// How many rows of a column cannot be read, by reason, and what follows for the people of these rows.
+fn unreadable_text(
+    file: &FileHygiene,
+    columns: &BTreeMap<String, BTreeMap<&'static str, u64>>,
+    effect: &str,
+) -> String {
+    let mut text = String::new();
+    for (column, reasons) in columns {
+        for (reason, count) in reasons {
+            let (file, all) = (&file.file, file.rows);
+            text.push_str(&format!("{file}: column `{column}`: {count} of {all} rows: {reason}; {effect}\n"));
+        }
+    }
+    text
 }
 
 /// What is unclear in a file of consents, a line each; empty where nothing is.

@@ -265,3 +265,24 @@ fn ids_of_a_register_are_not_compared_with_one_another() {
     let output = case.run(&seal);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
 }
+
+/// JSON Lines with the columns of a consent table are read as a CSV file with the same cells.
+#[test]
+fn json_lines_with_the_columns_of_a_table_are_imported() {
+    let case = case();
+    let table = std::fs::read_to_string(case.path("consents.csv")).unwrap();
+    let (header, rows) = table.split_once('\n').unwrap();
+    let object = |row: &str| {
+        let cells = header.split(',').zip(row.split(','));
+        let object: serde_json::Map<String, Value> =
+            cells.map(|(column, cell)| (column.to_owned(), Value::from(cell))).collect();
+        format!("{}\n", Value::from(object))
+    };
+    case.write("lines.jsonl", &rows.lines().map(object).collect::<String>());
+    let said = json_of(&case, &["consent", "import", "box", "lines.jsonl"], 0);
+    assert_eq!(said["files"][0]["taken"], json!(rows.lines().count()));
+    let of_lines = exported(&case, "of-lines.jsonl");
+    let other = self::case();
+    json_of(&other, &["consent", "import", "box", "consents.csv"], 0);
+    assert_eq!(of_lines, exported(&other, "of-table.jsonl"));
+}

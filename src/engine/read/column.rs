@@ -9,6 +9,7 @@ use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
 
 use super::ReadError;
+use crate::consent::flag;
 use crate::deidentify::{TOKEN_BYTES, Token};
 use crate::types::{TimeFault, Timestamp, Zone};
 
@@ -71,6 +72,10 @@ pub(super) fn is_text(kind: &DataType) -> bool {
 fn is_whole(kind: &DataType) -> bool {
     match kind {
         DataType::Dictionary(_, value) => is_whole(value),
+        DataType::Decimal32(_, scale)
+        | DataType::Decimal64(_, scale)
+        | DataType::Decimal128(_, scale)
+        | DataType::Decimal256(_, scale) => *scale == 0,
         kind => kind.is_integer(),
     }
 }
@@ -185,7 +190,7 @@ impl Column {
         found.ok_or_else(|| wrong(file, column, kind, "words are text, flags or whole numbers"))
     }
 
-    /// Flags: Arrow booleans, or the words `true` and `false`.
+    /// Flags: Arrow booleans, or words such as `true`, `False`, `1` and `no`.
     ///
     /// # Errors
     /// [`ReadError::WrongType`]
@@ -251,14 +256,13 @@ impl Column {
         }
     }
 
-    /// The flag in a row, as 1 or 0.
+    /// The flag in a row, as 1 or 0, in the spellings of a consent table.
     #[must_use]
     pub fn flag(&self, row: usize) -> Cell<i64> {
-        match self.text(row) {
-            None => Cell::Null,
-            Some("true") => Cell::Value(1),
-            Some("false") => Cell::Value(0),
-            Some(_) => Cell::Unreadable,
+        match self.text(row).map(|text| flag(Some(text))) {
+            None | Some(Some(None)) => Cell::Null,
+            Some(Some(Some(value))) => Cell::Value(value.into()),
+            Some(None) => Cell::Unreadable,
         }
     }
 
