@@ -319,7 +319,7 @@ fn audience_answers_are_what_an_independent_count_says() {
     close(&ask(&analyst, question), "people", 0, &tally(fans.values().map(|of| (mean(of), 1))));
 }
 
-/// The book's page on the cut: its measures as they stand there, its numbers as they are measured.
+/// The book's page on truncation: its measures and its numbers, as measured.
 #[test]
 fn the_books_example_of_a_cut_is_what_is_measured() {
     const PAGE: &str = include_str!("../docs/src/cut.md");

@@ -58,7 +58,7 @@ const LOG: &str = "user_id,purpose,status,timestamp,channel
 /// A section, a file, and the people that it has besides the five.
 type Example = (&'static str, &'static str, &'static [(&'static str, u64)]);
 
-/// What the handlers of the examples have, and how their people stand by the reason of each that is out.
+/// What the handlers of the examples have, and the consent status of their people by reason.
 const EXAMPLES: [Example; 5] = [
     ("plain/consents.toml", "plain/log.csv", &[]),
     ("onetrust/consents.toml", "onetrust/receipts.json", &[("own-step", 1)]),
@@ -255,7 +255,7 @@ fn an_import_says_what_its_study_does_not_declare() {
     }
 }
 
-/// What no table holds is shown to whoever reads the decision, with the document that shows it, in both languages and on the page.
+/// What no table holds is shown in the explanation of the decision, with the document that shows it, in both languages and on the page.
 #[test]
 fn statements_of_the_handler_are_shown_with_their_evidence() {
     let case = Case::new(40);

@@ -65,7 +65,7 @@ fn piped(case: &Case, arguments: &[&str], stdin: &[u8]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Whoever refuses its input closes the pipe.
+    // A command that refuses its input closes the pipe.
     let _ = child.stdin.take().unwrap().write_all(stdin);
     child.wait_with_output().unwrap()
 }
@@ -174,7 +174,7 @@ fn a_folder_of_parts_is_all_of_its_parts() {
     symlink("p.csv", case.path("link")).unwrap();
     assert_eq!(read(&case, &["link"]).len(), parts.len());
     assert_eq!(read(&case, &["p.csv/*"]).iter().map(|(_, used)| used).sum::<u64>(), 17);
-    // Parts of one name in two folders are told apart by the folders, and files by as much as they need.
+    // Parts of one name in two folders are named with their folders, and files with as much of the path as they need.
     folder(&case, "a/day", &[("part-0.csv", &payments(0..1))]);
     folder(&case, "b/day", &[("part-0.csv", &payments(1..2)), ("part-1.csv", &payments(2..3))]);
     let named = read(&case, &["a/day", "b/day/*.csv", "payments.csv"]);
@@ -204,7 +204,7 @@ fn columns_in_the_names_of_folders_are_read() {
     {
         assert!(!read(&case, &[path]).is_empty(), "{path}");
     }
-    // A null is no instant, and a column stands in one place.
+    // A null is no instant, and a column has one position.
     let null = [("at=__HIVE_DEFAULT_PARTITION__/part-0.csv", row(0))];
     folder(&case, "null", &null.each_ref().map(|(name, text)| (*name, text.as_str())));
     refused(&case, &["null"], "null/at=__HIVE_DEFAULT_PARTITION__/part-0.csv: 1 of 1 rows are bad");
@@ -247,7 +247,7 @@ fn consents_by_folder_are_what_the_folder_says() {
     assert!(said.starts_with("error: event=lifted/ban=1/part-0.csv: ") && said.contains("`ban`"), "{said}");
     let said = people(&["log"]).unwrap_err();
     assert!(
-        said.contains("log/event=lifted/ban=1/part-0.csv: stands under folders that name other columns"),
+        said.contains("log/event=lifted/ban=1/part-0.csv: is under folders that name other columns"),
         "{said}"
     );
     folder(&case, "lines/event=withdrawn", &[("a.jsonl", "{}\n")]);
@@ -276,7 +276,7 @@ fn what_is_no_folder_of_parts_is_refused_by_name() {
         (
             "mixed",
             &[("a.csv", &good), ("x=1/b.csv", &good)],
-            "mixed/x=1/b.csv: stands under folders that name other columns",
+            "mixed/x=1/b.csv: is under folders that name other columns",
         ),
         ("names", &[("x=%zz/b.csv", &good)], "names/x=%zz: is a folder"),
         ("empty-part", &[("a.csv", &good), ("b.csv", "")], "empty-part/b.csv: column `payer` is missing"),

@@ -32,7 +32,7 @@ pub(super) fn reading(error: &ReadError) -> &'static str {
         }
         ReadError::JsonData { .. } => "export it as CSV, Parquet or Arrow",
         ReadError::Json { .. } => {
-            "mend or export the file again, or say in `[consents]` of the study how it is written; nothing was sealed or written"
+            "correct the file or export it again, or declare in `[consents]` of the study how it is written; nothing was sealed or written"
         }
         ReadError::Folder { fault, .. } => in_folder(fault),
         ReadError::SameFile { .. } => "name every file once, and give each table a pipe of its own",

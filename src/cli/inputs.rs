@@ -37,7 +37,7 @@ fn stdin() -> Input {
     Input::Stream("stdin".to_owned(), Box::new(std::io::stdin()))
 }
 
-/// Whether a path stands for what is piped or redirected into the command.
+/// Whether a path is standard input.
 fn is_stdin(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|stdin| path == Path::new(stdin))
 }

@@ -134,7 +134,7 @@ pub enum ColumnError {
         meant: Option<&'static str>,
     },
     /// Two columns of a file, or of a declaration, that stand for the same.
-    #[error("column {first} and column {second} both stand for `{column}`")]
+    #[error("column {first} and column {second} both map to `{column}`")]
     Twice {
         /// The column of the consent table.
         column: &'static str,
@@ -329,7 +329,7 @@ fn objects_above(path: &str) -> impl Iterator<Item = &str> {
     path.match_indices('.').filter_map(|(at, _)| path.get(..at))
 }
 
-/// The error of a name, or of a path, whose last name says what it stands for.
+/// The error of a name, or of a path, by the column that its last name suggests.
 fn unknown(column: String, name: &str) -> ColumnError {
     let key = key(name.rsplit('.').next().unwrap_or(name));
     let synonym = SYNONYMS.iter().find(|(_, names)| names.contains(&key.as_str()));

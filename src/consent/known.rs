@@ -209,7 +209,7 @@ mod tests {
     }
 
     proptest! {
-        /// What a cell says to whoever records it is what the fold makes of it, for every requirement.
+        /// What a command shows of a cell agrees with the fold, for every requirement.
         #[test]
         fn a_cell_says_what_the_fold_makes_of_it(
             column in proptest::sample::select(vec!["trigger", "purpose", "recipient"]),

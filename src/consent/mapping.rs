@@ -342,7 +342,7 @@ impl StatementMapping {
 }
 
 /// Where a column stands among the statements.
-/// Parts of words that end or refuse a consent, whatever else stands in them.
+/// Substrings of words that end or refuse a consent.
 const AGAINST: [&str; 20] = [
     "withdr",
     "revo",

@@ -29,7 +29,7 @@ const WILDCARDS: [&str; 9] = [
     "\u{4efb}\u{4f55}",
 ];
 
-/// Whether a word stands for every word of its list.
+/// Whether a word is a wildcard for every word of its list.
 pub(super) fn is_wildcard(word: &str) -> bool {
     WILDCARDS.contains(&folded_word(word).as_str())
 }
@@ -110,7 +110,7 @@ pub(super) fn of_recipient(
         match (is_ours, is_known(word, others)) {
             (true, false) => return Meaning::Ours,
             (false, true) => return Meaning::Another,
-            // Two names that differ in spelling alone are told apart where they are exact, and one name of two is nobody's.
+            // Names that differ in spelling alone are distinguished by exact text; one name of two recipients is ambiguous.
             (true, true) => {
                 return match is_exact() {
                     (true, false) => Meaning::Ours,
@@ -143,7 +143,7 @@ pub(super) fn of_categories(
     }
 }
 
-/// Whether a word stands on a list, in whatever spelling.
+/// Whether a list has a word, in any spelling.
 pub(super) fn is_known<'a>(word: &str, known: impl IntoIterator<Item = &'a String>) -> bool {
     known.into_iter().any(|known| is_same_word(known, word))
 }
@@ -172,7 +172,7 @@ fn is_near(name: &str, word: &str) -> bool {
         || holds(word, name)
 }
 
-/// Whether a name stands in a text by itself: a list between marks that nobody foresaw.
+/// Whether a text contains a name as a whole word: a list with a separator that is not known.
 fn holds(text: &str, name: &str) -> bool {
     let ends = |letter: Option<char>| !letter.is_some_and(char::is_alphanumeric);
     let mut places = text.match_indices(name);

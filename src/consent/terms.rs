@@ -28,7 +28,7 @@ pub const TERMS: [(&str, &str); COLUMNS.len()] = [
     ("service_necessary", "cn-pipl:serviceNecessary"),
 ];
 
-/// The term under which an event stands that has none of its own.
+/// The term of an event that has no term of its own.
 pub const OTHER_EVENT: &str = "cn-pipl:event";
 
 /// What the documents of the consent register say they conform to.

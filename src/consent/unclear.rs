@@ -1,4 +1,4 @@
-//! What of a consent event cannot be read, whoever it is of: for the party that writes the file, by column and reason.
+//! Which cells of a consent event cannot be read, by column and reason, for the party that writes the file.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use super::demand::Demand;
 use super::event::Row;
 use super::meaning::{is_known, is_wildcard};
 
-/// The closed lists that the words of consent events stand on, and the recipients that are known.
+/// The closed lists of words of consent events, and the recipients that are known.
 #[derive(Debug, Clone, Default)]
 pub struct Lists {
     triggers: BTreeSet<String>,
@@ -97,7 +97,7 @@ impl Lists {
 }
 
 impl Unclear {
-    /// The same for a row that stands for several.
+    /// The union, for a row that expands to several.
     #[must_use]
     pub fn and(mut self, other: Self) -> Self {
         self.gives |= other.gives;

@@ -61,7 +61,7 @@ pub fn suspicious_id(id: &str) -> Option<&'static str> {
         return Some("id in quotes");
     }
     if id.contains(char::REPLACEMENT_CHARACTER) {
-        return Some("id with a character that stands for bytes which another program could not read");
+        return Some("id with U+FFFD, which replaces bytes that another program could not decode");
     }
     if id.contains("**") || id == "*" {
         return Some("id of which a part is masked, or a wildcard");

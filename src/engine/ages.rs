@@ -66,7 +66,7 @@ pub(super) fn ages(
         true => Ok(aged),
         false => Err(otherwise),
     };
-    // A tokenised file holds the band that stands for the age.
+    // A tokenised file holds a band in place of the age.
     let kind = if tokenised { FieldKind::AgeBand } else { field.kind };
     Ok(match kind {
         FieldKind::Age { on } => {

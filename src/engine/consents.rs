@@ -54,7 +54,7 @@ pub(super) fn hear(
     if is_register {
         report.forget_shapes();
     }
-    sayings.finish().tell(&mut report);
+    sayings.finish().write_to(&mut report);
     report.finish_consents(rows)
 }
 

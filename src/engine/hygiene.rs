@@ -47,7 +47,7 @@ impl std::fmt::Display for Place {
 pub struct FileHygiene {
     /// The dataset, or `consents`.
     pub dataset: String,
-    /// The file's name, with as many of its folders as tell it from other files of the seal.
+    /// The file's name, with as many of its folders as make it unique in the seal.
     pub file: String,
     /// Rows in it.
     pub rows: u64,

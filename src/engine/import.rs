@@ -31,14 +31,14 @@ pub struct ImportTerms<'a> {
     pub namespaces: &'a Namespaces,
     /// The words that are known.
     pub known: &'a KnownWords,
-    /// Is told how many rows were read.
+    /// Counts the rows that were read.
     pub progress: &'a Progress,
 }
 
 /// What was imported of a file.
 ///
 /// # Privacy
-/// A function of the file alone; shown to whoever imports it.
+/// A function of the file alone; shown to the operator who imports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// What was read, and what of it is unclear.
@@ -238,7 +238,7 @@ impl<'a> Import<'a> {
             let FileHygiene { file, rows, .. } = report;
             return Err(EngineError::UnattributedConsents { file, bad, rows, first });
         }
-        unclear.tell(&mut report);
+        unclear.write_to(&mut report);
         report.used = report.rows;
         Ok(Imported { report, events })
     }

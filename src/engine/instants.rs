@@ -8,7 +8,7 @@ use crate::types::Timestamp;
 /// The instants of one time field of one file, as the file holds them.
 ///
 /// # Privacy
-/// A function of one party's file alone; shown to whoever seals with that file, and never logged.
+/// A function of one party's file alone; shown to the operator who seals, and never logged.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Instants {
     /// The first one.

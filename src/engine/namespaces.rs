@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::types::folded_word;
 
-/// What the cells of the column `ids` stand for.
+/// The namespace of each cell of the column `ids`.
 pub(super) struct Namespaces<'a, T> {
     known: Vec<(&'a str, T)>,
     /// What a blank cell means: the study's only namespace, or the declared one; nothing if it has several.

@@ -527,7 +527,7 @@ mod tests {
         };
         for (declared, says) in [
             ("{ type = \"age-band\", bands = { \"18+\" = \"20-29\" } }", "is a band of ages itself"),
-            ("{ type = \"age-band\", bands = { young = \"teens\" } }", "`young` stands for no band of ages"),
+            ("{ type = \"age-band\", bands = { young = \"teens\" } }", "`young` is no band of ages"),
             ("{ type = \"text\", bands = { young = \"<14\" } }", "belongs to fields of type age-band"),
             ("{ type = \"birth-year\", on = 2026-01-01 }", "`on` belongs to fields of type age"),
             ("\"age\", old = \"birth-year\"", "at most one field of type age"),

@@ -22,7 +22,7 @@ pub struct Reading {
     pub figures: bool,
     /// Threads; `None` for as many as the machine has, within reason.
     pub threads: Option<NonZeroUsize>,
-    /// What the other studies of the sandbox know, so that their rows in a shared consent file are told from unknown ones.
+    /// What the other studies of the sandbox know, so that their rows in a shared consent file are not unknown ones.
     pub elsewhere: Elsewhere,
     /// Where somebody else can see how far it has come.
     pub progress: Option<Arc<Progress>>,

@@ -221,7 +221,7 @@ impl Rows {
         })
     }
 
-    /// Whether any row, whoever it is of, is inside all spans of one of these windows.
+    /// Whether any row of any person is inside all spans of one of these windows.
     pub(super) fn is_any_inside(&self, windows: &[Vec<TimeSpan>]) -> bool {
         windows.iter().any(|spans| (0..self.owners.len()).any(|row| self.is_inside(spans, row)))
     }

@@ -156,7 +156,7 @@ impl Words {
 
 /// The readings of one combination of cells.
 struct Readings {
-    /// One for each fold, for every row that the combination stands for.
+    /// One for each fold, for every row that the combination expands to.
     rows: Vec<Vec<Reading>>,
     unclear: Unclear,
     /// Rows of the file that had it.

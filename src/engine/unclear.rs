@@ -45,8 +45,8 @@ impl UnclearRows {
         }
     }
 
-    /// Says it in the report of the file.
-    pub(super) fn tell(self, report: &mut FileHygiene) {
+    /// Writes the counts into the report of the file.
+    pub(super) fn write_to(self, report: &mut FileHygiene) {
         for ((column, reason), rows) in self.faults.into_iter().filter(|(_, rows)| *rows > 0) {
             report.unclear.entry(column).or_default().insert(reason, rows);
         }

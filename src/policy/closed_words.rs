@@ -17,7 +17,7 @@ const PEOPLE: &str = "people";
 /// Every word of a study's text that is on no list of its regime, with its place and the nearest word that is.
 ///
 /// Checked are kinds of documents and what they cover, statements and changes of the notice, figures, the profile, countries, and
-/// what words of consents stand for.
+/// what words of consents are mapped to.
 /// An unknown purpose, basis, category, role or kind of handler is a reason by which the use is denied.
 ///
 /// # Privacy
@@ -73,7 +73,7 @@ impl<'a> Check<'a> {
         self.found.extend(strange.map(|word| unknown(kind, word, known.clone())));
     }
 
-    /// Words of `[consents]`: a consent with one that is on no list would be none, and nobody would be told.
+    /// Words of `[consents]`: a consent with one that is on no list would be none, without any error.
     fn consents(&mut self) {
         let (file, regime) = (self.file, &self.regime.file);
         let handlers: Vec<&str> = file

@@ -33,15 +33,15 @@ pub(super) struct ConsentsSection {
     pub(super) timezone: Option<Zone>,
     /// Of CSV: how its text is encoded.
     pub(super) encoding: Option<TextEncoding>,
-    /// Of CSV: what stands between cells.
+    /// Of CSV: the separator of cells.
     pub(super) separator: Option<Separator>,
-    /// Of CSV: how many lines stand above the header.
+    /// Of CSV: the number of lines above the header.
     #[serde(default)]
     pub(super) skip_lines: u32,
     /// Columns of the file that are not read; of a JSON file the paths, each with all that lies below it.
     #[serde(default)]
     pub(super) ignore: Vec<Spanned<String>>,
-    /// Where in a JSON file the list of records is, if an object stands around it.
+    /// The path of the list of records in a JSON file whose top level is an object.
     pub(super) records: Option<Spanned<String>>,
 }
 

@@ -94,7 +94,7 @@ pub(super) fn field(
     Ok(Some(Field { column, kind, ids, form: Form::default(), optional, zone, bands, unit, treatment }))
 }
 
-/// The bands of ages that the field's labels stand for.
+/// The bands of ages of the field's labels.
 fn bands(section: &FieldSection) -> Outcome<BTreeMap<String, String>> {
     if let (Some(on), false) = (&section.on, section.kind == FieldType::Age) {
         return says(on.span(), "`on` belongs to fields of type age: the day of which the ages are");
@@ -112,10 +112,8 @@ fn bands(section: &FieldSection) -> Outcome<BTreeMap<String, String>> {
             return says(label.span(), "this label is a band of ages itself");
         }
         if !is_band(band) {
-            let message = format!(
-                "`{}` stands for no band of ages, such as \"<14\", \"20-29\" or \"18+\"",
-                label.get_ref()
-            );
+            let message =
+                format!("`{}` is no band of ages, such as \"<14\", \"20-29\" or \"18+\"", label.get_ref());
             return says(label.span(), message);
         }
         all.insert(label.get_ref().clone(), band.clone());

@@ -225,7 +225,7 @@ pub struct Field {
     pub optional: bool,
     /// The time zone on whose clocks its times without a UTC offset are; such times are not read without one.
     pub zone: Option<Zone>,
-    /// The bands of ages that its labels stand for, where they are none themselves.
+    /// The bands of ages of its labels, where these are no bands themselves.
     pub bands: BTreeMap<String, String>,
     /// What its amounts are shown in; without one, in minor units.
     pub unit: Option<Denomination>,

@@ -66,7 +66,7 @@ fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) 
     }
 }
 
-/// A word that no cell is once its field is treated: the condition would never hold, and nobody would be told.
+/// A word that no cell is once its field is treated: the condition would never hold, without any error.
 fn unreachable(test: &Test, treatment: &Treatment) -> Option<String> {
     let Test::OneOf(words) = test else { return None };
     words.iter().find_map(|word| match word {

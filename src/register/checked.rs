@@ -1,4 +1,4 @@
-//! What one event that somebody types or hands over may say, before it is recorded: a slip of the pen is told, not kept.
+//! Validation of one event before it is recorded by a command: unknown words and unreadable cells are errors.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -12,7 +12,7 @@ fn quoted(text: &str) -> String {
     }
 }
 
-/// An answer as CSV (RFC 4180); numbers that are suppressed or cannot be told are empty, amounts of a declared unit are in major units.
+/// An answer as CSV (RFC 4180); suppressed and undefined numbers are empty, amounts of a declared unit are in major units.
 #[must_use]
 pub fn answer_csv(released: &Released) -> String {
     let tags =

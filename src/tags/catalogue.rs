@@ -48,7 +48,7 @@ pub enum TagSource {
         /// The declared values.
         values: Vec<Label>,
     },
-    /// The band of a number in a people dataset; whoever has none, and what is below all bands, is `other`, the last label.
+    /// The band of a number in a people dataset; a missing number, and one below all bands, is `other`, the last label.
     FieldBands {
         /// The people dataset.
         dataset: DatasetName,

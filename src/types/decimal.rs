@@ -9,7 +9,7 @@ pub struct Decimal(i128);
 const ONE: i128 = 1000;
 
 impl Decimal {
-    /// How many digits stand behind the point at most.
+    /// The greatest number of digits after the point.
     pub const DIGITS: usize = 3;
 
     /// The decimal of that many thousandths.

@@ -7,7 +7,7 @@ use super::Decimal;
 /// The most digits behind the point that a minor unit may have.
 pub const MAX_SCALE: u8 = 9;
 
-/// What stands between groups of three digits.
+/// The separator of groups of three digits.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 pub enum Thousands {
     /// `1,234.50`
@@ -46,7 +46,7 @@ pub enum Integers {
 pub struct AmountFormat {
     /// How many digits behind the point a minor unit has, at most [`MAX_SCALE`]; without it all amounts are whole minor units.
     pub scale: Option<u8>,
-    /// What may stand between groups of three digits in text.
+    /// The separator of groups of three digits in text.
     pub thousands: Option<Thousands>,
     /// What whole numbers are, if that is declared.
     pub integers: Option<Integers>,
@@ -63,7 +63,7 @@ pub enum AmountFault {
     Exponent,
     /// It has full-width digits or signs.
     FullWidth,
-    /// Its digits stand in other groups than three and three.
+    /// Its digits are not in groups of three.
     Groups,
     /// It is a floating-point number that is no number of minor units.
     Inexact,
@@ -71,7 +71,7 @@ pub enum AmountFault {
     NotFinite,
     /// It has digits behind a point, and no scale is declared.
     NoScale,
-    /// Its digits stand in groups, and no separator is declared.
+    /// Its digits are in groups, and no separator is declared.
     NoThousands,
     /// It is beyond 64 bits.
     TooLarge,

@@ -79,7 +79,7 @@ fn one_row_that_is_nobodys_keeps_a_whole_file_out() {
     assert_eq!(json_of(&case, &["consent", "import", "box", "bom.jsonl"], 0)["files"][0]["taken"], 241);
 }
 
-/// What was recorded is said back, in every way to say it, and what is not understood is told and not recorded.
+/// What was recorded is said back, in every way to say it, and what is not understood is refused and not recorded.
 #[test]
 fn what_is_recorded_is_said_back_and_what_is_not_understood_is_told() {
     let case = case();
@@ -139,7 +139,7 @@ fn what_is_recorded_is_said_back_and_what_is_not_understood_is_told() {
     assert_eq!((&said["event"], &said["grants"], &said["studies"]), (&every, &json!(2), &json!(["demo"])));
 }
 
-/// An id that is no id of anybody is refused with what is wrong; what stands around an id is none of it.
+/// An id that is no id of anybody is refused with what is wrong; what surrounds an id is not part of it.
 #[test]
 fn an_id_file_holds_one_id_as_files_have_it() {
     let case = case();

@@ -118,7 +118,7 @@ fn what_cannot_be_read_is_counted_by_column_and_reason() {
         assert!(text.contains(part), "{text}");
     }
     assert!(!text.contains("7777") && !text.contains("survey") && !text.contains("soon"), "{text}");
-    // It is a fact of the file: the report is the same, whoever else is in.
+    // It is a fact of the file: the report does not depend on other files.
     case.write("more.csv", &clean);
     let both = case.run(&[
         "consent",

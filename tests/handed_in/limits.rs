@@ -7,7 +7,7 @@ use super::*;
 #[ignore = "run by a_panic_in_a_decoder_is_not_printed_by_the_command"]
 fn read_what_panics() {
     if std::env::var("INSTALLED").is_ok() {
-        // Arguments that are no command's end it, once its hook stands.
+        // Arguments of no command end it after its hook is installed.
         let _usage = hushtag::cli::run();
     }
     let schema = payments_batch().schema();

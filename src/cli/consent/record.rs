@@ -373,3 +373,17 @@ fn write(
     written.map_err(failed)?;
     Ok((at, Some(shown)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::consent::COLUMNS;
+
+    /// Promise: no option beside a document is ignored.
+    #[test]
+    fn a_document_conflicts_with_every_option_of_an_event() {
+        let options: Vec<&str> = COLUMNS.into_iter().filter(|column| *column != "person").collect();
+        assert!(options.iter().all(|column| DOCUMENT_SAYS.contains(column)));
+        assert_eq!(DOCUMENT_SAYS.len(), options.len() + 1, "and the file of the id");
+    }
+}

@@ -1,4 +1,4 @@
-//! What a register keeps of a file puts in whom the file puts in, whatever words stand in it.
+//! A register that imported a file covers the same people as the file, whatever its words.
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
@@ -217,7 +217,7 @@ proptest! {
     #[test]
     fn a_file_and_its_import_put_the_same_people_in(mut rows in rows()) {
         let (study, regime, demands) = &*PLAIN;
-        // Whoever has a row has a clean consent of the other trigger, too.
+        // Every person with a row has a clean consent of the other trigger, too.
         let trigger = COLUMNS_WRITTEN.iter().position(|(name, _)| *name == "trigger").unwrap();
         let other: Vec<_> = rows.iter().map(|(person, choices)| {
             let mut choices = choices.clone();

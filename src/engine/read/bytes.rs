@@ -139,7 +139,7 @@ pub(super) fn broken(name: &str, compression: Option<&'static str>, source: Erro
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::Other
     );
     match compression {
-        // What the decoder says is all that tells a large window, which `zstd --long=31` makes, from damage.
+        // Only the decoder's message distinguishes a large window, which `zstd --long=31` writes, from damage.
         Some(_) if source.to_string().contains("too much memory") => {
             ReadError::Unsupported { file, found: "Zstandard with a window of more than 128 MiB" }
         }

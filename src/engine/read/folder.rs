@@ -34,10 +34,10 @@ pub enum FolderFault {
     #[error("is neither a file nor a folder")]
     NotAFile,
     /// A folder whose name has an equals sign and cannot be read.
-    #[error("stands in a folder whose name is not `column=value` as Hive writes it")]
+    #[error("is in a folder whose name is not `column=value` as Hive writes it")]
     PartitionName,
     /// Parts with other columns in the names of their folders than the first.
-    #[error("stands under folders that name other columns than those of the first part")]
+    #[error("is under folders that name other columns than those of the first part")]
     Partitions,
     /// A format that keeps a log of which files count.
     #[error("the folder is a {0} table: its log says which of its files count")]

@@ -1,4 +1,4 @@
-//! The tables that are handed in together: parts of folders, no file twice, names that tell them apart.
+//! The input tables of one command: parts of folders, no file twice, unique names.
 
 use std::collections::BTreeMap;
 use std::os::unix::fs::MetadataExt as _;
@@ -10,7 +10,7 @@ use crate::types::DatasetName;
 
 /// The tables of what is handed in for datasets and, under none, as consents, in the same order.
 ///
-/// A folder stands for all of its parts. A file or a part is called by as much of the end of its path as tells it from all others; a part
+/// A folder expands to all of its parts. A file or a part is named by the shortest end of its path that is unique; a part
 /// at least by its path from the folder on.
 ///
 /// # Errors
@@ -73,7 +73,7 @@ fn end(path: &Path, depth: usize) -> String {
 fn once(tables: &[(Option<DatasetName>, Input)]) -> Result<(), ReadError> {
     let mut seen = BTreeMap::<(u64, u64), Vec<(&Option<DatasetName>, &Input)>>::new();
     for (dataset, input) in tables {
-        // What cannot be looked at cannot be opened either, and is told by that.
+        // A path that cannot be inspected cannot be opened either, which is reported there.
         let Some(data) = input.path().and_then(|path| path.metadata().ok()) else { continue };
         let known = seen.entry((data.dev(), data.ino())).or_default();
         let is_twice = |other: &Option<DatasetName>| !data.is_file() || dataset.is_some() && other == dataset;

@@ -168,7 +168,7 @@ mod tests {
         file
     }
 
-    /// Promise: a stream that a writer did not end, or behind which something stands, loses no row without a word.
+    /// Promise: a stream without its end mark, or with bytes after it, is refused, so no row is lost silently.
     #[test]
     fn a_stream_ends_with_its_mark_and_nothing_behind_it() {
         let (whole, open) = (stream(&["1", "2"], true), stream(&["1", "2"], false));

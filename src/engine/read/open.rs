@@ -60,7 +60,7 @@ pub struct Table {
     /// What was taken for granted in reading it, such as a separator that nothing declares.
     pub notes: Vec<String>,
     format: &'static str,
-    /// For every present wanted column where it stands, folders' columns after those of a batch.
+    /// The position of every wanted column that is present, columns of folder names after those of a batch.
     positions: Vec<usize>,
     /// The columns that the folders above the file name.
     partitions: Vec<Partition>,

@@ -1,4 +1,4 @@
-//! Columns that stand in the names of folders, as Hive and Spark leave them: `event=withdrawn/part-00000.parquet`.
+//! Columns in the names of folders, as Hive and Spark write them: `event=withdrawn/part-00000.parquet`.
 
 use std::path::Path;
 
@@ -84,7 +84,7 @@ mod tests {
         assert_eq!(of("f=1.csv"), Ok(String::new()));
         assert_eq!(
             of("a=1/=/f.csv"),
-            Err("f: stands in a folder whose name is not `column=value` as Hive writes it".into())
+            Err("f: is in a folder whose name is not `column=value` as Hive writes it".into())
         );
     }
 }

@@ -13,7 +13,7 @@
 
 /// So many cells that are quoted without need show that a column is quoted always.
 const SURE: u8 = 20;
-/// Columns that are told apart; the last of them stands for all that follow.
+/// Columns that are distinguished; the last of them represents all that follow.
 const TOLD_APART: usize = 64;
 
 /// How the records so far put quotes around each column.
@@ -104,7 +104,7 @@ impl QuotedCell {
         (self.breaks, self.separators) = (self.breaks + 1, 0);
     }
 
-    /// A quote in it, which ends it or is the first half of one; `text` is what stands before it.
+    /// A quote in it, which ends it or is the first half of an escaped one; `text` precedes it.
     pub(super) fn quote(&mut self, text: &[u8]) {
         let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || !byte.is_ascii();
         self.is_plain =
@@ -112,7 +112,7 @@ impl QuotedCell {
         self.texts = self.texts.saturating_add(1);
     }
 
-    /// What it tells about its column once it has ended.
+    /// Updates what is known of its column once it has ended.
     pub(super) fn ends(&self, habits: &mut Habits, column: usize) {
         if self.is_plain && self.breaks == 0 && self.separators == 0 && !habits.quotes_always(column) {
             habits.needless(column);

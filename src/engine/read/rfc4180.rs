@@ -173,7 +173,7 @@ impl Rfc4180 {
     }
 
     /// Passes over a record at once, as almost every record can be: it ends among the bytes at a line feed, no cell of it holds a line
-    /// end or a quote, and it tells nothing new of the writer's habits. The length of it, its line end included.
+    /// end or a quote, and it changes nothing in `habits`. Returns its length, its line end included.
     fn plain_record(&mut self, rest: &[u8], at: usize) -> Option<usize> {
         let width = self.width.filter(|_| self.is_between_records())?;
         let length = memchr(b'\n', rest)?;

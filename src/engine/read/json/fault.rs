@@ -61,7 +61,9 @@ pub enum JsonFault {
         path: String,
     },
     /// A value beside the declared list of records.
-    #[error("line {line}: {path} stands beside the records and is not listed under `ignore` of `[consents]`")]
+    #[error(
+        "line {line}: {path} is outside the list of records and is not listed under `ignore` of `[consents]`"
+    )]
     Beside {
         /// The line.
         line: u64,
@@ -88,16 +90,16 @@ pub enum JsonFault {
         /// Where.
         place: RecordPlace,
     },
-    /// A record whose lists stand for more rows than the bound.
+    /// A record whose lists expand to more rows than the bound.
     #[error(
-        "{place}: its lists stand for more than {MOST_ROWS} rows; `records` says where the list of records is, if this is all of them"
+        "{place}: its lists expand to more than {MOST_ROWS} rows; `records` says where the list of records is, if this is all of them"
     )]
     TooManyRows {
         /// Where.
         place: RecordPlace,
     },
     /// Two members of one name in an object.
-    #[error("{place}: {path} stands twice in one object")]
+    #[error("{place}: {path} occurs twice in one object")]
     TwoMembers {
         /// Where.
         place: RecordPlace,
@@ -115,7 +117,7 @@ pub enum JsonFault {
         path: String,
     },
     /// Two values for one column in one row.
-    #[error("{place}: {first} and {second} both stand for `{column}`")]
+    #[error("{place}: {first} and {second} both map to `{column}`")]
     TwoValues {
         /// Where.
         place: RecordPlace,
@@ -126,10 +128,8 @@ pub enum JsonFault {
         /// The second path.
         second: String,
     },
-    /// An item of a list of words that holds a mark which stands between words.
-    #[error(
-        "{place}: an item of the list {path} holds `|`, a comma or a semicolon, which stand between words"
-    )]
+    /// An item of a list of words that holds a separator of words.
+    #[error("{place}: an item of the list {path} holds `|`, a comma or a semicolon, which separate words")]
     Separator {
         /// Where.
         place: RecordPlace,

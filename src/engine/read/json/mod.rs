@@ -65,7 +65,7 @@ pub(super) fn table(name: &str, plain: Plain, terms: &OpenTerms<'_>) -> Option<T
 /// Why reading ended before the text did.
 enum Ended {
     Because(ReadError),
-    /// Whoever took the batches is gone.
+    /// The receiver of the batches was dropped.
     Unwanted,
 }
 

@@ -1,6 +1,6 @@
 //! One record as rows: objects become dotted paths, and lists become rows.
 //!
-//! A list stands for a row for each of its items, with every other cell of the record beside it; two lists stand for every pair of
+//! A list expands to a row for each of its items, with every other cell of the record; two lists expand to every pair of
 //! their items. A list from which one column of lists alone is read (`categories`, `methods`, or the several words of one `event`)
 //! is that list in one cell. A list without items, and a null, is a cell that is absent: no record is without a row.
 
@@ -18,7 +18,7 @@ use crate::consent::{COLUMNS, ConsentColumns, PathUse, items, shown_path};
 pub(super) const LONGEST_RECORD: u64 = 16 << 20;
 /// The most bytes of one text that is read.
 pub(super) const LONGEST_VALUE: usize = 64 << 10;
-/// The most rows that one record may stand for: lists multiply.
+/// The most rows that one record may expand to: lists multiply.
 pub(super) const MOST_ROWS: usize = 10_000;
 /// How deep objects and lists may lie in each other.
 pub(super) const DEEPEST: usize = 32;
@@ -50,7 +50,7 @@ pub(super) enum Node {
 /// Why reading stops.
 pub(super) enum Stopped {
     Because(JsonFault),
-    /// Whoever takes the rows is gone.
+    /// The receiver of the rows was dropped.
     Unwanted,
 }
 
@@ -132,7 +132,7 @@ impl<'a> Paths<'a> {
         self.paths.get(path).map_or_else(String::new, |(path, _)| shown_path(path))
     }
 
-    /// The column of the path that reading has come to, where a value may stand.
+    /// The column of the current path, where a value is allowed.
     fn column<E: serde::de::Error>(&mut self) -> Result<(usize, usize), E> {
         let (path, used) = self.here();
         let column = match used {
@@ -159,7 +159,7 @@ impl<'a> Paths<'a> {
         Ok(Node::Value(Value { column, text: Rc::from(text), path }))
     }
 
-    /// Nothing, where a value may stand or other values may lie below.
+    /// Nothing, where a value is allowed here or below.
     fn absent<E: serde::de::Error>(&mut self) -> Result<Node, E> {
         if !matches!(self.here().1, PathUse::Above) {
             self.column()?;
@@ -262,7 +262,7 @@ impl<'de> Visitor<'de> for Member<'_, '_> {
     }
 }
 
-/// The rows that a record stands for; at least one.
+/// The rows that a record expands to; at least one.
 pub(super) fn rows(paths: &Paths<'_>, node: Node) -> Result<Vec<Row>, JsonFault> {
     let too_many = || JsonFault::TooManyRows { place: paths.place() };
     match node {

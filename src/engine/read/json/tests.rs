@@ -86,7 +86,7 @@ fn documents_come_in_lines_or_lists_or_at_a_path() {
     let refused = read_as(&at("data.items"), &page).unwrap_err();
     assert_eq!(
         refused,
-        "c.json: line 1: `data.meta` stands beside the records and is not listed under `ignore` of `[consents]`"
+        "c.json: line 1: `data.meta` is outside the list of records and is not listed under `ignore` of `[consents]`"
     );
     let page = page.replace(r#","meta":0"#, "");
     assert_eq!(read_as(&at("data.items"), page.replace('}', "\n}")).unwrap().len(), 2);
@@ -94,7 +94,7 @@ fn documents_come_in_lines_or_lists_or_at_a_path() {
     for (path, said) in [
         (
             "data.rows",
-            "c.json: line 1: `data.items` stands beside the records and is not listed under `ignore` of `[consents]`",
+            "c.json: line 1: `data.items` is outside the list of records and is not listed under `ignore` of `[consents]`",
         ),
         (
             "meta.pages",
@@ -119,7 +119,7 @@ fn what_cannot_be_read_is_refused_with_its_place_and_without_a_value() {
     for (second, said) in [
         (
             "{\"subject\":2,\n\"subject\":\"13800000001\"}",
-            "record 2 (line 3): `subject` stands twice in one object",
+            "record 2 (line 3): `subject` occurs twice in one object",
         ),
         (
             "{\"subject\":13800000001.0}",
@@ -155,11 +155,11 @@ fn what_cannot_be_read_is_refused_with_its_place_and_without_a_value() {
         ),
         (
             "{\"event\":\"given\",\"purposes\":[{\"status\":\"refused\"}]}",
-            "record 2 (line 2): `event` and `purposes.status` both stand for `event`",
+            "record 2 (line 2): `event` and `purposes.status` both map to `event`",
         ),
         (
             "{\"data\":[{\"kind\":\"a, b\"},{\"kind\":\"c\"}]}",
-            "record 2 (line 2): an item of the list `data.kind` holds `|`, a comma or a semicolon, which stand between words",
+            "record 2 (line 2): an item of the list `data.kind` holds `|`, a comma or a semicolon, which separate words",
         ),
         ("{\"subject\":\"138000", "line 2: the file ends inside a JSON document, after 1 whole records"),
         (
@@ -180,7 +180,7 @@ fn what_cannot_be_read_is_refused_with_its_place_and_without_a_value() {
         (deep.as_str(), "record 2 (line 2): objects and lists lie more than 32 deep in each other"),
         (
             many.as_str(),
-            "record 2 (line 2): its lists stand for more than 10000 rows; `records` says where the list of records is, if this is all of them",
+            "record 2 (line 2): its lists expand to more than 10000 rows; `records` says where the list of records is, if this is all of them",
         ),
         (long.as_str(), "record 2 (line 2): `subject` holds a text of more than 64 KiB"),
     ] {

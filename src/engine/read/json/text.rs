@@ -115,7 +115,7 @@ impl Text {
         self.account.borrow_mut().take(byte);
     }
 
-    /// Passes over a byte order mark, which may stand before the first document.
+    /// Skips a byte order mark before the first document.
     pub(super) fn pass_mark(&mut self) -> std::io::Result<()> {
         self.peek()?;
         // A source never cuts a character in two.

@@ -198,7 +198,7 @@ fn a_writer_that_always_quotes_is_believed() {
     assert_eq!(with_declared(&text(19, ""), 1), refused(21));
     assert_eq!(with_declared(&text(20, "1,x\n"), 1), refused(23));
     assert_eq!(with_declared(&text(20, "1,\n"), 1), refused(23));
-    // Cells that need their quotes prove nothing: whoever quotes them may quote nothing else.
+    // Cells that need their quotes prove nothing: a writer that quotes them may quote nothing else.
     let needed = text(20, "").replace("\"x\"", "\"x, y\"");
     assert_eq!(with_declared(&needed, 1), refused(22));
     // A quote that such a writer lost is found by the next row.
