@@ -420,7 +420,7 @@ mod tests {
             assert!(refused(value).starts_with("column 2 is no column"), "{}", refused(value));
         }
         let twice = ConsentColumns::default().resolve(&["valid_to", "person", "VALID TO"]).unwrap_err();
-        assert_eq!(twice.to_string(), "column `valid_to` and column `VALID TO` both stand for `valid_to`");
+        assert_eq!(twice.to_string(), "column `valid_to` and column `VALID TO` both map to `valid_to`");
     }
 
     #[test]

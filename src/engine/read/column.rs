@@ -259,10 +259,16 @@ impl Column {
     /// The flag in a row, as 1 or 0, in the spellings of a consent table.
     #[must_use]
     pub fn flag(&self, row: usize) -> Cell<i64> {
-        match self.text(row).map(|text| flag(Some(text))) {
-            None | Some(Some(None)) => Cell::Null,
-            Some(Some(Some(value))) => Cell::Value(value.into()),
-            Some(None) => Cell::Unreadable,
+        match self.text(row) {
+            None => Cell::Null,
+            // The usual words, without folding them.
+            Some("true") => Cell::Value(1),
+            Some("false") => Cell::Value(0),
+            Some(text) => match flag(Some(text)) {
+                None => Cell::Unreadable,
+                Some(None) => Cell::Null,
+                Some(Some(value)) => Cell::Value(value.into()),
+            },
         }
     }
 

@@ -564,7 +564,7 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
         ("amount", words([Some("1"), Some("-1"), Some("2"), Some("3"), Some("4")])),
         ("points", words([Some("x"), None, Some(""), None, None])),
         ("shop", words([Some("a"), Some("a"), None, Some("a"), Some("b")])),
-        ("online", words([Some("true"), Some("true"), Some("true"), Some("yes"), Some("false")])),
+        ("online", words([Some("true"), Some("Yes"), Some("true"), Some("maybe"), Some("false")])),
         ("referrer", words([None, Some(""), None, Some("p1"), None])),
         ("at", words([Some("1971-01-01T00:00:00Z"); 5])),
     ];
