@@ -20,6 +20,9 @@ pub(super) fn reading(error: &ReadError) -> &'static str {
             "see that disk, or what writes into the pipe; then try again: nothing was sealed or written"
         }
         ReadError::Damaged { .. } => "export or copy the file again; nothing was sealed or written",
+        ReadError::Empty { .. } => {
+            "export the table again, or leave the file out; nothing was sealed or written"
+        }
         ReadError::UnknownFormat { .. } => {
             "rename the file by what it is, or move it elsewhere if it is no table"
         }

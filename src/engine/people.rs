@@ -126,7 +126,7 @@ impl<'a> People<'a> {
         report.finish(rows, reading.max_bad_rows)
     }
 
-    /// Codes of the tags, row by row; a value that cannot be read is counted for every row of the file, and its label is `other`.
+    /// Codes of the tags, row by row; a value that cannot be read or is on no list counts for every row, and its label is `other`.
     fn observe_tags(
         &mut self,
         table: &Table,
@@ -151,10 +151,9 @@ impl<'a> People<'a> {
                 }
                 None => {
                     let words = FieldWords::read(table, field, array)?;
-                    let code = |word: Cow<'_, str>| {
-                        tag.code(&field_word(&field.treatment, &word)).unwrap_or(codes.other)
-                    };
-                    (0..array.len()).map(|row| words.word(row).map(code)).collect()
+                    let listed = |word: &str| tag.code(&field_word(&field.treatment, word)).ok_or(UNLISTED);
+                    let code = |word: Cow<'_, str>| listed(&word).map_err(Some);
+                    (0..array.len()).map(|row| words.word(row).and_then(code)).collect()
                 }
             };
             for (code, person) in read.into_iter().zip(people) {
@@ -208,6 +207,7 @@ fn read<T>(cell: Cell<T>, reason: &'static str) -> Read<T> {
 }
 
 const NO_NUMBER: &str = "not a whole number";
+const UNLISTED: &str = "not one of the values that the tag lists";
 
 /// The numbers of a field whose bands are a tag.
 fn numbers(
@@ -503,17 +503,16 @@ mod tests {
             (codes, counted.into_iter().map(|(reason, rows)| (*reason, *rows)).collect::<Vec<_>>())
         };
         let texts = words(&["true", "True", "1", "yes", "FALSE", "no", "0", "maybe", "", "2"]);
-        let (codes, counted) = read("\"flag\"", "[\"true\", \"false\"]", texts);
-        assert_eq!(codes, [0, 0, 0, 0, 1, 1, 1, 2, 2, 2]);
-        assert_eq!(counted, [("not true or false", 2)]);
+        let expected = (vec![0, 0, 0, 0, 1, 1, 1, 2, 2, 2], vec![("not true or false", 2)]);
+        assert_eq!(read("\"flag\"", "[\"true\", \"false\"]", texts), expected);
         let booleans = Arc::new(arrow_array::BooleanArray::from(vec![Some(true), Some(false), None]));
         assert_eq!(read("\"flag\"", "[\"true\", \"false\"]", booleans), (vec![0, 1, 2], vec![]));
         let numbers = words(&["5", "+5", " 7", "007", "5.0", "x", "9", ""]);
-        let (codes, counted) = read("\"integer\"", "[\"5\", \"7\"]", numbers);
-        assert_eq!((codes, counted), (vec![0, 0, 1, 1, 2, 2, 2, 2], vec![("not a whole number", 2)]));
+        let expected = (vec![0, 0, 1, 1, 2, 2, 2, 2], vec![("not a whole number", 2), (UNLISTED, 1)]);
+        assert_eq!(read("\"integer\"", "[\"5\", \"7\"]", numbers), expected);
         let decimals = arrow_array::Decimal128Array::from(vec![5, 7, 9]).with_precision_and_scale(20, 0);
         let decimals = Arc::new(decimals.unwrap());
-        assert_eq!(read("\"integer\"", "[\"5\", \"7\"]", decimals), (vec![0, 1, 2], vec![]));
+        assert_eq!(read("\"integer\"", "[\"5\", \"7\"]", decimals), (vec![0, 1, 2], vec![(UNLISTED, 1)]));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! `hushtag init DIR --interactive`: writes a study by asking. It invents no document, no date and no bound of the data; what a
 //! human must attach is named and left out.
 
+mod consents;
 mod datasets;
 mod dialogue;
 mod draft;
@@ -37,7 +38,7 @@ pub(super) struct Written {
     pub(super) study: PathBuf,
     pub(super) epsilon: NanoEpsilon,
     pub(super) approval: Approval,
-    /// The options of `seal` that hand in its data.
+    /// The options of `seal` that hand in its data and consents.
     pub(super) data: String,
 }
 
@@ -123,6 +124,7 @@ fn drafted(dialogue: &mut Dialogue<'_>) -> Result<(Draft, Regime), Failure> {
     parties(dialogue, &mut draft, &regime)?;
     datasets::ask(dialogue, &mut draft, &regime)?;
     ages(dialogue, &mut draft)?;
+    consents::ask(dialogue, &mut draft)?;
     tags::ask(dialogue, &mut draft)?;
     prices(dialogue, &mut draft)?;
     Ok((draft, regime))

@@ -15,7 +15,8 @@ use crate::types::DatasetName;
 ///
 /// # Errors
 /// [`ReadError`] for a folder that is none of parts, and [`ReadError::SameFile`] for a file that a dataset has twice, whose rows would
-/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case.
+/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case. [`ReadError::Empty`] for a
+/// file of 0 bytes; among the parts of a folder there may be such.
 pub fn handed_in(
     given: Vec<(Option<DatasetName>, Input)>,
 ) -> Result<Vec<(Option<DatasetName>, Input)>, ReadError> {
@@ -25,6 +26,9 @@ pub fn handed_in(
             Input::Path(path) if path.is_dir() => {
                 let parts = tables_in(&path)?.into_iter();
                 tables.extend(parts.map(|(part, depth)| (dataset.clone(), Input::Path(part), depth + 1)));
+            }
+            Input::Path(path) if path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0) => {
+                return Err(ReadError::Empty { file: Input::Path(path).name() });
             }
             input => tables.push((dataset, input, 1)),
         }

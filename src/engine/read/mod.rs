@@ -66,6 +66,12 @@ pub enum ReadError {
         /// The file.
         file: String,
     },
+    /// A file without a byte, as a failed export leaves it.
+    #[error("{file}: the file is empty; a table without rows has a header, and JSON without records is `[]`")]
+    Empty {
+        /// The file.
+        file: String,
+    },
     /// A declared column is not there.
     #[error("{file}: column `{column}` is missing{}", .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     MissingColumn {
