@@ -10,6 +10,7 @@ use arrow_schema::{Schema, SchemaRef};
 
 use super::ReadError;
 use super::bytes::{Bytes, file};
+use super::ipc_lengths::{CheckedLengths, check_file};
 use super::open::{OpenTerms, Stop, Table, arrow, choose, damaged, is_not_too_wide};
 
 pub(super) const IPC: &str = "Arrow IPC";
@@ -19,7 +20,9 @@ pub(super) fn ipc_reader(
     name: &str,
     columns: Option<Vec<usize>>,
 ) -> Result<FileReader<File>, ReadError> {
-    let reader = FileReader::try_new(file(path, name)?, columns).map_err(|_| damaged(name, IPC))?;
+    let file = file(path, name)?;
+    check_file(&file).map_err(|_| damaged(name, IPC))?;
+    let reader = FileReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
     is_not_too_wide(name, reader.schema().fields().len())?;
     Ok(reader)
 }
@@ -29,7 +32,7 @@ pub(super) fn ipc_stream_reader(
     name: &str,
     columns: Option<Vec<usize>>,
 ) -> Result<StreamReader<ToEnd<BufReader<File>>>, ReadError> {
-    let file = ToEnd { bytes: BufReader::new(file(path, name)?), is_at_end: false };
+    let file = ToEnd::new(BufReader::new(file(path, name)?));
     let reader = StreamReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
     is_not_too_wide(name, reader.schema().fields().len())?;
     Ok(reader)
@@ -66,16 +69,22 @@ pub(super) fn of_ipc(
     terms: &OpenTerms<'_>,
 ) -> Result<Table, ReadError> {
     let chosen = choose(&name, schema, terms)?;
-    let bytes = ToEnd { bytes: BufReader::with_capacity(1 << 17, bytes), is_at_end: false };
+    let bytes = ToEnd::new(BufReader::with_capacity(1 << 17, bytes));
     let stream =
         StreamReader::try_new(bytes, Some(chosen.indices.clone())).map_err(|_| damaged(&name, IPC))?;
     Ok(chosen.table(name.clone(), IPC, Box::new(WholeStream { name, stream })))
 }
 
-/// Bytes that remember whether a read met their end.
+/// Bytes that remember whether a read met their end, and of which no forged length is handed on.
 pub(super) struct ToEnd<R> {
-    bytes: R,
+    bytes: CheckedLengths<R>,
     is_at_end: bool,
+}
+
+impl<R> ToEnd<R> {
+    fn new(bytes: R) -> Self {
+        Self { bytes: CheckedLengths::new(bytes), is_at_end: false }
+    }
 }
 
 impl<R: Read> Read for ToEnd<R> {

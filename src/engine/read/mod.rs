@@ -12,6 +12,7 @@ mod ids;
 mod input;
 mod int96;
 mod ipc;
+mod ipc_lengths;
 mod json;
 mod longest;
 mod open;
