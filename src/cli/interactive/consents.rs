@@ -106,7 +106,7 @@ fn mapped(
             if chosen == IGNORE {
                 return ConsentColumns::new(pairs, ignored.chain([name.as_str()])).map(drop).map_err(text);
             }
-            if has.iter().any(|known| *known == chosen) {
+            if has.contains(&chosen) {
                 return Err(format!("the file has a column that is `{chosen}` already"));
             }
             ConsentColumns::new(pairs.chain([(chosen, name.as_str())]), ignored).map(drop).map_err(text)
@@ -210,7 +210,6 @@ fn value(words: &[String]) -> String {
     }
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "the shape of `map_err`")]
 fn text(error: impl std::error::Error) -> String {
     error.to_string()
 }

@@ -36,7 +36,8 @@ fn compressed_buffers(message: &Message<'_>) -> Result<VecDeque<u64>> {
         .or_else(|| message.header_as_dictionary_batch().and_then(|dictionary| dictionary.data()));
     let Some(batch) = batch.filter(|batch| batch.compression().is_some()) else { return Ok(VecDeque::new()) };
     let buffers = batch.buffers().into_iter().flatten();
-    let buffers = buffers.filter(|buffer| buffer.length() >= LENGTH as i64);
+    let buffers =
+        buffers.filter(|buffer| usize::try_from(buffer.length()).is_ok_and(|length| length >= LENGTH));
     let begins: std::result::Result<Vec<u64>, _> =
         buffers.map(|buffer| u64::try_from(buffer.offset())).collect();
     let mut begins = begins.map_err(|_| forged())?;
@@ -57,7 +58,7 @@ pub(super) fn check_file(mut file: &File) -> Result<()> {
     let broken = || Error::new(ErrorKind::InvalidData, "broken footer");
     let size = file.seek(SeekFrom::End(0))?;
     let mut trailer = [0; TRAILER];
-    file.seek(SeekFrom::End(-(TRAILER as i64)))?;
+    file.seek(SeekFrom::Start(size.checked_sub(TRAILER as u64).ok_or_else(broken)?))?;
     file.read_exact(&mut trailer)?;
     let length = read_footer_length(trailer).map_err(|_| broken())?;
     let begin = size.checked_sub((length + TRAILER) as u64).ok_or_else(broken)?;
