@@ -281,7 +281,7 @@ impl RedbLedger {
             units: request.units,
             log_size: request.log_head.size,
             log_root: request.log_head.root,
-            at: request.now.seconds(),
+            at: request.began.map_or(request.now.seconds(), |began| began.seconds().max(totals.at)),
         };
         let seq = totals.last.checked_add(1).ok_or(LedgerError::TooLarge)?;
         let (chain, bytes) = self.macs.write_record(seq, &totals.chain, &row)?;

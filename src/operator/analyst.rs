@@ -166,6 +166,7 @@ impl Analyst {
             selection: &selection(&plan, adopted),
             shape,
             layout: &layout(&plan, adopted.study.release.min_people),
+            began: None,
         };
         match inner.door().release(permit, &question, &cube)? {
             Outcome::Released(mut released) => {

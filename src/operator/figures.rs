@@ -172,6 +172,7 @@ impl Inner {
             },
             shape: &shape,
             layout: &layout(study.release.min_people),
+            began: Some(epoch.sealed_at()),
         };
         match self.door().release(permit, &question, standings)? {
             Outcome::Released(released) => Ok(Some(*released)),

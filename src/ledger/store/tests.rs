@@ -23,6 +23,7 @@ fn request(question: u8, units: u128) -> Request {
         recipient_cap: None,
         log_head: LogHead { size: 3, root: [1; 32] },
         now: Timestamp::from_seconds(2_000),
+        began: None,
     }
 }
 
