@@ -1,12 +1,12 @@
 //! A real directory: every change is `write, fsync, rename, fsync(directory)` or `write at, fsync`.
 
-use super::{Blocks, Storage, StorageError, checked};
+use super::{Blocks, Storage, StorageError, checked, times};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The file whose lock makes its holder the one writer; its content names the holder.
 const LOCK: &str = "lock";
@@ -46,12 +46,15 @@ pub enum LockError {
 #[derive(Debug)]
 pub struct WriterLock {
     file: File,
+    since: SystemTime,
 }
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // The lock goes with the file; the name in it is a courtesy to those who wait.
         let _ = self.file.set_len(0);
+        // That it was held from then on is known; for how long is not.
+        let _ = times::set(&self.file, self.since);
     }
 }
 
@@ -133,7 +136,7 @@ impl Folder {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(name.as_bytes()))
             .map_err(failed)?;
-        Ok(WriterLock { file })
+        Ok(WriterLock { file, since: SystemTime::now() })
     }
 
     /// The place of `path` on disk, after refusing every symlink on the way to it and in its place.
@@ -247,6 +250,16 @@ impl Folder {
         Ok(names)
     }
 
+    fn date(&self, path: &str, at: SystemTime) -> io::Result<()> {
+        let place = self.plain(path)?;
+        times::set_all(&place, at)?;
+        for above in place.ancestors().skip(1).take(path.split('/').count()) {
+            // One that belongs to somebody else keeps its time.
+            let _ = File::open(above).and_then(|directory| times::set(&directory, at));
+        }
+        Ok(())
+    }
+
     fn random_access(&self, path: &str) -> io::Result<File> {
         let place = self.plain(path)?;
         self.make_parents(path)?;
@@ -294,6 +307,11 @@ impl Storage for Folder {
             .map_err(|source| StorageError::new("open", path, source))?;
         Ok(Box::new(FileBlocks(file)))
     }
+
+    fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
+        const ACTION: &str = "set the times of";
+        self.date(checked(ACTION, path)?, at).map_err(|source| StorageError::new(ACTION, path, source))
+    }
 }
 
 #[derive(Debug)]
@@ -318,6 +336,14 @@ impl Blocks for FileBlocks {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn modified(&self) -> io::Result<Option<SystemTime>> {
+        self.0.metadata()?.modified().map(Some)
+    }
+
+    fn set_times(&self, at: SystemTime) -> io::Result<()> {
+        times::set(&self.0, at)
     }
 }
 
