@@ -79,12 +79,12 @@ impl Inner {
     /// later than the first of them, however long the sandbox stays open.
     pub(super) fn retire_ended(&self) -> Result<(), OperatorError> {
         let now = self.clock.now();
-        for epoch in self.epochs()? {
-            if epoch.retired.is_none() && epoch.is_over(now) {
-                self.retire(&epoch.epoch, Cause::Retention)?;
-            }
-        }
-        Ok(())
+        let ended: Vec<EpochId> = {
+            let epochs = self.epochs.read().map_err(|_| STOPPED)?;
+            let ended = epochs.iter().filter(|epoch| epoch.retired.is_none() && epoch.is_over(now));
+            ended.map(|epoch| epoch.epoch.clone()).collect()
+        };
+        ended.iter().try_for_each(|epoch| self.retire(epoch, Cause::Retention).map(drop))
     }
 
     /// While it is held, no epoch is retired: for whoever opens something that is sealed under the key of one. Nothing that calls

@@ -18,6 +18,8 @@ pub(super) fn unfinished(epoch: &EpochId) -> String {
     format!("epochs/{epoch}{UNFINISHED}")
 }
 
+const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it held the epochs");
+
 fn folder(epoch: &EpochId) -> String {
     format!("epochs/{epoch}")
 }
@@ -145,7 +147,7 @@ fn settle_seals(storage: &dyn Storage, sealed: &[EpochFile]) -> Result<(), Opera
 }
 
 /// Gives the folder of a sealed epoch its name. If we stop before it, the next open does it.
-pub(super) fn finish_seal(storage: &dyn Storage, epoch: &EpochFile) -> Result<(), OperatorError> {
+fn finish_seal(storage: &dyn Storage, epoch: &EpochFile) -> Result<(), OperatorError> {
     let folder = folder(&epoch.epoch);
     storage.rename(&unfinished(&epoch.epoch), &folder)?;
     // The folder above has the time of the renaming. If we stop before it, or it fails, that stays until the next seal.
@@ -171,22 +173,19 @@ impl Operator {
 impl Inner {
     /// Every epoch that the log seals.
     pub(super) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
-        let epochs = self
-            .epochs
-            .read()
-            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?;
-        Ok(epochs.clone())
+        Ok(self.epochs.read().map_err(|_| STOPPED)?.clone())
     }
 
-    /// Takes in an epoch that the log has sealed.
+    /// Takes in an epoch that the log has sealed, and gives its folder its name: whoever looks sees both or neither. If we stop
+    /// before, or it fails, the id is used all the same.
     pub(super) fn add_epoch(&self, epoch: EpochFile) -> Result<(), OperatorError> {
-        let epochs = self.epochs.write();
-        epochs.map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?.push(epoch);
-        Ok(())
+        let mut epochs = self.epochs.write().map_err(|_| STOPPED)?;
+        epochs.push(epoch.clone());
+        finish_seal(&*self.storage, &epoch)
     }
 
     /// The folder agrees with the log now, also where somebody changed it since the sandbox was opened.
     pub(super) fn check_folders(&self) -> Result<(), OperatorError> {
-        check_folders(&*self.storage, &self.epochs()?, false)
+        check_folders(&*self.storage, &self.epochs.read().map_err(|_| STOPPED)?, false)
     }
 }

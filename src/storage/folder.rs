@@ -440,6 +440,28 @@ mod tests {
     }
 
     #[test]
+    fn times_are_those_that_were_set_with_all_below_and_above() {
+        let (place, folder) = folder();
+        folder.write("epochs/e1/deep/a", b"a").unwrap();
+        folder.write("epochs/e1/b", b"b").unwrap();
+        folder.write("epochs/e2/c", b"c").unwrap();
+        let root = place.path().join("sandbox");
+        let time = |path: &str| fs::metadata(root.join(path)).unwrap().modified().unwrap();
+        let (other, outside) = (time("epochs/e2/c"), fs::metadata(place.path()).unwrap().modified().unwrap());
+        let at = SystemTime::UNIX_EPOCH + Duration::new(1_000, 7);
+        folder.set_times("epochs/e1", at).unwrap();
+        for path in ["epochs/e1/deep/a", "epochs/e1/deep", "epochs/e1/b", "epochs/e1", "epochs", ""] {
+            assert_eq!(time(path), at, "{path}");
+        }
+        assert_eq!(time("epochs/e2/c"), other);
+        assert_eq!(fs::metadata(place.path()).unwrap().modified().unwrap(), outside, "not ours");
+        std::os::unix::fs::symlink("/etc", root.join("epochs/e1/link")).unwrap();
+        for path in ["absent", "../x", "epochs/e1"] {
+            assert!(folder.set_times(path, at).is_err(), "{path}");
+        }
+    }
+
+    #[test]
     fn blocks_read_back() {
         let (_place, folder) = folder();
         let blocks = folder.blocks("ledger.redb").unwrap();
