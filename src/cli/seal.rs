@@ -62,6 +62,9 @@ impl Seal {
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
+        if let Some(epoch) = self.epoch.as_ref().filter(|_| self.check) {
+            operator.check_epoch(epoch)?;
+        }
         let as_of = operator.instant(self.as_of)?;
         let registered = operator.consents().snapshot()?.is_some();
         let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();

@@ -90,6 +90,10 @@ impl Inner {
         who: (&str, &str),
     ) -> Result<Option<Found>, OperatorError> {
         let Some((study, root)) = epoch.tree() else { return Ok(None) };
+        // Retired since the person looked: nothing of it opens.
+        if self.epochs()?.iter().any(|known| known.epoch == epoch.epoch && known.retired.is_some()) {
+            return Ok(None);
+        }
         let folder = format!("epochs/{}", epoch.epoch);
         let place = tree_path(&folder, epoch.study.as_str(), epoch.recipient.as_str());
         // Opened for random access, a file that is absent would be made.

@@ -31,6 +31,7 @@ mod rotate;
 mod rotate_root;
 mod sandbox;
 mod seal;
+mod sealed;
 mod shown;
 mod source;
 mod status;
@@ -103,7 +104,10 @@ struct Inner {
     anchor: Option<AnchorFile>,
     auditor: Option<AuditorPublicKey>,
     studies: BTreeMap<StudyId, Adopted>,
+    /// Every epoch that the log seals.
     epochs: RwLock<Vec<EpochFile>>,
+    /// Held to read while something is opened that is sealed under the key of an epoch, to write while one is retired.
+    retiring: RwLock<()>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
     register: Mutex<RegisterSlot>,
     told: Mutex<Told>,

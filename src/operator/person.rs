@@ -94,11 +94,15 @@ impl Operator {
     /// For her alone: the caller has checked who asks. The log gets a commitment under a fresh key.
     pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
         let inner = &*self.inner;
+        inner.retire_ended()?;
+        inner.check_folders()?;
         let events = self.consents().events_of((ids, id))?;
+        let unretired = inner.unretired()?;
         let mut epochs = inner.epochs_of_person(ids, &events)?;
         for epoch in &mut epochs {
             epoch.sealed = inner.sealed_leaf(epoch, (ids, id))?.map(|found| found.inside);
         }
+        drop(unretired);
         let salt = random_secret()?;
         let who = to_canonical(&json!([ids, id]));
         let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
@@ -121,6 +125,7 @@ impl Operator {
         let inner = &*self.inner;
         let who = (view.who.0.as_str(), view.who.1.as_str());
         let bug = |_| OperatorError::Bug("an entry that was read has a text");
+        let _unretired = inner.unretired()?;
         let log = inner.log()?;
         let mut places = Vec::new();
         for epoch in &view.epochs {

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::law::in_force;
 use super::open::{Keys, anchor, answers, begins_as_seen, keyring, knows_all, read_anchor};
-use super::retire::mark_retired;
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use super::sealed::{check_folders, sealed};
 use super::view::{View, naming};
 use super::{Adopted, OperatorError, Status, accounting, status};
 use crate::audit::{Entry, Log};
@@ -159,7 +159,7 @@ fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> R
         knows_all(&*book, &log)?;
     }
     let studies = in_force(&**storage, file, &log)?;
-    let mut epochs = EpochFile::all(&**storage)?;
-    mark_retired(&**storage, &log, &mut epochs)?;
+    let epochs = sealed(&log)?;
+    check_folders(&**storage, &epochs, true)?;
     Ok(Read { book, log, studies, epochs })
 }

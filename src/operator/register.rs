@@ -286,6 +286,7 @@ impl Inner {
     /// The register has no fewer events than any epoch was sealed from, whose key is still there.
     fn register_has_all(&self, register: Option<&Register>) -> Result<(), OperatorError> {
         let state = register.map(|register| register.snapshot().map(|now| now.state())).transpose()?;
+        let _unretired = self.unretired()?;
         for epoch in self.epochs()? {
             let Some(sealed) = self.storage.read(&sealed_path(&format!("epochs/{}", epoch.epoch)))? else {
                 continue;

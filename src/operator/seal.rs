@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::open::is_sealed;
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
+use super::sealed::unfinished;
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
 use crate::consent::Demand;
@@ -15,6 +15,7 @@ use crate::keys::{Keyring, random_secret};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::register::{FILE, Snapshot};
 use crate::release::{Cube, Exact, Released};
+use crate::storage::file_time;
 use crate::types::{Days, EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// Which epoch is sealed, and from what day.
@@ -54,31 +55,34 @@ pub(super) type Flows = Vec<(RecipientId, Demand)>;
 type RefusedFlow = (String, String, Vec<Reason>);
 
 impl Operator {
-    /// Seals an epoch. The log decides whether an epoch of this id was sealed before, also if its folder is gone.
+    /// Seals an epoch. An id is used once: the log decides whether an epoch of this id was sealed before, also if it was retired
+    /// since or its folder is gone. Epochs whose retention is over are retired first.
     ///
     /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
     /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
     ///
     /// Order: epoch key; cubes into `epochs/ID.new`; the charged counts of people by consent, where the study pays for them; the
-    /// auditor's figures; the log entry, which decides; the folder's final name. If we stop before the entry, the next open
-    /// removes what there is, and what was charged stays charged; after it, the next open gives the folder its name.
+    /// auditor's figures; the times of the files; the log entry, which decides; the folder's final name. If we stop before the
+    /// entry, the next open removes what there is; after it, the next open gives the folder its name.
+    ///
+    /// The counts come after everything that a file can spoil, each of them charged before its answer is drawn. A seal that fails
+    /// or stops between the first charge and the entry has paid: the charges stay, with `ask` entries of an epoch that never was,
+    /// the id stays free, and a seal that is tried again asks anew and pays anew.
     ///
     /// # Errors
-    /// [`OperatorError`]; the sandbox is as before.
+    /// [`OperatorError`]; but for what was charged the sandbox is as before. [`OperatorError::EpochExists`] for an id that is used,
+    /// [`OperatorError::Damaged`] where the folder of any sealed epoch is missing or another one. After an error in the last step
+    /// the epoch is sealed, and the next open finishes.
     ///
     /// # Privacy
     /// The hygiene is a function of single files. Joined facts are in the sealed cubes, in the figures that the auditor's key opens,
-    /// and in the noised counts of people by consent.
+    /// and in the noised counts of people by consent. Entries, charges and files have the instant at which the seal began.
     pub fn seal(&self, terms: &SealTerms, sources: Sources) -> Result<Sealed, OperatorError> {
         let inner = &*self.inner;
+        // Everything that the seal writes has this instant: when it came to a step tells how long the steps before took.
         let now = inner.clock.now();
-        if inner.epochs()?.iter().any(|epoch| epoch.epoch == terms.epoch) {
-            return Err(OperatorError::EpochExists(terms.epoch.to_string()));
-        }
-        if is_sealed(&*inner.log()?, &terms.epoch)? {
-            let place = format!("epochs/{}", terms.epoch);
-            return Err(OperatorError::damaged(place, "is missing, and the log says it was sealed"));
-        }
+        inner.retire_ended()?;
+        self.check_epoch(&terms.epoch)?;
         // A bare date means its end, so today is allowed; a later day would count consents that do not exist yet.
         if terms.as_of > now.saturating_add(Days::ONE) {
             return Err(OperatorError::Future(terms.as_of.to_string()));
@@ -99,7 +103,9 @@ impl Operator {
         }
         let register = inner.register_snapshot()?;
         let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch)?;
-        let staged = format!("epochs/{}.new", terms.epoch);
+        let staged = unfinished(&terms.epoch);
+        // What is there was left by a seal that failed in this process and could not remove it.
+        inner.storage.remove(&staged)?;
         let sealed = inner.stage(terms, (sources, register.as_ref()), &flows, &key, now, &staged);
         let (hygiene, consents, file, entry) = match sealed {
             Ok(staged) => staged,
@@ -114,12 +120,7 @@ impl Operator {
             inner.log_refusal(&refused, &terms.epoch, now)?;
         }
         inner.append(Kind::Seal, now, entry)?;
-        inner.storage.rename(&staged, &format!("epochs/{}", terms.epoch))?;
-        inner
-            .epochs
-            .write()
-            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?
-            .push(file);
+        inner.add_epoch(file)?;
         let names = |(study, flows): (&Adopted, Flows)| {
             let id = study.study.id.to_string();
             flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient.to_string()))
@@ -171,14 +172,6 @@ pub(super) struct CubeEntry {
 type Staged = (Hygiene, Vec<Released>, EpochFile, Map<String, Value>);
 
 impl Inner {
-    pub(super) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
-        let epochs = self
-            .epochs
-            .read()
-            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?;
-        Ok(epochs.clone())
-    }
-
     /// Every study with its permitted recipients, and the refused ones.
     fn flows(&self, now: Timestamp) -> (Vec<(&Adopted, Flows)>, Vec<RefusedFlow>) {
         let (mut all, mut refused) = (Vec::new(), Vec::new());
@@ -248,6 +241,10 @@ impl Inner {
         }
         let joined = self.write_figures(&figures, &file, key, folder)?;
         self.storage.write(&format!("{folder}/epoch.json"), file.to_text()?.as_bytes())?;
+        // When a file was finished tells how long its part took. If we stop before it, there is no entry and all of it goes.
+        for place in [folder, &Keyring::epoch_file(&terms.epoch)] {
+            self.storage.set_times(place, file_time(now, 0))?;
+        }
         let mut body = Map::new();
         body.insert("epoch".into(), json!(file.epoch));
         body.insert("as_of".into(), json!(terms.as_of.to_string()));

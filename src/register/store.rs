@@ -8,7 +8,7 @@ use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table
 use super::error::{damaged, fault, guarded};
 use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, RowKey};
 use super::{Event, RegisterError, Snapshot};
-use crate::storage::{Backend, Storage, StorageError};
+use crate::storage::{Backend, KeptTime, Storage, StorageError};
 use crate::types::Secret;
 
 /// The file of the register in the folder of a sandbox.
@@ -28,6 +28,8 @@ pub struct Register {
     database: Option<Database>,
     keys: Arc<Keys>,
     poisoned: AtomicBool,
+    /// Its file keeps the time of the last event: opening and closing it to read does not show.
+    time: KeptTime,
 }
 
 /// Takes the events of one transaction.
@@ -80,12 +82,12 @@ impl Register {
             return Err(damaged("the store (an empty file)"));
         }
         // Not checked as a whole on open, as the ledger is: it may be large, and each row carries its own tag.
-        let database = guarded(|| {
-            let mut builder = Builder::new();
-            builder.set_cache_size(CACHE).create_with_backend(Backend(blocks)).map_err(fault)
-        })?;
+        let (backend, time) =
+            Backend::new(blocks).map_err(|source| StorageError::new("read", place, source))?;
+        let database =
+            guarded(|| Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(fault))?;
         let keys = Arc::new(Keys::new(key, sandbox));
-        Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false) })
+        Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false), time })
     }
 
     /// Records all events that `work` hands over, in one durable transaction; none of them when it fails. If we stop before
@@ -128,6 +130,7 @@ impl Register {
             let mut meta = transaction.open_table(META).map_err(fault)?;
             meta.insert(HEAD, sealed.as_slice()).map_err(fault)?;
             drop(meta);
+            self.time.keep(None);
             transaction.set_durability(Durability::Immediate).map_err(fault)?;
             transaction.commit().map_err(fault)
         })?;

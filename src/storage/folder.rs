@@ -1,12 +1,12 @@
 //! A real directory: every change is `write, fsync, rename, fsync(directory)` or `write at, fsync`.
 
-use super::{Blocks, Storage, StorageError, checked};
+use super::{Blocks, Storage, StorageError, checked, times};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The file whose lock makes its holder the one writer; its content names the holder.
 const LOCK: &str = "lock";
@@ -46,12 +46,15 @@ pub enum LockError {
 #[derive(Debug)]
 pub struct WriterLock {
     file: File,
+    since: SystemTime,
 }
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // The lock goes with the file; the name in it is a courtesy to those who wait.
         let _ = self.file.set_len(0);
+        // That it was held from then on is known; for how long is not.
+        let _ = times::set(&self.file, self.since);
     }
 }
 
@@ -133,7 +136,7 @@ impl Folder {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(name.as_bytes()))
             .map_err(failed)?;
-        Ok(WriterLock { file })
+        Ok(WriterLock { file, since: SystemTime::now() })
     }
 
     /// The place of `path` on disk, after refusing every symlink on the way to it and in its place.
@@ -247,6 +250,16 @@ impl Folder {
         Ok(names)
     }
 
+    fn date(&self, path: &str, at: SystemTime) -> io::Result<()> {
+        let place = self.plain(path)?;
+        times::set_all(&place, at)?;
+        for above in place.ancestors().skip(1).take(path.split('/').count()) {
+            // One that belongs to somebody else keeps its time.
+            let _ = File::open(above).and_then(|directory| times::set(&directory, at));
+        }
+        Ok(())
+    }
+
     fn random_access(&self, path: &str) -> io::Result<File> {
         let place = self.plain(path)?;
         self.make_parents(path)?;
@@ -294,6 +307,11 @@ impl Storage for Folder {
             .map_err(|source| StorageError::new("open", path, source))?;
         Ok(Box::new(FileBlocks(file)))
     }
+
+    fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
+        const ACTION: &str = "set the times of";
+        self.date(checked(ACTION, path)?, at).map_err(|source| StorageError::new(ACTION, path, source))
+    }
 }
 
 #[derive(Debug)]
@@ -318,6 +336,14 @@ impl Blocks for FileBlocks {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn modified(&self) -> io::Result<Option<SystemTime>> {
+        self.0.metadata()?.modified().map(Some)
+    }
+
+    fn set_times(&self, at: SystemTime) -> io::Result<()> {
+        times::set(&self.0, at)
     }
 }
 
@@ -411,6 +437,28 @@ mod tests {
         assert!(told.contains("hushtag seal") && told.contains(&std::process::id().to_string()), "{told}");
         drop(lock);
         assert!(folder.lock(Duration::ZERO, "hushtag ask").is_ok());
+    }
+
+    #[test]
+    fn times_are_those_that_were_set_with_all_below_and_above() {
+        let (place, folder) = folder();
+        folder.write("epochs/e1/deep/a", b"a").unwrap();
+        folder.write("epochs/e1/b", b"b").unwrap();
+        folder.write("epochs/e2/c", b"c").unwrap();
+        let root = place.path().join("sandbox");
+        let time = |path: &str| fs::metadata(root.join(path)).unwrap().modified().unwrap();
+        let (other, outside) = (time("epochs/e2/c"), fs::metadata(place.path()).unwrap().modified().unwrap());
+        let at = SystemTime::UNIX_EPOCH + Duration::new(1_000, 7);
+        folder.set_times("epochs/e1", at).unwrap();
+        for path in ["epochs/e1/deep/a", "epochs/e1/deep", "epochs/e1/b", "epochs/e1", "epochs", ""] {
+            assert_eq!(time(path), at, "{path}");
+        }
+        assert_eq!(time("epochs/e2/c"), other);
+        assert_eq!(fs::metadata(place.path()).unwrap().modified().unwrap(), outside, "not ours");
+        std::os::unix::fs::symlink("/etc", root.join("epochs/e1/link")).unwrap();
+        for path in ["absent", "../x", "epochs/e1"] {
+            assert!(folder.set_times(path, at).is_err(), "{path}");
+        }
     }
 
     #[test]

@@ -3,21 +3,26 @@
 //! Two implementors: [`Folder`], a real directory, and [`Image`], a pair of a live and a durable image in memory that
 //! can fail at its k-th operation, so that tests can stop a sandbox between any two durable steps.
 
+use std::time::SystemTime;
+
 mod anchor;
 mod backend;
 mod folder;
 mod image;
+mod times;
 
 pub use anchor::AnchorFile;
 pub(crate) use backend::Backend;
 pub use folder::{Folder, LockError, WriterLock};
 pub use image::{Fault, Image};
+pub(crate) use times::KeptTime;
+pub use times::file_time;
 
 /// A failed storage operation; after one, the handle that saw it is poisoned until the sandbox is reopened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{path}`")]
 pub struct StorageError {
-    /// What was tried: `read`, `write`, `remove`, `rename`, `list`, `open`, `lock`.
+    /// What was tried: `read`, `write`, `remove`, `rename`, `list`, `open`, `lock`, `set the times of`.
     pub action: &'static str,
     /// The path inside the sandbox folder.
     pub path: String,
@@ -82,6 +87,17 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// [`StorageError`]
     fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError>;
+
+    /// Sets the times of a file, or of a directory with all it holds, and of the directories above it, as far as they belong to
+    /// whoever runs this. Not durable: a power cut may leave the times at which they were written. A storage without times does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`] for the file or the directory and what it holds.
+    fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
+        let _ = (path, at);
+        Ok(())
+    }
 }
 
 /// A file with random access, as the embedded store needs it.
@@ -115,6 +131,23 @@ pub trait Blocks: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// What the system says; afterwards nothing is known about the writes before it.
     fn sync(&self) -> std::io::Result<()>;
+
+    /// When it was written last, where the storage knows.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn modified(&self) -> std::io::Result<Option<SystemTime>> {
+        Ok(None)
+    }
+
+    /// Sets its times, as [`Storage::set_times`] does, and nothing above it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_times(&self, at: SystemTime) -> std::io::Result<()> {
+        let _ = at;
+        Ok(())
+    }
 
     /// Whether the file is empty.
     ///

@@ -197,7 +197,8 @@ fn three() -> (Image, Vec<Event>) {
 /// Changes the store the way someone would who knows its format but not the key.
 fn forged(image: &Image, change: impl FnOnce(&mut Table<'_, &'static RowKey, &'static [u8]>)) -> Register {
     let copy = image.crash();
-    let raw = Builder::new().create_with_backend(Backend(copy.blocks(FILE).unwrap())).unwrap();
+    let raw =
+        Builder::new().create_with_backend(Backend::new(copy.blocks(FILE).unwrap()).unwrap().0).unwrap();
     let transaction = raw.begin_write().unwrap();
     change(&mut transaction.open_table(EVENTS).unwrap());
     transaction.commit().unwrap();
