@@ -570,12 +570,12 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
     ];
     let mut interner = super::super::intern::Interner::default();
     let phone = interner.intern_namespace("phone");
-    interner.intern(phone, &super::super::read::Id::Text("p0")).unwrap();
+    interner.intern_id(phone, &super::super::read::Id::Text("p0")).unwrap();
     let gathered =
         super::super::records::Records::new(records, &study.catalogue, Timestamp::from_seconds(AS_OF), 1);
     let inputs: Vec<Input> = vec![input("payments", columns)];
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
-    let (reports, _) = gathered.gather(inputs, &interner.into(), &[true], &reading).unwrap();
+    let (reports, _) = gathered.gather(inputs, &interner.into(), &reading).unwrap();
     let dropped: Vec<_> = reports[0].dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
     assert_eq!(
         dropped,
