@@ -14,6 +14,12 @@ const MOST_EVENTS: u32 = 1_000_000;
 pub(super) struct OwnerRows(Vec<u32>);
 
 impl OwnerRows {
+    /// No rows yet. There is room for everybody whom earlier tables name, so that memory does not depend on whether they name the
+    /// owners of this one.
+    pub(super) fn new(known: usize) -> Self {
+        Self(vec![0; known])
+    }
+
     /// Counts the rows of one batch; a row without an owner is nobody's.
     pub(super) fn add(&mut self, owners: impl Iterator<Item = u32> + Clone) {
         let Some(last) = owners.clone().filter(|owner| *owner != NOBODY).max() else { return };

@@ -76,7 +76,7 @@ impl<'a> People<'a> {
         let born = dataset.age_field().filter(|_| read_ages);
         let born = born.map(|field| Born { field, people: vec![None; people] });
         let (tags, present) = (tags.collect(), vec![false; people]);
-        let (owned, held) = (OwnerRows::default(), reading.memory.nothing());
+        let (owned, held) = (OwnerRows::new(people), reading.memory.nothing());
         Self { dataset, catalogue, as_of, tags, born, present, owned, reading, held }
     }
 

@@ -207,14 +207,16 @@ impl<'a> Records<'a> {
         let scan = Scan { dataset: self.dataset.name.as_str(), terms, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let lanes = Layout::lanes(self.selections.len(), columns);
+        // Room for everybody whom earlier tables name, whether or not they name the owners of this one.
         let ranges = Ranges::new(&reading.memory);
+        ranges.grow(self.people, &self.kernels)?;
         let settle = |range: usize, rows: &Together<'_>| ranges.observe(range, &self.kernels, rows);
         let start = || State {
             waiting: lanes.each_ref().map(|layout| Waiting::new(layout, self.people)),
             pointers: self.pointers.iter().map(Pointer::start).collect(),
             marks: Vec::new(),
-            present: Vec::new(),
-            owned: OwnerRows::default(),
+            present: vec![false; if reading.figures { self.people } else { 0 }],
+            owned: OwnerRows::new(self.people),
             rows: 0,
             held: reading.memory.nothing(),
             is_inside: self.windows.is_empty(),

@@ -4,7 +4,7 @@
 //! in, so that one person moves at most `max_reach` others. Who is in masks contributions at their targets and nothing before:
 //! what is read, sorted, looked up and added depends on the tables alone.
 
-use std::sync::RwLock;
+use std::sync::{PoisonError, RwLock};
 
 use super::EngineError;
 use super::fractions::quotient;
@@ -167,8 +167,9 @@ impl Lists {
             }
             state.held.set(read.bytes() + state.rows.bytes())
         };
+        let known = interner.read().unwrap_or_else(PoisonError::into_inner).len();
         let start =
-            || State { lists: Self::default(), rows: OwnerRows::default(), held: reading.memory.nothing() };
+            || State { lists: Self::default(), rows: OwnerRows::new(known), held: reading.memory.nothing() };
         let (reports, states) = scan.read(files, start, hear)?;
         let (mut rows, mut every) = (OwnerRows::default(), Vec::new());
         for state in states {
