@@ -128,8 +128,8 @@ pub fn build(
         let _held = reading.memory.hold(graph.bytes_of_recipient(study)?)?;
         let audience = graph.arriving(&study.catalogue, &own, (&coverage, reading));
         let measures = own.iter().chain(&audience).map(|(measure, values)| (*measure, values)).collect();
-        let table = Table { catalogue: &study.catalogue, measures, fields: &rows.fields, people };
-        let cubes = table.cubes(&coverage, reading)?;
+        let table = Table { catalogue: &study.catalogue, measures, fields: &rows.fields, people, reading };
+        let cubes = table.cubes(&coverage)?;
         let facts = Facts { study, present: &rows.present, sizes: &graph.sizes, people };
         let figures = reading
             .figures

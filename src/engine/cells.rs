@@ -30,6 +30,7 @@ pub(super) struct Table<'a> {
     /// Codes by field tag.
     pub(super) fields: &'a BTreeMap<usize, Vec<usize>>,
     pub(super) people: usize,
+    pub(super) reading: &'a Reading,
 }
 
 impl Table<'_> {
@@ -53,11 +54,7 @@ impl Table<'_> {
     }
 
     /// Counts everybody who is in into the cube of every tag set. Codes and values are computed for everybody.
-    pub(super) fn cubes(
-        &self,
-        coverage: &Coverage,
-        reading: &Reading,
-    ) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
+    pub(super) fn cubes(&self, coverage: &Coverage) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
         let columns = self.catalogue.columns().measures;
         let used: Vec<Used<'_>> = columns
             .iter()
@@ -66,11 +63,10 @@ impl Table<'_> {
                 (columns, grid, self.measures.get(&columns.measure).copied())
             })
             .collect();
-        let part = self.people.div_ceil(reading.threads().max(1)).max(1);
+        let part = self.people.div_ceil(self.reading.threads().max(1)).max(1);
         let sets = self.catalogue.sets().iter().map(|set| {
             let shape = shape(self.catalogue, set).ok_or(EngineError::TooManyCells)?;
             let parts = (0..self.people).step_by(part).map(|first| first..(first + part).min(self.people));
-            reading.count(Step::Person, self.people);
             let cubes = together(parts, |people| self.cube(set, &shape, &used, coverage, people));
             let cube = cubes.into_iter().reduce(|all, more| all.and(&more));
             let cube = cube.unwrap_or_else(|| Cube::empty(&shape));
@@ -91,6 +87,7 @@ impl Table<'_> {
         let mut values = vec![None; used.len()];
         let mut cube = Cube::empty(shape);
         for person in people {
+            self.reading.count(Step::Person, 1);
             let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
             for (value, (_, _, all)) in values.iter_mut().zip(used) {
                 *value = all.and_then(|all| all.whole(person));

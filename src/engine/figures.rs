@@ -66,9 +66,12 @@ impl Facts<'_> {
         let catalogue = &self.study.catalogue;
         // Looked at for everybody, so that the work does not depend on who is in.
         let count = |holds: &dyn Fn(usize) -> bool| {
-            reading.count(Step::Person, self.people);
             let is_in = |person: usize| u32::try_from(person).is_ok_and(|person| coverage.contains(person));
-            (0..self.people).map(|person| u64::from(holds(person) & is_in(person))).sum::<u64>()
+            let look = |person: usize| {
+                reading.count(Step::Person, 1);
+                u64::from(holds(person) & is_in(person))
+            };
+            (0..self.people).map(look).sum::<u64>()
         };
         let datasets = self.study.datasets.iter().enumerate();
         let present = datasets

@@ -133,11 +133,11 @@ impl<'a> People<'a> {
             }
             // People whom no other table knows are numbered, too, as owners of records are.
             let ids = id_numbers(interner, &self.dataset.ids, &owners.column, batch.num_rows())?;
-            self.reading.count(Step::Row, batch.num_rows());
             self.owned.add(ids.iter().copied());
             let people = people_of(interner, ids).into_iter();
             let people: Vec<Option<u32>> =
                 people.map(|person| Some(person).filter(|person| *person != NOBODY)).collect();
+            self.reading.count(Step::Row, people.iter().flatten().count());
             let last = people.iter().flatten().max();
             self.grow(last.map_or(0, |last| *last as usize + 1))?;
             for person in people.iter().flatten() {

@@ -145,7 +145,7 @@ impl Lists {
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
             let owners = numbers(interner, &dataset.ids, &owner_ids.column, count)?;
             let targets = numbers(interner, &target.ids, &target_ids.column, count)?;
-            reading.count(Step::Row, count);
+            let before = read.edges.len() + read.selves.len();
             state.rows.add(owners.iter().copied());
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
                 let place = piece.first + row as u64;
@@ -165,6 +165,7 @@ impl Lists {
                     (owner, target) => read.edges.push(edge(owner, target)),
                 }
             }
+            reading.count(Step::Row, read.edges.len() + read.selves.len() - before);
             state.held.set(read.bytes() + state.rows.bytes())
         };
         let known = interner.read().unwrap_or_else(PoisonError::into_inner).len();
@@ -256,8 +257,8 @@ impl Lists {
     pub(super) fn ties(&self, (people, coverage, reading): (usize, &Coverage, &Reading)) -> Vec<u32> {
         let count = |edges: &[Edge]| {
             let mut ties = vec![0u32; people];
-            reading.count(Step::Contribution, edges.len());
             for edge in edges {
+                reading.count(Step::Contribution, 1);
                 if let Some(ties) = ties.get_mut(owner(*edge)) {
                     *ties += is_joined(*edge, coverage).one();
                 }
