@@ -136,7 +136,8 @@ impl Exact<Cube> {
     /// # Errors
     /// [`SealError`]
     pub fn seal(&self, shape: &CubeShape, key: &Secret, associated: &[&[u8]]) -> Result<Vec<u8>, SealError> {
-        let plain = codec::encode(self.open()).map_err(|_| SealError::TooLarge)?;
+        // Memory of the longest cube: a number's length in bytes depends on the number.
+        let plain = codec::encode_within(self.open(), shape.padded()).map_err(|_| SealError::TooLarge)?;
         seal_padded(key, associated, &plain, shape.padded())
     }
 
