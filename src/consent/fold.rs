@@ -37,6 +37,13 @@ impl Fold {
         self.as_of
     }
 
+    /// Bytes that grow with people, and with blocks of further recipients.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let further = self.further.len() * size_of::<((u32, u16, u16), LatestHold)>();
+        self.slots.capacity() * size_of::<Slot>() + further
+    }
+
     /// What is demanded.
     #[must_use]
     pub const fn demand(&self) -> &Demand {

@@ -287,6 +287,13 @@ fn dataset(
     if let (Some(reach), Shape::People | Shape::Records) = (&section.max_reach, &shape) {
         return says(reach.span(), "`max_reach` belongs to a relation, or to a field of type person");
     }
+    let max_rows_per_owner = match &section.max_rows_per_owner {
+        Some(most) if *most.get_ref() == 0 => {
+            return says(most.span(), "`max_rows_per_owner` is at least 1");
+        }
+        Some(most) => *most.get_ref(),
+        None => Dataset::MAX_ROWS_PER_OWNER,
+    };
     let (mut fields, mut dropped) = (Vec::new(), Vec::new());
     for (column, written) in &section.fields {
         let Some(next) = field(column, written, section.timezone.as_ref().map(Spanned::get_ref))? else {
@@ -316,6 +323,7 @@ fn dataset(
         fields,
         dropped,
         csv: section.csv(),
+        max_rows_per_owner,
     })
 }
 

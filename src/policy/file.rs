@@ -204,6 +204,7 @@ pub(super) struct DatasetSection {
     pub(super) separator: Option<Separator>,
     #[serde(default)]
     pub(super) skip_lines: u32,
+    pub(super) max_rows_per_owner: Option<Spanned<u32>>,
 }
 
 impl DatasetSection {

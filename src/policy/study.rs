@@ -272,9 +272,14 @@ pub struct Dataset {
     pub dropped: Vec<String>,
     /// How its CSV files are written.
     pub csv: CsvDialect,
+    /// The most rows of one owner in all its files; over it the dataset is refused.
+    pub max_rows_per_owner: u32,
 }
 
 impl Dataset {
+    /// The most rows of one owner where a study names no number.
+    pub const MAX_ROWS_PER_OWNER: u32 = 1_000_000;
+
     /// The declared field in this column.
     #[must_use]
     pub fn field(&self, column: &str) -> Option<&Field> {
