@@ -16,7 +16,7 @@ use crate::audit::{
 };
 use crate::engine::Progress;
 use crate::keys::RootKey;
-use crate::operator::{Keys, Verification, show_log, verify_log_shown};
+use crate::operator::{Anchoring, Keys, RegisterCheck, Verification, VerifyTerms, show_log, verify_sandbox};
 use crate::storage::{AnchorFile, Folder};
 use crate::types::HandlerId;
 
@@ -34,8 +34,11 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "VKEY")]
         key: Option<VerifierKey>,
         /// The anchor [default: the one that sandbox.toml names]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "without_anchor")]
         anchor: Option<PathBuf>,
+        /// Verify without the anchor that the sandbox was made with: a folder that was put back as a whole is not found
+        #[arg(long)]
+        without_anchor: bool,
         /// The key of a witness that must have cosigned the checkpoint of a folder; several may be given
         #[arg(long = "witness", value_name = "VKEY")]
         witnesses: Vec<WitnessKey>,
@@ -76,7 +79,7 @@ fn kind(word: &str) -> Result<Kind, String> {
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Verify { place, key, anchor: _, witnesses } if place.is_file() => {
+            Self::Verify { place, key, witnesses, .. } if place.is_file() => {
                 if !witnesses.is_empty() {
                     return Err(Failure::usage(
                         "a bundle is checked without witnesses",
@@ -85,8 +88,14 @@ impl AuditCommand {
                 }
                 bundle(&place, key.as_ref(), context)
             }
-            Self::Verify { place, key, anchor, witnesses } => {
-                folder(&place, key.as_ref(), anchor.as_deref(), &witnesses, context)
+            Self::Verify { place, key, anchor, without_anchor, witnesses } => {
+                let anchor = anchor.as_deref().map(AnchorFile::new).transpose()?;
+                let anchor = match &anchor {
+                    Some(place) => Anchoring::At(place),
+                    None if without_anchor => Anchoring::Without,
+                    None => Anchoring::Configured,
+                };
+                folder(&place, key.as_ref(), anchor, &witnesses, context)
             }
             Self::Show { dir, kind, last } => show(&dir, kind, last, context),
             Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
@@ -97,7 +106,7 @@ impl AuditCommand {
 fn folder(
     dir: &Path,
     key: Option<&VerifierKey>,
-    anchor: Option<&Path>,
+    anchor: Anchoring<'_>,
     witnesses: &[WitnessKey],
     context: &Context,
 ) -> Result<(), Failure> {
@@ -107,9 +116,9 @@ fn folder(
         Keys::InFolder if !RootKey::is_in_folder(&folder)? => None,
         keys => Some(keys),
     };
-    let place = anchor.map(AnchorFile::new).transpose()?;
     let progress = Arc::new(Progress::default());
-    let verify = || verify_log_shown(&folder, key, keys, place.as_ref(), &progress);
+    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress) };
+    let verify = || verify_sandbox(&folder, terms);
     let verified = shown(&context.output, &progress, "entries", verify)?;
     let cosigned = cosigned(&folder, &verified, witnesses)?;
     if key.is_none() {
@@ -148,13 +157,56 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "cubes": verified.cubes,
         "retired": verified.retired,
         "ledger_charges": verified.charges,
+        "anchor": anchor_word(verified),
         "anchored_entries": verified.anchored,
+        "consent_register": match verified.register {
+            RegisterCheck::Absent => "absent",
+            RegisterCheck::NoKey => "not-checked",
+            _ => "holds",
+        },
+        "signing_key": verified.signing_key,
+        "unfinished": verified.unfinished,
         "other_signatures": verified.log.other_signatures,
         "witnesses": cosigned
             .iter()
             .map(|seen| json!({ "name": seen.witness, "at": seen.at.seconds() }))
             .collect::<Vec<_>>(),
     })
+}
+
+const fn anchor_word(verified: &Verification) -> &'static str {
+    match (verified.anchored, verified.anchor_wanted) {
+        (Some(_), _) => "holds",
+        (None, true) => "not-read",
+        (None, false) => "none",
+    }
+}
+
+/// What was checked of the consent register, of the keys, and what a stopped act left; a line each.
+fn rest_text(verified: &Verification) -> String {
+    let register = match verified.register {
+        RegisterCheck::Absent => "consent register: there is none, and no seal commits to one",
+        RegisterCheck::NoKey => "consent register: present, not checked: no key",
+        _ => {
+            "consent register: every row, the head and the set hash hold; it has lost nothing that an epoch was sealed from"
+        }
+    };
+    let keys = match verified.signing_key {
+        None => "keys: not opened: no root key",
+        Some(true) => "keys: those of every epoch that is not retired and of the log are there and open",
+        Some(false) => {
+            "keys: those of every epoch that is not retired are there and open; the key that signs the log is not in the folder"
+        }
+    };
+    let unfinished = match verified.unfinished.as_slice() {
+        [] => String::new(),
+        files => format!(
+            "\nunfinished: {} file(s) of an act that was stopped or is under way, which the next open finishes or removes: {}",
+            files.len(),
+            files.join(", ")
+        ),
+    };
+    format!("{register}\n{keys}{unfinished}")
 }
 
 fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
@@ -166,7 +218,7 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
     );
     let anchor = match (verified.anchored, verified.anchor_wanted) {
         (Some(size), _) => format!("the anchor's {size} entries are the first ones of the log"),
-        (None, true) => "the anchor is not here and was not read: give --anchor, or a folder that was put back is not found".to_owned(),
+        (None, true) => "the anchor was not read (--without-anchor): that the folder was put back as a whole is not excluded".to_owned(),
         (None, false) => "there is no anchor: both books put back together would not be found".to_owned(),
     };
     let approvals = verified.approvals.map_or_else(
@@ -199,11 +251,12 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
         .collect();
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}{roots}key {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{}\n{anchor}{witnesses}\n{rotations}{roots}key {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,
         verified.cubes,
+        rest_text(verified),
         verified.vkey
     )
 }

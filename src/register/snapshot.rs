@@ -36,6 +36,16 @@ pub struct State {
 }
 
 impl State {
+    pub(super) const fn of(head: &Head) -> Self {
+        Self { count: head.count, sum: head.sum }
+    }
+
+    /// Whether a register that holds this may once have held `then`: events are added and never taken out.
+    #[must_use]
+    pub fn covers(self, then: Self) -> bool {
+        self.count > then.count || self == then
+    }
+
     /// Its 40 bytes.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {
@@ -62,7 +72,7 @@ impl Snapshot {
     /// What it holds.
     #[must_use]
     pub fn state(&self) -> State {
-        State { count: self.head.count, sum: self.head.sum }
+        State::of(&self.head)
     }
 
     /// Every event, person by person; the last item is an error unless they are exactly those that were recorded.

@@ -8,7 +8,7 @@ use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table
 use super::error::{damaged, fault, guarded};
 use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, RowKey};
 use super::{Event, RegisterError, Snapshot};
-use crate::storage::{Backend, Storage, StorageError};
+use crate::storage::{Backend, Blocks, Storage, StorageError};
 use crate::types::Secret;
 
 /// The file of the register in the folder of a sandbox.
@@ -80,9 +80,20 @@ impl Register {
             return Err(damaged("the store (an empty file)"));
         }
         // Not checked as a whole on open, as the ledger is: it may be large, and each row carries its own tag.
+        Self::over(blocks, false, key, sandbox)
+    }
+
+    /// The register in `blocks`, of which all pages are checked first where `whole` says so.
+    pub(super) fn over(
+        blocks: Box<dyn Blocks>,
+        whole: bool,
+        key: &Secret,
+        sandbox: &str,
+    ) -> Result<Self, RegisterError> {
         let database = guarded(|| {
             let mut builder = Builder::new();
-            builder.set_cache_size(CACHE).create_with_backend(Backend(blocks)).map_err(fault)
+            builder.set_cache_size(CACHE).set_check_integrity_on_open(whole);
+            builder.create_with_backend(Backend(blocks)).map_err(fault)
         })?;
         let keys = Arc::new(Keys::new(key, sandbox));
         Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false) })
@@ -169,7 +180,11 @@ impl Register {
         })
     }
 
-    fn database(&self) -> Result<&Database, RegisterError> {
+    pub(super) fn keys(&self) -> &Keys {
+        &self.keys
+    }
+
+    pub(super) fn database(&self) -> Result<&Database, RegisterError> {
         self.database.as_ref().ok_or(RegisterError::Poisoned)
     }
 
@@ -180,7 +195,7 @@ impl Register {
         })
     }
 
-    fn unless_poisoned<T>(
+    pub(super) fn unless_poisoned<T>(
         &self,
         work: impl FnOnce() -> Result<T, RegisterError>,
     ) -> Result<T, RegisterError> {
@@ -228,7 +243,7 @@ impl Writer<'_> {
     }
 }
 
-fn read_head(
+pub(super) fn read_head(
     keys: &Keys,
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<Head, RegisterError> {
