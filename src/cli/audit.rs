@@ -6,19 +6,15 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::init::read_text;
+use super::bundle::bundle;
 use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
-use crate::audit::{
-    Bundle, BundleError, Checkpoint, Cosigned, Entry, KeyChange, Kind, PersonProof, Stood, VerifierKey,
-    WitnessKey, check_witnesses, head_text,
-};
+use crate::audit::{Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses};
 use crate::engine::Progress;
 use crate::keys::RootKey;
 use crate::operator::{Anchoring, Keys, RegisterCheck, Verification, VerifyTerms, show_log, verify_sandbox};
 use crate::storage::{AnchorFile, Folder};
-use crate::types::HandlerId;
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
@@ -39,6 +35,10 @@ pub(super) enum AuditCommand {
         /// Verify without the anchor that the sandbox was made with: a folder that was put back as a whole is not found
         #[arg(long)]
         without_anchor: bool,
+        /// A sandbox, or a copy of its `log` in a folder: checks a file also with a key of the log from before or after the one that
+        /// signed it, and that its checkpoint is one of this log
+        #[arg(long, value_name = "DIR")]
+        log: Option<PathBuf>,
         /// The key of a witness that must have cosigned the checkpoint of a folder; several may be given
         #[arg(long = "witness", value_name = "VKEY")]
         witnesses: Vec<WitnessKey>,
@@ -79,16 +79,20 @@ fn kind(word: &str) -> Result<Kind, String> {
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Verify { place, key, witnesses, .. } if place.is_file() => {
+            Self::Verify { place, key, witnesses, log, .. } if place.is_file() => {
                 if !witnesses.is_empty() {
                     return Err(Failure::usage(
                         "a bundle is checked without witnesses",
                         "give --witness for the folder of a sandbox",
                     ));
                 }
-                bundle(&place, key.as_ref(), context)
+                bundle(&place, key.as_ref(), log.as_deref(), context)
             }
-            Self::Verify { place, key, anchor, without_anchor, witnesses } => {
+            Self::Verify { log: Some(_), .. } => {
+                let fix = "leave it out: a folder is verified with its own log";
+                Err(Failure::usage("--log is for a bundle, a proof or a receipt", fix))
+            }
+            Self::Verify { place, key, anchor, without_anchor, witnesses, log: None } => {
                 let anchor = anchor.as_deref().map(AnchorFile::new).transpose()?;
                 let anchor = match &anchor {
                     Some(place) => Anchoring::At(place),
@@ -258,104 +262,6 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         verified.cubes,
         rest_text(verified),
         verified.vkey
-    )
-}
-
-fn bundle(path: &Path, key: Option<&VerifierKey>, context: &Context) -> Result<(), Failure> {
-    let key = key.ok_or_else(|| {
-        Failure::usage(
-            "a bundle is checked with the key of its log",
-            "give --key VKEY, from `hushtag init` or `status`",
-        )
-    })?;
-    let next = "ask whoever made the file for another one; this one proves nothing";
-    let damaged = |error: BundleError| Failure::damaged(&path.display(), &error, next);
-    let text = read_text(path)?;
-    if PersonProof::claims(&text) {
-        let proof = PersonProof::parse(&text).map_err(damaged)?;
-        let (head, stood) = proof.verify(key).map_err(damaged)?;
-        return person(&proof, &head, &stood, key, context);
-    }
-    let opened = Bundle::parse(&text).and_then(|bundle| bundle.verify(key)).map_err(damaged)?;
-    context.output.either(
-        || {
-            json!({
-                "verified": true,
-                "index": opened.index,
-                "head": head_text(&opened.head),
-                "entry": opened.entry.body,
-                "at": opened.entry.at.to_string(),
-                "answer": opened.answer,
-                "signed_by": opened.signed_by,
-            })
-        },
-        || {
-            let text = |field: &str| opened.answer.get(field).and_then(Value::as_str).unwrap_or_default();
-            let signed = match &opened.signed_by {
-                None => "the study needed no signatures, by the first entry of the log".to_owned(),
-                Some(handlers) => {
-                    let handlers: Vec<&str> = handlers.iter().map(HandlerId::as_str).collect();
-                    format!("the study is signed by {}", handlers.join(", "))
-                }
-            };
-            format!(
-                "verified: the log of {} has this answer as entry {} of {}, given at {}\nquestion {}\nrecipient {}, epoch {}, study {} ({})\nits noisy numbers, its noise and its charge are those to which the log committed\n{signed}",
-                key.name(),
-                opened.index,
-                opened.head.size,
-                opened.entry.at,
-                text("question"),
-                text("recipient"),
-                text("epoch"),
-                text("study"),
-                text("policy"),
-            )
-        },
-    )
-}
-
-fn person(
-    proof: &PersonProof,
-    head: &Checkpoint,
-    stood: &[Stood],
-    key: &VerifierKey,
-    context: &Context,
-) -> Result<(), Failure> {
-    let (ids, id) = proof.person();
-    context.output.either(
-        || {
-            let places = stood.iter().map(|place| {
-                json!({
-                    "index": place.entry,
-                    "epoch": place.epoch,
-                    "as_of": place.as_of,
-                    "study": place.study,
-                    "recipient": place.recipient,
-                    "inside": place.inside,
-                })
-            });
-            json!({
-                "verified": true,
-                "head": head_text(head),
-                "person": [ids, id],
-                "places": places.collect::<Vec<_>>(),
-            })
-        },
-        || {
-            let mut text = format!(
-                "verified: the log of {} ({} entries) commits to this about the person `{id}` ({ids}), by the register of then",
-                key.name(),
-                head.size
-            );
-            for place in stood {
-                let stands = if place.inside { "in" } else { "out" };
-                let Stood { entry, epoch, as_of, study, recipient, .. } = place;
-                text.push_str(&format!(
-                    "\nepoch {epoch} as of {as_of}, study {study}, for {recipient}: {stands} by her consents (log entry {entry})"
-                ));
-            }
-            text
-        },
     )
 }
 

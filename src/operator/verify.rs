@@ -110,7 +110,12 @@ pub fn verify_log(
 /// # Errors
 /// As [`verify_log`].
 pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<Verification, OperatorError> {
-    let file = SandboxFile::read(storage)?;
+    let file = match SandboxFile::read(storage) {
+        Err(OperatorError::NotASandbox(_)) if storage.read(CHECKPOINT)?.is_some() => {
+            return Err(OperatorError::damaged(SANDBOX, "is missing beside a log"));
+        }
+        file => file?,
+    };
     let own = || {
         file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
     };

@@ -36,10 +36,6 @@ pub struct State {
 }
 
 impl State {
-    pub(super) const fn of(head: &Head) -> Self {
-        Self { count: head.count, sum: head.sum }
-    }
-
     /// Whether a register that holds this may once have held `then`: events are added and never taken out.
     #[must_use]
     pub fn covers(self, then: Self) -> bool {
@@ -72,7 +68,7 @@ impl Snapshot {
     /// What it holds.
     #[must_use]
     pub fn state(&self) -> State {
-        State::of(&self.head)
+        State { count: self.head.count, sum: self.head.sum }
     }
 
     /// Every event, person by person; the last item is an error unless they are exactly those that were recorded.

@@ -180,10 +180,6 @@ impl Register {
         })
     }
 
-    pub(super) fn keys(&self) -> &Keys {
-        &self.keys
-    }
-
     pub(super) fn database(&self) -> Result<&Database, RegisterError> {
         self.database.as_ref().ok_or(RegisterError::Poisoned)
     }
@@ -243,7 +239,7 @@ impl Writer<'_> {
     }
 }
 
-pub(super) fn read_head(
+fn read_head(
     keys: &Keys,
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
 ) -> Result<Head, RegisterError> {

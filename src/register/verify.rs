@@ -4,11 +4,11 @@ use std::io::ErrorKind;
 
 use redb::{ReadableDatabase, ReadableTable, TableHandle};
 
-use super::RegisterError;
 use super::error::{damaged, fault};
-use super::rows::{EVENTS, Head, META, META_ROWS, Pseudonym, RowKey, TABLES};
+use super::rows::{META, META_ROWS, TABLES};
 use super::snapshot::State;
-use super::store::{FILE, Register, read_head};
+use super::store::{FILE, Register};
+use super::{Event, RegisterError};
 use crate::storage::{Blocks, Overlay, Storage, StorageError};
 use crate::types::Secret;
 
@@ -47,54 +47,46 @@ impl Register {
     }
 
     fn verify(&self) -> Result<State, RegisterError> {
-        self.unless_poisoned(|| {
-            let transaction = self.database()?.begin_read().map_err(fault)?;
-            let mut tables = transaction.list_tables().map_err(fault)?;
-            let strange = tables.any(|table| !TABLES.contains(&table.name()));
-            if strange || transaction.list_multimap_tables().map_err(fault)?.next().is_some() {
-                return Err(damaged("the store (a table that no register has)"));
+        self.unless_poisoned(|| self.check_tables())?;
+        let snapshot = self.snapshot()?;
+        let mut own: Vec<Event> = Vec::new();
+        for event in snapshot.walk()? {
+            let event = event?;
+            if own.last().is_some_and(|last| last.person() != event.person()) {
+                self.is_found(&own)?;
+                own.clear();
             }
-            let meta = transaction.open_table(META).map_err(fault)?;
-            for row in meta.iter().map_err(fault)? {
-                if !META_ROWS.contains(&row.map_err(fault)?.0.value()) {
-                    return Err(damaged("the store (a row that no register has)"));
-                }
-            }
-            let wanted = read_head(self.keys(), &meta)?;
-            let seen = self.walk_rows(&transaction.open_table(EVENTS).map_err(fault)?)?;
-            if seen == wanted {
-                Ok(State::of(&seen))
-            } else {
-                Err(damaged("its head, or a row that was put in or taken out"))
-            }
-        })
+            own.push(event);
+        }
+        self.is_found(&own)?;
+        Ok(snapshot.state())
     }
 
-    fn walk_rows(
-        &self,
-        events: &impl ReadableTable<&'static RowKey, &'static [u8]>,
-    ) -> Result<Head, RegisterError> {
-        let (mut seen, mut last) = (Head::EMPTY, None);
-        for row in events.range::<&RowKey>(..).map_err(fault)? {
-            let (key, sealed) = row.map_err(fault)?;
-            let (person, number) = Pseudonym::of(key.value());
-            let expected = match last {
-                Some((before, number)) if before == person => number,
-                _ => 0_u64,
-            };
-            if expected.checked_add(1) != Some(number) {
-                return Err(damaged("a person's events (one is missing)"));
-            }
-            // A page that leads elsewhere hides rows from whoever looks one up.
-            let found = events.get(key.value()).map_err(fault)?;
-            if found.is_none_or(|found| found.value() != sealed.value()) {
-                return Err(damaged("an event (its key does not lead to it)"));
-            }
-            seen = seen.and(&self.keys().tag(key.value(), sealed.value()))?;
-            drop(self.keys().open_event(key.value(), sealed.value())?);
-            last = Some((person, number));
+    /// There is no table and no row of `meta` that nobody reads.
+    fn check_tables(&self) -> Result<(), RegisterError> {
+        let transaction = self.database()?.begin_read().map_err(fault)?;
+        let mut tables = transaction.list_tables().map_err(fault)?;
+        let strange = tables.any(|table| !TABLES.contains(&table.name()));
+        if strange || transaction.list_multimap_tables().map_err(fault)?.next().is_some() {
+            return Err(damaged("the store (a table that no register has)"));
         }
-        Ok(seen)
+        let meta = transaction.open_table(META).map_err(fault)?;
+        for row in meta.iter().map_err(fault)? {
+            if !META_ROWS.contains(&row.map_err(fault)?.0.value()) {
+                return Err(damaged("the store (a row that no register has)"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Whoever looks a person up finds what the walk found: a page that leads elsewhere hides rows from a look alone.
+    fn is_found(&self, events: &[Event]) -> Result<(), RegisterError> {
+        let Some((ids, person)) = events.first().map(Event::person) else { return Ok(()) };
+        if self.events_of(ids, person)? == events {
+            Ok(())
+        } else {
+            Err(damaged("a person's events (their keys do not lead to them)"))
+        }
     }
 }
 
