@@ -406,8 +406,10 @@ fn what_a_stopped_act_leaves_is_listed() {
     let whole = Whole::new();
     let (study, text) = (support::STUDY.replacen("small", "third", 1), "text");
     let hash = |text: &str| blake3::hash(text.as_bytes()).to_hex().to_string();
+    let adopted = fs::read_to_string(whole.dir().join("sandbox.toml")).unwrap();
     let left = [
-        ("sandbox.toml.new".to_owned(), text),
+        ("sandbox.toml.new".to_owned(), adopted.as_str()),
+        ("epochs/e2/retired.json".into(), r#"{"entry":99,"epoch":"e2","v":1}"#),
         ("consents.redb.new".into(), text),
         ("keys/root.next".into(), text),
         ("epochs/e3.new/epoch.json".into(), text),
@@ -430,6 +432,8 @@ fn what_a_stopped_act_leaves_is_listed() {
     for path in [
         "notes.txt",
         ".hidden",
+        "sandbox.toml.new",
+        "epochs/e2/retired.json",
         "epochs/e2/notes.txt",
         "epochs/e2/.hidden",
         "epochs/e2/deeper/epoch.json",

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::OperatorError;
+use super::retire::{MARKER, marked};
 use super::rotate::signer;
 use super::sandbox::{SANDBOX, SANDBOX_NEW, SandboxFile};
 use super::verify_epochs::EpochFiles;
@@ -30,8 +31,12 @@ enum File {
     Known,
     /// What a stopped act left, or an act that is under way: the next open finishes or removes it.
     Unfinished,
+    /// `sandbox.toml.new`, which the next open reads.
+    Adoption,
     /// The key of an epoch that the log did not seal.
     Key(EpochId),
+    /// A marker in an epoch that the log did not retire.
+    Retirement(EpochId),
     /// A text under the hash that is its name, which the log does not name.
     Text,
     /// None of a sandbox.
@@ -51,6 +56,9 @@ impl Known {
                 File::Known => continue,
                 File::Unfinished => {}
                 File::Key(epoch) => is_own_key(storage, keyring, &epoch)?,
+                // A write is whole or not there, so what the next open reads can be read.
+                File::Adoption => drop(SandboxFile::read_at(storage, SANDBOX_NEW)?),
+                File::Retirement(epoch) => drop(marked(storage, &epoch)?),
                 File::Text => {
                     let content = storage.read(&path)?.unwrap_or_default();
                     if stem(&path) != Some(blake3::hash(&content).to_hex().as_str()) {
@@ -64,7 +72,7 @@ impl Known {
                     ));
                 }
             }
-            unfinished.push(path);
+            unfinished.push(path.escape_default().to_string());
         }
         Ok(unfinished)
     }
@@ -79,7 +87,8 @@ impl Known {
         }
         match (folder.split('/').next().unwrap_or_default(), path) {
             ("", SANDBOX | FILE | "ledger.redb" | "lock") => File::Known,
-            ("", SANDBOX_NEW | "consents.redb.new") => File::Unfinished,
+            ("", SANDBOX_NEW) => File::Adoption,
+            ("", "consents.redb.new") => File::Unfinished,
             // Of its other files the check of the log has found any stray.
             ("log", _) if path == CHECKPOINT || Tile::parse(path).is_some() => File::Known,
             ("keys", "keys/root.key" | "keys/sandbox.key" | "keys/sign.key") => File::Known,
@@ -114,12 +123,11 @@ impl Known {
 
     fn of_epoch(&self, folder: &str, name: &str) -> File {
         if let Some(epoch) = self.epochs.get(folder) {
-            let left = epoch.retired && !matches!(name, "epoch.json" | "retired.json");
+            let left = epoch.retired && name != "epoch.json" && name != MARKER;
             return match epoch.names.contains(name) {
                 true if left => File::Unfinished,
                 true => File::Known,
-                // A retirement that was stopped before its entry.
-                false if name == "retired.json" => File::Unfinished,
+                false if name == MARKER => EpochId::new(folder).map_or(File::Strange, File::Retirement),
                 false => File::Strange,
             };
         }
