@@ -9,7 +9,10 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use hushtag::audit::VerifierKey;
-use hushtag::operator::{Answer, Keys, Operator, OperatorError, SealTerms, Setup, verify_log};
+use hushtag::operator::{
+    Anchoring, Answer, Keys, Operator, OperatorError, SealTerms, Setup, VerifyTerms, verify_log,
+    verify_sandbox,
+};
 use hushtag::storage::{AnchorFile, Folder};
 use support::FixedClock;
 
@@ -174,14 +177,23 @@ fn an_anchor_that_is_none_is_refused() {
     }
     fs::remove_file(&anchor).unwrap();
     assert!(damage(open(&dir)).contains("the file is missing"));
-    assert_eq!(verify(&dir, None).unwrap(), None, "an auditor elsewhere gives the anchor");
+    // The log says that there was one: an auditor elsewhere gives it, or says that they go on without it.
+    let said = damage(verify(&dir, None));
+    assert!(said.contains("box.anchor") && said.contains("--without-anchor"), "{said}");
+    let without =
+        || VerifyTerms { keys: Some(Keys::InFolder), anchor: Anchoring::Without, ..Default::default() };
+    let verified = verify_sandbox(&Folder::open(&dir).unwrap(), without()).unwrap();
+    assert_eq!((verified.anchored, verified.anchor_wanted), (None, true));
     fs::write(&anchor, &good).unwrap();
     assert!(open(&dir).is_ok());
     let toml = fs::read_to_string(dir.join("sandbox.toml")).unwrap();
-    let without: String =
+    let unnamed: String =
         toml.lines().filter(|line| !line.starts_with("anchor")).map(|line| format!("{line}\n")).collect();
-    fs::write(dir.join("sandbox.toml"), without).unwrap();
+    fs::write(dir.join("sandbox.toml"), unnamed).unwrap();
     assert!(damage(open(&dir)).contains("was made with one"));
+    assert!(damage(verify(&dir, None)).contains("does not agree with log entry 0 in `anchor`"));
+    assert!(damage(verify(&dir, Some(&anchor))).contains("`anchor`"));
+    assert!(damage(verify_sandbox(&Folder::open(&dir).unwrap(), without())).contains("`anchor`"));
 }
 
 #[test]

@@ -371,6 +371,14 @@ impl Storage for Ending {
         let blocks = self.steps.after(self.folder.blocks(path))?;
         Ok(Box::new(EndingBlocks { blocks, steps: Arc::clone(&self.steps) }))
     }
+
+    fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
+        self.folder.read_blocks(path)
+    }
+
+    fn files(&self) -> Result<Vec<String>, StorageError> {
+        self.folder.files()
+    }
 }
 
 #[derive(Debug)]

@@ -304,6 +304,28 @@ fn evidence_is_shown_proven_and_checked_by_whoever_has_the_key() {
 
     let whole = verify("box", &["--key", &key, "--anchor", "anchors/box"]);
     assert!(stdout(&whole).contains("the anchor's 4 entries"), "{}", stdout(&whole));
+    // On another machine the anchor is not where it was: without it nothing is found of a folder that was put back.
+    std::fs::rename(case.path("anchors/box"), case.path("anchors/elsewhere")).unwrap();
+    let missing = verify("box", &["--key", &key]);
+    assert_eq!(missing.status.code(), Some(5), "{}", stderr(&missing));
+    assert!(stderr(&missing).contains("--without-anchor"), "{}", stderr(&missing));
+    assert_eq!(verify("box", &["--anchor", "anchors/elsewhere"]).status.code(), Some(0));
+    let without = verify("box", &["--without-anchor"]);
+    assert!(without.status.success() && stdout(&without).contains("is not excluded"), "{}", stdout(&without));
+    let without = json(&verify("box", &["--without-anchor", "--format", "json"]));
+    assert_eq!((&without["anchor"], &without["anchored_entries"]), (&"not-read".into(), &Value::Null));
+    // An auditor's copy without keys: the output says what was not checked.
+    let keys = (case.path("box/keys"), case.path("keys-elsewhere"));
+    std::fs::rename(&keys.0, &keys.1).unwrap();
+    let copy = verify("box", &["--without-anchor"]);
+    let said = stdout(&copy);
+    for part in
+        ["consent register: there is none", "keys: not opened: no root key", "the ledger was not read"]
+    {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    std::fs::rename(&keys.1, &keys.0).unwrap();
+    std::fs::rename(case.path("anchors/elsewhere"), case.path("anchors/box")).unwrap();
     case.write("anchors/box", "not a checkpoint");
     assert_eq!(verify("box", &["--key", &key]).status.code(), Some(5));
     assert_eq!(case.ask("SELECT COUNT(*) FROM tags").status.code(), Some(5));

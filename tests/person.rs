@@ -137,7 +137,8 @@ fn the_log_gets_a_commitment_that_she_can_open_and_that_names_nobody() {
     assert_ne!(entries[0].body, entries[1].body, "two looks of one person are not seen to be hers");
     let who = format!("[{:?},{:?}]", person.0, person.1);
     for (view, entry) in views.iter().zip(&entries) {
-        assert_eq!(entry.body.keys().collect::<Vec<_>>(), ["person"], "a commitment alone");
+        assert_eq!(entry.body.keys().collect::<Vec<_>>(), ["person", "places"], "commitments alone");
+        assert!(entry.body.values().all(|value| value.as_str().is_some_and(|text| text.len() == 64)));
         assert!(!entry.to_text().unwrap().contains(&person.1));
         let mut key = [0; 32];
         for (at, byte) in key.iter_mut().enumerate() {

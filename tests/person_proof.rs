@@ -13,7 +13,7 @@ use hushtag::engine::Input;
 use hushtag::operator::{Keys, Operator, OperatorError, PersonView, Setup, StudySource, verify_log};
 use hushtag::register::Event;
 use hushtag::storage::{Image, Storage};
-use hushtag::types::EpochId;
+use hushtag::types::{EpochId, Timestamp};
 use serde_json::{Value, json};
 use support::FixedClock;
 
@@ -184,14 +184,59 @@ fn a_proof_that_was_changed_or_is_another_persons_convinces_nobody() {
     assert!(matches!(refused(&one, &self::key(&stranger), |_| ()), BundleError::Proof(_)));
 }
 
+/// What was shown is what the log commits to, place by place: nothing can be taken out before the proof is passed on.
+#[test]
+fn a_proof_whose_places_are_not_those_that_were_shown_is_refused() {
+    let (_, operator) = sandbox(&["e1", "e2", "e3"]);
+    let people = everybody(&operator);
+    let (view, key) = (look(&operator, &people[0]), key(&operator));
+    let text = operator.prove_person(&view).unwrap().to_text().unwrap();
+    let places = |change: &dyn Fn(&mut Vec<Value>)| {
+        refused(&text, &key, |proof| change(proof["places"].as_array_mut().unwrap()))
+    };
+    let mut tried = Vec::new();
+    for at in 0..3 {
+        tried.push((format!("place {at} left out"), places(&|all| drop(all.remove(at)))));
+        tried.push((format!("place {at} doubled"), places(&|all| all.push(all[at].clone()))));
+        tried.push((format!("place {at} twice in a row"), places(&|all| all.insert(at, all[at].clone()))));
+        tried.push((format!("place {at} moved"), places(&|all| all.swap(at, (at + 1) % 3))));
+        tried.push((format!("place {at} alone"), places(&|all| *all = vec![all[at].clone()])));
+    }
+    tried.push(("the other way round".into(), places(&|all| all.reverse())));
+    for (what, error) in tried {
+        assert!(matches!(error, BundleError::OtherPlaces), "{what}: {error}");
+    }
+    assert!(matches!(places(&|all| all.clear()), BundleError::NoPlaces));
+    let without = refused(&text, &key, |proof| drop(proof.as_object_mut().unwrap().remove("look")));
+    assert!(matches!(without, BundleError::Malformed(_)), "{without}");
+    let old = refused(&text, &key, |proof| proof["format"] = json!("hushtag-person@v1"));
+    assert!(matches!(old, BundleError::OtherVersion), "{old}");
+    // The look of another person, of another moment, and another entry as the look.
+    let later: Value = serde_json::from_str(&proof(&operator, &people[0])).unwrap();
+    let error = refused(&text, &key, |proof| proof["look"] = later["look"].clone());
+    assert!(matches!(error, BundleError::Disagree("look")), "{error}");
+    let opening = refused(&text, &key, |proof| proof["look"]["opening"] = json!("00".repeat(32)));
+    assert!(matches!(opening, BundleError::OtherPlaces), "{opening}");
+    let init = refused(&text, &key, |proof| {
+        proof["look"]["entry"] = proof["init"].clone();
+        proof["look"]["proof"] = proof["init_proof"].clone();
+    });
+    assert!(matches!(init, BundleError::Disagree("look")), "{init}");
+    let one = look(&operator, &people[1]);
+    let (one, two) = (operator.prove_person(&one).unwrap(), operator.prove_person(&view).unwrap());
+    let one: Value = serde_json::from_str(&one.to_text().unwrap()).unwrap();
+    let error = refused(&two.to_text().unwrap(), &key, |proof| proof["look"] = one["look"].clone());
+    assert!(matches!(error, BundleError::OtherPlaces), "of another person under the same head: {error}");
+}
+
 #[test]
 fn a_stranger_an_epoch_without_a_register_and_a_retired_one_have_no_leaf() {
     let (image, mut operator) = sandbox(&["e1"]);
     let person = everybody(&operator).remove(0);
     let stranger = look(&operator, &(person.0.clone(), "nobody at all".into()));
     assert_eq!(stranger.epochs[0].sealed, None);
-    let text = operator.prove_person(&stranger).unwrap().to_text().unwrap();
-    assert!(PersonProof::parse(&text).unwrap().verify(&key(&operator)).unwrap().1.is_empty());
+    let nothing = operator.prove_person(&stranger).map(drop).unwrap_err();
+    assert!(matches!(nothing, OperatorError::Invalid(_)), "a proof of nothing is none: {nothing}");
 
     assert!(look(&operator, &person).epochs[0].sealed.is_some());
     let shown = proof(&operator, &person);
@@ -308,4 +353,68 @@ fn the_command_writes_a_proof_that_the_command_checks() {
     let forged = folder.run(&["audit", "verify", "forged.json", "--key", &vkey]);
     assert_eq!(forged.code(), Some(5), "{}", forged.stderr());
     assert!(forged.stderr().contains("does not commit to what is said"), "{}", forged.stderr());
+}
+
+/// Files that were signed before a change of the log's key, and their readers who hold the new one: with the log any key of the
+/// chain will do, and the output says which one signed.
+#[test]
+fn proofs_and_receipts_from_before_a_rotation_hold_under_any_key_of_the_log() {
+    let folder = Folder::with_study();
+    let studies = vec![StudySource::new("study.toml", support::lasting_study())];
+    let setup = Setup { studies, ..support::setup("8") };
+    let clock = Box::new(FixedClock::default());
+    let mut operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
+    import(&operator);
+    seal(&operator, "e1");
+    let person = everybody(&operator).remove(0);
+    let receipt = |operator: &Operator, at: i64| {
+        let event = operator.consents().events_of((&person.0, &person.1)).unwrap().remove(0);
+        operator.consents().receipt(&event, Timestamp::from_seconds(at)).unwrap()
+    };
+    let now = FixedClock::default().0.seconds();
+    let mut keys = Vec::new();
+    for number in 1..=3 {
+        keys.push(key(&operator).to_string());
+        folder.write(&format!("proof-{number}"), &proof(&operator, &person));
+        folder.write(&format!("receipt-{number}"), &receipt(&operator, now));
+        folder.write(&format!("late-{number}"), &receipt(&operator, now + 3600));
+        if number < 3 {
+            operator.rotate_key().unwrap();
+        }
+    }
+    drop(operator);
+    let run = |file: &str, key: &str, log: bool| {
+        let command: &[&str] =
+            if file.starts_with("proof") { &["audit", "verify"] } else { &["consent", "verify-receipt"] };
+        let mut arguments = [command, &[file, "--key", key]].concat();
+        arguments.extend(log.then_some(["--log", "box"]).into_iter().flatten());
+        folder.run(&arguments)
+    };
+    for signed in 1..=3 {
+        for (held, key) in (1..).zip(&keys) {
+            for kind in ["proof", "receipt"] {
+                let ran = run(&format!("{kind}-{signed}"), key, true);
+                assert_eq!(ran.code(), Some(0), "{kind} of key {signed} under key {held}: {}", ran.stderr());
+                let said = format!("signed by key {signed} of the log, ");
+                assert!(ran.stdout().contains(&said), "{kind}: {}", ran.stdout());
+            }
+            // Without the log a proof brings the way from older keys, a receipt none.
+            let alone = run(&format!("proof-{signed}"), key, false);
+            assert_eq!(alone.code(), Some(if held <= signed { 0 } else { 5 }), "{}", alone.stderr());
+            let alone = run(&format!("receipt-{signed}"), key, false);
+            assert_eq!(alone.code(), Some(if held == signed { 0 } else { 5 }), "{}", alone.stderr());
+            // A key that was replaced signs no receipts any more, whoever has it.
+            let late = run(&format!("late-{signed}"), key, true);
+            assert_eq!(late.code(), Some(if signed == 3 { 0 } else { 5 }), "{}", late.stderr());
+        }
+    }
+    let json =
+        folder.run(&["audit", "verify", "proof-2", "--key", &keys[2], "--log", "box", "--format", "json"]);
+    assert_eq!(json.json()["log_key"], json!({ "key": keys[1], "number": 2 }));
+    // Another sandbox's log, and a log that ends before the proof.
+    let (_, stranger) = sandbox(&[]);
+    let strange = run("proof-1", &key(&stranger).to_string(), true);
+    assert_eq!(strange.code(), Some(5), "{}", strange.stderr());
+    let usage = folder.run(&["audit", "verify", "box", "--log", "box"]);
+    assert_eq!(usage.code(), Some(2), "{}", usage.stderr());
 }

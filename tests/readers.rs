@@ -107,6 +107,14 @@ impl Storage for Watched {
     fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError> {
         self.folder.blocks(path)
     }
+
+    fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
+        self.folder.read_blocks(path)
+    }
+
+    fn files(&self) -> Result<Vec<String>, StorageError> {
+        self.folder.files()
+    }
 }
 
 /// What a reader sees of `dir`: the studies that name recipients, and the price of a question under the first.

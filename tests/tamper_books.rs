@@ -315,4 +315,9 @@ fn a_cut_of_the_ledger_at_a_record_and_changes_of_its_indexes_are_found() {
         transaction.open_table(META).unwrap().insert("refund", b"1".as_slice()).unwrap();
     });
     assert!(more.unwrap().contains("the list of book rows"));
+    let table = forged(&life, |transaction| {
+        let name: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("refunds");
+        transaction.open_table(name).unwrap().insert("refund", b"1".as_slice()).unwrap();
+    });
+    assert!(table.unwrap().contains("the list of tables"));
 }

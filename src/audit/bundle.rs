@@ -42,6 +42,18 @@ pub enum BundleError {
     /// What is said of a person is not under the root that the seal names.
     #[error("the seal of epoch `{0}` does not commit to what is said about the person")]
     NotCommitted(String),
+    /// A person's proof of an older version, from which places may have been taken out.
+    #[error("the proof is of another version, which does not say whether a place was left out")]
+    OtherVersion,
+    /// A person's proof says nothing.
+    #[error("the proof shows no place")]
+    NoPlaces,
+    /// The places of a person's proof are not those that the log says were shown.
+    #[error("the places are not those to which the log committed: one was left out, added, doubled or moved")]
+    OtherPlaces,
+    /// The head that a file states is not one of the log that it was compared with.
+    #[error("the checkpoint of the file is not one of this log")]
+    OtherLog,
     /// The answer is not the one to which the entry commits.
     #[error("the answer is not the one to which the log committed")]
     OtherAnswer,
@@ -175,7 +187,7 @@ impl Bundle {
     /// [`BundleError`] for the first link that does not hold.
     pub fn verify(&self, key: &VerifierKey) -> Result<Opened, BundleError> {
         let proof: Proof = self.proof.parse()?;
-        let key = &signer(key, &self.init, &self.keys, &proof.checkpoint)?;
+        let key = &self.log_key(key)?;
         let head = proof.verify(key, self.entry.as_bytes())?;
         let entry = Entry::parse(&self.entry)?;
         if entry.kind != Kind::Ask {
@@ -207,6 +219,15 @@ impl Bundle {
         }
         let signed_by = self.check_approval(key, &proof)?;
         Ok(Opened { index: proof.index, entry, head, answer, signed_by })
+    }
+
+    /// The key of the log that signed the checkpoint of the bundle, for whoever trusts `given`.
+    ///
+    /// # Errors
+    /// [`BundleError`]
+    pub fn log_key(&self, given: &VerifierKey) -> Result<VerifierKey, BundleError> {
+        let proof: Proof = self.proof.parse()?;
+        signer(given, &self.init, &self.keys, &proof.checkpoint)
     }
 
     /// The handlers that signed the study, or `None` where the first entry of the log says that none need to.

@@ -2,10 +2,11 @@
 //! key and nothing else.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::bundle::BundleError;
 use super::checkpoint::Checkpoint;
+use super::commitment::{Commitment, verify_commitment};
 use super::consent_tree::{Path, TreePlace};
 use super::entry::{Entry, Kind};
 use super::key_entries::{KeyEntry, from_hex, hex, key_entries, sandbox_of, signer};
@@ -13,10 +14,12 @@ use super::merkle::{Hash, verify_inclusion};
 use super::note::VerifierKey;
 use super::proof::Proof;
 use crate::types::Secret;
-use crate::types::json::{from_canonical, to_canonical};
+use crate::types::json::{JsonError, from_canonical, to_canonical};
 
 /// The format of the file.
-const FORMAT: &str = "hushtag-person@v1";
+const FORMAT: &str = "hushtag-person@v2";
+/// What every version of the format begins with.
+const ANY_FORMAT: &str = "hushtag-person@v";
 
 /// How one person stood by her consents for every recipient at every seal that says so, and the way from there to a signed
 /// checkpoint of the log.
@@ -32,10 +35,22 @@ pub struct PersonProof {
     /// The first entry of the log, which names the sandbox, and its proof.
     init: String,
     init_proof: String,
+    /// The `person` entry by which the places were shown, which commits to the list of them.
+    look: LookText,
     places: Vec<PlaceText>,
     /// Where the key of the log changed: each `key` entry, and its proof.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     keys: Vec<KeyEntry>,
+}
+
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct LookText {
+    /// The `person` entry as the log has it, and its proof.
+    entry: String,
+    proof: String,
+    /// The key of its commitment to the places, in hex.
+    opening: String,
 }
 
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -72,6 +87,16 @@ pub struct Place {
     pub path: Path,
 }
 
+/// The look at a person's view that showed the places.
+pub struct Look {
+    /// The `person` entry as the log has it.
+    pub entry: String,
+    /// Its proof.
+    pub proof: Proof,
+    /// The key of its commitment to the list of places.
+    pub opening: Secret,
+}
+
 /// What one place of a proof has shown.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stood {
@@ -95,6 +120,7 @@ impl PersonProof {
     pub fn new(
         (ids, id): (&str, &str),
         (init, init_proof): (String, &Proof),
+        look: Look,
         places: Vec<Place>,
         keys: Vec<(String, Proof)>,
     ) -> Self {
@@ -103,6 +129,11 @@ impl PersonProof {
             person: (ids.to_owned(), id.to_owned()),
             init,
             init_proof: init_proof.to_string(),
+            look: LookText {
+                entry: look.entry,
+                proof: look.proof.to_string(),
+                opening: hex(look.opening.expose()),
+            },
             places: places.into_iter().map(PlaceText::from).collect(),
             keys: key_entries(keys),
         }
@@ -125,6 +156,10 @@ impl PersonProof {
     pub fn parse(text: &str) -> Result<Self, BundleError> {
         let text = text.strip_suffix('\n').unwrap_or(text);
         let value = from_canonical(text).map_err(|error| BundleError::Malformed(Some(error)))?;
+        let format = value.get("format").and_then(Value::as_str);
+        if format.is_some_and(|format| format.starts_with(ANY_FORMAT) && format != FORMAT) {
+            return Err(BundleError::OtherVersion);
+        }
         let proof: Self = serde_json::from_value(value).map_err(|_| BundleError::Malformed(None))?;
         if proof.format == FORMAT { Ok(proof) } else { Err(BundleError::Malformed(None)) }
     }
@@ -132,7 +167,7 @@ impl PersonProof {
     /// Whether a text says that it is such a file, so that what is wrong with it can be told.
     #[must_use]
     pub fn claims(text: &str) -> bool {
-        text.contains(FORMAT)
+        text.contains(ANY_FORMAT)
     }
 
     /// The namespace and the id of the person.
@@ -142,19 +177,23 @@ impl PersonProof {
     }
 
     /// Checks the whole chain: the key, or one that it was rotated to, signed a checkpoint, which covers the seals, each of which
-    /// names the root of a tree that has a leaf which says this of this person and of nobody else.
+    /// names the root of a tree that has a leaf which says this of this person and of nobody else; and a `person` entry, which
+    /// commits to exactly these places in this order, at least one.
     ///
     /// # Errors
     /// [`BundleError`] for the first link that does not hold.
     pub fn verify(&self, key: &VerifierKey) -> Result<(Checkpoint, Vec<Stood>), BundleError> {
         let init: Proof = self.init_proof.parse()?;
-        let key = signer(key, &self.init, &self.keys, &init.checkpoint)?;
+        let key = self.log_key(key)?;
         let head = init.verify(&key, self.init.as_bytes())?;
         if init.index != 0 {
             return Err(BundleError::Disagree("init"));
         }
         let entry = Entry::parse(&self.init)?;
         let sandbox = sandbox_of(&entry);
+        if self.places.is_empty() {
+            return Err(BundleError::NoPlaces);
+        }
         let stood = self.places.iter().map(|place| {
             let proof: Proof = place.proof.parse()?;
             proof.verify(&key, place.entry.as_bytes())?;
@@ -163,8 +202,54 @@ impl PersonProof {
             }
             place.verify(sandbox, self.person(), proof.index)
         });
-        Ok((head, stood.collect::<Result<_, _>>()?))
+        let stood: Vec<Stood> = stood.collect::<Result<_, _>>()?;
+        self.verify_look(&key, &init.checkpoint, &stood)?;
+        Ok((head, stood))
     }
+
+    /// The key of the log that signed the checkpoint of the proof, for whoever trusts `given`.
+    ///
+    /// # Errors
+    /// [`BundleError`]
+    pub fn log_key(&self, given: &VerifierKey) -> Result<VerifierKey, BundleError> {
+        let init: Proof = self.init_proof.parse()?;
+        signer(given, &self.init, &self.keys, &init.checkpoint)
+    }
+
+    fn verify_look(&self, key: &VerifierKey, checkpoint: &str, stood: &[Stood]) -> Result<(), BundleError> {
+        let proof: Proof = self.look.proof.parse()?;
+        proof.verify(key, self.look.entry.as_bytes())?;
+        let entry = Entry::parse(&self.look.entry)?;
+        let before = stood.iter().all(|place| place.entry < proof.index);
+        if proof.checkpoint != checkpoint || entry.kind != Kind::Person || !before {
+            return Err(BundleError::Disagree("look"));
+        }
+        let places = stood
+            .iter()
+            .map(|place| (place.entry, place.study.as_str(), place.recipient.as_str(), place.inside));
+        let text = places_text(self.person(), places).map_err(|error| BundleError::Malformed(Some(error)))?;
+        let commitment = entry.body.get("places").and_then(Value::as_str).and_then(|text| text.parse().ok());
+        let opening = from_hex(&self.look.opening).map(Secret::new);
+        let opens = |(commitment, opening): (Commitment, Secret)| {
+            verify_commitment(&commitment, &opening, text.as_bytes())
+        };
+        if commitment.zip(opening).is_some_and(opens) { Ok(()) } else { Err(BundleError::OtherPlaces) }
+    }
+}
+
+/// What a `person` entry commits to beside the person: the JSON of namespace, id and, for each leaf that the person was shown,
+/// the index of the `seal` entry, study, recipient, and `in` or `out`, in the order of the log.
+///
+/// # Errors
+/// None that a text can cause.
+pub fn places_text<'a>(
+    (ids, id): (&str, &str),
+    places: impl Iterator<Item = (u64, &'a str, &'a str, bool)>,
+) -> Result<String, JsonError> {
+    let places = places.map(|(seal, study, recipient, inside)| {
+        json!([seal, study, recipient, if inside { "in" } else { "out" }])
+    });
+    to_canonical(&json!([ids, id, places.collect::<Vec<_>>()]))
 }
 
 impl PlaceText {

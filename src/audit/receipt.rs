@@ -6,6 +6,7 @@
 use serde_json::{Map, Value, json};
 
 use super::commitment::{Commitment, commit, verify_commitment};
+use super::log_keys::LogKeys;
 use super::note::{Note, NoteError, Signer, VerifierKey};
 use crate::types::json::{from_canonical, to_canonical};
 use crate::types::{Secret, Timestamp};
@@ -36,6 +37,9 @@ pub enum ReceiptError {
     /// The note says something else.
     #[error("the signed text is not a receipt")]
     Malformed,
+    /// The key signed it after it was replaced.
+    #[error("the receipt is of a time at which its key had been replaced")]
+    Replaced,
     /// The key is another sandbox's.
     #[error("the receipt is of another sandbox than the key")]
     AnotherSandbox,
@@ -82,6 +86,22 @@ impl Receipt {
         let receipt = Self::stated(note.text()).ok_or(ReceiptError::Malformed)?;
         let own = key.name().strip_prefix("hushtag/") == Some(receipt.sandbox.as_str());
         if own { Ok(receipt) } else { Err(ReceiptError::AnotherSandbox) }
+    }
+
+    /// The receipt that a key of the log signed while it was in force, and the number of that key.
+    ///
+    /// # Errors
+    /// [`ReceiptError`]
+    pub fn open_with(bytes: &[u8], log: &LogKeys) -> Result<(Self, u64), ReceiptError> {
+        let mut unsigned = ReceiptError::Malformed;
+        for (number, key) in log.keys() {
+            match Self::open(bytes, key) {
+                Ok(receipt) if log.was_in_force(number, receipt.recorded_at) => return Ok((receipt, number)),
+                Ok(_) => return Err(ReceiptError::Replaced),
+                Err(error) => unsigned = error,
+            }
+        }
+        Err(unsigned)
     }
 
     fn stated(text: &str) -> Option<Self> {

@@ -206,6 +206,12 @@ impl KeyChain {
         self.links.last().map(|link| &link.new)
     }
 
+    /// The key before the last one.
+    #[must_use]
+    pub fn last_but_one(&self) -> Option<&VerifierKey> {
+        self.links.last().map(|link| &link.old)
+    }
+
     /// How often the key of the log changed.
     #[must_use]
     pub fn rotations(&self) -> u64 {

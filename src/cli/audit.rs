@@ -6,19 +6,15 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::init::read_text;
+use super::bundle::bundle;
 use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
-use crate::audit::{
-    Bundle, BundleError, Checkpoint, Cosigned, Entry, KeyChange, Kind, PersonProof, Stood, VerifierKey,
-    WitnessKey, check_witnesses, head_text,
-};
+use crate::audit::{Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses};
 use crate::engine::Progress;
 use crate::keys::RootKey;
-use crate::operator::{Keys, Verification, show_log, verify_log_shown};
+use crate::operator::{Anchoring, Keys, RegisterCheck, Verification, VerifyTerms, show_log, verify_sandbox};
 use crate::storage::{AnchorFile, Folder};
-use crate::types::HandlerId;
 
 #[derive(Subcommand)]
 pub(super) enum AuditCommand {
@@ -34,8 +30,15 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "VKEY")]
         key: Option<VerifierKey>,
         /// The anchor [default: the one that sandbox.toml names]
-        #[arg(long, value_name = "FILE")]
+        #[arg(long, value_name = "FILE", conflicts_with = "without_anchor")]
         anchor: Option<PathBuf>,
+        /// Verify without the anchor that the sandbox was made with: a folder that was put back as a whole is not found
+        #[arg(long)]
+        without_anchor: bool,
+        /// A sandbox, or a copy of its `log` in a folder: checks a file also with a key of the log from before or after the one that
+        /// signed it, and that its checkpoint is one of this log
+        #[arg(long, value_name = "DIR")]
+        log: Option<PathBuf>,
         /// The key of a witness that must have cosigned the checkpoint of a folder; several may be given
         #[arg(long = "witness", value_name = "VKEY")]
         witnesses: Vec<WitnessKey>,
@@ -76,17 +79,27 @@ fn kind(word: &str) -> Result<Kind, String> {
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
-            Self::Verify { place, key, anchor: _, witnesses } if place.is_file() => {
+            Self::Verify { place, key, witnesses, log, .. } if place.is_file() => {
                 if !witnesses.is_empty() {
                     return Err(Failure::usage(
                         "a bundle is checked without witnesses",
                         "give --witness for the folder of a sandbox",
                     ));
                 }
-                bundle(&place, key.as_ref(), context)
+                bundle(&place, key.as_ref(), log.as_deref(), context)
             }
-            Self::Verify { place, key, anchor, witnesses } => {
-                folder(&place, key.as_ref(), anchor.as_deref(), &witnesses, context)
+            Self::Verify { log: Some(_), .. } => {
+                let fix = "leave it out: a folder is verified with its own log";
+                Err(Failure::usage("--log is for a bundle, a proof or a receipt", fix))
+            }
+            Self::Verify { place, key, anchor, without_anchor, witnesses, log: None } => {
+                let anchor = anchor.as_deref().map(AnchorFile::new).transpose()?;
+                let anchor = match &anchor {
+                    Some(place) => Anchoring::At(place),
+                    None if without_anchor => Anchoring::Without,
+                    None => Anchoring::Configured,
+                };
+                folder(&place, key.as_ref(), anchor, &witnesses, context)
             }
             Self::Show { dir, kind, last } => show(&dir, kind, last, context),
             Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
@@ -97,7 +110,7 @@ impl AuditCommand {
 fn folder(
     dir: &Path,
     key: Option<&VerifierKey>,
-    anchor: Option<&Path>,
+    anchor: Anchoring<'_>,
     witnesses: &[WitnessKey],
     context: &Context,
 ) -> Result<(), Failure> {
@@ -107,9 +120,9 @@ fn folder(
         Keys::InFolder if !RootKey::is_in_folder(&folder)? => None,
         keys => Some(keys),
     };
-    let place = anchor.map(AnchorFile::new).transpose()?;
     let progress = Arc::new(Progress::default());
-    let verify = || verify_log_shown(&folder, key, keys, place.as_ref(), &progress);
+    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress) };
+    let verify = || verify_sandbox(&folder, terms);
     let verified = shown(&context.output, &progress, "entries", verify)?;
     let cosigned = cosigned(&folder, &verified, witnesses)?;
     if key.is_none() {
@@ -148,13 +161,56 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "cubes": verified.cubes,
         "retired": verified.retired,
         "ledger_charges": verified.charges,
+        "anchor": anchor_word(verified),
         "anchored_entries": verified.anchored,
+        "consent_register": match verified.register {
+            RegisterCheck::Absent => "absent",
+            RegisterCheck::NoKey => "not-checked",
+            _ => "holds",
+        },
+        "signing_key": verified.signing_key,
+        "unfinished": verified.unfinished,
         "other_signatures": verified.log.other_signatures,
         "witnesses": cosigned
             .iter()
             .map(|seen| json!({ "name": seen.witness, "at": seen.at.seconds() }))
             .collect::<Vec<_>>(),
     })
+}
+
+const fn anchor_word(verified: &Verification) -> &'static str {
+    match (verified.anchored, verified.anchor_wanted) {
+        (Some(_), _) => "holds",
+        (None, true) => "not-read",
+        (None, false) => "none",
+    }
+}
+
+/// What was checked of the consent register, of the keys, and what a stopped act left; a line each.
+fn rest_text(verified: &Verification) -> String {
+    let register = match verified.register {
+        RegisterCheck::Absent => "consent register: there is none, and no seal commits to one",
+        RegisterCheck::NoKey => "consent register: present, not checked: no key",
+        _ => {
+            "consent register: every row, the head and the set hash hold; it has lost nothing that an epoch was sealed from"
+        }
+    };
+    let keys = match verified.signing_key {
+        None => "keys: not opened: no root key",
+        Some(true) => "keys: those of every epoch that is not retired and of the log are there and open",
+        Some(false) => {
+            "keys: those of every epoch that is not retired are there and open; the key that signs the log is not in the folder"
+        }
+    };
+    let unfinished = match verified.unfinished.as_slice() {
+        [] => String::new(),
+        files => format!(
+            "\nunfinished: {} file(s) of an act that was stopped or is under way, which the next open finishes or removes: {}",
+            files.len(),
+            files.join(", ")
+        ),
+    };
+    format!("{register}\n{keys}{unfinished}")
 }
 
 fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
@@ -166,7 +222,7 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
     );
     let anchor = match (verified.anchored, verified.anchor_wanted) {
         (Some(size), _) => format!("the anchor's {size} entries are the first ones of the log"),
-        (None, true) => "the anchor is not here and was not read: give --anchor, or a folder that was put back is not found".to_owned(),
+        (None, true) => "the anchor was not read (--without-anchor): that the folder was put back as a whole is not excluded".to_owned(),
         (None, false) => "there is no anchor: both books put back together would not be found".to_owned(),
     };
     let approvals = verified.approvals.map_or_else(
@@ -199,110 +255,13 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
         .collect();
     format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{anchor}{witnesses}\n{rotations}{roots}key {}",
+        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{}\n{anchor}{witnesses}\n{rotations}{roots}key {}",
         verified.log.checkpoint.size,
         kinds.join(", "),
         verified.studies,
         verified.cubes,
+        rest_text(verified),
         verified.vkey
-    )
-}
-
-fn bundle(path: &Path, key: Option<&VerifierKey>, context: &Context) -> Result<(), Failure> {
-    let key = key.ok_or_else(|| {
-        Failure::usage(
-            "a bundle is checked with the key of its log",
-            "give --key VKEY, from `hushtag init` or `status`",
-        )
-    })?;
-    let next = "ask whoever made the file for another one; this one proves nothing";
-    let damaged = |error: BundleError| Failure::damaged(&path.display(), &error, next);
-    let text = read_text(path)?;
-    if PersonProof::claims(&text) {
-        let proof = PersonProof::parse(&text).map_err(damaged)?;
-        let (head, stood) = proof.verify(key).map_err(damaged)?;
-        return person(&proof, &head, &stood, key, context);
-    }
-    let opened = Bundle::parse(&text).and_then(|bundle| bundle.verify(key)).map_err(damaged)?;
-    context.output.either(
-        || {
-            json!({
-                "verified": true,
-                "index": opened.index,
-                "head": head_text(&opened.head),
-                "entry": opened.entry.body,
-                "at": opened.entry.at.to_string(),
-                "answer": opened.answer,
-                "signed_by": opened.signed_by,
-            })
-        },
-        || {
-            let text = |field: &str| opened.answer.get(field).and_then(Value::as_str).unwrap_or_default();
-            let signed = match &opened.signed_by {
-                None => "the study needed no signatures, by the first entry of the log".to_owned(),
-                Some(handlers) => {
-                    let handlers: Vec<&str> = handlers.iter().map(HandlerId::as_str).collect();
-                    format!("the study is signed by {}", handlers.join(", "))
-                }
-            };
-            format!(
-                "verified: the log of {} has this answer as entry {} of {}, given at {}\nquestion {}\nrecipient {}, epoch {}, study {} ({})\nits noisy numbers, its noise and its charge are those to which the log committed\n{signed}",
-                key.name(),
-                opened.index,
-                opened.head.size,
-                opened.entry.at,
-                text("question"),
-                text("recipient"),
-                text("epoch"),
-                text("study"),
-                text("policy"),
-            )
-        },
-    )
-}
-
-fn person(
-    proof: &PersonProof,
-    head: &Checkpoint,
-    stood: &[Stood],
-    key: &VerifierKey,
-    context: &Context,
-) -> Result<(), Failure> {
-    let (ids, id) = proof.person();
-    context.output.either(
-        || {
-            let places = stood.iter().map(|place| {
-                json!({
-                    "index": place.entry,
-                    "epoch": place.epoch,
-                    "as_of": place.as_of,
-                    "study": place.study,
-                    "recipient": place.recipient,
-                    "inside": place.inside,
-                })
-            });
-            json!({
-                "verified": true,
-                "head": head_text(head),
-                "person": [ids, id],
-                "places": places.collect::<Vec<_>>(),
-            })
-        },
-        || {
-            let mut text = format!(
-                "verified: the log of {} ({} entries) commits to this about the person `{id}` ({ids}), by the register of then",
-                key.name(),
-                head.size
-            );
-            for place in stood {
-                let stands = if place.inside { "in" } else { "out" };
-                let Stood { entry, epoch, as_of, study, recipient, .. } = place;
-                text.push_str(&format!(
-                    "\nepoch {epoch} as of {as_of}, study {study}, for {recipient}: {stands} by her consents (log entry {entry})"
-                ));
-            }
-            text
-        },
     )
 }
 

@@ -5,6 +5,7 @@ mod advice;
 mod ask;
 mod audit;
 mod budget;
+mod bundle;
 mod completions;
 mod consent;
 mod demo;

@@ -6,7 +6,10 @@ use super::rows::{
     TotalsRow, answer, book, fault, renewals, state, totals,
 };
 use super::store::guarded;
-use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata};
+use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableHandle};
+
+/// Every table of the store: a ledger has no other.
+const TABLES: [&str; 7] = ["records", "states", "answers", "keys", "open", "renewals", "meta"];
 
 /// A record as it lies in the store, its chain checked.
 pub(super) struct Row {
@@ -72,6 +75,10 @@ fn renew(sums: &mut TotalsRow, renewal: &RenewalRow, tag: Tag) -> Result<(), Led
 
 /// Checks all rows of one snapshot; the number of records.
 pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, LedgerError> {
+    let strange = transaction.list_tables().map_err(fault)?.any(|table| !TABLES.contains(&table.name()));
+    if strange || transaction.list_multimap_tables().map_err(fault)?.next().is_some() {
+        return Err(LedgerError::damaged("the list of tables"));
+    }
     let answers = transaction.open_table(ANSWERS).map_err(fault)?;
     let keys = transaction.open_table(KEYS).map_err(fault)?;
     let open = transaction.open_table(OPEN).map_err(fault)?;

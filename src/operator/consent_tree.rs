@@ -4,12 +4,12 @@ use super::person::{PersonEpoch, judged};
 use super::sandbox::EpochFile;
 use super::seal::{CubeEntry, Flows};
 use super::{Adopted, Inner, OperatorError};
-use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace, is_tree};
+use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace};
 use crate::audit::{Commitment, Hash};
 use crate::consent::Demand;
 use crate::policy::Study;
 use crate::register::{Event, Snapshot};
-use crate::storage::{Storage, StorageError};
+use crate::storage::StorageError;
 use crate::types::json::JsonError;
 use crate::types::{Secret, Timestamp};
 
@@ -96,12 +96,9 @@ impl Inner {
         }
         let folder = format!("epochs/{}", epoch.epoch);
         let place = tree_path(&folder, epoch.study.as_str(), epoch.recipient.as_str());
-        // Opened for random access, a file that is absent would be made.
-        if !self.storage.list(&folder)?.iter().any(|name| place.ends_with(&format!("/{name}"))) {
-            return Err(OperatorError::damaged(place, "is missing"));
-        }
         let read = |source| OperatorError::from(StorageError::new("read", &place, source));
-        let blocks = self.storage.blocks(&place)?;
+        let blocks = self.storage.read_blocks(&place)?;
+        let blocks = blocks.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
         let file = TreeFile::open(&*blocks).map_err(read)?;
         let file = file.ok_or_else(|| OperatorError::damaged(place.clone(), "is cut off"))?;
         let key = self.keyring.epoch(&*self.storage, &epoch.epoch)?;
@@ -135,22 +132,7 @@ fn no_text(_: JsonError) -> OperatorError {
     OperatorError::Bug("a list of texts has a canonical form")
 }
 
-fn tree_path(folder: &str, study: &str, recipient: &str) -> String {
+/// Where the consent tree of one study and recipient lies.
+pub(super) fn tree_path(folder: &str, study: &str, recipient: &str) -> String {
     format!("{folder}/{study}.{recipient}.consents")
-}
-
-/// Where a `seal` entry names the root of a tree, its file lies in the epoch and is that tree, unless the epoch is retired.
-pub(super) fn check_tree(
-    storage: &dyn Storage,
-    (folder, study, recipient): (&str, &str, &str),
-    root: &str,
-    retired: bool,
-) -> Result<(), OperatorError> {
-    let place = tree_path(folder, study, recipient);
-    match (storage.read(&place)?, root.parse::<Commitment>()) {
-        (None, _) if retired => Ok(()),
-        (None, _) => Err(OperatorError::damaged(place, "is missing")),
-        (Some(file), Ok(root)) if is_tree(&file, &root.bytes()) => Ok(()),
-        (Some(_), _) => Err(OperatorError::damaged(place, "is not the tree whose root the log names")),
-    }
 }

@@ -115,7 +115,7 @@ pub enum OperatorError {
     /// The key that signs the log is lost: nothing can be written, and everything can still be read.
     #[error(
         "the key that signs the log, `keys/sign.key`, {why}: nothing can be asked, sealed, adopted, renewed or proved; \
-         `status`, `budget`, `vocabulary`, `ask --forecast`, `audit show` and `audit verify` still work"
+         `status`, `budget`, `vocabulary`, `ask --forecast` and `audit show` still work"
     )]
     SigningKey {
         /// What is wrong with the file.

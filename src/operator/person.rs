@@ -8,14 +8,14 @@ use serde_json::{Map, Value, json};
 use super::law::{Named, named_in, stored};
 use super::prove::keys;
 use super::{Adopted, Inner, Operator, OperatorError};
-use crate::audit::{Entry, Hash, Kind, Log, PersonProof, Place, commit, consents_of};
+use crate::audit::{Entry, Hash, Kind, Log, Look, PersonProof, Place, commit, consents_of, places_text};
 use crate::consent::{Account, AgeFact, Demand, Row, Standing, account};
 use crate::keys::random_secret;
 use crate::policy::{Decision, decide};
 use crate::register::Event;
 use crate::storage::Storage;
 use crate::types::json::to_canonical;
-use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
+use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// What one person's consents in the register did.
 ///
@@ -32,6 +32,8 @@ pub struct PersonView {
     /// Every epoch under every study for every recipient, in the order of the log.
     pub epochs: Vec<PersonEpoch>,
     who: (String, String),
+    /// The key of the entry's commitment to the places that the view shows.
+    places: [u8; 32],
 }
 
 /// How her consents stand for one recipient in one epoch.
@@ -108,16 +110,25 @@ impl Operator {
         let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
         let mut body = Map::new();
         body.insert("person".into(), json!(commit(&salt, who.as_bytes()).to_string()));
+        // So that a proof from which a place was taken out is no proof.
+        let opening = random_secret()?;
+        let shown = epochs.iter().filter_map(|epoch| {
+            Some((epoch.seal, epoch.study.as_str(), epoch.recipient.as_str(), epoch.sealed?))
+        });
+        let shown = places_text((ids, id), shown);
+        let shown = shown.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
+        body.insert("places".into(), json!(commit(&opening, shown.as_bytes()).to_string()));
         let entry = inner.append(Kind::Person, inner.clock.now(), body)?;
         let salt = salt.expose().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(PersonView { entry, salt, events, epochs, who: (ids.to_owned(), id.to_owned()) })
+        let who = (ids.to_owned(), id.to_owned());
+        Ok(PersonView { entry, salt, events, epochs, who, places: *opening.expose() })
     }
 
     /// A proof of how she stood at every seal that says so (`sealed` of her view's epochs), which anyone who has the log's
     /// public key can check without the sandbox.
     ///
     /// # Errors
-    /// [`OperatorError`]
+    /// [`OperatorError::Invalid`] where the person has no leaf in any epoch that can be opened: there is nothing to show.
     ///
     /// # Privacy
     /// For her alone, after the look by which she got `view`: it holds her id, and the salts that open her leaves.
@@ -129,7 +140,17 @@ impl Operator {
         let log = inner.log()?;
         let mut places = Vec::new();
         for epoch in &view.epochs {
-            let Some(found) = inner.sealed_leaf(epoch, who)? else { continue };
+            // What the look showed, and the log committed to.
+            if epoch.sealed.is_none() {
+                continue;
+            }
+            let place = || {
+                OperatorError::damaged(
+                    format!("epochs/{}", epoch.epoch),
+                    "has lost a leaf since it was shown",
+                )
+            };
+            let found = inner.sealed_leaf(epoch, who)?.ok_or_else(place)?;
             places.push(Place {
                 entry: log.entry(epoch.seal)?.to_text().map_err(bug)?,
                 proof: log.prove(epoch.seal)?,
@@ -140,8 +161,17 @@ impl Operator {
                 path: found.path,
             });
         }
+        if places.is_empty() {
+            let why = "no epoch that can be opened was sealed with this person in the register, so there is nothing to show";
+            return Err(OperatorError::Invalid(why.into()));
+        }
         let init = log.proven_entry(0)?.to_text().map_err(bug)?;
-        Ok(PersonProof::new(who, (init, &log.prove(0)?), places, keys(&log)?))
+        let look = Look {
+            entry: log.proven_entry(view.entry)?.to_text().map_err(bug)?,
+            proof: log.prove(view.entry)?,
+            opening: Secret::new(view.places),
+        };
+        Ok(PersonProof::new(who, (init, &log.prove(0)?), look, places, keys(&log)?))
     }
 }
 

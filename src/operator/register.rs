@@ -4,9 +4,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, MutexGuard};
 
+use serde_json::{Map, Value, json};
+
 use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{Commitment, Receipt, commit, verify_commitment};
+use crate::audit::{Receipt, commit, verify_commitment};
 use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, account};
 use crate::deidentify::IdForms;
 use crate::engine::{ImportTerms, Imported, Input, Progress, import};
@@ -296,34 +298,40 @@ impl Inner {
                 key => key?,
             };
             let then = open_state(&key, &self.file.id, &epoch.epoch, &sealed)?;
-            let grown = state.is_some_and(|now| now.count > then.count || now == then);
-            if !grown {
-                let why = format!(
-                    "has lost events that epoch {} was sealed from: it is missing or was rolled back",
-                    epoch.epoch
-                );
-                return Err(OperatorError::damaged(FILE, why));
+            if !state.is_some_and(|now| now.covers(then)) {
+                return Err(lost_events(&epoch.epoch));
             }
         }
         Ok(())
     }
 
-    /// Writes the state of the register that an epoch is sealed from, sealed, and commits to it.
+    /// Writes the state of the register that an epoch is sealed from, sealed; gives what the `seal` entry says of it: a
+    /// commitment, and the hash of the ciphertext, by which whoever has no key finds another file.
     pub(super) fn write_register_state(
         &self,
         state: State,
         epoch: &EpochId,
         key: &Secret,
         folder: &str,
-    ) -> Result<Commitment, OperatorError> {
+    ) -> Result<[(String, Value); 2], OperatorError> {
         let sealed = seal(&key.derive(SEALED), &binding(&self.file.id, epoch), &state.to_bytes());
         let sealed = sealed.map_err(crate::release::ReleaseError::Seal)?;
         self.storage.write(&sealed_path(folder), &sealed)?;
-        Ok(commit(&key.derive(COMMITMENT), &state.to_bytes()))
+        let commitment = commit(&key.derive(COMMITMENT), &state.to_bytes()).to_string();
+        // A ciphertext under a fresh key tells nothing, so its hash may be public.
+        let hash = blake3::hash(&sealed).to_hex().to_string();
+        Ok([("register", commitment), ("register_sealed", hash)]
+            .map(|(name, text)| (name.into(), json!(text))))
     }
 }
 
-fn sealed_path(folder: &str) -> String {
+/// The register does not hold what an epoch was sealed from.
+fn lost_events(epoch: &EpochId) -> OperatorError {
+    let why = format!("has lost events that epoch {epoch} was sealed from: it is missing or was rolled back");
+    OperatorError::damaged(FILE, why)
+}
+
+pub(super) fn sealed_path(folder: &str) -> String {
     format!("{folder}/register.sealed")
 }
 
@@ -342,29 +350,71 @@ fn open_state(key: &Secret, sandbox: &str, epoch: &EpochId, sealed: &[u8]) -> Re
     })
 }
 
-/// The sealed state of the register lies in every epoch whose entry commits to one and, where its key is there, is the one
-/// committed to.
-pub(super) fn check_register_state(
+/// What the check of the consent register found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RegisterCheck {
+    /// There is none, and no seal commits to one.
+    Absent,
+    /// It is there; without the root key nothing in it can be read.
+    NoKey,
+    /// Every row, the head and the set hash hold, and no seal saw more, as far as the keys of epochs are there.
+    Holds,
+}
+
+/// The register is there if a seal commits to one and, with the keys, holds as a whole and has lost nothing that an epoch was
+/// sealed from. `seals` are the bodies of the `seal` entries, oldest first, each with its index and whether it is retired.
+pub(super) fn check_register<'a>(
     storage: &dyn Storage,
     keyring: Option<&Keyring>,
     sandbox: &str,
-    seal: &serde_json::Map<String, serde_json::Value>,
-) -> Result<(), OperatorError> {
-    let text = |name: &str| seal.get(name).and_then(serde_json::Value::as_str);
-    let Some(commitment) = text("register") else { return Ok(()) };
-    let epoch = text("epoch").and_then(|id| EpochId::new(id).ok());
-    let (Some(epoch), Ok(commitment)) = (epoch, commitment.parse()) else {
-        return Err(OperatorError::damaged("log", "a seal commits to a register in no known way"));
+    seals: impl Iterator<Item = (u64, &'a Map<String, Value>, bool)>,
+) -> Result<RegisterCheck, OperatorError> {
+    let (mut first, mut then) = (None, Vec::new());
+    for (index, seal, retired) in seals {
+        match (seal.contains_key("register"), first) {
+            (true, _) => first = first.or(Some(index)),
+            (false, Some(first)) => {
+                let why =
+                    format!("seals an epoch without the consent register, which entry {first} sealed from");
+                return Err(OperatorError::damaged(format!("log entry {index}"), why));
+            }
+            (false, None) => continue,
+        }
+        if !retired {
+            then.extend(sealed_state(storage, keyring, sandbox, (index, seal))?);
+        }
+    }
+    if storage.read_blocks(FILE)?.is_none() {
+        let Some(index) = first else { return Ok(RegisterCheck::Absent) };
+        let why = format!("is missing, and log entry {index} sealed an epoch from it");
+        return Err(OperatorError::damaged(FILE, why));
+    }
+    let Some(keyring) = keyring else { return Ok(RegisterCheck::NoKey) };
+    let now = Register::verify_copy(storage, &keyring.derive(KEY), sandbox)?;
+    let lost = then.iter().find(|(_, then)| now.is_none_or(|now| !now.covers(*then)));
+    lost.map_or(Ok(RegisterCheck::Holds), |(epoch, _)| Err(lost_events(epoch)))
+}
+
+/// The state of the register that an unretired epoch was sealed from, which the entry commits to; `None` without its key.
+fn sealed_state(
+    storage: &dyn Storage,
+    keyring: Option<&Keyring>,
+    sandbox: &str,
+    (index, seal): (u64, &Map<String, Value>),
+) -> Result<Option<(EpochId, State)>, OperatorError> {
+    let text = |name: &str| seal.get(name).and_then(Value::as_str).unwrap_or_default();
+    let (Ok(epoch), Ok(commitment)) = (EpochId::new(text("epoch")), text("register").parse()) else {
+        let why = "commits to a register in no known way";
+        return Err(OperatorError::damaged(format!("log entry {index}"), why));
     };
     let place = sealed_path(&format!("epochs/{epoch}"));
     let sealed = storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
-    let key = match keyring.map(|keyring| keyring.epoch(storage, &epoch)) {
-        None | Some(Err(KeyError::Absent(_))) => return Ok(()),
-        Some(key) => key?,
-    };
+    let Some(keyring) = keyring else { return Ok(None) };
+    let key = keyring.epoch(storage, &epoch)?;
     let state = open_state(&key, sandbox, &epoch, &sealed)?;
     if verify_commitment(&commitment, &key.derive(COMMITMENT), &state.to_bytes()) {
-        Ok(())
+        Ok(Some((epoch, state)))
     } else {
         Err(OperatorError::damaged(place, "is not the state that the log commits to"))
     }

@@ -42,7 +42,8 @@ struct Marker {
     entry: u64,
 }
 
-const MARKER: &str = "retired.json";
+/// The file in the folder of a retired epoch.
+pub(super) const MARKER: &str = "retired.json";
 
 fn marker_path(epoch: &EpochId) -> String {
     format!("epochs/{epoch}/{MARKER}")

@@ -219,9 +219,12 @@ impl EpochFile {
     }
 }
 
+/// How the name of a file of cubes ends.
+pub(super) const CUBE: &str = ".cube";
+
 /// Where the cubes of one study and recipient lie.
 pub(super) fn cube_path(folder: &str, study: &str, recipient: &str) -> String {
-    format!("{folder}/{study}.{recipient}.cube")
+    format!("{folder}/{study}.{recipient}{CUBE}")
 }
 
 /// Several sealed cubes as one file: a length of eight bytes before each.

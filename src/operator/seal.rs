@@ -251,7 +251,7 @@ impl Inner {
         body.insert("ends".into(), json!(file.ends().to_string()));
         body.insert("studies".into(), json!(file.studies));
         body.insert("cubes".into(), json!(cubes));
-        body.extend(state.map(|state| ("register".to_owned(), json!(state.to_string()))));
+        body.extend(state.into_iter().flatten());
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
         Ok((hygiene, consents, file, body))
     }

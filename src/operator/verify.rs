@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use serde_json::Value;
-
 use super::OperatorError;
 use super::open::{Keys, keyring};
+use super::register::RegisterCheck;
 use super::rotate_root::check_root_number;
 use super::sandbox::{SANDBOX, SandboxFile};
-use super::verify_epochs::Epochs;
+use super::verify_epochs::{Epochs, EpochsCheck};
+use super::verify_files::{Known, check_signing_key};
 use super::verify_law::Laws;
 use super::verify_renewals::{agree, check_renewals};
 use crate::audit::{
@@ -48,6 +48,12 @@ pub struct Verification {
     pub anchor_wanted: bool,
     /// Charges of the ledger that agree with the log, or `None` when the ledger was not read (no root key).
     pub charges: Option<u64>,
+    /// The consent register.
+    pub register: RegisterCheck,
+    /// Whether the key that signs the log is in the folder, as the one in force; `None` when it was not looked at (no root key).
+    pub signing_key: Option<bool>,
+    /// Files of acts that were stopped or are under way: the next open finishes or removes them.
+    pub unfinished: Vec<String>,
 }
 
 /// An `ask` entry as the ledger has to know it.
@@ -58,8 +64,34 @@ struct Asked {
     recipient: String,
 }
 
-/// Verifies the log of a sandbox, the study texts that it names and, where the root key is at hand, the ledger.
-/// Reads only; the folder may be in use if the writer is at rest. Without an `anchor`, that of `sandbox.toml` is read.
+/// Where the newest checkpoint is kept outside the folder.
+#[derive(Debug, Clone, Copy, Default)]
+pub enum Anchoring<'a> {
+    /// In the file that `sandbox.toml` names: an anchor that the sandbox was made with and that is not there is damage.
+    #[default]
+    Configured,
+    /// In this file, on another machine for instance.
+    At(&'a AnchorFile),
+    /// Nowhere that can be read: a folder that was put back as a whole is not found.
+    Without,
+}
+
+/// How a sandbox is verified.
+#[derive(Default)]
+pub struct VerifyTerms<'a> {
+    /// The key of the log, or one that it was rotated from; else that of `sandbox.toml`.
+    pub vkey: Option<&'a VerifierKey>,
+    /// The root key; without it nothing is checked that takes it, and [`Verification`] says so.
+    pub keys: Option<Keys>,
+    /// The anchor.
+    pub anchor: Anchoring<'a>,
+    /// How many entries were verified, for whoever looks.
+    pub progress: Option<&'a Progress>,
+}
+
+/// Verifies the log of a sandbox and every file of its folder against it and, where the root key is at hand, the ledger, the
+/// consent register and the keys. Reads only; the folder may be in use if the writer is at rest. Without an `anchor`, that of
+/// `sandbox.toml` is read.
 ///
 /// # Errors
 /// [`OperatorError::Damaged`] with the first place that is wrong.
@@ -69,83 +101,60 @@ pub fn verify_log(
     keys: Option<Keys>,
     anchor: Option<&AnchorFile>,
 ) -> Result<Verification, OperatorError> {
-    verify_log_shown(storage, vkey, keys, anchor, &Progress::default())
+    let anchor = anchor.map_or(Anchoring::Configured, Anchoring::At);
+    verify_sandbox(storage, VerifyTerms { vkey, keys, anchor, progress: None })
 }
 
-/// As [`verify_log`]; whoever looks at `progress` sees how many entries were verified.
+/// As [`verify_log`], on any terms.
 ///
 /// # Errors
 /// As [`verify_log`].
-pub fn verify_log_shown(
-    storage: &dyn Storage,
-    vkey: Option<&VerifierKey>,
-    keys: Option<Keys>,
-    anchor: Option<&AnchorFile>,
-    progress: &Progress,
-) -> Result<Verification, OperatorError> {
-    let file = SandboxFile::read(storage)?;
-    progress.expect(claimed_size(storage));
+pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<Verification, OperatorError> {
+    let file = match SandboxFile::read(storage) {
+        Err(OperatorError::NotASandbox(_)) if storage.read(CHECKPOINT)?.is_some() => {
+            return Err(OperatorError::damaged(SANDBOX, "is missing beside a log"));
+        }
+        file => file?,
+    };
     let own = || {
         file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
     };
-    let key = vkey.map_or_else(own, |key| Ok(key.clone()))?;
+    let key = terms.vkey.map_or_else(own, |key| Ok(key.clone()))?;
     // Until the chain has led from the given key to it, whoever signed is nobody.
     let signed_by = rotation_to_signer(storage, &key)?.map_or_else(|| key.clone(), |rotation| rotation.new);
-    let mut chain = KeyChain::default();
-    let mut asked = BTreeMap::new();
-    let mut heads: Vec<Hash> = Vec::new();
-    let (mut laws, mut epochs) = (Laws::default(), Epochs::default());
-    let (mut twice, mut anchor_wanted, mut renewals) = (None, false, Vec::new());
-    let log = verify_each(storage, &signed_by, |tree, entry| {
-        let index = heads.len() as u64;
-        heads.push(tree.root());
-        progress.add(1);
-        if entry.kind == Kind::Init {
-            anchor_wanted = entry.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
-        }
-        laws.read(index, entry);
-        if entry.kind == Kind::Key {
-            chain.follow(&file.id, index, heads.last(), entry).map_err(|fault| fault.at(index))?;
-        }
-        if entry.kind == Kind::Renew {
-            renewals.push((index, entry.clone()));
-        }
-        epochs.read(index, entry);
-        if entry.kind == Kind::Ask
-            && let Some(seq) = entry.ledger_seq
-            && asked.insert(seq, asked_entry(index, entry)).is_some()
-        {
-            twice = Some(index);
-        }
-        Ok(())
-    })?;
+    let nobody = Progress::default();
+    let (log, read) = Read::log(storage, &file, &signed_by, terms.progress.unwrap_or(&nobody))?;
+    let Read { chain, asked, mut heads, laws, epochs, renewals, .. } = read;
     let leads = chain.leads(&key, &signed_by);
     leads.map_err(|fault| Fault { place: CHECKPOINT.into(), why: Why::Rotation(fault) })?;
-    if let Some(index) = twice {
-        return Err(OperatorError::damaged(format!("log entry {index}"), "a charge is answered twice"));
-    }
+    check_vkey(storage, &file, (&signed_by, &chain))?;
     heads.push(log.checkpoint.root);
-    // On another machine the anchor that sandbox.toml names is not there; whoever has it gives it.
-    let own = file.anchor.as_deref().and_then(|path| AnchorFile::new(path).ok());
-    let own = own.filter(|own| anchor.is_none() && own.path().is_file());
-    let place = anchor.or(own.as_ref());
-    let anchored =
-        place.map(|place| check_anchor(place, (&signed_by, &chain), &heads, &log.checkpoint)).transpose()?;
     let (studies, approvals) = laws.check(storage, &file)?;
+    let anchor_wanted = laws.anchored();
+    let anchored = check_anchor(terms.anchor, &file, (&signed_by, &chain), &heads, &log.checkpoint)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
-    let keyring = keys.map(|keys| keyring(storage, keys)).transpose()?;
-    if let Some(keyring) = &keyring {
+    let keyring = terms.keys.map(|keys| keyring(storage, keys)).transpose()?;
+    let keyring = keyring.as_ref();
+    if let Some(keyring) = keyring {
         check_root_number(keyring, chain.root_changes())?;
     }
-    let cubes = epochs.check(storage, keyring.as_ref(), &file.id)?;
-    let charges = match &keyring {
-        None => None,
-        Some(keyring) => {
-            let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
-            agree(&ledger.renewals()?, &renewals)?;
-            Some(check_ledger(&*ledger, &asked, &heads)?)
-        }
+    let (studies_named, regimes_named) = laws.texts();
+    let known = Known {
+        epochs: epochs.known(),
+        studies: studies_named,
+        signed: approvals.is_some(),
+        regimes: regimes_named,
     };
+    known.check_keys(storage, keyring)?;
+    let EpochsCheck { cubes, register } = epochs.check(storage, keyring, &file.id)?;
+    let charges = keyring.map(|keyring| -> Result<u64, OperatorError> {
+        let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
+        agree(&ledger.renewals()?, &renewals)?;
+        check_ledger(&*ledger, &asked, &heads)
+    });
+    let charges = charges.transpose()?;
+    let unfinished = known.check(storage, keyring)?;
+    let signing_key = keyring.map(|keyring| check_signing_key(storage, keyring, &file)).transpose()?;
     Ok(Verification {
         log,
         vkey: key.to_string(),
@@ -160,7 +169,81 @@ pub fn verify_log_shown(
         anchored,
         anchor_wanted,
         charges,
+        register,
+        signing_key,
+        unfinished,
     })
+}
+
+/// What the entries of a log say, read once.
+#[derive(Default)]
+struct Read {
+    chain: KeyChain,
+    asked: BTreeMap<u64, Asked>,
+    /// The roots over 0, 1, 2, ... entries, but for the last.
+    heads: Vec<Hash>,
+    laws: Laws,
+    epochs: Epochs,
+    renewals: Vec<(u64, Entry)>,
+}
+
+impl Read {
+    fn log(
+        storage: &dyn Storage,
+        file: &SandboxFile,
+        signed_by: &VerifierKey,
+        progress: &Progress,
+    ) -> Result<(Verified, Self), OperatorError> {
+        progress.expect(claimed_size(storage));
+        let (mut read, mut twice) = (Self::default(), None);
+        let log = verify_each(storage, signed_by, |tree, entry| {
+            let index = read.heads.len() as u64;
+            read.heads.push(tree.root());
+            progress.add(1);
+            read.laws.read(index, entry);
+            if entry.kind == Kind::Key {
+                let followed = read.chain.follow(&file.id, index, read.heads.last(), entry);
+                followed.map_err(|fault| fault.at(index))?;
+            }
+            if entry.kind == Kind::Renew {
+                read.renewals.push((index, entry.clone()));
+            }
+            read.epochs.read(index, entry);
+            if entry.kind == Kind::Ask
+                && let Some(seq) = entry.ledger_seq
+                && read.asked.insert(seq, asked_entry(index, entry)).is_some()
+            {
+                twice = Some(index);
+            }
+            Ok(())
+        })?;
+        match twice {
+            Some(index) => {
+                Err(OperatorError::damaged(format!("log entry {index}"), "a charge is answered twice"))
+            }
+            None => Ok((log, read)),
+        }
+    }
+}
+
+/// `sandbox.toml` names the key in force, or, while a rotation is finished, the one before it.
+fn check_vkey(
+    storage: &dyn Storage,
+    file: &SandboxFile,
+    (signed_by, chain): (&VerifierKey, &KeyChain),
+) -> Result<(), OperatorError> {
+    let damaged = |why: &str| Err(OperatorError::damaged(SANDBOX, why));
+    if signed_by.name() != format!("hushtag/{}", file.id) {
+        return damaged("is of another sandbox than the key of the log");
+    }
+    if file.vkey == signed_by.to_string() {
+        return Ok(());
+    }
+    let before = chain.last_but_one().is_some_and(|key| key.to_string() == file.vkey);
+    if before && storage.list("keys")?.iter().any(|name| name == "sign.key.new") {
+        return Ok(());
+    }
+    damaged("does not name the key of the log that is in force")
 }
 
 /// How many entries the checkpoint claims, before anything is verified: to show how far it is, and for nothing else.
@@ -170,17 +253,32 @@ fn claimed_size(storage: &dyn Storage) -> u64 {
     size.unwrap_or(0)
 }
 
-/// The log begins with the head that the anchor states; says how many entries that head covers.
+/// The log begins with the head that the anchor states; says how many entries that head covers, if one was read.
 fn check_anchor(
-    place: &AnchorFile,
+    anchoring: Anchoring<'_>,
+    file: &SandboxFile,
     (key, chain): (&VerifierKey, &KeyChain),
     heads: &[Hash],
     log: &Checkpoint,
-) -> Result<u64, OperatorError> {
+) -> Result<Option<u64>, OperatorError> {
+    let configured;
+    let place = match (anchoring, &file.anchor) {
+        (Anchoring::Without, _) | (Anchoring::Configured, None) => return Ok(None),
+        (Anchoring::At(place), _) => place,
+        (Anchoring::Configured, Some(path)) => {
+            let there = AnchorFile::new(path).ok().filter(|place| place.path().is_file());
+            configured = there.ok_or_else(|| {
+                let why = "the anchor that the sandbox was made with is not there, so a folder that was put back is not \
+                           found: give it with --anchor, or go on with --without-anchor";
+                OperatorError::damaged(path.display().to_string(), why)
+            })?;
+            &configured
+        }
+    };
     let anchor = anchored(place, place.read()?, key, |size| Ok(chain.before(size).cloned()))?;
     let own = usize::try_from(anchor.size).ok().and_then(|size| heads.get(size));
     if own == Some(&anchor.root) {
-        return Ok(anchor.size);
+        return Ok(Some(anchor.size));
     }
     let why = Why::Anchor { anchor: head_text(&anchor), log: head_text(log) };
     Err(OperatorError::damaged(place.path().display().to_string(), why.to_string()))
@@ -210,17 +308,21 @@ fn check_ledger(
             ));
         }
         let entry = asked.get(&record.seq);
-        if let State::Committed { log_index } = record.state {
-            committed += 1;
-            let agrees = entry.is_some_and(|entry| {
-                entry.index == log_index
-                    && entry.units == record.units
-                    && entry.study == record.study.as_str()
-                    && entry.recipient == record.recipient.as_str()
-            });
-            if !agrees {
-                return Err(damaged("and its log entry do not agree"));
+        let is_its = |entry: &Asked| {
+            entry.units == record.units
+                && entry.study == record.study.as_str()
+                && entry.recipient == record.recipient.as_str()
+        };
+        let agrees = match record.state {
+            State::Committed { log_index } => {
+                committed += 1;
+                entry.is_some_and(|entry| entry.index == log_index && is_its(entry))
             }
+            // An answer that was logged and not yet marked.
+            _ => entry.is_none_or(is_its),
+        };
+        if !agrees {
+            return Err(damaged("and its log entry do not agree"));
         }
     }
     let unknown = asked.iter().find(|(seq, _)| **seq == 0 || **seq > count);

@@ -1,18 +1,18 @@
 //! The epochs of a folder against the log: what was sealed is there as it was, and what was retired cannot be opened.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value, json};
 
 use super::OperatorError;
-use super::consent_tree::check_tree;
+use super::consent_tree::tree_path;
 use super::figures::figures_path;
-use super::register::check_register_state;
-use super::retire::marked;
-use super::sandbox::{EpochFile, cube_path};
-use crate::audit::{Entry, Kind};
+use super::register::{RegisterCheck, check_register, sealed_path};
+use super::retire::{MARKER, marked};
+use super::sandbox::{CUBE, EpochFile, cube_path};
+use crate::audit::consent_tree::is_tree;
+use crate::audit::{Commitment, Entry, Kind};
 use crate::keys::Keyring;
-use crate::register::FILE;
 use crate::storage::Storage;
 use crate::types::{EpochId, Timestamp};
 
@@ -23,6 +23,19 @@ pub(super) struct Epochs {
     sealed: Vec<(u64, Timestamp, Map<String, Value>)>,
     /// Each retired epoch and the entries that say so.
     retired: BTreeMap<String, Vec<u64>>,
+}
+
+/// What the check of all epochs found.
+pub(super) struct EpochsCheck {
+    /// Cubes with the hash that the log names.
+    pub(super) cubes: u64,
+    pub(super) register: RegisterCheck,
+}
+
+/// The files that the folder of an epoch may have.
+pub(super) struct EpochFiles {
+    pub(super) names: BTreeSet<String>,
+    pub(super) retired: bool,
 }
 
 impl Epochs {
@@ -41,26 +54,39 @@ impl Epochs {
 
     /// Every epoch is sealed once. Every epoch of the folder is one that the log sealed at the same instant, as of the same
     /// instant, with the same end and under the same studies, and every epoch that the log sealed is there; every file that a
-    /// `seal` entry names has the hash of its ciphertext there, and the register that it commits to is there. An epoch that was
-    /// retired has no key, and may have no such files. Says how many cubes there are.
+    /// `seal` entry names is as it says. An epoch that was retired has no key, and may have no such files.
     pub(super) fn check(
         &self,
         storage: &dyn Storage,
         keyring: Option<&Keyring>,
         sandbox: &str,
-    ) -> Result<u64, OperatorError> {
+    ) -> Result<EpochsCheck, OperatorError> {
         self.check_folders(storage)?;
         self.check_retired(storage)?;
-        self.check_register(storage)?;
-        let mut count = 0;
-        for (_, _, seal) in &self.sealed {
-            let retired = self.retired.contains_key(&text(seal.get("epoch")));
-            count += check_sealed(storage, seal, retired)?;
-            if !retired {
-                check_register_state(storage, keyring, sandbox, seal)?;
-            }
+        let mut cubes = 0;
+        for (index, _, seal) in &self.sealed {
+            cubes += check_sealed(storage, (*index, seal), self.is_retired(seal))?;
         }
-        Ok(count)
+        let seals = self.sealed.iter().map(|(index, _, seal)| (*index, seal, self.is_retired(seal)));
+        let register = check_register(storage, keyring, sandbox, seals)?;
+        Ok(EpochsCheck { cubes, register })
+    }
+
+    fn is_retired(&self, seal: &Map<String, Value>) -> bool {
+        self.retired.contains_key(&text(seal.get("epoch")))
+    }
+
+    /// The ids of all epochs that the log sealed, each with the names of the files that its folder may have, and whether it is
+    /// retired.
+    pub(super) fn known(&self) -> BTreeMap<String, EpochFiles> {
+        let each = self.sealed.iter().map(|(_, _, seal)| {
+            let names = sealed_files(seal).into_iter().map(|(name, _)| name);
+            let own = ["epoch.json".to_owned()].into_iter();
+            let retired = self.is_retired(seal);
+            let marker = retired.then(|| MARKER.to_owned());
+            (text(seal.get("epoch")), EpochFiles { names: own.chain(names).chain(marker).collect(), retired })
+        });
+        each.collect()
     }
 
     fn check_folders(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
@@ -100,19 +126,6 @@ impl Epochs {
         Ok(())
     }
 
-    /// A register is never removed: what an epoch was sealed from is there.
-    fn check_register(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
-        let commits = |(_, _, seal): &&(u64, Timestamp, Map<String, Value>)| seal.contains_key("register");
-        let Some((index, ..)) = self.sealed.iter().rev().find(commits) else { return Ok(()) };
-        if storage.list("")?.iter().any(|name| name == FILE) {
-            return Ok(());
-        }
-        Err(OperatorError::damaged(
-            FILE,
-            format!("is missing, and log entry {index} sealed an epoch from it"),
-        ))
-    }
-
     fn check_retired(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
         for (epoch, entries) in &self.retired {
             let at = |why: &str| OperatorError::damaged(format!("log entry {}", joined(entries)), why);
@@ -140,30 +153,70 @@ impl Epochs {
     }
 }
 
-/// How many cubes there are of those that an epoch was sealed with, and that they and the joined figures are as the log says.
-fn check_sealed(
-    storage: &dyn Storage,
-    seal: &Map<String, Value>,
-    retired: bool,
-) -> Result<u64, OperatorError> {
-    let folder = format!("epochs/{}", text(seal.get("epoch")));
-    let is_there = |place: String, hash: String| match storage.read(&place)? {
-        None if retired => Ok(false),
-        None => Err(OperatorError::damaged(place, "is missing")),
-        Some(bytes) if blake3::hash(&bytes).to_hex().to_string() == hash => Ok(true),
-        Some(_) => Err(OperatorError::damaged(place, "is not the file whose hash the log names")),
-    };
-    let mut count = 0;
+/// What binds a file of an epoch to its `seal` entry.
+enum Bound {
+    /// The BLAKE3 hash of its bytes.
+    Hash(String),
+    /// The root of the consent tree that it is.
+    Tree(String),
+    /// An entry of before hashes of it were written commits to its content alone.
+    Key,
+}
+
+/// The files of an epoch that its `seal` entry names, and what it says of each.
+fn sealed_files(seal: &Map<String, Value>) -> Vec<(String, Bound)> {
+    let mut all = Vec::new();
     for cube in seal.get("cubes").and_then(Value::as_array).into_iter().flatten() {
         let (study, recipient) = (text(cube.get("study")), text(cube.get("recipient")));
-        let place = cube_path(&folder, &study, &recipient);
-        count += u64::from(is_there(place, text(cube.get("blake3")))?);
+        all.push((cube_path("", &study, &recipient), Bound::Hash(text(cube.get("blake3")))));
         if let Some(root) = cube.get("consents") {
-            check_tree(storage, (&folder, &study, &recipient), &text(Some(root)), retired)?;
+            all.push((tree_path("", &study, &recipient), Bound::Tree(text(Some(root)))));
         }
     }
     if let Some(hash) = seal.get("joined") {
-        is_there(figures_path(&folder), text(Some(hash)))?;
+        all.push((figures_path(""), Bound::Hash(text(Some(hash)))));
+    }
+    if seal.contains_key("register") {
+        let hash = seal.get("register_sealed");
+        all.push((sealed_path(""), hash.map_or(Bound::Key, |hash| Bound::Hash(text(Some(hash))))));
+    }
+    let named = all.into_iter().map(|(path, bound)| (path.trim_start_matches('/').to_owned(), bound));
+    named.collect()
+}
+
+/// How many cubes there are of those that an epoch was sealed with, and that all its files are as the log says.
+fn check_sealed(
+    storage: &dyn Storage,
+    (index, seal): (u64, &Map<String, Value>),
+    retired: bool,
+) -> Result<u64, OperatorError> {
+    let epoch = EpochId::new(&text(seal.get("epoch")));
+    let epoch =
+        epoch.map_err(|_| OperatorError::damaged(format!("log entry {index}"), "seals what is no epoch"))?;
+    let mut count = 0;
+    for (name, bound) in sealed_files(seal) {
+        let place = format!("epochs/{epoch}/{name}");
+        let Some(content) = storage.read(&place)? else {
+            if retired {
+                continue;
+            }
+            return Err(OperatorError::damaged(place, "is missing"));
+        };
+        let (holds, why) = match bound {
+            Bound::Hash(hash) => (
+                blake3::hash(&content).to_hex().to_string() == hash,
+                "is not the file whose hash the log names",
+            ),
+            Bound::Tree(root) => (
+                root.parse::<Commitment>().is_ok_and(|root| is_tree(&content, &root.bytes())),
+                "is not the tree whose root the log names",
+            ),
+            Bound::Key => (true, ""),
+        };
+        if !holds {
+            return Err(OperatorError::damaged(place, why));
+        }
+        count += u64::from(name.ends_with(CUBE));
     }
     Ok(count)
 }

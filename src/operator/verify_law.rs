@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::law::{Named, check_signatures, named_in, signers, stored};
 use super::sandbox::{InForce, SANDBOX, SANDBOX_NEW, SandboxFile};
@@ -70,14 +70,50 @@ impl Laws {
             }
             current.insert(id.clone(), (named.in_force(id, *index), adopted));
         }
-        if file.pinned()? != pinned {
-            return Err(OperatorError::damaged(
-                SANDBOX,
-                "does not name the keys of handlers that the log pins",
-            ));
-        }
+        self.check_constants(storage, file)?;
         check_file(storage, file, current.into_values().map(|(study, _)| study).collect())?;
         Ok((self.adopted.len() as u64, pinned.map(|_| signatures)))
+    }
+
+    /// The hexadecimal digits of the hashes of all texts of studies and of regimes that were ever adopted.
+    pub(super) fn texts(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        let digits = |hash: &str| hash.trim_start_matches("blake3:").to_owned();
+        let named = || self.adopted.iter().map(|(_, named)| named);
+        (
+            named().map(|named| digits(&named.hash)).collect(),
+            named().map(|named| digits(&named.regime_hash)).collect(),
+        )
+    }
+
+    /// Whether the sandbox was made with an anchor.
+    pub(super) fn anchored(&self) -> bool {
+        let init = self.init.as_ref().and_then(|init| init.body.get("anchored")?.as_bool());
+        init.unwrap_or(false)
+    }
+
+    /// What `sandbox.toml` says of the sandbox itself is what the first entry says, and it is the text that the program writes:
+    /// the path of the anchor alone is not in the log.
+    fn check_constants(&self, storage: &dyn Storage, file: &SandboxFile) -> Result<(), OperatorError> {
+        let damaged = |why: &str| OperatorError::damaged(SANDBOX, why);
+        if storage.read(SANDBOX)?.as_deref() != Some(file.to_text()?.as_bytes()) {
+            return Err(damaged("is not written as the program writes it"));
+        }
+        if file.pinned()? != self.pinned()? {
+            return Err(damaged("does not name the keys of handlers that the log pins"));
+        }
+        let Some(init) = &self.init else { return Err(damaged("has no log")) };
+        let handlers = file.handlers.iter().map(|entry| json!({ "id": entry.id, "vkey": entry.vkey }));
+        let fields = [
+            ("id", Some(&json!(file.id)) == init.body.get("sandbox")),
+            ("approval", Some(&json!(file.approval)) == init.body.get("approval")),
+            ("handlers", Some(&Value::Array(handlers.collect())) == init.body.get("handlers")),
+            ("created", file.created == init.at.to_string()),
+            ("anchor", file.anchor.is_some() == self.anchored()),
+        ];
+        match fields.into_iter().find(|(_, agrees)| !agrees) {
+            Some((field, _)) => Err(damaged(&format!("does not agree with log entry 0 in `{field}`"))),
+            None => Ok(()),
+        }
     }
 
     /// The log says of each signer that it approved.

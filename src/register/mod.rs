@@ -12,6 +12,7 @@ mod namespaces;
 mod rows;
 mod snapshot;
 mod store;
+mod verify;
 
 pub use checked::{EventFault, EventTerms};
 pub use error::RegisterError;

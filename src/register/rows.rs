@@ -17,6 +17,9 @@ use crate::types::{Secret, codec};
 pub(super) const EVENTS: TableDefinition<&[u8; KEY], &[u8]> = TableDefinition::new("events");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const HEAD: &str = "head";
+/// Every table of the store, and every row of `meta`: the check of the whole register refuses any other.
+pub(super) const TABLES: [&str; 2] = ["events", "meta"];
+pub(super) const META_ROWS: [&str; 1] = [HEAD];
 
 const PSEUDONYM: usize = 16;
 const KEY: usize = PSEUDONYM + 8;

@@ -36,6 +36,12 @@ pub struct State {
 }
 
 impl State {
+    /// Whether a register that holds this may once have held `then`: events are added and never taken out.
+    #[must_use]
+    pub fn covers(self, then: Self) -> bool {
+        self.count > then.count || self == then
+    }
+
     /// Its 40 bytes.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {

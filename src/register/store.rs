@@ -8,7 +8,7 @@ use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table
 use super::error::{damaged, fault, guarded};
 use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, RowKey};
 use super::{Event, RegisterError, Snapshot};
-use crate::storage::{Backend, KeptTime, Storage, StorageError};
+use crate::storage::{Backend, Blocks, KeptTime, Storage, StorageError};
 use crate::types::Secret;
 
 /// The file of the register in the folder of a sandbox.
@@ -82,10 +82,23 @@ impl Register {
             return Err(damaged("the store (an empty file)"));
         }
         // Not checked as a whole on open, as the ledger is: it may be large, and each row carries its own tag.
+        Self::over(blocks, false, key, sandbox)
+    }
+
+    /// The register in `blocks`, of which all pages are checked first where `whole` says so.
+    pub(super) fn over(
+        blocks: Box<dyn Blocks>,
+        whole: bool,
+        key: &Secret,
+        sandbox: &str,
+    ) -> Result<Self, RegisterError> {
         let (backend, time) =
-            Backend::new(blocks).map_err(|source| StorageError::new("read", place, source))?;
-        let database =
-            guarded(|| Builder::new().set_cache_size(CACHE).create_with_backend(backend).map_err(fault))?;
+            Backend::new(blocks).map_err(|source| StorageError::new("read", FILE, source))?;
+        let database = guarded(|| {
+            let mut builder = Builder::new();
+            builder.set_cache_size(CACHE).set_check_integrity_on_open(whole);
+            builder.create_with_backend(backend).map_err(fault)
+        })?;
         let keys = Arc::new(Keys::new(key, sandbox));
         Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false), time })
     }
@@ -172,7 +185,7 @@ impl Register {
         })
     }
 
-    fn database(&self) -> Result<&Database, RegisterError> {
+    pub(super) fn database(&self) -> Result<&Database, RegisterError> {
         self.database.as_ref().ok_or(RegisterError::Poisoned)
     }
 
@@ -183,7 +196,7 @@ impl Register {
         })
     }
 
-    fn unless_poisoned<T>(
+    pub(super) fn unless_poisoned<T>(
         &self,
         work: impl FnOnce() -> Result<T, RegisterError>,
     ) -> Result<T, RegisterError> {

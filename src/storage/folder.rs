@@ -260,6 +260,24 @@ impl Folder {
         Ok(())
     }
 
+    fn all_files(&self) -> io::Result<Vec<String>> {
+        let (mut all, mut waiting) = (Vec::new(), vec![String::new()]);
+        while let Some(directory) = waiting.pop() {
+            for entry in fs::read_dir(self.root.join(&directory))? {
+                let entry = entry?;
+                let path = format!("{directory}{}", entry.file_name().to_string_lossy());
+                // Of the entry itself: a symlink to a directory is not one.
+                if entry.file_type()?.is_dir() {
+                    waiting.push(format!("{path}/"));
+                } else {
+                    all.push(path);
+                }
+            }
+        }
+        all.sort_unstable();
+        Ok(all)
+    }
+
     fn random_access(&self, path: &str) -> io::Result<File> {
         let place = self.plain(path)?;
         self.make_parents(path)?;
@@ -311,6 +329,19 @@ impl Storage for Folder {
     fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
         const ACTION: &str = "set the times of";
         self.date(checked(ACTION, path)?, at).map_err(|source| StorageError::new(ACTION, path, source))
+    }
+
+    fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
+        let place = checked("open", path)?;
+        match self.plain(place).and_then(File::open) {
+            Ok(file) => Ok(Some(Box::new(FileBlocks(file)))),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+            Err(source) => Err(StorageError::new("open", path, source)),
+        }
+    }
+
+    fn files(&self) -> Result<Vec<String>, StorageError> {
+        self.all_files().map_err(|source| StorageError::new("list", "", source))
     }
 }
 
@@ -427,6 +458,24 @@ mod tests {
         assert!(Folder::open(&place.path().join("alias")).is_err());
         assert!(Folder::create(&root).is_err(), "not empty");
         assert!(Folder::open(&place.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn all_files_are_listed_hidden_ones_and_symlinks_too() {
+        let (place, folder) = folder();
+        folder.write("epochs/e1/epoch.json", b"1").unwrap();
+        folder.write("lock", b"").unwrap();
+        let root = place.path().join("sandbox");
+        fs::write(root.join("epochs/.hidden"), b"1").unwrap();
+        fs::create_dir_all(root.join("keys/empty")).unwrap();
+        std::os::unix::fs::symlink(&root, root.join("epochs/loop")).unwrap();
+        assert_eq!(
+            folder.files().unwrap(),
+            ["epochs/.hidden", "epochs/e1/epoch.json", "epochs/loop", "lock"]
+        );
+        assert!(folder.read_blocks("absent").unwrap().is_none() && folder.read("absent").unwrap().is_none());
+        let blocks = folder.read_blocks("epochs/e1/epoch.json").unwrap().unwrap();
+        assert!(blocks.len().unwrap() == 1 && blocks.write_at(0, b"2").is_err());
     }
 
     #[test]

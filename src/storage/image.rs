@@ -279,6 +279,15 @@ impl Storage for Image {
         state.handles.push(path.to_owned());
         Ok(Box::new(ImageBlocks { image: self.clone(), handle: state.handles.len() - 1 }))
     }
+
+    fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
+        let there = self.state().files.contains_key(checked("open", path)?);
+        there.then(|| self.blocks(path)).transpose()
+    }
+
+    fn files(&self) -> Result<Vec<String>, StorageError> {
+        Ok(self.state().files.keys().cloned().collect())
+    }
 }
 
 #[derive(Debug)]

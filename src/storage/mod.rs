@@ -9,12 +9,14 @@ mod anchor;
 mod backend;
 mod folder;
 mod image;
+mod overlay;
 mod times;
 
 pub use anchor::AnchorFile;
 pub(crate) use backend::Backend;
 pub use folder::{Folder, LockError, WriterLock};
 pub use image::{Fault, Image};
+pub(crate) use overlay::Overlay;
 pub(crate) use times::KeptTime;
 pub use times::file_time;
 
@@ -98,6 +100,19 @@ pub trait Storage: Send + Sync {
         let _ = (path, at);
         Ok(())
     }
+
+    /// Opens a file for reading alone, or `None` when there is none; nothing is made. Writing to it fails or is not allowed.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError>;
+
+    /// The paths of all files at any depth, sorted: hidden ones, symlinks (which are not followed) and other special files
+    /// included, which no other function shows.
+    ///
+    /// # Errors
+    /// [`StorageError`]
+    fn files(&self) -> Result<Vec<String>, StorageError>;
 }
 
 /// A file with random access, as the embedded store needs it.

@@ -6,16 +6,20 @@ use clap::Args;
 use serde_json::json;
 
 use super::person::{id, read};
-use crate::audit::{Receipt, VerifierKey};
+use crate::audit::{Receipt, ReceiptError, VerifierKey};
+use crate::cli::bundle::{LogKey, log_keys};
 use crate::cli::{Context, Failure};
 
 #[derive(Args)]
 pub(in crate::cli) struct VerifyReceipt {
     /// The receipt
     file: PathBuf,
-    /// The key of the sandbox's log that was in force when the receipt was given
+    /// The key of the sandbox's log that was in force when the receipt was given; with --log any key that the log had
     #[arg(long, value_name = "VKEY")]
     key: VerifierKey,
+    /// The sandbox, or a copy of its `log` in a folder: for a receipt from before or after a change of the key
+    #[arg(long, value_name = "DIR")]
+    log: Option<PathBuf>,
     /// Check also that it is about the person whose id is the one line of this file, or - for stdin
     #[arg(long, value_name = "FILE|-", requires = "ids")]
     id_file: Option<PathBuf>,
@@ -33,9 +37,18 @@ impl VerifyReceipt {
                 "give the file that `consent record --receipt` wrote",
             ));
         }
-        let next = "ask for another receipt: this one proves nothing under this key";
-        let receipt = Receipt::open(&bytes, &self.key)
-            .map_err(|error| Failure::damaged(&self.file.display(), &error, next))?;
+        let next = "ask for another receipt: this one proves nothing under this key; if the key of the log was changed since, give \
+                    the log too, with --log";
+        let damaged = |error| Failure::damaged(&self.file.display(), &error, next);
+        let (receipt, log_key) = match &self.log {
+            None => (Receipt::open(&bytes, &self.key).map_err(damaged)?, LogKey::given(&self.key)),
+            Some(dir) => {
+                let log = log_keys(dir, &self.key)?;
+                let (receipt, number) = Receipt::open_with(&bytes, &log).map_err(damaged)?;
+                let key = LogKey::of(&log, number).ok_or_else(|| damaged(ReceiptError::Malformed))?;
+                (receipt, key)
+            }
+        };
         let about = match (&self.id_file, &self.ids) {
             (Some(path), Some(ids)) => Some(receipt.is_about(ids, &id(path)?)),
             _ => None,
@@ -51,16 +64,18 @@ impl VerifyReceipt {
                     "recorded_at": receipt.recorded_at.to_string(),
                     "event": receipt.event,
                     "about": about,
+                    "log_key": log_key.json(),
                 })
             },
             || {
                 let said = receipt.event.iter().map(|(term, value)| format!("\n  {term}: {value}"));
                 let about = if about.is_some() { "\nit is about the person with this id" } else { "" };
                 format!(
-                    "verified: sandbox {} recorded this at {}{}{about}",
+                    "verified: sandbox {} recorded this at {}{}{about}\n{}",
                     receipt.sandbox,
                     receipt.recorded_at,
-                    said.collect::<String>()
+                    said.collect::<String>(),
+                    log_key.text()
                 )
             },
         )

@@ -6,6 +6,7 @@ use super::facts::Facts;
 use super::parts;
 use super::summary::anchor;
 use super::texts::fill;
+use crate::operator::RegisterCheck;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.verify;
@@ -29,6 +30,10 @@ fn checks(facts: &Facts<'_>) -> Vec<Vec<Markup>> {
     let approvals = found
         .approvals
         .map_or_else(|| t.approvals_none.clone(), |count| fill(&t.approvals, &[("n", &count)]));
+    let register = match found.register {
+        RegisterCheck::Absent => &t.register_absent,
+        _ => &t.register_holds,
+    };
     let lines = [
         fill(&t.log_entries, &[("n", &found.log.checkpoint.size), ("kinds", &kinds.join(&facts.t.page.and))]),
         fill(&t.studies, &[("n", &found.studies)]),
@@ -37,6 +42,8 @@ fn checks(facts: &Facts<'_>) -> Vec<Vec<Markup>> {
         fill(&t.rotations, &[("n", &found.rotations)]),
         fill(&t.cubes, &[("n", &found.cubes)]),
         fill(&t.ledger, &[("n", &found.charges.unwrap_or(0))]),
+        register.clone(),
+        t.files.clone(),
     ];
     let held = lines.into_iter().map(|line| (line, true));
     let anchored = (format!("{}: {}", t.anchor, anchor(facts)), found.anchored.is_some());
