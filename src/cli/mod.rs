@@ -17,6 +17,7 @@ mod interactive;
 mod key;
 mod man;
 mod metrics;
+mod open_input;
 mod output;
 mod person;
 mod policy;

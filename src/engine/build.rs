@@ -37,7 +37,7 @@ pub struct Sources {
 
 impl Sources {
     /// Folders as their parts, each table with a unique name, and none twice.
-    fn whole(self) -> Result<Self, ReadError> {
+    pub(super) fn whole(self) -> Result<Self, ReadError> {
         let data = self.data.into_iter().map(|(name, input)| (Some(name), input));
         let all = data.chain(self.consents.into_iter().map(|input| (None, input)));
         let mut whole = Self::default();

@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::OperatorError;
 use super::consent_tree::check_tree;
 use super::figures::figures_path;
+use super::inputs::inputs_path;
 use super::register::check_register_state;
 use super::retire::marked;
 use super::sandbox::{EpochFile, cube_path};
@@ -164,6 +165,9 @@ fn check_sealed(
     }
     if let Some(hash) = seal.get("joined") {
         is_there(figures_path(&folder), text(Some(hash)))?;
+    }
+    if let Some(hash) = seal.get("openings") {
+        is_there(inputs_path(&folder), text(Some(hash)))?;
     }
     Ok(count)
 }

@@ -78,7 +78,7 @@ texts! {
     evidence: EvidenceTexts { heading, lead, item, content, tool, human, table }
     verify: VerifyTexts {
         heading, lead, table, check, result, log_entries, studies, approvals, approvals_none, renewals, cubes,
-        ledger, anchor, rotations, how, how_lead, own_key, checkpoint, sample,
+        ledger, anchor, rotations, how, how_lead, own_key, checkpoint, sample, access_logged, access_unlogged,
     }
     figures: FigureTexts {
         heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,
