@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
-use super::sandbox::{Opened, keys, open_or_read};
+use super::sandbox::{Copied, Opened, keys, open_or_read};
 use super::{Context, Failure};
 use crate::audit::{FileDigest, InputForm, InputTable};
 use crate::engine::file_digest;
@@ -27,6 +27,8 @@ pub(super) struct OpenInput {
     /// The auditor's key: opens the auditor's copy, also where the keys of the sandbox are not
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    copied: Copied,
 }
 
 impl OpenInput {
@@ -53,7 +55,7 @@ impl OpenInput {
             context.output.note(note);
             return Ok(InputUse::in_copy(&self.sandbox, &self.epoch, digest, key)?);
         }
-        Ok(match open_or_read(&self.sandbox, context)? {
+        Ok(match open_or_read(&self.sandbox, &self.copied, context)? {
             Opened::Writer(operator) => operator.open_input(&self.epoch, digest, key)?,
             Opened::Reader(reader) => reader.open_input(&self.epoch, digest, key)?,
         })

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::sandbox::{Opened, keys, open, open_or_read, read};
+use super::sandbox::{Copied, Opened, keys, open, open_or_read, read};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::keys::AuditorKey;
@@ -39,8 +39,10 @@ pub(super) struct ReportCommand {
     #[arg(long)]
     pipia: bool,
     /// The internal edition, with the exact figures that this auditor's key opens; every opening is logged
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "copy")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    copied: Copied,
 }
 
 impl ReportCommand {
@@ -57,7 +59,7 @@ impl ReportCommand {
                 let access = operator.log_access(Act::Report, Role::Auditor)?;
                 (Some(opened(&operator, &key)?), Some(access))
             }
-            None => (None, logged(&self.dir, context)?),
+            None => (None, logged(&self.dir, &self.copied, context)?),
         };
         let reader = read(&self.dir, context)?;
         let reader = match access {
@@ -93,8 +95,8 @@ fn opened(operator: &Operator, key: &AuditorKey) -> Result<Vec<(EpochId, Vec<Fig
 }
 
 /// The entry of the log for a page that is about to be made; `None` where the log cannot be written.
-fn logged(dir: &Path, context: &Context) -> Result<Option<u64>, Failure> {
-    Ok(match open_or_read(dir, context)? {
+fn logged(dir: &Path, copied: &Copied, context: &Context) -> Result<Option<u64>, Failure> {
+    Ok(match open_or_read(dir, copied, context)? {
         Opened::Writer(operator) => Some(operator.log_access(Act::Report, Role::Operator)?),
         Opened::Reader(_) => None,
     })

@@ -62,9 +62,25 @@ pub(super) enum Opened {
     Reader(Box<Reader>),
 }
 
-/// Opens the sandbox as its writer or, beside a live writer, in a folder that cannot be written, or in a copy without the key that signs
+/// Whether the folder is a copy, in which nothing may be written.
+#[derive(Args)]
+pub(super) struct Copied {
+    /// The folder is a copy: nothing is written in it or to the anchor, and this act is not logged
+    #[arg(long)]
+    copy: bool,
+}
+
+/// Opens the sandbox as its writer or, of a copy, beside a live writer, in a folder that cannot be written, or in a copy without the key that signs
 /// the log, to read; then a note says that the act is not logged.
-pub(super) fn open_or_read(dir: &Path, context: &Context) -> Result<Opened, Failure> {
+pub(super) fn open_or_read(dir: &Path, copied: &Copied, context: &Context) -> Result<Opened, Failure> {
+    let unlogged = |why: &str| {
+        let reader = read(dir, context)?;
+        context.output.note(&format!("note: this act is not logged: {why}"));
+        Ok(Opened::Reader(Box::new(reader)))
+    };
+    if copied.copy {
+        return unlogged("the folder is a copy");
+    }
     let error = match Operator::open(dir, keys(context)?, Box::new(SystemClock), context.wait) {
         Ok(operator) => return Ok(Opened::Writer(operator)),
         Err(error) => error,
@@ -82,9 +98,7 @@ pub(super) fn open_or_read(dir: &Path, context: &Context) -> Result<Opened, Fail
         }
         _ => return Err(error.into()),
     };
-    let reader = read(dir, context)?;
-    context.output.note(&format!("note: this act is not logged: {why}"));
-    Ok(Opened::Reader(Box::new(reader)))
+    unlogged(why)
 }
 
 /// Opens the sandbox to read, also beside its writer.

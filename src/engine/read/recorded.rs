@@ -313,3 +313,139 @@ impl<'a> Source<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use arrow_array::{ArrayRef, Int64Array, RecordBatchIterator};
+    use parquet::arrow::ArrowWriter;
+    use parquet::file::properties::WriterProperties;
+
+    use super::super::{Part, Use, Wanted, open, parts};
+    use super::*;
+
+    const WANTED: [Wanted<'_>; 1] = [Wanted { column: "user", used: Use::Required }];
+
+    fn batch(ids: std::ops::Range<i64>) -> RecordBatch {
+        let ids: ArrayRef = Arc::new(Int64Array::from_iter_values(ids));
+        RecordBatch::try_from_iter([("user", ids)]).unwrap()
+    }
+
+    fn recorded(input: Input) -> (Input, Arc<Record>) {
+        let (input, record) = input.recorded().unwrap();
+        (input, record.unwrap())
+    }
+
+    fn rows(input: Input) -> usize {
+        let mut table = open(input, &WANTED).unwrap();
+        let mut rows = 0;
+        while let Some(batch) = table.next_batch().unwrap() {
+            rows += batch.num_rows();
+        }
+        rows
+    }
+
+    fn sha256(bytes: &[u8]) -> [u8; 32] {
+        ring::digest::digest(&SHA256, bytes).as_ref().try_into().unwrap()
+    }
+
+    /// Promise: the digest of an input is SHA-256 of all of its bytes, in whatever pieces a decoder reads them.
+    #[test]
+    fn the_digest_covers_every_byte_of_every_form() {
+        let folder = tempfile::tempdir().unwrap();
+        let text = "user\n1\n2\n";
+        let path = folder.path().join("m.csv");
+        std::fs::write(&path, text).unwrap();
+        let (file, of_file) = recorded(Input::Path(path.clone()));
+        assert!(of_file.digest().unwrap().is_none(), "what nothing read has no digest");
+        let again = file.again().unwrap();
+        assert_eq!((rows(file), rows(again)), (2, 2));
+        let found = of_file.digest().unwrap().unwrap();
+        assert_eq!((found.sha256, found.bytes), (sha256(text.as_bytes()), text.len() as u64));
+        assert!(file_digest(&path).unwrap() == found);
+
+        // Compressed bytes count as they came, with those behind the last row.
+        let bytes = zstd::encode_all(text.as_bytes(), 3).unwrap();
+        let (stream, of_stream) = recorded(Input::Stream("m".into(), Box::new(Cursor::new(bytes.clone()))));
+        assert_eq!(rows(stream), 2);
+        assert_eq!(of_stream.digest().unwrap().unwrap().sha256, sha256(&bytes));
+
+        // Batches count as the stream of them.
+        let mut stream = StreamWriter::try_new(Vec::new(), &batch(0..1).schema()).unwrap();
+        for part in [batch(0..3), batch(3..5)] {
+            stream.write(&part).unwrap();
+        }
+        stream.finish().unwrap();
+        let batches = [batch(0..3), batch(3..5)].map(Ok);
+        let reader = RecordBatchIterator::new(batches, batch(0..1).schema());
+        let (reader, of_reader) = recorded(Input::Reader("m".into(), Box::new(reader)));
+        assert_eq!(rows(reader), 5);
+        assert_eq!(of_reader.digest().unwrap().unwrap().sha256, sha256(stream.get_ref()));
+        assert_eq!(of_reader.form(), InputForm::Batches);
+
+        let path = folder.path().join("s.arrow");
+        std::fs::write(&path, stream.get_ref()).unwrap();
+        let (file, of_file) = recorded(Input::Path(path));
+        assert_eq!(rows(file), 5);
+        assert_eq!(of_file.digest().unwrap().unwrap().sha256, sha256(stream.get_ref()));
+    }
+
+    fn parquet(path: &Path, from: i64) {
+        let properties = WriterProperties::builder().set_max_row_group_row_count(Some(2)).build();
+        let mut writer =
+            ArrowWriter::try_new(File::create(path).unwrap(), batch(0..1).schema(), Some(properties))
+                .unwrap();
+        writer.write(&batch(from..from + 6)).unwrap();
+        writer.close().unwrap();
+    }
+
+    /// Promise: what is hashed is what was decoded; a file that changes in between is refused, never hashed as something else.
+    #[test]
+    fn a_file_that_changes_while_it_is_read_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("m.parquet");
+        let read = |part: Part| {
+            let mut table = part.open(&WANTED)?;
+            while table.next_batch()?.is_some() {}
+            Ok::<_, ReadError>(())
+        };
+        for replaced in [false, true] {
+            parquet(&path, 0);
+            let (file, record) = recorded(Input::Path(path.clone()));
+            let again = file.again().unwrap();
+            for part in parts(file).unwrap() {
+                read(part).unwrap();
+            }
+            let whole = record.digest().unwrap().unwrap();
+            assert_eq!(whole.sha256, sha256(&std::fs::read(&path).unwrap()));
+            let mut all = parts(again).unwrap();
+            assert_eq!(all.len(), 3);
+            read(all.remove(0)).unwrap();
+            let (other, same) = (folder.path().join("other"), std::fs::read(&path).unwrap());
+            if replaced {
+                // Other bytes of the same length under the same name.
+                parquet(&other, 6);
+                std::fs::rename(&other, &path).unwrap();
+            } else {
+                // The same bytes, and a time that is put back: it was written to all the same.
+                let modified = std::fs::metadata(&path).unwrap().modified().unwrap();
+                std::thread::sleep(std::time::Duration::from_millis(20));
+                std::fs::write(&path, same).unwrap();
+                File::options().write(true).open(&path).unwrap().set_modified(modified).unwrap();
+            }
+            assert!(matches!(read(all.remove(0)), Err(ReadError::Changed { .. })), "replaced: {replaced}");
+            assert!(matches!(record.digest(), Err(ReadError::Changed { .. })), "replaced: {replaced}");
+        }
+
+        // A text that is read once for each of two studies.
+        let path = folder.path().join("m.csv");
+        std::fs::write(&path, "user\n1\n").unwrap();
+        let (file, record) = recorded(Input::Path(path.clone()));
+        let again = file.again().unwrap();
+        rows(file);
+        std::fs::write(&path, "user\n2\n").unwrap();
+        rows(again);
+        assert!(matches!(record.digest(), Err(ReadError::Changed { .. })));
+    }
+}
