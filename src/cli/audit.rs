@@ -7,6 +7,7 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::bundle::bundle;
+use super::open_input::OpenInput;
 use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
@@ -67,6 +68,11 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Prove that this very file was one of those that an epoch was sealed from, or that it was not; logged
+    #[command(
+        after_help = "Examples:\n  hushtag audit open-input consents.csv --sandbox box --epoch 2026-q3\n  hushtag audit open-input consents.csv --sandbox copy --epoch 2026-q3 --key auditor.key"
+    )]
+    OpenInput(OpenInput),
 }
 
 fn kind(word: &str) -> Result<Kind, String> {
@@ -102,6 +108,7 @@ impl AuditCommand {
                 folder(&place, key.as_ref(), anchor, &witnesses, context)
             }
             Self::Show { dir, kind, last } => show(&dir, kind, last, context),
+            Self::OpenInput(command) => command.run(context),
             Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
         }
     }
@@ -280,7 +287,9 @@ fn show(dir: &Path, kind: Option<Kind>, last: Option<usize>, context: &Context) 
 /// One entry on one line: what names it, and what it cost.
 fn line((index, entry): &(u64, Entry)) -> String {
     let mut text = format!("{index:>6}  {}  {:<7}", entry.at, entry.kind.as_str());
-    for field in ["recipient", "study", "handler", "epoch", "units", "rules", "question"] {
+    for field in
+        ["act", "role", "failed", "recipient", "study", "handler", "epoch", "units", "rules", "question"]
+    {
         match entry.body.get(field) {
             Some(Value::String(value)) => text.push_str(&format!("  {value}")),
             Some(value) => text.push_str(&format!("  {value}")),

@@ -12,7 +12,8 @@ use super::{Context, Failure};
 use crate::dp::Delta;
 use crate::engine::{Reading, Sources};
 use crate::operator::{
-    Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, SealTerms, Setup, StudySource, verify_log,
+    Act, Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup, StudySource,
+    verify_log,
 };
 use crate::policy::Lang;
 use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig, PopulationError};
@@ -201,7 +202,10 @@ impl Demo {
     pub(super) fn report(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
         let path = self.dir.join("report.html");
         let out = Target::new(&path)?;
-        let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?;
+        let operator = Operator::open(sandbox, Keys::InFolder, Box::new(SystemClock), context.wait)?;
+        let access = operator.log_access(Act::Report, Role::Operator)?;
+        drop(operator);
+        let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?.logged_as(access);
         let verified = verified(sandbox, Keys::InFolder)?;
         let place = sandbox.display().to_string();
         let (lang, pipia, figures) = (Lang::En, false, None);

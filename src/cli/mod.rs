@@ -18,6 +18,7 @@ mod interactive;
 mod key;
 mod man;
 mod metrics;
+mod open_input;
 mod output;
 mod person;
 mod policy;

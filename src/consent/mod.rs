@@ -11,6 +11,7 @@ mod age;
 mod cell;
 mod columns;
 mod demand;
+mod demand_hash;
 mod event;
 mod fold;
 mod known;

@@ -41,15 +41,15 @@ pub struct Sources {
 
 /// The tables of one seal, folders as their parts.
 #[derive(Default)]
-struct Tables {
-    data: Vec<(DatasetName, Input)>,
+pub(super) struct Tables {
+    pub(super) data: Vec<(DatasetName, Input)>,
     /// Each with the position of the file or folder that was handed in.
-    consents: Vec<(usize, Input)>,
+    pub(super) consents: Vec<(usize, Input)>,
 }
 
 impl Tables {
     /// Each table with a unique name, and none twice.
-    fn of(sources: Sources) -> Result<Self, ReadError> {
+    pub(super) fn of(sources: Sources) -> Result<Self, ReadError> {
         let data = sources.data.into_iter().map(|(name, input)| (Some(name), input));
         let all = data.chain(sources.consents.into_iter().map(|input| (None, input)));
         let mut whole = Self::default();

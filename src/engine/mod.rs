@@ -16,6 +16,7 @@ mod graph;
 mod hygiene;
 mod identical;
 mod import;
+mod input_digests;
 mod instants;
 mod intern;
 #[cfg(test)]
@@ -53,10 +54,11 @@ pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::{ImportTerms, Imported, import};
+pub use input_digests::InputRecords;
 pub use instants::Instants;
 pub use memory::{InvalidMemory, MemoryBudget};
 pub use person_file::PersonFile;
-pub use read::{FileColumn, HandedIn, Input, ReadError, columns, handed_in, is_decoding};
+pub use read::{FileColumn, HandedIn, Input, ReadError, columns, file_digest, handed_in, is_decoding};
 pub use reading::{Elsewhere, Progress, Reading};
 pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 

@@ -2,6 +2,7 @@
 //!
 //! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
 
+mod access;
 mod adopt;
 mod analyst;
 mod check;
@@ -14,6 +15,7 @@ mod export;
 mod figures;
 mod given;
 mod init;
+mod inputs;
 mod law;
 mod metrics;
 mod open;
@@ -26,6 +28,7 @@ mod random_questions;
 mod reader;
 mod register;
 mod renew;
+mod replay;
 mod retire;
 mod rotate;
 mod rotate_root;
@@ -46,6 +49,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+pub use access::{Act, Role};
 pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
@@ -53,6 +57,7 @@ pub use closed::AskedEpoch;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
+pub use inputs::InputUse;
 pub use metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use person::{PersonEpoch, PersonView};
@@ -60,6 +65,7 @@ pub use prove::show_log;
 pub use reader::Reader;
 pub use register::{Consents, RegisterCheck};
 pub use renew::Renewed;
+pub use replay::Replay;
 pub use retire::Retired;
 pub use rotate::Rotated;
 pub use rotate_root::{NewRoot, RootRotated};

@@ -27,7 +27,7 @@ const SEALED: &str = "hushtag 2026-11 v1 sealed state of the register";
 
 /// The consent register of an [`Operator`]; the file `consents.redb` is made with the first event.
 pub struct Consents<'o> {
-    inner: &'o Inner,
+    pub(super) inner: &'o Inner,
 }
 
 impl Operator {

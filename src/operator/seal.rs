@@ -101,11 +101,16 @@ impl Operator {
             inner.log_unpaid(&unpaid, &terms.epoch, now)?;
             return Err(OperatorError::Refused(unpaid));
         }
-        let register = inner.register_snapshot()?;
-        let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch)?;
         let staged = unfinished(&terms.epoch);
+        let failed = |error: OperatorError| {
+            inner.log_failed_seal(&terms.epoch, now, &error);
+            error
+        };
+        let register = inner.register_snapshot().map_err(failed)?;
+        let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch);
+        let key = key.map_err(|error| failed(error.into()))?;
         // What is there was left by a seal that failed in this process and could not remove it.
-        inner.storage.remove(&staged)?;
+        inner.storage.remove(&staged).map_err(|error| failed(error.into()))?;
         let sealed = inner.stage(terms, (sources, register.as_ref()), &flows, &key, now, &staged);
         let (hygiene, consents, file, entry) = match sealed {
             Ok(staged) => staged,
@@ -113,7 +118,7 @@ impl Operator {
                 // If removing fails too, the next open does it.
                 let _ = inner.storage.remove(&staged);
                 let _ = Keyring::destroy_epoch(&*inner.storage, &terms.epoch);
-                return Err(error);
+                return Err(failed(error));
             }
         };
         if !refused.is_empty() {
@@ -163,6 +168,8 @@ pub(super) struct CubeEntry {
     pub(super) recipient: RecipientId,
     /// The hash of the file of the cubes.
     blake3: String,
+    /// The hash of what was demanded of every person.
+    demand: String,
     /// The root of the consent tree, where there is a register.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) consents: Option<String>,
@@ -217,12 +224,18 @@ impl Inner {
         let reading = Reading { figures: self.auditor.is_some(), ..terms.reading.clone() };
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
         let sealing = Building { as_of: terms.as_of, key, reading: &reading };
+        let (sources, records) = sources.recorded()?;
         let hygiene = self.build_each((sources, register), flows, &sealing, |position, built| {
-            let (Some(study), Some((adopted, _))) = (file.studies.get(position), flows.get(position)) else {
+            let (Some(study), Some((adopted, demands))) = (file.studies.get(position), flows.get(position))
+            else {
                 return Ok(());
             };
             for one in built {
-                cubes.push(self.write_cubes(&file, study, adopted, &one, key, folder)?);
+                let demand = demands.iter().find(|(recipient, _)| *recipient == one.recipient);
+                let demand = demand.map(|(_, demand)| demand.hash());
+                let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
+                let cube = self.write_cubes(&file, study, adopted, &one, key, folder)?;
+                cubes.push(CubeEntry { demand, ..cube });
                 standings.push((*adopted, one.recipient, one.standings));
                 figures.extend(one.figures);
             }
@@ -234,6 +247,8 @@ impl Inner {
         let state = register.map(Snapshot::state);
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
+        let studies = flows.iter().map(|(adopted, _)| *adopted);
+        let (inputs, openings) = self.write_inputs(&records, studies, &file, key, folder)?;
         // Everything that a file can spoil is done: from here a seal costs budget.
         let mut consents = Vec::new();
         for (adopted, recipient, standings) in standings {
@@ -252,6 +267,8 @@ impl Inner {
         body.insert("studies".into(), json!(file.studies));
         body.insert("cubes".into(), json!(cubes));
         body.extend(state.into_iter().flatten());
+        body.insert("inputs".into(), inputs);
+        body.insert("openings".into(), json!(openings));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
         Ok((hygiene, consents, file, body))
     }
@@ -325,7 +342,13 @@ impl Inner {
         self.storage.write(&cube_path(folder, study.id.as_str(), recipient), &joined)?;
         // A ciphertext under a fresh key tells nothing, so its hash may be public.
         let blake3 = blake3::hash(&joined).to_hex().to_string();
-        Ok(CubeEntry { study: study.id.clone(), recipient: built.recipient.clone(), blake3, consents: None })
+        Ok(CubeEntry {
+            study: study.id.clone(),
+            recipient: built.recipient.clone(),
+            blake3,
+            demand: String::new(),
+            consents: None,
+        })
     }
 
     /// The cube of one tag set, from memory or from its sealed file.

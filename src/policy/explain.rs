@@ -27,6 +27,17 @@ pub struct Line {
     pub under: Vec<Line>,
 }
 
+/// The section that says which seal a decision was made at, and which texts made it. `evidence` fills `{epoch}`, `{at}`, `{seal}`,
+/// `{study}` and `{regime}`.
+#[must_use]
+pub fn replayed(evidence: &[(&str, &str)], lang: Lang) -> Line {
+    let said = Phrases::of(lang);
+    let fill =
+        |text: &str| evidence.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    let lines = [&said.replayed_seal, &said.replayed_texts].map(|text| Line::plain(fill(text)));
+    Line::with(&said.replayed, lines.into())
+}
+
 /// A decision explained: question, answer, and sections in the order in which a reader asks for them.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Explanation {

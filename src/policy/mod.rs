@@ -41,7 +41,7 @@ pub use closed_words::unknown_words;
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
 pub use diff_study::diff_studies;
-pub use explain::{Explanation, Line};
+pub use explain::{Explanation, Line, replayed};
 pub use fault::{Fault, StudyError};
 pub use finding::{Finding, Level};
 pub use links::{IdColumn, LinksTable};

@@ -25,6 +25,7 @@ phrases! {
     fails, mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
     single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, undeclared, notes, marks, person,
     person_in, person_out, live, denied_anyway, and, semicolon, stated, stated_always, stated_of, words_that_give,
+    replayed, replayed_seal, replayed_texts,
 }
 
 /// The part of a language's file that is read here.

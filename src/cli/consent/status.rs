@@ -10,6 +10,7 @@ use super::person::Person;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::consent::{Account, Act, KnownWords, Named};
+use crate::operator::{Act as Access, Role};
 use crate::register::Event;
 use crate::types::{AsOf, Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
 
@@ -41,6 +42,7 @@ impl StatusOf {
             Some(recipient) => Some(consents.standing(&events, recipient, self.study.as_ref(), as_of)?),
             None => None,
         };
+        operator.log_access(Access::ConsentStatus, Role::Operator)?;
         let (latest, known) = (latest(&events, as_of), consents.known_words());
         context.output.either(
             || {

@@ -22,7 +22,13 @@ pub type HandedIn = (usize, Option<DatasetName>, Input);
 /// file of 0 bytes; among the parts of a folder there may be such.
 pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedIn>, ReadError> {
     let mut tables = Vec::new();
-    for (position, (dataset, input)) in given.into_iter().enumerate() {
+    let count = given.len();
+    for (place, (dataset, input)) in given.into_iter().enumerate() {
+        let position = match &input {
+            Input::Recorded(file) => file.part_of,
+            _ => None,
+        };
+        let position = position.unwrap_or(count + place);
         match input {
             Input::Path(path) if path.is_dir() => {
                 let parts = tables_in(&path)?.into_iter();

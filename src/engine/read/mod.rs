@@ -16,8 +16,10 @@ mod ipc_lengths;
 mod json;
 mod longest;
 mod open;
+mod part;
 mod partition;
 mod quoting;
+mod recorded;
 mod rfc4180;
 #[cfg(test)]
 mod time_tests;
@@ -33,7 +35,9 @@ pub use handed_in::{HandedIn, handed_in};
 pub use ids::Ids;
 pub use input::Input;
 pub use json::{JsonFault, RecordPlace};
-pub use open::{OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, parts, tokenised};
+pub use open::{OpenTerms, Table, Use, Wanted, is_decoding, open, tokenised};
+pub use part::{Part, known_rows, parts};
+pub use recorded::{Record, RecordedFile, file_digest};
 pub use tokenised::Tokenised;
 
 use crate::types::Separator;
@@ -153,6 +157,12 @@ pub enum ReadError {
         file: String,
         /// What is wrong.
         fault: FolderFault,
+    },
+    /// A file that was written to or replaced while it was read.
+    #[error("{file}: was changed while it was read")]
+    Changed {
+        /// The file.
+        file: String,
     },
     /// A file or a pipe that is handed in twice.
     #[error("{file}: is the same file or pipe as {other}, and is read once")]

@@ -17,6 +17,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         ("persons", Kind::Person),
         ("retired", Kind::Retire),
         ("inspections", Kind::Inspect),
+        ("accesses", Kind::Access),
     ]
     .map(|(place, kind)| (place, facts.count(kind)))
     .into();

@@ -79,6 +79,7 @@ texts! {
     verify: VerifyTexts {
         heading, lead, table, check, result, log_entries, studies, approvals, approvals_none, renewals, cubes,
         ledger, register_holds, register_absent, files, anchor, rotations, how, how_lead, own_key, checkpoint, sample,
+        access_logged, access_unlogged,
     }
     figures: FigureTexts {
         heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,

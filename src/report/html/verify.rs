@@ -13,6 +13,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let content = html! {
         p { (t.lead) }
         (parts::table(&t.table, &facts.t.page.scroll, &[&t.check, &t.result], &checks(facts)))
+        p { (access(facts)) }
         h3 { (t.how) }
         p { (t.how_lead) }
         (parts::region(&t.how, &html! { pre { code { (commands(facts)) } } }))
@@ -22,6 +23,13 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         (parts::region(&t.checkpoint, &html! { pre { code { (facts.reader.checkpoint()) } } }))
     };
     parts::section("verify", &t.heading, &content)
+}
+
+/// Whether the log says that this page was made.
+fn access(facts: &Facts<'_>) -> String {
+    let t = &facts.t.verify;
+    let logged = facts.reader.logged().map(|entry| fill(&t.access_logged, &[("n", &entry)]));
+    logged.unwrap_or_else(|| t.access_unlogged.clone())
 }
 
 fn checks(facts: &Facts<'_>) -> Vec<Vec<Markup>> {
