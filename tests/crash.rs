@@ -363,6 +363,10 @@ impl Storage for Ending {
         self.steps.after(self.folder.rename(from, to))
     }
 
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.steps.after(self.folder.rename_over(from, to))
+    }
+
     fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
         self.folder.list(directory)
     }

@@ -207,7 +207,11 @@ impl<'s> Seal<'s> {
         let namespaces = self.study.namespaces().into_iter();
         let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
         let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let mut tombstones = Vec::new();
         for file in files {
+            if let Input::Register(.., of_register) = &file {
+                tombstones.push(of_register.clone());
+            }
             let report = consents::hear(
                 file,
                 (&self.study.consents, &namespaces),
@@ -216,6 +220,13 @@ impl<'s> Seal<'s> {
                 self.reading,
             )?;
             self.hygiene.files.push(report);
+        }
+        // Every id that has a consent is known now. Whether there is any tombstone does not decide whether they are looked for.
+        for all in &tombstones {
+            let found = interner.look_up(self.reading.threads(), |ids, id| all.of(ids, id));
+            for (person, tombstone) in found {
+                folds.iter_mut().for_each(|fold| fold.apply(person, tombstone));
+            }
         }
         Ok(folds)
     }

@@ -177,6 +177,26 @@ impl Interner {
         self.people = people;
     }
 
+    /// What `find` says of every id, by its namespace and text, with the person of the id; of a token, which has no text, nothing. By
+    /// so many threads.
+    pub(super) fn look_up<T: Send>(
+        &self,
+        threads: usize,
+        find: impl Fn(&str, &str) -> Option<T> + Sync,
+    ) -> Vec<(u32, T)> {
+        let mut all = Vec::new();
+        for (name, ids) in &self.namespaces {
+            let parts = together(ids.numbers.parts(threads), |part| {
+                let of_id = |(number, id): &(i64, u32)| Some((*id, find(name, &number.to_string())?));
+                part.filter_map(|pair| of_id(&pair)).collect::<Vec<_>>()
+            });
+            all.extend(parts.into_iter().flatten());
+            all.extend(ids.texts.iter().filter_map(|(text, id)| Some((*id, find(name, text)?))));
+        }
+        all.iter_mut().for_each(|(id, _)| *id = self.person(*id));
+        all
+    }
+
     /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms. By so many threads.
     pub(super) fn pseudonyms(&self, epoch_key: &Secret, threads: usize) -> Vec<Pseudonym> {
         let mut all = vec![Pseudonym::LARGEST; self.len()];

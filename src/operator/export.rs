@@ -51,7 +51,7 @@ impl Consents<'_> {
             let _ = std::fs::remove_file(path);
             snapshot.take_fault().map_or_else(|| failed(error), OperatorError::from)
         })?;
-        Ok(snapshot.state().count)
+        Ok(snapshot.events())
     }
 }
 

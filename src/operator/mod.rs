@@ -9,6 +9,7 @@ mod closed;
 mod consent_tree;
 #[cfg(test)]
 mod cube_questions;
+mod erase;
 mod error;
 mod export;
 mod figures;
@@ -48,6 +49,7 @@ pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
+pub use erase::Erased;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
@@ -76,7 +78,7 @@ use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
 use person::Told;
-use register::RegisterSlot;
+use register::RegisterPlace;
 use sandbox::{EpochFile, SandboxFile};
 
 /// A study under which the sandbox works, and its regime.
@@ -105,7 +107,7 @@ struct Inner {
     studies: BTreeMap<StudyId, Adopted>,
     epochs: RwLock<Vec<EpochFile>>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
-    register: Mutex<RegisterSlot>,
+    register: RegisterPlace,
     told: Mutex<Told>,
     response_slot: Option<Duration>,
 }

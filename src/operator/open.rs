@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
+use super::register::RegisterPlace;
 use super::renew::{last_seen, settle};
 use super::retire::settle_retirements;
 use super::rotate::{settle_rotation, signer};
@@ -95,7 +96,7 @@ impl Operator {
             auditor,
             epochs: RwLock::new(epochs),
             cubes: Mutex::new(BTreeMap::new()),
-            register: Mutex::default(),
+            register: RegisterPlace::default(),
             told: Mutex::default(),
             response_slot: Some(RESPONSE_SLOT),
             storage,

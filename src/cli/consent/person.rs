@@ -34,16 +34,28 @@ impl Person {
         let id = id(&self.id_file)?;
         match consents.attribute(self.ids.as_deref(), &id) {
             Ok((ids, id)) => Ok((ids, Zeroizing::new(id))),
-            Err(EventFault::Event(EventError::NoNamespace)) => {
+            Err(fault) => Err(self.unreadable(fault, consents)),
+        }
+    }
+
+    /// The namespace as it was given, and the id as it stands in its file.
+    pub(super) fn raw(&self) -> Result<(Option<&str>, Zeroizing<String>), Failure> {
+        Ok((self.ids.as_deref(), id(&self.id_file)?))
+    }
+
+    /// What to tell about an id that is nobody's.
+    pub(super) fn unreadable(&self, fault: EventFault, consents: &Consents<'_>) -> Failure {
+        match fault {
+            EventFault::Event(EventError::NoNamespace) => {
                 let names: Vec<String> = consents.namespaces().into_iter().collect();
                 let next = format!("say which one with --ids: {}", names.join(", "));
-                Err(Failure::usage("the sandbox has ids of several namespaces", next))
+                Failure::usage("the sandbox has ids of several namespaces", next)
             }
-            Err(EventFault::Event(fault)) => Err(Failure::failed(
+            EventFault::Event(fault) => Failure::failed(
                 format!("{}: {fault}", self.id_file.display()),
                 "write the id alone on its line, as the files of the studies have it",
-            )),
-            Err(fault) => Err(failure(&fault, None)),
+            ),
+            fault => failure(&fault, None),
         }
     }
 }

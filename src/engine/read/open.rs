@@ -146,7 +146,7 @@ pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Tab
     let (name, partitions) = (input.name(), input.partitions()?);
     let terms = OpenTerms { partitions: &partitions, ..terms.into() };
     match input {
-        Input::Reader(_, reader) | Input::Register(_, reader) => of_reader(name, reader, &terms),
+        Input::Reader(_, reader) | Input::Register(_, reader, _) => of_reader(name, reader, &terms),
         Input::Ipc(_, schema, bytes) => caught(&name, || of_ipc(name.clone(), &schema, bytes, &terms)),
         Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
         Input::Path(path) | Input::Named(_, path) => caught(&name, || of_file(&path, name.clone(), &terms)),
@@ -284,7 +284,7 @@ pub fn known_rows(input: &Input) -> Option<u64> {
 pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
     let name = input.name();
     let path = match input {
-        Input::Reader(name, reader) | Input::Register(name, reader) => {
+        Input::Reader(name, reader) | Input::Register(name, reader, _) => {
             return Tokenised::read(name, reader.schema().metadata());
         }
         Input::Ipc(name, schema, _) => return Tokenised::read(name, schema.metadata()),
