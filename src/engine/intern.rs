@@ -310,6 +310,11 @@ mod tests {
             [0, 0, 2, 0].map(Some)
         );
         assert_eq!((stranger, interner.intern_id(card, &Id::Text("x")).unwrap()), (4, 3));
+        // What is found of any of their ids is theirs.
+        let found = interner.look_up(2, |ids, id| (ids != "phone" || id == "9").then(|| id.to_owned()));
+        let mut found: Vec<(u32, String)> = found.into_iter().collect();
+        found.sort();
+        assert_eq!(found, [(0, "1"), (0, "x"), (2, "2"), (4, "9")].map(|(id, text)| (id, text.to_owned())));
         for byte in 0..20 {
             let epoch = Secret::new([byte; 32]);
             let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));

@@ -65,10 +65,10 @@ impl Consents<'_> {
     /// Writes no log entry: it would show that somebody was erased. What the file system keeps of the removed file is not known here.
     pub fn erase(&self, ids: Option<&str>, id: &str) -> Result<Erased, OperatorError> {
         let inner = self.inner;
-        let at = inner.clock.now();
         let whom = self.whom(ids, id)?;
         let writing = inner.register_writing()?;
         inner.sweep(&writing)?;
+        let at = inner.clock.now();
         let mut events = Vec::new();
         for person in &whom.kept {
             events.extend(self.events_of((&whom.ids, person))?);

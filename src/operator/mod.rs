@@ -27,6 +27,7 @@ mod random_questions;
 mod reader;
 mod register;
 mod renew;
+mod requests;
 mod retire;
 mod rotate;
 mod rotate_root;

@@ -18,6 +18,7 @@ use super::{Inner, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
 use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
+use crate::register::Register;
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, EpochId, Secret};
@@ -107,6 +108,8 @@ impl Operator {
             studies,
         };
         inner.settle_root()?;
+        // A register that was being written anew when we stopped stands as it was.
+        Register::remove_unfinished(&*inner.storage)?;
         inner.door().recover()?;
         inner.retire_ended()?;
         Ok(Self { inner: Arc::new(inner), _lock: None })

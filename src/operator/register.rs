@@ -274,7 +274,6 @@ impl Inner {
     pub(super) fn register(&self) -> Result<Option<Arc<Register>>, OperatorError> {
         let mut slot = self.register_slot()?;
         slot.or_open(|| {
-            Register::remove_unfinished(&*self.storage)?;
             let register = Register::open(&*self.storage, &self.register_key(), &self.file.id)?;
             self.register_has_all(register.as_ref())?;
             Ok((register, ()))
@@ -328,17 +327,8 @@ impl Inner {
         swept: Option<Timestamp>,
     ) -> Result<(), OperatorError> {
         let key = self.register_key();
-        let rewritten = register.rewritten(&*self.storage, (&key, &self.file.id), judge, swept);
-        let mut slot = self.register_slot()?;
-        match rewritten {
-            Ok(register) => slot.open = Some(Arc::new(register)),
-            Err(error) => {
-                // Which of the two stores has the name is known only after opening again.
-                slot.failed = error.poisons();
-                slot.open = slot.open.take().filter(|_| !error.poisons());
-                return Err(error.into());
-            }
-        }
+        let rewritten = register.rewritten(&*self.storage, (&key, &self.file.id), judge, swept)?;
+        self.register_slot()?.open = Some(Arc::new(rewritten));
         Ok(())
     }
 

@@ -10,7 +10,7 @@ use redb::{
 
 use super::error::{damaged, fault, guarded};
 use super::request::StoredRequest;
-use super::rows::{EVENTS, HEAD, Head, Keys, META, Mark, Pseudonym, REQUESTS, RowKey, TOMBSTONES};
+use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, REQUESTS, RowKey, TOMBSTONES};
 use super::snapshot::Further;
 use super::{Event, NewRequest, RegisterError, Request, Snapshot};
 use crate::consent::Tombstone;

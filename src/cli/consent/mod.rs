@@ -6,6 +6,7 @@ mod files;
 pub(super) mod person;
 mod receipt;
 mod record;
+mod request;
 pub(super) mod status;
 
 use clap::Subcommand;
@@ -29,6 +30,9 @@ pub(super) enum ConsentCommand {
         after_help = "Examples:\n  echo 13800000007 | hushtag consent erase box --id-file -\n  hushtag consent erase box --id-file id.txt --ids phone --receipt receipt.txt"
     )]
     Erase(erase::Erase),
+    /// The book of requests of people about their own data: access, copy, correction, erasure and others (PIPL 44 to 50)
+    #[command(subcommand)]
+    Request(request::RequestCommand),
     /// What decides for one person, and why
     #[command(
         after_help = "Examples:\n  hushtag consent status box --id-file id.txt --as-of 2026-10-01\n  hushtag consent status box --id-file id.txt --recipient brand-insights"
@@ -61,6 +65,7 @@ impl ConsentCommand {
             Self::Record(command) => command.run(context),
             Self::Withdraw(command) => command.run(context),
             Self::Erase(command) => command.run(context),
+            Self::Request(command) => command.run(context),
             Self::Status(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Export(command) => command.run(context),

@@ -1,8 +1,17 @@
 //! A register written anew without some of its events: pages of the store keep removed bytes, a new file never had them.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::Ordering;
 
-use super::*;
+use redb::{Durability, Table, WriteTransaction};
+
+use super::super::error::fault;
+use super::super::rows::{EVENTS, HEAD, Head, Keys, META, Mark, Pseudonym, REQUESTS, RowKey, TOMBSTONES};
+use super::{FILE, NEW, Register};
+use crate::consent::Tombstone;
+use crate::register::{Event, RegisterError, Snapshot};
+use crate::storage::Storage;
+use crate::types::{Secret, Timestamp};
 
 /// What is removed of all events of one id.
 pub struct Removal {
@@ -39,8 +48,8 @@ impl Register {
     /// If we stop before the new store takes the name, nothing was removed; after it, everything.
     ///
     /// # Errors
-    /// [`RegisterError`], also for a register in which a row was changed, added or taken out: it is not given a new sum. After an
-    /// error that poisons it is not known which store has the name.
+    /// [`RegisterError`], also for a register in which a row was changed, added or taken out: it is not given a new sum. If the new
+    /// store could not be given its name, it is not known which one has it, and this register must be opened again.
     pub fn rewritten(
         &self,
         storage: &dyn Storage,
@@ -58,7 +67,7 @@ impl Register {
         })?;
         drop(snapshot);
         // If we stop here, the old register stands whole and the new one is removed with the next.
-        storage.rename_over(NEW, FILE)?;
+        storage.rename_over(NEW, FILE).inspect_err(|_| self.poisoned.store(true, Ordering::SeqCst))?;
         Ok(successor)
     }
 
