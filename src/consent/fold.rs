@@ -89,7 +89,7 @@ impl Fold {
     /// where as-of is earlier: what was erased is used no more.
     pub fn apply(&mut self, person: u32, tombstone: &Tombstone) {
         if let Some(erased) = tombstone.erased_at() {
-            let at = Second::new(erased.min(self.as_of).seconds());
+            let at = Second::new(erased.seconds());
             let start = self.slots_of(person);
             let width = self.demand.requirements.len();
             for slot in self.slots.iter_mut().skip(start).take(width) {
