@@ -114,9 +114,7 @@ impl Tombstone {
 
 /// How long a register keeps events.
 pub struct Expiry<'a> {
-    /// The time.
-    pub now: Timestamp,
-    /// Events from before this instant are removed if they decide nothing any more.
+    /// Events from before this instant are removed if they decide nothing as of then or later.
     pub before: Timestamp,
     /// The longest that a consent without an end of its own lasts under a study.
     pub validity: Days,
@@ -127,8 +125,8 @@ pub struct Expiry<'a> {
 impl Expiry<'_> {
     /// Which of all events of one id decide nothing any more but by what [`Tombstone`] keeps of them, and that tombstone.
     ///
-    /// For every demand nobody is in afterwards who was out before, whatever the as-of; and as of now or later everybody stands as
-    /// before.
+    /// For every demand nobody is in afterwards who was out before, whatever the as-of; and with an as-of that is not before
+    /// [`Expiry::before`] everybody stands as they did.
     ///
     /// A consent goes once it ended, was followed by another one for the same trigger, purpose and recipient, or was withdrawn or
     /// refused; a withdrawal in its place and at its time keeps older consents, also those of files, from counting again. Of any
@@ -166,7 +164,7 @@ impl Expiry<'_> {
         unclear.faults.is_empty() && !unclear.stranger && row.times().faults(true).next().is_none()
     }
 
-    /// Whether a clear consent decides nothing as of now or later.
+    /// Whether a clear consent decides nothing as of [`Expiry::before`] or later.
     fn is_over(&self, given: &Row<'_>, rows: &[Row<'_>]) -> bool {
         let times = given.times();
         let Some(at) = times.at.last().flatten() else { return false };
@@ -176,14 +174,14 @@ impl Expiry<'_> {
             // An end beyond the years in which events may be.
             None => i64::MAX,
         };
-        end <= self.now.seconds() || rows.iter().any(|other| self.outlives(other, (given, at.seconds())))
+        end <= self.before.seconds() || rows.iter().any(|other| self.outlives(other, (given, at.seconds())))
     }
 
     /// Whether an event decides in place of a consent that was given by `at`.
     fn outlives(&self, other: &Row<'_>, (given, at): (&Row<'_>, i64)) -> bool {
         let times = other.times().at;
         let (Some(Some(first)), Some(Some(last))) = (times.first(), times.last()) else { return false };
-        if last.seconds() > self.now.seconds() {
+        if last.seconds() > self.before.seconds() {
             return false;
         }
         let scope = |row: &Row<'_>| {

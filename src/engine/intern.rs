@@ -188,7 +188,7 @@ impl Interner {
         for (name, ids) in &self.namespaces {
             let parts = together(ids.numbers.parts(threads), |part| {
                 let of_id = |(number, id): &(i64, u32)| Some((*id, find(name, &number.to_string())?));
-                part.filter_map(|pair| of_id(&pair)).collect::<Vec<_>>()
+                part.filter_map(of_id).collect::<Vec<_>>()
             });
             all.extend(parts.into_iter().flatten());
             all.extend(ids.texts.iter().filter_map(|(text, id)| Some((*id, find(name, text)?))));

@@ -175,7 +175,6 @@ impl Inner {
         }
         let (lists, namespaces) = (self.known_words().lists(), self.id_forms());
         let expiry = Expiry {
-            now,
             before: Timestamp::from_seconds(now.seconds().saturating_sub(retention.seconds())),
             validity: studies().map(|study| study.retention).max().unwrap_or(Days::ONE),
             lists: &lists,

@@ -25,6 +25,28 @@ pub(in crate::cli) struct Person {
     ids: Option<String>,
 }
 
+/// A person, or nobody in particular.
+#[derive(Args)]
+pub(in crate::cli) struct MaybePerson {
+    /// A file whose one line is the person's id, or - for stdin: ids never stand on a command line
+    #[arg(long, value_name = "FILE|-")]
+    id_file: Option<PathBuf>,
+    /// The namespace of the id, such as phone [default: the only one of the sandbox]
+    #[arg(long, requires = "id_file")]
+    ids: Option<String>,
+}
+
+impl MaybePerson {
+    /// Their namespace and id, as the register keeps them.
+    pub(super) fn read(
+        self,
+        consents: &Consents<'_>,
+    ) -> Result<Option<(String, Zeroizing<String>)>, Failure> {
+        let person = self.id_file.map(|id_file| Person { id_file, ids: self.ids });
+        person.map(|person| person.read(consents)).transpose()
+    }
+}
+
 impl Person {
     /// Her namespace and id, as the register keeps them.
     pub(in crate::cli) fn read(

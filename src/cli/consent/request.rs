@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand, ValueEnum};
 use serde_json::{Value, json};
 
-use super::person::Person;
+use super::person::{MaybePerson, Person};
 use super::receipt::{absent, save, told};
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
@@ -109,7 +109,7 @@ pub(in crate::cli) struct Close {
     #[arg(long, value_name = "REASON")]
     refuse: Option<String>,
     #[command(flatten)]
-    person: Option<Person>,
+    person: MaybePerson,
     /// Write a signed receipt for the person, whose id must be given, into this new file
     #[arg(long, value_name = "OUT", requires = "id_file")]
     receipt: Option<PathBuf>,
@@ -120,7 +120,7 @@ pub(in crate::cli) struct List {
     /// The sandbox
     dir: PathBuf,
     #[command(flatten)]
-    person: Option<Person>,
+    person: MaybePerson,
     /// Only those that are not closed
     #[arg(long)]
     open: bool,
@@ -143,7 +143,7 @@ impl Close {
         absent(self.receipt.as_deref())?;
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
-        let person = self.person.as_ref().map(|person| person.read(&consents)).transpose()?;
+        let person = self.person.read(&consents)?;
         let person = person.as_ref().map(|(ids, id)| (ids.as_str(), id.as_str()));
         let request = consents.close_request(self.number, person, self.refuse.as_deref())?;
         let receipt = receipt(&consents, &request, person, self.receipt)?;
@@ -155,7 +155,7 @@ impl List {
     fn run(self, context: &Context) -> Result<(), Failure> {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
-        let person = self.person.as_ref().map(|person| person.read(&consents)).transpose()?;
+        let person = self.person.read(&consents)?;
         let person = person.as_ref().map(|(ids, id)| (ids.as_str(), id.as_str()));
         let mut all = consents.requests(person)?;
         all.retain(|request| !self.open || request.closed.is_none());
