@@ -23,9 +23,10 @@ mod slot;
 mod standing;
 mod table;
 mod terms;
+mod tombstone;
 mod unclear;
 
-pub use account::{Account, account};
+pub use account::{Account, account, account_with};
 pub use act::{Act, items};
 pub use age::{Admits, AgeFact, Ages};
 pub use cell::is_readable;
@@ -42,4 +43,5 @@ pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;
 pub use table::ConsentTable;
 pub use terms::{DOCUMENT, OTHER_EVENT, TERMS};
+pub use tombstone::{Expiry, Tombstone};
 pub use unclear::{Lists, Unclear};

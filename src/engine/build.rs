@@ -198,11 +198,23 @@ impl<'s> Seal<'s> {
         let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
         let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut consents = Consents::new(folds, self.reading);
+        let mut tombstones = Vec::new();
         for file in files {
+            if let (_, Input::Register(.., of_register)) = &file {
+                tombstones.push(of_register.clone());
+            }
             let report = consents.read(file, (&self.study.consents, &namespaces), interner)?;
             self.hygiene.files.push(report);
         }
-        consents.finish()
+        let (mut folds, held) = consents.finish()?;
+        // Every id that has a consent is known now. Whether there is any tombstone does not decide whether they are looked for.
+        for all in &tombstones {
+            let found = interner.look_up(self.reading.threads(), |ids, id| all.of(ids, id));
+            for (person, tombstone) in found {
+                folds.iter_mut().for_each(|fold| fold.apply(person, tombstone));
+            }
+        }
+        Ok((folds, held))
     }
 
     /// Reads all datasets: people first, then records and relations.

@@ -197,6 +197,26 @@ impl Interner {
         self.people = people;
     }
 
+    /// What `find` says of every id, by its namespace and text, with the person of the id; of a token, which has no text, nothing. By
+    /// so many threads.
+    pub(super) fn look_up<T: Send>(
+        &self,
+        threads: usize,
+        find: impl Fn(&str, &str) -> Option<T> + Sync,
+    ) -> Vec<(u32, T)> {
+        let mut all = Vec::new();
+        for (name, ids) in &self.namespaces {
+            let parts = together(ids.numbers.parts(threads), |part| {
+                let of_id = |(number, id): &(i64, u32)| Some((*id, find(name, &number.to_string())?));
+                part.filter_map(of_id).collect::<Vec<_>>()
+            });
+            all.extend(parts.into_iter().flatten());
+            all.extend(ids.texts.iter().filter_map(|(text, id)| Some((*id, find(name, text)?))));
+        }
+        all.iter_mut().for_each(|(id, _)| *id = self.person(*id));
+        all
+    }
+
     /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms. By so many threads.
     pub(super) fn pseudonyms(&self, epoch_key: &Secret, threads: usize) -> Vec<Pseudonym> {
         let mut all = vec![Pseudonym::LARGEST; self.len()];
@@ -309,6 +329,11 @@ mod tests {
             [0, 0, 2, 0].map(Some)
         );
         assert_eq!((stranger, interner.intern_id(card, &Id::Text("x")).unwrap()), (4, 3));
+        // What is found of any of their ids is theirs.
+        let found = interner.look_up(2, |ids, id| (ids != "phone" || id == "9").then(|| id.to_owned()));
+        let mut found: Vec<(u32, String)> = found.into_iter().collect();
+        found.sort();
+        assert_eq!(found, [(0, "1"), (0, "x"), (2, "2"), (4, "9")].map(|(id, text)| (id, text.to_owned())));
         for byte in 0..20 {
             let epoch = Secret::new([byte; 32]);
             let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));

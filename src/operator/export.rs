@@ -57,7 +57,7 @@ impl Consents<'_> {
             remove();
             snapshot.take_fault().map_or_else(|| failed(error), OperatorError::from)
         })?;
-        Ok(snapshot.state().count)
+        Ok(snapshot.events())
     }
 }
 

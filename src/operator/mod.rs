@@ -10,6 +10,7 @@ mod closed;
 mod consent_tree;
 #[cfg(test)]
 mod cube_questions;
+mod erase;
 mod error;
 mod export;
 mod figures;
@@ -29,6 +30,7 @@ mod reader;
 mod register;
 mod renew;
 mod replay;
+mod requests;
 mod retire;
 mod rotate;
 mod rotate_root;
@@ -54,6 +56,7 @@ pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
+pub use erase::Erased;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
@@ -84,7 +87,7 @@ use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
 use person::Told;
-use register::RegisterSlot;
+use register::RegisterPlace;
 use sandbox::{EpochFile, SandboxFile};
 
 /// A study under which the sandbox works, and its regime.
@@ -116,7 +119,7 @@ struct Inner {
     /// Held to read while something is opened that is sealed under the key of an epoch, to write while one is retired.
     retiring: RwLock<()>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
-    register: Mutex<RegisterSlot>,
+    register: RegisterPlace,
     told: Mutex<Told>,
     response_slot: Option<Duration>,
 }

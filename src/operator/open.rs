@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
+use super::register::RegisterPlace;
 use super::renew::{last_seen, settle};
 use super::rotate::{settle_rotation, signer};
 use super::sandbox::{SANDBOX, SandboxFile};
@@ -17,6 +18,7 @@ use super::{Inner, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
 use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
+use crate::register::Register;
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
 use crate::types::{Clock, Secret};
@@ -94,7 +96,7 @@ impl Operator {
             epochs: RwLock::new(epochs),
             retiring: RwLock::default(),
             cubes: Mutex::new(BTreeMap::new()),
-            register: Mutex::default(),
+            register: RegisterPlace::default(),
             told: Mutex::default(),
             response_slot: Some(RESPONSE_SLOT),
             storage,
@@ -105,6 +107,8 @@ impl Operator {
             studies,
         };
         inner.settle_root()?;
+        // A register that was being written anew when we stopped stands as it was.
+        Register::remove_unfinished(&*inner.storage)?;
         inner.door().recover()?;
         inner.retire_ended()?;
         Ok(Self { inner: Arc::new(inner), _lock: None })

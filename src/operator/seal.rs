@@ -106,6 +106,7 @@ impl Operator {
             inner.log_failed_seal(&terms.epoch, now, &error);
             error
         };
+        inner.sweep_register().map_err(failed)?;
         let register = inner.register_snapshot().map_err(failed)?;
         let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch);
         let key = key.map_err(|error| failed(error.into()))?;
@@ -448,7 +449,7 @@ fn again(sources: &Sources) -> Option<Sources> {
 /// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
 fn of_register(register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
     let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
-    Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?)))
+    Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?), register.tombstones()?))
 }
 
 /// A dataset of another study of the sandbox is no stranger; only one that no study declares is.

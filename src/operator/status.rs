@@ -32,6 +32,19 @@ pub struct EpochStatus {
     pub answers: bool,
 }
 
+impl EpochStatus {
+    /// The longest time from a withdrawal to its effect under each study, in seconds: of one right after as-of, until the epoch answers
+    /// no more. Whoever withdraws is left out at the next seal; until then only the end of the epoch stops it (PIPL art. 15, 47).
+    ///
+    /// # Privacy
+    /// A function of public constants: it says nothing about whether anybody withdrew.
+    #[must_use]
+    pub fn longest_to_stop(&self) -> BTreeMap<StudyId, i64> {
+        let longest = |until: &Timestamp| until.seconds().saturating_sub(self.as_of.seconds()).max(0);
+        self.answers_until.iter().map(|(study, until)| (study.clone(), longest(until))).collect()
+    }
+}
+
 /// What is public about a sandbox.
 #[derive(Debug, Clone)]
 pub struct Status {

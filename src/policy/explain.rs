@@ -224,6 +224,7 @@ impl Opinion<'_> {
             })
             .collect();
         lines.push(Line::plain(&said.not_withdrawn));
+        lines.push(Line::plain(self.stops_in_words(said)));
         lines.push(match demand.ages {
             Ages::DeclaredAdults => Line::plain(&said.adults),
             Ages::Read { child_below, .. } => {
@@ -270,6 +271,18 @@ impl Opinion<'_> {
         let mut holds = vec![said.lasts.replace("{}", &in_days(requirement.retention, said))];
         holds.extend(requirement.cool_down.map(|days| said.cool_down.replace("{}", &in_days(days, said))));
         [named, given, holds]
+    }
+
+    /// How long an epoch answers after a withdrawal that it was sealed before.
+    fn stops_in_words(&self, said: &Phrases) -> String {
+        let study = self.case.study;
+        let fresh = study.release.max_age.map(|age| age.seconds() / 60);
+        let longest = match fresh.filter(|minutes| *minutes < study.retention.seconds() / 60) {
+            None => in_days(study.retention, said),
+            Some(minutes) if minutes % 60 == 0 => said.hours.replace("{}", &(minutes / 60).to_string()),
+            Some(minutes) => said.minutes.replace("{}", &minutes.to_string()),
+        };
+        said.stops.replace("{}", &longest)
     }
 
     fn duties_in_words(&self, lang: Lang) -> Line {

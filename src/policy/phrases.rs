@@ -23,7 +23,7 @@ macro_rules! phrases {
 phrases! {
     question, yes, yes_without_consent, no, the_use, action, purpose, basis, reads, sensitive, says, looked_at, ok,
     fails, mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
-    single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, undeclared, notes, marks, person,
+    single, not_gated, lasts, days, hours, minutes, cool_down, not_withdrawn, stops, adults, ages, duties, undeclared, notes, marks, person,
     person_in, person_out, live, denied_anyway, and, semicolon, stated, stated_always, stated_of, words_that_give,
     replayed, replayed_seal, replayed_texts,
 }

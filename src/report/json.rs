@@ -199,6 +199,9 @@ pub(super) fn asked_epoch(epoch: &AskedEpoch) -> Value {
     json!({ "id": epoch.id, "answers_until": epoch.answers_until.to_string(), "closed": epoch.closed })
 }
 
+/// What asks that a withdrawal ends processing.
+const STOP_ARTICLES: [&str; 2] = ["PIPL 15", "PIPL 47"];
+
 /// The public state of a sandbox.
 #[must_use]
 pub fn status_json(status: &Status) -> Value {
@@ -217,6 +220,15 @@ pub fn status_json(status: &Status) -> Value {
                 .iter()
                 .map(|(study, until)| (study.to_string(), json!(until.to_string())))
                 .collect::<Map<_, _>>(),
+            "withdrawals": {
+                "counted_until": epoch.as_of.to_string(),
+                "longest_seconds_to_stop": epoch
+                    .longest_to_stop()
+                    .iter()
+                    .map(|(study, seconds)| (study.to_string(), json!(seconds)))
+                    .collect::<Map<_, _>>(),
+                "articles": STOP_ARTICLES,
+            },
         })
     });
     json!({

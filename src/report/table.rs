@@ -242,6 +242,7 @@ pub fn budget_text(status: &Status) -> String {
 #[must_use]
 pub fn status_text(status: &Status) -> String {
     let mut epochs = table(["epoch", "as of", "hours since seal", "answers"].map(str::to_owned).to_vec());
+    let mut stops = String::new();
     for epoch in &status.epochs {
         let answers = match epoch.retired {
             Some(entry) => format!("no: retired, log entry {entry}"),
@@ -253,11 +254,19 @@ pub fn status_text(status: &Status) -> String {
         };
         let hours = epoch.hours_since_seal.to_string();
         epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), hours, answers]);
+        if let Some(seconds) = epoch.longest_to_stop().values().max().filter(|_| epoch.answers) {
+            stops.push_str(&format!(
+                "epoch {}: a withdrawal after {} acts at the next seal, and {} after it at the latest (PIPL 15, 47)\n",
+                epoch.id,
+                epoch.as_of,
+                duration(*seconds)
+            ));
+        }
     }
     let recipients: Vec<String> =
         status.recipients.iter().map(|(recipient, study)| format!("{recipient} (study {study})")).collect();
     format!(
-        "sandbox {}\nlog key {}\nlog entries {}, anchor {}\nrecipients: {}\n{epochs}\n{}",
+        "sandbox {}\nlog key {}\nlog entries {}, anchor {}\nrecipients: {}\n{epochs}\n{stops}{}",
         status.sandbox,
         status.vkey,
         status.log_size,
@@ -265,6 +274,15 @@ pub fn status_text(status: &Status) -> String {
         recipients.join(", "),
         budget_text(status)
     )
+}
+
+/// Seconds as days, hours and minutes; a part of a minute is a whole one.
+fn duration(seconds: i64) -> String {
+    let minutes = seconds.saturating_add(59).div_euclid(60);
+    let parts = [(minutes / 1_440, "d"), (minutes / 60 % 24, "h"), (minutes % 60, "min")];
+    let said: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count} {unit}")).collect();
+    if said.is_empty() { "0 min".to_owned() } else { said.join(" ") }
 }
 
 /// What questions may name.

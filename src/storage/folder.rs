@@ -221,6 +221,20 @@ impl Folder {
         sync_parent(&from)
     }
 
+    fn move_over(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, target) = (self.plain(from)?, self.plain(to)?);
+        // Only files: a directory would have to be empty.
+        for place in [&from, &target] {
+            if !fs::symlink_metadata(place)?.is_file() {
+                return Err(io::Error::new(ErrorKind::InvalidInput, "not a file"));
+            }
+        }
+        fs::rename(&from, &target)?;
+        // If we stop here, either file may have the name, each of them whole.
+        sync_parent(&target)?;
+        sync_parent(&from)
+    }
+
     fn delete(&self, path: &str) -> io::Result<()> {
         let place = self.plain(path)?;
         match fs::symlink_metadata(&place) {
@@ -309,6 +323,11 @@ impl Storage for Folder {
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
         self.move_to(checked("rename", from)?, checked("rename", to)?)
+            .map_err(|source| StorageError::new("rename", from, source))
+    }
+
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.move_over(checked("rename", from)?, checked("rename", to)?)
             .map_err(|source| StorageError::new("rename", from, source))
     }
 

@@ -78,6 +78,13 @@ pub trait Storage: Send + Sync {
     /// [`StorageError`]; nothing was renamed.
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError>;
 
+    /// Gives a file the name of another one and removes that one, in one step; durable on return. If we stop inside, one of the two
+    /// has the name. [`Blocks`] that are open on the removed file may fail.
+    ///
+    /// # Errors
+    /// [`StorageError`]; which of the two has the name is known only after opening again.
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError>;
+
     /// The names directly inside a directory, sorted; empty when there is no such directory.
     ///
     /// # Errors

@@ -101,7 +101,8 @@ fn by_register(study: &Study, regime: &Regime, input: Input) -> (Imported, Regis
 
 /// What a seal reads of a register.
 fn read(register: &Register) -> Input {
-    Input::Register(FILE.into(), Box::new(register.snapshot().unwrap().reader(None).unwrap()))
+    let snapshot = register.snapshot().unwrap();
+    Input::Register(FILE.into(), Box::new(snapshot.reader(None).unwrap()), snapshot.tombstones().unwrap())
 }
 
 /// Why an import stopped.

@@ -12,6 +12,7 @@ use super::open::{PARQUET, caught};
 use super::partition::{Partition, partitions};
 use super::recorded::{RecordedFile, Source};
 use super::{FolderFault, ReadError};
+use crate::register::Tombstones;
 
 /// Where the rows of a dataset come from.
 #[non_exhaustive]
@@ -29,8 +30,8 @@ pub enum Input {
     /// Batches of the caller, with the name that reports give them.
     Reader(String, Box<dyn RecordBatchReader + Send>),
     /// The events of a consent register, with the name that reports give it: rows of the consent table, whose ids were read when they
-    /// were recorded. How a study's handlers write their own tables does not concern it.
-    Register(String, Box<dyn RecordBatchReader + Send>),
+    /// were recorded, and what is left of removed ones. How a study's handlers write their own tables does not concern it.
+    Register(String, Box<dyn RecordBatchReader + Send>, Tombstones),
 }
 
 impl From<PathBuf> for Input {
@@ -50,7 +51,7 @@ impl Input {
             | Self::Stream(name, _)
             | Self::Ipc(name, ..)
             | Self::Reader(name, _)
-            | Self::Register(name, _) => name.clone(),
+            | Self::Register(name, ..) => name.clone(),
         }
     }
 

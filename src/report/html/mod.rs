@@ -12,6 +12,7 @@ mod parts;
 mod pipia;
 mod refusals;
 mod releases;
+mod stop;
 mod summary;
 mod tags;
 mod texts;
@@ -72,6 +73,7 @@ pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
         flow::section(&facts),
         decisions::section(&facts),
         consents::section(&facts),
+        stop::section(&facts),
         tags::section(&facts),
         budget::section(&facts),
         releases::section(&facts),
@@ -98,6 +100,7 @@ fn contents<'a>(facts: &'a Facts<'_>, pipia: bool) -> Vec<(&'static str, &'a str
         ("flow", &t.flow.heading),
         ("decisions", &t.decisions.heading),
         ("consents", &t.consents.heading),
+        ("stop", &t.stop.heading),
         ("tags", &t.tags.heading),
         ("budget", &t.budget.heading),
         ("releases", &t.releases.heading),

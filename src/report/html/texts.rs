@@ -56,6 +56,9 @@ texts! {
     consents: ConsentTexts {
         heading, lead, no_share, why_not, released, counted, register, register_none, where_demand, effect, epoch, state,
     }
+    stop: StopTexts {
+        heading, lead, table, epoch, study, counted, by, longest, span, retired, none, constants, requests,
+    }
     tags: TagTexts {
         heading, lead, table, tag, labels, reach, because, reads, measures, measure, clamp, reach_own, reach_others, reach_list,
         people, people_one,
