@@ -81,7 +81,7 @@ texts! {
         ledger, anchor, rotations, how, how_lead, own_key, checkpoint, sample,
     }
     figures: FigureTexts {
-        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,
+        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, not_for_tuning, what, people, risk, classes, smallest,
         alone, small, level, tags, tag, without,
     }
     pipia: PipiaTexts {
