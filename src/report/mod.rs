@@ -1,4 +1,4 @@
-//! Layer 6: answers, forecasts and budgets as JSON, CSV, tables, plots and the auditor's page. Sees released values and public constants only.
+//! Layer 6: answers, forecasts and budgets as JSON, CSV, tables, plots, the auditor's page and the record of a registry. Sees released values and public constants only.
 
 #[cfg(feature = "cli")]
 mod answer;
@@ -13,6 +13,7 @@ mod json;
 mod metrics;
 #[cfg(feature = "cli")]
 mod plot;
+mod registry;
 mod sarif;
 #[cfg(feature = "cli")]
 mod table;
@@ -34,6 +35,7 @@ pub use metrics::{metrics_forecast_json, metrics_json};
 pub use metrics::{metrics_forecast_text, metrics_text};
 #[cfg(feature = "cli")]
 pub use plot::{answer_plot, metrics_plot};
+pub use registry::registry_yaml;
 pub use sarif::sarif;
 #[cfg(feature = "cli")]
 pub use table::{budget_text, forecast_text, hygiene_text, status_text, unclear_text, vocabulary_text};
@@ -78,7 +80,6 @@ fn percent(confidence: Confidence) -> f64 {
 }
 
 /// How a file begins that this crate made and may make anew.
-#[cfg(feature = "cli")]
 pub(crate) const MADE_BY: &str = concat!("<!-- made by hushtag ", env!("CARGO_PKG_VERSION"), " -->");
 
 /// Units of a pool as an epsilon, rounded up.
