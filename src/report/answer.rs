@@ -1,9 +1,12 @@
 //! An answer as a person reads it in a terminal.
 
-use super::table::{decimal, right, short, shown, table, titled};
+use comfy_table::ContentArrangement;
+
+use super::table::{grouped, right, short, shown, table, titled};
 use super::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, percent, selection_note, unit};
 use crate::dp::Accounting;
 use crate::release::{Cell, Released, Row};
+use crate::types::Decimal;
 
 /// An answer as a table with its price and place in the log.
 #[must_use]
@@ -14,6 +17,8 @@ pub fn answer_table(released: &Released, accounting: Accounting) -> String {
     let title = |name: &String| titled(name, released.denominations.get(name));
     header.extend(released.columns.iter().flat_map(|name| [title(name), interval.clone(), "error".into()]));
     let mut table = table(header);
+    // A number is never broken over two lines, however many columns there are.
+    table.set_content_arrangement(ContentArrangement::Disabled);
     for row in &released.rows {
         table.add_row(line(released, row));
     }
@@ -43,10 +48,19 @@ fn number(released: &Released, cell: &Cell) -> [String; 3] {
     if let Some(unbiased) = cell.unbiased.filter(|_| cell.is_limited()) {
         estimate.push_str(&format!(" (unbiased {})", shown(unbiased)));
     }
-    let error = cell.relative_error.map(|percent| format!("{} %", decimal(percent)));
+    let error = cell.relative_error.map(whole_percent);
     let mark = cell.is_uncertain().then(|| "!".to_owned());
     let error: Vec<String> = error.into_iter().chain(mark).collect();
     [estimate, format!("{} to {}", shown(cell.low), shown(cell.high)), error.join(" ")]
+}
+
+/// A relative error in whole percent, rounded up; beyond ten times the number it says nothing more.
+fn whole_percent(percent: Decimal) -> String {
+    const MOST: i128 = 1_000;
+    match percent.thousandths().saturating_add(999) / 1_000 {
+        percent if percent > MOST => format!("> {} %", grouped(MOST)),
+        percent => format!("{percent} %"),
+    }
 }
 
 fn paid(released: &Released, accounting: Accounting) -> String {

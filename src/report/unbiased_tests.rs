@@ -79,6 +79,19 @@ fn a_table_shows_the_unbiased_value_where_it_differs_and_marks_noisy_groups() {
     assert!(line("west").contains("2 %") && !line("west").contains('!'), "{table}");
     assert!(!line("west").contains("unbiased"), "{table}");
     assert!(line("north").contains("67 % !"), "{table}");
+    // Numbers stay whole, however wide the table is, and relative errors are rounded up.
+    for row in &mut released.rows {
+        for cell in &mut row.cells {
+            cell.high = Decimal::from(i128::MAX / 1_000);
+            cell.relative_error = Some(Decimal::of_thousandths(1_000_001));
+        }
+        row.cells = [row.cells.as_slice(); 6].concat();
+    }
+    released.columns = vec!["people".into(); 6];
+    let wide = answer_table(&released, Accounting::Pure);
+    let line = wide.lines().find(|line| line.contains("west")).unwrap();
+    assert_eq!(line.matches("170,141,183,460,469,231,731,687,303,715,884,105").count(), 6, "{wide}");
+    assert_eq!(line.matches("> 1,000 % !").count(), 6, "{wide}");
     for note in ["use the unbiased values in totals", "small groups are hit hardest", "(HAVING)", "(few): "] {
         assert!(table.contains(note), "{note}: {table}");
     }
