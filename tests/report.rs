@@ -352,6 +352,7 @@ fn the_internal_edition_needs_the_key_is_marked_and_logged() {
     assert!(page.with_id("evidence").text.contains("1 opening(s) of exact figures"));
     let opened = case.run(&["inspect", "box", "--epoch", "e1", "--key", "auditor.key", "--format", "json"]);
     let opened: serde_json::Value = serde_json::from_str(&stdout(&opened)).unwrap();
+    assert!(page.with_id("figures").text.contains("must not tune public constants"));
     let figures = squeezed(&page.with_id("figures").text);
     let withdrawn = opened["recipients"][0]["consents"]["withdrawn"].as_u64().unwrap();
     assert_eq!(withdrawn, 120);

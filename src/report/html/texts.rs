@@ -85,7 +85,7 @@ texts! {
         access_logged, access_unlogged,
     }
     figures: FigureTexts {
-        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,
+        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, not_for_tuning, what, people, risk, classes, smallest,
         alone, small, level, tags, tag, without,
     }
     pipia: PipiaTexts {
