@@ -69,8 +69,7 @@ pub(super) struct StudySection {
     #[serde(default)]
     pub(super) start: Option<Spanned<Datetime>>,
     pub(super) profile: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) sub_processors: BTreeSet<String>,
+    pub(super) sub_processors: Option<BTreeSet<String>>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -131,12 +130,10 @@ pub(super) struct RecipientSection {
     pub(super) contact: String,
     #[serde(default)]
     pub(super) country: String,
-    #[serde(default)]
-    pub(super) role: RecipientRole,
+    pub(super) role: Option<RecipientRole>,
     #[serde(default)]
     pub(super) succeeds: BTreeSet<String>,
-    #[serde(default)]
-    pub(super) suspended: bool,
+    pub(super) suspended: Option<bool>,
     pub(super) epsilon: Option<Spanned<NanoEpsilon>>,
 }
 

@@ -25,6 +25,7 @@ mod measures;
 mod metrics;
 #[cfg(test)]
 mod opinion_tests;
+mod outcome;
 mod phrases;
 mod placed;
 mod reads;
@@ -47,6 +48,7 @@ pub use finding::{Finding, Level};
 pub use links::{IdColumn, LinksTable};
 pub use lint::{lint_regime, lint_study};
 pub use metrics::{Formula, Metric, Operand};
+pub use outcome::{RuleOutcome, RuleResult};
 pub use reads::Category;
 pub use regime::{Lang, Mark, Regime, RegimeError};
 pub use scenario::{Ran, Scenarios};

@@ -69,11 +69,10 @@ pub struct Handler {
 }
 
 /// As what a recipient gets the answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of the study file")]
 pub enum Role {
-    #[default]
     Handler,
     Joint,
     Entrusted,
@@ -120,12 +119,12 @@ pub struct Recipient {
     pub contact: String,
     /// ISO 3166 country.
     pub country: String,
-    /// As what it gets the answers.
-    pub role: Role,
+    /// As what it gets the answers, if the study declares it; decisions assume a handler of its own.
+    pub role: Option<Role>,
     /// Legal ids of those whose consents it took over in a merger or split (PIPL art. 22).
     pub succeeds: BTreeSet<String>,
-    /// Whether it may get nothing for now, after an incident.
-    pub suspended: bool,
+    /// Whether it may get nothing for now, after an incident, if the study declares it; decisions assume that it may.
+    pub suspended: Option<bool>,
     /// Its share: the cap on all that it may spend, under whatever study.
     pub share: Option<NanoEpsilon>,
 }
@@ -166,6 +165,13 @@ pub struct Covers {
     pub recipients: BTreeSet<String>,
     /// Legal ids of approved sub-processors; here an empty list approves nobody.
     pub sub_processors: BTreeSet<String>,
+}
+
+impl Covers {
+    /// Whether the study declares for which purposes, data and recipients the document is.
+    pub(super) fn is_declared(&self) -> bool {
+        [&self.purposes, &self.categories, &self.recipients].iter().all(|list| !list.is_empty())
+    }
 }
 
 /// The type of a declared field.
@@ -330,8 +336,8 @@ pub struct Study {
     pub start: Option<Timestamp>,
     /// The profile of sensitivity, if it is not the regime's own.
     pub profile: Option<String>,
-    /// Legal ids of those to whom an entrusted party entrusts further.
-    pub sub_processors: BTreeSet<String>,
+    /// Legal ids of those to whom an entrusted party entrusts further, if the study declares them; decisions assume none.
+    pub sub_processors: Option<BTreeSet<String>>,
     /// The notice.
     pub notice: Notice,
     /// Documents by the kind that rules ask for.
