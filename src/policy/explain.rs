@@ -116,6 +116,7 @@ impl Opinion<'_> {
         if permitted && !self.duties.is_empty() {
             sections.push(self.duties_in_words(lang));
         }
+        sections.push(self.papers_in_words(lang));
         sections.extend(self.other_rules(lang));
         sections.extend(self.notes(lang));
         Explanation { question, permitted, answer: answer.to_owned(), rules: self.rules(lang), sections }
@@ -195,6 +196,25 @@ impl Opinion<'_> {
             }
         }
         Line::with(&said.looked_at, stages)
+    }
+
+    /// What the study names on paper, with the digests by which files are compared.
+    fn papers_in_words(&self, lang: Lang) -> Line {
+        let said = Phrases::of(lang);
+        let day = |at: Timestamp| at.to_string().get(..10).unwrap_or_default().to_owned();
+        let lines = self.case.study.papers().into_iter().map(|paper| {
+            let mut text = format!("{}: {}", self.case.regime.paper_title(&paper, lang), paper.id);
+            if let (Some(approved), Some(expires)) = (paper.approved, paper.expires) {
+                let span = said.in_force.replace("{from}", &day(approved)).replace("{to}", &day(expires));
+                text.push_str(&format!("{}{span}", said.semicolon));
+            }
+            let digest = paper.sha256.map_or_else(
+                || said.no_digest.clone(),
+                |digest| said.digest.replace("{}", &digest.to_string()),
+            );
+            Line::plain(format!("{text}{}{digest}", said.semicolon))
+        });
+        Line::with(&said.documents, lines.collect())
     }
 
     /// The rules that were not decided from the study: applied person by person, not applicable, or without a check.

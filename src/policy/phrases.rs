@@ -26,7 +26,7 @@ macro_rules! phrases {
 phrases! {
     question, yes, yes_without_consent, no, the_use, action, purpose, basis, reads, sensitive, says, looked_at, mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
     single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, notes, marks, person,
-    person_in, person_out, live, denied_anyway, without_consent, with_consent, refused_basis,
+    person_in, person_out, live, denied_anyway, documents, in_force, digest, no_digest, notice_text, screen, without_consent, with_consent, refused_basis,
     not_declared, applies_not, per_person, not_checked, stop, stop_within, stop_unbounded, and, semicolon, stated, stated_always, stated_of, words_that_give,
 }
 

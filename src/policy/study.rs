@@ -6,8 +6,8 @@ use crate::consent::{Admits, ConsentTable};
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{
-    AmountFormat, AsOf, CsvDialect, DatasetName, Days, Denomination, HandlerId, Hours, NanoEpsilon,
-    RecipientId, StudyId, Timestamp, Zone,
+    AmountFormat, AsOf, CsvDialect, DatasetName, Days, Denomination, HandlerId, MaxAge, NanoEpsilon,
+    RecipientId, Sha256, StudyId, Timestamp, Zone,
 };
 
 use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
@@ -140,6 +140,19 @@ pub struct Notice {
     pub states: Option<BTreeSet<String>>,
     /// What each version changed.
     pub changes: BTreeMap<u32, BTreeSet<String>>,
+    /// The digest of its text in the current version, if the study has it.
+    pub sha256: Option<Sha256>,
+    /// The screens on which people consent.
+    pub screens: Vec<Screen>,
+}
+
+/// A screen on which people consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Screen {
+    /// Its name.
+    pub name: String,
+    /// The digest of its picture or text, if the study has it.
+    pub sha256: Option<Sha256>,
 }
 
 /// A document that a rule asks for.
@@ -151,6 +164,8 @@ pub struct Document {
     pub approved: Timestamp,
     /// Start of the day it expires on.
     pub expires: Timestamp,
+    /// Its digest, if the study has it.
+    pub sha256: Option<Sha256>,
     /// What it covers.
     pub covers: Covers,
 }
@@ -306,8 +321,8 @@ pub struct ReleaseTerms {
     /// Half-width at 95 %, in people, of the counts of people in, and out by reason, that every seal pays for; `None` for never.
     pub consent_error: Option<u64>,
     /// How long after its seal an epoch answers. It is also how long a withdrawal can take to reach the answers, so it counts
-    /// hours alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
-    pub max_age: Option<Hours>,
+    /// time alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
+    pub max_age: Option<MaxAge>,
 }
 
 /// A study, parsed and checked as a whole.
