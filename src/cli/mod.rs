@@ -10,6 +10,7 @@ mod completions;
 mod consent;
 mod demo;
 mod demo_social;
+mod documents;
 mod exit;
 mod init;
 mod inputs;

@@ -10,6 +10,7 @@ mod closed;
 mod consent_tree;
 #[cfg(test)]
 mod cube_questions;
+mod documents;
 mod erase;
 mod error;
 mod export;
@@ -56,6 +57,7 @@ pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
+pub use documents::studies_in_force;
 pub use erase::Erased;
 pub use error::OperatorError;
 pub use given::Given;

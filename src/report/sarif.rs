@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use crate::policy::Finding;
+use crate::policy::{Finding, RuleResult};
 
 /// A SARIF log of one run.
 ///
@@ -31,10 +31,12 @@ pub fn sarif(findings: &[Finding]) -> Value {
         } else {
             format!("{} (mend: {})", finding.message, finding.fix)
         };
+        let kind = finding.result.map_or("fail", RuleResult::sarif_kind);
         json!({
             "ruleId": finding.rule,
             "ruleIndex": position(finding),
-            "level": finding.level.as_str(),
+            "kind": kind,
+            "level": if kind == "fail" { finding.level.as_str() } else { "none" },
             "message": { "text": text },
             "locations": [{ "physicalLocation": physical }],
         })

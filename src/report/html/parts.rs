@@ -2,6 +2,7 @@
 
 use maud::{Markup, Render, html};
 
+use crate::policy::RuleResult;
 use crate::types::Timestamp;
 
 /// A name or text that somebody else wrote: its direction does not leak into ours.
@@ -34,6 +35,17 @@ pub(super) fn time(at: Timestamp) -> Markup {
 /// A verdict in a word.
 pub(super) fn verdict(good: bool, word: &str) -> Markup {
     html! { span class=(if good { "verdict good" } else { "verdict bad" }) { (word) } }
+}
+
+/// The result of a rule in a word or two: only one that holds looks like one.
+pub(super) fn result(result: RuleResult, word: &str) -> Markup {
+    let class = match result {
+        RuleResult::Holds => "verdict good",
+        RuleResult::Denied => "verdict bad",
+        RuleResult::NotDeclared | RuleResult::Warning => "verdict open",
+        RuleResult::NotApplicable | RuleResult::PerPerson | RuleResult::NotChecked => "verdict",
+    };
+    html! { span class=(class) { (word) } }
 }
 
 /// A section with its heading.

@@ -10,6 +10,7 @@ use super::parts::{self, name, time, verdict};
 use super::tags::because;
 use super::texts::fill;
 use crate::policy::{Explanation, Regime, Study, with_opinion};
+use crate::types::Timestamp;
 
 /// What a human has to complete, in the order in which it comes.
 #[derive(Default)]
@@ -124,15 +125,18 @@ fn data(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
 
 fn documents(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
     let t = &facts.t.pipia;
-    let rows: Vec<Vec<Markup>> = study
-        .documents
-        .iter()
-        .map(|(kind, document)| {
-            let title = name(regime.document_title(kind, facts.lang));
-            vec![title, name(&document.id), time(document.approved), time(document.expires)]
-        })
-        .collect();
-    parts::table(&t.documents, &facts.t.page.scroll, &[&t.document, &t.id, &t.approved, &t.expires], &rows)
+    let rows = study.papers().into_iter().map(|paper| {
+        let day = |at: Option<Timestamp>| at.map_or_else(|| html! { "\u{2013}" }, time);
+        let digest = match paper.sha256 {
+            Some(digest) => parts::code(&digest.to_string()),
+            None => html! { (t.no_digest) },
+        };
+        let title = name(&regime.paper_title(&paper, facts.lang));
+        vec![title, name(&paper.id), day(paper.approved), day(paper.expires), digest]
+    });
+    let rows: Vec<Vec<Markup>> = rows.collect();
+    let head = [t.document.as_str(), &t.id, &t.approved, &t.expires, &t.digest];
+    parts::table(&t.documents, &facts.t.page.scroll, &head, &rows)
 }
 
 /// The second content: what it means for people, and how large the risk is.

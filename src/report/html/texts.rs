@@ -90,7 +90,7 @@ texts! {
     }
     pipia: PipiaTexts {
         heading, draft, lead, blank, person, date, signature, study, one, one_lead, data, necessity, necessity_blank,
-        legality, legality_yes, legality_no, documents, document, id, approved, expires, two, two_lead, risk, known, bound,
+        legality, legality_yes, legality_no, documents, document, id, approved, expires, digest, no_digest, two, two_lead, risk, known, bound,
         bound_says, reach_says, leak, leak_says, wrong, wrong_says, context, context_blank, impact_blank, three,
         three_lead, measure, how, consent_measure, consent_says, minimum_measure, minimum_says, noise_measure,
         noise_says, budget_measure, budget_says, proof_measure, proof_says, end_measure, end_says, fit_blank,
