@@ -1,7 +1,12 @@
 //! Promise: the auditor's page says what the books say, in both languages, to everybody, and nothing else: it is whole,
 //! loads nothing, escapes every text, and is made only from books that hold.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::string_slice,
+    reason = "a test fails by panicking"
+)]
 
 pub mod command;
 pub mod page;
@@ -203,7 +208,9 @@ fn what_the_page_says_is_what_the_books_and_the_decision_say() {
     );
     assert!(text.contains("No study in force reserves a share of its budget for figures on consent"));
     assert!(
-        text.contains("one person moves it for at most 6 others, because her list in follows is cut to 6")
+        text.contains(
+            "one person affects it for at most 6 other people and for themselves, because their list in follows is truncated to 6"
+        )
     );
     // The draft names every blank, and each of them is a place in it.
     let annex = page.with_id("pipia");
@@ -217,6 +224,61 @@ fn what_the_page_says_is_what_the_books_and_the_decision_say() {
         .filter(|a| a.attribute("href").is_some_and(|href| href.starts_with("#blank-")))
         .count();
     assert!(blanks >= 9 && blanks == listed, "{blanks} {listed}");
+}
+
+#[test]
+fn the_page_names_parties_terms_documents_and_the_number_of_each_noise() {
+    let case = Case::new(400);
+    asked(&case);
+    let page = Page::read(&report(&case, &[]));
+    let flow = squeezed(&page.with_id("flow").text);
+    for party in [
+        "social-platformhandler (platform)LEGAL-ID-ASocial Platform (made up)privacy@social-platform.example",
+        "payment-platformhandler (payment-institution)LEGAL-ID-BPayment Platform (made up)privacy@payment-platform.example",
+        "brand-insightsrecipient (handler)LEGAL-ID-CBrand Insights (made up)privacy@brand-insights.example",
+        "An epoch answers for 72 hours after its seal.",
+        "NoticeN-2026-04, version 3",
+        "PIA-2026-014",
+        "2100-01-01",
+    ] {
+        assert!(flow.contains(party), "{party} in {flow}");
+    }
+    let text = page.text();
+    assert!(
+        text.contains("under the consent events that the handlers handed in")
+            && !text.contains("consent of every person")
+    );
+    let noise = squeezed(&page.with_id("answer-2").text);
+    assert!(
+        noise.contains("people: discrete Gaussian (") && noise.contains("sum_spend: discrete Gaussian ("),
+        "{noise}"
+    );
+    let quantile = squeezed(&page.with_id("answer-4").text);
+    assert!(
+        quantile
+            .contains("histogram_spend_to_0 to histogram_spend_to_500000 (13 columns): discrete Gaussian"),
+        "{quantile}"
+    );
+    // Chinese: the clocks of Beijing with their offset, and no instant in UTC but inside canonical questions.
+    let chinese = Page::read(&report(&case, &["--lang", "zh"]));
+    let text = chinese.text();
+    assert!(text.contains(" +08:00") && !text.contains(" UTC"), "{text}");
+    let shown = chinese.all("time").into_iter().filter(|time| time.attribute("datetime").is_some());
+    for time in shown {
+        let utc = time.attribute("datetime").unwrap();
+        let (date, clock) = utc.trim_end_matches('Z').split_once('T').unwrap();
+        let hour: u32 = clock[..2].parse().unwrap();
+        let beijing = format!(" {:02}{} +08:00", (hour + 8) % 24, &clock[2..]);
+        assert!(
+            time.text.ends_with(&beijing) && (hour >= 16 || time.text.starts_with(date)),
+            "{utc} {}",
+            time.text
+        );
+    }
+    assert!(text.contains("依据的是各处理者提交的同意事件"));
+    for forbidden in ["她", "可信区间", "两本账", "账簿"] {
+        assert!(!text.contains(forbidden), "{forbidden}");
+    }
 }
 
 #[test]
@@ -440,6 +502,7 @@ fn plots_show_intervals_and_hatch_what_is_suppressed() {
         assert_eq!(plot.mistakes, [] as [&str; 0]);
         let svg = plot.all("svg")[0];
         assert_eq!(svg.attribute("xmlns"), Some("http://www.w3.org/2000/svg"));
+        assert!(!text.contains("var("), "viewers other than browsers know no variables");
         let class = |name: &str| plot.elements.iter().filter(|e| e.attribute("class") == Some(name)).count();
         assert!(class("bar") > 0 && class("bar") == class("interval"), "{name}");
         if name == "ask" {

@@ -22,6 +22,15 @@ fn rows(page: &str) -> Vec<String> {
     bodies.flat_map(|body| body.split("<tr>").skip(1).map(str::to_owned).collect::<Vec<_>>()).collect()
 }
 
+/// A number with a separator every three digits before the point.
+fn grouped(text: &str) -> String {
+    let (whole, part) = text.split_once('.').map_or((text, String::new()), |(a, b)| (a, format!(".{b}")));
+    let (sign, digits) = whole.strip_prefix('-').map_or(("", whole), |digits| ("-", digits));
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    let groups: Vec<&str> = groups.iter().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    format!("{sign}{}{part}", groups.join(","))
+}
+
 #[test]
 fn the_page_tells_the_metrics_whose_numbers_were_released() {
     let case = Case::new(400);
@@ -56,7 +65,9 @@ fn the_page_tells_the_metrics_whose_numbers_were_released() {
                     } else {
                         4
                     };
-                    assert!(row.contains(&format!("{value:.digits$}")), "{value}: {row}");
+                    let held =
+                        if metric["unit"] == "share of people" { value.clamp(0.0, 1.0) } else { value };
+                    assert!(row.contains(&grouped(&format!("{held:.digits$}"))), "{value}: {row}");
                 }
             }
         }

@@ -11,7 +11,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.decisions;
     let content = html! {
         p { (t.lead) }
-        p { (t.judged_at) " " (time(facts.now)) }
+        p { (t.judged_at) " " (time(facts, facts.now)) }
         @for (study, regime) in &facts.studies {
             @for recipient in &study.recipients {
                 @let said = with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang));

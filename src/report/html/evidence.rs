@@ -9,7 +9,7 @@ use crate::audit::Kind;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.evidence;
-    let counts: Vec<(&str, usize)> = [
+    let counts: Vec<(&str, String)> = [
         ("asks", Kind::Ask),
         ("refusals", Kind::Refuse),
         ("seals", Kind::Seal),
@@ -18,7 +18,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         ("retired", Kind::Retire),
         ("inspections", Kind::Inspect),
     ]
-    .map(|(place, kind)| (place, facts.count(kind)))
+    .map(|(place, kind)| (place, parts::count(facts.count(kind))))
     .into();
     let retention: Vec<String> =
         facts.studies.iter().map(|(study, _)| format!("{}: {}", study.id, study.retention)).collect();

@@ -35,8 +35,17 @@ fn rows(facts: &Facts<'_>, metric: &MetricAnswer, formula: &str) -> Vec<Vec<Mark
         let value = match row.estimate {
             None => html! { em { (facts.t.releases.suppressed) } },
             Some(estimate) => {
-                let end = |value: Option<f64>| value.map_or_else(|| facts.t.page.unknown.clone(), digits);
-                html! { (end(estimate.value)) " (" (end(estimate.low)) " \u{2013} " (end(estimate.high)) ")" }
+                let shown = |value: Option<f64>| {
+                    value.map_or_else(|| facts.t.page.unknown.clone(), |value| digits(row.possible.limit(value)))
+                };
+                let value = parts::value(&shown(estimate.value), &shown(estimate.low), &shown(estimate.high));
+                let beyond = estimate.value.filter(|value| row.possible.limit(*value).total_cmp(value).is_ne());
+                html! {
+                    (value)
+                    @if let Some(value) = beyond {
+                        " " small class="line" { (fill(&facts.t.releases.unlimited, &[("n", &digits(value))])) }
+                    }
+                }
             }
         };
         vec![

@@ -50,7 +50,14 @@ fn table(facts: &Facts<'_>) -> Markup {
                 .iter()
                 .find_map(|(_, regime)| regime.rule_asks(rule, facts.lang))
                 .unwrap_or_else(|| ("", facts.t.mechanism_rules.get(rule).unwrap_or(&t.other_rule)));
-            vec![code(rule), name(article), name(asks), code(act), name(recipient), html! { (count) }]
+            vec![
+                code(rule),
+                name(article),
+                name(asks),
+                code(act),
+                name(recipient),
+                html! { (parts::count(count)) },
+            ]
         })
         .collect();
     let head = [t.rule.as_str(), &t.article, &t.asks, &t.act, &t.recipient, &t.count];
