@@ -126,3 +126,20 @@ fn encoded(path: &str) -> String {
         .map(|byte| if plain(byte) { char::from(byte).to_string() } else { format!("%{byte:02X}") })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_book_explains_every_rule_in_the_words_of_its_help() {
+        let book = include_str!("../../docs/src/checks.md");
+        let rows = book.lines().filter_map(|line| line.strip_prefix("| `")?.split_once("` | "));
+        let rows: Vec<(&str, &str)> =
+            rows.filter_map(|(rule, text)| Some((rule, text.strip_suffix(" |")?))).collect();
+        assert!(rows.len() >= 16, "{rows:?}");
+        for (rule, text) in rows {
+            assert_eq!(own_rule(rule), Some(text), "{rule}");
+        }
+    }
+}

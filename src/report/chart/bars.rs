@@ -172,7 +172,8 @@ mod tests {
 
     /// The lengths of all bars of a class.
     fn lengths(chart: &str, class: &str) -> Vec<f64> {
-        let bars = chart.split(&format!("rect class=\"{class}\"")).skip(1);
+        let mark = format!("rect class=\"{class}\"");
+        let bars = chart.split(&mark).skip(1);
         let width = |bar: &str| bar.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
         bars.filter_map(width).collect()
     }

@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::facts::Facts;
 use super::parts::{self, marked, name, time, verdict};
+use super::statutes::in_opinion;
 use super::texts::fill;
 use crate::policy::{Explanation, Line, with_opinion};
 
@@ -27,20 +28,20 @@ fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
     let t = &facts.t.decisions;
     html! {
         h3 { (name(title)) }
-        p { (marked(&said.question)) }
+        p { (marked(&in_opinion(facts, &said.question))) }
         p { (verdict(said.permitted, if said.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&said.answer)) }
         details open {
             summary { (t.all) }
             @for section in &said.sections {
-                h4 { (name(&section.text)) }
-                (lines(&section.under, said.permitted))
+                h4 { (name(&in_opinion(facts, &section.text))) }
+                (lines(facts, &section.under, said.permitted))
             }
         }
     }
 }
 
 /// Lines and what stands under them; what failed is marked in words and colour.
-fn lines(all: &[Line], permitted: bool) -> Markup {
+fn lines(facts: &Facts<'_>, all: &[Line], permitted: bool) -> Markup {
     html! {
         ul class="opinion" {
             @for line in all {
@@ -48,8 +49,8 @@ fn lines(all: &[Line], permitted: bool) -> Markup {
                     @if let Some(word) = &line.verdict {
                         (verdict(permitted || !has_mend(line), word)) " "
                     }
-                    (marked(&line.text))
-                    @if !line.under.is_empty() { (lines(&line.under, permitted)) }
+                    (marked(&in_opinion(facts, &line.text)))
+                    @if !line.under.is_empty() { (lines(facts, &line.under, permitted)) }
                 }
             }
         }

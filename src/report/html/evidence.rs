@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::facts::Facts;
 use super::parts;
+use super::statutes::cited;
 use super::texts::fill;
 use crate::audit::Kind;
 
@@ -34,7 +35,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         .map(|(item, said)| {
             vec![
                 html! { strong { (item) } },
-                html! { (said.title) br; small { (said.ground) } },
+                html! { (said.title) br; small { (cited(facts, &said.ground)) } },
                 parts::marked(&fill(&said.tool, &places)),
                 parts::marked(&said.human),
             ]

@@ -13,6 +13,7 @@ mod parts;
 mod pipia;
 mod refusals;
 mod releases;
+mod statutes;
 mod summary;
 mod tags;
 mod texts;

@@ -29,12 +29,27 @@ pub(super) fn count(number: impl TryInto<i128> + std::fmt::Display + Copy) -> St
     number.try_into().map_or_else(|_| number.to_string(), grouped)
 }
 
-/// A text in which what stands between backticks is typed or read by a machine.
+/// A text in which what stands between backticks, and an IRI between angle brackets, is typed or read by a machine.
 pub(super) fn marked(text: &str) -> Markup {
     html! {
         bdi {
             @for (place, piece) in text.split('`').enumerate() {
-                @if place % 2 == 1 { code { (piece) } } @else { (piece) }
+                @if place % 2 == 1 { code { (piece) } } @else { (iris(piece)) }
+            }
+        }
+    }
+}
+
+/// A text whose IRIs may break at any letter, so that lines behind them break where they should.
+fn iris(text: &str) -> Markup {
+    let mut pieces = text.split('<');
+    html! {
+        (pieces.next().unwrap_or_default())
+        @for piece in pieces {
+            "<"
+            @match piece.split_once('>').filter(|(iri, _)| iri.contains(':') && !iri.contains(' ')) {
+                Some((iri, rest)) => { code { (iri) } ">" (rest) }
+                None => { (piece) }
             }
         }
     }
@@ -65,7 +80,7 @@ pub(super) fn date(start: Timestamp) -> Markup {
 /// The name of a column, which may break behind each low line.
 pub(super) fn column(text: &str) -> Markup {
     html! {
-        bdi { @for (place, piece) in text.split('_').enumerate() { @if place > 0 { "_" wbr; } (piece) } }
+        bdi class=[is_word(text).then_some("word")] { @for (place, piece) in text.split('_').enumerate() { @if place > 0 { "_" wbr; } (piece) } }
     }
 }
 

@@ -8,6 +8,7 @@ use super::facts::Facts;
 use super::flow::{in_words, is_permitted};
 use super::parties;
 use super::parts::{self, name, verdict};
+use super::statutes::in_opinion;
 use super::tags::because;
 use super::texts::fill;
 use crate::policy::{Explanation, Regime, Study, with_opinion};
@@ -101,7 +102,7 @@ fn lawful(facts: &Facts<'_>, study: &Study, regime: &Regime, blanks: &mut Blanks
     let necessity: Vec<Markup> = necessity.collect();
     html! {
         @if let Some(used) = &used {
-            ul class="opinion" { @for line in &used.under { li { (parts::marked(&line.text)) } } }
+            ul class="opinion" { @for line in &used.under { li { (parts::marked(&in_opinion(facts, &line.text))) } } }
         }
         (parts::facts(&[
             (&t.data, data(facts, study, regime)),

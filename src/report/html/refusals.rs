@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::parts::{self, code, name};
+use super::statutes::cited;
 use crate::audit::{Entry, Kind};
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
@@ -52,7 +53,7 @@ fn table(facts: &Facts<'_>) -> Markup {
                 .unwrap_or_else(|| ("", facts.t.mechanism_rules.get(rule).unwrap_or(&t.other_rule)));
             vec![
                 code(rule),
-                name(article),
+                name(&cited(facts, article)),
                 name(asks),
                 code(act),
                 name(recipient),

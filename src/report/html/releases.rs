@@ -156,7 +156,7 @@ fn rows(facts: &Facts<'_>, released: &Released, interval: &str, heading: &str) -
         labels.map(|(_, label)| letters(label)).fold(letters(tag), usize::max).min(LABEL) + GAP
     };
     let labels: usize = tags.iter().enumerate().map(|(place, tag)| label(place, tag)).sum();
-    let widths: Vec<usize> = released.columns.iter().map(|column| width(facts, released, column)).collect();
+    let widths: Vec<usize> = released.columns.iter().map(|column| width(released, column)).collect();
     let blocks = blocks(&widths, SHEET - labels.min(SHEET / 2));
     let caption = format!("{heading}: {}", t.estimate);
     html! {
@@ -174,15 +174,14 @@ fn rows(facts: &Facts<'_>, released: &Released, interval: &str, heading: &str) -
 }
 
 /// How wide a column is, in letters.
-fn width(facts: &Facts<'_>, released: &Released, column: &str) -> usize {
+fn width(released: &Released, column: &str) -> usize {
     let unit = released.denominations.get(column);
     let title = letters(&titled(column, unit)).min(LABEL);
     let cells = released.rows.iter().flat_map(|row| row.cells.iter().filter(|cell| cell.name == column));
     let lines = cells.flat_map(|cell| {
-        let limited = beside(facts, cell, unit);
-        let estimate = cell.estimate.map_or(0, |value| letters(&shown(value, unit)));
-        let ends = letters(&shown(cell.low, unit)) + letters(&shown(cell.high, unit)) + 5;
-        [estimate, ends, limited.as_deref().map_or(0, letters)]
+        let number = |value: Decimal| letters(&shown(value, unit));
+        let ends = number(cell.low) + number(cell.high) + 5;
+        [cell.estimate.map_or(0, number), ends]
     });
     lines.fold(title, usize::max) + GAP
 }

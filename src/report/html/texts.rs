@@ -33,6 +33,8 @@ macro_rules! texts {
             pub(super) evidence_items: BTreeMap<String, EvidenceText>,
             /// Refusals by rules of the mechanism, which no regime explains.
             pub(super) mechanism_rules: BTreeMap<String, String>,
+            /// Statutes by the code that regimes cite them with.
+            pub(super) statutes: BTreeMap<String, String>,
             /// How a person stands under a demand, in words.
             pub(super) standings: BTreeMap<String, String>,
         }
@@ -85,6 +87,7 @@ texts! {
         heading, lead, table, check, result, log_entries, studies, approvals, approvals_none, renewals, cubes,
         ledger, anchor, rotations, how, how_lead, own_key, checkpoint, sample,
     }
+    citation: CitationTexts { first, next, to, paragraph, numerals }
     figures: FigureTexts {
         heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,
         alone, small, level, tags, tag, without,
