@@ -296,7 +296,7 @@ fn wide() -> (Case, Vec<(u64, Vec<String>)>) {
             rows.flat_map(|row| row.as_object().unwrap().values().filter(|cell| cell["low"].is_number()));
         let numbers = cells.flat_map(|cell| {
             let ends = ["estimate", "low", "high"].map(|end| cell[end].as_i64().unwrap());
-            let released = cell["noisy"].as_i64().filter(|noisy| *noisy != ends[0]);
+            let released = cell["unbiased"].as_i64().filter(|unbiased| *unbiased != ends[0]);
             ends.into_iter().chain(released).map(grouped).collect::<Vec<_>>()
         });
         (answer["audit"]["index"].as_u64().unwrap(), numbers.collect::<Vec<String>>())

@@ -12,7 +12,7 @@ use crate::keys::AuditorKey;
 use crate::operator::{Keys, Verification, verify_log};
 use crate::policy::Lang;
 use crate::release::Figures;
-use crate::report::{PageError, Report, report_page};
+use crate::report::{PageError, Report, registry_yaml, report_page};
 use crate::storage::Folder;
 use crate::types::EpochId;
 
@@ -30,22 +30,26 @@ pub(super) struct ReportCommand {
     /// The sandbox
     dir: PathBuf,
     /// The page: a new file, or one that an earlier report wrote, which is replaced as a whole
+    #[arg(long, value_name = "FILE", required_unless_present = "registry")]
+    out: Option<PathBuf>,
+    /// A draft of the record for the public registry of deployments of differential privacy, as YAML; replaced as the page is
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    registry: Option<PathBuf>,
     /// The language of the page
     #[arg(long, value_enum, default_value_t = Language::En)]
     lang: Language,
     /// Add a draft of the impact assessment (PIPL art. 56), for a human to complete
-    #[arg(long)]
+    #[arg(long, requires = "out")]
     pipia: bool,
     /// The internal edition, with the exact figures that this auditor's key opens; every opening is logged
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "out")]
     key: Option<PathBuf>,
 }
 
 impl ReportCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let out = Target::new(&self.out)?;
+        let target = |path: &Option<PathBuf>| path.as_deref().map(Target::new).transpose();
+        let (out, registry) = (target(&self.out)?, target(&self.registry)?);
         let lang = match self.lang {
             Language::En => Lang::En,
             Language::Zh => Lang::Zh,
@@ -56,6 +60,17 @@ impl ReportCommand {
         let place = self.dir.display().to_string();
         let (pipia, internal) = (self.pipia, figures.is_some());
         let figures = figures.as_deref();
+        if let Some(registry) = &registry {
+            registry.write(&registry_yaml(&reader)?)?;
+            context.output.note(&registry.done());
+        }
+        let registry = self.registry.map(|path| path.display().to_string());
+        let (Some(out), Some(path)) = (out, self.out) else {
+            return context.output.either(
+                || json!({ "registry": registry, "verified": true }),
+                || "both books verified; read the draft, and complete what is left to you".to_owned(),
+            );
+        };
         let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
         let page = page(&report)?;
         if internal {
@@ -64,9 +79,9 @@ impl ReportCommand {
             out.write(&page)?
         }
         context.output.note(&out.done());
-        let (path, bytes) = (self.out.display().to_string(), page.len());
+        let (path, bytes) = (path.display().to_string(), page.len());
         context.output.either(
-            || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal }),
+            || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal, "registry": registry }),
             || format!("{path}: both books verified; open it in any browser, or print it"),
         )
     }

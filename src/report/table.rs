@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{NOISE_NOTE, delta, epsilon, unit};
+use super::{delta, epsilon, unit};
 use crate::dp::Accounting;
 use crate::engine::{FileHygiene, Hygiene};
 use crate::ledger::Pool;
 use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
-use crate::release::Released;
 use crate::types::{Days, Decimal, Denomination};
 
 /// The widest table: cells with sentences are wrapped, in a terminal and in a file alike.
@@ -84,56 +83,6 @@ pub(super) fn right(table: &mut Table, first: usize) {
     for column in table.column_iter_mut().skip(first) {
         column.set_cell_alignment(CellAlignment::Right);
     }
-}
-
-/// An answer as a table with its price and place in the log.
-#[must_use]
-pub fn answer_table(released: &Released, accounting: Accounting) -> String {
-    let tags = released.rows.first().map_or(0, |row| row.group.len());
-    let mut header: Vec<String> = released
-        .rows
-        .first()
-        .map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect())
-        .unwrap_or_default();
-    let interval = format!("{} % interval", (released.confidence.get() * 1000.0).round() / 10.0);
-    let title = |name: &String| titled(name, released.denominations.get(name));
-    header.extend(released.columns.iter().flat_map(|name| [title(name), interval.clone()]));
-    let mut table = table(header);
-    let mut suppressed = 0;
-    for row in &released.rows {
-        let mut cells: Vec<String> = row.group.iter().map(|(_, label)| label.clone()).collect();
-        if row.suppressed {
-            suppressed += 1;
-            cells.push("(few)".to_owned());
-        }
-        for cell in &row.cells {
-            let shown = |value| shown(value, released.denominations.get(&cell.name));
-            cells.push(cell.estimate.map_or_else(|| "unknown".to_owned(), shown));
-            cells.push(format!("{} to {}", shown(cell.low), shown(cell.high)));
-        }
-        table.add_row(cells);
-    }
-    right(&mut table, tags);
-    let paid = if released.stored {
-        "stored answer: nothing charged, no new noise".to_owned()
-    } else {
-        format!(
-            "charged epsilon {} ({} {})",
-            short(released.units, accounting),
-            units(released.units),
-            unit(accounting)
-        )
-    };
-    let reach = match released.reach {
-        1 => "nobody moves anybody else's tags".to_owned(),
-        people => format!("one person moves the tags of at most {people}, her own included"),
-    };
-    let mut text = format!("{table}\n{paid}; {reach}; log entry {}\n", released.index);
-    text.push_str(&format!("{NOISE_NOTE}\n"));
-    if suppressed > 0 {
-        text.push_str("(few): the noisy count is below the study's minimum; a courtesy, not a guarantee\n");
-    }
-    text
 }
 
 /// A forecast.

@@ -39,11 +39,12 @@ fn rows(facts: &Facts<'_>, metric: &MetricAnswer, formula: &str) -> Vec<Vec<Mark
                     value.map_or_else(|| facts.t.page.unknown.clone(), |value| digits(row.possible.limit(value)))
                 };
                 let value = parts::value(&shown(estimate.value), &shown(estimate.low), &shown(estimate.high));
-                let beyond = estimate.value.filter(|value| row.possible.limit(*value).total_cmp(value).is_ne());
+                let limited = estimate.value.map(|value| row.possible.limit(value));
+                let unbiased = estimate.unbiased.filter(|unbiased| limited.is_some_and(|limited| limited.total_cmp(unbiased).is_ne()));
                 html! {
                     (value)
-                    @if let Some(value) = beyond {
-                        " " small class="line" { (fill(&facts.t.releases.unlimited, &[("n", &digits(value))])) }
+                    @if let Some(unbiased) = unbiased {
+                        " " small class="line" { (fill(&facts.t.releases.unbiased, &[("n", &digits(unbiased))])) }
                     }
                 }
             }

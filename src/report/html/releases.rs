@@ -12,7 +12,7 @@ use crate::operator::Given;
 use crate::release::{Cell, Part, PartUse, Released, Row};
 use crate::report::chart::{Bars, Told};
 use crate::report::plot::{answer_panels, said};
-use crate::report::table::{grouped, shown, titled};
+use crate::report::table::{decimal, grouped, shown, titled};
 use crate::types::{Decimal, Denomination};
 
 /// The most bars that a chart beside a table has.
@@ -23,7 +23,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let content = html! {
         p { (t.lead) }
         @if facts.given.is_empty() { p { (t.none) } }
-        @else { p { (t.noise_note) } }
+        @else { p { (t.noise_note) } p { (t.unbiased_note) } }
         @for given in &facts.given { (answer(facts, given)) }
     };
     parts::section("releases", &t.heading, &content)
@@ -47,6 +47,7 @@ fn answer(facts: &Facts<'_>, given: &Given) -> Markup {
             ]))
             (rows(facts, released, &interval, &heading))
             @if released.rows.iter().any(|row| row.suppressed) { p { (t.suppressed_note) } }
+            @if !released.selected_on.is_empty() { p { (t.selected_note) } }
             (chart(facts, released, &heading))
         }
     }
@@ -219,18 +220,22 @@ fn cells(facts: &Facts<'_>, row: &Row, columns: &[String], released: &Released) 
     cells
 }
 
-/// The number as it was released, where the one to read was held to what is possible.
-fn beside(facts: &Facts<'_>, cell: &Cell, unit: Option<&Denomination>) -> Option<String> {
-    let released = cell.noisy.map(Decimal::from).filter(|released| cell.estimate != Some(*released))?;
-    Some(fill(&facts.t.releases.unlimited, &[("n", &shown(released, unit))]))
+/// The number before it was limited to what is possible, where it was, and its relative error.
+fn beside(facts: &Facts<'_>, cell: &Cell, unit: Option<&Denomination>) -> Markup {
+    let t = &facts.t.releases;
+    let unbiased = cell.unbiased.filter(|_| cell.is_limited());
+    html! {
+        @if let Some(unbiased) = unbiased { " " small class="line" { (fill(&t.unbiased, &[("n", &shown(unbiased, unit))])) } }
+        @if let Some(error) = cell.relative_error { " " small class="line" { "\u{b1} " (decimal(error)) " %" } }
+        @if cell.is_uncertain() { " " small class="line bad" { (t.uncertain) } }
+    }
 }
 
 fn number(facts: &Facts<'_>, cell: &Cell, unit: Option<&Denomination>) -> Markup {
     let estimate = cell.estimate.map_or_else(|| facts.t.page.unknown.clone(), |value| shown(value, unit));
     let [low, high] = [cell.low, cell.high].map(|end| shown(end, unit));
     html! {
-        (parts::value(&estimate, &low, &high))
-        @if let Some(beside) = beside(facts, cell, unit) { " " small class="line" { (beside) } }
+        (parts::value(&estimate, &low, &high)) (beside(facts, cell, unit))
     }
 }
 

@@ -74,7 +74,7 @@ texts! {
     }
     releases: ReleaseTexts {
         heading, lead, none, question, study, recipient, epoch, index, cost, mechanism, half_width, reach, estimate,
-        interval, block, unlimited, gaussian, laplace, scale, sum_of, count_of, histogram_of, first_to_last, minimum,
+        interval, block, unbiased, unbiased_note, uncertain, selected_note, gaussian, laplace, scale, sum_of, count_of, histogram_of, first_to_last, minimum,
         suppressed, suppressed_note, noise_note, everybody, group, chart_says, shown_bars, policy, prove,
     }
     metrics: MetricTexts { heading, lead, metric, formula, means, value, unit, of }
@@ -89,7 +89,7 @@ texts! {
     }
     citation: CitationTexts { first, next, to, paragraph, numerals }
     figures: FigureTexts {
-        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, what, people, risk, classes, smallest,
+        heading, edition, mark, lead, none, one, consents, present, matched, cut, clamped, not_for_tuning, what, people, risk, classes, smallest,
         alone, small, level, tags, tag, without,
     }
     pipia: PipiaTexts {
