@@ -110,7 +110,7 @@ fn the_page_names_parties_terms_documents_and_the_number_of_each_noise() {
         "payment-platformhandler (payment-institution)LEGAL-ID-BPayment Platform (made up)privacy@payment-platform.example",
         "brand-insightsrecipient (handler)LEGAL-ID-CBrand Insights (made up)privacy@brand-insights.example",
         "An epoch answers for 72 hours after its seal.",
-        "NoticeN-2026-04, version 3",
+        "N-2026-04, version 3",
         "PIA-2026-014",
         "2100-01-01",
     ] {

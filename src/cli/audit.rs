@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Subcommand;
 use serde_json::{Value, json};
 
+use super::documents::GivenDocument;
 use super::init::read_text;
 use super::progress::shown;
 use super::sandbox::{keys, open};
@@ -39,6 +40,18 @@ pub(super) enum AuditCommand {
         /// The key of a witness that must have cosigned the checkpoint of a folder; several may be given
         #[arg(long = "witness", value_name = "VKEY")]
         witnesses: Vec<WitnessKey>,
+    },
+    /// Compare documents, notice texts and consent screens with the digests that the signed studies give
+    #[command(
+        after_help = "Examples:\n  hushtag audit documents box --document PIA-2026-014=assessment.pdf --document notice=notice.html\n  hushtag audit documents study.toml\n\nA file that differs is exit code 5; what has no digest is listed as such."
+    )]
+    Documents {
+        /// The sandbox, or a study file
+        #[arg(value_name = "DIR|STUDY")]
+        place: PathBuf,
+        /// A file and the document that it is said to be: its id, its key under [documents], `notice`, or the name of a screen
+        #[arg(long = "document", value_name = "ID=FILE")]
+        documents: Vec<GivenDocument>,
     },
     /// List the entries of the log
     #[command(after_help = "Example:\n  hushtag audit show box --kind ask --last 20")]
@@ -88,6 +101,7 @@ impl AuditCommand {
             Self::Verify { place, key, anchor, witnesses } => {
                 folder(&place, key.as_ref(), anchor.as_deref(), &witnesses, context)
             }
+            Self::Documents { place, documents } => super::documents::run(&place, &documents, context),
             Self::Show { dir, kind, last } => show(&dir, kind, last, context),
             Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
         }

@@ -9,6 +9,7 @@ mod completions;
 mod consent;
 mod demo;
 mod demo_social;
+mod documents;
 mod exit;
 mod init;
 mod inputs;

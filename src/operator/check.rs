@@ -84,7 +84,10 @@ pub fn check_sandbox(dir: &Path, now: impl Into<AsOf>) -> Result<Vec<Finding>, O
 }
 
 /// The studies in force in the order of the file, as the log says.
-fn in_force_of(storage: &Arc<dyn Storage>, file: &SandboxFile) -> Result<Vec<Adopted>, OperatorError> {
+pub(super) fn in_force_of(
+    storage: &Arc<dyn Storage>,
+    file: &SandboxFile,
+) -> Result<Vec<Adopted>, OperatorError> {
     let key = log_key(&**storage, file)?;
     let mut all = in_force(&**storage, file, &Log::open(Arc::clone(storage), &key)?)?;
     Ok(file.studies.iter().filter_map(|study| all.remove(&study.id)).collect())

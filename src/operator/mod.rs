@@ -9,6 +9,7 @@ mod closed;
 mod consent_tree;
 #[cfg(test)]
 mod cube_questions;
+mod documents;
 mod error;
 mod export;
 mod figures;
@@ -48,6 +49,7 @@ pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
+pub use documents::studies_in_force;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};

@@ -26,6 +26,10 @@ mod measures;
 mod metrics;
 #[cfg(test)]
 mod opinion_tests;
+mod outcome;
+#[cfg(test)]
+mod outcome_tests;
+mod papers;
 mod phrases;
 mod placed;
 mod reads;
@@ -48,12 +52,14 @@ pub use finding::{Finding, Level};
 pub use links::{IdColumn, LinksTable};
 pub use lint::{lint_regime, lint_study};
 pub use metrics::{Formula, Metric, Operand};
+pub use outcome::{RuleOutcome, RuleResult};
+pub use papers::{Paper, PaperKind};
 pub use reads::Category;
 pub use regime::{Lang, Mark, Regime, RegimeError};
 pub use scenario::{Ran, Scenarios};
 pub use schema::SchemaOf;
 pub use study::{
     Action, Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Role,
-    Shape, Study,
+    Screen, Shape, Study,
 };
 pub use words::{Word, WordsOf};

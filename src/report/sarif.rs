@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::policy::Finding;
+use crate::policy::{Finding, RuleResult};
 
 /// What relative locations are relative to (SARIF 2.1.0, section 3.14.14).
 const ROOT: &str = "%SRCROOT%";
@@ -29,10 +29,12 @@ pub fn sarif(findings: &[Finding], root: Option<&Path>) -> Value {
         } else {
             format!("{} (fix: {})", finding.message, finding.fix)
         };
+        let kind = finding.result.map_or("fail", RuleResult::sarif_kind);
         json!({
             "ruleId": finding.rule,
             "ruleIndex": position(finding),
-            "level": finding.level.as_str(),
+            "kind": kind,
+            "level": if kind == "fail" { finding.level.as_str() } else { "none" },
             "message": { "text": text },
             "locations": [{ "physicalLocation": {
                 "artifactLocation": location(&finding.file),

@@ -16,7 +16,7 @@ use super::{Context, Failure};
 use crate::operator::{Approval, StudySource, check_study};
 use crate::policy::{Action, Lang, Level, Opinion, Regime, Study, Word, WordsOf, with_opinion};
 use crate::types::{
-    Clock, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, SystemClock, Timestamp,
+    Clock, Days, HandlerId, MaxAge, NanoEpsilon, RecipientId, StudyId, SystemClock, Timestamp,
 };
 
 /// What a study starts with where nobody says otherwise; each is shown before it is taken.
@@ -222,7 +222,7 @@ fn prices(dialogue: &mut Dialogue<'_>, draft: &mut Draft) -> Result<(), Failure>
     draft.max_age = dialogue.ask(
         "How long after its seal an epoch answers (max_age); by then whoever withdrew is out",
         Some(MAX_AGE),
-        parsed(|text| Hours::parse(text).map(|hours| hours.to_string())),
+        parsed(|text| MaxAge::parse(text).map(|age| age.to_string())),
     )?;
     Ok(())
 }

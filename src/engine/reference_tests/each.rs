@@ -49,6 +49,7 @@ id = "N"
 version = 1
 [documents]
 pipia = {{ id = "P", approved = 1960-01-01, expires = 2100-01-01 }}
+provision-contract = {{ id = "CONTRACT-1", approved = 1960-01-01, expires = 2100-01-01 }}
 [[handlers]]
 id = "one"
 legal_id = "ONE"

@@ -34,30 +34,25 @@ fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
             summary { (t.all) }
             @for section in &said.sections {
                 h4 { (name(&in_opinion(facts, &section.text))) }
-                (lines(facts, &section.under, said.permitted))
+                (lines(facts, &section.under))
             }
         }
     }
 }
 
-/// Lines and what stands under them; what failed is marked in words and colour.
-fn lines(facts: &Facts<'_>, all: &[Line], permitted: bool) -> Markup {
+/// Lines and what stands under them; the result of each rule is marked in words and colour.
+fn lines(facts: &Facts<'_>, all: &[Line]) -> Markup {
     html! {
         ul class="opinion" {
             @for line in all {
                 li {
-                    @if let Some(word) = &line.verdict {
-                        (verdict(permitted || !has_mend(line), word)) " "
+                    @if let (Some(result), Some(word)) = (line.result, &line.verdict) {
+                        (parts::result(result, word)) " "
                     }
                     (marked(&in_opinion(facts, &line.text)))
-                    @if !line.under.is_empty() { (lines(facts, &line.under, permitted)) }
+                    @if !line.under.is_empty() { (lines(facts, &line.under)) }
                 }
             }
         }
     }
-}
-
-/// A rule that holds has nothing under it; one that fails says what would mend it.
-fn has_mend(line: &Line) -> bool {
-    line.rule.is_some() && !line.under.is_empty()
 }

@@ -5,7 +5,8 @@ use maud::{Markup, html};
 use super::facts::Facts;
 use super::parts::{self, code, count, date, name};
 use super::texts::fill;
-use crate::policy::{Regime, Study};
+use crate::policy::{PaperKind, Regime, Role, Study};
+use crate::types::Timestamp;
 
 /// Parties, terms and documents of one study.
 pub(super) fn of_study(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
@@ -34,7 +35,8 @@ fn parties(facts: &Facts<'_>, study: &Study) -> Markup {
         ]
     });
     let recipients = study.recipients.iter().map(|recipient| {
-        let kind = html! { (t.recipient) " (" (name(recipient.role.as_str())) ")" };
+        let role = declared(facts, recipient.role.map_or("", Role::as_str));
+        let kind = html! { (t.recipient) " (" (role) ")" };
         vec![
             name(recipient.id.as_str()),
             kind,
@@ -72,20 +74,24 @@ fn terms(facts: &Facts<'_>, study: &Study) -> Markup {
     ])
 }
 
-/// The notice and the documents that a study names.
+/// The documents, the notice and the consent screens that a study names, with the digests by which files are compared.
 pub(super) fn documents(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
     let t = &facts.t.parties;
     let version = fill(&t.version, &[("n", &study.notice.version)]);
-    let notice = vec![
-        html! { (t.notice) },
-        html! { (code(&study.notice.id)) (facts.t.page.join) (version) },
-        html! {},
-        html! {},
-    ];
-    let documents = study.documents.iter().map(|(kind, document)| {
-        let title = name(regime.document_title(kind, facts.lang));
-        vec![title, code(&document.id), date(document.approved), date(document.expires)]
+    let rows = study.papers().into_iter().map(|paper| {
+        let day = |at: Option<Timestamp>| at.map_or_else(|| html! { "\u{2013}" }, date);
+        let digest = match paper.sha256 {
+            Some(digest) => code(&digest.to_string()),
+            None => html! { em { (t.no_digest) } },
+        };
+        let id = html! {
+            (code(&paper.id))
+            @if paper.kind == PaperKind::Notice { (facts.t.page.join) (version) }
+        };
+        let title = name(&regime.paper_title(&paper, facts.lang));
+        vec![title, id, day(paper.approved), day(paper.expires), digest]
     });
-    let rows: Vec<Vec<Markup>> = std::iter::once(notice).chain(documents).collect();
-    parts::table(&t.documents, &facts.t.page.scroll, &[&t.document, &t.id, &t.approved, &t.expires], &rows)
+    let rows: Vec<Vec<Markup>> = rows.collect();
+    let head = [t.document.as_str(), &t.id, &t.approved, &t.expires, "SHA-256"];
+    parts::table(&t.documents, &facts.t.page.scroll, &head, &rows)
 }

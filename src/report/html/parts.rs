@@ -3,6 +3,7 @@
 use maud::{Markup, Render, html};
 
 use super::facts::Facts;
+use crate::policy::RuleResult;
 use crate::report::table::grouped;
 use crate::types::{Timestamp, Zone};
 
@@ -95,6 +96,17 @@ pub(super) fn value(estimate: &str, low: &str, high: &str) -> Markup {
 /// A verdict in a word.
 pub(super) fn verdict(good: bool, word: &str) -> Markup {
     html! { span class=(if good { "verdict good" } else { "verdict bad" }) { (word) } }
+}
+
+/// The result of a rule in a word or two: only one that holds looks like one.
+pub(super) fn result(result: RuleResult, word: &str) -> Markup {
+    let class = match result {
+        RuleResult::Holds => "verdict good",
+        RuleResult::Denied => "verdict bad",
+        RuleResult::NotDeclared | RuleResult::Warning => "verdict open",
+        RuleResult::NotApplicable | RuleResult::PerPerson | RuleResult::NotChecked => "verdict",
+    };
+    html! { span class=(class) { (word) } }
 }
 
 /// A section with its heading.

@@ -56,7 +56,7 @@ texts! {
     }
     parties: PartyTexts {
         table, party, role, handler, recipient, legal_id, name, contact, undeclared, max_age, max_age_says, max_age_none, hours,
-        minutes, days, retention, min_people, documents, document, id, approved, expires, notice, version,
+        minutes, days, retention, min_people, documents, document, id, approved, expires, no_digest, version,
     }
     decisions: DecisionTexts { heading, lead, study_and_recipient, permitted, refused, all, judged_at }
     consents: ConsentTexts {
