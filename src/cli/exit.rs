@@ -112,7 +112,7 @@ pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
                 return failure;
             }
         }
-        Format::Text | Format::Csv | Format::Sarif => {
+        Format::Text | Format::Csv | Format::Sarif | Format::Junit => {
             output.error(&format!("error: {}", refusal_text(reasons).trim_end()));
         }
     }

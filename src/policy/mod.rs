@@ -20,6 +20,7 @@ mod finding;
 mod known;
 mod links;
 mod lint;
+mod located;
 mod logic;
 mod measures;
 mod metrics;

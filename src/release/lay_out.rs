@@ -2,7 +2,7 @@
 
 use super::ReleaseError;
 use super::body::Body;
-use super::released::{BudgetView, Cell, Holds, Layout, NoisySelection, Part, Released, Row};
+use super::released::{BudgetView, Cell, Holds, Layout, NoisySelection, Part, PartUse, Released, Row};
 use crate::dp::{Claim, Noisy, Spread, quantile, ratio_interval};
 use crate::types::Decimal;
 
@@ -28,13 +28,15 @@ pub(super) fn lay_out(
     evidence: Evidence,
 ) -> Result<Released, ReleaseError> {
     let numbers = Numbers::new(body, claim, layout);
-    let parts = body.parts.iter().zip(&numbers.half_widths).map(|(part, half_width)| Part {
-        mechanism: part.mechanism.clone(),
-        parameter: part.parameter.clone(),
-        l1: part.l1.clone(),
-        l2_squared: part.l2_squared.clone(),
-        half_width: *half_width,
-    });
+    let parts =
+        body.parts.iter().zip(&numbers.half_widths).enumerate().map(|(place, (part, half_width))| Part {
+            columns: columns_of(place, layout),
+            mechanism: part.mechanism.clone(),
+            parameter: part.parameter.clone(),
+            l1: part.l1.clone(),
+            l2_squared: part.l2_squared.clone(),
+            half_width: *half_width,
+        });
     let rows = layout.groups.iter().enumerate().map(|(group, labels)| {
         let count = layout.counted.and_then(|part| numbers.noisy(part, group, 0));
         let few = |count: i128| layout.min_people > 0 && count < i128::from(layout.min_people);
@@ -67,6 +69,21 @@ pub(super) fn lay_out(
         checkpoint: evidence.checkpoint,
         anchored: evidence.anchored,
     })
+}
+
+/// The columns that are computed from a part, in their order.
+fn columns_of(place: usize, layout: &Layout) -> Vec<(String, PartUse)> {
+    let used = layout.columns.iter().filter_map(|(name, holds)| {
+        let used = match holds {
+            Holds::Number { part, .. } if *part == place => PartUse::Number,
+            Holds::Average { sum, .. } if *sum == place => PartUse::Sum,
+            Holds::Average { count, .. } if *count == place => PartUse::Count,
+            Holds::Quantile { part, .. } if *part == place => PartUse::Histogram,
+            _ => return None,
+        };
+        Some((name.clone(), used))
+    });
+    used.collect()
 }
 
 /// The noisy numbers of an answer, and the noise that is in them.

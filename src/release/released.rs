@@ -127,9 +127,25 @@ pub struct Row {
     pub suppressed: bool,
 }
 
+/// What a noised vector is in a column of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartUse {
+    /// The numbers of the column themselves.
+    Number,
+    /// The sum of an average.
+    Sum,
+    /// The count by which the sum of an average is divided.
+    Count,
+    /// The histogram of a quantile.
+    Histogram,
+}
+
 /// One released vector: mechanism, sensitivity and width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
+    /// The columns that are computed from it, and what it is in each; none for a count that decides which cells are suppressed and
+    /// is in no column.
+    pub columns: Vec<(String, PartUse)>,
     /// `discrete-gaussian` or `discrete-laplace`.
     pub mechanism: String,
     /// Sigma squared, or the scale, as an exact ratio.

@@ -2,7 +2,7 @@
 
 use comfy_table::ContentArrangement;
 
-use super::table::{grouped, right, short, shown, table, titled};
+use super::table::{right, short, shown, table, titled, units};
 use super::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, percent, selection_note, unit};
 use crate::dp::Accounting;
 use crate::release::{Cell, Released, Row};
@@ -58,7 +58,7 @@ fn number(released: &Released, cell: &Cell) -> [String; 3] {
 fn whole_percent(percent: Decimal) -> String {
     const MOST: i128 = 1_000;
     match percent.thousandths().saturating_add(999) / 1_000 {
-        percent if percent > MOST => format!("> {} %", grouped(MOST)),
+        percent if percent > MOST => format!("> {} %", units(MOST.unsigned_abs())),
         percent => format!("{percent} %"),
     }
 }
@@ -67,8 +67,8 @@ fn paid(released: &Released, accounting: Accounting) -> String {
     if released.stored {
         return "stored answer: nothing charged, no new noise".to_owned();
     }
-    let units = released.units;
-    format!("charged epsilon {} ({units} {})", short(units, accounting), unit(accounting))
+    let (amount, unit) = (released.units, unit(accounting));
+    format!("charged epsilon {} ({} {unit})", short(amount, accounting), units(amount))
 }
 
 fn reach(people: u32) -> String {

@@ -4,7 +4,7 @@ use serde_json::{Map, Value, json};
 
 use super::json::asked_epoch;
 #[cfg(feature = "cli")]
-use super::table::{asked_epoch_text, short, table};
+use super::table::{asked_epoch_text, gapped, short, table, units};
 use super::{NOISE_NOTE, UNBIASED_NOTE, selection_note, unit};
 use crate::audit::amount;
 use crate::dp::Accounting;
@@ -99,7 +99,7 @@ pub fn metrics_forecast_json(
     })
 }
 
-/// A number with about four digits that say something.
+/// A number with about four digits that say something, and separators.
 #[cfg(feature = "cli")]
 pub(super) fn digits(value: f64) -> String {
     let size = value.abs();
@@ -110,7 +110,7 @@ pub(super) fn digits(value: f64) -> String {
     } else {
         4
     };
-    format!("{value:.places$}")
+    gapped(&format!("{value:.places$}"))
 }
 
 #[cfg(feature = "cli")]
@@ -159,7 +159,7 @@ pub fn metrics_text(metrics: &Metrics, accounting: Accounting) -> String {
     format!(
         "{rows}\n{said}charged epsilon {} ({} {}) for {} questions, of which {} were stored\n{}\n",
         short(metrics.units(), accounting),
-        metrics.units(),
+        units(metrics.units()),
         unit(accounting),
         metrics.answers.len(),
         metrics.answers.iter().filter(|answer| answer.stored).count(),
@@ -182,7 +182,7 @@ pub fn metrics_forecast_text(
             question.question.clone(),
             question.cells.to_string(),
             question.reach.to_string(),
-            format!("{} {}", question.cost, unit(accounting)),
+            format!("{} {}", units(question.cost), unit(accounting)),
         ]);
     }
     format!(
@@ -190,7 +190,7 @@ pub fn metrics_forecast_text(
         forecast.metrics.len(),
         forecast.questions.len(),
         short(forecast.cost(), accounting),
-        forecast.cost(),
+        units(forecast.cost()),
         unit(accounting),
         if forecast.cost() > remaining.left() { "more than is left" } else { "it fits into what is left" },
         asked_epoch_text(epoch),

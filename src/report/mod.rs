@@ -10,6 +10,8 @@ mod figures;
 #[cfg(feature = "cli")]
 mod html;
 mod json;
+#[cfg(feature = "cli")]
+mod junit;
 mod metrics;
 #[cfg(feature = "cli")]
 mod plot;
@@ -30,6 +32,8 @@ pub use html::{PageError, Report, report_page};
 pub use json::{
     answer_json, budget_json, forecast_json, hygiene_json, refusal_json, status_json, vocabulary_json,
 };
+#[cfg(feature = "cli")]
+pub use junit::junit;
 pub use metrics::{metrics_forecast_json, metrics_json};
 #[cfg(feature = "cli")]
 pub use metrics::{metrics_forecast_text, metrics_text};

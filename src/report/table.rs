@@ -22,7 +22,12 @@ pub(super) fn table(header: Vec<String>) -> Table {
     table
 }
 
-/// An integer with a thin gap every three digits.
+/// Units of a pool with a separator every three digits.
+pub(super) fn units(value: u128) -> String {
+    i128::try_from(value).map_or_else(|_| value.to_string(), grouped)
+}
+
+/// An integer with a separator every three digits.
 pub(super) fn grouped(value: i128) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
@@ -35,15 +40,16 @@ pub(super) fn grouped(value: i128) -> String {
     if value < 0 { format!("-{text}") } else { text }
 }
 
-/// A decimal with a thin gap every three digits before the point.
+/// A decimal with a separator every three digits before the point.
 pub(super) fn decimal(value: Decimal) -> String {
     gapped(&value.to_string())
 }
 
-fn gapped(text: &str) -> String {
+pub(super) fn gapped(text: &str) -> String {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let sign = if whole == "-0" { "-" } else { "" };
-    let whole = format!("{sign}{}", grouped(whole.parse().unwrap_or(0)));
+    let Ok(number) = whole.parse() else { return text.to_owned() };
+    let whole = format!("{sign}{}", grouped(number));
     if part.is_empty() { whole } else { format!("{whole}.{part}") }
 }
 
@@ -89,7 +95,7 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
         table.add_row([
             format!("{}{note}", part.name),
             within(i128::from(part.half_width).into(), part.denomination.as_ref()),
-            format!("{} {}", part.cost, unit(accounting)),
+            format!("{} {}", units(part.cost), unit(accounting)),
         ]);
     }
     right(&mut table, 1);
@@ -100,17 +106,17 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
         "{table}\n{computed}costs epsilon {} {} ({} {}); {} cells; the question {}\n{}\n{}\n",
         short(forecast.cost, accounting),
         guarantee(accounting),
-        forecast.cost,
+        units(forecast.cost),
         unit(accounting),
-        forecast.cells,
+        grouped(i128::try_from(forecast.cells).unwrap_or(i128::MAX)),
         forecast.reach_because,
         if such == 0 {
             "more than is left".to_owned()
         } else {
             format!(
                 "{} such questions fit into what is left; {} {} would be left after this one; nothing was charged",
-                grouped(i128::try_from(such).unwrap_or(i128::MAX)),
-                left.saturating_sub(forecast.cost),
+                units(such),
+                units(left.saturating_sub(forecast.cost)),
                 unit(accounting)
             )
         },
@@ -160,22 +166,18 @@ fn widths(column: &ColumnForecast) -> String {
 pub fn budget_text(status: &Status) -> String {
     let (accounting, totals) = (status.accounting, &status.totals);
     let mut table = table(["", "epsilon", unit(accounting)].map(str::to_owned).to_vec());
-    let mut row = |name: &str, units: u128| {
-        table.add_row([
-            name.to_owned(),
-            short(units, accounting),
-            grouped(i128::try_from(units).unwrap_or(i128::MAX)),
-        ]);
+    let mut row = |name: &str, amount: u128| {
+        table.add_row([name.to_owned(), short(amount, accounting), units(amount)]);
     };
     row("limit of the pool", status.pool.limit);
     row("spent", totals.pool);
     row("left", status.pool.limit.saturating_sub(totals.pool));
     row("spent ever", totals.lifetime);
-    for (study, units) in &totals.studies {
-        row(&format!("  study {study}"), *units);
+    for (study, spent) in &totals.studies {
+        row(&format!("  study {study}"), *spent);
     }
-    for (recipient, units) in &totals.recipients {
-        row(&format!("  recipient {recipient}"), *units);
+    for (recipient, spent) in &totals.recipients {
+        row(&format!("  recipient {recipient}"), *spent);
     }
     right(&mut table, 1);
     let Pool { opened_at, window_days, .. } = &status.pool;

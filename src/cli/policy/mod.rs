@@ -29,7 +29,9 @@ pub(super) enum PolicyCommand {
     )]
     Explain(explain::Explain),
     /// Run the scenario files beside policies
-    #[command(after_help = "Example:\n  hushtag policy test policies")]
+    #[command(
+        after_help = "Examples:\n  hushtag policy test policies\n  hushtag policy test policies --format junit > policies.xml"
+    )]
     Test(test::Test),
     /// Compare two studies or two regimes exactly: what the second lets through, with examples
     #[command(after_help = "Example:\n  hushtag policy diff study.toml new-study.toml")]

@@ -8,10 +8,12 @@ mod facts;
 mod figures;
 mod flow;
 mod metrics;
+mod parties;
 mod parts;
 mod pipia;
 mod refusals;
 mod releases;
+mod statutes;
 mod stop;
 mod summary;
 mod tags;
@@ -151,7 +153,7 @@ fn document(facts: &Facts<'_>, contents: &[(&str, &str)], sections: &[Markup]) -
                     p class="kind" { @if facts.figures.is_some() { (facts.t.figures.edition) } @else { (t.edition) } }
                     h1 { (t.title) }
                     p class="sandbox" { (parts::code(sandbox)) }
-                    p class="made" { (t.made_at) " " (parts::time(facts.now)) " \u{00b7} " (t.version) " " (env!("CARGO_PKG_VERSION")) }
+                    p class="made" { (t.made_at) " " (parts::time(facts, facts.now)) " \u{00b7} " (t.version) " " (env!("CARGO_PKG_VERSION")) }
                 }
                 nav aria-label=(t.contents) {
                     ol { @for (id, heading) in contents { li { a href=(format!("#{id}")) { (heading) } } } }

@@ -6,11 +6,12 @@ use maud::{Markup, html};
 use super::budget::amount;
 use super::facts::Facts;
 use super::flow::{in_words, is_permitted};
-use super::parts::{self, name, time, verdict};
+use super::parties;
+use super::parts::{self, name, verdict};
+use super::statutes::in_opinion;
 use super::tags::because;
 use super::texts::fill;
 use crate::policy::{Explanation, Regime, Study, with_opinion};
-use crate::types::Timestamp;
 
 /// What a human has to complete, in the order in which it comes.
 #[derive(Default)]
@@ -101,14 +102,14 @@ fn lawful(facts: &Facts<'_>, study: &Study, regime: &Regime, blanks: &mut Blanks
     let necessity: Vec<Markup> = necessity.collect();
     html! {
         @if let Some(used) = &used {
-            ul class="opinion" { @for line in &used.under { li { (parts::marked(&line.text)) } } }
+            ul class="opinion" { @for line in &used.under { li { (parts::marked(&in_opinion(facts, &line.text))) } } }
         }
         (parts::facts(&[
             (&t.data, data(facts, study, regime)),
             (&t.legality, verdicts),
             (&t.necessity, html! { @for blank in &necessity { (blank) } }),
         ]))
-        (documents(facts, study, regime))
+        (parties::documents(facts, study, regime))
     }
 }
 
@@ -121,22 +122,6 @@ fn data(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
             }
         }
     }
-}
-
-fn documents(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
-    let t = &facts.t.pipia;
-    let rows = study.papers().into_iter().map(|paper| {
-        let day = |at: Option<Timestamp>| at.map_or_else(|| html! { "\u{2013}" }, time);
-        let digest = match paper.sha256 {
-            Some(digest) => parts::code(&digest.to_string()),
-            None => html! { (t.no_digest) },
-        };
-        let title = name(&regime.paper_title(&paper, facts.lang));
-        vec![title, name(&paper.id), day(paper.approved), day(paper.expires), digest]
-    });
-    let rows: Vec<Vec<Markup>> = rows.collect();
-    let head = [t.document.as_str(), &t.id, &t.approved, &t.expires, &t.digest];
-    parts::table(&t.documents, &facts.t.page.scroll, &head, &rows)
 }
 
 /// The second content: what it means for people, and how large the risk is.

@@ -18,9 +18,9 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
             rows.push(vec![
                 name(epoch.id.as_str()),
                 name(study.as_str()),
-                time(epoch.as_of),
+                time(facts, epoch.as_of),
                 html! {
-                    (time(*until))
+                    (time(facts, *until))
                     @if let Some(entry) = epoch.retired { br; small { (fill(&t.retired, &[("entry", &entry)])) } }
                 },
                 html! { (span) },
