@@ -500,7 +500,8 @@ fn a_changed_or_missing_tombstone_or_request_is_found() {
     assert_eq!(all(&reopened(&image).unwrap().unwrap()).unwrap().len(), 2);
     for change in 0..4 {
         let copy = image.crash();
-        let raw = Builder::new().create_with_backend(Backend(copy.blocks(FILE).unwrap())).unwrap();
+        let raw =
+            Builder::new().create_with_backend(Backend::new(copy.blocks(FILE).unwrap()).unwrap().0).unwrap();
         let transaction = raw.begin_write().unwrap();
         {
             let mut tombstones = transaction.open_table(TOMBSTONES).unwrap();
