@@ -107,8 +107,9 @@ fn amplified(victim: &str, rows: usize) -> Sources {
     // Those whom they list list them, so that ties and contributions are as many.
     owners.extend(others.iter().cloned());
     targets.extend(own.iter().cloned());
-    let each = |of: fn(i64) -> i64| (0..rows as i64).map(|row| Some(of(row))).collect::<Int64Array>();
-    let at = (0..rows as i64).map(|row| Some(AS_OF - 1 - row % (9 * DAY)));
+    let numbers = 0..i64::try_from(rows).unwrap();
+    let each = |of: fn(i64) -> i64| numbers.clone().map(|row| Some(of(row))).collect::<Int64Array>();
+    let at = numbers.clone().map(|row| Some(AS_OF - 1 - row % (9 * DAY)));
     let payments: Vec<(&str, ArrayRef)> = vec![
         ("payer", words(own)),
         ("amount", Arc::new(each(|row| row))),
