@@ -35,6 +35,7 @@ id = "N-2026-04"
 version = 3
 [documents]
 pipia = { id = "PIA-2026-014", approved = 2026-09-01, expires = 2027-09-01 }
+provision-contract = { id = "CONTRACT-1", approved = 2026-09-01, expires = 2027-09-01 }
 [[handlers]]
 id = "social-platform"
 legal_id = "LEGAL-ID-A"

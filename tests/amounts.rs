@@ -250,7 +250,12 @@ fn results_are_shown_in_the_unit_and_signed_in_minor_units() {
     let fen = ask(&case, "table", &["--minor-units"]);
     assert!(!fen.contains("CNY") && fen.replace(',', "").contains(&minor.to_string()), "{fen}");
     let csv = ask(&case, "csv", &[]);
-    assert!(csv.starts_with("paid_CNY,paid_CNY_low,paid_CNY_high,mean_CNY,") && csv.contains(&yuan), "{csv}");
+    assert!(
+        csv.starts_with(
+            "paid_CNY,paid_CNY_low,paid_CNY_high,paid_CNY_unbiased,paid_CNY_error_percent,mean_CNY,"
+        ) && csv.contains(&yuan),
+        "{csv}"
+    );
     let forecast = ask(&case, "table", &["--forecast"]);
     assert!(forecast.contains("\u{b1} 2,000.00 CNY") && !forecast.contains("people (CNY)"), "{forecast}");
     let words = stdout(&case.run(&["vocabulary", "box", "--recipient", "brand-insights"]));

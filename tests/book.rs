@@ -6,6 +6,8 @@ use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use hushtag::consent::{Act, COLUMNS, REQUIRED, STATEMENTS, Standing};
+use hushtag::dp::{Delta, epsilon_of, rho_of};
+use hushtag::types::{NanoEpsilon, NanoRho};
 use serde_json::Value;
 
 const SCHEMA: &str = include_str!("../policies/schema/study.schema.json");
@@ -181,6 +183,37 @@ fn every_reason_is_explained() {
     }
     let rows = page.lines().filter(|line| line.starts_with("| `")).count();
     assert_eq!(rows, Standing::ALL.len() - 1, "and no other");
+}
+
+/// The numbers of the self-assessment are those of the code.
+#[test]
+fn the_numbers_of_the_self_assessment_are_true() {
+    let page = std::fs::read_to_string(book().join("sp800-226.md")).unwrap();
+    let (four, default) = (NanoEpsilon::parse("4").unwrap(), Delta::DEFAULT);
+    let rho = rho_of(four, default).get();
+    let places = |nano: u128, places: usize| format!("{:.places$}", nano as f64 / 1e9);
+    let group = |people: u128| places(epsilon_of(NanoRho::new(rho * people * people), default).get(), 2);
+    let after = |before: f64| {
+        let odds = 4_f64.exp() * before / (1.0 - before);
+        format!("| {} % | {:.1} % |", before * 100.0, 100.0 * odds / (1.0 + odds))
+    };
+    let (shift, spread) = (rho as f64 / 1e9, (2.0 * rho as f64 / 1e9).sqrt());
+    let mut stated = vec![
+        format!("a pool of epsilon 4\n   ({} rho)", places(rho, 4)),
+        format!("at {} rho, which is epsilon {}.", places(rho * 4, 4), group(2)),
+        format!("at {} rho, which is epsilon {}:", places(rho * 16, 4), group(4)),
+        format!("e⁴ = {:.1}", 4_f64.exp()),
+        format!("mean rho = {shift:.3}"),
+        format!("√(2 rho) = {spread:.3}"),
+        format!("below {:.1} ", (shift + 1.6449 * spread).exp()),
+        format!("{} rho, so a larger delta", places(rho_of(four, Delta::new(1e-6).unwrap()).get(), 4)),
+    ];
+    stated.extend([0.001, 0.01, 0.1, 0.5].map(after));
+    for text in stated {
+        assert!(page.contains(&text), "`{text}` is not on the page");
+    }
+    let one = rho_of(NanoEpsilon::parse("1").unwrap(), default).get();
+    assert_eq!((rho as f64 / one as f64).round(), 14.0);
 }
 
 #[test]

@@ -463,3 +463,63 @@ fn no_mark_leaves_the_register() {
     );
     assert!(Path::new(&case.path("receipt.txt")).is_file());
 }
+
+/// The register's commands about one person's rights: erased with a receipt, and a book of requests that moves no other output.
+#[test]
+fn a_person_is_erased_with_a_receipt_and_requests_are_in_a_book() {
+    let case = case();
+    json_of(&case, &given("SC23"), 0);
+    let seen = |case: &Case| {
+        let plain = |arguments: &[&str]| stdout(&case.run(arguments));
+        let metrics = ["vocabulary", "box", "--recipient", "brand-insights"];
+        let status = json_of(case, &["status", "box"], 0);
+        let report = case.run(&["report", "box", "--out", "page.html"]);
+        assert_eq!(code(&report), 0, "{}", stderr(&report));
+        let page = std::fs::read_to_string(case.path("page.html")).unwrap();
+        std::fs::remove_file(case.path("page.html")).unwrap();
+        let page: Vec<String> =
+            page.lines().filter(|line| !line.contains("class=\"made\"")).map(str::to_owned).collect();
+        let rest: Vec<usize> =
+            vec![page.concat().matches("<tr").count(), page.concat().matches("<p").count()];
+        (plain(&metrics), status["log_size"].clone(), status["epochs"].clone(), rest)
+    };
+    let before = seen(&case);
+    let open = |more: &[&str]| {
+        json_of(&case, &[&["consent", "request", "open", "box", "--id-file", "id.txt"][..], more].concat(), 0)
+    };
+    let entered = open(&["--kind", "erasure", "--kin", "--receipt", "request.txt"]);
+    assert_eq!((&entered["number"], &entered["state"]), (&json!(1), &json!("open")));
+    assert_eq!(open(&["--kind", "copy"])["article"], "PIPL 45");
+    let refused = ["consent", "request", "open", "box", "--id-file", "id.txt", "--kind", "transfer", "--kin"];
+    assert!(json_of(&case, &refused, 2).as_str().unwrap().contains("PIPL 49"));
+    let close = |more: &[&str], wanted| {
+        json_of(&case, &[&["consent", "request", "close", "box", "--number"][..], more].concat(), wanted)
+    };
+    assert!(close(&["1", "--refuse", " "], 2).as_str().unwrap().contains("needs a reason"));
+    close(&["1"], 2);
+    let erased =
+        json_of(&case, &["consent", "erase", "box", "--id-file", "id.txt", "--receipt", "erased.txt"], 0);
+    assert_eq!((&erased["events"], &erased["ids"]), (&json!(1), &json!("phone")));
+    assert_eq!(
+        close(&["1", "--done", "--id-file", "id.txt", "--receipt", "done.txt"], 0)["state"],
+        "fulfilled"
+    );
+    close(&["1", "--done"], 2);
+    assert_eq!(close(&["2", "--refuse", "none is kept"], 0)["reason"], "none is kept");
+    let listed = json_of(&case, &["consent", "request", "list", "box", "--id-file", "id.txt"], 0);
+    assert_eq!(listed["requests"].as_array().unwrap().len(), 2);
+    assert_eq!(json_of(&case, &["consent", "request", "list", "box", "--open"], 0)["requests"], json!([]));
+    let key = vkey(&case);
+    for receipt in ["request.txt", "erased.txt", "done.txt"] {
+        let arguments =
+            ["consent", "verify-receipt", receipt, "--key", &key, "--ids", "phone", "--id-file", "id.txt"];
+        assert_eq!(json_of(&case, &arguments, 0)["about"], true, "{receipt}");
+    }
+    let status = json_of(&case, &["consent", "status", "box", "--id-file", "id.txt"], 0);
+    assert_eq!((&status["events"], &status["erased"]), (&json!(0), &erased["at"]));
+    for (path, content) in Case::files(&case.path("box")) {
+        let found = content.windows(PERSON.len()).any(|window| window == PERSON.as_bytes());
+        assert!(!found, "{}", path.display());
+    }
+    assert_eq!(seen(&case), before, "neither an erasure nor a request moves what others see");
+}

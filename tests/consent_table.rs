@@ -61,7 +61,7 @@ type Example = (&'static str, &'static str, &'static [(&'static str, u64)]);
 /// What the handlers of the examples have, and the consent status of their people by reason.
 const EXAMPLES: [Example; 5] = [
     ("plain/consents.toml", "plain/log.csv", &[]),
-    ("onetrust/consents.toml", "onetrust/receipts.json", &[("own-step", 1)]),
+    ("onetrust/consents.toml", "onetrust/receipts.json", &[("own-step", 1), ("withdrawn", 1)]),
     // `opt_out` is one word for a refusal and a withdrawal.
     ("fides/consents.toml", "fides/preferences.json", &[("withdrawn", 1)]),
     ("iso-27560/plain.toml", "iso-27560/plain.json", &[("unreadable", 1)]),

@@ -48,6 +48,8 @@ enum Event {
     Answered { question: usize, index: u64, units: u64, rows: String },
     Refused,
     Adopted,
+    Recorded,
+    Erased,
     NewRoot,
     Spent(u64),
     Steps(u64),
@@ -113,6 +115,44 @@ fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
     if let Ok(spent) = spent(&support::analyst(&operator)) {
         see(Event::Spent(spent));
     }
+}
+
+/// A word of a person for the register.
+fn said_by(person: &str) -> hushtag::register::Event {
+    let event = hushtag::register::Event::from_cells(|column| match column {
+        "person" => Some(person.to_owned()),
+        "ids" => Some("phone".to_owned()),
+        "event" => Some("refused".to_owned()),
+        "at" => Some("2026-09-01T00:00:00Z".to_owned()),
+        _ => None,
+    });
+    event.unwrap()
+}
+
+/// A sandbox with a register from which a person is erased.
+fn live_with_a_register(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
+    let operator = support::init(storage, BUDGET).unwrap();
+    for person in ["1", "2"] {
+        operator.consents().record(&[said_by(person)]).unwrap();
+        see(Event::Recorded);
+    }
+    operator.consents().erase(None, "1").unwrap();
+    see(Event::Erased);
+}
+
+/// Of the two who said something the first was erased afterwards: a whole erasure or none, and nothing of the other one is lost.
+fn check_register(seen: &[Event], operator: &Operator) {
+    let consents = operator.consents();
+    let recorded = |person| consents.events_of(("phone", person)).unwrap().len();
+    let erased = consents.tombstone_of(("phone", "1")).unwrap().is_some();
+    assert!(erased || !seen.contains(&Event::Erased), "an erasure is gone");
+    if erased {
+        assert_eq!(recorded("1"), 0, "half an erasure");
+    }
+    let told = seen.iter().filter(|event| matches!(event, Event::Recorded)).count();
+    assert!(recorded("1") + recorded("2") + usize::from(erased) >= told, "what was recorded is gone");
+    consents.erase(None, "1").unwrap();
+    assert_eq!(recorded("1"), 0);
 }
 
 /// The root key that a life ends with.
@@ -363,6 +403,10 @@ impl Storage for Ending {
         self.steps.after(self.folder.rename(from, to))
     }
 
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.steps.after(self.folder.rename_over(from, to))
+    }
+
     fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
         self.folder.list(directory)
     }
@@ -411,6 +455,8 @@ impl Blocks for EndingBlocks {
 
 /// The folder of the child and the step after which it ends.
 const CHILD: &str = "HUSHTAG_TEST_CRASH_AFTER";
+/// That its life is one with a register.
+const CHILD_WITH_A_REGISTER: &str = "HUSHTAG_TEST_CRASH_REGISTER";
 const EVENTS: &str = "events.jsonl";
 
 /// Does nothing unless it is the child.
@@ -422,16 +468,25 @@ fn the_child_process() {
     let mut out = OpenOptions::new().append(true).open(Path::new(folder).join(EVENTS)).unwrap();
     let mut see = |event: Event| writeln!(out, "{}", serde_json::to_string(&event).unwrap()).unwrap();
     let sandbox = Folder::create(&Path::new(folder).join("sandbox")).unwrap();
-    live(Arc::new(Ending { folder: sandbox, steps: Arc::clone(&steps) }), &mut see);
+    let ending = Arc::new(Ending { folder: sandbox, steps: Arc::clone(&steps) });
+    match std::env::var(CHILD_WITH_A_REGISTER) {
+        Ok(_) => live_with_a_register(ending, &mut see),
+        Err(_) => live(ending, &mut see),
+    }
     see(Event::Steps(steps.done.load(Ordering::SeqCst)));
 }
 
 /// What a child that ends after `last` steps in `folder` has let be seen.
 fn child(folder: &Path, last: u64) -> Vec<Event> {
+    child_with(folder, last, None)
+}
+
+fn child_with(folder: &Path, last: u64, life: Option<&str>) -> Vec<Event> {
     File::create(folder.join(EVENTS)).unwrap();
     let ended = Command::new(std::env::current_exe().unwrap())
         .args(["the_child_process", "--exact", "--test-threads=1"])
         .env(CHILD, format!("{last} {}", folder.display()))
+        .envs(life.map(|life| (life, "1")))
         .output()
         .unwrap();
     let text = std::fs::read_to_string(folder.join(EVENTS)).unwrap();
@@ -463,4 +518,42 @@ fn a_process_that_ends_after_any_durable_step_costs_no_promise() {
         };
         check(&seen, storage, reopen, *whole);
     }
+}
+
+/// Promise: a process that is killed in an erasure leaves the person erased or the register as it was.
+#[test]
+fn a_process_that_ends_in_an_erasure_leaves_all_of_it_or_nothing() {
+    let place = tempfile::tempdir().unwrap();
+    let life = Some(CHILD_WITH_A_REGISTER);
+    let whole_life = child_with(place.path(), u64::MAX, life);
+    let [Event::Recorded, Event::Recorded, Event::Erased, Event::Steps(steps)] = whole_life.as_slice() else {
+        panic!("{whole_life:#?}")
+    };
+    let (mut before, mut after) = (0, 0);
+    for last in 1..=*steps {
+        let place = tempfile::tempdir().unwrap();
+        let seen = child_with(place.path(), last, life);
+        if !seen.contains(&Event::Recorded) {
+            continue;
+        }
+        println!("the process ends after step {last} of {steps}");
+        let sandbox = place.path().join("sandbox");
+        let operator = Operator::open(
+            &sandbox,
+            Keys::Given(support::root_key()),
+            Box::new(FixedClock::default()),
+            Duration::ZERO,
+        )
+        .unwrap();
+        let left = std::fs::read_dir(&sandbox).unwrap().map(|entry| entry.unwrap().file_name());
+        let left: Vec<_> = left.filter(|name| name.to_string_lossy().starts_with("consents")).collect();
+        assert_eq!(left, ["consents.redb"], "a half-written register is left");
+        let erased = operator.consents().tombstone_of(("phone", "1")).unwrap().is_some();
+        *if erased { &mut after } else { &mut before } += 1;
+        check_register(&seen, &operator);
+        drop(operator);
+        let storage = Folder::open(&sandbox).unwrap();
+        verify_log(&storage, None, Some(Keys::Given(support::root_key())), None).unwrap();
+    }
+    assert!(before > 5 && after > 0, "{before} stops before an erasure, {after} after it");
 }

@@ -63,7 +63,10 @@ fn a_whole_use_through_the_command() {
     assert_eq!(homes.collect::<Vec<_>>(), regions.into_iter().rev().take(2).collect::<Vec<_>>());
 
     let csv = case.run(&["ask", "box", "--recipient", "brand-insights", "--format", "csv", question]);
-    assert_eq!(stdout(&csv).lines().next(), Some("region,people,people_low,people_high,suppressed"));
+    assert_eq!(
+        stdout(&csv).lines().next(),
+        Some("region,people,people_low,people_high,people_unbiased,people_error_percent,suppressed")
+    );
     let verified = json(&case.run(&["audit", "verify", "box", "--format", "json"]));
     assert_eq!(verified["ledger_charges"], 1);
     assert_eq!(verified["charged_units"], answer["privacy"]["nano_rho"]);

@@ -88,6 +88,8 @@ fn figures_are_what_a_count_of_the_files_says_and_the_log_says_who_looked() {
     }
     let text = stdout(&case.run(&["inspect", "box", "--epoch", "e1", "--key", "auditor.key"]));
     assert!(text.starts_with("exact figures about people"), "{text}");
+    let note = opened["note"].as_str().unwrap();
+    assert!(note.contains("must not tune public constants") && text.contains(note), "{text}");
     assert!(case.run(&["audit", "verify", "box"]).status.success());
 }
 

@@ -68,6 +68,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("The type of column `region`", ""),
     ("Another dataset", ""),
     ("No dataset tells ages", "yes"),
+    ("A file of consents", ""),
     ("A measure and a tag: the sum", ""),
     ("The name of the measure", "spend"),
     ("How far back", ""),
@@ -218,6 +219,7 @@ fn wrong_answers_are_told_and_leave_nothing() {
         ("Must every handler sign", 1, "maybe", "answer yes or no"),
         ("Write shop-study.toml", 1, "no", "nothing was written, as you said"),
         ("The id of the study", 1, "taken", "`taken.toml` is there already"),
+        ("A file of consents", 1, "consents.json", "consents.json"),
     ] {
         let wrong = talk(&case, &lines(&[(about, nth, answer)]), &[]);
         let text = stderr(&wrong);
@@ -232,6 +234,100 @@ fn wrong_answers_are_told_and_leave_nothing() {
     let there = talk(&case, "", &[]);
     assert_eq!(there.status.code(), Some(1), "{}", stderr(&there));
     assert!(stderr(&there).contains("is not an empty folder"));
+}
+
+/// Answers about a consent log of the handler's own, in the place of the one that there is none.
+const OWN_CONSENTS: &[(&str, &str)] = &[
+    ("A file of consents", "log.csv"),
+    ("What column `user_id` is", ""),
+    ("What column `status` is", ""),
+    ("What column `timestamp` is", ""),
+    ("What column `expires_at` is", ""),
+    ("What column `channel` is", "ignore"),
+    ("Words of its events that give", "granted"),
+    ("Words of its events that withdraw", "opted_out | denied"),
+    ("The words of its purposes", "share_with_brand"),
+    ("`trigger` of every consent", "SC23, SC29"),
+    ("`recipient` of every consent", "LEGAL-ID-C"),
+    ("`handler` of every consent", "social-platform"),
+    ("`kind` of every consent", "separate"),
+    ("`categories` of every consent", "social-relation, payment-record, profile"),
+    ("`methods` of every consent", "aggregate"),
+    ("`notice` of every consent", "N-2026-04"),
+    ("`notice_version` of every consent", "3"),
+    ("`shown_at` of every consent", "at"),
+    ("`giver` of every consent", "self"),
+    ("`own_step` of every consent", "true"),
+    ("`pre_ticked` of every consent", "false"),
+    ("`bundle_size` of every consent", "1"),
+    ("`service_gate` of every consent", "false"),
+    ("The id of the document that shows these", "UI-REVIEW-2026-03"),
+    ("The time zone", "Asia/Shanghai"),
+];
+
+/// The answers with those about a consent log, some of them others.
+fn with_own_consents(others: &[(&str, &str)]) -> String {
+    let own = OWN_CONSENTS.iter().map(|(question, answer)| {
+        let other = others.iter().find(|(about, _)| question.starts_with(about));
+        format!("{}\n", other.map_or(*answer, |(_, other)| other))
+    });
+    let own: String = own.collect();
+    let (before, after) =
+        ANSWERS.split_at(ANSWERS.iter().position(|(question, _)| *question == "A file of consents").unwrap());
+    let plain = |answers: &[(&str, &str)]| {
+        answers.iter().map(|(_, answer)| format!("{answer}\n")).collect::<String>()
+    };
+    plain(before) + &own + &plain(&after[1..])
+}
+
+const LOG: &str = "user_id,purpose,status,timestamp,expires_at,channel
+13800000001,share_with_brand,granted,2026-09-01 10:00:00,,app
+13800000002,share_with_brand,granted,2026-09-01 10:00:00,,app
+13800000002,share_with_brand,opted_out,2026-09-02 10:00:00,,app
+13800000003,share_with_brand,granted,2026-09-01 10:00:00,2026-09-03 10:00:00,app
+13800000004,newsletter,granted,2026-09-01 10:00:00,,app
+";
+
+/// Promise: a consent log of the handler's own is mapped by answers, and its ends and withdrawals count.
+#[test]
+fn a_consent_log_of_ones_own_is_mapped_by_answers() {
+    let case = Case::new(3);
+    case.write("log.csv", LOG);
+    let made = talk(&case, &with_own_consents(&[]), &[]);
+    let said = stderr(&made);
+    assert_eq!(made.status.code(), Some(0), "{said}");
+    assert!(said.contains("--consents log.csv"), "{said}");
+    let checked = case.run(&[
+        "consent",
+        "check",
+        "log.csv",
+        "--study",
+        "shop-study.toml",
+        "--as-of",
+        "2026-09-10",
+        "--format",
+        "json",
+    ]);
+    let checked: serde_json::Value = serde_json::from_str(&stdout(&checked)).unwrap();
+    assert_eq!(checked["recipients"][0]["in"], 1, "{checked}");
+    for (about, answer, said) in [
+        ("What column `expires_at` is", "ignore", "ends consents and cannot be ignored"),
+        ("What column `status` is", "purpose", "a column that is `purpose` already"),
+        ("What column `status` is", "ignore", "has no column that is `event`"),
+        ("Words of its events that give", "opted_out", "cannot be mapped"),
+        ("`bundle_size` of every consent", "1, 2", "is one word"),
+        ("The time zone", "CST", "is not a time zone"),
+        ("The id of the document that shows these", "", "has no default"),
+    ] {
+        let case = Case::new(3);
+        case.write("log.csv", LOG);
+        let wrong = talk(&case, &with_own_consents(&[(about, answer)]), &[]);
+        let text = stderr(&wrong);
+        assert_eq!(wrong.status.code(), Some(2), "{answer}: {text}");
+        let error = text.lines().rev().nth(1).unwrap();
+        assert!(error.starts_with("error: ") && error.contains(said), "`{said}` is not in: {error}");
+        assert!(!case.path("shop-study.toml").exists());
+    }
 }
 
 #[test]

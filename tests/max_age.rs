@@ -67,6 +67,12 @@ fn a_stale_epoch_refuses_everything_and_charges_nothing() {
     let status = operator.status().unwrap().epochs.remove(0);
     assert!(status.answers);
     assert_eq!(status.answers_until.values().collect::<Vec<_>>(), [&after(72)]);
+    // The longest time from a withdrawal to its effect: from as-of, eight hours before the seal, until the epoch answers no more; the
+    // same whether anybody withdrew or was erased.
+    assert_eq!(status.longest_to_stop().values().collect::<Vec<_>>(), [&((72 + 8) * HOUR)]);
+    let someone = support::population(20, 1).id(0);
+    operator.consents().erase(None, &someone).unwrap();
+    assert_eq!(operator.status().unwrap().epochs.remove(0), status);
     let spent = support::analyst(&operator).remaining().unwrap().spent;
 
     clock.set(after(72));

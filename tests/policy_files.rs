@@ -3,6 +3,7 @@
 #![cfg(test)]
 
 pub mod folder;
+pub mod page;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -83,6 +84,44 @@ fn what_ships_has_no_findings() {
 }
 
 #[test]
+fn junit_has_a_case_for_each_scenario_and_a_failure_for_each_that_differs() {
+    let case = Folder::with_study();
+    let scenario = |id: &str, title: &str, expect: &str| {
+        format!("[[scenarios]]\nid = \"{id}\"\ntitle = \"{title}\"\nexpect = \"{expect}\"\n")
+    };
+    let head = "study = \"study.toml\"\nas_of = \"2026-11-01\"\n";
+    let held = scenario("S1", "a < b & \\\"c\\\" \\u0001", "permit");
+    case.write("one.toml", &format!("{head}{held}{}", scenario("S2", "two", "deny")));
+    case.write("two.toml", &format!("{head}{}", scenario("S3", "three", "out")));
+    let ran = case.run(&["policy", "test", "one.toml", "two.toml", "--format", "junit"]);
+    assert_eq!(ran.code(), Some(4));
+    let text = ran.stdout();
+    let xml = text.strip_prefix("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n").unwrap();
+    let page = page::Page::read(xml);
+    assert_eq!(page.mistakes, [] as [&str; 0], "{text}");
+    let all = page.all("testsuites")[0];
+    assert_eq!((all.attribute("tests"), all.attribute("failures")), (Some("3"), Some("2")));
+    let suites: Vec<_> = page
+        .all("testsuite")
+        .iter()
+        .map(|suite| ["name", "tests", "failures"].map(|name| suite.attribute(name).unwrap().to_owned()))
+        .collect();
+    assert_eq!(suites, [["one.toml", "2", "1"], ["two.toml", "1", "1"]]);
+    let cases = page.all("testcase");
+    let named = |place: usize, name: &str| cases[place].attribute(name).unwrap();
+    assert_eq!(named(0, "name"), "S1 a < b & \"c\" \u{fffd}", "what XML cannot hold is replaced");
+    assert_eq!((named(1, "name"), named(1, "file"), named(1, "line")), ("S2 two", "one.toml", "7"));
+    let failures: Vec<&str> =
+        page.all("failure").iter().map(|one| one.attribute("message").unwrap()).collect();
+    assert_eq!(failures, ["expected deny, found permit", "expected out, found in"]);
+    assert_eq!(cases[0].text, "", "a scenario that holds has no failure");
+    let passed = policy(&["test", "policies/demo", "--format", "junit"]);
+    assert!(passed.code() == Some(0) && passed.stdout().contains(" failures=\"0\""));
+    let elsewhere = case.run(&["policy", "check", "one.toml", "--format", "junit"]);
+    assert_eq!(elsewhere.code(), Some(2));
+}
+
+#[test]
 fn sarif_is_what_its_schema_says() {
     let schema: Value = serde_json::from_str(include_str!("support/sarif-2.1.0.schema.json")).unwrap();
     let validator = jsonschema::validator_for(&schema).unwrap();
@@ -101,7 +140,30 @@ fn sarif_is_what_its_schema_says() {
     );
     let places = |result: &&Value| result["locations"][0]["physicalLocation"]["region"]["startLine"].is_u64();
     assert!(results.iter().any(|result| places(&result) && result["ruleId"] == "SYNTAX"), "{results:#?}");
+    // Every finding has a line, and a location that is found from the root or from anywhere.
+    let run = &log["runs"][0];
+    let root = run["originalUriBaseIds"]["%SRCROOT%"]["uri"].as_str().unwrap();
+    assert!(root.starts_with("file:///") && root.ends_with('/'), "{root}");
+    for result in results {
+        let place = &result["locations"][0]["physicalLocation"];
+        assert!(place["region"]["startLine"].as_u64().unwrap() >= 1, "{result}");
+        assert_eq!(place["artifactLocation"]["uriBaseId"], "%SRCROOT%", "{result}");
+    }
+    let missing = results.iter().find(|result| result["ruleId"] == "R55").unwrap();
+    let line = missing["locations"][0]["physicalLocation"]["region"]["startLine"].as_u64().unwrap();
+    let text = STUDY.lines().nth(usize::try_from(line).unwrap() - 1).unwrap();
+    assert!(text.contains("brand-insights"), "the refused recipient: line {line}: {text}");
     assert!(log.to_string().contains("a%20b.toml"));
+    // Every rule explains itself.
+    for rule in run["tool"]["driver"]["rules"].as_array().unwrap() {
+        assert!(rule["help"]["text"].as_str().unwrap().len() > 20, "{rule}");
+        assert!(rule["helpUri"].as_str().unwrap().starts_with("urn:hushtag:rule:"), "{rule}");
+    }
+    let absolute = case.path("a b.toml").display().to_string();
+    let checked = case.run(&["policy", "check", &absolute, "--format", "sarif"]).json();
+    let location = &checked["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
+    assert_eq!(location["uri"], format!("file://{}", absolute.replace(' ', "%20")));
+    assert_eq!(location.get("uriBaseId"), None);
     // A log that is not SARIF is told apart.
     let mut wrong = log.clone();
     wrong["runs"][0]["results"][0]["level"] = "fatal".into();

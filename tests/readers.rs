@@ -101,6 +101,10 @@ impl Storage for Watched {
         let done = self.folder.rename(from, to);
         self.after(&format!("rename {from}"), done)
     }
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        let done = self.folder.rename_over(from, to);
+        self.after(&format!("rename {from}"), done)
+    }
     fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
         self.folder.list(directory)
     }

@@ -1,11 +1,13 @@
 //! Promise: the auditor's page is read in a real browser, wide and narrow, light and dark, with a keyboard alone: nothing is
-//! wider than the window, no error on the console, letters stand out. Skipped with a note where there is no Chromium.
+//! wider than the window, no word is broken, no error on the console, letters stand out; and paper loses no released number. Skipped
+//! with a note where there is no Chromium, and the last one where there is no pdftotext.
 #![cfg(feature = "cli")]
 #![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
 #![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 pub mod command;
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::process::{Command, Output};
 
@@ -44,6 +46,25 @@ addEventListener('load', () => {
     const [a, b] = [light(letters), light(behind(e))], found = (Math.max(a, b) + 0.05) / (Math.min(a, b) + 0.05);
     if (found < contrast) { contrast = found; worst = e.tagName + ' ' + e.className; }
   }
+  // Words that are short enough for a line, heads of columns in Chinese, and marks that end a phrase, with the first letter of each line.
+  const broken = [];
+  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
+  const lines = (node, from, to) => {
+    const range = document.createRange();
+    range.setStart(node, from); range.setEnd(node, to);
+    return new Set([...range.getClientRects()].filter(r => r.width > 0).map(r => Math.round(r.bottom / 6))).size;
+  };
+  for (let node; node = walker.nextNode();) {
+    const e = node.parentElement;
+    const hidden = e.closest('thead') && getComputedStyle(e.closest('thead')).position === 'absolute';
+    if (!shown(e) || hidden || e.closest('svg, style, script, pre, title, code:not(.word), .skip')) continue;
+    const words = [/[A-Za-z0-9]{2,20}/g, /[\u3001\u3002\uff0c\uff1a\uff1b\uff09\u300b]/g];
+    if (e.closest('thead')) words.push(/[\u4e00-\u9fff]{2,12}/g);
+    for (const [place, word] of words.entries()) for (const found of node.data.matchAll(word)) {
+      const from = place === 1 ? Math.max(0, found.index - 1) : found.index;
+      if (lines(node, from, found.index + found[0].length) > 1) broken.push(node.data.slice(Math.max(0, from - 12), from + 24));
+    }
+  }
   const focusable = [...document.querySelectorAll('a[href], summary, [tabindex="0"]')];
   const reached = focusable.filter(e => { e.focus(); return document.activeElement === e && getComputedStyle(e).outlineStyle !== 'none'; });
   focusable[0].focus();
@@ -52,7 +73,7 @@ addEventListener('load', () => {
   details.querySelector('summary').click();
   const closed = !details.open;
   const found = {
-    width: innerWidth, scroll: document.documentElement.scrollWidth, contrast, worst, skip, closed,
+    broken, width: innerWidth, scroll: document.documentElement.scrollWidth, contrast, worst, skip, closed,
     dark: matchMedia('(prefers-color-scheme: dark)').matches,
     wide: all.filter(e => shown(e) && !inRegion(e) && !e.matches('.skip') && e.getBoundingClientRect().right > innerWidth + 1).map(e => e.tagName),
     focusable: focusable.length, reached: reached.length,
@@ -200,6 +221,7 @@ fn the_page_fits_its_window_is_reached_by_keyboard_and_stands_out() {
             assert_eq!((&found["width"], &found["scroll"]), (&width.into(), &width.into()), "{said}");
             assert_eq!(found["dark"], !theme.is_empty(), "{said}");
             assert_eq!(found["wide"].as_array().map(Vec::len), Some(0), "{said}");
+            assert_eq!(found["broken"].as_array().map(Vec::len), Some(0), "{said}");
             assert!(found["contrast"].as_f64().unwrap() >= 4.5, "{said}");
             assert!(
                 found["focusable"].as_u64().unwrap() > 30 && found["focusable"] == found["reached"],
@@ -242,6 +264,98 @@ fn the_console_is_silent_pictures_are_no_blanks_and_the_page_prints() {
     let (light, much) = browser.screenshot("plot.svg", 800, &[]);
     let (dark, _) = browser.screenshot("plot.svg", 800, &DARK);
     assert!(light > 180.0 && dark < 80.0 && much > 5.0, "{light} {dark} {much}");
+}
+
+/// A label that no line of paper holds beside a number.
+const LONG: &str = "east-of-the-river-and-all-islands-and-harbours-down-to-the-sea";
+
+/// Answers with many numbers in many groups with long labels, each with all its numbers as the page writes them.
+fn wide() -> (Case, Vec<(u64, Vec<String>)>) {
+    let case = Case::new(400);
+    let study = command::study()
+        .replace("\"east\"", &format!("\"{LONG}\""))
+        .replace("min_people = 20", "min_people = 0");
+    case.write("study.toml", &study);
+    let members = std::fs::read_to_string(case.path("members.csv")).unwrap();
+    case.write("members.csv", &members.replace(",east", &format!(",{LONG}")));
+    assert!(case.init("4").status.success() && case.seal("e1").status.success());
+    let questions = [
+        "SELECT lapsed, region, COUNT(*), SUM(spend), SUM(orders), SUM(friends), AVG(spend), MEDIAN(spend) FROM tags GROUP BY lapsed, region WITH (error = 900, error(spend) = 900000000)",
+        "SELECT spend_tier, region, COUNT(*), SUM(spend), AVG(orders), SUM(orders), AVG(friends), SUM(friends) FROM tags GROUP BY spend_tier, region WITH (error = 2000000, error(spend) = 90000000000)",
+    ];
+    let answers = questions.map(|question| {
+        let asked = case.ask(question);
+        assert!(asked.status.success(), "{}", stderr(&asked));
+        // The page shows the canonical question, each number of which has a column of its own.
+        let asked: Value = serde_json::from_str(&command::stdout(&asked)).unwrap();
+        let again = case.ask(asked["question"].as_str().unwrap());
+        let answer: Value = serde_json::from_str(&command::stdout(&again)).unwrap();
+        assert_eq!(answer["stored"], true);
+        let rows = answer["rows"].as_array().unwrap().iter();
+        let cells =
+            rows.flat_map(|row| row.as_object().unwrap().values().filter(|cell| cell["low"].is_number()));
+        let numbers = cells.flat_map(|cell| {
+            let ends = ["estimate", "low", "high"].map(|end| cell[end].as_i64().unwrap());
+            let released = cell["unbiased"].as_i64().filter(|unbiased| *unbiased != ends[0]);
+            ends.into_iter().chain(released).map(grouped).collect::<Vec<_>>()
+        });
+        (answer["audit"]["index"].as_u64().unwrap(), numbers.collect::<Vec<String>>())
+    });
+    (case, answers.to_vec())
+}
+
+fn grouped(number: i64) -> String {
+    let digits = number.unsigned_abs().to_string();
+    let groups: Vec<&[u8]> = digits.as_bytes().rchunks(3).rev().collect();
+    let groups: Vec<&str> = groups.into_iter().map(|group| std::str::from_utf8(group).unwrap()).collect();
+    format!("{}{}", if number < 0 { "-" } else { "" }, groups.join(","))
+}
+
+/// The text of a PDF, and `None` where nothing here reads one.
+fn text_of(pdf: &Path) -> Option<String> {
+    let read = Command::new("pdftotext").arg("-layout").arg(pdf).arg("-").output();
+    let read = read.ok().filter(|read| read.status.success());
+    if read.is_none() {
+        println!("skipped: there is no pdftotext here (`apt-get install poppler-utils`)");
+    }
+    read.map(|read| String::from_utf8(read.stdout).unwrap())
+}
+
+#[test]
+fn paper_has_every_number_of_every_answer() {
+    let (case, answers) = wide();
+    let Some(browser) = Browser::find(&case) else { return };
+    for (lang, entry) in [("en", "Log entry"), ("zh", "\u{65e5}\u{5fd7}\u{8bb0}\u{5f55}")] {
+        let made = case.run(&["report", "box", "--out", "wide.html", "--lang", lang]);
+        assert!(made.status.success(), "{}", stderr(&made));
+        let pdf = case.path("wide.pdf");
+        let option = format!("--print-to-pdf={}", pdf.display());
+        browser.open("wide.html", (1280, 900), &[&option, "--no-pdf-header-footer"]);
+        let Some(text) = text_of(&pdf) else { return };
+        for (index, numbers) in &answers {
+            let (_, own) =
+                text.split_once(&format!("{entry} {index} \u{b7}")).unwrap_or_else(|| panic!("{text}"));
+            let own = own.split(&format!("{entry} {} \u{b7}", index + 1)).next().unwrap();
+            let mut printed: BTreeMap<&str, usize> = BTreeMap::new();
+            for word in own.split(|letter: char| !(letter.is_ascii_digit() || ",-".contains(letter))) {
+                *printed.entry(word).or_default() += 1;
+            }
+            assert!(numbers.len() > 250, "{} numbers", numbers.len());
+            let mut missing = Vec::new();
+            for number in numbers {
+                match printed.get_mut(number.as_str()).filter(|times| **times > 0) {
+                    Some(times) => *times -= 1,
+                    None => missing.push(number),
+                }
+            }
+            assert!(
+                missing.is_empty(),
+                "{lang}, entry {index}: {} of {} numbers are not on paper: {missing:?}",
+                missing.len(),
+                numbers.len()
+            );
+        }
+    }
 }
 
 /// How many pages a PDF has: its page objects are not compressed.

@@ -8,13 +8,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use hushtag::audit::{Entry, Kind, verify_each};
-use hushtag::keys::Keyring;
+use hushtag::keys::{AuditorKey, Keyring};
 use hushtag::operator::{
-    Answer, EpochStatus, Keys, Operator, OperatorError, Reader, Verification, verify_log,
+    Answer, EpochStatus, Keys, Operator, OperatorError, Reader, Setup, Verification, verify_log,
 };
 use hushtag::policy::Reason;
 use hushtag::storage::{Fault, Image, Storage};
-use hushtag::types::{Days, EpochId, Timestamp};
+use hushtag::types::{Days, EpochId, RecipientId, Timestamp};
 use support::{CHEAP, FixedClock, MovingClock, SOCIAL};
 
 const DAY: i64 = 86_400;
@@ -153,9 +153,9 @@ fn an_answer_that_was_given_is_still_proved() {
     assert!(operator.prove(index).is_ok());
 }
 
-/// The root key and a copy of everything but the key file open nothing; with the key file they do, or the test is empty.
+/// The log says that the epoch is retired: a copy of everything else, with the key file or without, is finished at the next open.
 #[test]
-fn a_copy_without_the_key_file_opens_nothing() {
+fn what_comes_back_of_a_retired_epoch_opens_nothing() {
     let (image, mut operator) = made();
     let before = files(&image, "epochs/e2");
     let key = image.read("keys/epoch-e2.key").unwrap().unwrap();
@@ -173,13 +173,16 @@ fn a_copy_without_the_key_file_opens_nothing() {
         let found = place(&copy);
         let where_from = if with_key { "keys/epoch-e2.key" } else { "epochs/e2" };
         assert!(found.starts_with(where_from), "{found}");
-        let operator = support::open(Arc::new(copy)).unwrap();
-        let answer = support::analyst(&operator).ask(SOCIAL, Some(&id("e2")));
-        match answer {
-            Ok(Answer::Released(_)) => assert!(with_key),
-            Err(error) => assert!(!with_key && error.is_damage(), "{error}"),
-            Ok(Answer::Refused(reasons)) => panic!("{reasons:?}"),
-        }
+        let text = String::from_utf8(copy.read("sandbox.toml").unwrap().unwrap()).unwrap();
+        let file: toml::Table = toml::from_str(&text).unwrap();
+        let keyring = Keyring::open(&copy, &support::root_key(), file["id"].as_str().unwrap()).unwrap();
+        assert_eq!(keyring.epoch(&copy, &id("e2")).is_ok(), with_key, "the key would open it");
+        let operator = support::open(Arc::new(copy.clone())).unwrap();
+        assert_eq!(refused(&operator, SOCIAL, Some("e2"))[0].rule, "R47");
+        assert_eq!(copy.list("epochs/e2").unwrap(), ["epoch.json", "retired.json"]);
+        assert_eq!(copy.read("keys/epoch-e2.key").unwrap(), None);
+        drop(operator);
+        verified(&copy).unwrap();
     }
     // A key that comes back with a backup of `keys/` is destroyed at the next open.
     image.write("keys/epoch-e2.key", &key).unwrap();
@@ -214,9 +217,8 @@ fn the_end_of_an_epoch_cannot_be_moved() {
     let later = text.replace(ends, &(ends.parse::<i64>().unwrap() + DAY).to_string());
     image.write("epochs/e1/epoch.json", later.as_bytes()).unwrap();
     assert!(place(&image).starts_with("epochs/e1/epoch.json"));
-    let operator = support::open(Arc::new(image)).unwrap();
-    let answer = support::analyst(&operator).ask(SOCIAL, Some(&id("e1")));
-    assert!(answer.unwrap_err().is_damage(), "the cube is bound to its end");
+    let error = support::open(Arc::new(image)).map(drop).unwrap_err();
+    assert!(error.is_damage() && error.to_string().starts_with("epochs/e1/epoch.json: "), "{error}");
 }
 
 #[test]
@@ -244,28 +246,109 @@ fn retention_that_is_over_retires_at_the_next_open() {
     assert_eq!(entries(&image, &open_at(&image, ends).unwrap()), last, "once");
 }
 
-/// A service that stays open past the end refuses, and a reader says so, before anybody opens the sandbox again.
+/// Each act of a service that stays open past the end of an epoch begins with its end: the key goes and the log says so.
 #[test]
-fn an_epoch_that_is_over_answers_nothing_although_its_key_is_there() {
+fn an_epoch_ends_at_the_first_act_after_its_retention_while_the_sandbox_is_open() {
+    type Act<'a> = &'a dyn Fn(&Operator);
+    let auditor = AuditorKey::generate().unwrap();
+    let acts: [(&str, Act<'_>); 5] = [
+        ("ask", &|operator| assert_eq!(refused(operator, CHEAP, Some("e1"))[0].rule, "R47")),
+        ("inspect", &|operator| {
+            let error = operator.inspect(&id("e1"), &auditor).unwrap_err().to_string();
+            assert!(error.contains("is retired (log entry "), "{error}");
+        }),
+        ("seal", &|operator| seal(operator, "e2")),
+        ("status", &|operator| assert!(!status(operator, "e1").answers)),
+        ("person", &|operator| drop(operator.person(("phone", "1")).unwrap())),
+    ];
+    for (what, act) in acts {
+        let (image, now) = (Image::new(), MovingClock::default());
+        let keys = Keys::Given(support::root_key());
+        let clock = Box::new(now.clone());
+        let setup = Setup { auditor: Some(auditor.public()), ..support::setup("8") };
+        let operator = Operator::init_on(Arc::new(image.clone()), setup, keys, clock).unwrap();
+        let operator = operator.without_response_slot();
+        seal(&operator, "e1");
+        answered(&operator, CHEAP, None);
+        let analyst = support::analyst(&operator);
+        let ends = status(&operator, "e1").ends;
+        now.set(Timestamp::from_seconds(ends.seconds() - 1));
+        answered(&operator, CHEAP, None);
+        assert!(image.read("keys/epoch-e1.key").unwrap().is_some(), "{what}: not before its end");
+        now.set(ends);
+        assert!(analyst.forecast(CHEAP).unwrap().cost > 0, "a forecast is free");
+        act(&operator);
+        assert_eq!(image.read("keys/epoch-e1.key").unwrap(), None, "{what}");
+        assert_eq!(image.list("epochs/e1").unwrap(), ["epoch.json", "retired.json"], "{what}");
+        let retired = entries(&image, &operator).into_iter().filter(|entry| entry.kind == Kind::Retire);
+        let because: Vec<_> = retired.map(|entry| (entry.at, entry.body["because"].clone())).collect();
+        assert_eq!(because, [(ends, "retention".into())], "{what}");
+        // The log has it: a clock that is set back changes nothing.
+        now.set(FixedClock::default().0);
+        assert_eq!(refused(&operator, CHEAP, Some("e1"))[0].rule, "R47", "{what}");
+        drop((analyst, operator));
+        let operator = support::open(Arc::new(image.clone())).unwrap();
+        assert_eq!(refused(&operator, SOCIAL, Some("e1"))[0].rule, "R47", "{what}");
+        assert!(matches!(operator.check_epoch(&id("e1")), Err(OperatorError::EpochExists(_))), "{what}");
+        drop(operator);
+        verified(&image).unwrap();
+    }
+}
+
+/// A reader says that an epoch is over and changes nothing; the next open ends it.
+#[test]
+fn a_reader_says_that_an_epoch_is_over() {
     let place = tempfile::tempdir().unwrap();
     let (dir, keys) = (place.path().join("box"), || Keys::Given(support::root_key()));
     let now = MovingClock::default();
     let clock = || Box::new(now.clone());
     let operator = Operator::init(&dir, support::setup("8"), keys(), clock()).unwrap();
-    let operator = operator.without_response_slot();
     seal(&operator, "e1");
-    answered(&operator, CHEAP, None);
-    now.set(status(&operator, "e1").ends);
-    for question in [CHEAP, SOCIAL] {
-        let reasons = refused(&operator, question, None);
-        assert_eq!((reasons.len(), reasons[0].rule.as_str()), (1, "R47"), "{reasons:?}");
-    }
+    let ends = status(&operator, "e1").ends;
     drop(operator);
-    let read = || Reader::open(&dir, keys(), clock()).unwrap().status().unwrap().epochs.remove(0);
+    now.set(ends);
+    let reader = || Reader::open(&dir, keys(), clock()).unwrap();
+    let read = || reader().status().unwrap().epochs.remove(0);
     assert_eq!((read().retired, read().answers), (None, false));
+    let (reader, recipient) = (reader(), RecipientId::new(support::RECIPIENT).unwrap());
+    let closed = reader.view(&recipient, None).unwrap().asked_epoch(None).unwrap().unwrap().closed;
+    assert_eq!(closed[0].rule, "R47");
     assert!(dir.join("keys/epoch-e1.key").exists(), "a reader changes nothing");
     drop(Operator::open(&dir, keys(), clock(), Duration::ZERO).unwrap());
     assert!(read().retired.is_some() && !dir.join("keys/epoch-e1.key").exists());
+}
+
+/// Threads that ask while the end comes are answered or refused; none of them fails, and the epoch ends once.
+#[test]
+fn an_end_under_many_questions_comes_once() {
+    let (image, now) = (Image::new(), MovingClock::default());
+    let keys = Keys::Given(support::root_key());
+    let operator =
+        Operator::init_on(Arc::new(image.clone()), support::setup("100000"), keys, Box::new(now.clone()));
+    let operator = operator.unwrap().without_response_slot();
+    seal(&operator, "e1");
+    let ends = status(&operator, "e1").ends;
+    std::thread::scope(|scope| {
+        for thread in 0..8 {
+            let (operator, now) = (&operator, &now);
+            scope.spawn(move || {
+                for number in 0..12 {
+                    if (thread, number) == (0, 6) {
+                        now.set(ends);
+                    }
+                    let question =
+                        format!("SELECT COUNT(*) FROM tags WITH (error = {})", 900 + 50 * thread + number);
+                    support::analyst(operator).ask(&question, None).unwrap();
+                }
+            });
+        }
+    });
+    let kinds: Vec<Kind> = entries(&image, &operator).iter().map(|entry| entry.kind).collect();
+    let retired = kinds.iter().position(|kind| *kind == Kind::Retire).unwrap();
+    assert_eq!(kinds.iter().filter(|kind| **kind == Kind::Retire).count(), 1);
+    assert!(kinds[retired..].iter().all(|kind| *kind != Kind::Ask), "an answer of an epoch that is over");
+    drop(operator);
+    verified(&image).unwrap();
 }
 
 /// Everything that must hold of what a stop has left on `left`, and of going on from there.

@@ -4,11 +4,16 @@
 
 pub mod support;
 
+use std::fs;
+use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
-use hushtag::operator::{Answer, Keys, OperatorError, StudySource, verify_log};
+use hushtag::keys::Keyring;
+use hushtag::ledger::read_copy;
+use hushtag::operator::{Answer, Keys, OperatorError, Reader, StudySource, verify_log};
 use hushtag::operator::{Operator, Setup};
-use hushtag::storage::{Image, Storage};
+use hushtag::storage::{Folder, Image, Storage};
 use hushtag::types::EpochId;
 use support::{CHEAP, FixedClock, STUDY};
 
@@ -160,18 +165,174 @@ fn each_field_of_an_epochs_file_agrees_with_the_log() {
     }
 }
 
-/// An id of an epoch is used up by the log, not by the folder.
+/// A change to the folder of e1, beside which e2 lies.
+type Change = (&'static str, fn(&Path));
+
+const CHANGES: [Change; 6] = [
+    ("removed", |epochs| fs::remove_dir_all(epochs.join("e1")).unwrap()),
+    ("empty", |epochs| {
+        fs::remove_dir_all(epochs.join("e1")).unwrap();
+        fs::create_dir(epochs.join("e1")).unwrap();
+    }),
+    ("without epoch.json", |epochs| fs::remove_file(epochs.join("e1/epoch.json")).unwrap()),
+    ("renamed", |epochs| fs::rename(epochs.join("e1"), epochs.join("e3")).unwrap()),
+    ("another epoch", |epochs| {
+        fs::remove_dir_all(epochs.join("e1")).unwrap();
+        fs::rename(epochs.join("e2"), epochs.join("e1")).unwrap();
+    }),
+    ("a file", |epochs| {
+        fs::remove_dir_all(epochs.join("e1")).unwrap();
+        fs::write(epochs.join("e1"), "").unwrap();
+    }),
+];
+
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target);
+        } else {
+            fs::copy(&path, &target).unwrap();
+        }
+    }
+}
+
+fn keys() -> Keys {
+    Keys::Given(support::root_key())
+}
+
+/// A sandbox on disk with the epochs e1 and e2.
+fn on_disk(dir: &Path) -> Operator {
+    let clock = Box::new(FixedClock::default());
+    let operator = Operator::init(dir, support::setup("8"), keys(), clock).unwrap().without_response_slot();
+    for epoch in ["e1", "e2"] {
+        operator.seal(&support::terms(epoch), support::sources(&support::population(20, 1))).unwrap();
+    }
+    operator
+}
+
+fn open_dir(dir: &Path) -> Result<Operator, OperatorError> {
+    let opened = Operator::open(dir, keys(), Box::new(FixedClock::default()), Duration::ZERO);
+    opened.map(Operator::without_response_slot)
+}
+
+fn must_be_damage<T>(outcome: Result<T, OperatorError>, what: &str) {
+    match outcome {
+        Err(error) => assert!(
+            error.is_damage() || matches!(error, OperatorError::Storage(_)) && what.ends_with("a file"),
+            "{what}: {error}"
+        ),
+        Ok(_) => panic!("{what} is not found"),
+    }
+}
+
+/// An id of an epoch is used up by the log, not by the folder: without its folder nothing opens, nothing is sealed in its place
+/// and its key stays, so that it answers again from a backup.
 #[test]
-fn an_epoch_whose_folder_is_gone_is_damage_and_not_sealed_again() {
-    let made = made();
-    let error = verified(&made, |copy| copy.remove("epochs/e1").unwrap()).unwrap_err();
-    assert!(error.is_damage() && error.to_string().starts_with("epochs/e1: is missing"), "{error}");
-    let copy = made.crash();
-    copy.remove("epochs/e1").unwrap();
-    let operator = support::open(Arc::new(copy.clone())).unwrap();
-    let again = operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1)));
-    let error = again.unwrap_err();
-    assert!(error.is_damage() && error.to_string().starts_with("epochs/e1: is missing"), "{error}");
+fn an_epoch_whose_folder_is_gone_is_damage_until_it_is_restored() {
+    for (what, change) in CHANGES {
+        let place = tempfile::tempdir().unwrap();
+        let (dir, backup) = (place.path().join("box"), place.path().join("backup"));
+        drop(on_disk(&dir));
+        copy(&dir.join("epochs"), &backup);
+        change(&dir.join("epochs"));
+        must_be_damage(open_dir(&dir), what);
+        must_be_damage(Reader::open(&dir, keys(), Box::new(FixedClock::default())), what);
+        must_be_damage(verify_log(&Folder::open(&dir).unwrap(), None, Some(keys()), None), what);
+        assert!(dir.join("keys/epoch-e1.key").exists(), "{what}: the key is destroyed");
+        fs::remove_dir_all(dir.join("epochs")).unwrap();
+        copy(&backup, &dir.join("epochs"));
+        let operator = open_dir(&dir).unwrap();
+        let answer = support::analyst(&operator).ask(CHEAP, Some(&EpochId::new("e1").unwrap())).unwrap();
+        assert!(matches!(answer, Answer::Released(_)), "{what}");
+        drop(operator);
+        verify_log(&Folder::open(&dir).unwrap(), None, Some(keys()), None).unwrap();
+    }
+}
+
+#[test]
+fn an_epoch_whose_folder_goes_while_the_sandbox_is_open_is_damage() {
+    for (what, change) in CHANGES {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("box");
+        let operator = on_disk(&dir);
+        let (analyst, e1) = (support::analyst(&operator), EpochId::new("e1").unwrap());
+        // Its cube is in memory and its answer is stored.
+        assert!(matches!(analyst.ask(CHEAP, Some(&e1)).unwrap(), Answer::Released(_)));
+        change(&dir.join("epochs"));
+        must_be_damage(analyst.ask(CHEAP, Some(&e1)), what);
+        must_be_damage(operator.status(), what);
+        must_be_damage(operator.person(("phone", "1")), what);
+        must_be_damage(operator.check_epoch(&e1), what);
+        for epoch in ["e1", "e4"] {
+            let sources = support::sources(&support::population(20, 1));
+            must_be_damage(operator.seal(&support::terms(epoch), sources), what);
+            assert!(!dir.join(format!("keys/epoch-{epoch}.key")).exists() || epoch == "e1", "{what}");
+        }
+        drop((analyst, operator));
+        assert!(dir.join("keys/epoch-e1.key").exists(), "{what}: the key is destroyed");
+    }
+}
+
+/// A folder that no entry of the log knows is not taken for an epoch, and nothing of it is destroyed.
+#[test]
+fn an_epoch_that_the_log_never_sealed_is_damage() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("box");
+    let operator = on_disk(&dir);
+    fs::create_dir(dir.join("epochs/e3")).unwrap();
+    fs::copy(dir.join("keys/epoch-e1.key"), dir.join("keys/epoch-e3.key")).unwrap();
+    let sources = support::sources(&support::population(20, 1));
+    must_be_damage(operator.seal(&support::terms("e3"), sources), "a stranger");
     drop(operator);
-    assert!(copy.list("epochs/e1").unwrap().is_empty());
+    must_be_damage(open_dir(&dir), "a stranger");
+    assert!(dir.join("keys/epoch-e3.key").exists());
+    // Without the folder the key is one of a seal that stopped.
+    fs::remove_dir(dir.join("epochs/e3")).unwrap();
+    drop(open_dir(&dir).unwrap());
+    assert!(!dir.join("keys/epoch-e3.key").exists());
+}
+
+/// A seal that stopped after its entry: a reader sees the epoch, and the next open gives the folder its name.
+#[test]
+fn a_folder_with_its_unfinished_name_is_the_epoch_that_the_log_has() {
+    let place = tempfile::tempdir().unwrap();
+    let dir = place.path().join("box");
+    drop(on_disk(&dir));
+    let rename = |from: &str, to: &str| fs::rename(dir.join(from), dir.join(to)).unwrap();
+    rename("epochs/e2", "epochs/e2.new");
+    let reader = Reader::open(&dir, keys(), Box::new(FixedClock::default())).unwrap();
+    assert_eq!(reader.status().unwrap().epochs.len(), 2);
+    let operator = open_dir(&dir).unwrap();
+    assert!(dir.join("epochs/e2/epoch.json").exists());
+    assert!(matches!(support::analyst(&operator).ask(CHEAP, None).unwrap(), Answer::Released(_)));
+    drop(operator);
+    copy(&dir.join("epochs/e2"), &dir.join("epochs/e2.new"));
+    must_be_damage(open_dir(&dir), "both names");
+}
+
+/// What is stored tells nothing of the numbers in it: the size follows from the question.
+#[test]
+fn stored_answers_have_the_size_of_their_question() {
+    let questions = [CHEAP, support::SOCIAL, "SELECT COUNT(*), SUM(spend), QUANTILE(spend, 0.5) FROM tags"];
+    let sizes = |people: u32, seed: u64| -> Vec<usize> {
+        let image = Image::new();
+        let operator = support::init(Arc::new(image.clone()), "8").unwrap();
+        let sources = support::sources(&support::population(people, seed));
+        operator.seal(&support::terms("e1"), sources).unwrap();
+        for question in questions {
+            assert!(matches!(support::analyst(&operator).ask(question, None).unwrap(), Answer::Released(_)));
+        }
+        let sandbox = operator.status().unwrap().sandbox;
+        drop(operator);
+        let mac = Keyring::open(&image, &support::root_key(), &sandbox).unwrap().ledger_mac();
+        let ledger = read_copy(&image, &mac, &sandbox).unwrap();
+        (1..=3).map(|seq| ledger.answer(seq).unwrap().unwrap().sealed.len()).collect()
+    };
+    let few = sizes(3, 1);
+    for (people, seed) in [(3, 1), (1, 1), (300, 2)] {
+        assert_eq!(sizes(people, seed), few, "{people} people");
+    }
 }

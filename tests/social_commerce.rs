@@ -85,7 +85,8 @@ fn numbers(metrics: &Metrics) -> BTreeMap<String, (f64, f64)> {
         for row in metric.outcome.as_ref().unwrap() {
             let labels = row.group.iter().map(|(_, label)| label.as_str());
             let name = [metric.name.as_str()].into_iter().chain(labels).collect::<Vec<_>>().join(" ");
-            if let Some(Estimate { value: Some(value), low: Some(low), high: Some(high) }) = row.estimate {
+            if let Some(Estimate { value: Some(value), low: Some(low), high: Some(high), .. }) = row.estimate
+            {
                 all.insert(name, (value, (high - value).max(value - low)));
             }
         }

@@ -151,17 +151,17 @@ fn both_books_put_back_are_found_with_the_anchor_alone() {
         for parts in [&["log", "ledger.redb"][..], &[""]] {
             with.put_back(then, parts);
             without.put_back(same, parts);
+            // A log from before the seal does not know the epoch that lies in the folder.
+            let left = (act == 0 && parts.contains(&"log")).then(|| SEALED.to_owned());
             for root_key in [true, false] {
                 let found =
                     with.found(root_key).unwrap_or_else(|| panic!("{parts:?} of act {act} is not found"));
                 assert!(found.contains("box.anchor") && found.contains("was put back"), "{found}");
-                // A log from before the seal does not know the epoch that lies in the folder.
-                let left = (act == 0 && parts.contains(&"log")).then(|| SEALED.to_owned());
                 assert_eq!(without.found(root_key), left, "{parts:?} of act {act}");
             }
             let refused = with.open().err().unwrap_or_else(|| panic!("{parts:?} of act {act} is opened"));
             assert!(refused.is_damage() && chain(&refused).contains("the anchor is at"), "{refused:?}");
-            assert!(without.open().is_ok(), "{parts:?} of act {act}");
+            assert_eq!(without.open().is_ok(), left.is_none(), "{parts:?} of act {act}");
         }
     }
 }

@@ -72,6 +72,8 @@ kinds! {
     Retire = "retire",
     /// The signing key changed.
     Key = "key",
+    /// The operator or the auditor read what no entry of another kind names, or a seal failed: `act` and `role`.
+    Access = "access",
 }
 
 impl fmt::Display for Kind {

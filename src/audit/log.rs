@@ -6,6 +6,8 @@
 //! 3. The checkpoint: the commit point. If we stop after it, the entries are recorded, and partial tiles of older widths
 //!    lie about.
 //! 4. The partial tiles of older widths are removed. If we stop inside, some are left.
+//! 5. The new files get the time of their entries: when they were written tells how long the act took. If we stop inside,
+//!    some have the time at which they were written.
 //!
 //! Opening reads only what the checkpoint asks for, so leftovers do no harm; [`Log::tidy`] removes them, and the first
 //! append after opening calls it.
@@ -25,7 +27,8 @@ use super::note::{NoteError, Signer, VerifierKey};
 use super::proof::Proof;
 use super::rotation::{Rotation, RotationFault};
 use super::tiles::{CHECKPOINT, Content, FULL, Tile, hashes};
-use crate::storage::Storage;
+use crate::storage::{Storage, file_time};
+use crate::types::Timestamp;
 
 /// The proof that an entry is durable in the log; made by an append after its checkpoint is, and by nothing else.
 #[must_use = "an answer is handed out only against the record of it"]
@@ -61,6 +64,8 @@ pub struct Log {
     edge: Edge,
     tidy: bool,
     poisoned: bool,
+    /// The time of the newest files, once this handle has written any.
+    dated: Option<Timestamp>,
 }
 
 impl Log {
@@ -81,7 +86,16 @@ impl Log {
         let head = Checkpoint { origin: origin.to_owned(), size: 0, root: empty_root() };
         let checkpoint: Arc<str> = head.sign(signer).map_err(AuditError::Signer)?.to_string().into();
         storage.write(CHECKPOINT, checkpoint.as_bytes()).map_err(AuditError::Storage)?;
-        Ok(Self { storage, key, head, checkpoint, edge: Edge::default(), tidy: true, poisoned: false })
+        Ok(Self {
+            storage,
+            key,
+            head,
+            checkpoint,
+            edge: Edge::default(),
+            tidy: true,
+            poisoned: false,
+            dated: None,
+        })
     }
 
     /// Opens the log: checks the signature of its checkpoint and that the right edge has the root it states.
@@ -97,7 +111,7 @@ impl Log {
             return Err(AuditError::of(Fault::new(CHECKPOINT, Why::Root)));
         }
         let (key, checkpoint) = (key.clone(), note.to_string().into());
-        Ok(Self { storage, key, head, checkpoint, edge, tidy: false, poisoned: false })
+        Ok(Self { storage, key, head, checkpoint, edge, tidy: false, poisoned: false, dated: None })
     }
 
     /// Removes what stopped appends left: tiles that the checkpoint does not ask for. Files that are no tiles stay, for
@@ -138,8 +152,8 @@ impl Log {
         if VerifierKey::of(signer).map_err(AuditError::Signer)? != self.key {
             return Err(AuditError::Signer(NoteError::Unsigned { name: self.key.name().to_owned() }));
         }
-        if !texts.is_empty() {
-            self.change(|log| log.commit(&texts, signer))?;
+        if let Some(at) = entries.iter().map(|entry| entry.at).max() {
+            self.change(|log| log.commit(&texts, at, signer))?;
         }
         Ok((first..self.head.size)
             .map(|index| Recorded { index, checkpoint: self.checkpoint.clone() })
@@ -165,7 +179,7 @@ impl Log {
             return Err(AuditError::of(RotationFault::Place.at(index)));
         }
         let text = entry.to_text().map_err(AuditError::Entry)?;
-        self.change(|log| log.commit(&[text], next))?;
+        self.change(|log| log.commit(&[text], entry.at, next))?;
         self.key = next_key;
         Ok(Recorded { index, checkpoint: self.checkpoint.clone() })
     }
@@ -202,7 +216,12 @@ impl Log {
         Ok(())
     }
 
-    fn commit(&mut self, texts: &[String], signer: &(impl Signer + ?Sized)) -> Result<(), AuditError> {
+    fn commit(
+        &mut self,
+        texts: &[String],
+        at: Timestamp,
+        signer: &(impl Signer + ?Sized),
+    ) -> Result<(), AuditError> {
         let before = self.head.size;
         let mut edge = self.edge.clone();
         let mut files = Files::new();
@@ -226,7 +245,20 @@ impl Log {
             let place = if old.is_full_in(self.head.size) { old.partials() } else { old.to_string() };
             self.storage.remove(&place).map_err(AuditError::Storage)?;
         }
+        // Step 5.
+        self.date(files.keys().filter(|tile| !tile.belongs_to(before)), at);
         Ok(())
+    }
+
+    /// Gives the new files the time of their entries and never an earlier one than they had. That it failed is no failure of
+    /// the append: the entries are durable.
+    fn date<'t>(&mut self, tiles: impl Iterator<Item = &'t Tile>, at: Timestamp) {
+        let at = self.dated.map_or(at, |before| before.max(at));
+        self.dated = Some(at);
+        let at = file_time(at, self.head.size);
+        for path in tiles.map(Tile::to_string).chain([CHECKPOINT.to_owned()]) {
+            let _ = self.storage.set_times(&path, at);
+        }
     }
 
     /// The number of entries and the root over them.
@@ -265,11 +297,50 @@ impl Log {
     /// As [`Log::entry`]; [`AuditError::Damaged`] when the stored entry is another one.
     pub fn proven_entry(&self, index: u64) -> Result<Entry, AuditError> {
         let entry = self.entry(index)?;
-        let text = entry.to_text().map_err(AuditError::Entry)?;
-        let hashes = inclusion_proof(index, self.head.size, |height, index| self.node(height, index))?;
-        verify_inclusion(index, self.head.size, &leaf_hash(text.as_bytes()), &hashes, &self.head.root)
-            .map_err(|_| AuditError::of(Fault::new(format!("log entry {index}"), Why::Changed)))?;
+        self.check_covered(index, entry.to_text().map_err(AuditError::Entry)?.as_bytes())?;
         Ok(entry)
+    }
+
+    /// The head covers this text as the entry at `index`.
+    fn check_covered(&self, index: u64, text: &[u8]) -> Result<(), AuditError> {
+        let hashes = inclusion_proof(index, self.head.size, |height, index| self.node(height, index))?;
+        verify_inclusion(index, self.head.size, &leaf_hash(text), &hashes, &self.head.root)
+            .map_err(|_| AuditError::of(Fault::new(format!("log entry {index}"), Why::Changed)))
+    }
+
+    /// The entries of these kinds with their indexes, in order, each covered by the head. All others are read and not parsed.
+    pub fn entries_of<'k>(
+        &'k self,
+        kinds: &'k [Kind],
+    ) -> impl Iterator<Item = Result<(u64, Entry), AuditError>> + 'k {
+        // The one text of an entry holds its kind like this, and no text inside it does: there, quotes are escaped.
+        let marks: Vec<String> = kinds.iter().map(|kind| format!("\"kind\":\"{}\"", kind.as_str())).collect();
+        let tiles = self.bundles_from(0);
+        tiles.flat_map(move |(first, tile)| {
+            self.marked(first, tile, &marks)
+                .map_or_else(|error| vec![Err(error)], |found| found.into_iter().map(Ok).collect())
+        })
+    }
+
+    /// The entries of a bundle that hold any of these marks.
+    fn marked(&self, first: u64, tile: Tile, marks: &[String]) -> Result<Vec<(u64, Entry)>, AuditError> {
+        let content = self.content(tile)?;
+        let mut found = Vec::new();
+        let entries = split_bundle(tile, &content).map_err(AuditError::of)?;
+        for (place, (index, text)) in (first..).zip(entries).enumerate() {
+            if std::str::from_utf8(text).is_ok_and(|text| marks.iter().any(|mark| text.contains(mark))) {
+                self.check_covered(index, text)?;
+                found.push((index, parse_entry(tile, place, text).map_err(AuditError::of)?));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The bundles from that of entry `index` on, each with the index of its first entry.
+    fn bundles_from(&self, index: u64) -> impl Iterator<Item = (u64, Tile)> + use<> {
+        let (full, size) = (u64::from(FULL), self.head.size);
+        let bundles = index / full..size.div_ceil(full);
+        bundles.filter_map(move |bundle| Some((bundle * full, Tile::at(Content::Entries, bundle, size)?)))
     }
 
     /// All entries, as stored.
@@ -279,24 +350,24 @@ impl Log {
 
     /// The entries from `index` on, in order; reads no bundle before that of the first one.
     pub fn entries_from(&self, index: u64) -> impl Iterator<Item = Result<Entry, AuditError>> + '_ {
-        let full = u64::from(FULL);
-        let bundles = index / full..self.head.size.div_ceil(full);
-        let tiles = bundles.filter_map(|bundle| Tile::at(Content::Entries, bundle, self.head.size));
-        let entries = tiles.flat_map(|tile| match self.bundle(tile) {
+        let entries = self.bundles_from(index).flat_map(|(_, tile)| match self.bundle(tile) {
             Ok(entries) => entries.into_iter().map(Ok).collect(),
             Err(error) => vec![Err(error)],
         });
         // An index of a bundle's entry is below 256.
-        entries.skip(usize::try_from(index % full).unwrap_or(0))
+        entries.skip(usize::try_from(index % u64::from(FULL)).unwrap_or(0))
     }
 
     fn bundle(&self, tile: Tile) -> Result<Vec<Entry>, AuditError> {
-        let content = if Tile::open(Content::Entries, self.head.size) == Some(tile) {
-            self.edge.bundle().to_vec()
+        parse_bundle(tile, &self.content(tile)?).map_err(AuditError::of)
+    }
+
+    fn content(&self, tile: Tile) -> Result<Vec<u8>, AuditError> {
+        if Tile::open(Content::Entries, self.head.size) == Some(tile) {
+            Ok(self.edge.bundle().to_vec())
         } else {
-            read(&*self.storage, &tile.to_string()).map_err(AuditError::of)?
-        };
-        parse_bundle(tile, &content).map_err(AuditError::of)
+            read(&*self.storage, &tile.to_string()).map_err(AuditError::of)
+        }
     }
 
     /// The proof that the entry at `index` is in the log at its present head.

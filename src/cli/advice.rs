@@ -19,7 +19,13 @@ pub(super) fn reading(error: &ReadError) -> &'static str {
         ReadError::Read { .. } => {
             "see that disk, or what writes into the pipe; then try again: nothing was sealed or written"
         }
+        ReadError::Changed { .. } => {
+            "let nothing write to the file until the seal has ended, then try again; nothing was sealed or written"
+        }
         ReadError::Damaged { .. } => "export or copy the file again; nothing was sealed or written",
+        ReadError::Empty { .. } => {
+            "export the table again, or leave the file out; nothing was sealed or written"
+        }
         ReadError::UnknownFormat { .. } => {
             "rename the file by what it is, or move it elsewhere if it is no table"
         }

@@ -9,7 +9,9 @@ use super::sandbox::{Asker, open, read};
 use super::target::Target;
 use super::{Context, Failure, Format};
 use crate::operator::{Analyst, Answer, OperatorError, View};
-use crate::report::{answer_csv, answer_json, answer_plot, answer_table, forecast_json, forecast_text};
+use crate::report::{
+    answer_csv, answer_json, answer_plot, answer_table, forecast_json, forecast_text, selection_note,
+};
 
 #[derive(Args)]
 pub(super) struct AskCommand {
@@ -71,6 +73,9 @@ impl AskCommand {
                 let released = if self.minor_units { released.in_minor_units() } else { *released };
                 if output.format() == Format::Csv {
                     output.result(&answer_csv(&released))?;
+                    if let Some(note) = selection_note(&released) {
+                        output.note(&note);
+                    }
                 } else {
                     output.either(
                         || answer_json(&released, accounting),

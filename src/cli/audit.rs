@@ -7,6 +7,8 @@ use clap::Subcommand;
 use serde_json::{Value, json};
 
 use super::bundle::bundle;
+use super::documents::GivenDocument;
+use super::open_input::OpenInput;
 use super::progress::shown;
 use super::sandbox::{keys, open};
 use super::{Context, Failure};
@@ -43,6 +45,18 @@ pub(super) enum AuditCommand {
         #[arg(long = "witness", value_name = "VKEY")]
         witnesses: Vec<WitnessKey>,
     },
+    /// Compare documents, notice texts and consent screens with the digests that the signed studies give
+    #[command(
+        after_help = "Examples:\n  hushtag audit documents box --document PIA-2026-014=assessment.pdf --document notice=notice.html\n  hushtag audit documents study.toml\n\nA file that differs is exit code 5; what has no digest is listed as such."
+    )]
+    Documents {
+        /// The sandbox, or a study file
+        #[arg(value_name = "DIR|STUDY")]
+        place: PathBuf,
+        /// A file and the document that it is said to be: its id, its key under [documents], `notice`, or the name of a screen
+        #[arg(long = "document", value_name = "ID=FILE")]
+        documents: Vec<GivenDocument>,
+    },
     /// List the entries of the log
     #[command(after_help = "Example:\n  hushtag audit show box --kind ask --last 20")]
     Show {
@@ -67,6 +81,11 @@ pub(super) enum AuditCommand {
         #[arg(long, value_name = "FILE")]
         out: PathBuf,
     },
+    /// Prove that this very file was one of those that an epoch was sealed from, or that it was not; logged
+    #[command(
+        after_help = "Examples:\n  hushtag audit open-input consents.csv --sandbox box --epoch 2026-q3\n  hushtag audit open-input consents.csv --sandbox copy --epoch 2026-q3 --key auditor.key"
+    )]
+    OpenInput(OpenInput),
 }
 
 fn kind(word: &str) -> Result<Kind, String> {
@@ -101,7 +120,9 @@ impl AuditCommand {
                 };
                 folder(&place, key.as_ref(), anchor, &witnesses, context)
             }
+            Self::Documents { place, documents } => super::documents::run(&place, &documents, context),
             Self::Show { dir, kind, last } => show(&dir, kind, last, context),
+            Self::OpenInput(command) => command.run(context),
             Self::Prove { dir, answer, out } => prove(&dir, answer, &out, context),
         }
     }
@@ -280,7 +301,9 @@ fn show(dir: &Path, kind: Option<Kind>, last: Option<usize>, context: &Context) 
 /// One entry on one line: what names it, and what it cost.
 fn line((index, entry): &(u64, Entry)) -> String {
     let mut text = format!("{index:>6}  {}  {:<7}", entry.at, entry.kind.as_str());
-    for field in ["recipient", "study", "handler", "epoch", "units", "rules", "question"] {
+    for field in
+        ["act", "role", "failed", "recipient", "study", "handler", "epoch", "units", "rules", "question"]
+    {
         match entry.body.get(field) {
             Some(Value::String(value)) => text.push_str(&format!("  {value}")),
             Some(value) => text.push_str(&format!("  {value}")),

@@ -12,7 +12,8 @@ use super::{Context, Failure};
 use crate::dp::Delta;
 use crate::engine::{Reading, Sources};
 use crate::operator::{
-    Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, SealTerms, Setup, StudySource, verify_log,
+    Act, Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup, StudySource,
+    verify_log,
 };
 use crate::policy::Lang;
 use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig, PopulationError};
@@ -20,10 +21,11 @@ use crate::report::{Report, answer_table, budget_text, hygiene_text};
 use crate::storage::Folder;
 use crate::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
 
-/// The study of the demo; its two dates are moved so that the documents are in date whenever it runs.
+/// The study of the demo; its dates are moved so that the documents are in date whenever it runs.
 const STUDY: &str = include_str!("../../policies/demo/study.toml");
 const APPROVED: &str = "2026-09-01";
 const EXPIRES: &str = "2027-09-01";
+const START: &str = "2026-09-15";
 
 /// A day in seconds.
 const DAY: i64 = 86_400;
@@ -201,7 +203,10 @@ impl Demo {
     pub(super) fn report(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
         let path = self.dir.join("report.html");
         let out = Target::new(&path)?;
-        let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?;
+        let operator = Operator::open(sandbox, Keys::InFolder, Box::new(SystemClock), context.wait)?;
+        let access = operator.log_access(Act::Report, Role::Operator)?;
+        drop(operator);
+        let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?.logged_as(access);
         let verified = verified(sandbox, Keys::InFolder)?;
         let place = sandbox.display().to_string();
         let (lang, pipia, figures) = (Lang::En, false, None);
@@ -257,7 +262,8 @@ fn shrinks(width: u64, people: u32) -> String {
 pub(super) fn dated(study: &str, today: Timestamp) -> String {
     let date = |at: Timestamp| at.to_string().chars().take(10).collect::<String>();
     let days = |count: i64| Timestamp::from_seconds(today.seconds() + count * DAY);
-    study.replace(APPROVED, &date(days(-30))).replace(EXPIRES, &date(days(335)))
+    let moved = [(APPROVED, -30), (EXPIRES, 335), (START, -16)];
+    moved.into_iter().fold(study.to_owned(), |study, (day, by)| study.replace(day, &date(days(by))))
 }
 
 pub(super) fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {

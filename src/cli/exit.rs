@@ -112,7 +112,7 @@ pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
                 return failure;
             }
         }
-        Format::Text | Format::Csv | Format::Sarif => {
+        Format::Text | Format::Csv | Format::Sarif | Format::Junit => {
             output.error(&format!("error: {}", refusal_text(reasons).trim_end()));
         }
     }
@@ -283,6 +283,15 @@ fn input(error: &EngineError) -> &'static str {
         }
         EngineError::MixedTokens { .. } => {
             "let `hushtag tokenize` make all files under one key that the parties agree on, or none"
+        }
+        EngineError::RowsPerOwner { .. } => {
+            "see whether the owner column holds a stand-in for many people; if one person has so many rows, raise `max_rows_per_owner` of the dataset in the study"
+        }
+        EngineError::EventsPerPerson { .. } => {
+            "see whether the person column holds a stand-in for many people, or import the events into the register in parts"
+        }
+        EngineError::Memory { .. } => {
+            "allow more with --memory, or seal fewer people, rows or measures; nothing was sealed or written"
         }
         EngineError::Read(error) => reading(error),
         _ => "check the file; nothing was sealed or written",

@@ -100,9 +100,7 @@ impl Init {
         }
         let dir = self.dir.display().to_string();
         Self { study: vec![study], ..self }.make(epsilon, approval, context)?;
-        context
-            .output
-            .note(&format!("next: hushtag seal {dir} --epoch ID --as-of DAY {data} --consents consents.csv"));
+        context.output.note(&format!("next: hushtag seal {dir} --epoch ID --as-of DAY {data}"));
         Ok(())
     }
 

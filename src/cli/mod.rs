@@ -10,6 +10,7 @@ mod completions;
 mod consent;
 mod demo;
 mod demo_social;
+mod documents;
 mod exit;
 mod init;
 mod inputs;
@@ -18,6 +19,7 @@ mod interactive;
 mod key;
 mod man;
 mod metrics;
+mod open_input;
 mod output;
 mod person;
 mod policy;
@@ -73,6 +75,8 @@ enum Format {
     Csv,
     /// SARIF 2.1.0 (`policy check` only).
     Sarif,
+    /// JUnit XML (`policy test` only).
+    Junit,
 }
 
 #[derive(Subcommand)]
@@ -162,6 +166,9 @@ impl Command {
             (Format::Csv, command) if !matches!(command, Self::Ask(_)) => "only `ask` prints CSV",
             (Format::Sarif, command) if !matches!(command, Self::Policy(policy::PolicyCommand::Check(_))) => {
                 "only `policy check` prints SARIF"
+            }
+            (Format::Junit, command) if !matches!(command, Self::Policy(policy::PolicyCommand::Test(_))) => {
+                "only `policy test` prints JUnit XML"
             }
             _ => return None,
         };

@@ -44,8 +44,8 @@ impl Output {
     ) -> Result<(), Failure> {
         match self.format {
             Format::Json => self.result(&json().to_string()),
-            // Whoever prints CSV or SARIF does so before; others were refused before they did anything.
-            Format::Text | Format::Csv | Format::Sarif => self.result(&text()),
+            // CSV, SARIF and JUnit are printed by `result`; commands without them were refused before they did anything.
+            Format::Text | Format::Csv | Format::Sarif | Format::Junit => self.result(&text()),
         }
     }
 

@@ -67,6 +67,7 @@ fn view_json(view: &PersonView) -> Value {
         "entry": view.entry,
         "salt": view.salt,
         "events": events.collect::<Vec<_>>(),
+        "erased": view.erased.map(|at| at.to_string()),
         "epochs": epochs.collect::<Vec<_>>(),
         "limits": LIMITS,
     })
@@ -75,6 +76,9 @@ fn view_json(view: &PersonView) -> Value {
 fn view_text(view: &PersonView) -> String {
     let mut text =
         format!("{} event(s) of hers are recorded; this look is log entry {}", view.events.len(), view.entry);
+    if let Some(at) = view.erased {
+        text.push_str(&format!("\nerased at {at}: what was said by then gives no consent"));
+    }
     for epoch in &view.epochs {
         let PersonEpoch { epoch: id, as_of, study, recipient, inside, sealed, seal, .. } = epoch;
         let stands = word(*inside);

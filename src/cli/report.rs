@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::sandbox::{keys, open, read};
+use super::sandbox::{Copied, Opened, keys, open, open_or_read, read};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::keys::AuditorKey;
-use crate::operator::{Keys, Verification, verify_log};
+use crate::operator::{Act, Keys, Operator, Role, Verification, verify_log};
 use crate::policy::Lang;
 use crate::release::Figures;
-use crate::report::{PageError, Report, report_page};
+use crate::report::{PageError, Report, registry_yaml, report_page};
 use crate::storage::Folder;
 use crate::types::EpochId;
 
@@ -30,32 +30,61 @@ pub(super) struct ReportCommand {
     /// The sandbox
     dir: PathBuf,
     /// The page: a new file, or one that an earlier report wrote, which is replaced as a whole
+    #[arg(long, value_name = "FILE", required_unless_present = "registry")]
+    out: Option<PathBuf>,
+    /// A draft of the record for the public registry of deployments of differential privacy, as YAML; replaced as the page is
     #[arg(long, value_name = "FILE")]
-    out: PathBuf,
+    registry: Option<PathBuf>,
     /// The language of the page
     #[arg(long, value_enum, default_value_t = Language::En)]
     lang: Language,
     /// Add a draft of the impact assessment (PIPL art. 56), for a human to complete
-    #[arg(long)]
+    #[arg(long, requires = "out")]
     pipia: bool,
     /// The internal edition, with the exact figures that this auditor's key opens; every opening is logged
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", requires = "out", conflicts_with = "copy")]
     key: Option<PathBuf>,
+    #[command(flatten)]
+    copied: Copied,
 }
 
 impl ReportCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let out = Target::new(&self.out)?;
+        let target = |path: &Option<PathBuf>| path.as_deref().map(Target::new).transpose();
+        let (out, registry) = (target(&self.out)?, target(&self.registry)?);
         let lang = match self.lang {
             Language::En => Lang::En,
             Language::Zh => Lang::Zh,
         };
-        let figures = self.key.as_deref().map(|key| opened(&self.dir, key, context)).transpose()?;
+        let (figures, access) = match self.key.as_deref().map(AuditorKey::read_file).transpose()? {
+            Some(key) => {
+                // Exact figures are opened only where the log says so.
+                let operator = open(&self.dir, context)?;
+                let access = operator.log_access(Act::Report, Role::Auditor)?;
+                (Some(opened(&operator, &key)?), Some(access))
+            }
+            None => (None, logged(&self.dir, &self.copied, context)?),
+        };
         let reader = read(&self.dir, context)?;
+        let reader = match access {
+            Some(access) => reader.logged_as(access),
+            None => reader,
+        };
         let verified = verified(&self.dir, keys(context)?)?;
         let place = self.dir.display().to_string();
         let (pipia, internal) = (self.pipia, figures.is_some());
         let figures = figures.as_deref();
+        if let Some(registry) = &registry {
+            registry.write(&registry_yaml(&reader)?)?;
+            context.output.note(&registry.done());
+        }
+        let registry = self.registry.map(|path| path.display().to_string());
+        let (Some(out), Some(path)) = (out, self.out) else {
+            return context.output.either(
+                || json!({ "registry": registry, "verified": true }),
+                || "both books verified; read the draft, and complete what is left to you".to_owned(),
+            );
+        };
         let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
         let page = page(&report)?;
         if internal {
@@ -64,22 +93,28 @@ impl ReportCommand {
             out.write(&page)?
         }
         context.output.note(&out.done());
-        let (path, bytes) = (self.out.display().to_string(), page.len());
+        let (path, bytes) = (path.display().to_string(), page.len());
         context.output.either(
-            || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal }),
+            || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal, "log_entry": access, "registry": registry }),
             || format!("{path}: both books verified; open it in any browser, or print it"),
         )
     }
 }
 
 /// The exact figures of all epochs, each opening logged.
-fn opened(dir: &Path, key: &Path, context: &Context) -> Result<Vec<(EpochId, Vec<Figures>)>, Failure> {
-    let key = AuditorKey::read_file(key)?;
-    let operator = open(dir, context)?;
+fn opened(operator: &Operator, key: &AuditorKey) -> Result<Vec<(EpochId, Vec<Figures>)>, Failure> {
     // Of a retired epoch nothing can be opened.
     let epochs = operator.status()?.epochs.into_iter().filter(|epoch| epoch.retired.is_none());
-    let opened = epochs.map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, &key)?)));
+    let opened = epochs.map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, key)?)));
     opened.collect()
+}
+
+/// The entry of the log for a page that is about to be made; `None` where the log cannot be written.
+fn logged(dir: &Path, copied: &Copied, context: &Context) -> Result<Option<u64>, Failure> {
+    Ok(match open_or_read(dir, copied, context)? {
+        Opened::Writer(operator) => Some(operator.log_access(Act::Report, Role::Operator)?),
+        Opened::Reader(_) => None,
+    })
 }
 
 /// What both books of the sandbox say of each other.

@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::progress::shown;
 use super::sandbox::open;
 use super::{Context, Failure, Format};
-use crate::engine::{MaxBadRows, Progress, Reading, Sources};
+use crate::engine::{MaxBadRows, MemoryBudget, Progress, Reading, Sources};
 use crate::operator::SealTerms;
 use crate::register::FILE;
 use crate::report::{answer_json, answer_table, hygiene_json, hygiene_text};
@@ -44,6 +44,10 @@ pub(super) struct Seal {
     /// How many percent of a file's rows may be bad; a row of consents that is nobody's always stops the seal
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
     max_bad_rows: MaxBadRows,
+    /// How much memory people, rows and pairs may take, such as 4GiB; a seal that needs more is refused, whoever is in. Without
+    /// it there is no limit
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<MemoryBudget>,
 }
 
 fn data(text: &str) -> Result<(DatasetName, PathBuf), String> {
@@ -59,9 +63,13 @@ impl Seal {
         let reading = Reading {
             max_bad_rows: self.max_bad_rows,
             count_identical: self.count_duplicates,
+            memory: self.memory.unwrap_or_default(),
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
+        if let Some(epoch) = self.epoch.as_ref().filter(|_| self.check) {
+            operator.check_epoch(epoch)?;
+        }
         let as_of = operator.instant(self.as_of)?;
         let registered = operator.consents().snapshot()?.is_some();
         let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();

@@ -5,6 +5,7 @@ use super::demand::Demand;
 use super::event::Row;
 use super::fold::Fold;
 use super::standing::Standing;
+use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
 /// How one person stands under one requirement.
@@ -22,8 +23,21 @@ pub struct Account {
 /// Reads nothing of a sandbox: what it says follows from the caller's rows.
 #[must_use]
 pub fn account(demand: &Demand, rows: &[Row<'_>], as_of: Timestamp, born: AgeFact) -> Vec<Account> {
+    account_with(demand, rows, None, as_of, born)
+}
+
+/// As [`account`], of a person of whom a register removed events.
+#[must_use]
+pub fn account_with(
+    demand: &Demand,
+    rows: &[Row<'_>],
+    tombstone: Option<&Tombstone>,
+    as_of: Timestamp,
+    born: AgeFact,
+) -> Vec<Account> {
     let mut fold = Fold::new(demand.clone(), as_of);
     rows.iter().for_each(|row| fold.hear(0, row));
+    tombstone.into_iter().for_each(|tombstone| fold.apply(0, tombstone));
     let reasons = fold.reasons_of_the_first(born).into_iter();
     reasons.map(|(trigger, failing)| Account { trigger, failing: failing.all().collect() }).collect()
 }

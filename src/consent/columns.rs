@@ -183,7 +183,7 @@ impl ConsentColumns {
             all.above.extend(objects_above(name).map(key));
         }
         for name in ignored {
-            let column = known(&key(name)).or_else(|| column_of(name));
+            let column = known(&key(name)).or_else(|| column_of(name)).or_else(|| synonym(name));
             if column == Some("valid_to") && !all.mapped.values().any(|mapped| *mapped == "valid_to") {
                 return Err(ColumnError::Ends { column: shown(0, name) });
             }
@@ -331,13 +331,21 @@ fn objects_above(path: &str) -> impl Iterator<Item = &str> {
 
 /// The error of a name, or of a path, by the column that its last name suggests.
 fn unknown(column: String, name: &str) -> ColumnError {
-    let key = key(name.rsplit('.').next().unwrap_or(name));
-    let synonym = SYNONYMS.iter().find(|(_, names)| names.contains(&key.as_str()));
-    let meant = synonym.map(|(column, _)| *column).or_else(|| {
-        let near = nearest(&key, COLUMNS)?;
+    let meant = synonym(name).or_else(|| {
+        let near = nearest(&last_key(name), COLUMNS)?;
         COLUMNS.into_iter().find(|column| *column == near)
     });
     ColumnError::Unknown { column, meant }
+}
+
+/// The column that other programs call by the last name of a path.
+fn synonym(path: &str) -> Option<&'static str> {
+    let key = last_key(path);
+    SYNONYMS.iter().find(|(_, names)| names.contains(&key.as_str())).map(|(column, _)| *column)
+}
+
+fn last_key(path: &str) -> String {
+    key(path.rsplit('.').next().unwrap_or(path))
 }
 
 /// A name in backticks if it looks like one, and its position otherwise.
@@ -431,6 +439,11 @@ mod tests {
         assert!(columns.resolve(&["user_id", "person"]).is_err(), "both are the person");
         assert!(ConsentColumns::new([("persn", "a")], []).is_err());
         assert!(ConsentColumns::new([("person", "a"), ("at", "A")], []).is_err());
+        for end in ["VALID TO", "expires_at", "purposes.expiryDate", "validUntil"] {
+            let ignored = ConsentColumns::new([], [end]).unwrap_err();
+            assert!(matches!(ignored, ColumnError::Ends { .. }), "{end}: {ignored}");
+            assert!(ConsentColumns::new([("valid_to", "ends")], [end]).is_ok(), "another column ends them");
+        }
     }
 
     proptest! {

@@ -6,8 +6,9 @@ use super::age::{AgeFact, Calendar};
 use super::demand::Demand;
 use super::event::{Gist, Row, Whose, Word};
 use super::moment::Times;
-use super::slot::{Flag, Judged, LatestHold, Slot};
+use super::slot::{Flag, Judged, LatestHold, Second, Slot};
 use super::standing::{Failing, Standing};
+use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
 /// Consent events of many people folded against what one recipient's flow demands.
@@ -37,6 +38,13 @@ impl Fold {
         self.as_of
     }
 
+    /// Bytes that grow with people, and with blocks of further recipients.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let further = self.further.len() * size_of::<((u32, u16, u16), LatestHold)>();
+        self.slots.capacity() * size_of::<Slot>() + further
+    }
+
     /// What is demanded.
     #[must_use]
     pub const fn demand(&self) -> &Demand {
@@ -57,11 +65,7 @@ impl Fold {
 
     /// Hears one event whose cells were read before.
     pub fn hear_read(&mut self, person: u32, reading: &Reading, times: &Times) {
-        let width = self.demand.requirements.len();
-        let start = person as usize * width;
-        if self.slots.len() < start + width {
-            self.slots.resize(start + width, Slot::EMPTY);
-        }
+        let start = self.slots_of(person);
         let slots = self.slots.iter_mut().skip(start);
         for (position, (requirement, slot)) in self.demand.requirements.iter().zip(slots).enumerate() {
             // A reading of another fold may lack this requirement: what it would say is then unreadable.
@@ -86,6 +90,34 @@ impl Fold {
                 Word::Elsewhere(_) => slot.raise(Flag::OtherRecipient),
             }
         }
+    }
+
+    /// Applies what a register keeps of removed events of this person. An erasure ends every consent that was given by then, also
+    /// where as-of is earlier: what was erased is used no more.
+    pub fn apply(&mut self, person: u32, tombstone: &Tombstone) {
+        if let Some(erased) = tombstone.erased_at() {
+            let at = Second::new(erased.seconds());
+            let start = self.slots_of(person);
+            let width = self.demand.requirements.len();
+            for slot in self.slots.iter_mut().skip(start).take(width) {
+                slot.raise(Flag::Heard);
+                match at {
+                    Some(at) => slot.withdraw(at),
+                    None => slot.raise(Flag::Unreadable),
+                }
+            }
+        }
+        tombstone.rows().for_each(|row| self.hear(person, &row));
+    }
+
+    /// Where the slots of a person begin; they are made if they are not there.
+    fn slots_of(&mut self, person: u32) -> usize {
+        let width = self.demand.requirements.len();
+        let start = person as usize * width;
+        if self.slots.len() < start + width {
+            self.slots.resize(start + width, Slot::EMPTY);
+        }
+        start
     }
 
     /// Who is in, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.

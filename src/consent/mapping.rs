@@ -341,7 +341,6 @@ impl StatementMapping {
     }
 }
 
-/// Where a column stands among the statements.
 /// Substrings of words that end or refuse a consent.
 const AGAINST: [&str; 20] = [
     "withdr",
@@ -391,6 +390,7 @@ fn differ(column: &str, word: &str, to: &str) -> bool {
     }
 }
 
+/// The position of a column among the statements.
 fn position(column: &str) -> Result<usize, MappingError> {
     let statements = COLUMNS.iter().skip(COLUMNS.len() - STATEMENTS);
     let mut statements = statements.enumerate();

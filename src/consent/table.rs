@@ -6,7 +6,7 @@ use super::columns::ConsentColumns;
 use super::event::{COLUMNS, REQUIRED};
 use super::mapping::{STATEMENTS, StatementMapping, Statements};
 use super::moment::{start, zoned};
-use crate::types::{CsvDialect, Zone};
+use crate::types::{CsvDialect, Days, Zone};
 
 /// How consent tables are read. The default is a table with the columns and words of [`COLUMNS`].
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -21,6 +21,10 @@ pub struct ConsentTable {
     pub timezone: Option<Zone>,
     /// How CSV files are written.
     pub csv: CsvDialect,
+    /// How long a register keeps events that decide nothing any more; without it for ever.
+    pub retention: Option<Days>,
+    /// By when a request of a person must be answered.
+    pub answer_within: Option<Days>,
 }
 
 impl ConsentTable {

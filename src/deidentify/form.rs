@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::id_shape::suspicious_id;
 use super::shape::{is_cn_mobile, is_id_card};
+use super::suspicious_id::suspicious_id;
 use crate::types::is_without_width;
 
 /// How the ids of a namespace are spelled.
@@ -38,6 +38,8 @@ impl Form {
                 let plain = if plain.contains('x') { Cow::Owned(plain.to_ascii_uppercase()) } else { plain };
                 is_id_card(plain.as_bytes()).then_some(plain)
             }
+            // A number below zero is no phone number written with dashes.
+            Self::CnMobile if id.trim_start().starts_with('-') => None,
             Self::CnMobile => {
                 let plain = plain(id, |letter| letter == '-');
                 if is_cn_mobile(plain.as_bytes()) {

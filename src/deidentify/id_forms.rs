@@ -1,6 +1,7 @@
 //! The forms of one namespace under several studies, for a place that keeps ids for all of them.
 
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 use super::form::Form;
 
@@ -32,6 +33,14 @@ impl IdForms {
                 Ok(Cow::Borrowed(id))
             }
         }
+    }
+
+    /// Every spelling under which this id may be met: as it is written, as each declared form spells it, and as the forms of numbers
+    /// do, which change blanks and prefixes alone.
+    #[must_use]
+    pub fn spellings(&self, id: &str) -> BTreeSet<String> {
+        let forms = self.forms.iter().chain(&[Form::CnIdCard, Form::CnMobile]);
+        forms.filter_map(|form| form.fit(id).map(Cow::into_owned)).chain([id.to_owned()]).collect()
     }
 
     /// Whether a study leaves the form open, so that only the other ids of a file show how an id should look.

@@ -167,12 +167,13 @@ fn tag_risk(tag: &str, people: &[u64], labels: usize, inner: usize) -> TagRisk {
     for class in by_others(people, labels, inner) {
         let class: Vec<u64> = class.collect();
         let size: u64 = class.iter().sum();
-        if size == 0 {
-            continue;
-        }
+        // Computed for empty classes, too: which classes are empty depends on who is in.
         let different = class.iter().filter(|count| **count > 0).count() as u64;
-        l = Some(l.map_or(different, |l| l.min(different)));
-        t = t.max(distance((&class, size), (&overall, everybody)));
+        let apart = distance((&class, size), (&overall, everybody));
+        if size > 0 {
+            l = Some(l.map_or(different, |l| l.min(different)));
+            t = t.max(apart);
+        }
     }
     TagRisk {
         tag: tag.to_owned(),

@@ -4,8 +4,10 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::EngineError;
+use super::reading::Reading;
 use super::scan::together;
 use super::values::Values;
+use super::work::Step;
 use crate::consent::Coverage;
 use crate::release::{Cube, CubeShape};
 use crate::tags::{Catalogue, Grid, MeasureColumns, TagSet, TagSource};
@@ -28,6 +30,7 @@ pub(super) struct Table<'a> {
     /// Codes by field tag.
     pub(super) fields: &'a BTreeMap<usize, Vec<usize>>,
     pub(super) people: usize,
+    pub(super) reading: &'a Reading,
 }
 
 impl Table<'_> {
@@ -50,12 +53,8 @@ impl Table<'_> {
         }
     }
 
-    /// Counts everybody who is in into the cube of every tag set, by so many threads.
-    pub(super) fn cubes(
-        &self,
-        coverage: &Coverage,
-        threads: usize,
-    ) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
+    /// Counts everybody who is in into the cube of every tag set. Codes and values are computed for everybody.
+    pub(super) fn cubes(&self, coverage: &Coverage) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
         let columns = self.catalogue.columns().measures;
         let used: Vec<Used<'_>> = columns
             .iter()
@@ -64,7 +63,7 @@ impl Table<'_> {
                 (columns, grid, self.measures.get(&columns.measure).copied())
             })
             .collect();
-        let part = self.people.div_ceil(threads.max(1)).max(1);
+        let part = self.people.div_ceil(self.reading.threads().max(1)).max(1);
         let sets = self.catalogue.sets().iter().map(|set| {
             let shape = shape(self.catalogue, set).ok_or(EngineError::TooManyCells)?;
             let parts = (0..self.people).step_by(part).map(|first| first..(first + part).min(self.people));
@@ -88,9 +87,7 @@ impl Table<'_> {
         let mut values = vec![None; used.len()];
         let mut cube = Cube::empty(shape);
         for person in people {
-            if !u32::try_from(person).is_ok_and(|person| coverage.contains(person)) {
-                continue;
-            }
+            self.reading.count(Step::Person, 1);
             let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
             for (value, (_, _, all)) in values.iter_mut().zip(used) {
                 *value = all.and_then(|all| all.whole(person));
@@ -102,7 +99,9 @@ impl Table<'_> {
                 [present, cell.map(|((value, grid), columns)| columns.start + grid.cell(value))]
             });
             let counted = std::iter::once(0).chain(counted.flatten());
-            cube.count(shape, position, counted, values.iter().map(|value| value.unwrap_or(0)));
+            let values = values.iter().map(|value| value.unwrap_or(0));
+            let is_in = u32::try_from(person).is_ok_and(|person| coverage.contains(person));
+            cube.count(shape, position, (counted, values), is_in);
         }
         cube
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::EngineError;
-use super::consents;
+use super::consents::Consents;
 use super::hygiene::{FileHygiene, Hygiene};
 use super::intern::Interner;
 use super::read::{Input, handed_in};
@@ -42,17 +42,13 @@ pub fn check_consents(
     }
     let namespaces = study.namespaces().into_iter();
     let namespaces: BTreeMap<_, _> = namespaces.map(|name| (name, study.form(name))).collect();
-    let mut interner = Interner::default();
+    let mut interner = Interner::within(&reading.memory);
+    let mut consents = Consents::new(folds, reading);
     let mut reports: Vec<FileHygiene> = Vec::new();
-    for (_, file) in handed_in(files.into_iter().map(|file| (None, file)).collect())? {
-        reports.push(consents::hear(
-            file,
-            (&study.consents, &namespaces),
-            &mut interner,
-            &mut folds,
-            reading,
-        )?);
+    for (position, _, file) in handed_in(files.into_iter().map(|file| (None, file)).collect())? {
+        reports.push(consents.read((position, file), (&study.consents, &namespaces), &mut interner)?);
     }
+    let (folds, _held) = consents.finish()?;
     let checks = flows.iter().zip(folds).map(|((recipient, _), fold)| {
         let coverage = fold.finish(interner.len(), &[]);
         let people = coverage.standings().filter(|(_, people)| *people > 0).collect();

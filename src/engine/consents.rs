@@ -8,7 +8,9 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use super::EngineError;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, Namespace};
+use super::memory::Held;
 use super::namespaces::Namespaces;
+use super::owner_rows::OwnerRows;
 use super::read::{Column, Id, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use super::rows::NOBODY;
@@ -17,50 +19,103 @@ use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, Row, STATEMENTS
 use crate::deidentify::Form;
 use crate::types::{Timestamp, Zone};
 
-/// Hears all events of one file.
-pub(super) fn hear(
-    input: Input,
-    (written, namespaces): (&ConsentTable, &BTreeMap<&str, Form>),
-    interner: &mut Interner,
-    folds: &mut [Fold],
-    reading: &Reading,
-) -> Result<FileHygiene, EngineError> {
-    let is_register = matches!(input, Input::Register(..));
-    // Events of a register are rows of the consent table, however the files of a study are written.
-    let plain = ConsentTable::default();
-    let written = if is_register { &plain } else { written };
-    let known = namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
-    let namespaces = Namespaces::new(known, written.namespace.as_deref(), &reading.elsewhere.namespaces);
-    let wanted = wanted(written, namespaces.default().is_some());
-    let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
-    let terms = OpenTerms { repeating: statements, csv: &written.csv, ..OpenTerms::new(&wanted) };
-    let mut table = open(input, terms)?;
-    let mut report = FileHygiene::new("consents", &table);
-    let lists = Lists::new(folds.iter().map(Fold::demand), &reading.elsewhere.recipients);
-    let mut sayings = Sayings::new(&written.statements, lists, folds.first().map(Fold::as_of));
-    let mut rows = 0;
-    while let Some(batch) = table.next_batch()? {
-        reading.heard(batch.num_rows());
-        let events = Events::new(&table, &batch, written.timezone.as_ref())?;
-        sayings.begin(&events.said, batch.num_rows());
-        for (row, person) in people(&events, &namespaces, interner, rows, &mut report, batch.num_rows())? {
-            let times = events.times(row, written);
-            sayings.tell((&events.said, row, &times), folds, |fold, reading| {
-                fold.hear_read(person, reading, &times)
-            });
-        }
-        rows += batch.num_rows() as u64;
-    }
-    if is_register {
-        report.forget_shapes();
-    }
-    sayings.finish().write_to(&mut report);
-    report.finish_consents(rows)
+/// The consent events of a seal, while its files are read.
+pub(super) struct Consents<'a> {
+    folds: Vec<Fold>,
+    reading: &'a Reading,
+    held: Held,
+    /// Events by id of the input that is read: a file, or all parts of a folder.
+    owned: OwnerRows,
+    /// The position of this input, and its first file.
+    input: Option<(usize, String)>,
 }
 
-/// Whose each event of a batch is; one that is nobody's is reported. In a loop of its own, so that the processor waits for the
-/// memory of several ids at a time.
-fn people(
+impl<'a> Consents<'a> {
+    /// Nothing read yet.
+    pub(super) fn new(folds: Vec<Fold>, reading: &'a Reading) -> Self {
+        Self { folds, reading, held: reading.memory.nothing(), owned: OwnerRows::default(), input: None }
+    }
+
+    /// Reads all events of one file, which belongs to the input at this position.
+    ///
+    /// # Errors
+    /// [`EngineError`] for a damaged file, and for a person with too many events in the input before it.
+    ///
+    /// # Privacy
+    /// Work and memory depend on the rows of this file: 24 bytes a person and requirement, whatever the events are, and an entry
+    /// for each further recipient whom a block of a person names.
+    pub(super) fn read(
+        &mut self,
+        (position, input): (usize, Input),
+        (written, namespaces): (&ConsentTable, &BTreeMap<&str, Form>),
+        interner: &mut Interner,
+    ) -> Result<FileHygiene, EngineError> {
+        let is_register = matches!(input, Input::Register(..));
+        // Events of a register are rows of the consent table, however the files of a study are written.
+        let plain = ConsentTable::default();
+        let written = if is_register { &plain } else { written };
+        let known = namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
+        let elsewhere = &self.reading.elsewhere;
+        let namespaces = Namespaces::new(known, written.namespace.as_deref(), &elsewhere.namespaces);
+        let wanted = wanted(written, namespaces.default().is_some());
+        let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
+        let terms = OpenTerms { repeating: statements, csv: &written.csv, ..OpenTerms::new(&wanted) };
+        let mut table = open(input, terms)?;
+        self.begin(position, &table.name)?;
+        let mut report = FileHygiene::new("consents", &table);
+        let lists = Lists::new(self.folds.iter().map(Fold::demand), &elsewhere.recipients);
+        let mut sayings = Sayings::new(&written.statements, lists, self.folds.first().map(Fold::as_of));
+        let mut rows = 0;
+        while let Some(batch) = table.next_batch()? {
+            self.reading.heard(batch.num_rows());
+            let events = Events::new(&table, &batch, written.timezone.as_ref())?;
+            sayings.begin(&events.said, batch.num_rows());
+            let ids = ids(&events, &namespaces, interner, rows, &mut report, batch.num_rows())?;
+            self.owned.add(ids.iter().map(|(_, id)| *id));
+            for (row, id) in ids {
+                let (person, times) = (interner.person(id), events.times(row, written));
+                sayings.tell((&events.said, row, &times), &mut self.folds, |fold, reading| {
+                    fold.hear_read(person, reading, &times)
+                });
+            }
+            let folds: usize = self.folds.iter().map(Fold::bytes).sum();
+            self.held.set(folds + self.owned.bytes())?;
+            rows += batch.num_rows() as u64;
+        }
+        if is_register {
+            report.forget_shapes();
+        }
+        sayings.finish().write_to(&mut report);
+        report.finish_consents(rows)
+    }
+
+    /// Counts events anew where another input begins: inputs may be of several parties, and the limit is of one party's file alone.
+    fn begin(&mut self, position: usize, name: &str) -> Result<(), EngineError> {
+        if self.input.as_ref().is_none_or(|(known, _)| *known != position) {
+            self.check_last()?;
+            self.input = Some((position, name.to_owned()));
+        }
+        Ok(())
+    }
+
+    fn check_last(&mut self) -> Result<(), EngineError> {
+        let owned = std::mem::take(&mut self.owned);
+        self.input.take().map_or(Ok(()), |(_, file)| owned.check_events(&file))
+    }
+
+    /// The folds of all files, and what holds their memory.
+    ///
+    /// # Errors
+    /// [`EngineError::EventsPerPerson`]
+    pub(super) fn finish(mut self) -> Result<(Vec<Fold>, Held), EngineError> {
+        self.check_last()?;
+        Ok((self.folds, self.held))
+    }
+}
+
+/// The id of each event of a batch by number; one that is nobody's is reported. In a loop of its own, so that the processor waits
+/// for the memory of several ids at a time.
+fn ids(
     events: &Events,
     namespaces: &Namespaces<'_, (Namespace, Form)>,
     interner: &mut Interner,
@@ -69,7 +124,7 @@ fn people(
     count: usize,
 ) -> Result<Vec<(usize, u32)>, EngineError> {
     const NO_PERSON: &str = "no person";
-    let mut people = Vec::with_capacity(count);
+    let mut all = Vec::with_capacity(count);
     if let (Some(column), Some((_, form))) = (&events.person, namespaces.default())
         && (events.ids.is_none() || !namespaces.has_others())
     {
@@ -79,14 +134,14 @@ fn people(
         && form.is_bytewise()
         && column.is_free_of_suspicious_ids()
     {
-        for (row, person) in interner.intern_all(namespace, column, count)?.into_iter().enumerate() {
-            if person == NOBODY {
+        for (row, id) in interner.intern_all(namespace, column, count)?.into_iter().enumerate() {
+            if id == NOBODY {
                 report.drop_row(before + row as u64, "person", NO_PERSON);
             } else {
-                people.push((row, person));
+                all.push((row, id));
             }
         }
-        return Ok(people);
+        return Ok(all);
     }
     for row in 0..count {
         let place = before + row as u64;
@@ -107,17 +162,17 @@ fn people(
         };
         let is_plain = form.is_bytewise() && matches!(person, Id::Number(_));
         let text = if is_plain { None } else { person.text() };
-        let person = match text.as_deref().map(|text| form.read(text)) {
-            None => interner.intern(namespace, &person)?,
-            Some(Ok(fitted)) => interner.intern(namespace, &Id::of(&fitted))?,
+        let id = match text.as_deref().map(|text| form.read(text)) {
+            None => interner.intern_id(namespace, &person)?,
+            Some(Ok(fitted)) => interner.intern_id(namespace, &Id::of(&fitted))?,
             Some(Err(reason)) => {
                 report.drop_row(place, "person", reason);
                 continue;
             }
         };
-        people.push((row, person));
+        all.push((row, id));
     }
-    Ok(people)
+    Ok(all)
 }
 
 /// The columns of the consent table; `ids` may be absent where there is one namespace only.
@@ -407,16 +462,11 @@ mod tests {
         } else {
             Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(parts.map(Ok), schema)))
         };
-        let (mut interner, mut folds) = (Interner::default(), folds());
-        hear(
-            input,
-            (&ConsentTable::default(), &BTreeMap::from([("phone", crate::deidentify::Form::AsIs)])),
-            &mut interner,
-            &mut folds,
-            &Reading::default(),
-        )
-        .unwrap();
-        coverages(folds)
+        let (mut interner, reading) = (Interner::default(), Reading::default());
+        let mut consents = Consents::new(folds(), &reading);
+        let namespaces = BTreeMap::from([("phone", crate::deidentify::Form::AsIs)]);
+        consents.read((0, input), (&ConsentTable::default(), &namespaces), &mut interner).unwrap();
+        coverages(consents.finish().unwrap().0)
     }
 
     /// The same table, row by row and past all that is kept.

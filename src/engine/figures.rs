@@ -1,15 +1,17 @@
 //! Facts about the join for the auditor, beside the cubes and from the same values.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
+use super::reading::Reading;
 use super::relations::Lists;
 use super::values::Values;
+use super::work::Step;
 use crate::consent::Coverage;
 use crate::deidentify::Risk;
-use crate::policy::Study;
+use crate::policy::{Handler, Study};
 use crate::release::{Counted, Cube, CubeShape, Exact, Figures};
 use crate::tags::{Catalogue, Tag, TagSet, TagSource};
-use crate::types::{HandlerId, RecipientId};
+use crate::types::RecipientId;
 
 /// Who has rows in each dataset, by the dataset's position in the study. No `Debug`: these are facts about people.
 #[derive(Default)]
@@ -57,24 +59,30 @@ impl Facts<'_> {
     pub(super) fn figures(
         &self,
         recipient: &RecipientId,
-        coverage: &Coverage,
+        (coverage, reading): (&Coverage, &Reading),
         measures: &BTreeMap<usize, &Values>,
         cubes: &[(CubeShape, Cube)],
     ) -> Figures {
         let catalogue = &self.study.catalogue;
+        // Looked at for everybody, so that the work does not depend on who is in.
         let count = |holds: &dyn Fn(usize) -> bool| {
-            let inside = (0..self.people)
-                .filter(|person| u32::try_from(*person).is_ok_and(|person| coverage.contains(person)));
-            inside.filter(|person| holds(*person)).count() as u64
+            let is_in = |person: usize| u32::try_from(person).is_ok_and(|person| coverage.contains(person));
+            let look = |person: usize| {
+                reading.count(Step::Person, 1);
+                u64::from(holds(person) & is_in(person))
+            };
+            (0..self.people).map(look).sum::<u64>()
         };
         let datasets = self.study.datasets.iter().enumerate();
         let present = datasets
             .clone()
             .map(|(at, dataset)| (dataset.name.to_string(), count(&|person| self.present.has(at, person))));
-        let handlers = |person: usize| {
-            let with_rows = datasets.clone().filter(|(at, _)| self.present.has(*at, person));
-            with_rows.map(|(_, dataset)| &dataset.handler).collect::<BTreeSet<&HandlerId>>().len()
+        let has_rows = |handler: &Handler, person: usize| {
+            let mut own = datasets.clone().filter(|(_, dataset)| dataset.handler == handler.id);
+            own.any(|(at, _)| self.present.has(at, person))
         };
+        let handlers =
+            |person: usize| self.study.handlers.iter().filter(|handler| has_rows(handler, person)).count();
         let cut = catalogue.relations().iter().enumerate().filter_map(|(at, relation)| {
             let (most, sizes) = (relation.max_reach?, self.sizes.get(&at)?);
             let is_cut = |person: usize| sizes.get(person).is_some_and(|size| *size > most);

@@ -14,7 +14,11 @@ pub(super) type Fraction = (i128, u32);
 /// The sum of `terms` divided by `by`, as the largest fraction with a declarable denominator that is not above it. `None` if
 /// `by` is 0. The order of `terms` changes nothing. Terms are clamped measures: at most 2^62 away from zero, and fewer than
 /// 2^32.
-pub(super) fn quotient(terms: &mut [Fraction], by: u32) -> Option<Fraction> {
+///
+/// # Privacy
+/// Terms of people who are out come with the numerator 0 and their denominator, and do not count in `by`, which is at most
+/// `most`. Denominators and `most` alone decide which arithmetic is used and how long its numbers are.
+pub(super) fn quotient(terms: &mut [Fraction], by: u32, most: u32) -> Option<Fraction> {
     terms.sort_unstable_by_key(|(_, denominator)| *denominator);
     let mut whole: i128 = 0;
     let mut parts: Vec<(u128, u32)> = Vec::new();
@@ -23,13 +27,13 @@ pub(super) fn quotient(terms: &mut [Fraction], by: u32) -> Option<Fraction> {
         let sum: i128 = same.iter().map(|(numerator, _)| numerator).sum();
         whole += sum.checked_div_euclid(i128::from(denominator))?;
         let rest = u128::try_from(sum.checked_rem_euclid(i128::from(denominator))?).ok()?;
-        if rest > 0 {
+        if denominator > 1 {
             parts.push((rest, denominator));
         }
     }
     let (own, rest) = (whole.checked_div_euclid(i128::from(by))?, whole.checked_rem_euclid(i128::from(by))?);
     let rest = u128::try_from(rest).ok()?;
-    let (top, bottom) = match narrow(&parts, rest, by) {
+    let (top, bottom) = match narrow(&parts, rest, (by, most)) {
         Some((top, bottom)) => largest_below(quotients(top, bottom), Bound::MOST_DENOMINATOR),
         None => {
             let (top, bottom) = wide(&parts, rest, by);
@@ -39,18 +43,20 @@ pub(super) fn quotient(terms: &mut [Fraction], by: u32) -> Option<Fraction> {
     Some((own * i128::from(bottom) + i128::try_from(top).ok()?, bottom))
 }
 
-/// `(rest + sum of parts) / by`, if its terms fit.
-fn narrow(parts: &[(u128, u32)], rest: u128, by: u32) -> Option<(u128, u128)> {
-    let (mut top, mut bottom) = (0u128, 1u128);
+/// `(rest + sum of parts) / by`, if its terms would fit however large the parts and `by` were.
+fn narrow(parts: &[(u128, u32)], rest: u128, (by, most): (u32, u32)) -> Option<(u128, u128)> {
+    let (mut top, mut largest, mut bottom) = (0u128, 0u128, 1u128);
     for (part, denominator) in parts {
         let common = gcd(u64::from(*denominator), u64::try_from(bottom % u128::from(*denominator)).ok()?);
         let factor = u128::from(u64::from(*denominator) / common);
-        let scaled = part.checked_mul(bottom / u128::from(common))?;
-        top = top.checked_mul(factor)?.checked_add(scaled)?;
+        let unit = bottom / u128::from(common);
+        largest = largest.checked_mul(factor)?.checked_add(unit.checked_mul(u128::from(*denominator))?)?;
+        top = top.checked_mul(factor)?.checked_add(unit.checked_mul(*part)?)?;
         bottom = bottom.checked_mul(factor)?;
     }
-    let top = rest.checked_mul(bottom)?.checked_add(top)?;
-    Some((top, bottom.checked_mul(u128::from(by))?))
+    // A rest is below its divisor, so what follows is at most this.
+    bottom.checked_mul(u128::from(most))?.checked_add(largest)?;
+    Some((rest.checked_mul(bottom)?.checked_add(top)?, bottom.checked_mul(u128::from(by))?))
 }
 
 /// The same for terms of any size.
@@ -61,10 +67,11 @@ fn wide(parts: &[(u128, u32)], rest: u128, by: u32) -> (BigUint, BigUint) {
         let remainder = u64::try_from(&bottom % *denominator).unwrap_or(0);
         let common = gcd(u64::from(*denominator), remainder);
         let factor = u64::from(*denominator) / common;
-        top = top * factor + (&bottom / common) * *part;
+        // Each part is larger by one whole, so that a sum is as long whether or not its parts are 0.
+        top = top * factor + (&bottom / common) * (*part + u128::from(*denominator));
         bottom *= factor;
     }
-    (&bottom * rest + top, bottom * by)
+    (&bottom * rest + top - &bottom * parts.len(), bottom * by)
 }
 
 /// The greatest common divisor; `a` is positive.
@@ -162,12 +169,14 @@ mod tests {
         fn no_bound_lies_between_a_quotient_and_the_exact_value(
             mut terms in prop::collection::vec(term(), 0..40),
             by in prop_oneof![Just(1u32), 1..50u32, any::<u32>().prop_map(|by| by.max(1))],
+            spread in 1..9u32,
             denominators in prop::collection::vec(1..=Bound::MOST_DENOMINATOR, 30),
         ) {
             let all = terms.iter().fold(BigInt::from(1), |all, (_, d)| all * *d);
             let top: BigInt = terms.iter().map(|(n, d)| &all / *d * *n).sum();
             let bottom = &all * by;
-            let (own, shown) = quotient(&mut terms, by).unwrap();
+            let most = by.saturating_mul(spread);
+            let (own, shown) = quotient(&mut terms, by, most).unwrap();
             prop_assert!((1..=Bound::MOST_DENOMINATOR).contains(&shown));
             prop_assert!(&bottom * own <= &top * shown);
             let near = (1..60).chain([shown, Bound::MOST_DENOMINATOR, Bound::MOST_DENOMINATOR - 1]);
@@ -179,16 +188,16 @@ mod tests {
                 prop_assert!(floor * shown <= BigInt::from(own) * denominator, "{denominator}");
             }
             terms.reverse();
-            prop_assert_eq!(quotient(&mut terms, by), Some((own, shown)));
+            prop_assert_eq!(quotient(&mut terms, by, u32::MAX), Some((own, shown)));
         }
     }
 
     #[test]
     fn thirds_make_a_whole_and_nothing_is_divided_by_nothing() {
-        assert_eq!(quotient(&mut [(1, 3), (1, 3), (1, 3)], 1), Some((1, 1)));
-        assert_eq!(quotient(&mut [(1, 3), (1, 2), (1, 6)], 3), Some((1, 3)));
-        assert_eq!(quotient(&mut [(-1, 2)], 1), Some((-1, 2)));
-        assert_eq!(quotient(&mut [], 1), Some((0, 1)));
-        assert_eq!(quotient(&mut [(1, 3)], 0), None);
+        assert_eq!(quotient(&mut [(1, 3), (1, 3), (1, 3)], 1, 1), Some((1, 1)));
+        assert_eq!(quotient(&mut [(1, 3), (1, 2), (1, 6)], 3, 9), Some((1, 3)));
+        assert_eq!(quotient(&mut [(-1, 2)], 1, 1), Some((-1, 2)));
+        assert_eq!(quotient(&mut [], 1, 1), Some((0, 1)));
+        assert_eq!(quotient(&mut [(1, 3)], 0, 1), None);
     }
 }

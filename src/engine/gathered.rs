@@ -71,6 +71,21 @@ impl What {
         }
     }
 
+    /// Bytes that are held for each person, sets of distinct values left out.
+    pub(super) const fn bytes_of_person(&self) -> usize {
+        match self {
+            Self::Count => size_of::<u32>(),
+            Self::Sum(_) => size_of::<i128>(),
+            Self::Mean(_) => size_of::<i128>() + size_of::<u32>(),
+            Self::Least(_) | Self::First(_) | Self::Greatest(_) | Self::Last(_) => {
+                size_of::<i64>() + size_of::<bool>()
+            }
+            Self::Distinct { .. } => Marks::BYTES_OF_PERSON,
+            Self::Share { .. } => 2 * size_of::<u32>(),
+            Self::Retained { .. } => 2 * size_of::<bool>(),
+        }
+    }
+
     /// The column whose cells are read, if any.
     pub(super) const fn column(&self) -> Option<usize> {
         match self {
@@ -121,6 +136,11 @@ fn best(
 }
 
 impl Gathered {
+    /// Bytes of the sets of distinct values.
+    pub(super) fn bytes_of_sets(&self) -> usize {
+        if let Self::Distinct(marks) = self { marks.bytes_of_sets() } else { 0 }
+    }
+
     /// Hears rows of the range of people that this is about.
     pub(super) fn hear(&mut self, kernel: &Kernel, rows: &Together<'_>) {
         let own = || rows.owners(kernel.selection);

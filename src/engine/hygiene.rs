@@ -133,11 +133,17 @@ impl Default for MaxBadRows {
     }
 }
 
+/// A text that is no percentage from 0 to 100.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("not a percentage from 0 to 100, such as 0.5")]
+pub struct InvalidPercentage;
+
 impl std::str::FromStr for MaxBadRows {
-    type Err = crate::types::amount::InvalidAmount;
+    type Err = InvalidPercentage;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        let nano = crate::types::NanoEpsilon::parse(text)?.get();
-        Ok(Self(u32::try_from(nano / 1_000_000).unwrap_or(100_000).min(100_000)))
+        let nano = crate::types::NanoEpsilon::parse(text).map_err(|_| InvalidPercentage)?.get();
+        let thousandths = u32::try_from(nano / 1_000_000).ok().filter(|share| *share <= 100_000);
+        thousandths.map(Self).ok_or(InvalidPercentage)
     }
 }
 

@@ -6,6 +6,7 @@ use arrow_array::Array as _;
 use hashbrown::HashMap;
 
 use super::EngineError;
+use super::memory::{Held, MemoryBudget};
 use super::numbers::Numbers;
 use super::read::{Column, Id};
 use super::rows::NOBODY;
@@ -23,9 +24,18 @@ struct Ids {
     numbers: Numbers,
     texts: HashMap<Box<str>, u32>,
     tokens: HashMap<Token, u32>,
+    /// Bytes of all texts.
+    spelled: usize,
 }
 
 impl Ids {
+    /// Bytes that are held.
+    fn bytes(&self) -> usize {
+        // A hash table has one byte of its own for each entry.
+        let texts = self.texts.capacity() * (size_of::<(Box<str>, u32)>() + 1) + self.spelled;
+        texts + self.tokens.capacity() * (size_of::<(Token, u32)>() + 1) + self.numbers.bytes()
+    }
+
     fn find(&self, id: &Id<'_>) -> Option<u32> {
         match id {
             Id::Number(number) => self.numbers.find(*number),
@@ -75,9 +85,18 @@ pub(super) struct Interner {
     len: u32,
     /// The person of each of the first ids: the smallest number of hers. Everybody after them has one id.
     people: Vec<u32>,
+    held: Held,
 }
 
+/// New ids after which it is looked whether they fit memory, a power of two.
+const IDS_A_LOOK: u32 = 1_024;
+
 impl Interner {
+    /// Nothing known yet, and a budget of memory.
+    pub(super) fn within(memory: &MemoryBudget) -> Self {
+        Self { held: memory.nothing(), ..Self::default() }
+    }
+
     /// How many numbers there are. With links some of them are nobody's: those of a person's further ids.
     pub(super) fn len(&self) -> usize {
         self.len as usize
@@ -97,14 +116,10 @@ impl Interner {
     }
 
     /// The person of an id that was interned before.
+    #[cfg(test)]
     pub(super) fn find(&self, namespace: Namespace, id: &Id<'_>) -> Option<u32> {
         let (_, ids) = self.namespaces.get(namespace.0)?;
         ids.find(id).map(|number| self.person(number))
-    }
-
-    /// The person of an id, new or known.
-    pub(super) fn intern(&mut self, namespace: Namespace, id: &Id<'_>) -> Result<u32, EngineError> {
-        self.intern_id(namespace, id).map(|number| self.person(number))
     }
 
     /// The number of an id itself, new or known, whoever it is linked to.
@@ -125,12 +140,18 @@ impl Interner {
             }),
             Id::Text(text) => match ids.texts.get(*text) {
                 Some(known) => *known,
-                None => *ids.texts.entry((*text).into()).insert(next).get(),
+                None => {
+                    ids.spelled += text.len();
+                    *ids.texts.entry((*text).into()).insert(next).get()
+                }
             },
             Id::Token(token) => *ids.tokens.entry(*token).or_insert(next),
         };
         if found == next {
             self.len = next.checked_add(1).filter(|len| *len < u32::MAX).ok_or(EngineError::TooManyIds)?;
+            if self.len % IDS_A_LOOK == 1 {
+                self.held.set(self.namespaces.iter().map(|(_, ids)| ids.bytes()).sum())?;
+            }
         }
         if let Id::Number(number) = id {
             self.last = Some((namespace, *number, found));
@@ -138,7 +159,7 @@ impl Interner {
         Ok(found)
     }
 
-    /// The people of the first `count` ids of a column, new or known; nobody for a missing one.
+    /// The numbers of the first `count` ids of a column, new or known; nobody's for a missing one.
     pub(super) fn intern_all(
         &mut self,
         namespace: Namespace,
@@ -148,7 +169,6 @@ impl Interner {
         let ids = self.namespaces.get(namespace.0);
         let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
         self.add_missing(namespace, column, &mut all)?;
-        all.iter_mut().filter(|id| **id != NOBODY).for_each(|id| *id = self.person(*id));
         Ok(all)
     }
 
@@ -175,6 +195,26 @@ impl Interner {
     /// Says whose the ids interned so far are: for each the smallest number of its person's.
     pub(super) fn link(&mut self, people: Vec<u32>) {
         self.people = people;
+    }
+
+    /// What `find` says of every id, by its namespace and text, with the person of the id; of a token, which has no text, nothing. By
+    /// so many threads.
+    pub(super) fn look_up<T: Send>(
+        &self,
+        threads: usize,
+        find: impl Fn(&str, &str) -> Option<T> + Sync,
+    ) -> Vec<(u32, T)> {
+        let mut all = Vec::new();
+        for (name, ids) in &self.namespaces {
+            let parts = together(ids.numbers.parts(threads), |part| {
+                let of_id = |(number, id): &(i64, u32)| Some((*id, find(name, &number.to_string())?));
+                part.filter_map(of_id).collect::<Vec<_>>()
+            });
+            all.extend(parts.into_iter().flatten());
+            all.extend(ids.texts.iter().filter_map(|(text, id)| Some((*id, find(name, text)?))));
+        }
+        all.iter_mut().for_each(|(id, _)| *id = self.person(*id));
+        all
     }
 
     /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms. By so many threads.
@@ -210,23 +250,22 @@ impl Interner {
     }
 }
 
-/// The numbers of the first `count` ids of a column, whoever they are linked to; nobody's for a missing one.
+/// The numbers of the first `count` ids of a column, new or known, whoever they are linked to; nobody's for a missing one.
 ///
 /// # Errors
-/// [`EngineError::TooManyIds`] when new ones are `added`; without that, nobody's number stands for an unknown id.
+/// [`EngineError::TooManyIds`], [`EngineError::Memory`]
 pub(super) fn numbers(
     interner: &RwLock<Interner>,
     namespace: &str,
     column: &Column,
     count: usize,
-    added: bool,
 ) -> Result<Vec<u32>, EngineError> {
     let known = interner.read().unwrap_or_else(PoisonError::into_inner);
     let ids = known.namespace(namespace).and_then(|namespace| known.namespaces.get(namespace.0));
     let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
     drop(known);
     let unknown = |(row, number): (usize, &u32)| *number == NOBODY && column.id(row).is_some();
-    if added && all.iter().enumerate().any(unknown) {
+    if all.iter().enumerate().any(unknown) {
         let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
         let namespace = known.intern_namespace(namespace);
         known.add_missing(namespace, column, &mut all)?;
@@ -251,9 +290,9 @@ mod tests {
     fn an_id_has_one_number_and_one_pseudonym_in_either_spelling() {
         let mut interner = Interner::default();
         let phone = interner.intern_namespace("phone");
-        assert_eq!(interner.intern(phone, &Id::Number(7)).unwrap(), 0);
-        assert_eq!(interner.intern(phone, &Id::Text("007")).unwrap(), 1);
-        assert_eq!(interner.intern(phone, &Id::Number(7)).unwrap(), 0);
+        assert_eq!(interner.intern_id(phone, &Id::Number(7)).unwrap(), 0);
+        assert_eq!(interner.intern_id(phone, &Id::Text("007")).unwrap(), 1);
+        assert_eq!(interner.intern_id(phone, &Id::Number(7)).unwrap(), 0);
         assert_eq!(interner.find(phone, &Id::Text("x")), None);
         let epoch = Secret::new([3; 32]);
         let key = PseudonymKey::derive(&epoch, "phone");
@@ -267,10 +306,10 @@ mod tests {
         let [phone, card] = ["phone", "card"].map(|name| interner.intern_namespace(name));
         assert!(interner.namespace("phone") == Some(phone) && interner.namespace("device").is_none());
         for id in [Id::Number(7), Id::Text("x")] {
-            let first = interner.intern(phone, &id).unwrap();
+            let first = interner.intern_id(phone, &id).unwrap();
             assert_eq!(interner.find(card, &id), None);
-            assert_eq!(interner.intern(card, &id).unwrap(), first + 1);
-            assert_eq!(interner.intern(phone, &id).unwrap(), first);
+            assert_eq!(interner.intern_id(card, &id).unwrap(), first + 1);
+            assert_eq!(interner.intern_id(phone, &id).unwrap(), first);
         }
     }
 
@@ -284,12 +323,17 @@ mod tests {
             interner.intern_id(*namespace, id).unwrap();
         }
         interner.link(vec![0, 0, 2, 0]);
-        let stranger = interner.intern(phone, &Id::Number(9)).unwrap();
+        let stranger = interner.intern_id(phone, &Id::Number(9)).unwrap();
         assert_eq!(
             ids.each_ref().map(|(namespace, id)| interner.find(*namespace, id)),
             [0, 0, 2, 0].map(Some)
         );
         assert_eq!((stranger, interner.intern_id(card, &Id::Text("x")).unwrap()), (4, 3));
+        // What is found of any of their ids is theirs.
+        let found = interner.look_up(2, |ids, id| (ids != "phone" || id == "9").then(|| id.to_owned()));
+        let mut found: Vec<(u32, String)> = found.into_iter().collect();
+        found.sort();
+        assert_eq!(found, [(0, "1"), (0, "x"), (2, "2"), (4, "9")].map(|(id, text)| (id, text.to_owned())));
         for byte in 0..20 {
             let epoch = Secret::new([byte; 32]);
             let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));

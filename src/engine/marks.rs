@@ -82,6 +82,9 @@ pub(super) struct Marks {
 }
 
 impl Marks {
+    /// Bytes that are held for a person whose set is empty.
+    pub(super) const BYTES_OF_PERSON: usize = size_of::<Set>();
+
     /// Empty sets for people numbered `0..people`, each of at most `cap` marks.
     pub(super) fn new(people: usize, cap: u16) -> Self {
         let arena = Arena { words: Vec::new(), width: 1 };
@@ -208,6 +211,11 @@ impl Marks {
         if let Some(place) = free {
             self.arena.set(place, mark);
         }
+    }
+
+    /// Bytes of the tables of all sets.
+    pub(super) fn bytes_of_sets(&self) -> usize {
+        self.arena.words.capacity() * size_of::<u32>()
     }
 
     /// How many different marks everybody has, at most the cap.

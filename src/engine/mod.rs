@@ -12,23 +12,28 @@ mod consents;
 mod figures;
 mod fractions;
 mod gathered;
+mod graph;
 mod hygiene;
 mod identical;
 mod import;
+mod input_digests;
 mod instants;
 mod intern;
 #[cfg(test)]
 mod linked;
 mod links;
 mod marks;
+mod memory;
 mod namespaces;
 #[cfg(test)]
 mod neighbours;
 mod numbers;
 mod one_key;
+mod owner_rows;
 mod people;
 mod person_file;
 mod pointers;
+mod ranges;
 pub mod read;
 mod reading;
 mod records;
@@ -40,6 +45,7 @@ mod tokenise;
 mod unclear;
 mod values;
 mod waiting;
+mod work;
 
 #[cfg(test)]
 pub(crate) mod reference_tests;
@@ -48,9 +54,11 @@ pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::{ImportTerms, Imported, import};
+pub use input_digests::InputRecords;
 pub use instants::Instants;
+pub use memory::{InvalidMemory, MemoryBudget};
 pub use person_file::PersonFile;
-pub use read::{FileColumn, Input, ReadError, columns, handed_in, is_decoding};
+pub use read::{FileColumn, HandedIn, Input, ReadError, columns, file_digest, handed_in, is_decoding};
 pub use reading::{Elsewhere, Progress, Reading};
 pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
 
@@ -145,6 +153,38 @@ pub enum EngineError {
     LongPersonFile {
         /// The file.
         file: String,
+    },
+    /// Owners with more rows in a dataset than its study allows.
+    #[error(
+        "dataset `{dataset}`: {owners} of its owners have more than {limit} rows each (`max_rows_per_owner`)"
+    )]
+    RowsPerOwner {
+        /// The dataset.
+        dataset: String,
+        /// How many owners.
+        owners: u64,
+        /// The limit for each.
+        limit: u32,
+    },
+    /// People with more events in one consent input than a seal takes.
+    #[error("{file}: {people} people have more than {limit} consent events each")]
+    EventsPerPerson {
+        /// The file, or the first part of a folder.
+        file: String,
+        /// How many people.
+        people: u64,
+        /// The limit for each.
+        limit: u32,
+    },
+    /// More memory than the budget of a seal. A function of the tables and the study, never of who is in.
+    #[error(
+        "people, rows and pairs need at least {needed} MiB of memory, more than the {limit} MiB that the seal may use"
+    )]
+    Memory {
+        /// Mebibytes that were needed when the seal stopped, rounded up.
+        needed: u64,
+        /// Mebibytes of the budget, rounded down.
+        limit: u64,
     },
     /// More than 2^32 - 2 distinct ids.
     #[error("too many distinct ids for one seal")]

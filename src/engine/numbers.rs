@@ -61,6 +61,11 @@ impl Numbers {
         self.places.chunks(size).map(move |part| part.iter().filter(taken))
     }
 
+    /// Bytes that are held.
+    pub(super) const fn bytes(&self) -> usize {
+        self.places.len() * size_of::<(i64, u32)>()
+    }
+
     /// Adds an id that is not there yet.
     pub(super) fn add(&mut self, id: i64, number: u32) {
         if (self.taken + 1) * 2 > self.places.len() {

@@ -13,7 +13,11 @@ use crate::policy::{Dataset, FieldKind, LinksTable, Shape, Study};
 ///
 /// # Errors
 /// [`EngineError::MixedTokens`] names two files, and says of each what its schema says.
-pub(super) fn check(study: &Study, inputs: &Inputs, consents: &[Input]) -> Result<(), EngineError> {
+pub(super) fn check<'a>(
+    study: &Study,
+    inputs: &Inputs,
+    mut consents: impl Iterator<Item = &'a Input>,
+) -> Result<(), EngineError> {
     let mut known = BTreeMap::<String, (String, String)>::new();
     let mut meet = |namespaces: &[&str], input: &Input| -> Result<(), EngineError> {
         let ids = ids(input)?;
@@ -34,7 +38,7 @@ pub(super) fn check(study: &Study, inputs: &Inputs, consents: &[Input]) -> Resul
         files.iter().try_for_each(|file| meet(&namespaces, file))?;
     }
     let all: Vec<&str> = study.namespaces().into_iter().collect();
-    consents.iter().try_for_each(|file| meet(&all, file))
+    consents.try_for_each(|file| meet(&all, file))
 }
 
 fn ids(input: &Input) -> Result<String, ReadError> {

@@ -2,9 +2,11 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::relations::{Edge, Lists, edge, owner, target};
+use super::reading::Reading;
+use super::relations::{Edge, Lists, edge, is_joined, target};
 use super::rows::{Cells, NOBODY, Rows};
 use super::values::Values;
+use super::work::Step;
 use crate::consent::Coverage;
 use crate::tags::{Catalogue, Naming, Source};
 
@@ -16,7 +18,7 @@ pub(super) struct Pointer {
     pub(super) measures: Vec<(usize, usize, Option<usize>)>,
 }
 
-/// What the records of people who are in for somebody point at; grows with pairs of people, not with rows.
+/// What everybody's records point at, whoever is in; grows with pairs of people, not with rows.
 pub(super) struct Pointed {
     named: HashSet<Edge>,
     /// For every measure: what the selected records of a pair add up to.
@@ -33,7 +35,7 @@ impl Pointer {
 
 impl Pointed {
     /// Hears one batch; `chosen` are the owners of the rows of every selection.
-    pub(super) fn hear(&mut self, pointer: &Pointer, rows: &Rows, chosen: &[Vec<u32>]) {
+    pub(super) fn hear(&mut self, pointer: &Pointer, rows: &Rows, chosen: &[Vec<u32>], reading: &Reading) {
         let Some(Cells::People(targets)) = rows.cells.get(pointer.column) else { return };
         let pairs = |owners: &[u32]| {
             let pairs = owners.iter().zip(targets).enumerate();
@@ -41,11 +43,15 @@ impl Pointed {
                 .filter(|(_, (owner, target))| **owner != NOBODY && **target != NOBODY && owner != target);
             named.map(|(row, (owner, target))| (row, edge(*owner, *target))).collect::<Vec<_>>()
         };
-        self.named.extend(pairs(&rows.owners).into_iter().map(|(_, edge)| edge));
+        let named = pairs(&rows.owners);
+        reading.count(Step::Insert, named.len());
+        self.named.extend(named.into_iter().map(|(_, edge)| edge));
         for ((_, selection, summed), (_, sums)) in pointer.measures.iter().zip(&mut self.sums) {
             let numbers = summed.map(|column| rows.cells.get(column).and_then(Cells::numbers));
             let owners = chosen.get(*selection).map_or(&[][..], Vec::as_slice);
-            for (row, edge) in pairs(owners) {
+            let summed = pairs(owners);
+            reading.count(Step::Insert, summed.len());
+            for (row, edge) in summed {
                 let value = match numbers {
                     None => 1,
                     Some(numbers) => {
@@ -70,30 +76,37 @@ impl Pointed {
         }
     }
 
+    /// Bytes that are held.
+    pub(super) fn bytes(&self) -> usize {
+        // A hash table has one byte of its own for each entry.
+        let named = self.named.capacity() * (size_of::<Edge>() + 1);
+        let sums = self.sums.iter().map(|(_, sums)| sums.capacity() * (size_of::<(Edge, i128)>() + 1));
+        sums.fold(named, usize::saturating_add)
+    }
+
     /// Everybody's names as a list, which is cut like that of a relation.
     pub(super) fn lists(&self) -> Lists {
         Lists::of(self.named.iter().copied().collect())
     }
 
-    /// Every measure for one recipient, from the lists after the cut. Both ends must be in.
+    /// Every measure for one recipient, from the lists after the cut. What is sent is computed for every pair, and counts if both
+    /// are in.
     pub(super) fn values(
         &self,
         cut: &Lists,
         catalogue: &Catalogue,
-        coverage: &Coverage,
-        people: usize,
+        (people, coverage, reading): (usize, &Coverage, &Reading),
     ) -> Vec<(usize, Values)> {
         let value = |(measure, sums): &(usize, HashMap<Edge, i128>)| {
             let declared = catalogue.measures().get(*measure)?;
             let Source::Referred { what, .. } = &declared.source else { return None };
             let mut totals = vec![0i128; people];
             for edge in cut.edges() {
-                let both = coverage.contains(target(*edge))
-                    && u32::try_from(owner(*edge)).is_ok_and(|owner| coverage.contains(owner));
-                let Some(value) = sums.get(edge).filter(|_| both) else { continue };
+                let Some(value) = sums.get(edge) else { continue };
                 let value = if *what == Naming::People { 1 } else { *value };
+                reading.count(Step::Contribution, 1);
                 if let Some(total) = totals.get_mut(target(*edge) as usize) {
-                    *total = total.saturating_add(value);
+                    *total = total.saturating_add(is_joined(*edge, coverage).mask(value));
                 }
             }
             Some((*measure, Values::whole_numbers(declared.range(), totals.into_iter())))

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::hygiene::MaxBadRows;
+use super::memory::MemoryBudget;
 use super::read::{Input, known_rows};
 
 /// The most threads that one dataset is read by where nobody says how many.
@@ -24,8 +25,13 @@ pub struct Reading {
     pub threads: Option<NonZeroUsize>,
     /// What the other studies of the sandbox know, so that their rows in a shared consent file are not unknown ones.
     pub elsewhere: Elsewhere,
+    /// How much memory people, rows and pairs may take.
+    pub memory: MemoryBudget,
     /// Where somebody else can see how far it has come.
     pub progress: Option<Arc<Progress>>,
+    /// What was done, for tests that compare seals.
+    #[cfg(test)]
+    pub(crate) work: Arc<super::work::Work>,
 }
 
 /// Names that other studies of a sandbox give.

@@ -1,19 +1,22 @@
 //! Records -> one number per person and measure, over half-open windows and the rows that meet their conditions.
 
-use std::sync::{Mutex, PoisonError, RwLock};
+use std::sync::RwLock;
 
 use super::EngineError;
-use super::gathered::{Gathered, Kernel, What};
+use super::gathered::{Kernel, What};
 use super::hygiene::FileHygiene;
 use super::identical;
 use super::intern::{Interner, numbers, people};
+use super::memory::Held;
+use super::owner_rows::OwnerRows;
 use super::pointers::{Pointed, Pointer};
+use super::ranges::Ranges;
 use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
 use super::rows::{Cells, Findings, NOBODY, Rows, Selection, TimeSpan};
-use super::scan::{Piece, Scan};
+use super::scan::{Piece, Scan, together};
 use super::values::Values;
-use super::waiting::{Layout, RANGE, Together, Waiting};
+use super::waiting::{Layout, Together, Waiting};
 use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Aggregate, Catalogue, Condition, Naming, Source, Window};
 use crate::types::Timestamp;
@@ -42,15 +45,16 @@ struct State {
     marks: Vec<u64>,
     /// Who has a row, where figures are counted.
     present: Vec<bool>,
+    owned: OwnerRows,
+    /// Rows that were read.
+    rows: u64,
+    held: Held,
     /// Whether a record lies in a window, or no measure knows times.
     is_inside: bool,
 }
 
-/// What is gathered for the people of one range, kernel by kernel.
-type Range = Mutex<Vec<Gathered>>;
-
 impl<'a> Records<'a> {
-    /// The measures over `dataset`, for people numbered `0..people`.
+    /// The measures over `dataset`; people numbered `0..people` are known, and its tables bring more.
     pub(super) fn new(
         dataset: &'a Dataset,
         catalogue: &'a Catalogue,
@@ -183,12 +187,14 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// Streams all files past all measures. Only rows of people who are in for somebody count.
+    /// Streams all files past all measures. Rows of everybody count, whoever is in.
+    ///
+    /// # Errors
+    /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.
     pub(super) fn gather(
         &self,
         files: Vec<Input>,
         interner: &RwLock<Interner>,
-        is_in: &[bool],
         reading: &Reading,
     ) -> Result<(Vec<FileHygiene>, GatheredRecords<'_>), EngineError> {
         let mut wanted = vec![Wanted { column: &self.dataset.owner, used: Use::Required }];
@@ -201,28 +207,29 @@ impl<'a> Records<'a> {
         let scan = Scan { dataset: self.dataset.name.as_str(), terms, reading };
         let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
         let lanes = Layout::lanes(self.selections.len(), columns);
-        let ranges = self.ranges();
-        let settle = |range: usize, rows: &Together<'_>| {
-            let Some(range) = ranges.get(range) else { return };
-            let mut range = range.lock().unwrap_or_else(PoisonError::into_inner);
-            for (kernel, gathered) in self.kernels.iter().zip(range.iter_mut()) {
-                gathered.hear(kernel, rows);
-            }
-        };
+        // Room for everybody whom earlier tables name, whether or not they name the owners of this one.
+        let ranges = Ranges::new(&reading.memory);
+        ranges.grow(self.people, &self.kernels)?;
+        let settle = |range: usize, rows: &Together<'_>| ranges.observe(range, &self.kernels, rows);
         let start = || State {
             waiting: lanes.each_ref().map(|layout| Waiting::new(layout, self.people)),
             pointers: self.pointers.iter().map(Pointer::start).collect(),
             marks: Vec::new(),
             present: vec![false; if reading.figures { self.people } else { 0 }],
+            owned: OwnerRows::new(self.people),
+            rows: 0,
+            held: reading.memory.nothing(),
             is_inside: self.windows.is_empty(),
         };
         let hear = |state: &mut State, piece: Piece<'_>| {
             if reading.count_identical {
                 state.marks.extend(identical::marks(piece.name, piece.batch)?);
             }
-            let rows = self.rows(piece, interner, is_in)?;
+            let rows = self.rows(piece, interner, &mut state.owned)?;
+            ranges.grow(rows.people(), &self.kernels)?;
             state.is_inside = state.is_inside || rows.is_any_inside(&self.windows);
             if reading.figures {
+                state.present.resize(state.present.len().max(rows.people()), false);
                 for owner in &rows.owners {
                     if let Some(present) = state.present.get_mut(*owner as usize) {
                         *present = true;
@@ -233,12 +240,13 @@ impl<'a> Records<'a> {
                 self.selections.iter().map(|selection| rows.select(selection)).collect();
             let lane = lanes.iter().zip(&mut state.waiting).find(|(layout, _)| layout.fits(&rows));
             if let Some((layout, waiting)) = lane {
-                waiting.take(layout, &rows, &chosen, settle);
+                waiting.take(layout, &rows, &chosen, reading, settle);
             }
             for (pointer, pointed) in self.pointers.iter().zip(&mut state.pointers) {
-                pointed.hear(pointer, &rows, &chosen);
+                pointed.hear(pointer, &rows, &chosen, reading);
             }
-            Ok(())
+            state.rows += rows.owners.len() as u64;
+            state.held.set(state.bytes(&lanes))
         };
         let (mut reports, mut states) = scan.read(files, start, hear)?;
         let marks = states.iter_mut().flat_map(|state| std::mem::take(&mut state.marks)).collect();
@@ -247,33 +255,22 @@ impl<'a> Records<'a> {
             report.identical = Some(identical::repeats(marks));
         }
         self.note_outside(&mut reports, states.iter().map(|state| state.is_inside));
+        let mut owned = OwnerRows::default();
+        states.iter_mut().for_each(|state| owned.and(std::mem::take(&mut state.owned)));
+        owned.check(self.dataset)?;
         let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
-        let pointers = std::thread::scope(|scope| {
-            let finish = |state: State| {
-                scope.spawn(|| {
-                    for (layout, waiting) in lanes.iter().zip(state.waiting) {
-                        waiting.finish(layout, settle);
-                    }
-                });
-                state.pointers
-            };
-            states.into_iter().map(finish).reduce(|mut all, more| {
-                all.iter_mut().zip(more).for_each(|(all, more)| all.and(more));
-                all
-            })
+        let finished = together(states, |state: State| {
+            for (layout, waiting) in lanes.iter().zip(state.waiting) {
+                waiting.finish(layout, settle);
+            }
+            state.pointers
         });
-        let pointers = pointers.unwrap_or_default();
-        let present = present.unwrap_or_default();
+        let pointers = finished.into_iter().reduce(|mut all, more| {
+            all.iter_mut().zip(more).for_each(|(all, more)| all.and(more));
+            all
+        });
+        let (pointers, present) = (pointers.unwrap_or_default(), present.unwrap_or_default());
         Ok((reports, GatheredRecords { of: self, ranges, pointers, present }))
-    }
-
-    /// Nothing gathered yet.
-    fn ranges(&self) -> Vec<Range> {
-        let range = |first: usize| {
-            let people = (self.people - first).min(RANGE);
-            Mutex::new(self.kernels.iter().map(|kernel| kernel.what.start(people)).collect())
-        };
-        (0..self.people).step_by(RANGE).map(range).collect()
     }
 
     /// The rows of one batch: whose each is, or nobody's, and the cells that are read.
@@ -281,7 +278,7 @@ impl<'a> Records<'a> {
         &self,
         piece: Piece<'_>,
         interner: &RwLock<Interner>,
-        is_in: &[bool],
+        owned: &mut OwnerRows,
     ) -> Result<Rows, EngineError> {
         let Some((owners, fields)) = piece.batch.columns().split_first() else {
             return Ok(Rows { owners: Vec::new(), cells: Vec::new() });
@@ -309,7 +306,7 @@ impl<'a> Records<'a> {
                     .bad
                     .extend(named.bad().iter().map(|(row, reason)| (*row, field.column.as_str(), *reason)));
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
-                Cells::People(people(interner, numbers(interner, ids, &named.column, count, true)?))
+                Cells::People(people(interner, numbers(interner, ids, &named.column, count)?))
             } else {
                 let cells = Cells::as_is(piece.name, field, array, &mut found)?;
                 if let Some(seconds) = cells.numbers().filter(|_| field.kind == FieldKind::Time) {
@@ -325,12 +322,10 @@ impl<'a> Records<'a> {
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
         bad.sort_by_key(|(row, ..)| *row);
         bad.dedup_by_key(|(row, ..)| *row);
-        let mut all = people(interner, numbers(interner, &self.dataset.ids, &owners.column, count, false)?);
-        for owner in &mut all {
-            if is_in.get(*owner as usize) != Some(&true) {
-                *owner = NOBODY;
-            }
-        }
+        // Owners whom no other table knows are numbered, too: what is gathered must not depend on who else names them.
+        let ids = numbers(interner, &self.dataset.ids, &owners.column, count)?;
+        owned.add(ids.iter().copied());
+        let mut all = people(interner, ids);
         for (row, column, reason) in bad {
             piece.report.drop_row(piece.first + row as u64, column, reason);
             if let Some(owner) = all.get_mut(row) {
@@ -341,7 +336,21 @@ impl<'a> Records<'a> {
     }
 }
 
-fn either(mut all: Vec<bool>, more: Vec<bool>) -> Vec<bool> {
+impl State {
+    /// Bytes that grow with rows and pairs.
+    fn bytes(&self, lanes: &[Layout; 2]) -> usize {
+        let waiting = lanes.iter().zip(&self.waiting).map(|(layout, lane)| lane.bytes(layout, self.rows));
+        let pointers = self.pointers.iter().map(Pointed::bytes);
+        let marks = self.marks.capacity() * size_of::<u64>();
+        waiting
+            .chain(pointers)
+            .fold(marks + self.present.capacity() + self.owned.bytes(), usize::saturating_add)
+    }
+}
+
+fn either(mut all: Vec<bool>, mut more: Vec<bool>) -> Vec<bool> {
+    let people = all.len().max(more.len());
+    [&mut all, &mut more].into_iter().for_each(|present| present.resize(people, false));
     all.iter_mut().zip(more).for_each(|(all, more)| *all |= more);
     all
 }
@@ -352,7 +361,7 @@ pub(super) type OfRecords = (Vec<(usize, Values)>, Vec<(usize, Pointed)>, Vec<bo
 /// Everything that was gathered from the records of one dataset.
 pub(super) struct GatheredRecords<'a> {
     of: &'a Records<'a>,
-    ranges: Vec<Range>,
+    ranges: Ranges,
     pointers: Vec<Pointed>,
     present: Vec<bool>,
 }
@@ -362,21 +371,20 @@ impl GatheredRecords<'_> {
     pub(super) fn finish(self) -> OfRecords {
         let Self { of, ranges, pointers, present } = self;
         let measures = of.catalogue.measures();
-        let mut values: Vec<(usize, Option<Values>)> =
-            of.kernels.iter().map(|kernel| (kernel.measure, None)).collect();
-        for range in ranges {
-            let gathered = range.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Of a table without rows nobody has any, and everybody has a value.
+        let nothing = |kernel: &Kernel| {
+            let declared = measures.get(kernel.measure)?;
+            let nobody = kernel.what.start(0);
+            Some((kernel.measure, nobody.finish(&kernel.what, declared.range(), of.as_of)))
+        };
+        let mut values: Vec<(usize, Values)> = of.kernels.iter().filter_map(nothing).collect();
+        for gathered in ranges.finish() {
             for ((kernel, gathered), (measure, all)) in of.kernels.iter().zip(gathered).zip(&mut values) {
                 let Some(declared) = measures.get(*measure) else { continue };
-                let more = gathered.finish(&kernel.what, declared.range(), of.as_of);
-                match all {
-                    None => *all = Some(more),
-                    Some(all) => all.append(more),
-                }
+                all.append(gathered.finish(&kernel.what, declared.range(), of.as_of));
             }
         }
-        let values = values.into_iter().filter_map(|(measure, values)| Some((measure, values?)));
         let pointed = of.pointers.iter().map(|pointer| pointer.relation).zip(pointers);
-        (values.collect(), pointed.collect(), present)
+        (values, pointed.collect(), present)
     }
 }

@@ -1,6 +1,7 @@
 //! Promise 3, the normal form: cubes are those of a slow reference, whatever the rows, their order, files and types.
 
 pub(crate) mod each;
+mod membership;
 mod reach;
 mod slow;
 mod until;
@@ -44,6 +45,7 @@ id = "N"
 version = 1
 [documents]
 pipia = {{ id = "P", approved = 1960-01-01, expires = 2100-01-01 }}
+provision-contract = {{ id = "CONTRACT-1", approved = 1960-01-01, expires = 2100-01-01 }}
 [[handlers]]
 id = "one"
 legal_id = "ONE"
@@ -289,13 +291,24 @@ fn sources(rows: &Rows, terms: &Terms, dress: Dress) -> Sources {
 
 /// One clean event a person and trigger, for one recipient; the fold has tests of its own.
 fn consents(people: &BTreeSet<String>, recipient: &str, terms: &Terms, dress: Dress) -> Input {
+    let people: Vec<(String, bool)> = people.iter().map(|person| (person.clone(), true)).collect();
+    consents_or_refusals(&people, recipient, terms, dress)
+}
+
+/// As [`consents`], with the same rows for a person who refuses.
+fn consents_or_refusals(people: &[(String, bool)], recipient: &str, terms: &Terms, dress: Dress) -> Input {
     let given = Timestamp::from_seconds(terms.as_of - DAY).to_string();
+    let events = people.iter().map(|(_, gives)| if *gives { "given" } else { "refused" });
+    let events: StringArray = events.flat_map(|event| [Some(event), Some(event)]).collect();
     let people: Vec<Option<String>> =
-        people.iter().flat_map(|person| [Some(person.clone()), Some(person.clone())]).collect();
+        people.iter().flat_map(|(person, _)| [Some(person.clone()), Some(person.clone())]).collect();
     let triggers: StringArray = (0..people.len()).map(|row| Some(["SC23", "SC29"][row % 2])).collect();
-    let mut columns = vec![("person", ids(&people, dress)), ("trigger", Arc::new(triggers) as ArrayRef)];
+    let mut columns = vec![
+        ("person", ids(&people, dress)),
+        ("trigger", Arc::new(triggers) as ArrayRef),
+        ("event", Arc::new(events)),
+    ];
     for (name, word) in [
-        ("event", "given"),
         ("kind", "separate"),
         ("handler", "one"),
         ("purpose", "campaign-measurement"),

@@ -1,19 +1,23 @@
 //! Lists and what travels along them: distinct, no self, one cut of the owner's own list, then contributions.
 //!
 //! The order is that of PRIVACY.md, normal form, and nothing here may change it: the cut comes before any look at who is
-//! in, so that one person moves at most `max_reach` others.
+//! in, so that one person moves at most `max_reach` others. Who is in masks contributions at their targets and nothing before:
+//! what is read, sorted, looked up and added depends on the tables alone.
 
-use std::sync::RwLock;
+use std::sync::{PoisonError, RwLock};
 
 use super::EngineError;
 use super::fractions::quotient;
 use super::hygiene::FileHygiene;
 use super::intern::{Interner, numbers};
+use super::memory::Held;
+use super::owner_rows::OwnerRows;
 use super::read::{Ids, Input, OpenTerms, Use, Wanted};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::scan::{Piece, Scan, together};
 use super::values::Values;
+use super::work::Step;
 use crate::consent::Coverage;
 use crate::deidentify::{CutKey, Pseudonym};
 use crate::policy::{Dataset, IdColumn};
@@ -38,15 +42,29 @@ fn by_owner(edges: &[Edge]) -> impl Iterator<Item = &[Edge]> {
     edges.chunk_by(|a, b| owner(*a) == owner(*b))
 }
 
-/// Edges of which both ends are in, from target to owner, in order.
-fn reversed(edges: &[Edge], coverage: &Coverage) -> Vec<Edge> {
-    let reversed = edges.iter().filter_map(|joined| {
-        let (from, to) = (u32::try_from(owner(*joined)).ok()?, target(*joined));
-        (coverage.contains(from) && coverage.contains(to)).then(|| edge(to, from))
-    });
-    let mut reversed: Vec<Edge> = reversed.collect();
-    reversed.sort_unstable();
-    reversed
+/// Whether what an owner sends counts at its target: a mask instead of a branch.
+#[derive(Clone, Copy)]
+pub(super) struct Joined(bool);
+
+impl Joined {
+    /// The value, or 0.
+    pub(super) fn mask(self, value: i128) -> i128 {
+        value & i128::from(self.0).wrapping_neg()
+    }
+
+    /// One, or 0.
+    fn one(self) -> u32 {
+        u32::from(self.0)
+    }
+}
+
+/// Whether both ends of a pair are in; both are looked up in any case.
+///
+/// # Privacy
+/// Membership is applied last: only a contribution that was computed asks for it.
+pub(super) fn is_joined(edge: Edge, coverage: &Coverage) -> Joined {
+    let owner = u32::try_from(owner(edge)).is_ok_and(|owner| coverage.contains(owner));
+    Joined(owner & coverage.contains(target(edge)))
 }
 
 /// All lists of one relation as written: distinct, without self.
@@ -55,6 +73,20 @@ pub(super) struct Lists {
     edges: Vec<Edge>,
     /// Who follows herself: no edge, and a row all the same.
     selves: Vec<u32>,
+}
+
+/// What a thread reads of a relation.
+struct State {
+    lists: Lists,
+    rows: OwnerRows,
+    held: Held,
+}
+
+/// The lists of a relation, the reports of its files, and how many rows repeat another one.
+pub(super) struct ReadLists {
+    pub(super) lists: Lists,
+    pub(super) reports: Vec<FileHygiene>,
+    pub(super) duplicates: u64,
 }
 
 impl Lists {
@@ -76,15 +108,22 @@ impl Lists {
         &self.edges
     }
 
-    /// Reads all files of a relation, and says how many rows repeat another one. Every row is read, whoever is in, so that
-    /// the reports depend on the files alone.
+    /// Bytes that are held.
+    pub(super) fn bytes(&self) -> usize {
+        self.edges.capacity() * size_of::<Edge>() + self.selves.capacity() * size_of::<u32>()
+    }
+
+    /// Reads all files of a relation. Every row is read, whoever is in, so that the reports depend on the files alone.
+    ///
+    /// # Errors
+    /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.
     pub(super) fn read(
         dataset: &Dataset,
         target: &IdColumn,
         files: Vec<Input>,
         interner: &RwLock<Interner>,
         reading: &Reading,
-    ) -> Result<(Self, Vec<FileHygiene>, u64), EngineError> {
+    ) -> Result<ReadLists, EngineError> {
         let mut wanted = vec![
             Wanted { column: dataset.owner.as_str(), used: Use::Required },
             Wanted { column: &target.column, used: Use::Required },
@@ -95,7 +134,8 @@ impl Lists {
         let target_column = target.column.as_str();
         let terms = OpenTerms { csv: &dataset.csv, ..OpenTerms::new(&wanted) };
         let scan = Scan { dataset: dataset.name.as_str(), terms, reading };
-        let hear = |read: &mut Self, piece: Piece<'_>| {
+        let hear = |state: &mut State, piece: Piece<'_>| {
+            let read = &mut state.lists;
             let [owners, targets] = piece.batch.columns() else { return Ok(()) };
             let count = piece.batch.num_rows();
             let owner_ids = Ids::read(piece.name, &dataset.owner, owners, piece.tokenised, dataset.form)?;
@@ -103,8 +143,10 @@ impl Lists {
             piece.report.observe_ids(piece.first, &dataset.owner, &owner_ids);
             piece.report.observe_ids(piece.first, target_column, &target_ids);
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
-            let owners = numbers(interner, &dataset.ids, &owner_ids.column, count, true)?;
-            let targets = numbers(interner, &target.ids, &target_ids.column, count, true)?;
+            let owners = numbers(interner, &dataset.ids, &owner_ids.column, count)?;
+            let targets = numbers(interner, &target.ids, &target_ids.column, count)?;
+            let before = read.edges.len() + read.selves.len();
+            state.rows.add(owners.iter().copied());
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
                 let place = piece.first + row as u64;
                 match (owner, target) {
@@ -123,24 +165,34 @@ impl Lists {
                     (owner, target) => read.edges.push(edge(owner, target)),
                 }
             }
-            Ok(())
+            reading.count(Step::Row, read.edges.len() + read.selves.len() - before);
+            state.held.set(read.bytes() + state.rows.bytes())
         };
-        let (reports, mut states) = scan.read(files, Self::default, hear)?;
+        let known = interner.read().unwrap_or_else(PoisonError::into_inner).len();
+        let start =
+            || State { lists: Self::default(), rows: OwnerRows::new(known), held: reading.memory.nothing() };
+        let (reports, states) = scan.read(files, start, hear)?;
+        let (mut rows, mut every) = (OwnerRows::default(), Vec::new());
+        for state in states {
+            rows.and(state.rows);
+            every.push((state.lists, state.held));
+        }
+        rows.check(dataset)?;
+        drop(rows);
         // Each thread's edges are sorted by themselves; sorting them together then only merges ordered runs.
-        std::thread::scope(|scope| {
-            states.iter_mut().for_each(|read| drop(scope.spawn(|| read.edges.sort_unstable())));
-        });
-        let all = states.into_iter().reduce(|mut all, more| {
+        together(every.iter_mut(), |(read, _)| read.edges.sort_unstable());
+        let all = every.into_iter().reduce(|(mut all, held), (more, _)| {
             all.edges.extend(more.edges);
             all.selves.extend(more.selves);
-            all
+            (all, held)
         });
-        let mut all = all.unwrap_or_default();
+        let (mut all, _held) = all.unwrap_or_else(|| (Self::default(), reading.memory.nothing()));
         all.edges.sort();
         let before = all.edges.len();
         all.edges.dedup();
         let duplicates = (before - all.edges.len()) as u64;
-        Ok((all, reports, duplicates))
+        reading.count(Step::Pair, all.edges.len());
+        Ok(ReadLists { lists: all, reports, duplicates })
     }
 
     /// From ids as written to the people they are of: distinct, and nobody lists herself under another id.
@@ -168,24 +220,53 @@ impl Lists {
         sizes
     }
 
-    /// How many of those whose list in `cut` holds a person are in her own list here, as written. Both must be in.
-    pub(super) fn mutual(&self, cut: &Self, people: usize, coverage: &Coverage, threads: usize) -> Vec<u32> {
+    /// These lists turned around, in order: under each person those whose list holds them.
+    pub(super) fn inbound(&self, reading: &Reading) -> Self {
+        let turn = |edges: &[Edge]| {
+            let turned = edges
+                .iter()
+                .filter_map(|joined| Some(edge(target(*joined), u32::try_from(owner(*joined)).ok()?)));
+            let mut turned: Vec<Edge> = turned.collect();
+            turned.sort_unstable();
+            turned
+        };
+        let mut edges = self.in_parts(reading.threads(), turn).concat();
+        // The parts are ordered runs, which this only merges.
+        edges.sort();
+        reading.count(Step::Pair, edges.len());
+        Self { edges, selves: Vec::new() }
+    }
+
+    /// Those of `inbound`, the cut lists turned around, whom a person's own list here, as written, holds, too.
+    pub(super) fn mutual(&self, inbound: &Self, threads: usize) -> Self {
+        let both = |edges: &[Edge]| {
+            let first = edges.first().copied().unwrap_or_default();
+            // Both are ordered, so both are read once, from one end to the other.
+            let from = self.edges.partition_point(|own| *own < first);
+            let mut own = self.edges.iter().skip(from).peekable();
+            let held = edges.iter().filter(|edge| {
+                while own.next_if(|own| own < edge).is_some() {}
+                own.peek() == Some(edge)
+            });
+            held.copied().collect::<Vec<_>>()
+        };
+        Self { edges: inbound.in_parts(threads, both).concat(), selves: Vec::new() }
+    }
+
+    /// How many of the people under each person count for one recipient: both must be in. Called on mutual pairs.
+    pub(super) fn ties(&self, (people, coverage, reading): (usize, &Coverage, &Reading)) -> Vec<u32> {
         let count = |edges: &[Edge]| {
-            // They and all lists are read once, from one end to the other.
-            let turned = reversed(edges, coverage);
-            let (mut ties, mut own) = (vec![0u32; people], self.edges.iter().peekable());
-            for edge in &turned {
-                while own.next_if(|own| *own < edge).is_some() {}
-                if own.peek() == Some(&edge)
-                    && let Some(ties) = ties.get_mut(owner(*edge))
-                {
-                    *ties += 1;
+            let mut ties = vec![0u32; people];
+            for edge in edges {
+                reading.count(Step::Contribution, 1);
+                if let Some(ties) = ties.get_mut(owner(*edge)) {
+                    *ties += is_joined(*edge, coverage).one();
                 }
             }
             ties
         };
         let mut ties = vec![0; people];
-        for part in cut.in_parts(threads, count) {
+        for part in self.in_parts(reading.threads(), count) {
             ties.iter_mut().zip(part).for_each(|(ties, more)| *ties += more);
         }
         ties
@@ -209,29 +290,27 @@ impl Lists {
         parts
     }
 
-    /// The lists of people who are in for somebody, each cut to its `max_reach` smallest ranks over *all* its targets.
+    /// All lists, each cut to its `max_reach` smallest ranks over *all* its targets.
     ///
     /// # Privacy
     /// Reads the owner's own list and a key; never who is in.
     pub(super) fn cut(
         &self,
-        is_in: &[bool],
         max_reach: u32,
         (key, pseudonyms): (&CutKey, &[Pseudonym]),
-        threads: usize,
+        reading: &Reading,
     ) -> Lists {
         let keep = max_reach as usize;
         let cut = |edges: &[Edge]| {
             let mut kept = Vec::new();
             for list in by_owner(edges) {
-                let Some(first) = list.first().filter(|edge| is_in.get(owner(**edge)) == Some(&true)) else {
-                    continue;
-                };
                 if list.len() <= keep {
                     kept.extend_from_slice(list);
                     continue;
                 }
-                let Some(owner) = pseudonyms.get(owner(*first)) else { continue };
+                let Some(owner) = list.first().and_then(|edge| pseudonyms.get(owner(*edge))) else {
+                    continue;
+                };
                 let rank = |edge: &Edge| {
                     pseudonyms.get(target(*edge) as usize).map(|target| key.rank(owner, target))
                 };
@@ -241,31 +320,25 @@ impl Lists {
             }
             kept
         };
-        Lists { edges: self.in_parts(threads, cut).concat(), selves: Vec::new() }
+        let edges = self.in_parts(reading.threads(), cut).concat();
+        reading.count(Step::Pair, edges.len());
+        Lists { edges, selves: Vec::new() }
     }
 
-    /// What arrives at each person from those who list them, for one recipient. Called on cut lists. Both ends must be in.
+    /// What arrives at each person from those who list them, for one recipient. Called on cut lists. What is sent is computed for
+    /// every pair, and counts if both are in.
     pub(super) fn arriving(
         &self,
         what: &Arrival,
         inner: Option<&Values>,
-        (people, coverage, threads): (usize, &Coverage, usize),
+        (people, coverage, reading): (usize, &Coverage, &Reading),
         range: Clamp,
     ) -> Values {
-        if let (Arrival::Sum { .. } | Arrival::Mean { .. }, Some(inner)) = (what, inner)
-            && !inner.are_whole()
-        {
-            let is_mean = matches!(what, Arrival::Mean { .. });
-            return self.arriving_fractions(is_mean, inner, (people, coverage, threads), range);
-        }
         let arrive = |edges: &[Edge]| {
             let mut sums = vec![0i128; if *what == Arrival::Size { 0 } else { people }];
             let mut counts = vec![0u32; people];
             for list in by_owner(edges) {
                 let from = list.first().map_or(usize::MAX, |edge| owner(*edge));
-                if !u32::try_from(from).is_ok_and(|from| coverage.contains(from)) {
-                    continue;
-                }
                 let value = inner.and_then(|values| values.fraction(from));
                 let sent = match what {
                     Arrival::Size => Some(0),
@@ -276,19 +349,21 @@ impl Lists {
                     Arrival::Sum { .. } | Arrival::Mean { .. } => value.map(|(whole, _)| whole),
                 };
                 let Some(sent) = sent else { continue };
-                for to in list.iter().map(|edge| target(*edge)).filter(|to| coverage.contains(*to)) {
-                    if let Some(count) = counts.get_mut(to as usize) {
-                        *count += 1;
+                reading.count(Step::Contribution, list.len());
+                for edge in list {
+                    let (to, joined) = (target(*edge) as usize, is_joined(*edge, coverage));
+                    if let Some(count) = counts.get_mut(to) {
+                        *count += joined.one();
                     }
-                    if let Some(sum) = sums.get_mut(to as usize) {
-                        *sum += sent;
+                    if let Some(sum) = sums.get_mut(to) {
+                        *sum += joined.mask(sent);
                     }
                 }
             }
             (sums, counts)
         };
         let (mut sums, mut counts) = arrive(&[]);
-        for (more, others) in self.in_parts(threads, arrive) {
+        for (more, others) in self.in_parts(reading.threads(), arrive) {
             sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
             counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
         }
@@ -299,31 +374,36 @@ impl Lists {
         }
     }
 
-    /// The sum or mean of fractions that arrive at each person: exact, in whatever order they come.
-    fn arriving_fractions(
+    /// The sum or mean of fractions that arrive at each person: exact, in whatever order they come. Called on inbound lists.
+    pub(super) fn arriving_fractions(
         &self,
         is_mean: bool,
         inner: &Values,
-        (people, coverage, threads): (usize, &Coverage, usize),
+        (people, coverage, reading): (usize, &Coverage, &Reading),
         range: Clamp,
     ) -> Values {
-        let mut arriving = self.in_parts(threads, |edges| reversed(edges, coverage)).concat();
-        // The parts are ordered runs, which this only merges.
-        arriving.sort();
         let total = |edges: &[Edge]| {
             let mut terms = Vec::new();
             let totals = by_owner(edges).filter_map(|list| {
                 terms.clear();
-                terms.extend(list.iter().filter_map(|from| inner.fraction(target(*from) as usize)));
-                let by = if is_mean { u32::try_from(terms.len()).ok()? } else { 1 };
-                Some((owner(*list.first()?), quotient(&mut terms, by)?))
+                let mut count = 0;
+                for edge in list {
+                    let Some((sent, of)) = inner.fraction(target(*edge) as usize) else { continue };
+                    // Symmetric, so that the direction of a turned pair does not matter.
+                    let joined = is_joined(*edge, coverage);
+                    terms.push((joined.mask(sent), of));
+                    count += joined.one();
+                }
+                reading.count(Step::Contribution, terms.len());
+                let (by, most) = if is_mean { (count, u32::try_from(terms.len()).ok()?) } else { (1, 1) };
+                let (top, bottom) = quotient(&mut terms, by.max(1), most.max(1))?;
+                // The mean of nothing is absent, the sum of nothing is 0.
+                Some((owner(*list.first()?), (top, if by == 0 { 0 } else { bottom })))
             });
             totals.collect::<Vec<_>>()
         };
-        let arriving = Lists { edges: arriving, selves: Vec::new() };
-        // The mean of nothing is absent, the sum of nothing is 0.
         let (mut numerators, mut denominators) = (vec![0; people], vec![u32::from(!is_mean); people]);
-        for (person, total) in arriving.in_parts(threads, total).into_iter().flatten() {
+        for (person, total) in self.in_parts(reading.threads(), total).into_iter().flatten() {
             if let (Some(top), Some(bottom)) = (numerators.get_mut(person), denominators.get_mut(person)) {
                 (*top, *bottom) = total;
             }

@@ -213,6 +213,12 @@ impl Cells {
 }
 
 impl Rows {
+    /// One more than the largest number of an owner.
+    pub(super) fn people(&self) -> usize {
+        let owners = self.owners.iter().filter(|owner| **owner != NOBODY);
+        owners.max().map_or(0, |last| *last as usize + 1)
+    }
+
     /// Whether a row has an instant inside all of these spans.
     fn is_inside(&self, spans: &[TimeSpan], row: usize) -> bool {
         spans.iter().all(|(column, from, to)| {

@@ -37,6 +37,9 @@ pub(super) fn together<P: Send, M: Send>(
     work: impl Fn(P) -> M + Sync,
 ) -> Vec<M> {
     let parts: Vec<P> = parts.into_iter().collect();
+    if parts.len() < 2 {
+        return parts.into_iter().map(work).collect();
+    }
     let mut made: Vec<Option<M>> = parts.iter().map(|_| None).collect();
     // Should a thread panic, the scope does, too: no part is ever missing.
     std::thread::scope(|scope| {

@@ -2,7 +2,8 @@
 
 use crate::tags::Clamp;
 
-/// Values by dense number, each held to the declared range when it is read. No `Debug`: these are facts about people.
+/// Values by dense number, each held to the declared range when it is read; whoever is beyond the last one has no rows. No
+/// `Debug`: these are facts about people.
 pub(super) struct Values {
     range: Clamp,
     of: Gathered,
@@ -10,7 +11,7 @@ pub(super) struct Values {
 
 /// As gathered; what is beyond 64 bits is at their end, and so beyond every clamp.
 enum Gathered {
-    /// Everybody has a whole number.
+    /// Everybody has a whole number, which is 0 without rows.
     Whole(Vec<i64>),
     /// Some have none.
     Partial(Vec<Option<i64>>),
@@ -83,7 +84,7 @@ impl Values {
 
     fn gathered(&self, person: usize) -> Option<(i128, u32)> {
         match &self.of {
-            Gathered::Whole(values) => Some((i128::from(*values.get(person)?), 1)),
+            Gathered::Whole(values) => Some((values.get(person).copied().map_or(0, i128::from), 1)),
             Gathered::Partial(values) => Some((i128::from((*values.get(person)?)?), 1)),
             Gathered::Ratio { numerators, denominators } => {
                 let denominator = *denominators.get(person).filter(|denominator| **denominator > 0)?;

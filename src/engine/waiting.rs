@@ -1,7 +1,9 @@
 //! Rows wait in ranges of people until many of one range are together: what is gathered for a range fits the processor's
 //! cache, what is gathered for everybody does not. How many wait grows with people, never with rows.
 
+use super::reading::Reading;
 use super::rows::{Cells, NOBODY, Rows};
+use super::work::Step;
 
 /// People of one range, a power of two.
 pub(super) const RANGE: usize = 512;
@@ -82,10 +84,31 @@ pub(super) struct Waiting {
 impl Waiting {
     /// Nothing yet, for people numbered `0..people`.
     pub(super) fn new(layout: &Layout, people: usize) -> Self {
+        let ranges = vec![Vec::new(); people.div_ceil(RANGE)];
+        Self { full: full(layout, ranges.len()), ranges, batch: Vec::new() }
+    }
+
+    /// Adds ranges until there is one for everybody numbered `0..people`. The more ranges, the fewer rows may wait in each.
+    fn grow(&mut self, layout: &Layout, people: usize, hear: &mut impl FnMut(usize, &Together<'_>)) {
         let ranges = people.div_ceil(RANGE);
-        let rows = MOST_WORDS / (layout.width() * ranges.max(1));
-        let full = rows.clamp(FEWEST_ROWS, MOST_ROWS) * layout.width();
-        Self { ranges: vec![Vec::new(); ranges], full, batch: Vec::new() }
+        if ranges <= self.ranges.len() {
+            return;
+        }
+        self.ranges.resize(ranges, Vec::new());
+        let full = full(layout, ranges);
+        if full < std::mem::replace(&mut self.full, full) {
+            for (range, waiting) in self.ranges.iter_mut().enumerate().filter(|(_, all)| all.len() >= full) {
+                // Its memory goes with it.
+                hear(range, &Together { layout, words: &std::mem::take(waiting) });
+            }
+        }
+    }
+
+    /// Bytes that are held, or a little more: rows that wait, while there are fewer than may wait.
+    pub(super) fn bytes(&self, layout: &Layout, rows: u64) -> usize {
+        let most = self.ranges.len() * self.full;
+        usize::try_from(rows).map_or(most, |rows| (2 * rows).saturating_mul(layout.width()).min(most))
+            * size_of::<u32>()
     }
 
     /// Takes the rows of one batch that a selection holds; `chosen` are the owners of every selection's rows. Ranges that are
@@ -95,10 +118,13 @@ impl Waiting {
         layout: &Layout,
         rows: &Rows,
         chosen: &[Vec<u32>],
+        reading: &Reading,
         mut hear: impl FnMut(usize, &Together<'_>),
     ) {
+        self.grow(layout, rows.people(), &mut hear);
         self.lay_out(layout, rows, chosen);
         let width = layout.width();
+        reading.count(Step::Row, rows.owners.iter().filter(|owner| **owner != NOBODY).count());
         for (row, owner) in self.batch.chunks_exact(width).zip(&rows.owners) {
             let range = *owner as usize / RANGE;
             let held = row.iter().zip(&layout.selected).any(|(word, selected)| word & selected != 0);
@@ -155,6 +181,12 @@ impl Waiting {
             }
         }
     }
+}
+
+/// Words at which a range is heard, so that all ranges together stay below a fixed number of words.
+fn full(layout: &Layout, ranges: usize) -> usize {
+    let rows = MOST_WORDS / (layout.width() * ranges.max(1));
+    rows.clamp(FEWEST_ROWS, MOST_ROWS) * layout.width()
 }
 
 fn set(row: &mut [u32], word: usize, bits: u32) {

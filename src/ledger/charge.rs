@@ -64,6 +64,9 @@ pub struct Request {
     pub log_head: LogHead,
     /// The time now.
     pub now: Timestamp,
+    /// When the act began that the charge is a part of, if it is one. Its record then has this time, or that of the last
+    /// record where that is later: never the time at which the act came to its charge.
+    pub began: Option<Timestamp>,
 }
 
 /// What became of a request.

@@ -73,6 +73,7 @@ fn request(question: u8, units: u128) -> Request {
         recipient_cap: None,
         log_head: LogHead { size: u64::from(question) + 3, root: [question; 32] },
         now: Timestamp::from_seconds(2_000),
+        began: None,
     }
 }
 

@@ -8,11 +8,13 @@
 //! `keys` and `open` are indexes: `keys` is checked against the record it leads to, both are checked by `verify`.
 
 use super::{LedgerError, LogHead, Pool, PoolKind, Record, Renewal, State, StoreFault, Totals};
+use crate::storage::file_time;
 use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp, codec};
 use bincode::{Decode, Encode};
 use redb::{ReadableTable, TableDefinition};
 use ring::hmac;
 use std::collections::BTreeMap;
+use std::time::SystemTime;
 
 pub(super) type Rows = TableDefinition<'static, u64, &'static [u8]>;
 pub(super) const RECORDS: Rows = TableDefinition::new("records");
@@ -267,6 +269,12 @@ impl TotalsRow {
             StateRow::Stored { .. } => &mut self.stored,
             StateRow::Committed { .. } => &mut self.committed,
         }
+    }
+
+    /// The time of a file with these totals: that of its last record, a little later with every step.
+    pub(super) fn file_time(&self) -> SystemTime {
+        let steps = self.stored.saturating_mul(2).saturating_add(self.committed.saturating_mul(3));
+        file_time(Timestamp::from_seconds(self.at), self.reserved.saturating_add(steps))
     }
 
     pub(super) fn public(self) -> Totals {

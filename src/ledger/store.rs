@@ -12,7 +12,7 @@ use super::{
     Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, PoolKind, Record, Renewal, Request,
     Reservation, Share, Step, StoredAnswer, Totals, Unfinished,
 };
-use crate::storage::{Backend, Storage, StorageError};
+use crate::storage::{Backend, Blocks, KeptTime, Storage, StorageError};
 use crate::types::{Secret, Timestamp};
 use redb::backends::InMemoryBackend;
 use redb::{
@@ -33,6 +33,8 @@ pub struct RedbLedger {
     macs: Macs,
     accounting: PoolKind,
     poisoned: AtomicBool,
+    /// The time that its file has: that of its last record, whenever it was written.
+    time: KeptTime,
 }
 
 /// The tables inside one write transaction.
@@ -44,11 +46,13 @@ struct Tables<'t> {
     open: Table<'t, u64, ()>,
     renewals: Table<'t, u64, &'static [u8]>,
     meta: Table<'t, &'static str, &'static [u8]>,
+    time: &'t KeptTime,
 }
 
 impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction) -> Result<Self, LedgerError> {
+    fn open(transaction: &'t WriteTransaction, time: &'t KeptTime) -> Result<Self, LedgerError> {
         Ok(Self {
+            time,
             records: transaction.open_table(RECORDS).map_err(fault)?,
             states: transaction.open_table(STATES).map_err(fault)?,
             answers: transaction.open_table(ANSWERS).map_err(fault)?,
@@ -70,6 +74,7 @@ impl<'t> Tables<'t> {
 
     fn put_totals(&mut self, macs: &Macs, totals: &TotalsRow) -> Result<(), LedgerError> {
         self.meta.insert(TOTALS, macs.write_totals(totals)?.as_slice()).map_err(fault)?;
+        self.time.keep(Some(totals.file_time()));
         Ok(())
     }
 
@@ -115,8 +120,9 @@ impl RedbLedger {
         macs.book = tag;
         let totals = TotalsRow::empty(tag, book.first());
         // If we stop before the first commit, there is a file without a book, and opening it says so.
-        let database = database(Backend(storage.blocks(FILE)?))?;
-        let ledger = Self { database, macs, accounting: pool.accounting, poisoned: AtomicBool::new(false) };
+        let (backend, time) = backend(storage.blocks(FILE)?)?;
+        let (database, poisoned) = (database(backend)?, AtomicBool::new(false));
+        let ledger = Self { database, macs, accounting: pool.accounting, poisoned, time };
         ledger.transact(|tables| {
             tables.meta.insert(BOOK, row.as_slice()).map_err(fault)?;
             tables.put_totals(&ledger.macs, &totals).map(Effect::Changed)
@@ -136,10 +142,16 @@ impl RedbLedger {
         if blocks.is_empty().map_err(|source| StorageError::new("read", FILE, source))? {
             return Err(LedgerError::damaged("the store (an empty file)"));
         }
-        Self::over(Backend(blocks), key, sandbox)
+        let (backend, time) = backend(blocks)?;
+        Self::over(backend, time, key, sandbox)
     }
 
-    fn over(backend: impl StorageBackend, key: &Secret, sandbox: &str) -> Result<Self, LedgerError> {
+    fn over(
+        backend: impl StorageBackend,
+        time: KeptTime,
+        key: &Secret,
+        sandbox: &str,
+    ) -> Result<Self, LedgerError> {
         let mut macs = Macs::new(key);
         let database = database(backend)?;
         let accounting = guarded(|| {
@@ -148,10 +160,11 @@ impl RedbLedger {
             let (tag, row) = book(&macs, &meta)?;
             macs.book = tag;
             let accounting = row.accounting(sandbox)?;
-            totals(&macs, &meta, &transaction.open_table(RECORDS).map_err(fault)?)?;
+            let totals = totals(&macs, &meta, &transaction.open_table(RECORDS).map_err(fault)?)?;
+            time.keep(Some(totals.file_time()));
             Ok(accounting)
         })?;
-        Ok(Self { database, macs, accounting, poisoned: AtomicBool::new(false) })
+        Ok(Self { database, macs, accounting, poisoned: AtomicBool::new(false), time })
     }
 
     /// Runs `work` as one durable transaction. If we stop before its commit, nothing of it is there; after it, all.
@@ -167,7 +180,7 @@ impl RedbLedger {
             }
             transaction.set_durability(Durability::Immediate).map_err(fault)?;
             transaction.set_quick_repair(true);
-            let outcome = work(&mut Tables::open(&transaction)?)?;
+            let outcome = work(&mut Tables::open(&transaction, &self.time)?)?;
             match outcome {
                 Effect::Changed(value) => transaction.commit().map(|()| value).map_err(fault),
                 Effect::Unchanged(value) => transaction.abort().map(|()| value).map_err(fault),
@@ -281,7 +294,7 @@ impl RedbLedger {
             units: request.units,
             log_size: request.log_head.size,
             log_root: request.log_head.root,
-            at: request.now.seconds(),
+            at: request.began.map_or(request.now.seconds(), |began| began.seconds().max(totals.at)),
         };
         let seq = totals.last.checked_add(1).ok_or(LedgerError::TooLarge)?;
         let (chain, bytes) = self.macs.write_record(seq, &totals.chain, &row)?;
@@ -469,7 +482,7 @@ fn copied(content: &[u8], key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, 
     let backend = InMemoryBackend::new();
     let length = u64::try_from(content.len()).map_err(|_| LedgerError::TooLarge)?;
     backend.set_len(length).and_then(|()| backend.write(0, content)).map_err(fault)?;
-    Ok(Box::new(RedbLedger::over(backend, key, sandbox)?))
+    Ok(Box::new(RedbLedger::over(backend, KeptTime::default(), key, sandbox)?))
 }
 
 fn over_budget(totals: &TotalsRow, request: &Request) -> Vec<OverBudget> {
@@ -498,6 +511,10 @@ const fn log_index(state: StateRow) -> Option<u64> {
 
 fn exists(storage: &dyn Storage) -> Result<bool, LedgerError> {
     Ok(storage.list("")?.iter().any(|name| name == FILE))
+}
+
+fn backend(blocks: Box<dyn Blocks>) -> Result<(Backend, KeptTime), LedgerError> {
+    Ok(Backend::new(blocks).map_err(|source| StorageError::new("read", FILE, source))?)
 }
 
 fn database(backend: impl StorageBackend) -> Result<Database, LedgerError> {

@@ -7,6 +7,7 @@ use serde_json::{Map, json};
 
 use super::closed::{closed, find};
 use super::sandbox::EpochFile;
+use super::sealed::check_folder;
 use super::shown::show;
 use super::view::{Remaining, View, Vocabulary, naming, units_of};
 use super::{Adopted, Inner, MetricsForecast, Operator, OperatorError};
@@ -141,8 +142,11 @@ impl Analyst {
     pub(super) fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         let (inner, adopted) = (&*self.inner, self.adopted()?);
         let plan = plan(ask, adopted, inner.accounting)?;
+        inner.retire_ended()?;
+        let _unretired = inner.unretired()?;
         let now = inner.clock.now();
         let epoch = find(&inner.epochs()?, epoch, adopted, now)?;
+        check_folder(&*inner.storage, &epoch)?;
         let recipient = adopted.study.recipient(&self.recipient);
         let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
         // A stored answer is not handed out either: it stays what was released, and `prove` still opens it.
@@ -166,6 +170,7 @@ impl Analyst {
             selection: &selection(&plan, adopted),
             shape,
             layout: &layout(&plan, adopted.study.release.min_people),
+            began: None,
         };
         match inner.door().release(permit, &question, &cube)? {
             Outcome::Released(mut released) => {

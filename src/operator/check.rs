@@ -34,11 +34,13 @@ pub fn check_study(source: &StudySource, now: impl Into<AsOf>) -> Vec<Finding> {
     let file = source.name.as_str();
     match source.parse_alone() {
         Ok((study, regime)) => check_adopted(file, &source.text, &Adopted { study, regime }, now.into()),
-        Err(OperatorError::Study(error)) => in_file(file, vec![Finding::of_error("SYNTAX", &error, "")]),
-        Err(OperatorError::Regime(error)) => in_file(file, vec![regime_error(&error)]),
+        Err(OperatorError::Study(error)) => {
+            in_file(file, &source.text, vec![Finding::of_error("SYNTAX", &error, "")])
+        }
+        Err(OperatorError::Regime(error)) => in_file(file, &source.text, vec![regime_error(&error)]),
         Err(error) => {
             let fix = "name a regime that is built in, or a file beside the study";
-            in_file(file, vec![Finding::new(Level::Error, "REGIME", error.to_string(), fix)])
+            in_file(file, &source.text, vec![Finding::new(Level::Error, "REGIME", error.to_string(), fix)])
         }
     }
 }
@@ -53,7 +55,7 @@ pub fn check_regime(file: &str, text: &str) -> Vec<Finding> {
         Ok(regime) => lint_regime(&regime),
         Err(error) => vec![regime_error(&error)],
     };
-    in_file(file, found)
+    in_file(file, text, found)
 }
 
 /// All findings of the studies in force of the sandbox in `dir`, under the regimes that are stored with them. Reads beside a
@@ -70,7 +72,7 @@ pub fn check_sandbox(dir: &Path, now: impl Into<AsOf>) -> Result<Vec<Finding>, O
         let why = "studies take effect without the handlers' signatures (`approval = \"none\"`)";
         let fix = "make a sandbox without `--approval none`, with a key pinned for each handler";
         let found = vec![Finding::new(Level::Warning, "APPROVAL", why, fix)];
-        all.extend(in_file(&dir.join(SANDBOX).display().to_string(), found));
+        all.extend(in_file(&dir.join(SANDBOX).display().to_string(), "", found));
     }
     for (entry, adopted) in file.studies.iter().zip(in_force_of(&storage, &file)?) {
         let place = study_path(&entry.hash);
@@ -82,7 +84,10 @@ pub fn check_sandbox(dir: &Path, now: impl Into<AsOf>) -> Result<Vec<Finding>, O
 }
 
 /// The studies in force in the order of the file, as the log says.
-fn in_force_of(storage: &Arc<dyn Storage>, file: &SandboxFile) -> Result<Vec<Adopted>, OperatorError> {
+pub(super) fn in_force_of(
+    storage: &Arc<dyn Storage>,
+    file: &SandboxFile,
+) -> Result<Vec<Adopted>, OperatorError> {
     let key = log_key(&**storage, file)?;
     let mut all = in_force(&**storage, file, &Log::open(Arc::clone(storage), &key)?)?;
     Ok(file.studies.iter().filter_map(|study| all.remove(&study.id)).collect())
@@ -115,7 +120,7 @@ fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Fi
         let fix = "raise default_error_of, narrow the clamp, lower max_reach, or let questions say WITH (error(measure) = n)";
         all.push(Finding::new(Level::Warning, "PRICE", message, fix));
     }
-    in_file(file, all)
+    in_file(file, text, all)
 }
 
 fn regime_error(error: &RegimeError) -> Finding {
@@ -128,8 +133,10 @@ fn regime_error(error: &RegimeError) -> Finding {
     }
 }
 
-fn in_file(file: &str, findings: Vec<Finding>) -> Vec<Finding> {
-    findings.into_iter().map(|finding| Finding { file: file.to_owned(), ..finding }).collect()
+/// The findings about a file, each with its place in it.
+fn in_file(file: &str, text: &str, findings: Vec<Finding>) -> Vec<Finding> {
+    let placed = findings.into_iter().map(|finding| finding.placed_in(text));
+    placed.map(|finding| Finding { file: file.to_owned(), ..finding }).collect()
 }
 
 /// Default questions of every kind, and what a seal counts by itself, that cost more than a twentieth of `limit`, with the percentage.

@@ -6,7 +6,7 @@ use super::sandbox::EpochFile;
 use super::{Adopted, OperatorError, View};
 use crate::consent::Standing;
 use crate::policy::Reason;
-use crate::types::{EpochId, Hours, Timestamp};
+use crate::types::{EpochId, MaxAge, Timestamp};
 
 /// The epoch that a question would be asked of now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -45,7 +45,7 @@ pub(super) fn until(epoch: &EpochFile, adopted: &Adopted) -> Timestamp {
 }
 
 fn fresh_until(epoch: &EpochFile, adopted: &Adopted) -> Option<Timestamp> {
-    let age = adopted.study.release.max_age.map(Hours::seconds)?;
+    let age = adopted.study.release.max_age.map(MaxAge::seconds)?;
     Some(Timestamp::from_seconds(epoch.sealed_at().seconds().saturating_add(age)))
 }
 

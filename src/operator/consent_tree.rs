@@ -8,7 +8,7 @@ use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace};
 use crate::audit::{Commitment, Hash};
 use crate::consent::Demand;
 use crate::policy::Study;
-use crate::register::{Event, Snapshot};
+use crate::register::{Event, Snapshot, Tombstones};
 use crate::storage::StorageError;
 use crate::types::json::JsonError;
 use crate::types::{Secret, Timestamp};
@@ -31,10 +31,15 @@ struct Growing<'a> {
 
 impl Growing<'_> {
     /// Adds the person whose events these are, if the study reads ids of her namespace.
-    fn add(&mut self, events: &[Event], as_of: Timestamp) -> Result<(), OperatorError> {
+    fn add(
+        &mut self,
+        events: &[Event],
+        tombstones: &Tombstones,
+        as_of: Timestamp,
+    ) -> Result<(), OperatorError> {
         let Some(who) = events.first().map(Event::person) else { return Ok(()) };
         if self.study.namespaces().contains(who.0) {
-            let (_, inside) = judged(self.demand, events, as_of);
+            let (_, inside) = judged(self.demand, (events, tombstones.of(who.0, who.1)), as_of);
             self.hashes.push(self.leaves.leaf(who, inside).map_err(no_text)?);
         }
         Ok(())
@@ -62,16 +67,10 @@ impl Inner {
                 trees.push(Growing { study, recipient, demand, leaves, hashes: Vec::new() });
             }
         }
-        let mut events: Vec<Event> = Vec::new();
-        for event in register.walk()? {
-            let event = event?;
-            if events.last().is_some_and(|last| last.person() != event.person()) {
-                trees.iter_mut().try_for_each(|tree| tree.add(&events, file.as_of()))?;
-                events.clear();
-            }
-            events.push(event);
-        }
-        trees.iter_mut().try_for_each(|tree| tree.add(&events, file.as_of()))?;
+        let tombstones = register.tombstones()?;
+        register.each_person(|events| {
+            trees.iter_mut().try_for_each(|tree| tree.add(events, &tombstones, file.as_of()))
+        })?;
         for Growing { study, recipient, leaves, hashes, .. } in trees {
             let (content, root) = leaves.file(hashes);
             self.storage.write(&tree_path(folder, study.id.as_str(), recipient), &content)?;
@@ -90,6 +89,10 @@ impl Inner {
         who: (&str, &str),
     ) -> Result<Option<Found>, OperatorError> {
         let Some((study, root)) = epoch.tree() else { return Ok(None) };
+        // Retired since the person looked: nothing of it opens.
+        if self.epochs()?.iter().any(|known| known.epoch == epoch.epoch && known.retired.is_some()) {
+            return Ok(None);
+        }
         let folder = format!("epochs/{}", epoch.epoch);
         let place = tree_path(&folder, epoch.study.as_str(), epoch.recipient.as_str());
         let read = |source| OperatorError::from(StorageError::new("read", &place, source));

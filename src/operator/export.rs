@@ -10,6 +10,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
+use super::access::{Act, Role};
 use super::{Consents, OperatorError};
 use crate::register::Snapshot;
 
@@ -26,7 +27,7 @@ enum Form {
 
 impl Consents<'_> {
     /// Writes everything in the register to a new file that only its owner can read: `.jsonl`, `.csv` or `.parquet`. Says how
-    /// many events there were.
+    /// many events there were. The act is logged before anything is written.
     ///
     /// # Errors
     /// [`OperatorError::File`], [`OperatorError::Invalid`] for another ending, or a damaged register; there is no file then.
@@ -45,13 +46,18 @@ impl Consents<'_> {
             OperatorError::Invalid("the sandbox has no consent register: nothing was recorded".into())
         })?;
         let file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path).map_err(failed)?;
+        let remove = || {
+            let _ = std::fs::remove_file(path);
+        };
+        // If we stop after it, the log names an export of which an empty file or a part is there.
+        self.inner.log_access(Act::ConsentExport, Role::Operator, None).inspect_err(|_| remove())?;
         let written = write(&snapshot, form, file);
         written.map_err(|error| {
             // A part of a register is not handed out as one. Its own error says more than that of its columns.
-            let _ = std::fs::remove_file(path);
+            remove();
             snapshot.take_fault().map_or_else(|| failed(error), OperatorError::from)
         })?;
-        Ok(snapshot.state().count)
+        Ok(snapshot.events())
     }
 }
 

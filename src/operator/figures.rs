@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, json};
 
 use super::sandbox::EpochFile;
+use super::sealed::check_folder;
 use super::view::{View, units_of};
 use super::{Adopted, Inner, Operator, OperatorError};
 use crate::audit::{Kind, Log};
@@ -61,6 +62,8 @@ impl Operator {
                 format!("the figures are sealed to {auditor}, and this key is that of {}", key.public());
             return Err(OperatorError::Figures(why));
         }
+        inner.retire_ended()?;
+        let _unretired = inner.unretired()?;
         let epochs = inner.epochs()?;
         let file = epochs.iter().find(|file| file.epoch == *epoch).ok_or_else(|| OperatorError::Unknown {
             kind: "epoch",
@@ -71,6 +74,7 @@ impl Operator {
             let why = format!("epoch `{epoch}` is retired (log entry {entry}), and its figures with it");
             return Err(OperatorError::Figures(why));
         }
+        check_folder(&*inner.storage, file)?;
         let place = figures_path(&format!("epochs/{epoch}"));
         let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
         let sealed = inner.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
@@ -172,6 +176,7 @@ impl Inner {
             },
             shape: &shape,
             layout: &layout(study.release.min_people),
+            began: Some(epoch.sealed_at()),
         };
         match self.door().release(permit, &question, standings)? {
             Outcome::Released(released) => Ok(Some(*released)),

@@ -7,8 +7,11 @@ use super::{Adopted, Analyst, Answer, Given, OperatorError, Reader};
 use crate::dp::{Accounting, Mechanism};
 use crate::policy::{Fault, Formula, Operand, Reason, StudyError};
 use crate::query::metric::{Estimate, Node, Number, Questions, Written, evaluate};
-use crate::query::{Ask, ColumnKind, Forecast, Plan, QuestionError, parse};
+use crate::query::{
+    Ask, Canonical, ColumnKind, Condition, Forecast, Plan, Possible, QuestionError, parse, possible,
+};
 use crate::release::{Released, Row};
+use crate::tags::Catalogue;
 use crate::types::EpochId;
 
 /// One metric in one group.
@@ -16,8 +19,10 @@ use crate::types::EpochId;
 pub struct MetricRow {
     /// Tag and label of the group.
     pub group: Vec<(String, String)>,
-    /// The value with its interval; `None` where a number of it is suppressed.
+    /// The value with its interval, as the released numbers give it; `None` where a number of it is suppressed.
     pub estimate: Option<Estimate>,
+    /// What values it can have, whatever the noise: a share of people lies between 0 and 1.
+    pub possible: Possible,
 }
 
 /// One metric of the study.
@@ -210,7 +215,9 @@ impl Analyst {
             }
             Ok::<(), OperatorError>(())
         })?;
-        let declared = self.adopted()?.study.metrics.iter().zip(&program.nodes);
+        let study = &self.adopted()?.study;
+        let catalogue = &study.catalogue;
+        let declared = study.metrics.iter().zip(&program.nodes);
         let metrics = declared.map(|(metric, node)| {
             let missing = numbers(node).into_iter().find_map(|number| refused.get(&number.question));
             MetricAnswer {
@@ -219,7 +226,7 @@ impl Analyst {
                 means: metric.means.clone(),
                 outcome: match missing {
                     Some(reasons) => Err(reasons.clone()),
-                    None => Ok(rows(node, &program.plans, &answers)),
+                    None => Ok(rows(node, program.possible(node, catalogue), &program.plans, &answers)),
                 },
             }
         });
@@ -280,6 +287,13 @@ impl Reader {
 }
 
 impl Program {
+    /// What values a metric can have; any where a question has no canonical form, which no checked study has.
+    fn possible(&self, node: &Node, catalogue: &Catalogue) -> Possible {
+        let conditions = self.asks.iter().map(|ask| Ok(Canonical::new(ask, catalogue)?.condition));
+        let conditions: Result<Vec<Option<Condition>>, QuestionError> = conditions.collect();
+        possible(node, &conditions.unwrap_or_default(), catalogue)
+    }
+
     /// The metrics of which every number was answered.
     fn known(
         &self,
@@ -295,7 +309,7 @@ impl Program {
                 name: metric.name.clone(),
                 unit: metric.unit.clone(),
                 means: metric.means.clone(),
-                outcome: Ok(rows(node, plans, answers)),
+                outcome: Ok(rows(node, self.possible(node, &adopted.study.catalogue), plans, answers)),
             };
             (answer, adopted.study.formula_text(metric))
         });
@@ -304,7 +318,12 @@ impl Program {
 }
 
 /// The values of one metric, group by group.
-fn rows(node: &Node, plans: &[Plan], answers: &BTreeMap<usize, Released>) -> Vec<MetricRow> {
+fn rows(
+    node: &Node,
+    possible: Possible,
+    plans: &[Plan],
+    answers: &BTreeMap<usize, Released>,
+) -> Vec<MetricRow> {
     let Some(first) = numbers(node).first().and_then(|number| answers.get(&number.question)) else {
         return Vec::new();
     };
@@ -314,7 +333,7 @@ fn rows(node: &Node, plans: &[Plan], answers: &BTreeMap<usize, Released>) -> Vec
             let (plan, answer) = (plans.get(number.question)?, answers.get(&number.question)?);
             noisy(number, plan, answer.rows.get(group)?)
         };
-        MetricRow { group: row.group.clone(), estimate: evaluate(node, &noisy, first.confidence) }
+        MetricRow { group: row.group.clone(), estimate: evaluate(node, &noisy, first.confidence), possible }
     })
     .collect()
 }

@@ -2,6 +2,7 @@
 //!
 //! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
 
+mod access;
 mod adopt;
 mod analyst;
 mod check;
@@ -9,11 +10,14 @@ mod closed;
 mod consent_tree;
 #[cfg(test)]
 mod cube_questions;
+mod documents;
+mod erase;
 mod error;
 mod export;
 mod figures;
 mod given;
 mod init;
+mod inputs;
 mod law;
 mod metrics;
 mod open;
@@ -26,11 +30,14 @@ mod random_questions;
 mod reader;
 mod register;
 mod renew;
+mod replay;
+mod requests;
 mod retire;
 mod rotate;
 mod rotate_root;
 mod sandbox;
 mod seal;
+mod sealed;
 mod shown;
 mod source;
 mod status;
@@ -45,13 +52,17 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
+pub use access::{Act, Role};
 pub use adopt::Adoption;
 pub use analyst::{Analyst, Answer};
 pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
+pub use documents::studies_in_force;
+pub use erase::Erased;
 pub use error::OperatorError;
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
+pub use inputs::InputUse;
 pub use metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
 pub use open::Keys;
 pub use person::{PersonEpoch, PersonView};
@@ -59,6 +70,7 @@ pub use prove::show_log;
 pub use reader::Reader;
 pub use register::{Consents, RegisterCheck};
 pub use renew::Renewed;
+pub use replay::Replay;
 pub use retire::Retired;
 pub use rotate::Rotated;
 pub use rotate_root::{NewRoot, RootRotated};
@@ -77,7 +89,7 @@ use crate::release::{Askers, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
 use person::Told;
-use register::RegisterSlot;
+use register::RegisterPlace;
 use sandbox::{EpochFile, SandboxFile};
 
 /// A study under which the sandbox works, and its regime.
@@ -104,9 +116,12 @@ struct Inner {
     anchor: Option<AnchorFile>,
     auditor: Option<AuditorPublicKey>,
     studies: BTreeMap<StudyId, Adopted>,
+    /// Every epoch that the log seals.
     epochs: RwLock<Vec<EpochFile>>,
+    /// Held to read while something is opened that is sealed under the key of an epoch, to write while one is retired.
+    retiring: RwLock<()>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
-    register: Mutex<RegisterSlot>,
+    register: RegisterPlace,
     told: Mutex<Told>,
     response_slot: Option<Duration>,
 }

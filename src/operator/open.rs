@@ -9,17 +9,19 @@ use serde_json::Value;
 
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
+use super::register::RegisterPlace;
 use super::renew::{last_seen, settle};
-use super::retire::settle_retirements;
 use super::rotate::{settle_rotation, signer};
-use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use super::sandbox::{SANDBOX, SandboxFile};
+use super::sealed::settle_epochs;
 use super::{Inner, Operator, OperatorError, accounting};
 use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
 use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
+use crate::register::Register;
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
-use crate::types::{Clock, EpochId, Secret};
+use crate::types::{Clock, Secret};
 
 /// Where the root key is.
 pub enum Keys {
@@ -79,13 +81,11 @@ impl Operator {
         log.tidy()?;
         settle_rotation(&*storage, &keyring, &mut file, &log)?;
         settle_renewal(&ledger, &log, file.pinned()?.as_ref())?;
-        settle_seals(&*storage, &log)?;
+        let epochs = settle_epochs(&*storage, &log)?;
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
-        let mut epochs = EpochFile::all(&*storage)?;
-        settle_retirements(&*storage, &log, &mut epochs)?;
         let auditor = auditor(&log)?;
-        let mut inner = Inner {
+        let inner = Inner {
             accounting: accounting(&ledger.pool()?.accounting)?,
             answers: answers(&keyring),
             ledger: Box::new(ledger),
@@ -94,8 +94,9 @@ impl Operator {
             anchor,
             auditor,
             epochs: RwLock::new(epochs),
+            retiring: RwLock::default(),
             cubes: Mutex::new(BTreeMap::new()),
-            register: Mutex::default(),
+            register: RegisterPlace::default(),
             told: Mutex::default(),
             response_slot: Some(RESPONSE_SLOT),
             storage,
@@ -106,6 +107,8 @@ impl Operator {
             studies,
         };
         inner.settle_root()?;
+        // A register that was being written anew when we stopped stands as it was.
+        Register::remove_unfinished(&*inner.storage)?;
         inner.door().recover()?;
         inner.retire_ended()?;
         Ok(Self { inner: Arc::new(inner), _lock: None })
@@ -198,42 +201,6 @@ fn settle_renewal(ledger: &dyn Ledger, log: &Log, pinned: Option<&Pinned>) -> Re
         }
     }
     Ok(())
-}
-
-/// Finishes or undoes seals that a stop interrupted: the log entry decides.
-fn settle_seals(storage: &dyn Storage, log: &Log) -> Result<(), OperatorError> {
-    let folders = storage.list("epochs")?;
-    for name in &folders {
-        let Some(epoch) = name.strip_suffix(".new").and_then(|id| EpochId::new(id).ok()) else { continue };
-        if is_sealed(log, &epoch)? {
-            storage.rename(&format!("epochs/{name}"), &format!("epochs/{epoch}"))?;
-        } else {
-            storage.remove(&format!("epochs/{name}"))?;
-        }
-    }
-    let sealed = storage.list("epochs")?;
-    for name in storage.list("keys")? {
-        let id = name.strip_prefix("epoch-").and_then(|name| name.strip_suffix(".key"));
-        if let Some(epoch) = id.and_then(|id| EpochId::new(id).ok())
-            && !sealed.iter().any(|name| name == epoch.as_str())
-        {
-            Keyring::destroy_epoch(storage, &epoch)?;
-        }
-    }
-    Ok(())
-}
-
-/// Whether the log says that an epoch of this id was sealed.
-pub(super) fn is_sealed(log: &Log, epoch: &EpochId) -> Result<bool, OperatorError> {
-    for entry in log.entries() {
-        let entry = entry?;
-        if entry.kind == Kind::Seal
-            && entry.body.get("epoch").and_then(|id| id.as_str()) == Some(epoch.as_str())
-        {
-            return Ok(true);
-        }
-    }
-    Ok(false)
 }
 
 impl Inner {

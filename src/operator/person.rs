@@ -9,7 +9,7 @@ use super::law::{Named, named_in, stored};
 use super::prove::keys;
 use super::{Adopted, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Hash, Kind, Log, Look, PersonProof, Place, commit, consents_of, places_text};
-use crate::consent::{Account, AgeFact, Demand, Row, Standing, account};
+use crate::consent::{Account, AgeFact, Demand, Row, Standing, Tombstone, account_with};
 use crate::keys::random_secret;
 use crate::policy::{Decision, decide};
 use crate::register::Event;
@@ -29,6 +29,8 @@ pub struct PersonView {
     pub salt: String,
     /// Her events, in the order in which they were recorded.
     pub events: Vec<Event>,
+    /// When all events of the person were last erased.
+    pub erased: Option<Timestamp>,
     /// Every epoch under every study for every recipient, in the order of the log.
     pub epochs: Vec<PersonEpoch>,
     who: (String, String),
@@ -66,6 +68,9 @@ pub struct PersonEpoch {
     root: Option<Hash>,
 }
 
+/// All events of a person in the register, and what is left of removed ones.
+pub(super) type Recorded<'a> = (&'a [Event], Option<&'a Tombstone>);
+
 /// An epoch, a study and a recipient, as entries name them.
 type Flow = (String, String, String);
 
@@ -96,11 +101,16 @@ impl Operator {
     /// For her alone: the caller has checked who asks. The log gets a commitment under a fresh key.
     pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
         let inner = &*self.inner;
+        inner.retire_ended()?;
+        inner.check_folders()?;
         let events = self.consents().events_of((ids, id))?;
-        let mut epochs = inner.epochs_of_person(ids, &events)?;
+        let unretired = inner.unretired()?;
+        let tombstone = self.consents().tombstone_of((ids, id))?;
+        let mut epochs = inner.epochs_of_person(ids, (&events, tombstone.as_ref()))?;
         for epoch in &mut epochs {
             epoch.sealed = inner.sealed_leaf(epoch, (ids, id))?.map(|found| found.inside);
         }
+        drop(unretired);
         let salt = random_secret()?;
         let who = to_canonical(&json!([ids, id]));
         let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
@@ -116,8 +126,9 @@ impl Operator {
         body.insert("places".into(), json!(commit(&opening, shown.as_bytes()).to_string()));
         let entry = inner.append(Kind::Person, inner.clock.now(), body)?;
         let salt = salt.expose().iter().map(|byte| format!("{byte:02x}")).collect();
+        let erased = tombstone.and_then(|tombstone| tombstone.erased_at());
         let who = (ids.to_owned(), id.to_owned());
-        Ok(PersonView { entry, salt, events, epochs, who, places: *opening.expose() })
+        Ok(PersonView { entry, salt, events, erased, epochs, who, places: *opening.expose() })
     }
 
     /// A proof of how she stood at every seal that says so (`sealed` of her view's epochs), which anyone who has the log's
@@ -132,6 +143,7 @@ impl Operator {
         let inner = &*self.inner;
         let who = (view.who.0.as_str(), view.who.1.as_str());
         let bug = |_| OperatorError::Bug("an entry that was read has a text");
+        let _unretired = inner.unretired()?;
         let log = inner.log()?;
         let mut places = Vec::new();
         for epoch in &view.epochs {
@@ -209,7 +221,7 @@ impl Told {
         &self,
         (index, seal): &(u64, Entry),
         ids: &str,
-        events: &[Event],
+        (events, tombstone): Recorded<'_>,
     ) -> Result<Vec<PersonEpoch>, OperatorError> {
         let epoch = text(seal.body.get("epoch"));
         let as_of = Timestamp::parse(&text(seal.body.get("as_of"))).map_err(|_| damaged())?;
@@ -218,7 +230,8 @@ impl Told {
             let hash = text(study.get("hash"));
             let adopted = self.parsed.get(&hash).ok_or_else(damaged)?;
             let id = adopted.study.id.as_str();
-            let heard = if adopted.study.namespaces().contains(ids) { events } else { &[] };
+            let heard =
+                if adopted.study.namespaces().contains(ids) { (events, tombstone) } else { (&[][..], None) };
             for cube in list(seal, "cubes").filter(|cube| text(cube.get("study")) == id) {
                 let recipient = RecipientId::new(&text(cube.get("recipient"))).map_err(|_| damaged())?;
                 let known = adopted.study.recipient(&recipient).ok_or_else(damaged)?;
@@ -250,11 +263,11 @@ impl Told {
 
 impl Inner {
     /// The log is let go before anything is judged: an answer waits for no more than the reading of new entries.
-    fn epochs_of_person(&self, ids: &str, events: &[Event]) -> Result<Vec<PersonEpoch>, OperatorError> {
+    fn epochs_of_person(&self, ids: &str, recorded: Recorded<'_>) -> Result<Vec<PersonEpoch>, OperatorError> {
         let told = self.told.lock();
         let mut told = told.map_err(|_| OperatorError::Bug("a thread stopped while it read the log"))?;
         told.catch_up(&*self.log()?, &*self.storage)?;
-        let epochs = told.seals.iter().map(|seal| told.epochs(seal, ids, events));
+        let epochs = told.seals.iter().map(|seal| told.epochs(seal, ids, recorded));
         Ok(epochs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 }
@@ -269,9 +282,13 @@ fn list<'a>(seal: &'a Entry, name: &str) -> impl Iterator<Item = &'a Value> {
 
 /// How the consents of one person stand, and whether they put her in. Her age is read at seal, from a file of a party, and is
 /// not known here.
-pub(super) fn judged(demand: &Demand, events: &[Event], as_of: Timestamp) -> (Vec<Account>, bool) {
+pub(super) fn judged(
+    demand: &Demand,
+    (events, tombstone): Recorded<'_>,
+    as_of: Timestamp,
+) -> (Vec<Account>, bool) {
     let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
-    let mut accounts = account(demand, &rows, as_of, AgeFact::UNKNOWN);
+    let mut accounts = account_with(demand, &rows, tombstone, as_of, AgeFact::UNKNOWN);
     for account in &mut accounts {
         account.failing.retain(|why| !matches!(why, Standing::AgeUnknown | Standing::AgeNotAdmitted));
     }

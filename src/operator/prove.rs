@@ -1,5 +1,6 @@
 //! A bundle of one answer, and the entries of the log as anyone may read them.
 
+use super::access::{Act, Role};
 use super::law::{named_in, text};
 use super::rotate::log_key;
 use super::sandbox::{SandboxFile, regime_path, signatures_path, study_path};
@@ -16,7 +17,7 @@ impl Operator {
     /// [`OperatorError::Unknown`] when there is no answer at `index`; [`OperatorError::Damaged`].
     ///
     /// # Privacy
-    /// None: the answer left through the door when it was given.
+    /// None: the answer left through the door when it was given. The act is logged before the bundle is made.
     pub fn prove(&self, index: u64) -> Result<Bundle, OperatorError> {
         let inner = &*self.inner;
         let log = inner.log()?;
@@ -33,6 +34,9 @@ impl Operator {
         let stored = inner.ledger.answer(seq)?.ok_or_else(|| {
             OperatorError::damaged(format!("ledger record {seq}"), "has no answer, and the log names one")
         })?;
+        drop(log);
+        inner.log_access(Act::Prove, Role::Operator, None)?;
+        let log = inner.log()?;
         let (opening, answer) = inner.door().opening(&stored)?;
         let policy = entry.body.get("policy").and_then(|hash| hash.as_str()).unwrap_or_default();
         let ground = ground(inner, &log, policy, index)?;

@@ -6,9 +6,9 @@ use std::sync::Arc;
 
 use super::law::in_force;
 use super::open::{Keys, anchor, answers, begins_as_seen, keyring, knows_all, read_anchor};
-use super::retire::mark_retired;
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use super::sealed::{check_folders, sealed};
 use super::view::{View, naming};
 use super::{Adopted, OperatorError, Status, accounting, status};
 use crate::audit::{Entry, Log};
@@ -30,6 +30,8 @@ pub struct Reader {
     clock: Box<dyn Clock>,
     studies: BTreeMap<StudyId, Adopted>,
     epochs: Vec<EpochFile>,
+    pub(super) keyring: Keyring,
+    logged: Option<u64>,
 }
 
 /// How often books are read that a writer changes meanwhile.
@@ -57,7 +59,19 @@ impl Reader {
         };
         let accounting = accounting(&book.pool()?.accounting)?;
         let answers = answers(&keyring);
-        Ok(Self { file, storage, book, accounting, answers, log, clock, studies, epochs })
+        Ok(Self {
+            file,
+            storage,
+            book,
+            accounting,
+            answers,
+            log,
+            clock,
+            studies,
+            epochs,
+            keyring,
+            logged: None,
+        })
     }
 
     /// What `recipient` sees; `study` may be left out where only one study names the recipient.
@@ -98,6 +112,24 @@ impl Reader {
     /// The studies in force, each with the regime that it stands under.
     pub fn studies(&self) -> impl Iterator<Item = (&Study, &Regime)> {
         self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
+    }
+
+    /// The same reader, whose reading is entry `index` of the log: see [`Operator::log_access`](super::Operator::log_access).
+    #[must_use]
+    pub fn logged_as(mut self, index: u64) -> Self {
+        self.logged = Some(index);
+        self
+    }
+
+    /// The entry of the log that says that somebody read here; `None` if the log could not be written.
+    #[must_use]
+    pub const fn logged(&self) -> Option<u64> {
+        self.logged
+    }
+
+    /// The epochs that were sealed, oldest seal first.
+    pub(super) fn epochs(&self) -> &[EpochFile] {
+        &self.epochs
     }
 
     /// The studies in force with their regimes.
@@ -159,7 +191,7 @@ fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> R
         knows_all(&*book, &log)?;
     }
     let studies = in_force(&**storage, file, &log)?;
-    let mut epochs = EpochFile::all(&**storage)?;
-    mark_retired(&**storage, &log, &mut epochs)?;
+    let epochs = sealed(&log)?;
+    check_folders(&**storage, &epochs, true)?;
     Ok(Read { book, log, studies, epochs })
 }

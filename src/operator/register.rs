@@ -2,21 +2,21 @@
 //! number would tell who withdrew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value, json};
 
 use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{Receipt, commit, verify_commitment};
-use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, account};
+use crate::audit::{commit, verify_commitment};
+use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, Tombstone, account_with};
 use crate::deidentify::IdForms;
 use crate::engine::{ImportTerms, Imported, Input, Progress, import};
-use crate::keys::{KeyError, Keyring, open, random_secret, seal};
+use crate::keys::{KeyError, Keyring, open, seal};
 use crate::policy::{Decision, decide};
 use crate::register::{
-    Event, EventError, EventFault, EventTerms, FILE, Namespaces, Register, RegisterError, Snapshot, State,
-    Writer,
+    Event, EventError, EventFault, EventTerms, FILE, Namespaces, Register, RegisterError, Removal, Snapshot,
+    State, Writer,
 };
 use crate::storage::Storage;
 use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp, Zone};
@@ -27,7 +27,7 @@ const SEALED: &str = "hushtag 2026-11 v1 sealed state of the register";
 
 /// The consent register of an [`Operator`]; the file `consents.redb` is made with the first event.
 pub struct Consents<'o> {
-    inner: &'o Inner,
+    pub(super) inner: &'o Inner,
 }
 
 impl Operator {
@@ -47,14 +47,8 @@ impl Consents<'_> {
     }
 
     /// The forms in which the studies of the sandbox declare the ids of every namespace.
-    fn id_forms(&self) -> Namespaces {
-        let mut all: BTreeMap<String, IdForms> = BTreeMap::new();
-        for adopted in self.inner.studies.values() {
-            for namespace in adopted.study.namespaces() {
-                all.entry(namespace.to_owned()).or_default().add(adopted.study.form(namespace));
-            }
-        }
-        Namespaces::new(all)
+    pub(super) fn id_forms(&self) -> Namespaces {
+        self.inner.id_forms()
     }
 
     /// The namespace and the id of a person as the register keeps them; without a namespace the only one of the sandbox.
@@ -80,7 +74,7 @@ impl Consents<'_> {
     }
 
     /// A namespace that is not known, with those that are.
-    fn fault(&self, ids: Option<&str>, error: EventError) -> EventFault {
+    pub(super) fn fault(&self, ids: Option<&str>, error: EventError) -> EventFault {
         match error {
             EventError::UnknownNamespace => {
                 EventFault::unknown("ids", ids.unwrap_or_default(), &self.namespaces())
@@ -98,9 +92,7 @@ impl Consents<'_> {
     /// The words that the studies of the sandbox and their regimes know, whether or not a use is permitted today.
     #[must_use]
     pub fn known_words(&self) -> KnownWords {
-        let mut known = KnownWords::default();
-        self.inner.studies.values().for_each(|adopted| known.and(adopted.study.known_words(&adopted.regime)));
-        known
+        self.inner.known_words()
     }
 
     /// Records all events in one durable transaction, or none; gives the register's time. Words that no study knows are kept as they
@@ -131,11 +123,7 @@ impl Consents<'_> {
         if !self.events_of(person)?.contains(event) {
             return Err(OperatorError::Invalid("a receipt is for an event that was recorded".into()));
         }
-        let (salt, sandbox) = (random_secret()?, &self.inner.file.id);
-        let receipt = Receipt::new(sandbox, recorded_at, person, &salt, event.statements());
-        let note = receipt.sign(&self.inner.signer);
-        note.map(|note| note.to_string())
-            .map_err(|_| OperatorError::Invalid("the event fits no receipt".into()))
+        self.inner.sign_receipt(person, recorded_at, event.statements())
     }
 
     /// All events of the person with this namespace and id, in the order in which they were recorded.
@@ -146,6 +134,17 @@ impl Consents<'_> {
         match self.inner.register()? {
             Some(register) => Ok(register.events_of(ids, person)?),
             None => Ok(Vec::new()),
+        }
+    }
+
+    /// What is left of removed events of the person with this namespace and id.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn tombstone_of(&self, (ids, person): (&str, &str)) -> Result<Option<Tombstone>, OperatorError> {
+        match self.inner.register()? {
+            Some(register) => Ok(register.tombstone_of(ids, person)?),
+            None => Ok(None),
         }
     }
 
@@ -166,7 +165,9 @@ impl Consents<'_> {
         match decide(&adopted.study, &adopted.regime, known, self.inner.clock.now()) {
             Decision::Permit(flow) => {
                 let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
-                Ok(account(flow.demand(), &rows, as_of, AgeFact::UNKNOWN))
+                let first = events.first().map(Event::person);
+                let tombstone = first.map(|person| self.tombstone_of(person)).transpose()?.flatten();
+                Ok(account_with(flow.demand(), &rows, tombstone.as_ref(), as_of, AgeFact::UNKNOWN))
             }
             Decision::Deny(reasons) => Err(OperatorError::Refused(reasons)),
         }
@@ -218,9 +219,16 @@ impl Consents<'_> {
     }
 }
 
+/// The register of an open sandbox, and the lock of those who write to it: a store that is written anew must not miss an event.
+#[derive(Default)]
+pub(super) struct RegisterPlace {
+    slot: Mutex<RegisterSlot>,
+    writing: Mutex<()>,
+}
+
 /// The register of an open sandbox, once it was needed.
 #[derive(Default)]
-pub(super) struct RegisterSlot {
+struct RegisterSlot {
     open: Option<Arc<Register>>,
     /// Opening or making it failed in the storage: what is durable is known only after opening the sandbox again.
     failed: bool,
@@ -247,38 +255,90 @@ impl RegisterSlot {
 }
 
 impl Inner {
-    fn register(&self) -> Result<Option<Arc<Register>>, OperatorError> {
+    /// The forms in which the studies of the sandbox declare the ids of every namespace.
+    pub(super) fn id_forms(&self) -> Namespaces {
+        let mut all: BTreeMap<String, IdForms> = BTreeMap::new();
+        for adopted in self.studies.values() {
+            for namespace in adopted.study.namespaces() {
+                all.entry(namespace.to_owned()).or_default().add(adopted.study.form(namespace));
+            }
+        }
+        Namespaces::new(all)
+    }
+
+    /// The words that the studies of the sandbox and their regimes know.
+    pub(super) fn known_words(&self) -> KnownWords {
+        let mut known = KnownWords::default();
+        self.studies.values().for_each(|adopted| known.and(adopted.study.known_words(&adopted.regime)));
+        known
+    }
+
+    pub(super) fn register(&self) -> Result<Option<Arc<Register>>, OperatorError> {
         let mut slot = self.register_slot()?;
         slot.or_open(|| {
-            let register = Register::open(&*self.storage, &self.keyring.derive(KEY), &self.file.id)?;
+            let register = Register::open(&*self.storage, &self.register_key(), &self.file.id)?;
             self.register_has_all(register.as_ref())?;
             Ok((register, ()))
         })?;
         Ok(slot.open.clone())
     }
 
-    /// Runs `work` as one durable transaction of the register, which is made where there is none.
-    fn record<T>(
+    fn register_key(&self) -> Secret {
+        self.keyring.derive(KEY)
+    }
+
+    /// The lock of those who write to the register.
+    pub(super) fn register_writing(&self) -> Result<MutexGuard<'_, ()>, OperatorError> {
+        let writing = self.register.writing.lock();
+        writing.map_err(|_| OperatorError::Bug("a thread stopped while it wrote to the register"))
+    }
+
+    /// Runs `work` as one durable transaction of the register, which is made where there is none; before it removes what is past its
+    /// retention.
+    pub(super) fn record<T>(
         &self,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, OperatorError>,
+    ) -> Result<T, OperatorError> {
+        let writing = self.register_writing()?;
+        self.sweep(&writing)?;
+        self.record_locked(&writing, work)
+    }
+
+    /// As [`Inner::record`], for who has the lock.
+    pub(super) fn record_locked<T>(
+        &self,
+        _: &MutexGuard<'_, ()>,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, OperatorError>,
     ) -> Result<T, OperatorError> {
         if let Some(register) = self.register()? {
             return register.record(work);
         }
-        let mut slot = self.register_slot()?;
-        if let Some(register) = &slot.open {
-            return register.record(work);
-        }
-        let made = slot.or_open(|| {
-            let key = self.keyring.derive(KEY);
-            let (made, value) = Register::create(&*self.storage, &key, &self.file.id, work)?;
+        let made = self.register_slot()?.or_open(|| {
+            let (made, value) = Register::create(&*self.storage, &self.register_key(), &self.file.id, work)?;
             Ok((Some(made), value))
         })?;
         made.ok_or(OperatorError::Bug("a register that is open is not made"))
     }
 
+    /// Puts a register in the place of this one that lacks what `judge` removes; for who has the lock.
+    pub(super) fn rewrite_register(
+        &self,
+        _: &MutexGuard<'_, ()>,
+        register: &Register,
+        judge: impl FnMut(&[Event]) -> Removal,
+        swept: Option<Timestamp>,
+    ) -> Result<(), OperatorError> {
+        let key = self.register_key();
+        let rewritten = register.rewritten(&*self.storage, (&key, &self.file.id), judge, swept)?;
+        self.register_slot()?.open = Some(Arc::new(rewritten));
+        Ok(())
+    }
+
     fn register_slot(&self) -> Result<MutexGuard<'_, RegisterSlot>, OperatorError> {
-        self.register.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the register"))
+        self.register
+            .slot
+            .lock()
+            .map_err(|_| OperatorError::Bug("a thread stopped while it held the register"))
     }
 
     pub(super) fn register_snapshot(&self) -> Result<Option<Snapshot>, OperatorError> {
@@ -288,6 +348,7 @@ impl Inner {
     /// The register has no fewer events than any epoch was sealed from, whose key is still there.
     fn register_has_all(&self, register: Option<&Register>) -> Result<(), OperatorError> {
         let state = register.map(|register| register.snapshot().map(|now| now.state())).transpose()?;
+        let _unretired = self.unretired()?;
         for epoch in self.epochs()? {
             let Some(sealed) = self.storage.read(&sealed_path(&format!("epochs/{}", epoch.epoch)))? else {
                 continue;

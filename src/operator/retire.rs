@@ -1,14 +1,14 @@
 //! `retire`: the key of an epoch is destroyed, and with it everything that was sealed under it; at the end of retention by
 //! itself.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::sandbox::EpochFile;
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{Entry, Kind, Log};
+use crate::audit::{Entry, Kind};
 use crate::keys::Keyring;
 use crate::storage::Storage;
 use crate::types::EpochId;
@@ -76,57 +76,70 @@ impl Operator {
 }
 
 impl Inner {
-    /// Retires every epoch whose retention is over.
-    pub(super) fn retire_ended(&mut self) -> Result<(), OperatorError> {
+    /// Retires every epoch whose retention is over. Each act of a writer that touches epochs begins with it, so that none ends
+    /// later than the first of them, however long the sandbox stays open.
+    pub(super) fn retire_ended(&self) -> Result<(), OperatorError> {
         let now = self.clock.now();
-        for epoch in self.epochs()? {
-            if epoch.retired.is_none() && epoch.is_over(now) {
-                self.retire(&epoch.epoch, Cause::Retention)?;
-            }
-        }
-        Ok(())
+        let ended: Vec<EpochId> = {
+            let epochs = self.epochs.read().map_err(|_| STOPPED)?;
+            let ended = epochs.iter().filter(|epoch| epoch.retired.is_none() && epoch.is_over(now));
+            ended.map(|epoch| epoch.epoch.clone()).collect()
+        };
+        ended.iter().try_for_each(|epoch| self.retire(epoch, Cause::Retention).map(drop))
     }
 
-    fn retire(&mut self, id: &EpochId, cause: Cause) -> Result<Retired, OperatorError> {
-        let poisoned = |_| OperatorError::Bug("a thread stopped while it held the epochs");
-        let epochs = self.epochs.get_mut().map_err(poisoned)?;
-        let Some(at) = epochs.iter().position(|epoch| epoch.epoch == *id) else {
+    /// While it is held, no epoch is retired: for whoever opens something that is sealed under the key of one. Nothing that calls
+    /// [`Inner::retire_ended`] or asks for this once more may run under it.
+    pub(super) fn unretired(&self) -> Result<RwLockReadGuard<'_, ()>, OperatorError> {
+        self.retiring.read().map_err(|_| STOPPED)
+    }
+
+    fn retire(&self, id: &EpochId, cause: Cause) -> Result<Retired, OperatorError> {
+        // A question is answered from one cube from its plan to its entry: those under way come to their end first.
+        let _alone = self.retiring.write().map_err(|_| STOPPED)?;
+        let epochs = self.epochs()?;
+        let Some(epoch) = epochs.iter().find(|epoch| epoch.epoch == *id) else {
             let known = epochs.iter().map(|epoch| epoch.epoch.to_string()).collect();
             return Err(OperatorError::Unknown { kind: "epoch", name: id.to_string(), known });
         };
-        let Some(epoch) = epochs.get_mut(at) else { return Err(OperatorError::Bug("a position is one")) };
-        let storage = &*self.storage;
-        let mut log =
-            self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
-        // After a failed append only the next open knows whether there is an entry.
-        log.tidy()?;
         let (entry, changed) = match epoch.retired {
             Some(entry) => (entry, false),
-            None => {
-                let entry = log.head().0;
-                // If we stop after it, the log has no such entry, and the next open removes it.
-                write_marker(storage, &Marker { v: 1, epoch: id.clone(), entry })?;
-                let mut body = Map::new();
-                body.insert("epoch".into(), json!(id));
-                body.insert("because".into(), json!(cause.as_str()));
-                let retire = Entry { kind: Kind::Retire, at: self.clock.now(), ledger_seq: None, body };
-                // If we stop after it, the epoch is retired, and the next open destroys its key.
-                let _recorded = log.append(&retire, &self.signer)?;
-                epoch.retired = Some(entry);
-                (entry, true)
-            }
+            None => (self.log_retirement(id, cause)?, true),
         };
-        let cubes = self.cubes.get_mut();
-        let cubes = cubes.map_err(|_| OperatorError::Bug("a thread stopped while it held the cubes"))?;
+        let cubes = self.cubes.lock();
+        let mut cubes = cubes.map_err(|_| OperatorError::Bug("a thread stopped while it held the cubes"))?;
         cubes.retain(|(epoch, ..), _| epoch != id);
+        drop(cubes);
         // If we stop before it, the anchor is behind: the next hand-out moves it.
         if let Some(anchor) = &self.anchor {
-            log.advance_anchor(anchor)?;
+            self.log()?.advance_anchor(anchor)?;
         }
-        finish(storage, id)?;
+        finish(&*self.storage, id)?;
         Ok(Retired { epoch: id.clone(), entry, changed })
     }
+
+    /// Writes the entry by which an epoch is retired.
+    fn log_retirement(&self, id: &EpochId, cause: Cause) -> Result<u64, OperatorError> {
+        let mut log = self.log()?;
+        // After a failed append only the next open knows whether there is an entry.
+        log.tidy()?;
+        let entry = log.head().0;
+        // If we stop after it, the log has no such entry, and the next open removes it.
+        write_marker(&*self.storage, &Marker { v: 1, epoch: id.clone(), entry })?;
+        let mut body = Map::new();
+        body.insert("epoch".into(), json!(id));
+        body.insert("because".into(), json!(cause.as_str()));
+        let retire = Entry { kind: Kind::Retire, at: self.clock.now(), ledger_seq: None, body };
+        // If we stop after it, the epoch is retired, and the next open destroys its key.
+        let _recorded = log.append(&retire, &self.signer)?;
+        drop(log);
+        let mut epochs = self.epochs.write().map_err(|_| STOPPED)?;
+        epochs.iter_mut().filter(|epoch| epoch.epoch == *id).for_each(|epoch| epoch.retired = Some(entry));
+        Ok(entry)
+    }
 }
+
+const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it retired an epoch");
 
 impl Cause {
     const fn as_str(self) -> &'static str {
@@ -150,37 +163,22 @@ fn finish(storage: &dyn Storage, epoch: &EpochId) -> Result<(), OperatorError> {
     Ok(())
 }
 
-/// Finishes or undoes retirements that a stop interrupted, and those that a backup undid: the log entry decides.
-pub(super) fn settle_retirements(
-    storage: &dyn Storage,
-    log: &Log,
-    epochs: &mut [EpochFile],
-) -> Result<(), OperatorError> {
-    mark_retired(storage, log, epochs)?;
-    for epoch in epochs {
-        if epoch.retired.is_some() {
-            finish(storage, &epoch.epoch)?;
-        } else if marked(storage, &epoch.epoch)?.is_some() {
+/// Finishes or undoes retirements that a stop interrupted, and those that a backup undid: the log entry decides, whatever the
+/// folder holds.
+pub(super) fn settle_retirements(storage: &dyn Storage, sealed: &[EpochFile]) -> Result<(), OperatorError> {
+    for epoch in sealed {
+        let id = &epoch.epoch;
+        match (epoch.retired, marked(storage, id)?) {
+            (Some(entry), marked) => {
+                if marked != Some(entry) {
+                    // If we stop after it, the next open finishes.
+                    write_marker(storage, &Marker { v: 1, epoch: id.clone(), entry })?;
+                }
+                finish(storage, id)?;
+            }
             // If we stop before it, the next open decides as this one did.
-            storage.remove(&marker_path(&epoch.epoch))?;
-        }
-    }
-    Ok(())
-}
-
-/// Says of each epoch by which entry of the log it was retired, if it was.
-pub(super) fn mark_retired(
-    storage: &dyn Storage,
-    log: &Log,
-    epochs: &mut [EpochFile],
-) -> Result<(), OperatorError> {
-    for epoch in epochs {
-        let Some(index) = marked(storage, &epoch.epoch)?.filter(|index| *index < log.head().0) else {
-            continue;
-        };
-        let entry = log.proven_entry(index)?;
-        if entry.kind == Kind::Retire && entry.body.get("epoch") == Some(&json!(epoch.epoch)) {
-            epoch.retired = Some(index);
+            (None, Some(_)) => storage.remove(&marker_path(id))?,
+            (None, None) => {}
         }
     }
     Ok(())

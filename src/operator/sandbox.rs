@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::OperatorError;
+use crate::audit::Entry;
 use crate::storage::Storage;
 use crate::types::json::{from_canonical, to_canonical};
 use crate::types::{EpochId, HandlerId, StudyId, Timestamp};
@@ -143,7 +145,7 @@ impl EpochFile {
         Timestamp::from_seconds(self.ends)
     }
 
-    /// Whether its key is destroyed, or has to be at the next open.
+    /// Whether its key is destroyed, or has to be as soon as a writer acts.
     pub(super) fn is_over(&self, now: Timestamp) -> bool {
         self.retired.is_some() || now >= self.ends()
     }
@@ -154,28 +156,50 @@ impl EpochFile {
         to_canonical(&value).map_err(|_| bug)
     }
 
-    /// The epochs of a sandbox, oldest seal first. Leftovers of stopped seals have names that no epoch has.
+    /// What a `seal` entry says was sealed.
+    pub(super) fn of_entry(entry: &Entry) -> Option<Self> {
+        let text = |name: &str| entry.body.get(name).and_then(Value::as_str);
+        let at = |name: &str| Timestamp::parse(text(name)?).ok();
+        let studies = serde_json::from_value(entry.body.get("studies")?.clone()).ok()?;
+        Some(Self::new(EpochId::new(text("epoch")?).ok()?, at("as_of")?, entry.at, at("ends")?, studies))
+    }
+
+    /// Whether it says the same as the log does, but for what became of the epoch since.
+    pub(super) fn is_of(&self, logged: &Self) -> bool {
+        Self { retired: None, ..logged.clone() } == *self
+    }
+
+    /// The epochs that lie in the folder, oldest seal first. Leftovers of stopped seals have names that no epoch has.
     pub(super) fn all(storage: &dyn Storage) -> Result<Vec<Self>, OperatorError> {
         let mut all = Vec::new();
         for name in storage.list("epochs")? {
             if EpochId::new(&name).is_ok() {
-                all.push(Self::read(storage, &name)?);
+                let folder = format!("epochs/{name}");
+                let file = Self::read(storage, &folder, &name)?;
+                all.push(
+                    file.ok_or_else(|| OperatorError::damaged(format!("{folder}/epoch.json"), "is missing"))?,
+                );
             }
         }
         all.sort_by_key(|epoch| (epoch.sealed_at, epoch.epoch.clone()));
         Ok(all)
     }
 
-    fn read(storage: &dyn Storage, name: &str) -> Result<Self, OperatorError> {
-        let place = format!("epochs/{name}/epoch.json");
+    /// The file in the folder of an epoch, if there is one.
+    pub(super) fn read(
+        storage: &dyn Storage,
+        folder: &str,
+        name: &str,
+    ) -> Result<Option<Self>, OperatorError> {
+        let place = format!("{folder}/epoch.json");
         let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
-        let bytes = storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
+        let Some(bytes) = storage.read(&place)? else { return Ok(None) };
         let text = String::from_utf8(bytes).map_err(|_| damaged("not UTF-8"))?;
         let value = from_canonical(&text).map_err(|_| damaged("not the text that seal wrote"))?;
         let file: Self =
             serde_json::from_value(value).map_err(|_| damaged("not the text that seal wrote"))?;
         if file.v == 1 && file.epoch.as_str() == name {
-            Ok(file)
+            Ok(Some(file))
         } else {
             Err(damaged("is of another epoch"))
         }

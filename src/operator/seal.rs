@@ -5,8 +5,8 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
-use super::open::is_sealed;
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
+use super::sealed::unfinished;
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
 use crate::consent::Demand;
@@ -15,6 +15,7 @@ use crate::keys::{Keyring, random_secret};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::register::{FILE, Snapshot};
 use crate::release::{Cube, Exact, Released};
+use crate::storage::file_time;
 use crate::types::{Days, EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// Which epoch is sealed, and from what day.
@@ -54,31 +55,34 @@ pub(super) type Flows = Vec<(RecipientId, Demand)>;
 type RefusedFlow = (String, String, Vec<Reason>);
 
 impl Operator {
-    /// Seals an epoch. The log decides whether an epoch of this id was sealed before, also if its folder is gone.
+    /// Seals an epoch. An id is used once: the log decides whether an epoch of this id was sealed before, also if it was retired
+    /// since or its folder is gone. Epochs whose retention is over are retired first.
     ///
     /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
     /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
     ///
     /// Order: epoch key; cubes into `epochs/ID.new`; the charged counts of people by consent, where the study pays for them; the
-    /// auditor's figures; the log entry, which decides; the folder's final name. If we stop before the entry, the next open
-    /// removes what there is, and what was charged stays charged; after it, the next open gives the folder its name.
+    /// auditor's figures; the times of the files; the log entry, which decides; the folder's final name. If we stop before the
+    /// entry, the next open removes what there is; after it, the next open gives the folder its name.
+    ///
+    /// The counts come after everything that a file can spoil, each of them charged before its answer is drawn. A seal that fails
+    /// or stops between the first charge and the entry has paid: the charges stay, with `ask` entries of an epoch that never was,
+    /// the id stays free, and a seal that is tried again asks anew and pays anew.
     ///
     /// # Errors
-    /// [`OperatorError`]; the sandbox is as before.
+    /// [`OperatorError`]; but for what was charged the sandbox is as before. [`OperatorError::EpochExists`] for an id that is used,
+    /// [`OperatorError::Damaged`] where the folder of any sealed epoch is missing or another one. After an error in the last step
+    /// the epoch is sealed, and the next open finishes.
     ///
     /// # Privacy
     /// The hygiene is a function of single files. Joined facts are in the sealed cubes, in the figures that the auditor's key opens,
-    /// and in the noised counts of people by consent.
+    /// and in the noised counts of people by consent. Entries, charges and files have the instant at which the seal began.
     pub fn seal(&self, terms: &SealTerms, sources: Sources) -> Result<Sealed, OperatorError> {
         let inner = &*self.inner;
+        // Everything that the seal writes has this instant: when it came to a step tells how long the steps before took.
         let now = inner.clock.now();
-        if inner.epochs()?.iter().any(|epoch| epoch.epoch == terms.epoch) {
-            return Err(OperatorError::EpochExists(terms.epoch.to_string()));
-        }
-        if is_sealed(&*inner.log()?, &terms.epoch)? {
-            let place = format!("epochs/{}", terms.epoch);
-            return Err(OperatorError::damaged(place, "is missing, and the log says it was sealed"));
-        }
+        inner.retire_ended()?;
+        self.check_epoch(&terms.epoch)?;
         // A bare date means its end, so today is allowed; a later day would count consents that do not exist yet.
         if terms.as_of > now.saturating_add(Days::ONE) {
             return Err(OperatorError::Future(terms.as_of.to_string()));
@@ -97,9 +101,17 @@ impl Operator {
             inner.log_unpaid(&unpaid, &terms.epoch, now)?;
             return Err(OperatorError::Refused(unpaid));
         }
-        let register = inner.register_snapshot()?;
-        let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch)?;
-        let staged = format!("epochs/{}.new", terms.epoch);
+        let staged = unfinished(&terms.epoch);
+        let failed = |error: OperatorError| {
+            inner.log_failed_seal(&terms.epoch, now, &error);
+            error
+        };
+        inner.sweep_register().map_err(failed)?;
+        let register = inner.register_snapshot().map_err(failed)?;
+        let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch);
+        let key = key.map_err(|error| failed(error.into()))?;
+        // What is there was left by a seal that failed in this process and could not remove it.
+        inner.storage.remove(&staged).map_err(|error| failed(error.into()))?;
         let sealed = inner.stage(terms, (sources, register.as_ref()), &flows, &key, now, &staged);
         let (hygiene, consents, file, entry) = match sealed {
             Ok(staged) => staged,
@@ -107,19 +119,14 @@ impl Operator {
                 // If removing fails too, the next open does it.
                 let _ = inner.storage.remove(&staged);
                 let _ = Keyring::destroy_epoch(&*inner.storage, &terms.epoch);
-                return Err(error);
+                return Err(failed(error));
             }
         };
         if !refused.is_empty() {
             inner.log_refusal(&refused, &terms.epoch, now)?;
         }
         inner.append(Kind::Seal, now, entry)?;
-        inner.storage.rename(&staged, &format!("epochs/{}", terms.epoch))?;
-        inner
-            .epochs
-            .write()
-            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?
-            .push(file);
+        inner.add_epoch(file)?;
         let names = |(study, flows): (&Adopted, Flows)| {
             let id = study.study.id.to_string();
             flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient.to_string()))
@@ -162,6 +169,8 @@ pub(super) struct CubeEntry {
     pub(super) recipient: RecipientId,
     /// The hash of the file of the cubes.
     blake3: String,
+    /// The hash of what was demanded of every person.
+    demand: String,
     /// The root of the consent tree, where there is a register.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) consents: Option<String>,
@@ -171,14 +180,6 @@ pub(super) struct CubeEntry {
 type Staged = (Hygiene, Vec<Released>, EpochFile, Map<String, Value>);
 
 impl Inner {
-    pub(super) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
-        let epochs = self
-            .epochs
-            .read()
-            .map_err(|_| OperatorError::Bug("a thread stopped while it held the epochs"))?;
-        Ok(epochs.clone())
-    }
-
     /// Every study with its permitted recipients, and the refused ones.
     fn flows(&self, now: Timestamp) -> (Vec<(&Adopted, Flows)>, Vec<RefusedFlow>) {
         let (mut all, mut refused) = (Vec::new(), Vec::new());
@@ -224,12 +225,18 @@ impl Inner {
         let reading = Reading { figures: self.auditor.is_some(), ..terms.reading.clone() };
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
         let sealing = Building { as_of: terms.as_of, key, reading: &reading };
+        let (sources, records) = sources.recorded()?;
         let hygiene = self.build_each((sources, register), flows, &sealing, |position, built| {
-            let (Some(study), Some((adopted, _))) = (file.studies.get(position), flows.get(position)) else {
+            let (Some(study), Some((adopted, demands))) = (file.studies.get(position), flows.get(position))
+            else {
                 return Ok(());
             };
             for one in built {
-                cubes.push(self.write_cubes(&file, study, adopted, &one, key, folder)?);
+                let demand = demands.iter().find(|(recipient, _)| *recipient == one.recipient);
+                let demand = demand.map(|(_, demand)| demand.hash());
+                let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
+                let cube = self.write_cubes(&file, study, adopted, &one, key, folder)?;
+                cubes.push(CubeEntry { demand, ..cube });
                 standings.push((*adopted, one.recipient, one.standings));
                 figures.extend(one.figures);
             }
@@ -241,6 +248,8 @@ impl Inner {
         let state = register.map(Snapshot::state);
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
+        let studies = flows.iter().map(|(adopted, _)| *adopted);
+        let (inputs, openings) = self.write_inputs(&records, studies, &file, key, folder)?;
         // Everything that a file can spoil is done: from here a seal costs budget.
         let mut consents = Vec::new();
         for (adopted, recipient, standings) in standings {
@@ -248,6 +257,10 @@ impl Inner {
         }
         let joined = self.write_figures(&figures, &file, key, folder)?;
         self.storage.write(&format!("{folder}/epoch.json"), file.to_text()?.as_bytes())?;
+        // When a file was finished tells how long its part took. If we stop before it, there is no entry and all of it goes.
+        for place in [folder, &Keyring::epoch_file(&terms.epoch)] {
+            self.storage.set_times(place, file_time(now, 0))?;
+        }
         let mut body = Map::new();
         body.insert("epoch".into(), json!(file.epoch));
         body.insert("as_of".into(), json!(terms.as_of.to_string()));
@@ -255,6 +268,8 @@ impl Inner {
         body.insert("studies".into(), json!(file.studies));
         body.insert("cubes".into(), json!(cubes));
         body.extend(state.into_iter().flatten());
+        body.insert("inputs".into(), inputs);
+        body.insert("openings".into(), json!(openings));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
         Ok((hygiene, consents, file, body))
     }
@@ -328,7 +343,13 @@ impl Inner {
         self.storage.write(&cube_path(folder, study.id.as_str(), recipient), &joined)?;
         // A ciphertext under a fresh key tells nothing, so its hash may be public.
         let blake3 = blake3::hash(&joined).to_hex().to_string();
-        Ok(CubeEntry { study: study.id.clone(), recipient: built.recipient.clone(), blake3, consents: None })
+        Ok(CubeEntry {
+            study: study.id.clone(),
+            recipient: built.recipient.clone(),
+            blake3,
+            demand: String::new(),
+            consents: None,
+        })
     }
 
     /// The cube of one tag set, from memory or from its sealed file.
@@ -428,7 +449,7 @@ fn again(sources: &Sources) -> Option<Sources> {
 /// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
 fn of_register(register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
     let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
-    Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?)))
+    Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?), register.tombstones()?))
 }
 
 /// A dataset of another study of the sandbox is no stranger; only one that no study declares is.

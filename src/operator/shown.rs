@@ -3,16 +3,21 @@
 use std::collections::BTreeMap;
 
 use crate::query::{Order, Shown};
-use crate::release::{Released, Row};
+use crate::release::{NoisySelection, Released, Row};
 use crate::types::Decimal;
 
 /// Keeps, sorts and cuts the rows of `released`.
 pub(super) fn show(shown: &Shown, released: &mut Released) {
     if let Some(having) = &shown.having {
         released.rows.retain(|row| !row.suppressed && having.is_met(&|column: &str| number(row, column)));
+        released.selected_on.insert(NoisySelection::Having);
     }
     sort(&mut released.rows, &shown.order_by);
     if let Some(limit) = shown.limit {
+        // In the order of a vocabulary the limit does not depend on noise.
+        if shown.order_by.iter().any(|order| released.columns.contains(&order.column)) {
+            released.selected_on.insert(NoisySelection::Limit);
+        }
         released.rows.truncate(usize::try_from(limit).unwrap_or(usize::MAX));
     }
 }
@@ -68,6 +73,8 @@ mod tests {
         let cell = |value: i128| Cell {
             name: "people".into(),
             estimate: Some(value.into()),
+            unbiased: Some(value.into()),
+            relative_error: None,
             noisy: Some(value),
             low: value.into(),
             high: value.into(),
@@ -82,6 +89,25 @@ mod tests {
             Confidence::DEFAULT,
             BudgetView { spent: 0, limit: 0, lifetime: 0 },
         )
+    }
+
+    #[test]
+    fn an_answer_says_by_which_noisy_numbers_its_rows_were_selected() {
+        let selected = |shown: Shown| {
+            let mut released = released(&ROWS);
+            released.columns = vec!["people".into()];
+            show(&shown, &mut released);
+            released.selected_on.into_iter().collect::<Vec<_>>()
+        };
+        let by = |column: &str| vec![Order { column: column.into(), descending: true }];
+        let having = Having::Compare { column: "people".into(), is: Comparison::Greater, number: 10 };
+        let limited = |column| Shown { order_by: by(column), limit: Some(2), ..Shown::default() };
+        assert_eq!(selected(limited("people")), [NoisySelection::Limit]);
+        assert_eq!(selected(limited("tier")), [], "the order of a vocabulary is public");
+        assert_eq!(selected(Shown { order_by: by("people"), ..Shown::default() }), [], "all rows are shown");
+        assert_eq!(selected(Shown { limit: Some(2), ..Shown::default() }), []);
+        let both = Shown { having: Some(having), ..limited("people") };
+        assert_eq!(selected(both), [NoisySelection::Having, NoisySelection::Limit]);
     }
 
     fn labels(shown: &Shown, rows: &[(&str, Option<i128>)]) -> Vec<String> {

@@ -20,7 +20,8 @@ pub struct EpochStatus {
     pub sealed_at: Timestamp,
     /// Whole hours since then.
     pub hours_since_seal: i64,
-    /// When the shortest retention of its studies is over: the next open from then on destroys its key.
+    /// When the shortest retention of its studies is over: nothing is answered from then on, and the next act of a writer destroys
+    /// its key.
     pub ends: Timestamp,
     /// The entry of the log by which its key was destroyed, if it was.
     pub retired: Option<u64>,
@@ -29,6 +30,19 @@ pub struct EpochStatus {
     pub answers_until: BTreeMap<StudyId, Timestamp>,
     /// Whether it still answers under any of them.
     pub answers: bool,
+}
+
+impl EpochStatus {
+    /// The longest time from a withdrawal to its effect under each study, in seconds: of one right after as-of, until the epoch answers
+    /// no more. Whoever withdraws is left out at the next seal; until then only the end of the epoch stops it (PIPL art. 15, 47).
+    ///
+    /// # Privacy
+    /// A function of public constants: it says nothing about whether anybody withdrew.
+    #[must_use]
+    pub fn longest_to_stop(&self) -> BTreeMap<StudyId, i64> {
+        let longest = |until: &Timestamp| until.seconds().saturating_sub(self.as_of.seconds()).max(0);
+        self.answers_until.iter().map(|(study, until)| (study.clone(), longest(until))).collect()
+    }
 }
 
 /// What is public about a sandbox.
@@ -69,15 +83,16 @@ impl Operator {
         Err(OperatorError::Invalid(why.to_owned()))
     }
 
-    /// What is public about the sandbox.
+    /// What is public about the sandbox. An epoch whose retention is over is retired before.
     ///
     /// # Errors
-    /// [`OperatorError`]
+    /// [`OperatorError`]; [`OperatorError::Damaged`] where the folder of an epoch is not what the log says was sealed.
     pub fn status(&self) -> Result<Status, OperatorError> {
         let inner = &*self.inner;
-        let log = inner.log()?;
-        let epochs = inner.epochs()?;
-        status(&inner.file, &inner.studies, &epochs, &*inner.ledger, log.head().0, inner.clock.now())
+        inner.retire_ended()?;
+        inner.check_folders()?;
+        let (epochs, size) = (inner.epochs()?, inner.log()?.head().0);
+        status(&inner.file, &inner.studies, &epochs, &*inner.ledger, size, inner.clock.now())
     }
 }
 

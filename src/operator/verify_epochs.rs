@@ -7,6 +7,7 @@ use serde_json::{Map, Value, json};
 use super::OperatorError;
 use super::consent_tree::tree_path;
 use super::figures::figures_path;
+use super::inputs::inputs_path;
 use super::register::{RegisterCheck, check_register, sealed_path};
 use super::retire::{MARKER, marked};
 use super::sandbox::{CUBE, EpochFile, cube_path};
@@ -175,6 +176,9 @@ fn sealed_files(seal: &Map<String, Value>) -> Vec<(String, Bound)> {
     }
     if let Some(hash) = seal.get("joined") {
         all.push((figures_path(""), Bound::Hash(text(Some(hash)))));
+    }
+    if let Some(hash) = seal.get("openings") {
+        all.push((inputs_path(""), Bound::Hash(text(Some(hash)))));
     }
     if seal.contains_key("register") {
         let hash = seal.get("register_sealed");

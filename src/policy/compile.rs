@@ -17,7 +17,8 @@ use super::measures::Measures;
 use super::metrics::metrics;
 use super::placed::Spanned;
 use super::study::{
-    Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Shape, Study,
+    Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Screen, Shape,
+    Study,
 };
 use super::test_section::BoundSection;
 use crate::consent::Admits;
@@ -198,7 +199,7 @@ fn document(section: &DocumentSection) -> Outcome<Document> {
         recipients: section.recipients.clone(),
         sub_processors: section.sub_processors.clone(),
     };
-    Ok(Document { id: section.id.clone(), approved, expires, covers })
+    Ok(Document { id: section.id.clone(), approved, expires, sha256: section.sha256, covers })
 }
 
 fn notice(file: &StudyFile) -> Outcome<Notice> {
@@ -213,8 +214,22 @@ fn notice(file: &StudyFile) -> Outcome<Notice> {
             return says(change.span(), format!("what version {version} changed is already said"));
         }
     }
-    let states = section.states.as_ref().map(words);
-    Ok(Notice { id: section.id.clone(), version: section.version, states, changes })
+    let mut screens: Vec<Screen> = Vec::new();
+    for screen in &section.screens {
+        let name = screen.name.get_ref();
+        if screens.iter().any(|known| known.name == *name) {
+            return says(screen.name.span(), format!("screen `{name}` is already defined"));
+        }
+        screens.push(Screen { name: name.clone(), sha256: screen.sha256 });
+    }
+    Ok(Notice {
+        id: section.id.clone(),
+        version: section.version,
+        states: section.states.as_ref().map(words),
+        changes,
+        sha256: section.sha256,
+        screens,
+    })
 }
 
 fn words(written: &BTreeSet<Spanned<String>>) -> BTreeSet<String> {
@@ -287,6 +302,13 @@ fn dataset(
     if let (Some(reach), Shape::People | Shape::Records) = (&section.max_reach, &shape) {
         return says(reach.span(), "`max_reach` belongs to a relation, or to a field of type person");
     }
+    let max_rows_per_owner = match &section.max_rows_per_owner {
+        Some(most) if *most.get_ref() == 0 => {
+            return says(most.span(), "`max_rows_per_owner` is at least 1");
+        }
+        Some(most) => *most.get_ref(),
+        None => Dataset::MAX_ROWS_PER_OWNER,
+    };
     let (mut fields, mut dropped) = (Vec::new(), Vec::new());
     for (column, written) in &section.fields {
         let Some(next) = field(column, written, section.timezone.as_ref().map(Spanned::get_ref))? else {
@@ -316,6 +338,7 @@ fn dataset(
         fields,
         dropped,
         csv: section.csv(),
+        max_rows_per_owner,
     })
 }
 

@@ -10,7 +10,7 @@ use super::compile::{Outcome, as_written, says, unknown};
 use super::file::Named;
 use super::placed::Spanned;
 use crate::consent::{COLUMNS, ConsentColumns, ConsentTable, MappingError, StatementMapping};
-use crate::types::{CsvDialect, Separator, TextEncoding, Zone, folded_word};
+use crate::types::{CsvDialect, Separator, Term, TextEncoding, Zone, folded_word};
 
 #[derive(Deserialize, JsonSchema, Default)]
 #[serde(deny_unknown_fields)]
@@ -41,6 +41,10 @@ pub(super) struct ConsentsSection {
     /// Columns of the file that are not read; of a JSON file the paths, each with all that lies below it.
     #[serde(default)]
     pub(super) ignore: Vec<Spanned<String>>,
+    /// How long the consent register keeps events that decide nothing any more, such as `3y` or `1096d`; without it for ever.
+    pub(super) retention: Option<Term>,
+    /// Within how many days the register's book wants a request of a person answered.
+    pub(super) answer_within: Option<Term>,
     /// The path of the list of records in a JSON file whose top level is an object.
     pub(super) records: Option<Spanned<String>>,
 }
@@ -151,6 +155,8 @@ pub(super) fn consent_table<'a>(
             separator: section.separator,
             skip_lines: section.skip_lines,
         },
+        retention: section.retention.map(Term::days),
+        answer_within: section.answer_within.map(Term::days),
     })
 }
 

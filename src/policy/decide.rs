@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::facts::{Case, CategoryRead};
 use super::logic::{Demand, State};
 use super::phrases::Phrases;
-use super::regime::{Lang, Names, Regime, Scope, cell};
+use super::regime::{Lang, MISSING, Names, Regime, Scope, cell};
 use super::study::{Recipient, Study};
 use crate::consent::{self, Ages, Requirement};
 use crate::dp::QuestionHash;
@@ -33,6 +33,9 @@ pub enum Decision {
     Deny(Vec<Reason>),
 }
 
+/// The rule of the mechanism by which a use that demands no consent is not sealed.
+pub(super) const NO_CONSENT: &str = "CONSENT";
+
 /// A permitted flow: one study, one recipient, one day.
 #[derive(Debug)]
 pub struct Flow {
@@ -40,6 +43,8 @@ pub struct Flow {
     study_hash: String,
     recipient: RecipientId,
     demand: consent::Demand,
+    /// The article of the basis that the use rests on.
+    basis: String,
 }
 
 impl Flow {
@@ -54,8 +59,8 @@ impl Flow {
     #[must_use]
     pub fn no_consent(&self) -> Option<Reason> {
         self.demand.requirements.is_empty().then(|| Reason {
-            rule: "CONSENT".into(),
-            article: String::new(),
+            rule: NO_CONSENT.into(),
+            article: self.basis.clone(),
             because: "the use may rest on another basis than consent, and this sandbox lets people in by their consents alone"
                 .into(),
             fix: "use `basis = \"consent\"` and an action that demands one".into(),
@@ -108,7 +113,7 @@ impl Permit {
     }
 }
 
-/// A demand of the regime that applies to a use, and whether it holds.
+/// A demand of the regime that applies to a use, or may, and whether it holds.
 #[derive(Debug, Clone)]
 pub(super) struct Considered<'a> {
     pub(super) demand: &'a Demand,
@@ -116,7 +121,11 @@ pub(super) struct Considered<'a> {
     pub(super) categories: Vec<&'a str>,
     /// The word that its fact has; of the first category that fails, where they differ.
     pub(super) word: u8,
+    /// Whether it applies; it may apply where a fact of its condition is not declared.
+    pub(super) applies: bool,
     pub(super) holds: bool,
+    /// The facts that it reads and the study does not declare.
+    pub(super) undeclared: BTreeSet<usize>,
 }
 
 /// Everything that was looked at to decide on one use: the decision and its explanation are both read from it.
@@ -161,9 +170,8 @@ impl<'a> Opinion<'a> {
             .map(|category| (category.name.as_str(), of_category(regime, &state, category)))
             .collect();
         let by_category = ["category", "sensitive"].map(|fact| regime.vocabulary.place(fact));
-        let considered = regime.compiled.demands.iter();
-        let considered =
-            considered.filter_map(|demand| consider(by_category, demand, &state, &states)).collect();
+        let look = Look { regime, by_category, flow: &state, categories: &states };
+        let considered = regime.compiled.demands.iter().filter_map(|demand| look.consider(demand)).collect();
         let mut opinion =
             Self { case, categories, considered, triggers: BTreeMap::new(), duties: BTreeSet::new() };
         opinion.demand_consents(&states);
@@ -189,7 +197,38 @@ impl<'a> Opinion<'a> {
             study_hash: study.hash.clone(),
             recipient: recipient.id.clone(),
             demand: self.demand(),
+            basis: self.basis_article().to_owned(),
         })
+    }
+
+    /// The article of the basis that the use rests on.
+    fn basis_article(&self) -> &str {
+        let basis = self.case.regime.file.bases.get(&self.case.study.basis);
+        basis.map_or("", |basis| basis.article.get_ref())
+    }
+
+    /// Why nobody is in where the use demands no consent: this sandbox lets people in by their consents alone, and under some
+    /// bases whoever refused would be out besides (PIPL art. 27).
+    pub(super) fn without_consent(&self, lang: Lang) -> Vec<Reason> {
+        let said = Phrases::of(lang);
+        let own = Reason {
+            rule: NO_CONSENT.into(),
+            article: self.basis_article().to_owned(),
+            because: said.without_consent.clone(),
+            fix: said.with_consent.clone(),
+        };
+        let file = &self.case.regime.file;
+        let refusal = file.bases.get(&self.case.study.basis).and_then(|basis| basis.refusal.as_ref());
+        let refusal = refusal.and_then(|rule| {
+            let text = file.rules.get(rule.get_ref())?;
+            Some(Reason {
+                rule: rule.get_ref().clone(),
+                article: text.article.get_ref().clone(),
+                because: said.refused_basis.clone(),
+                fix: text.fix.of(lang).to_owned(),
+            })
+        });
+        [own].into_iter().chain(refusal).collect()
     }
 
     /// The consents that the matrix and the facts demand, each with the categories that it must list.
@@ -369,35 +408,70 @@ fn of_category(regime: &Regime, state: &State, category: &CategoryRead) -> State
     own
 }
 
-/// Whether a demand applies, to which categories, and whether it holds for all of them; `by_category` are the facts that
-/// differ between categories.
-fn consider<'a>(
+/// The situations in which a use is looked at: as a whole, and for each of its categories.
+struct Look<'l, 'a> {
+    regime: &'l Regime,
+    /// The facts that differ between categories.
     by_category: [Option<usize>; 2],
-    demand: &'a Demand,
-    flow: &State,
-    categories: &[(&'a str, State)],
-) -> Option<Considered<'a>> {
-    let speaks_of = |fact| demand.fact == fact || demand.when.words(fact).is_some();
-    if !by_category.into_iter().flatten().any(speaks_of) {
-        let word = flow.word(demand.fact);
-        let holds = demand.good.has(word);
-        return demand.when.contains(flow).then_some(Considered {
-            demand,
-            categories: Vec::new(),
-            word,
-            holds,
-        });
-    }
-    let mut found: Option<Considered<'a>> = None;
-    for (name, state) in categories.iter().filter(|(_, state)| demand.when.contains(state)) {
-        let (word, holds) = (state.word(demand.fact), demand.good.has(state.word(demand.fact)));
-        match &mut found {
-            None => found = Some(Considered { demand, categories: vec![name], word, holds }),
-            Some(known) if known.holds == holds => known.categories.push(name),
-            // The failing ones are those to name.
-            Some(known) if known.holds => *known = Considered { demand, categories: vec![name], word, holds },
-            Some(_) => {}
+    flow: &'l State,
+    categories: &'l [(&'a str, State)],
+}
+
+impl<'a> Look<'_, 'a> {
+    /// Whether a demand applies or may apply, to which categories, and whether it holds for all of them.
+    fn consider(&self, demand: &'a Demand) -> Option<Considered<'a>> {
+        let speaks_of = |fact| demand.fact == fact || demand.when.words(fact).is_some();
+        if !self.by_category.into_iter().flatten().any(speaks_of) {
+            return self.in_state(demand, None, self.flow);
         }
+        let each = self.categories.iter();
+        each.filter_map(|(name, state)| self.in_state(demand, Some(name), state)).reduce(together)
     }
-    found
+
+    fn in_state(
+        &self,
+        demand: &'a Demand,
+        category: Option<&'a str>,
+        state: &State,
+    ) -> Option<Considered<'a>> {
+        let is_open =
+            |fact: usize| self.regime.compiled.open.get(fact).is_some_and(|open| open.has(state.word(fact)));
+        let (mut applies, mut undeclared) = (true, BTreeSet::new());
+        for (fact, words) in demand.when.restricted() {
+            let open = is_open(fact);
+            match words.has(state.word(fact)) {
+                false if !open => return None,
+                is => applies &= is,
+            }
+            undeclared.extend(open.then_some(fact));
+        }
+        let word = state.word(demand.fact);
+        let holds = !applies || demand.good.has(word);
+        // A document that a rule asks for, and whose absence it does not refuse, is not declared either.
+        let is_absent = || self.regime.vocabulary.word(demand.fact, word) == MISSING;
+        if applies && holds && (is_open(demand.fact) || is_absent()) {
+            undeclared.insert(demand.fact);
+        }
+        Some(Considered {
+            demand,
+            categories: category.into_iter().collect(),
+            word,
+            applies,
+            holds,
+            undeclared,
+        })
+    }
+}
+
+/// What two categories say of one demand: the failing ones are those to name, then those to which it applies.
+fn together<'a>(mut one: Considered<'a>, mut other: Considered<'a>) -> Considered<'a> {
+    let rank = |considered: &Considered<'_>| (!considered.holds, considered.applies);
+    if rank(&other) > rank(&one) {
+        std::mem::swap(&mut one, &mut other);
+    }
+    if rank(&one) == rank(&other) {
+        one.categories.append(&mut other.categories);
+    }
+    one.undeclared.append(&mut other.undeclared);
+    one
 }

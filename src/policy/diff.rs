@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde::Serialize;
 
 use super::logic::{Cube, Demand, Vocabulary, Words, uncovered};
-use super::regime::{Compiled, Regime, Scope, add_facts, cell, compile};
+use super::regime::{Compiled, Regime, RegimeFile, Scope, UNDECLARED, add_facts, cell, compile};
 use super::study::Action;
 
 /// What the second policy lets through, compared with the first.
@@ -112,7 +112,9 @@ pub fn diff_regimes(first: &Regime, second: &Regime) -> Comparison {
     let (Ok(a), Ok(b)) = (compile(&first.file, &vocabulary), compile(&second.file, &vocabulary)) else {
         return Comparison::of(vec![Difference::new("vocabulary", Some("too many words".into()), None)]);
     };
-    let pair = Pair { vocabulary: &vocabulary, first: Side::new(first, &a), second: Side::new(second, &b) };
+    let (first, second) = (Side::new(first, &a), Side::new(second, &b));
+    let impossible = impossible(&vocabulary, &[&first.regime.file, &second.regime.file]);
+    let pair = Pair { vocabulary: &vocabulary, first, second, impossible };
     let mut factors = pair.cells();
     factors.extend(pair.triggers());
     factors.extend(pair.thresholds());
@@ -134,6 +136,49 @@ struct Pair<'a> {
     vocabulary: &'a Vocabulary,
     first: Side<'a>,
     second: Side<'a>,
+    /// Situations in which no study can be: they are examples of nothing.
+    impossible: Vec<Cube>,
+}
+
+/// A box of situations, each fact with the words that it may be.
+fn cube_of(vocabulary: &Vocabulary, facts: &[(&str, &[&str])]) -> Option<Cube> {
+    let mut cube = Cube::default();
+    for (fact, words) in facts {
+        let fact = vocabulary.place(fact)?;
+        let words = words.iter().filter_map(|word| vocabulary.position(fact, word));
+        cube.restrict(fact, words.fold(Words::NONE, Words::with));
+    }
+    Some(cube)
+}
+
+/// Facts that contradict each other, whatever a study says.
+fn impossible(vocabulary: &Vocabulary, files: &[&RegimeFile; 2]) -> Vec<Cube> {
+    let not_in_force = ["missing", "late", "expired", "out-of-scope"];
+    let mut all = vec![
+        cube_of(vocabulary, &[("succession", &["announced"]), ("document:succession", &not_in_force)]),
+        cube_of(
+            vocabulary,
+            &[("succession", &["unannounced"]), ("document:succession", &["valid", UNDECLARED])],
+        ),
+        cube_of(
+            vocabulary,
+            &[("sub-processors", &["approved"]), ("document:entrust-contract", &["missing"])],
+        ),
+    ];
+    if files.iter().all(|file| file.regime.children_sensitive) {
+        all.push(cube_of(vocabulary, &[("admits-children", &["yes"]), ("sensitive", &["no"])]));
+    }
+    let kinds: BTreeSet<String> = files
+        .iter()
+        .flat_map(|file| file.handler_kinds.keys().map(|kind| format!("handler-kind:{kind}")))
+        .collect();
+    for (place, kind) in kinds.iter().enumerate() {
+        for other in kinds.iter().skip(place + 1) {
+            let facts = [("handlers", &["one"][..]), (kind, &["present"]), (other, &["present"])];
+            all.push(cube_of(vocabulary, &facts));
+        }
+    }
+    all.into_iter().flatten().collect()
 }
 
 impl Pair<'_> {
@@ -144,7 +189,7 @@ impl Pair<'_> {
         let mut all = Vec::new();
         for category in categories(&self.first).union(&categories(&self.second)) {
             for action in Action::ALL {
-                let place = self.at(&[("category", category), ("action", action.as_str())]);
+                let place = self.place(category, action);
                 let refused = |side: &Side<'_>| self.refusals(&side.compiled.demands, &place);
                 let (a, b) = (refused(&self.first), refused(&self.second));
                 let permitted = Difference::new(
@@ -229,6 +274,27 @@ impl Pair<'_> {
         cube
     }
 
+    /// The situations of a category and an action; a category that both regimes find sensitive under each of their profiles, or
+    /// neither under any, is so always.
+    fn place(&self, category: &str, action: Action) -> Cube {
+        let mut cube = self.at(&[("category", category), ("action", action.as_str())]);
+        let files = [&self.first.regime.file, &self.second.regime.file];
+        let sensitive = files.map(|file| {
+            let own = file.categories.get(category).map(|category| &category.sensitive);
+            let under =
+                |profile: &String| own.is_none_or(|own| own.iter().any(|under| under.get_ref() == profile));
+            let profiles = file.regime.profiles.iter();
+            let never = !file.regime.children_sensitive && !profiles.clone().any(under);
+            (profiles.clone().all(under), never)
+        });
+        match sensitive {
+            [(true, _), (true, _)] => self.narrow(&mut cube, "sensitive", &["yes"]),
+            [(_, true), (_, true)] => self.narrow(&mut cube, "sensitive", &["no"]),
+            _ => {}
+        }
+        cube
+    }
+
     fn refusals(&self, demands: &[Demand], place: &Cube) -> Vec<Cube> {
         let refused = demands.iter().map(|demand| {
             let mut cube = demand.refused(self.vocabulary);
@@ -240,7 +306,7 @@ impl Pair<'_> {
 
     /// A situation in one of `cubes` that none of `cover` holds.
     fn example(&self, cubes: &[Cube], cover: &[Cube]) -> Option<String> {
-        let cover: Vec<&Cube> = cover.iter().collect();
+        let cover: Vec<&Cube> = cover.iter().chain(&self.impossible).collect();
         let found = cubes.iter().find_map(|cube| uncovered(self.vocabulary, cube, &cover))?;
         let words = found.restricted().filter_map(|(fact, words)| {
             let word = words.first()?;

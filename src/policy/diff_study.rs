@@ -7,7 +7,7 @@ use super::diff::{Comparison, Difference};
 use super::regime::{Lang, Regime};
 use super::study::{Recipient, Study};
 use crate::consent::Requirement;
-use crate::types::{Hours, Timestamp};
+use crate::types::{MaxAge, Timestamp};
 
 /// Compares two studies on a day: for every recipient whether the use is permitted, for every trigger which consents count,
 /// and what may be asked at which price.
@@ -120,7 +120,7 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
     let shown = |study: &Study, other: &Study| {
         (few(study) < few(other)).then(|| format!("a cell of {} people", few(study)))
     };
-    let oldest = |study: &Study| study.release.max_age.map_or(i64::MAX, Hours::seconds);
+    let oldest = |study: &Study| study.release.max_age.map_or(i64::MAX, MaxAge::seconds);
     let stale = |study: &Study, other: &Study| {
         let age = || study.release.max_age.map_or("of any age".to_owned(), |age| format!("{age} old"));
         (oldest(study) > oldest(other)).then(|| format!("an epoch {}", age()))

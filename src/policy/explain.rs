@@ -6,17 +6,22 @@ use std::fmt;
 use serde::Serialize;
 
 use super::decide::{Considered, Opinion};
+use super::outcome::Ruled;
 use super::phrases::{Phrases, state};
-use super::regime::{Lang, Mark, Names, Rule, Text, UNDECLARED, cell};
-use crate::consent::{Ages, Check, Requirement};
+use super::regime::{Lang, Mark, Names, Text, UNDECLARED, cell};
+use super::{RuleOutcome, RuleResult};
+use crate::consent::{Ages, Check, Requirement, Standing};
 use crate::types::{Days, Timestamp};
 
 /// A line of an explanation and what stands under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
-    /// `ok` or `no` in the language of the explanation, for what was judged.
+    /// The result in the language of the explanation, for what was judged.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub verdict: Option<String>,
+    /// The result, for what was judged.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<RuleResult>,
     /// The rule, for what a rule says.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
@@ -25,6 +30,17 @@ pub struct Line {
     /// What stands under it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub under: Vec<Line>,
+}
+
+/// The section that says which seal a decision was made at, and which texts made it. `evidence` fills `{epoch}`, `{at}`, `{seal}`,
+/// `{study}` and `{regime}`.
+#[must_use]
+pub fn replayed(evidence: &[(&str, &str)], lang: Lang) -> Line {
+    let said = Phrases::of(lang);
+    let fill =
+        |text: &str| evidence.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
+    let lines = [&said.replayed_seal, &said.replayed_texts].map(|text| Line::plain(fill(text)));
+    Line::with(&said.replayed, lines.into())
 }
 
 /// A decision explained: question, answer, and sections in the order in which a reader asks for them.
@@ -36,17 +52,24 @@ pub struct Explanation {
     pub permitted: bool,
     /// The answer in words.
     pub answer: String,
+    /// Every rule of the regime with its result.
+    pub rules: Vec<RuleOutcome>,
     /// Titled lines.
     pub sections: Vec<Line>,
 }
 
 impl Line {
     pub(super) fn plain(text: impl Into<String>) -> Self {
-        Self { verdict: None, rule: None, text: text.into(), under: Vec::new() }
+        Self { verdict: None, result: None, rule: None, text: text.into(), under: Vec::new() }
     }
 
     pub(super) fn with(text: impl Into<String>, under: Vec<Self>) -> Self {
         Self { under, ..Self::plain(text) }
+    }
+
+    pub(super) fn judged(result: RuleResult, text: impl Into<String>, under: Vec<Self>, lang: Lang) -> Self {
+        let verdict = Some(Phrases::of(lang).result(result).to_owned());
+        Self { verdict, result: Some(result), ..Self::with(text, under) }
     }
 
     fn write(&self, f: &mut fmt::Formatter<'_>, depth: usize) -> fmt::Result {
@@ -98,11 +121,16 @@ impl Opinion<'_> {
             sections.push(self.consents_in_words(lang));
         }
         sections.extend(self.statements_in_words(lang));
+        if permitted && !self.triggers.is_empty() {
+            sections.push(self.stop_in_words(lang));
+        }
         if permitted && !self.duties.is_empty() {
             sections.push(self.duties_in_words(lang));
         }
+        sections.push(self.papers_in_words(lang));
+        sections.extend(self.other_rules(lang));
         sections.extend(self.notes(lang));
-        Explanation { question, permitted, answer: answer.to_owned(), sections }
+        Explanation { question, permitted, answer: answer.to_owned(), rules: self.rules(lang), sections }
     }
 
     fn use_in_words(&self, lang: Lang) -> Line {
@@ -145,54 +173,151 @@ impl Opinion<'_> {
         )
     }
 
-    /// Every rule that applied, by stage: what it asks where it holds, what is wrong and what mends it where it fails.
+    /// Every rule that applied or may apply, by stage: what it asks where it holds, what is wrong and what corrects it where it
+    /// fails, what the study leaves out where it is not declared.
     fn looked_at(&self, lang: Lang) -> Line {
         let (said, file) = (Phrases::of(lang), &self.case.regime.file);
         let mut stages: Vec<Line> = Vec::new();
         let mut last = None;
-        for considered in &self.considered {
-            // Every rule of a demand is defined (checked when the regime is parsed).
-            let Some((id, rule)) = file.rules.get_key_value(&considered.demand.rule) else { continue };
-            let stage = rule.stage.get_ref();
+        for ruled in self.ruled() {
+            let lines = match ruled.result {
+                RuleResult::Denied => self.denied(&ruled, lang),
+                RuleResult::Holds => vec![self.stated(&ruled, Vec::new(), lang)],
+                RuleResult::NotDeclared => {
+                    let facts = self.undeclared_of(&ruled, lang).join(&said.and);
+                    vec![self.stated(
+                        &ruled,
+                        vec![Line::plain(said.not_declared.replace("{}", &facts))],
+                        lang,
+                    )]
+                }
+                RuleResult::NotApplicable
+                | RuleResult::PerPerson
+                | RuleResult::Warning
+                | RuleResult::NotChecked => continue,
+            };
+            let stage = ruled.rule.stage.get_ref();
             if last != Some(stage) {
                 let title = file.regime.stages_text.get(stage).map_or(stage.as_str(), |text| text.of(lang));
                 stages.push(Line::plain(title));
                 last = Some(stage);
             }
-            let Some(Line { under: lines, .. }) = stages.last_mut() else { continue };
-            let known = lines.iter().find(|known| known.rule.as_ref() == Some(id));
-            let held = known.map(|known| known.verdict.as_deref() == Some(said.ok.as_str()));
-            if considered.holds && held.is_some() {
-                continue;
-            }
-            // One rule is one line as long as it holds.
-            if held == Some(true) {
-                lines.retain(|known| known.rule.as_ref() != Some(id));
-            }
-            let line = self.judged(considered, id, rule, lang);
-            if !lines.contains(&line) {
-                lines.push(line);
+            if let Some(line) = stages.last_mut() {
+                line.under.extend(lines);
             }
         }
         Line::with(&said.looked_at, stages)
     }
 
-    fn judged(&self, considered: &Considered<'_>, id: &str, rule: &Rule, lang: Lang) -> Line {
+    /// What the study names on paper, with the digests by which files are compared.
+    fn papers_in_words(&self, lang: Lang) -> Line {
         let said = Phrases::of(lang);
-        let (verdict, text) =
-            if considered.holds { (&said.ok, &rule.asks) } else { (&said.fails, &rule.because) };
-        let text =
-            format!("{id} ({}): {}", rule.article.get_ref(), self.fill(text.of(lang), considered, lang));
-        let mut under = Vec::new();
-        if !considered.holds {
-            under.push(Line::plain(said.mend.replace("{}", &self.fill(rule.fix.of(lang), considered, lang))));
-            let law = self.case.regime.file.articles.get(rule.article.get_ref());
-            under.extend(law.map(|law| {
-                let words = said.says.replace("{article}", rule.article.get_ref());
-                Line::plain(words.replace("{}", law.says.of(lang)))
-            }));
+        let day = |at: Timestamp| at.to_string().get(..10).unwrap_or_default().to_owned();
+        let lines = self.case.study.papers().into_iter().map(|paper| {
+            let mut text = format!("{}: {}", self.case.regime.paper_title(&paper, lang), paper.id);
+            if let (Some(approved), Some(expires)) = (paper.approved, paper.expires) {
+                let span = said.in_force.replace("{from}", &day(approved)).replace("{to}", &day(expires));
+                text.push_str(&format!("{}{span}", said.semicolon));
+            }
+            let digest = paper.sha256.map_or_else(
+                || said.no_digest.clone(),
+                |digest| said.digest.replace("{}", &digest.to_string()),
+            );
+            Line::plain(format!("{text}{}{digest}", said.semicolon))
+        });
+        Line::with(&said.documents, lines.collect())
+    }
+
+    /// The rules that were not decided from the study: applied person by person, not applicable, or without a check.
+    fn other_rules(&self, lang: Lang) -> Vec<Line> {
+        let said = Phrases::of(lang);
+        let section = |title: &str, results: &[RuleResult]| {
+            let ruled = self.ruled().into_iter().filter(|ruled| results.contains(&ruled.result));
+            let lines = ruled.map(|ruled| {
+                let met_by = ruled.rule.met_by.as_ref().filter(|_| ruled.result == RuleResult::NotChecked);
+                let under = met_by.map(|text| Line::plain(text.of(lang)));
+                self.stated(&ruled, under.into_iter().collect(), lang)
+            });
+            let lines: Vec<Line> = lines.collect();
+            (!lines.is_empty()).then(|| Line::with(title, lines))
+        };
+        let all = [
+            section(&said.per_person, &[RuleResult::PerPerson, RuleResult::Warning]),
+            section(&said.applies_not, &[RuleResult::NotApplicable]),
+            section(&said.not_checked, &[RuleResult::NotChecked]),
+        ];
+        all.into_iter().flatten().collect()
+    }
+
+    /// A rule with what it asks.
+    fn stated(&self, ruled: &Ruled<'_, '_>, under: Vec<Line>, lang: Lang) -> Line {
+        let article = ruled.rule.article.get_ref();
+        let asks = match ruled.considered.first() {
+            Some(considered) => self.fill(ruled.rule.asks.of(lang), considered, lang),
+            None => ruled.rule.asks.of(lang).to_owned(),
+        };
+        let text = format!("{} ({article}): {asks}", ruled.id);
+        Line { rule: Some(ruled.id.to_owned()), ..Line::judged(ruled.result, text, under, lang) }
+    }
+
+    /// A line for each way in which a rule fails.
+    fn denied(&self, ruled: &Ruled<'_, '_>, lang: Lang) -> Vec<Line> {
+        let said = Phrases::of(lang);
+        let article = ruled.rule.article.get_ref();
+        let mut lines: Vec<Line> = Vec::new();
+        for considered in ruled.considered.iter().filter(|considered| !considered.holds) {
+            let because = self.fill(ruled.rule.because.of(lang), considered, lang);
+            let fix = self.fill(ruled.rule.fix.of(lang), considered, lang);
+            let law = self.case.regime.file.articles.get(article).map(|law| {
+                Line::plain(said.says.replace("{article}", article).replace("{}", law.says.of(lang)))
+            });
+            let under = [Line::plain(said.mend.replace("{}", &fix))].into_iter().chain(law).collect();
+            let text = format!("{} ({article}): {because}", ruled.id);
+            let line = Line::judged(RuleResult::Denied, text, under, lang);
+            let line = Line { rule: Some(ruled.id.to_owned()), ..line };
+            if !lines.contains(&line) {
+                lines.push(line);
+            }
         }
-        Line { verdict: Some(verdict.to_owned()), rule: Some(id.to_owned()), text, under }
+        lines
+    }
+
+    /// How long a withdrawal can take to reach the answers: from constants of the study alone, never from withdrawals.
+    fn stop_in_words(&self, lang: Lang) -> Line {
+        let said = Phrases::of(lang);
+        let study = self.case.study;
+        let article = self.case.regime.rule_of(Standing::Withdrawn).map_or("", |(_, article)| article);
+        let line = match study.release.max_age {
+            Some(age) => {
+                Line::plain(said.stop_within.replace("{age}", &age.to_string()).replace("{article}", article))
+            }
+            None => {
+                let text = said.stop_unbounded.replace("{retention}", &in_days(study.retention, said));
+                Line::judged(RuleResult::Warning, text.replace("{article}", article), Vec::new(), lang)
+            }
+        };
+        Line::with(&said.stop, vec![line])
+    }
+
+    /// What a fact that a study leaves out is about.
+    pub(super) fn fact_in_words(&self, fact: usize, lang: Lang) -> String {
+        let file = &self.case.regime.file;
+        let name = self.case.regime.vocabulary.name(fact);
+        let title = match name.split_once(':') {
+            Some(("document", kind)) => file.documents.get(kind).map(|kind| &kind.title),
+            Some(("notice", block)) => file.notices.get(block).map(|block| &block.title),
+            Some(("figure", figure)) => file.figures.get(figure).map(|figure| &figure.title),
+            _ => None,
+        };
+        let said = Phrases::of(lang);
+        let title = title.map_or_else(|| said.fact(name), |title| title.of(lang));
+        // The document itself is named: it is its scope, or the start of the use, that is left out.
+        let kind =
+            name.strip_prefix("document:").filter(|kind| self.case.study.documents.contains_key(*kind));
+        match kind {
+            Some(_) => said.fact("scope").replace("{}", title),
+            None => title.to_owned(),
+        }
     }
 
     fn consents_in_words(&self, lang: Lang) -> Line {
@@ -269,14 +394,10 @@ impl Opinion<'_> {
         Line::with(&Phrases::of(lang).duties, lines.collect())
     }
 
-    /// What a reader must know besides: undeclared notices, and rules that are not the law's own text.
+    /// What a reader must know besides: the rules that are not the law's own text.
     fn notes(&self, lang: Lang) -> Option<Line> {
         let said = Phrases::of(lang);
-        let undeclared = self.undeclared_notices();
         let mut lines = Vec::new();
-        if !undeclared.is_empty() {
-            lines.push(Line::plain(said.undeclared.replace("{}", &undeclared.join(&said.and))));
-        }
         let marked = self.marked(lang);
         if !marked.is_empty() {
             lines.push(Line::plain(said.marks.replace("{}", &marked.join(&said.and))));

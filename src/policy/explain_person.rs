@@ -1,11 +1,11 @@
 //! How one person's consents stand under a use, in the words and rules of the regime.
 
-use super::Reason;
 use super::decide::Opinion;
 use super::explain::Line;
 use super::phrases::Phrases;
 use super::placed::Spanned;
 use super::regime::{Lang, Regime, Text};
+use super::{Reason, RuleResult};
 use crate::consent::{Account, Standing};
 
 impl Opinion<'_> {
@@ -22,6 +22,13 @@ impl Opinion<'_> {
         if !self.permits() {
             lines.push(Line::plain(&said.denied_anyway));
         }
+        if self.permits() && self.triggers.is_empty() {
+            lines.extend(self.without_consent(lang).into_iter().map(|reason| {
+                let fix = Line::plain(said.mend.replace("{}", &reason.fix));
+                let text = format!("{} ({}): {}", reason.rule, reason.article, reason.because);
+                Line { rule: Some(reason.rule), ..Line::judged(RuleResult::Denied, text, vec![fix], lang) }
+            }));
+        }
         for account in accounts {
             let reasons = self.person_reasons(account, lang);
             let ok = reasons.is_empty();
@@ -32,8 +39,8 @@ impl Opinion<'_> {
             });
             let text =
                 if ok { format!("{}: {}", account.trigger, said.live) } else { account.trigger.clone() };
-            let verdict = Some(if ok { &said.ok } else { &said.fails }.clone());
-            lines.push(Line { verdict, ..Line::with(text, under.collect()) });
+            let result = if ok { RuleResult::Holds } else { RuleResult::Denied };
+            lines.push(Line::judged(result, text, under.collect(), lang));
         }
         Line::with(said.person.replace("{at}", &self.case.now.to_string()), lines)
     }

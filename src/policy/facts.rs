@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::logic::State;
 use super::regime::{Regime, UNDECLARED, UNKNOWN};
-use super::study::{Document, FieldKind, Recipient, Study};
+use super::study::{Action, Document, FieldKind, Recipient, Role, Study};
 use crate::tags::{Aggregate, Source};
 use crate::types::{DatasetName, Days, Timestamp};
 
@@ -21,6 +21,10 @@ pub(super) struct Case<'a> {
     pub(super) regime: &'a Regime,
     pub(super) recipient: &'a Recipient,
     pub(super) now: Timestamp,
+}
+
+fn several(count: usize) -> &'static str {
+    if count > 1 { "several" } else { "one" }
 }
 
 impl Case<'_> {
@@ -72,24 +76,17 @@ impl Case<'_> {
                 "action" => study.action.as_str(),
                 "purpose" => purpose.map_or(UNKNOWN, |_| &study.purpose),
                 "basis" => file.bases.get_key_value(&study.basis).map_or(UNKNOWN, |(word, _)| word),
-                "recipient-role" => self.recipient.role.as_str(),
+                "recipient-role" => self.recipient.role.map_or(UNDECLARED, Role::as_str),
                 "recipient-place" => self.place(),
                 "recipient-named" => yes(self.is_named()),
-                "recipient-standing" => {
-                    if self.recipient.suspended {
-                        "suspended"
-                    } else {
-                        "good"
-                    }
-                }
+                "recipient-standing" => match self.recipient.suspended {
+                    Some(true) => "suspended",
+                    Some(false) => "good",
+                    None => UNDECLARED,
+                },
                 "succession" => self.succession(),
-                "handlers" => {
-                    if study.handlers.len() > 1 {
-                        "several"
-                    } else {
-                        "one"
-                    }
-                }
+                "handlers" => several(study.handlers.len()),
+                "read-categories" => several(self.category_names().len()),
                 "handler-kinds" => self.handler_kinds(),
                 "age" => self.age(),
                 "admits-children" => yes(study.admits.children),
@@ -118,7 +115,7 @@ impl Case<'_> {
     fn succession(&self) -> &'static str {
         match (self.recipient.succeeds.is_empty(), self.document("succession")) {
             (true, _) => "none",
-            (false, "valid") => "announced",
+            (false, "valid" | UNDECLARED) => "announced",
             (false, _) => "unannounced",
         }
     }
@@ -137,12 +134,15 @@ impl Case<'_> {
     }
 
     fn sub_processors(&self) -> &'static str {
-        if self.study.sub_processors.is_empty() {
+        let Some(named) = &self.study.sub_processors else {
+            // Only an entrusted party has sub-processors to declare.
+            return if self.study.action == Action::Entrust { UNDECLARED } else { "none" };
+        };
+        if named.is_empty() {
             return "none";
         }
         let contract = self.study.documents.get("entrust-contract");
-        let approved = contract
-            .is_some_and(|contract| self.study.sub_processors.is_subset(&contract.covers.sub_processors));
+        let approved = contract.is_some_and(|contract| named.is_subset(&contract.covers.sub_processors));
         if approved { "approved" } else { "unapproved" }
     }
 
@@ -166,22 +166,26 @@ impl Case<'_> {
 
     fn document(&self, kind: &str) -> &'static str {
         let Some(document) = self.study.documents.get(kind) else { return "missing" };
-        let max_age = self.regime.file.documents.get(kind).and_then(|kind| kind.max_age);
-        self.standing(document, max_age)
+        let kind = self.regime.file.documents.get(kind);
+        let max_age = kind.and_then(|kind| kind.max_age);
+        self.standing(document, max_age, kind.is_some_and(|kind| kind.general))
     }
 
-    /// Late: approved only after the use started, or not yet (PIPL art. 55 asks for it beforehand).
-    fn standing(&self, document: &Document, max_age: Option<Days>) -> &'static str {
+    /// Late: approved only after the use started, or not yet (PIPL art. 55 asks for it beforehand). Undeclared: in force, but the
+    /// study does not declare when the use starts, or for which purposes, data and recipients the document is.
+    fn standing(&self, document: &Document, max_age: Option<Days>, general: bool) -> &'static str {
         let start = self.study.start.unwrap_or(self.now).min(self.now);
         let stale = max_age.is_some_and(|age| document.approved.saturating_add(age) <= self.now);
         if document.approved > start {
             "late"
         } else if document.expires <= self.now || stale {
             "expired"
-        } else if self.covers(document) {
+        } else if !self.covers(document) {
+            "out-of-scope"
+        } else if general || (self.study.start.is_some() && document.covers.is_declared()) {
             "valid"
         } else {
-            "out-of-scope"
+            UNDECLARED
         }
     }
 

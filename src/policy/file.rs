@@ -16,8 +16,8 @@ use super::study::{Action, Role as RecipientRole};
 use super::test_section::{BoundSection, TestSection};
 use crate::deidentify::{Form, Span};
 use crate::types::{
-    CsvDialect, DatasetName, Days, HandlerId, Hours, Integers, NanoEpsilon, RecipientId, Separator, StudyId,
-    TextEncoding, Thousands, Zone,
+    CsvDialect, DatasetName, Days, HandlerId, Integers, MaxAge, NanoEpsilon, RecipientId, Separator, Sha256,
+    StudyId, TextEncoding, Thousands, Zone,
 };
 
 /// A table of named things that remembers where each name stands.
@@ -69,8 +69,7 @@ pub(super) struct StudySection {
     #[serde(default)]
     pub(super) start: Option<Spanned<Datetime>>,
     pub(super) profile: Option<Spanned<String>>,
-    #[serde(default)]
-    pub(super) sub_processors: BTreeSet<String>,
+    pub(super) sub_processors: Option<BTreeSet<String>>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -81,6 +80,16 @@ pub(super) struct NoticeSection {
     pub(super) states: Option<BTreeSet<Spanned<String>>>,
     #[serde(default)]
     pub(super) changes: Vec<Spanned<ChangeSection>>,
+    pub(super) sha256: Option<Sha256>,
+    #[serde(default)]
+    pub(super) screens: Vec<ScreenSection>,
+}
+
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct ScreenSection {
+    pub(super) name: Spanned<String>,
+    pub(super) sha256: Option<Sha256>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -98,6 +107,7 @@ pub(super) struct DocumentSection {
     pub(super) approved: Spanned<Datetime>,
     #[schemars(with = "Day")]
     pub(super) expires: Spanned<Datetime>,
+    pub(super) sha256: Option<Sha256>,
     #[serde(default)]
     pub(super) purposes: BTreeSet<Spanned<String>>,
     #[serde(default)]
@@ -131,12 +141,10 @@ pub(super) struct RecipientSection {
     pub(super) contact: String,
     #[serde(default)]
     pub(super) country: String,
-    #[serde(default)]
-    pub(super) role: RecipientRole,
+    pub(super) role: Option<RecipientRole>,
     #[serde(default)]
     pub(super) succeeds: BTreeSet<String>,
-    #[serde(default)]
-    pub(super) suspended: bool,
+    pub(super) suspended: Option<bool>,
     pub(super) epsilon: Option<Spanned<NanoEpsilon>>,
 }
 
@@ -204,6 +212,7 @@ pub(super) struct DatasetSection {
     pub(super) separator: Option<Separator>,
     #[serde(default)]
     pub(super) skip_lines: u32,
+    pub(super) max_rows_per_owner: Option<Spanned<u32>>,
 }
 
 impl DatasetSection {
@@ -370,8 +379,8 @@ pub(super) struct ReleaseSection {
     pub(super) consent_error: Option<Spanned<u64>>,
     #[serde(default = "default_max_cells")]
     pub(super) max_cells: u64,
-    /// How many hours after its seal an epoch answers; without it until its retention is over.
-    pub(super) max_age: Option<Hours>,
+    /// How many hours or minutes after its seal an epoch answers; without it until its retention is over.
+    pub(super) max_age: Option<MaxAge>,
 }
 
 const fn default_max_cells() -> u64 {

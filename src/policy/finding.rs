@@ -4,7 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::StudyError;
+use super::{RuleResult, StudyError};
 
 /// How much a finding matters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
@@ -48,6 +48,9 @@ pub struct Finding {
     pub message: String,
     /// What would mend it.
     pub fix: String,
+    /// The result of the rule, for a finding about a rule of the regime.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result: Option<RuleResult>,
 }
 
 impl Finding {
@@ -62,7 +65,14 @@ impl Finding {
             article: String::new(),
             message: message.into(),
             fix: fix.to_owned(),
+            result: None,
         }
+    }
+
+    /// A finding about a rule of the regime with this result.
+    #[must_use]
+    pub fn with_result(self, result: RuleResult) -> Self {
+        Self { result: Some(result), ..self }
     }
 
     /// An error of a file as a finding.

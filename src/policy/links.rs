@@ -93,6 +93,7 @@ fn only_links(section: &DatasetSection) -> Outcome<()> {
     let place = words.into_iter().flatten().map(Spanned::span).next();
     let place = place.or_else(|| section.max_reach.as_ref().map(Spanned::span));
     let place = place.or_else(|| section.timezone.as_ref().map(Spanned::span));
+    let place = place.or_else(|| section.max_rows_per_owner.as_ref().map(Spanned::span));
     match place.or_else(|| section.fields.keys().map(Spanned::span).next()) {
         Some(place) => says(place, "a links table has `columns` and `several`, and nobody owns its rows"),
         None => Ok(()),

@@ -6,7 +6,7 @@ use super::decide::with_opinion;
 use super::logic::{Cube, Words, uncovered};
 use super::regime::{Coarse, Lang, Regime, UNKNOWN, cell};
 use super::study::{FieldKind, Recipient, Study};
-use super::{Finding, Level};
+use super::{Finding, Level, RuleResult};
 use crate::consent::Standing;
 use crate::deidentify::Treatment;
 use crate::tags::{Aggregate, Source, TagSource, Window};
@@ -43,23 +43,17 @@ fn decision(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestam
         });
         let denied = opinion.reasons(Lang::En).into_iter().map(|reason| {
             let message = format!("recipient {}: {}", recipient.id, reason.because);
-            Finding::new(Level::Error, &reason.rule, message, &reason.fix).under(&reason.article)
+            let finding = Finding::new(Level::Error, &reason.rule, message, &reason.fix);
+            finding.under(&reason.article).with_result(RuleResult::Denied)
         });
-        let undeclared = opinion.undeclared_notices();
-        let note = (!undeclared.is_empty()).then(|| {
-            let message = format!(
-                "recipient {}: the study does not list what its notice states ({})",
-                recipient.id,
-                undeclared.join(", ")
-            );
-            Finding::new(
-                Level::Note,
-                "NOTICE",
-                message,
-                "list the statements under `[notice]` as `states = [...]`",
-            )
+        let open = opinion.rules(Lang::En).into_iter();
+        let open = open.filter(|rule| rule.result == RuleResult::NotDeclared).map(|rule| {
+            let left_out = rule.undeclared.join(", ");
+            let message = format!("recipient {}: the study does not declare: {left_out}", recipient.id);
+            let fix = "declare it: until then the rule is shown as not declared";
+            Finding::new(Level::Note, &rule.rule, message, fix).under(&rule.article).with_result(rule.result)
         });
-        denied.chain(unsealable).chain(note).collect()
+        denied.chain(unsealable).chain(open).collect()
     })
 }
 

@@ -20,11 +20,16 @@ mod finding;
 mod known;
 mod links;
 mod lint;
+mod located;
 mod logic;
 mod measures;
 mod metrics;
 #[cfg(test)]
 mod opinion_tests;
+mod outcome;
+#[cfg(test)]
+mod outcome_tests;
+mod papers;
 mod phrases;
 mod placed;
 mod reads;
@@ -41,18 +46,20 @@ pub use closed_words::unknown_words;
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
 pub use diff_study::diff_studies;
-pub use explain::{Explanation, Line};
+pub use explain::{Explanation, Line, replayed};
 pub use fault::{Fault, StudyError};
 pub use finding::{Finding, Level};
 pub use links::{IdColumn, LinksTable};
 pub use lint::{lint_regime, lint_study};
 pub use metrics::{Formula, Metric, Operand};
+pub use outcome::{RuleOutcome, RuleResult};
+pub use papers::{Paper, PaperKind};
 pub use reads::Category;
 pub use regime::{Lang, Mark, Regime, RegimeError};
 pub use scenario::{Ran, Scenarios};
 pub use schema::SchemaOf;
 pub use study::{
     Action, Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Role,
-    Shape, Study,
+    Screen, Shape, Study,
 };
 pub use words::{Word, WordsOf};

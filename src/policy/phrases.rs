@@ -5,6 +5,7 @@ use std::sync::LazyLock;
 
 use serde::Deserialize;
 
+use super::RuleResult;
 use super::regime::{Lang, Mark};
 
 macro_rules! phrases {
@@ -15,16 +16,20 @@ macro_rules! phrases {
         pub(super) struct Phrases {
             $(pub(super) $name: String,)+
             states: BTreeMap<String, String>,
+            facts: BTreeMap<String, String>,
+            results: BTreeMap<String, String>,
             found: BTreeMap<String, String>,
         }
     };
 }
 
 phrases! {
-    question, yes, yes_without_consent, no, the_use, action, purpose, basis, reads, sensitive, says, looked_at, ok,
-    fails, mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
-    single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, undeclared, notes, marks, person,
-    person_in, person_out, live, denied_anyway, and, semicolon, stated, stated_always, stated_of, words_that_give,
+    question, yes, yes_without_consent, no, the_use, action, purpose, basis, reads, sensitive, says, looked_at,
+    mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
+    single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, notes, marks, person,
+    person_in, person_out, live, denied_anyway, documents, in_force, digest, no_digest, notice_text, screen, without_consent, with_consent, refused_basis,
+    not_declared, applies_not, per_person, not_checked, stop, stop_within, stop_unbounded, and, semicolon, stated, stated_always, stated_of, words_that_give,
+    replayed, replayed_seal, replayed_texts,
 }
 
 /// The part of a language's file that is read here.
@@ -47,6 +52,16 @@ impl Phrases {
             Lang::En => &ENGLISH,
             Lang::Zh => &CHINESE,
         }
+    }
+
+    /// The result of a rule in a word or two.
+    pub(super) fn result(&self, result: RuleResult) -> &str {
+        self.results.get(result.as_str()).map_or(result.as_str(), String::as_str)
+    }
+
+    /// What a fact that a study may leave out is about.
+    pub(super) fn fact<'p>(&'p self, fact: &'p str) -> &'p str {
+        self.facts.get(fact).map_or(fact, String::as_str)
     }
 
     /// How a statement about the law was found, in words.
@@ -76,9 +91,13 @@ mod tests {
         for lang in [Lang::En, Lang::Zh] {
             let said = Phrases::of(lang);
             assert!(
-                !said.question.is_empty() && said.states.len() == 14 && said.found.len() == 5,
+                !said.question.is_empty()
+                    && said.states.len() == 14
+                    && said.found.len() == 5
+                    && said.facts.len() == 5,
                 "{lang:?}"
             );
+            assert!(RuleResult::ALL.iter().all(|result| said.results.contains_key(result.as_str())));
         }
     }
 }

@@ -9,11 +9,11 @@ use serde::Deserialize;
 use toml::{Table, Value};
 
 use super::compile::{Outcome, says};
-use super::decide::{Opinion, with_opinion};
+use super::decide::{NO_CONSENT, Opinion, Reason, with_opinion};
 use super::placed::Spanned;
 use super::regime::{Lang, Regime};
 use super::study::Study;
-use super::{Fault, StudyError, unknown_words};
+use super::{Fault, RuleResult, StudyError, unknown_words};
 use crate::consent::{AgeFact, COLUMNS, ConsentKind, Requirement, Row, account};
 use crate::types::{AsOf, Days, Timestamp};
 
@@ -77,6 +77,9 @@ pub(super) struct Section {
     pub(super) expect: Expect,
     #[serde(default)]
     pub(super) rules: BTreeSet<String>,
+    /// The results of some rules of the regime for the use.
+    #[serde(default)]
+    pub(super) results: BTreeMap<String, RuleResult>,
 }
 
 /// A scenario file, parsed.
@@ -168,7 +171,9 @@ impl Scenarios {
         let Some(recipient) = recipient else { return Err("the study has no such recipient".into()) };
         let as_of = section.as_of.as_ref().and_then(|as_of| instant(as_of).ok()).unwrap_or(self.as_of);
         let as_of = study.instant(as_of);
-        if let Some(rule) = section.rules.iter().find(|rule| !regime.rules().any(|known| known == *rule)) {
+        let named = section.rules.iter().chain(section.results.keys());
+        let is_known = |rule: &&String| *rule == NO_CONSENT || regime.rules().any(|known| known == *rule);
+        if let Some(rule) = named.into_iter().find(|rule| !is_known(rule)) {
             return Err(format!("the regime has no rule `{rule}`"));
         }
         for trigger in section.consents.iter().flatten() {
@@ -193,23 +198,19 @@ fn instant(written: &Spanned<String>) -> Outcome<AsOf> {
 
 /// Whether the opinion, or the person's account, is what the scenario expects.
 fn judge(section: &Section, opinion: &Opinion<'_>, as_of: Timestamp) -> Result<(), String> {
+    for outcome in opinion.rules(Lang::En) {
+        if let Some(wanted) = section.results.get(&outcome.rule).filter(|wanted| **wanted != outcome.result) {
+            let (rule, found) = (&outcome.rule, outcome.result.as_str());
+            return Err(format!("expected {rule} to be {}, found {found}", wanted.as_str()));
+        }
+    }
     let failing: BTreeSet<String> = opinion.reasons(Lang::En).into_iter().map(|reason| reason.rule).collect();
     let of_person = matches!(section.expect, Expect::In | Expect::Out);
     if of_person && !failing.is_empty() {
         return Err(format!("the flow is denied by {}", listed(&failing)));
     }
     let (found, failing) = if of_person {
-        let demand = opinion.demand();
-        if demand.requirements.is_empty() {
-            return Err("the flow demands no consent, so there is no person to look at".into());
-        }
-        let rows = rows(section, &demand.requirements, as_of)?;
-        let cells: Vec<Row<'_>> = rows.iter().map(row).collect();
-        let accounts = account(&demand, &cells, as_of, age(section));
-        let reasons = accounts.iter().flat_map(|account| opinion.person_reasons(account, Lang::En));
-        let failing: BTreeSet<String> = reasons.map(|reason| reason.rule).collect();
-        let inside = accounts.iter().all(|account| account.failing.is_empty());
-        (if inside { Expect::In } else { Expect::Out }, failing)
+        of_the_person(section, opinion, as_of)?
     } else {
         (if failing.is_empty() { Expect::Permit } else { Expect::Deny }, failing)
     };
@@ -222,6 +223,25 @@ fn judge(section: &Section, opinion: &Opinion<'_>, as_of: Timestamp) -> Result<(
     } else {
         Err(format!("expected the rules {}, found {}", listed(&section.rules), listed(&failing)))
     }
+}
+
+/// Whether the made-up person is in, and the rules by which they are out.
+fn of_the_person(
+    section: &Section,
+    opinion: &Opinion<'_>,
+    as_of: Timestamp,
+) -> Result<(Expect, BTreeSet<String>), String> {
+    let demand = opinion.demand();
+    let reasons: Vec<Reason> = if demand.requirements.is_empty() {
+        opinion.without_consent(Lang::En)
+    } else {
+        let rows = rows(section, &demand.requirements, as_of)?;
+        let cells: Vec<Row<'_>> = rows.iter().map(row).collect();
+        let accounts = account(&demand, &cells, as_of, age(section));
+        accounts.iter().flat_map(|account| opinion.person_reasons(account, Lang::En)).collect()
+    };
+    let failing: BTreeSet<String> = reasons.into_iter().map(|reason| reason.rule).collect();
+    Ok((if failing.is_empty() { Expect::In } else { Expect::Out }, failing))
 }
 
 fn listed(rules: &BTreeSet<String>) -> String {

@@ -6,8 +6,8 @@ use crate::consent::{Admits, ConsentTable};
 use crate::deidentify::{Form, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{
-    AmountFormat, AsOf, CsvDialect, DatasetName, Days, Denomination, HandlerId, Hours, NanoEpsilon,
-    RecipientId, StudyId, Timestamp, Zone,
+    AmountFormat, AsOf, CsvDialect, DatasetName, Days, Denomination, HandlerId, MaxAge, NanoEpsilon,
+    RecipientId, Sha256, StudyId, Timestamp, Zone,
 };
 
 use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
@@ -69,11 +69,10 @@ pub struct Handler {
 }
 
 /// As what a recipient gets the answers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 #[expect(missing_docs, reason = "the words are those of the study file")]
 pub enum Role {
-    #[default]
     Handler,
     Joint,
     Entrusted,
@@ -120,12 +119,12 @@ pub struct Recipient {
     pub contact: String,
     /// ISO 3166 country.
     pub country: String,
-    /// As what it gets the answers.
-    pub role: Role,
+    /// As what it gets the answers, if the study declares it; decisions assume a handler of its own.
+    pub role: Option<Role>,
     /// Legal ids of those whose consents it took over in a merger or split (PIPL art. 22).
     pub succeeds: BTreeSet<String>,
-    /// Whether it may get nothing for now, after an incident.
-    pub suspended: bool,
+    /// Whether it may get nothing for now, after an incident, if the study declares it; decisions assume that it may.
+    pub suspended: Option<bool>,
     /// Its share: the cap on all that it may spend, under whatever study.
     pub share: Option<NanoEpsilon>,
 }
@@ -141,6 +140,19 @@ pub struct Notice {
     pub states: Option<BTreeSet<String>>,
     /// What each version changed.
     pub changes: BTreeMap<u32, BTreeSet<String>>,
+    /// The digest of its text in the current version, if the study has it.
+    pub sha256: Option<Sha256>,
+    /// The screens on which people consent.
+    pub screens: Vec<Screen>,
+}
+
+/// A screen on which people consent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Screen {
+    /// Its name.
+    pub name: String,
+    /// The digest of its picture or text, if the study has it.
+    pub sha256: Option<Sha256>,
 }
 
 /// A document that a rule asks for.
@@ -152,6 +164,8 @@ pub struct Document {
     pub approved: Timestamp,
     /// Start of the day it expires on.
     pub expires: Timestamp,
+    /// Its digest, if the study has it.
+    pub sha256: Option<Sha256>,
     /// What it covers.
     pub covers: Covers,
 }
@@ -166,6 +180,13 @@ pub struct Covers {
     pub recipients: BTreeSet<String>,
     /// Legal ids of approved sub-processors; here an empty list approves nobody.
     pub sub_processors: BTreeSet<String>,
+}
+
+impl Covers {
+    /// Whether the study declares for which purposes, data and recipients the document is.
+    pub(super) fn is_declared(&self) -> bool {
+        [&self.purposes, &self.categories, &self.recipients].iter().all(|list| !list.is_empty())
+    }
 }
 
 /// The type of a declared field.
@@ -272,9 +293,14 @@ pub struct Dataset {
     pub dropped: Vec<String>,
     /// How its CSV files are written.
     pub csv: CsvDialect,
+    /// The most rows of one owner in all its files; over it the dataset is refused.
+    pub max_rows_per_owner: u32,
 }
 
 impl Dataset {
+    /// The most rows of one owner where a study names no number.
+    pub const MAX_ROWS_PER_OWNER: u32 = 1_000_000;
+
     /// The declared field in this column.
     #[must_use]
     pub fn field(&self, column: &str) -> Option<&Field> {
@@ -300,8 +326,8 @@ pub struct ReleaseTerms {
     /// Half-width at 95 %, in people, of the counts of people in, and out by reason, that every seal pays for; `None` for never.
     pub consent_error: Option<u64>,
     /// How long after its seal an epoch answers. It is also how long a withdrawal can take to reach the answers, so it counts
-    /// hours alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
-    pub max_age: Option<Hours>,
+    /// time alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
+    pub max_age: Option<MaxAge>,
 }
 
 /// A study, parsed and checked as a whole.
@@ -330,8 +356,8 @@ pub struct Study {
     pub start: Option<Timestamp>,
     /// The profile of sensitivity, if it is not the regime's own.
     pub profile: Option<String>,
-    /// Legal ids of those to whom an entrusted party entrusts further.
-    pub sub_processors: BTreeSet<String>,
+    /// Legal ids of those to whom an entrusted party entrusts further, if the study declares them; decisions assume none.
+    pub sub_processors: Option<BTreeSet<String>>,
     /// The notice.
     pub notice: Notice,
     /// Documents by the kind that rules ask for.

@@ -1,5 +1,7 @@
 //! At which price a planned question would fit what is left: from the question, the catalogue and public budget alone.
 
+use std::collections::BTreeMap;
+
 use super::payment::PartPrice;
 use super::{Plan, Problem, QuestionError};
 use crate::dp::{Claim, NoiseError, Part};
@@ -9,8 +11,9 @@ use crate::types::NanoEpsilon;
 const WIDEST: u64 = 1 << 60;
 
 impl Plan {
-    /// The least noisy price, written as in `WITH (...)`, at which the question costs at most `units` of the pool: errors grow in
-    /// the proportion in which they were given, an epsilon shrinks. `None` if no price does.
+    /// The least noisy price, written as in `WITH (...)`, at which the question costs at most `units` of the pool. The error of the
+    /// most expensive aggregate alone grows, if the others leave room for it; otherwise all errors grow in the proportion in which
+    /// they were given. An epsilon shrinks. `None` if no price does.
     ///
     /// # Privacy
     /// A function of the question, the catalogue and `units`, which must be public.
@@ -32,22 +35,48 @@ impl Plan {
                 }
                 Some(format!("epsilon = {}", NanoEpsilon::new(nano.into())))
             }
-            PartPrice::Error(first) => {
-                let at = |error: u64| -> Vec<PartPrice> {
-                    self.prices.iter().map(|price| price.scaled(error, *first)).collect()
+            PartPrice::Error(_) => {
+                let grown = |of: &dyn Fn(&str) -> bool| {
+                    let first = self.settings.iter().zip(&self.prices).find(|(name, _)| of(name))?;
+                    let PartPrice::Error(first) = *first.1 else { return None };
+                    let at = |error| self.errors_at(of, error, first);
+                    smallest(first, WIDEST, |error| fits(&at(error))).map(at)
                 };
-                let error = smallest(*first, WIDEST, |error| fits(&at(error)))?;
-                let mut settings: Vec<String> = Vec::new();
-                for (name, price) in self.settings.iter().zip(at(error)) {
-                    let PartPrice::Error(error) = price else { continue };
-                    let setting = format!("{name} = {error}");
-                    if !settings.contains(&setting) {
-                        settings.push(setting);
-                    }
-                }
-                Some(settings.join(", "))
+                let dearest = self.dearest()?;
+                let prices = grown(&|name| name == dearest).or_else(|| grown(&|_| true))?;
+                Some(self.written(&prices))
             }
         }
+    }
+
+    /// The prices when the errors of some settings grow as `first` grows to `error`.
+    fn errors_at(&self, of: &dyn Fn(&str) -> bool, error: u64, first: u64) -> Vec<PartPrice> {
+        let prices = self.settings.iter().zip(&self.prices);
+        prices.map(|(name, price)| if of(name) { price.scaled(error, first) } else { *price }).collect()
+    }
+
+    /// The setting whose parts cost most together.
+    fn dearest(&self) -> Option<&str> {
+        let mut costs: BTreeMap<&str, u128> = BTreeMap::new();
+        for (name, part) in self.settings.iter().zip(&self.claim.parts) {
+            let cost = part.mechanism.cost_units(part.norms, self.accounting).unwrap_or(u128::MAX);
+            let sum = costs.entry(name).or_default();
+            *sum = sum.saturating_add(cost);
+        }
+        costs.into_iter().max_by_key(|(_, cost)| *cost).map(|(name, _)| name)
+    }
+
+    /// Errors as in `WITH (...)`.
+    fn written(&self, prices: &[PartPrice]) -> String {
+        let mut settings: Vec<String> = Vec::new();
+        for (name, price) in self.settings.iter().zip(prices) {
+            let PartPrice::Error(error) = price else { continue };
+            let setting = format!("{name} = {error}");
+            if !settings.contains(&setting) {
+                settings.push(setting);
+            }
+        }
+        settings.join(", ")
     }
 
     /// The cost at other prices of the same parts; `None` where noise cannot be so fine or wide.

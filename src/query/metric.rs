@@ -187,8 +187,11 @@ impl Node {
 /// A number computed from released ones, with its interval; an end that is `None` is not bounded by what was released.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Estimate {
-    /// The number to read, where there is one.
+    /// The number to read, where there is one: the unbiased one, limited to its interval.
     pub value: Option<f64>,
+    /// The formula over unbiased numbers, not limited to what is possible: the number to use in totals. Without bias itself for
+    /// sums, differences and products; a quotient of unbiased numbers is nearly so where the denominator is far from zero.
+    pub unbiased: Option<f64>,
     /// The lower end.
     pub low: Option<f64>,
     /// The upper end.
@@ -196,26 +199,46 @@ pub struct Estimate {
 }
 
 impl Estimate {
-    const UNKNOWN: Self = Self { value: None, low: None, high: None };
+    const UNKNOWN: Self = Self { value: None, unbiased: None, low: None, high: None };
+
+    /// An unbiased number with its interval, which is limited to what is possible.
+    fn of(unbiased: f64, low: f64, high: f64) -> Self {
+        let value = Some(unbiased.max(low).min(high));
+        Self { value, unbiased: Some(unbiased), low: Some(low), high: Some(high) }
+    }
+
+    /// A constant.
+    fn exactly(value: f64) -> Self {
+        Self::of(value, value, value)
+    }
+
+    /// Whether the number to read was limited to what is possible, and so is biased.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.unbiased.is_some() && self.unbiased != self.value
+    }
 
     fn map(self, turn: impl Fn(f64) -> f64) -> Self {
-        Self { value: self.value.map(&turn), low: self.low.map(&turn), high: self.high.map(&turn) }
+        let turned = |number: Option<f64>| number.map(&turn);
+        let (value, unbiased) = (turned(self.value), turned(self.unbiased));
+        Self { value, unbiased, low: turned(self.low), high: turned(self.high) }
     }
 
     /// The box around `combine` of both, where all four corners are known.
     fn corners(self, other: Self, combine: impl Fn(f64, f64) -> f64) -> Self {
-        let value = self.value.zip(other.value).map(|(a, b)| combine(a, b));
+        let unbiased = self.unbiased.zip(other.unbiased).map(|(a, b)| combine(a, b));
         let (Some(low), Some(high), Some(other_low), Some(other_high)) =
             (self.low, self.high, other.low, other.high)
         else {
-            return Self { value, low: None, high: None };
+            return Self { value: unbiased, unbiased, low: None, high: None };
         };
         let corners = [(low, other_low), (low, other_high), (high, other_low), (high, other_high)];
         let corners = corners.map(|(a, b)| combine(a, b));
-        Self {
-            value,
-            low: Some(corners.into_iter().fold(f64::INFINITY, f64::min).next_down()),
-            high: Some(corners.into_iter().fold(f64::NEG_INFINITY, f64::max).next_up()),
+        let low = corners.into_iter().fold(f64::INFINITY, f64::min).next_down();
+        let high = corners.into_iter().fold(f64::NEG_INFINITY, f64::max).next_up();
+        match unbiased {
+            Some(unbiased) => Self::of(unbiased, low, high),
+            None => Self { low: Some(low), high: Some(high), ..Self::UNKNOWN },
         }
     }
 }
@@ -246,7 +269,7 @@ pub fn evaluate(
                 let (first, second) = (read(*first, noisy, confidence)?, read(*second, noisy, confidence)?);
                 let value = float(first.value - second.value);
                 let half = combined_half_width([(1.0, first.spread), (1.0, second.spread)]);
-                Some(Estimate { value: Some(value), low: Some(value - half), high: Some(value + half) })
+                Some(Estimate::of(value, value - half, value + half))
             }
             _ => {
                 let [first, second] = both(first, second, noisy, confidence)?;
@@ -259,12 +282,8 @@ pub fn evaluate(
         }
         Node::Weighted(all) => {
             let each = confidence.for_each_of(all.len());
-            let zero = Estimate { value: Some(0.0), low: Some(0.0), high: Some(0.0) };
-            all.iter().try_fold(zero, |sum, (weight, node)| {
-                let part = evaluate(node, noisy, each)?.corners(
-                    Estimate { value: Some(*weight), low: Some(*weight), high: Some(*weight) },
-                    |a, b| a * b,
-                );
+            all.iter().try_fold(Estimate::exactly(0.0), |sum, (weight, node)| {
+                let part = evaluate(node, noisy, each)?.corners(Estimate::exactly(*weight), |a, b| a * b);
                 Some(sum.corners(part, |a, b| a + b))
             })
         }
@@ -297,10 +316,10 @@ fn released(
 ) -> Option<Estimate> {
     let (value, mechanism) = noisy(number)?;
     let half = i128::from(mechanism.half_width(confidence));
-    // Nobody counts below zero.
+    // No count is below zero.
     let people = number.part.counts_people();
-    let shown = |value: i128| Some(float(if people { value.max(0) } else { value }));
-    Some(Estimate { value: shown(value), low: shown(value - half), high: shown(value + half) })
+    let possible = |value: i128| float(if people { value.max(0) } else { value });
+    Some(Estimate::of(float(value), possible(value - half), possible(value + half)))
 }
 
 /// The quotient of two released numbers that do not share their noise.
@@ -319,11 +338,7 @@ fn ratio(
     let held = |value: f64| if top.part.counts_people() { value.max(0.0) } else { value };
     Some(match ratio_interval(first, second) {
         None => Estimate::UNKNOWN,
-        Some((low, high)) => Estimate {
-            value: Some(held(float(first.value) / float(second.value))),
-            low: Some(held(low)),
-            high: Some(held(high)),
-        },
+        Some((low, high)) => Estimate::of(float(first.value) / float(second.value), held(low), held(high)),
     })
 }
 
@@ -336,7 +351,32 @@ fn divide(top: Estimate, bottom: Estimate) -> Estimate {
 
 #[cfg(test)]
 mod tests {
-    use super::cut;
+    use super::*;
+    use crate::types::Ratio;
+
+    #[test]
+    fn a_total_of_counts_is_computed_from_unbiased_ones_and_limited_once() {
+        let counts = [-10, 30, -200];
+        let mechanism = Mechanism::gaussian(Ratio::new(100, 1).unwrap()).unwrap();
+        let noisy = |number: Number| Some((counts[number.question], mechanism));
+        let count = |question| Node::Number(Number { question, part: PartKind::Count });
+        let value = |node: Node| {
+            let estimate = evaluate(&node, &noisy, Confidence::DEFAULT).unwrap();
+            assert!(estimate.low <= estimate.value && estimate.value <= estimate.high);
+            (estimate.value.unwrap(), estimate.unbiased.unwrap(), estimate.is_limited())
+        };
+        assert_eq!(value(count(0)), (0.0, -10.0, true));
+        assert_eq!(value(count(1)), (30.0, 30.0, false));
+        // Limited first, this would be 30 and not 20.
+        assert_eq!(value(Node::Weighted(vec![(1.0, count(0)), (1.0, count(1))])), (20.0, 20.0, false));
+        assert_eq!(value(Node::Difference(Box::new(count(1)), Box::new(count(0)))), (40.0, 40.0, false));
+        let (share, unbiased, limited) = value(Node::Ratio(Box::new(count(0)), Box::new(count(1)), 0.0));
+        assert_eq!((share, limited), (0.0, true));
+        assert!((unbiased + 1.0 / 3.0).abs() < 1e-9);
+        let (product, unbiased, limited) = value(Node::Product(Box::new(count(2)), Box::new(count(1))));
+        assert!(product.abs() < 1e-9 && limited, "{product}");
+        assert!((unbiased + 6_000.0).abs() < 1e-9);
+    }
 
     #[test]
     fn a_number_is_cut_before_the_word_where() {

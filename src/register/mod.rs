@@ -2,16 +2,19 @@
 //! their own.
 //!
 //! An [`Event`] is one row of the consent table as it was written. [`Register`] keeps events under keyed pseudonyms, each
-//! sealed; nothing in the file can be read without the root key. [`Snapshot`] walks all of them as they stood.
+//! sealed; nothing in the file can be read without the root key. [`Snapshot`] walks all of them as they stood. What was erased, or is
+//! past its retention, leaves a [`Tombstone`](crate::consent::Tombstone). Beside events it keeps the book of [`Request`]s.
 
 mod checked;
 mod error;
 mod event;
 mod json;
 mod namespaces;
+mod request;
 mod rows;
 mod snapshot;
 mod store;
+mod tombstones;
 mod verify;
 
 pub use checked::{EventFault, EventTerms};
@@ -19,5 +22,7 @@ pub use error::RegisterError;
 pub use event::{Event, EventError};
 pub use json::JsonEventError;
 pub use namespaces::Namespaces;
+pub use request::{LONGEST_REASON, NewRequest, Request, RequestKind};
 pub use snapshot::{Batches, Snapshot, State, Walk};
-pub use store::{FILE, Register, Writer};
+pub use store::{FILE, Left, Register, Removal, Writer};
+pub use tombstones::Tombstones;

@@ -1,6 +1,6 @@
 //! Whose an event is: the namespaces of a place, and the spelling under which it keeps their ids.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Event, EventError};
 use crate::consent::COLUMNS;
@@ -45,21 +45,40 @@ impl Namespaces {
         self.forms.get_key_value(namespace).map(|(name, forms)| (name.as_str(), forms))
     }
 
+    /// Every spelling under which an id of this namespace may be met; of an unknown one as it is written.
+    #[must_use]
+    pub fn spellings(&self, namespace: &str, id: &str) -> BTreeSet<String> {
+        let forms = self.forms.get(namespace).cloned().unwrap_or_default();
+        forms.spellings(id)
+    }
+
     /// The namespace as it is known, and the id in the spelling under which it is kept.
     ///
     /// # Errors
     /// [`EventError`]
     pub fn read(&self, namespace: Option<&str>, id: Option<&str>) -> Result<(String, String), EventError> {
+        let (name, forms) = self.named(namespace)?;
+        let id = id.filter(|id| !folded_word(id).is_empty()).ok_or(EventError::NoPerson)?;
+        let id = forms.read(id).map_err(EventError::Id)?;
+        Ok((name.to_owned(), id.into_owned()))
+    }
+
+    /// The namespace as it is known.
+    ///
+    /// # Errors
+    /// [`EventError`]
+    pub fn name(&self, namespace: Option<&str>) -> Result<&str, EventError> {
+        self.named(namespace).map(|(name, _)| name)
+    }
+
+    fn named(&self, namespace: Option<&str>) -> Result<(&str, &IdForms), EventError> {
         let named = namespace.map(folded_word).filter(|word| !word.is_empty());
-        let (name, forms) = match named {
+        let found = match named {
             Some(word) => self.forms.iter().find(|(known, _)| folded_word(known) == *word),
             None => Some(self.default.as_ref().ok_or(EventError::NoNamespace)?)
                 .and_then(|default| self.forms.get_key_value(default)),
-        }
-        .ok_or(EventError::UnknownNamespace)?;
-        let id = id.filter(|id| !folded_word(id).is_empty()).ok_or(EventError::NoPerson)?;
-        let id = forms.read(id).map_err(EventError::Id)?;
-        Ok((name.clone(), id.into_owned()))
+        };
+        found.map(|(name, forms)| (name.as_str(), forms)).ok_or(EventError::UnknownNamespace)
     }
 
     /// The event of these cells, in the order of [`COLUMNS`], with its namespace and id as they are kept.

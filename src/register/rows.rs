@@ -2,32 +2,40 @@
 //!
 //! `events[pseudonym (16) || number (8, big-endian)] = AES-256-GCM(event)`, padded to a multiple of 256 bytes, its key
 //! being associated data. The pseudonym is keyed BLAKE3 over namespace and id; a person's events are numbered from 1.
+//! `tombstones[mark (16)]` holds what is left of removed events of an id; a mark is keyed BLAKE3 over namespace and id under another
+//! key than pseudonyms. `requests[number]` is the book of requests. Both are encrypted and padded as events are.
 //! `meta[head] = AES-256-GCM(count, sum)`: how many rows there are, and the exclusive or of a keyed hash of each (the
 //! MSet-XOR-Hash of Clarke et al., ASIACRYPT 2003, kept secret), so that the walk over all rows finds any that was
-//! changed, taken out, added or put elsewhere.
+//! changed, taken out, added or put elsewhere. Version 2, once there was another row than an event or one was removed, also counts
+//! the other rows and those that were ever removed, so that a number of rows ever written never falls.
 
 use bincode::{Decode, Encode};
 use redb::TableDefinition;
 
 use super::error::damaged;
+use super::request::StoredRequest;
 use super::{Event, RegisterError};
+use crate::consent::Tombstone;
 use crate::keys::{SealError, open, seal_padded};
 use crate::types::{Secret, codec};
 
 pub(super) const EVENTS: TableDefinition<&[u8; KEY], &[u8]> = TableDefinition::new("events");
+pub(super) const TOMBSTONES: TableDefinition<&Mark, &[u8]> = TableDefinition::new("tombstones");
+pub(super) const REQUESTS: TableDefinition<u64, &[u8]> = TableDefinition::new("requests");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const HEAD: &str = "head";
 /// Every table of the store, and every row of `meta`: the check of the whole register refuses any other.
-pub(super) const TABLES: [&str; 2] = ["events", "meta"];
+pub(super) const TABLES: [&str; 4] = ["events", "meta", "requests", "tombstones"];
 pub(super) const META_ROWS: [&str; 1] = [HEAD];
 
 const PSEUDONYM: usize = 16;
 const KEY: usize = PSEUDONYM + 8;
 /// Events are padded to a multiple of this many bytes, so that a grant and a withdrawal look alike.
 const STEP: usize = 256;
-const VERSION: u32 = 1;
 
 pub(super) type RowKey = [u8; KEY];
+/// A person as a tombstone or a request knows them: no pseudonym of an event.
+pub(super) type Mark = [u8; PSEUDONYM];
 
 /// A person as the file knows her. It has no `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -50,21 +58,91 @@ impl Pseudonym {
 }
 
 /// How many rows there are, and which.
-#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Head {
-    version: u32,
+    /// Events.
     pub(super) count: u64,
     pub(super) sum: [u8; 32],
+    /// Rows of the other tables.
+    pub(super) others: u64,
+    /// Rows that were removed or replaced, of any table, ever.
+    pub(super) removed: u64,
+    /// When events past their retention were last looked for, in seconds since 1970.
+    pub(super) swept: Option<i64>,
+}
+
+#[derive(Encode, Decode)]
+struct FirstHead {
+    version: u32,
+    count: u64,
+    sum: [u8; 32],
+}
+
+#[derive(Encode, Decode)]
+struct SecondHead {
+    version: u32,
+    count: u64,
+    sum: [u8; 32],
+    others: u64,
+    removed: u64,
+    swept: Option<i64>,
 }
 
 impl Head {
-    pub(super) const EMPTY: Self = Self { version: VERSION, count: 0, sum: [0; 32] };
+    pub(super) const EMPTY: Self = Self { count: 0, sum: [0; 32], others: 0, removed: 0, swept: None };
 
-    /// The head with one more row.
+    /// The head with one more event.
     pub(super) fn and(mut self, tag: &[u8; 32]) -> Result<Self, RegisterError> {
         self.count = self.count.checked_add(1).ok_or(RegisterError::TooLarge)?;
-        self.sum.iter_mut().zip(tag).for_each(|(byte, other)| *byte ^= other);
+        self.toggle(tag);
         Ok(self)
+    }
+
+    /// The head with one more row of another table.
+    pub(super) fn and_other(mut self, tag: &[u8; 32]) -> Result<Self, RegisterError> {
+        self.others = self.others.checked_add(1).ok_or(RegisterError::TooLarge)?;
+        self.toggle(tag);
+        Ok(self)
+    }
+
+    /// The head without a row of another table that is replaced.
+    pub(super) fn without_other(mut self, tag: &[u8; 32]) -> Result<Self, RegisterError> {
+        self.others = self.others.checked_sub(1).ok_or_else(|| damaged("its head"))?;
+        self.removed = self.removed.checked_add(1).ok_or(RegisterError::TooLarge)?;
+        self.toggle(tag);
+        Ok(self)
+    }
+
+    /// Rows that were ever written.
+    pub(super) fn written(&self) -> u64 {
+        self.count.saturating_add(self.others).saturating_add(self.removed)
+    }
+
+    /// A row is in the sum or not: adding it twice takes it out.
+    fn toggle(&mut self, tag: &[u8; 32]) {
+        self.sum.iter_mut().zip(tag).for_each(|(byte, other)| *byte ^= other);
+    }
+
+    fn encode(&self) -> Result<Vec<u8>, RegisterError> {
+        let Self { count, sum, others, removed, swept } = *self;
+        let plain = if (others, removed, swept) == (0, 0, None) {
+            codec::encode(&FirstHead { version: 1, count, sum })
+        } else {
+            codec::encode(&SecondHead { version: 2, count, sum, others, removed, swept })
+        };
+        plain.map_err(RegisterError::Encoding)
+    }
+
+    fn decode(verified: &[u8]) -> Result<Self, RegisterError> {
+        if let Ok(FirstHead { version: 1, count, sum }) = codec::decode(verified) {
+            return Ok(Self { count, sum, ..Self::EMPTY });
+        }
+        match codec::decode(verified) {
+            Ok(SecondHead { version: 2, count, sum, others, removed, swept }) => {
+                Ok(Self { count, sum, others, removed, swept })
+            }
+            _ => Err(damaged("its head (another version)")),
+        }
     }
 }
 
@@ -74,7 +152,16 @@ pub(super) struct Keys {
     rows: Secret,
     sums: Secret,
     heads: Secret,
+    tombstones: OfTable,
+    requests: OfTable,
     sandbox: String,
+}
+
+/// The keys of the rows of a further table.
+struct OfTable {
+    people: Secret,
+    rows: Secret,
+    sums: Secret,
 }
 
 impl Keys {
@@ -84,17 +171,77 @@ impl Keys {
             rows: key.derive("hushtag 2026-11 v1 rows of the register"),
             sums: key.derive("hushtag 2026-11 v1 sums of the register"),
             heads: key.derive("hushtag 2026-11 v1 heads of the register"),
+            tombstones: OfTable {
+                people: key.derive("hushtag 2026-11 v1 people of tombstones of the register"),
+                rows: key.derive("hushtag 2026-11 v1 rows of tombstones of the register"),
+                sums: key.derive("hushtag 2026-11 v1 sums of tombstones of the register"),
+            },
+            requests: OfTable {
+                people: key.derive("hushtag 2026-11 v1 people of requests of the register"),
+                rows: key.derive("hushtag 2026-11 v1 rows of requests of the register"),
+                sums: key.derive("hushtag 2026-11 v1 sums of requests of the register"),
+            },
             sandbox: sandbox.to_owned(),
         }
     }
 
     pub(super) fn pseudonym(&self, ids: &str, person: &str) -> Pseudonym {
-        let mut hasher = blake3::Hasher::new_keyed(self.people.expose());
-        // Its length before it, so that no two pairs have the same bytes.
-        hasher.update(&(ids.len() as u64).to_le_bytes()).update(ids.as_bytes()).update(person.as_bytes());
-        let (mut pseudonym, hash) = ([0; PSEUDONYM], hasher.finalize());
-        pseudonym.iter_mut().zip(hash.as_bytes()).for_each(|(slot, byte)| *slot = *byte);
-        Pseudonym(pseudonym)
+        Pseudonym(mark(&self.people, ids, person))
+    }
+
+    /// Under which the tombstone of an id lies.
+    pub(super) fn tombstone_mark(&self, ids: &str, person: &str) -> Mark {
+        mark(&self.tombstones.people, ids, person)
+    }
+
+    /// Whose a request is.
+    pub(super) fn request_mark(&self, ids: &str, person: &str) -> Mark {
+        mark(&self.requests.people, ids, person)
+    }
+
+    pub(super) fn seal_tombstone(&self, mark: &Mark, left: &Tombstone) -> Result<Vec<u8>, RegisterError> {
+        self.seal_row(&self.tombstones, mark, left)
+    }
+
+    pub(super) fn open_tombstone(&self, mark: &Mark, sealed: &[u8]) -> Result<Tombstone, RegisterError> {
+        self.open_row(&self.tombstones, mark, sealed, "a tombstone")
+    }
+
+    pub(super) fn tombstone_tag(&self, mark: &Mark, sealed: &[u8]) -> [u8; 32] {
+        tag(&self.tombstones.sums, mark, sealed)
+    }
+
+    pub(super) fn seal_request(
+        &self,
+        number: u64,
+        request: &StoredRequest,
+    ) -> Result<Vec<u8>, RegisterError> {
+        self.seal_row(&self.requests, &number.to_be_bytes(), request)
+    }
+
+    pub(super) fn open_request(&self, number: u64, sealed: &[u8]) -> Result<StoredRequest, RegisterError> {
+        self.open_row(&self.requests, &number.to_be_bytes(), sealed, "a request")
+    }
+
+    pub(super) fn request_tag(&self, number: u64, sealed: &[u8]) -> [u8; 32] {
+        tag(&self.requests.sums, &number.to_be_bytes(), sealed)
+    }
+
+    fn seal_row<T: Encode>(&self, of: &OfTable, place: &[u8], row: &T) -> Result<Vec<u8>, RegisterError> {
+        let plain = zeroize::Zeroizing::new(codec::encode(row).map_err(RegisterError::Encoding)?);
+        let size = plain.len().next_multiple_of(STEP);
+        seal_padded(&of.rows, &[self.sandbox.as_bytes(), place], &plain, size).map_err(RegisterError::Sealing)
+    }
+
+    fn open_row<T: Encode + Decode<()>>(
+        &self,
+        of: &OfTable,
+        place: &[u8],
+        sealed: &[u8],
+        what: &'static str,
+    ) -> Result<T, RegisterError> {
+        let plain = open(&of.rows, &[self.sandbox.as_bytes(), place], sealed).map_err(|_| damaged(what))?;
+        codec::decode(&plain).map_err(|_| damaged(what))
     }
 
     pub(super) fn seal_event(&self, row: &RowKey, event: &Event) -> Result<Vec<u8>, RegisterError> {
@@ -116,12 +263,11 @@ impl Keys {
 
     /// What a row adds to the sum.
     pub(super) fn tag(&self, row: &RowKey, sealed: &[u8]) -> [u8; 32] {
-        let mut hasher = blake3::Hasher::new_keyed(self.sums.expose());
-        *hasher.update(row).update(sealed).finalize().as_bytes()
+        tag(&self.sums, row, sealed)
     }
 
     pub(super) fn seal_head(&self, head: &Head) -> Result<Vec<u8>, RegisterError> {
-        let plain = codec::encode(head).map_err(RegisterError::Encoding)?;
+        let plain = head.encode()?;
         seal_padded(&self.heads, &[self.sandbox.as_bytes()], &plain, 64).map_err(RegisterError::Sealing)
     }
 
@@ -131,7 +277,20 @@ impl Keys {
             SealError::Forged | SealError::UnknownFormat => damaged("its head"),
             other => RegisterError::Sealing(other),
         })?;
-        let head: Head = codec::decode(&plain).map_err(|_| damaged("its head"))?;
-        if head.version == VERSION { Ok(head) } else { Err(damaged("its head (another version)")) }
+        Head::decode(&plain)
     }
+}
+
+fn mark(key: &Secret, ids: &str, person: &str) -> Mark {
+    let mut hasher = blake3::Hasher::new_keyed(key.expose());
+    // Its length before it, so that no two pairs have the same bytes.
+    hasher.update(&(ids.len() as u64).to_le_bytes()).update(ids.as_bytes()).update(person.as_bytes());
+    let (mut mark, hash) = ([0; PSEUDONYM], hasher.finalize());
+    mark.iter_mut().zip(hash.as_bytes()).for_each(|(slot, byte)| *slot = *byte);
+    mark
+}
+
+fn tag(key: &Secret, place: &[u8], sealed: &[u8]) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new_keyed(key.expose());
+    *hasher.update(place).update(sealed).finalize().as_bytes()
 }

@@ -9,7 +9,8 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use redb::ReadOnlyTable;
 
 use super::error::{damaged, fault, guarded};
-use super::rows::{Head, Keys, RowKey};
+use super::rows::{Head, Keys, Mark, RowKey};
+use super::tombstones::Tombstones;
 use super::{Event, RegisterError};
 use crate::consent::COLUMNS;
 
@@ -19,9 +20,16 @@ const BATCH: usize = 16_384;
 /// Everything that was recorded before one moment, whatever is recorded meanwhile.
 pub struct Snapshot {
     events: Arc<ReadOnlyTable<&'static RowKey, &'static [u8]>>,
+    further: Further,
     keys: Arc<Keys>,
     head: Head,
     fault: Arc<Mutex<Option<RegisterError>>>,
+}
+
+/// The tables besides events; absent until they have a first row.
+pub(super) struct Further {
+    pub(super) tombstones: Option<ReadOnlyTable<&'static Mark, &'static [u8]>>,
+    pub(super) requests: Option<ReadOnlyTable<u64, &'static [u8]>>,
 }
 
 /// What a register holds, as a number of events and a keyed sum over them: what a seal commits to.
@@ -30,7 +38,7 @@ pub struct Snapshot {
 /// It depends on people and their number: it leaves under a commitment or sealed only. No `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct State {
-    /// How many events there are.
+    /// How many rows were ever written: events, and what took the place of removed ones. It never falls.
     pub count: u64,
     sum: [u8; 32],
 }
@@ -59,16 +67,59 @@ impl State {
 impl Snapshot {
     pub(super) fn new(
         events: ReadOnlyTable<&'static RowKey, &'static [u8]>,
+        further: Further,
         keys: Arc<Keys>,
         head: Head,
     ) -> Self {
-        Self { events: Arc::new(events), keys, head, fault: Arc::default() }
+        Self { events: Arc::new(events), further, keys, head, fault: Arc::default() }
+    }
+
+    /// How many events there are.
+    #[must_use]
+    pub const fn events(&self) -> u64 {
+        self.head.count
+    }
+
+    pub(super) const fn head(&self) -> &Head {
+        &self.head
+    }
+
+    pub(super) const fn further(&self) -> &Further {
+        &self.further
+    }
+
+    /// What is left of all removed events.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn tombstones(&self) -> Result<Tombstones, RegisterError> {
+        guarded(|| Tombstones::read(self.further.tombstones.as_ref(), &self.keys))
+    }
+
+    /// What the walk over all events begins with: the other rows, each opened.
+    fn others(&self) -> Result<Head, RegisterError> {
+        let mut seen = Head { removed: self.head.removed, swept: self.head.swept, ..Head::EMPTY };
+        for row in self.further.tombstones.iter().map(|table| table.range::<&Mark>(..).map_err(fault)) {
+            for row in row? {
+                let (mark, sealed) = row.map_err(fault)?;
+                self.keys.open_tombstone(mark.value(), sealed.value())?;
+                seen = seen.and_other(&self.keys.tombstone_tag(mark.value(), sealed.value()))?;
+            }
+        }
+        for row in self.further.requests.iter().map(|table| table.range::<u64>(..).map_err(fault)) {
+            for row in row? {
+                let (number, sealed) = row.map_err(fault)?;
+                self.keys.open_request(number.value(), sealed.value())?;
+                seen = seen.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
+            }
+        }
+        Ok(seen)
     }
 
     /// What it holds.
     #[must_use]
     pub fn state(&self) -> State {
-        State { count: self.head.count, sum: self.head.sum }
+        State { count: self.head.written(), sum: self.head.sum }
     }
 
     /// Every event, person by person; the last item is an error unless they are exactly those that were recorded.
@@ -76,9 +127,30 @@ impl Snapshot {
     /// # Errors
     /// [`RegisterError`] when the walk cannot begin.
     pub fn walk(&self) -> Result<Walk, RegisterError> {
+        let seen = guarded(|| self.others())?;
         let rows = guarded(|| self.events.range::<&RowKey>(..).map_err(fault))?;
         let (keys, wanted) = (Arc::clone(&self.keys), self.head);
-        Ok(Walk { _events: Arc::clone(&self.events), rows, keys, wanted, seen: Head::EMPTY, ended: false })
+        Ok(Walk { _events: Arc::clone(&self.events), rows, keys, wanted, seen, ended: false })
+    }
+
+    /// Hands over all events of each id, id by id.
+    ///
+    /// # Errors
+    /// [`RegisterError`] as the walk, or what `each` says; ids were handed over before.
+    pub fn each_person<E: From<RegisterError>>(
+        &self,
+        mut each: impl FnMut(&[Event]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let mut events: Vec<Event> = Vec::new();
+        for event in self.walk()? {
+            let event = event?;
+            if events.last().is_some_and(|last| last.person() != event.person()) {
+                each(&events)?;
+                events.clear();
+            }
+            events.push(event);
+        }
+        if events.is_empty() { Ok(()) } else { each(&events) }
     }
 
     /// Every event whose id is of one of these namespaces (`None`: of any), as a consent file with all of its columns as text.
@@ -116,7 +188,8 @@ pub struct Walk {
 }
 
 impl Walk {
-    fn step(&mut self) -> Result<Option<Event>, RegisterError> {
+    /// The next row: its key, its bytes and its event.
+    pub(super) fn step(&mut self) -> Result<Option<(RowKey, Vec<u8>, Event)>, RegisterError> {
         guarded(|| {
             let Some(row) = self.rows.next() else {
                 let whole = self.seen == self.wanted;
@@ -128,7 +201,8 @@ impl Walk {
             };
             let (key, sealed) = row.map_err(fault)?;
             self.seen = self.seen.and(&self.keys.tag(key.value(), sealed.value()))?;
-            self.keys.open_event(key.value(), sealed.value()).map(Some)
+            let event = self.keys.open_event(key.value(), sealed.value())?;
+            Ok(Some((*key.value(), sealed.value().to_vec(), event)))
         })
     }
 }
@@ -140,7 +214,7 @@ impl Iterator for Walk {
         if self.ended {
             return None;
         }
-        let next = self.step().transpose();
+        let next = self.step().map(|row| row.map(|(_, _, event)| event)).transpose();
         self.ended = !matches!(next, Some(Ok(_)));
         next
     }

@@ -3,13 +3,23 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use redb::{Builder, Database, Durability, ReadableDatabase, ReadableTable, Table};
+use redb::{
+    Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table,
+    TableDefinition, TableError, WriteTransaction,
+};
 
 use super::error::{damaged, fault, guarded};
-use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, RowKey};
-use super::{Event, RegisterError, Snapshot};
-use crate::storage::{Backend, Blocks, Storage, StorageError};
-use crate::types::Secret;
+use super::request::StoredRequest;
+use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, REQUESTS, RowKey, TOMBSTONES};
+use super::snapshot::Further;
+use super::{Event, NewRequest, RegisterError, Request, Snapshot};
+use crate::consent::Tombstone;
+use crate::storage::{Backend, Blocks, KeptTime, Storage, StorageError};
+use crate::types::{Secret, Timestamp};
+
+mod rewrite;
+
+pub use rewrite::{Left, Removal};
 
 /// The file of the register in the folder of a sandbox.
 pub const FILE: &str = "consents.redb";
@@ -28,11 +38,14 @@ pub struct Register {
     database: Option<Database>,
     keys: Arc<Keys>,
     poisoned: AtomicBool,
+    /// Its file keeps the time of the last event: opening and closing it to read does not show.
+    time: KeptTime,
 }
 
 /// Takes the events of one transaction.
 pub struct Writer<'t> {
     events: Table<'t, &'static RowKey, &'static [u8]>,
+    transaction: &'t WriteTransaction,
     keys: &'t Keys,
     head: Head,
 }
@@ -49,6 +62,17 @@ impl Register {
         let register = Self::at(FILE, storage, key, sandbox)?;
         register.head()?;
         Ok(Some(register))
+    }
+
+    /// Removes a store that was being made or written anew when its writer stopped. Only the one writer of a sandbox may.
+    ///
+    /// # Errors
+    /// [`RegisterError::Storage`]
+    pub fn remove_unfinished(storage: &dyn Storage) -> Result<(), RegisterError> {
+        if storage.list("")?.iter().any(|name| name == NEW) {
+            storage.remove(NEW)?;
+        }
+        Ok(())
     }
 
     /// Makes the register with the events of its first transaction. If we stop inside or `work` fails, there is none.
@@ -90,13 +114,15 @@ impl Register {
         key: &Secret,
         sandbox: &str,
     ) -> Result<Self, RegisterError> {
+        let (backend, time) =
+            Backend::new(blocks).map_err(|source| StorageError::new("read", FILE, source))?;
         let database = guarded(|| {
             let mut builder = Builder::new();
             builder.set_cache_size(CACHE).set_check_integrity_on_open(whole);
-            builder.create_with_backend(Backend(blocks)).map_err(fault)
+            builder.create_with_backend(backend).map_err(fault)
         })?;
         let keys = Arc::new(Keys::new(key, sandbox));
-        Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false) })
+        Ok(Self { database: Some(database), keys, poisoned: AtomicBool::new(false), time })
     }
 
     /// Records all events that `work` hands over, in one durable transaction; none of them when it fails. If we stop before
@@ -128,7 +154,7 @@ impl Register {
                 let head = if first { Head::EMPTY } else { read_head(&self.keys, &meta)? };
                 Ok((transaction.open_table(EVENTS).map_err(fault)?, head))
             })?;
-            let mut writer = Writer { events, keys: &self.keys, head };
+            let mut writer = Writer { events, transaction: &transaction, keys: &self.keys, head };
             (work(&mut writer)?, head, writer.head)
         };
         self.unless_poisoned(|| {
@@ -139,6 +165,7 @@ impl Register {
             let mut meta = transaction.open_table(META).map_err(fault)?;
             meta.insert(HEAD, sealed.as_slice()).map_err(fault)?;
             drop(meta);
+            self.time.keep(None);
             transaction.set_durability(Durability::Immediate).map_err(fault)?;
             transaction.commit().map_err(fault)
         })?;
@@ -167,6 +194,49 @@ impl Register {
         })
     }
 
+    /// What is left of removed events of this id.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn tombstone_of(&self, ids: &str, person: &str) -> Result<Option<Tombstone>, RegisterError> {
+        let mark = self.keys.tombstone_mark(ids, person);
+        self.unless_poisoned(|| {
+            let transaction = self.database()?.begin_read().map_err(fault)?;
+            let Some(table) = further(&transaction, TOMBSTONES)? else { return Ok(None) };
+            let row = table.get(&mark).map_err(fault)?;
+            row.map(|row| self.keys.open_tombstone(&mark, row.value())).transpose()
+        })
+    }
+
+    /// Every request of the book, or those about one person, in the order of their numbers.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn requests(&self, of: Option<(&str, &str)>) -> Result<Vec<Request>, RegisterError> {
+        let mark = of.map(|(ids, person)| self.keys.request_mark(ids, person));
+        self.unless_poisoned(|| {
+            let transaction = self.database()?.begin_read().map_err(fault)?;
+            let Some(table) = further(&transaction, REQUESTS)? else { return Ok(Vec::new()) };
+            let mut all = Vec::new();
+            for row in table.range::<u64>(..).map_err(fault)? {
+                let (number, sealed) = row.map_err(fault)?;
+                let stored = self.keys.open_request(number.value(), sealed.value())?;
+                if mark.is_none_or(|mark| mark == stored.person) {
+                    all.push(stored.read(number.value())?);
+                }
+            }
+            Ok(all)
+        })
+    }
+
+    /// When events past their retention were last looked for.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn swept(&self) -> Result<Option<Timestamp>, RegisterError> {
+        Ok(self.head()?.swept.map(Timestamp::from_seconds))
+    }
+
     /// Everything as it stands now, for walking it however long that takes.
     ///
     /// # Errors
@@ -176,7 +246,11 @@ impl Register {
             let transaction = self.database()?.begin_read().map_err(fault)?;
             let head = read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)?;
             let events = transaction.open_table(EVENTS).map_err(fault)?;
-            Ok(Snapshot::new(events, Arc::clone(&self.keys), head))
+            let further = Further {
+                tombstones: further(&transaction, TOMBSTONES)?,
+                requests: further(&transaction, REQUESTS)?,
+            };
+            Ok(Snapshot::new(events, further, Arc::clone(&self.keys), head))
         })
     }
 
@@ -236,6 +310,92 @@ impl Writer<'_> {
             self.events.insert(&row, sealed.as_slice()).map_err(fault)?;
             Ok(())
         })
+    }
+
+    /// Leaves a tombstone for an id, together with the one that it has.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub fn leave(&mut self, left: Left) -> Result<(), RegisterError> {
+        let mark = self.keys.tombstone_mark(&left.ids, &left.person);
+        guarded(|| {
+            let mut table = self.transaction.open_table(TOMBSTONES).map_err(fault)?;
+            let mut tombstone = left.tombstone;
+            if let Some(before) = table.get(&mark).map_err(fault)? {
+                tombstone = tombstone.and(self.keys.open_tombstone(&mark, before.value())?);
+                self.head = self.head.without_other(&self.keys.tombstone_tag(&mark, before.value()))?;
+            }
+            let sealed = self.keys.seal_tombstone(&mark, &tombstone)?;
+            self.head = self.head.and_other(&self.keys.tombstone_tag(&mark, &sealed))?;
+            table.insert(&mark, sealed.as_slice()).map_err(fault)?;
+            Ok(())
+        })
+    }
+
+    /// Enters a request into the book; gives its number.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub fn open_request(&mut self, request: &NewRequest<'_>) -> Result<u64, RegisterError> {
+        guarded(|| {
+            let mut table = self.transaction.open_table(REQUESTS).map_err(fault)?;
+            let last = table.last().map_err(fault)?.map_or(0, |(number, _)| number.value());
+            let number = last.checked_add(1).ok_or(RegisterError::TooLarge)?;
+            let person = self.keys.request_mark(request.person.0, request.person.1);
+            let sealed = self.keys.seal_request(number, &StoredRequest::new(request, person))?;
+            self.head = self.head.and_other(&self.keys.request_tag(number, &sealed))?;
+            table.insert(number, sealed.as_slice()).map_err(fault)?;
+            Ok(number)
+        })
+    }
+
+    /// Closes an open request: it was fulfilled, or refused with a reason. `false` if there is no open one of this number, or it is
+    /// about another person than the given one.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub fn close_request(
+        &mut self,
+        number: u64,
+        of: Option<(&str, &str)>,
+        (at, refused): (Timestamp, Option<&str>),
+    ) -> Result<bool, RegisterError> {
+        let mark = of.map(|(ids, person)| self.keys.request_mark(ids, person));
+        guarded(|| {
+            let mut table = self.transaction.open_table(REQUESTS).map_err(fault)?;
+            let Some(before) = table.get(number).map_err(fault)?.map(|row| row.value().to_vec()) else {
+                return Ok(false);
+            };
+            let stored = self.keys.open_request(number, &before)?;
+            let Some(closed) = Some(stored)
+                .filter(|stored| mark.is_none_or(|mark| mark == stored.person))
+                .and_then(|stored| stored.closed(at, refused))
+            else {
+                return Ok(false);
+            };
+            let sealed = self.keys.seal_request(number, &closed)?;
+            self.head = self.head.without_other(&self.keys.request_tag(number, &before))?;
+            self.head = self.head.and_other(&self.keys.request_tag(number, &sealed))?;
+            table.insert(number, sealed.as_slice()).map_err(fault)?;
+            Ok(true)
+        })
+    }
+
+    /// Says that events past their retention were looked for now.
+    pub fn sweep(&mut self, now: Timestamp) {
+        self.head.swept = Some(now.seconds());
+    }
+}
+
+/// A table that is there once it has a row.
+fn further<K: redb::Key + 'static>(
+    transaction: &ReadTransaction,
+    table: TableDefinition<'_, K, &'static [u8]>,
+) -> Result<Option<ReadOnlyTable<K, &'static [u8]>>, RegisterError> {
+    match transaction.open_table(table) {
+        Ok(table) => Ok(Some(table)),
+        Err(TableError::TableDoesNotExist(_)) => Ok(None),
+        Err(error) => Err(fault(error)),
     }
 }
 

@@ -62,3 +62,71 @@ impl StoredAnswers<'_> {
 pub(super) const fn place(seq: u64) -> [u8; 8] {
     seq.to_be_bytes()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::keys::{seal, seal_padded};
+    use crate::release::Value;
+
+    fn body(numbers: &[i128]) -> Body {
+        let part = BodyPart {
+            mechanism: "discrete-gaussian".into(),
+            parameter: "100".into(),
+            l1: "1".into(),
+            l2_squared: "1".into(),
+            values: numbers.iter().map(i128::to_string).collect(),
+        };
+        let text = String::new;
+        Body {
+            v: 1,
+            sandbox: "s".into(),
+            ledger_seq: 7,
+            study: text(),
+            policy: text(),
+            recipient: text(),
+            epoch: text(),
+            question: text(),
+            reach: 1,
+            units: "5".into(),
+            parts: vec![part.clone(), part],
+        }
+    }
+
+    /// The ends of what counts and sums can be: 2^48 people, noise inside 2^63, values inside 2^62.
+    #[test]
+    fn the_size_of_an_answer_does_not_depend_on_its_numbers() {
+        let values = [Value::Counts(0..1), Value::Sum(0)];
+        let longest = |numbers: [i128; 2]| {
+            let mut body = body(&[]);
+            for (part, number) in body.parts.iter_mut().zip(numbers) {
+                part.values = vec![number.to_string(), "0".into()];
+            }
+            let text = body.to_text().unwrap();
+            let size = body.longest(&text, &values);
+            assert!(text.len() <= size);
+            size
+        };
+        let (count, sum) = (i128::from(i64::MIN) - (1 << 48), -(1_i128 << 110) - (1 << 63));
+        let wanted = longest([0, 0]);
+        for numbers in [[count, sum], [-count, -sum], [1, -1], [-99, 1 << 40]] {
+            assert_eq!(longest(numbers), wanted, "{numbers:?}");
+        }
+    }
+
+    #[test]
+    fn an_answer_that_was_stored_without_padding_still_opens() {
+        let (key, text) = (Secret::new([9; 32]), body(&[1, -20]).to_text().unwrap());
+        let plain = [&[4; 32], text.as_bytes()].concat();
+        let associated: [&[u8]; 2] = [b"s", &place(7)];
+        let stored = |sealed| StoredAnswer { seq: 7, sealed, log_index: None };
+        let before = stored(seal(&key, &associated, &plain).unwrap());
+        let padded = stored(seal_padded(&key, &associated, &plain, plain.len() + 999).unwrap());
+        assert_eq!(padded.sealed.len(), before.sealed.len() + 999);
+        for answer in [before, padded] {
+            let answers = StoredAnswers { sandbox: "s", key: &key };
+            assert_eq!(answers.opening(&answer).unwrap().1, text);
+            assert_eq!(answers.unseal(&answer).unwrap(), body(&[1, -20]));
+        }
+    }
+}

@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::dp::{Mechanism, Part};
 use crate::types::json::{from_canonical, to_canonical};
 
-use super::ReleaseError;
+use super::{ReleaseError, Value};
 
 /// One noisy vector and how it was made. Amounts are texts, so that every reader keeps them exactly.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -65,6 +65,16 @@ impl Body {
     pub(super) fn to_text(&self) -> Result<String, ReleaseError> {
         let value = serde_json::to_value(self).map_err(|_| ReleaseError::Bug("a body is plain JSON"))?;
         to_canonical(&value).map_err(|_| ReleaseError::Bug("a body has a canonical form"))
+    }
+
+    /// How long the text of this body would be if each of its numbers were the longest that there can be: a function of the
+    /// question alone, however small the numbers are. `text` is the body's own, and `values` are what its parts add up.
+    pub(super) fn longest(&self, text: &str, values: &[Value]) -> usize {
+        let parts = self.parts.iter().zip(values);
+        let missing = parts.map(|(part, value)| {
+            part.values.iter().map(|number| value.digits().saturating_sub(number.len())).sum::<usize>()
+        });
+        missing.fold(text.len(), usize::saturating_add)
     }
 
     /// Reads a stored body; its seal was verified before.

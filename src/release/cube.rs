@@ -36,6 +36,12 @@ impl CubeShape {
         codes.into_iter().zip(&self.radices).fold(0, |position, (code, radix)| position * radix + code)
     }
 
+    /// Bytes of memory of a cube of this shape.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        self.cells * (size_of::<u64>() * self.counts + size_of::<i128>() * self.sums)
+    }
+
     /// The length of a sealed cube in bytes before encryption: the longest that any cube of this shape can have.
     fn padded(&self) -> usize {
         // The codec writes an u64 in at most 9 bytes and an i128 in at most 17; two lengths come first.
@@ -70,14 +76,17 @@ impl Cube {
         self.counts.iter().step_by(shape.counts.max(1)).copied()
     }
 
-    /// Counts one person into a cell: among `counted`, positions of the counts she belongs to, and with her clamped
-    /// `values`, one a sum. A position outside the shape counts nowhere.
+    /// Counts one person into a cell, if they are in: among `counted`, positions of the counts they belong to, and with their
+    /// clamped `values`, one a sum. A position outside the shape counts nowhere.
+    ///
+    /// # Privacy
+    /// Nothing is added for a person who is out, and the same places are written.
     pub fn count(
         &mut self,
         shape: &CubeShape,
         position: usize,
-        counted: impl IntoIterator<Item = usize>,
-        values: impl IntoIterator<Item = i64>,
+        (counted, values): (impl IntoIterator<Item = usize>, impl IntoIterator<Item = i64>),
+        is_in: bool,
     ) {
         if position >= shape.cells {
             return;
@@ -85,11 +94,15 @@ impl Cube {
         let start = position * shape.counts;
         for column in counted {
             if let Some(count) = self.counts.get_mut(start + column) {
-                *count += 1;
+                *count += u64::from(is_in);
             }
         }
-        let start = position * shape.sums;
-        self.sums.iter_mut().skip(start).zip(values).for_each(|(sum, value)| *sum += i128::from(value));
+        let (start, mask) = (position * shape.sums, i128::from(is_in).wrapping_neg());
+        self.sums
+            .iter_mut()
+            .skip(start)
+            .zip(values)
+            .for_each(|(sum, value)| *sum += i128::from(value) & mask);
     }
 
     /// Everybody of two cubes of one shape, in one.
@@ -123,7 +136,8 @@ impl Exact<Cube> {
     /// # Errors
     /// [`SealError`]
     pub fn seal(&self, shape: &CubeShape, key: &Secret, associated: &[&[u8]]) -> Result<Vec<u8>, SealError> {
-        let plain = codec::encode(self.open()).map_err(|_| SealError::TooLarge)?;
+        // Memory of the longest cube: a number's length in bytes depends on the number.
+        let plain = codec::encode_within(self.open(), shape.padded()).map_err(|_| SealError::TooLarge)?;
         seal_padded(key, associated, &plain, shape.padded())
     }
 

@@ -16,7 +16,7 @@ use super::steps::{Askers, STOPPED};
 use super::{Cube, CubeShape, Exact};
 use crate::audit::{AuditError, Entry, Kind, Log, Signer, commit};
 use crate::dp::Claim;
-use crate::keys::{KeyError, SealError, random_secret, seal};
+use crate::keys::{KeyError, SealError, random_secret, seal_padded};
 use crate::ledger::{Charge, Ledger, LedgerError, OverBudget, Reservation, StoredAnswer};
 use crate::policy::Permit;
 use crate::storage::AnchorFile;
@@ -65,6 +65,15 @@ pub enum Value {
 }
 
 impl Value {
+    /// How many characters its longest number can have: one of fewer than 2^48 people with noise inside 2^63, or the sum of as many
+    /// values inside 2^62.
+    pub(super) const fn digits(&self) -> usize {
+        match self {
+            Self::Counts(_) => 20,
+            Self::Sum(_) => 35,
+        }
+    }
+
     /// How many numbers it has in every cell.
     fn width(&self) -> usize {
         match self {
@@ -105,6 +114,9 @@ pub struct Question<'a> {
     pub shape: &'a CubeShape,
     /// How its reader sees it.
     pub layout: &'a Layout,
+    /// When the act began that asks it, if it is part of one: its charge and its entry have this time, and not the one at which
+    /// the act came to it.
+    pub began: Option<Timestamp>,
 }
 
 /// What became of a permitted question.
@@ -185,7 +197,8 @@ impl Door<'_> {
         // 3. Draw, then add. Nothing of it is durable or visible yet.
         let (body, text) = self.draw(&permit, question, &charge, cube)?;
         // 4. Store the sealed answer with the key of its commitment. From here it is never drawn again.
-        let sealed = self.seal(&text, charge.seq())?;
+        let size = body.longest(&text, &question.selection.values);
+        let sealed = self.seal(&text, size, charge.seq())?;
         let stored = self.store(charge, sealed)?;
         // 5. and 6. Log the commitment, then mark it in the ledger.
         let place = self.record(&stored, &body, at)?;
@@ -193,17 +206,17 @@ impl Door<'_> {
         self.hand_out(&body, question, false, place)
     }
 
-    /// Finishes answers that were stored and not logged or not marked when the process stopped.
+    /// Finishes answers that were stored and not logged or not marked when the process stopped. Their entries have the time of
+    /// their charge, as they would have had without the stop.
     ///
     /// # Errors
     /// [`ReleaseError`]
     pub fn recover(&self) -> Result<(), ReleaseError> {
-        let now = self.clock.now();
         for unfinished in self.ledger.uncommitted()? {
             if let Some(sealed) = unfinished.sealed {
                 let stored = StoredAnswer { seq: unfinished.record.seq, sealed, log_index: None };
                 let body = self.unseal(&stored)?;
-                self.finish(&stored, &body, now.max(unfinished.record.at))?;
+                self.finish(&stored, &body, unfinished.record.at)?;
             }
         }
         Ok(())
@@ -245,11 +258,13 @@ impl Door<'_> {
         Ok((body, text))
     }
 
-    fn seal(&self, text: &str, seq: u64) -> Result<Vec<u8>, ReleaseError> {
+    /// The sealed answer and the key of its commitment, padded to the size of the longest answer that the question can have.
+    fn seal(&self, text: &str, longest: usize, seq: u64) -> Result<Vec<u8>, ReleaseError> {
         let key = random_secret()?;
         let mut plain = Zeroizing::new(key.expose().to_vec());
         plain.extend_from_slice(text.as_bytes());
-        Ok(seal(self.answers, &[self.sandbox.as_bytes(), &place(seq)], &plain)?)
+        let size = key.expose().len().saturating_add(longest);
+        Ok(seal_padded(self.answers, &[self.sandbox.as_bytes(), &place(seq)], &plain, size)?)
     }
 
     /// The key of a stored answer's commitment and the text that it opens, for whoever the operator lets check it.

@@ -2,7 +2,7 @@
 
 use super::ReleaseError;
 use super::body::Body;
-use super::released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
+use super::released::{BudgetView, Cell, Holds, Layout, NoisySelection, Part, PartUse, Released, Row};
 use crate::dp::{Claim, Noisy, Spread, quantile, ratio_interval};
 use crate::types::Decimal;
 
@@ -28,13 +28,15 @@ pub(super) fn lay_out(
     evidence: Evidence,
 ) -> Result<Released, ReleaseError> {
     let numbers = Numbers::new(body, claim, layout);
-    let parts = body.parts.iter().zip(&numbers.half_widths).map(|(part, half_width)| Part {
-        mechanism: part.mechanism.clone(),
-        parameter: part.parameter.clone(),
-        l1: part.l1.clone(),
-        l2_squared: part.l2_squared.clone(),
-        half_width: *half_width,
-    });
+    let parts =
+        body.parts.iter().zip(&numbers.half_widths).enumerate().map(|(place, (part, half_width))| Part {
+            columns: columns_of(place, layout),
+            mechanism: part.mechanism.clone(),
+            parameter: part.parameter.clone(),
+            l1: part.l1.clone(),
+            l2_squared: part.l2_squared.clone(),
+            half_width: *half_width,
+        });
     let rows = layout.groups.iter().enumerate().map(|(group, labels)| {
         let count = layout.counted.and_then(|part| numbers.noisy(part, group, 0));
         let few = |count: i128| layout.min_people > 0 && count < i128::from(layout.min_people);
@@ -56,6 +58,7 @@ pub(super) fn lay_out(
         columns: layout.columns.iter().map(|(name, _)| name.clone()).collect(),
         denominations: layout.denominations.clone(),
         rows: rows.collect(),
+        selected_on: numbers.near(layout).then_some(NoisySelection::MinPeople).into_iter().collect(),
         confidence: layout.confidence,
         reach: body.reach,
         parts: parts.collect(),
@@ -66,6 +69,21 @@ pub(super) fn lay_out(
         checkpoint: evidence.checkpoint,
         anchored: evidence.anchored,
     })
+}
+
+/// The columns that are computed from a part, in their order.
+fn columns_of(place: usize, layout: &Layout) -> Vec<(String, PartUse)> {
+    let used = layout.columns.iter().filter_map(|(name, holds)| {
+        let used = match holds {
+            Holds::Number { part, .. } if *part == place => PartUse::Number,
+            Holds::Average { sum, .. } if *sum == place => PartUse::Sum,
+            Holds::Average { count, .. } if *count == place => PartUse::Count,
+            Holds::Quantile { part, .. } if *part == place => PartUse::Histogram,
+            _ => return None,
+        };
+        Some((name.clone(), used))
+    });
+    used.collect()
 }
 
 /// The noisy numbers of an answer, and the noise that is in them.
@@ -104,14 +122,30 @@ impl Numbers {
         self.group(part, group)?.get(offset).copied()
     }
 
+    /// Whether the noise of a row may have decided that the row is suppressed or shown: its interval reaches below `min_people`.
+    fn near(&self, layout: &Layout) -> bool {
+        let Some(part) = layout.counted.filter(|_| layout.min_people > 0) else { return false };
+        let half = self.half_widths.get(part).copied().map_or(0, i128::from);
+        let reaches = |count: i128| count - half < i128::from(layout.min_people);
+        (0..layout.groups.len()).filter_map(|group| self.noisy(part, group, 0)).any(reaches)
+    }
+
     fn cell(&self, name: &str, holds: &Holds, group: usize) -> Option<Cell> {
-        let (estimate, noisy, low, high) = match holds {
+        let mut relative_error = None;
+        let (estimate, unbiased, noisy, low, high) = match holds {
             Holds::Number { part, offset, people } => {
                 let noisy = self.noisy(*part, group, *offset)?;
                 let half = i128::from(*self.half_widths.get(*part)?);
-                // Nobody counts below zero; cutting there is post-processing and costs nothing.
+                // No count is below zero; limiting it is post-processing and costs nothing.
                 let shown = |value: i128| Decimal::from(if *people { value.max(0) } else { value });
-                (Some(shown(noisy)), Some(noisy), shown(noisy - half), shown(noisy + half))
+                relative_error = relative(half.into(), shown(noisy));
+                (
+                    Some(shown(noisy)),
+                    Some(noisy.into()),
+                    Some(noisy),
+                    shown(noisy - half),
+                    shown(noisy + half),
+                )
             }
             Holds::Average { sum, count, range } => {
                 let number = |part: usize| {
@@ -123,9 +157,11 @@ impl Numbers {
                     Some((low, high)) => {
                         let mean = Decimal::of_fraction(sum.value, count.value)?;
                         let held = |value: Decimal| value.clamp(least, most);
-                        (Some(held(mean)), None, held(Decimal::floor(low)), held(Decimal::ceil(high)))
+                        let (low, high) = (Decimal::floor(low), Decimal::ceil(high));
+                        relative_error = relative(half(low, high), mean);
+                        (Some(held(mean)), Some(mean), None, held(low), held(high))
                     }
-                    None => (None, None, least, most),
+                    None => (None, None, None, least, most),
                 }
             }
             Holds::Quantile { part, level, ranges } => {
@@ -134,14 +170,28 @@ impl Numbers {
                 match quantile(histogram, spread, *level) {
                     Some(found) => {
                         let (low, high) = (ranges.get(found.low)?.0, ranges.get(found.high)?.1);
-                        (Some(between(*ranges.get(found.cell)?, found.within)), None, whole(low), whole(high))
+                        let estimate = between(*ranges.get(found.cell)?, found.within);
+                        relative_error = relative(half(whole(low), whole(high)), estimate);
+                        (Some(estimate), None, None, whole(low), whole(high))
                     }
-                    None => (None, None, whole(ranges.first()?.0), whole(ranges.last()?.1)),
+                    None => (None, None, None, whole(ranges.first()?.0), whole(ranges.last()?.1)),
                 }
             }
         };
-        Some(Cell { name: name.to_owned(), estimate, noisy, low, high })
+        Some(Cell { name: name.to_owned(), estimate, unbiased, relative_error, noisy, low, high })
     }
+}
+
+/// Half the distance of two ends, rounded up.
+const fn half(low: Decimal, high: Decimal) -> Decimal {
+    Decimal::of_thousandths(high.thousandths().saturating_sub(low.thousandths()).saturating_add(1) / 2)
+}
+
+/// How large `half_width` is in percent of the size of `value`, rounded up to a tenth; `None` for zero.
+fn relative(half_width: Decimal, value: Decimal) -> Option<Decimal> {
+    let (half, size) = (half_width.thousandths().unsigned_abs(), value.thousandths().unsigned_abs());
+    let tenths = half.checked_mul(1000)?.checked_add(size.checked_sub(1)?)?.checked_div(size)?;
+    Some(Decimal::of_thousandths(i128::try_from(tenths).ok()?.checked_mul(100)?))
 }
 
 /// The whole number that is `share` of the way from the first to the second.
@@ -150,3 +200,7 @@ fn between((low, high): (i64, i64), share: f64) -> Decimal {
     let way = Decimal::floor((i128::from(high) - i128::from(low)) as f64 * share);
     Decimal::from((i128::from(low) + way.thousandths() / 1000).min(i128::from(high)))
 }
+
+#[cfg(test)]
+#[path = "lay_out_tests.rs"]
+mod tests;

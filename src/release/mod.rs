@@ -24,5 +24,5 @@ pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};
 pub use exact::Exact;
 pub use figures::{Counted, Figures, open_figures, seal_figures};
 pub use lay_out::Evidence;
-pub use released::{BudgetView, Cell, Holds, Layout, Part, Released, Row};
+pub use released::{BudgetView, Cell, Holds, Layout, NoisySelection, Part, PartUse, Released, Row};
 pub use steps::Askers;

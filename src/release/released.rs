@@ -1,6 +1,6 @@
 //! What has left: noisy numbers with their intervals, price and evidence. Freely printable.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::dp::Confidence;
 use crate::types::{Decimal, Denomination};
@@ -61,14 +61,59 @@ pub struct Layout {
 pub struct Cell {
     /// The column.
     pub name: String,
-    /// The number to read: for counts not below zero. `None` for an average or quantile over what may be nobody.
+    /// The number to read, limited to what is possible: for counts not below zero. `None` for an average or quantile over
+    /// what may be nobody.
     pub estimate: Option<Decimal>,
+    /// The number before it was limited: for counts and sums the unbiased one (NIST SP 800-226, bias), which is to be used in
+    /// totals; for an average the quotient of the two. `None` where there is no estimate, and for quantiles.
+    pub unbiased: Option<Decimal>,
+    /// Half the width of the interval in percent of the size of the number, rounded up to a tenth. `None` for a count that is not
+    /// above zero, for any number that is zero, and without an estimate.
+    pub relative_error: Option<Decimal>,
     /// The number as released; a computed one has none of its own.
     pub noisy: Option<i128>,
     /// The lower end of the interval.
     pub low: Decimal,
     /// The upper end of the interval.
     pub high: Decimal,
+}
+
+impl Cell {
+    /// Whether the estimate was limited to what is possible, and so is biased.
+    #[must_use]
+    pub fn is_limited(&self) -> bool {
+        self.unbiased.is_some() && self.unbiased != self.estimate
+    }
+
+    /// Whether the interval is wider than the number on both sides of it together: it has no relative error, or one above 50 %.
+    #[must_use]
+    pub fn is_uncertain(&self) -> bool {
+        self.relative_error.is_none_or(|percent| percent > Decimal::from(50))
+    }
+}
+
+/// By what released rows were selected that is itself noisy. The intervals of selected rows do not have their confidence as a
+/// set: rows whose noise helped them are selected more often.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub enum NoisySelection {
+    /// The study's `min_people`: a row was suppressed, or a shown one is so close that its noise may have decided.
+    MinPeople,
+    /// HAVING.
+    Having,
+    /// ORDER BY a released number with LIMIT.
+    Limit,
+}
+
+impl NoisySelection {
+    /// Its name in JSON.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::MinPeople => "min_people",
+            Self::Having => "having",
+            Self::Limit => "order_by_limit",
+        }
+    }
 }
 
 /// One released group.
@@ -82,9 +127,25 @@ pub struct Row {
     pub suppressed: bool,
 }
 
+/// What a noised vector is in a column of the answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum PartUse {
+    /// The numbers of the column themselves.
+    Number,
+    /// The sum of an average.
+    Sum,
+    /// The count by which the sum of an average is divided.
+    Count,
+    /// The histogram of a quantile.
+    Histogram,
+}
+
 /// One released vector: mechanism, sensitivity and width.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Part {
+    /// The columns that are computed from it, and what it is in each; none for a count that decides which cells are suppressed and
+    /// is in no column.
+    pub columns: Vec<(String, PartUse)>,
     /// `discrete-gaussian` or `discrete-laplace`.
     pub mechanism: String,
     /// Sigma squared, or the scale, as an exact ratio.
@@ -128,6 +189,8 @@ pub struct Released {
     pub denominations: BTreeMap<String, Denomination>,
     /// The groups.
     pub rows: Vec<Row>,
+    /// By which noisy numbers the shown rows were selected, if any.
+    pub selected_on: BTreeSet<NoisySelection>,
     /// The confidence of the intervals.
     pub confidence: Confidence,
     /// How many people one person can move.
@@ -171,6 +234,7 @@ impl Released {
             columns: Vec::new(),
             denominations: BTreeMap::new(),
             rows,
+            selected_on: BTreeSet::new(),
             confidence,
             reach: 1,
             parts: Vec::new(),

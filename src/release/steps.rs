@@ -35,7 +35,7 @@ impl Door<'_> {
     ) -> Result<(Reservation, Timestamp), ReleaseError> {
         let (study, recipient) = (permit.study().clone(), permit.recipient().clone());
         let (epoch, units) = (question.epoch.clone(), question.units);
-        let (study_cap, recipient_cap) = (question.study_cap, question.recipient_cap);
+        let (study_cap, recipient_cap, began) = (question.study_cap, question.recipient_cap, question.began);
         let request = move |log_head, now| {
             Step::Reserve(Request {
                 key,
@@ -47,10 +47,11 @@ impl Door<'_> {
                 recipient_cap,
                 log_head,
                 now,
+                began,
             })
         };
-        let (done, at) = self.take(Box::new(request))?;
-        Ok((done.reserved().ok_or(OTHER)?, at))
+        let (done, now) = self.take(Box::new(request))?;
+        Ok((done.reserved().ok_or(OTHER)?, began.unwrap_or(now)))
     }
 
     /// Step 4.

@@ -1,4 +1,4 @@
-//! An answer as CSV: one line a group, three columns a number.
+//! An answer as CSV: one line a group, five columns a number.
 
 use crate::release::Released;
 use crate::types::Decimal;
@@ -12,6 +12,10 @@ fn quoted(text: &str) -> String {
     }
 }
 
+/// What the columns of one number are called after its name: the number to read, its interval, the number before it was limited to
+/// what is possible, and half the width of the interval in percent of the number.
+const COLUMNS: [&str; 5] = ["", "_low", "_high", "_unbiased", "_error_percent"];
+
 /// An answer as CSV (RFC 4180); suppressed and undefined numbers are empty, amounts of a declared unit are in major units.
 #[must_use]
 pub fn answer_csv(released: &Released) -> String {
@@ -21,14 +25,14 @@ pub fn answer_csv(released: &Released) -> String {
     let numbers = names.iter().flat_map(|name| {
         // An amount is named by what it is counted in.
         let unit = released.denominations.get(name).map(|unit| format!("_{unit}")).unwrap_or_default();
-        ["", "_low", "_high"].map(|end| format!("{name}{unit}{end}"))
+        COLUMNS.map(|end| format!("{name}{unit}{end}"))
     });
     let header = tags.unwrap_or_default().into_iter().chain(numbers).chain(["suppressed".to_owned()]);
     let mut lines = vec![header.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",")];
     for row in &released.rows {
         let labels = row.group.iter().map(|(_, label)| quoted(label));
         let cells: Vec<String> = if row.suppressed {
-            vec![String::new(); names.len() * 3]
+            vec![String::new(); names.len() * COLUMNS.len()]
         } else {
             row.cells
                 .iter()
@@ -37,8 +41,11 @@ pub fn answer_csv(released: &Released) -> String {
                     let shown = move |number: Decimal| {
                         unit.map_or_else(|| number.to_string(), |unit| unit.major(number))
                     };
-                    [cell.estimate, Some(cell.low), Some(cell.high)]
-                        .map(|number| number.map_or_else(String::new, shown))
+                    let [estimate, low, high, unbiased] =
+                        [cell.estimate, Some(cell.low), Some(cell.high), cell.unbiased]
+                            .map(|number| number.map_or_else(String::new, shown));
+                    let error = cell.relative_error.map_or_else(String::new, |percent| percent.to_string());
+                    [estimate, low, high, unbiased, error]
                 })
                 .collect()
         };

@@ -9,6 +9,9 @@ use super::table::{right, table};
 use crate::deidentify::{CLASS_SIZES, Risk, Sharing};
 use crate::release::{Counted, Figures};
 
+/// What joined figures must not be used for.
+const NOT_FOR_TUNING: &str = "counts of clamped and truncated people are exact facts: they must not tune public constants; choose clamps, bands, grids and max_reach from public knowledge or from a charged QUANTILE";
+
 const HEADER: &str = "exact figures about people, opened with the auditor's key: not differentially private, not for recipients";
 
 /// The figures of an epoch as JSON, with the risk per way of sharing.
@@ -39,13 +42,13 @@ pub fn figures_json(all: &[Figures]) -> Value {
             "risks": risks.collect::<Vec<_>>(),
         })
     };
-    json!({ "exact": true, "recipients": all.iter().map(one).collect::<Vec<_>>() })
+    json!({ "exact": true, "note": NOT_FOR_TUNING, "recipients": all.iter().map(one).collect::<Vec<_>>() })
 }
 
 /// The figures of an epoch as tables.
 #[must_use]
 pub fn figures_text(all: &[Figures]) -> String {
-    let mut text = format!("{HEADER}\n");
+    let mut text = format!("{HEADER}\n{NOT_FOR_TUNING}\n");
     for figures in all {
         let _ = writeln!(text, "\nstudy {}, recipient {}", figures.study, figures.recipient);
         let stands: Vec<Counted> = figures.consents.iter().filter(|(_, count)| *count > 0).cloned().collect();

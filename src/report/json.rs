@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NOISE_NOTE, delta, epsilon, unit};
+use super::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, delta, epsilon, selection_note, unit};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
@@ -48,11 +48,21 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
         "rows": released.rows.iter().map(|row| row_json(released, row)).collect::<Vec<_>>(),
         "confidence": released.confidence.get(),
         "note": NOISE_NOTE,
+        "selected_on": released.selected_on.iter().map(|selection| selection.as_str()).collect::<Vec<_>>(),
+        "notes": notes(released),
         "privacy": privacy(parts, released.reach, released.units, accounting),
         "budget": budget(spent.spent, spent.limit, spent.lifetime, accounting),
         "stored": released.stored,
         "audit": { "index": released.index, "checkpoint": released.checkpoint, "anchor": anchor(released.anchored) },
     })
+}
+
+/// What a reader of these rows has to know besides [`NOISE_NOTE`].
+fn notes(released: &Released) -> Vec<String> {
+    let cells = || released.rows.iter().flat_map(|row| &row.cells);
+    let limited = cells().any(Cell::is_limited).then(|| UNBIASED_NOTE.to_owned());
+    let uncertain = cells().any(Cell::is_uncertain).then(|| UNCERTAIN_NOTE.to_owned());
+    [limited, uncertain, selection_note(released)].into_iter().flatten().collect()
 }
 
 fn anchor(anchored: bool) -> &'static str {
@@ -79,18 +89,21 @@ fn decimal(value: Decimal) -> Value {
     }
 }
 
-/// The number to read, its interval and, where it was released as such, the number before it was held at zero; of an amount in minor
-/// units, and in major ones as texts.
+/// The number to read, the unbiased one before it was limited to what is possible, its interval and its relative error; of an amount
+/// in minor units, and in major ones as texts. `noisy` is the integer that left through the door, where there is one.
 fn cell_json(cell: &Cell, denomination: Option<&Denomination>) -> Value {
     let mut all = Map::new();
     all.insert("estimate".into(), cell.estimate.map_or(Value::Null, decimal));
+    all.extend(cell.unbiased.map(|unbiased| ("unbiased".to_owned(), decimal(unbiased))));
     all.insert("low".into(), decimal(cell.low));
     all.insert("high".into(), decimal(cell.high));
+    all.insert("relative_error_percent".into(), cell.relative_error.map_or(Value::Null, decimal));
+    all.insert("uncertain".into(), json!(cell.is_uncertain()));
     all.extend(cell.noisy.map(|noisy| ("noisy".to_owned(), integer(noisy))));
     all.extend(denomination.map(|unit| {
-        let [estimate, low, high] = [cell.estimate, Some(cell.low), Some(cell.high)]
+        let [estimate, unbiased, low, high] = [cell.estimate, cell.unbiased, Some(cell.low), Some(cell.high)]
             .map(|value| value.map(|value| unit.major(value)));
-        let major = json!({ "unit": unit.name(), "estimate": estimate, "low": low, "high": high });
+        let major = json!({ "unit": unit.name(), "estimate": estimate, "unbiased": unbiased, "low": low, "high": high });
         ("major".to_owned(), major)
     }));
     Value::Object(all)
@@ -199,6 +212,9 @@ pub(super) fn asked_epoch(epoch: &AskedEpoch) -> Value {
     json!({ "id": epoch.id, "answers_until": epoch.answers_until.to_string(), "closed": epoch.closed })
 }
 
+/// What asks that a withdrawal ends processing.
+const STOP_ARTICLES: [&str; 2] = ["PIPL 15", "PIPL 47"];
+
 /// The public state of a sandbox.
 #[must_use]
 pub fn status_json(status: &Status) -> Value {
@@ -217,6 +233,15 @@ pub fn status_json(status: &Status) -> Value {
                 .iter()
                 .map(|(study, until)| (study.to_string(), json!(until.to_string())))
                 .collect::<Map<_, _>>(),
+            "withdrawals": {
+                "counted_until": epoch.as_of.to_string(),
+                "longest_seconds_to_stop": epoch
+                    .longest_to_stop()
+                    .iter()
+                    .map(|(study, seconds)| (study.to_string(), json!(seconds)))
+                    .collect::<Map<_, _>>(),
+                "articles": STOP_ARTICLES,
+            },
         })
     });
     json!({

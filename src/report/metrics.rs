@@ -4,8 +4,8 @@ use serde_json::{Map, Value, json};
 
 use super::json::asked_epoch;
 #[cfg(feature = "cli")]
-use super::table::{asked_epoch_text, short, table};
-use super::{NOISE_NOTE, unit};
+use super::table::{asked_epoch_text, gapped, short, table, units};
+use super::{NOISE_NOTE, UNBIASED_NOTE, selection_note, unit};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::operator::{AskedEpoch, MetricAnswer, Metrics, MetricsForecast, Remaining};
@@ -29,7 +29,19 @@ pub fn metrics_json(metrics: &Metrics, accounting: Accounting) -> Value {
         "questions": questions.collect::<Vec<_>>(),
         "charged": charged,
         "note": NOISE_NOTE,
+        "notes": notes(metrics),
     })
+}
+
+/// What a reader of metrics has to know besides [`NOISE_NOTE`].
+fn notes(metrics: &Metrics) -> Vec<String> {
+    let mut estimates = metrics
+        .metrics
+        .iter()
+        .flat_map(|metric| metric.outcome.iter().flatten())
+        .filter_map(|row| row.estimate);
+    let limited = estimates.any(|estimate| estimate.is_limited()).then(|| UNBIASED_NOTE.to_owned());
+    limited.into_iter().chain(metrics.answers.iter().find_map(selection_note)).collect()
 }
 
 fn metric_json(metric: &MetricAnswer) -> Value {
@@ -47,7 +59,7 @@ fn metric_json(metric: &MetricAnswer) -> Value {
                 let group: Map<String, Value> =
                     row.group.iter().map(|(tag, label)| (tag.clone(), json!(label))).collect();
                 let value = row.estimate.map(
-                    |Estimate { value, low, high }| json!({ "estimate": value, "low": low, "high": high }),
+                    |Estimate { value, unbiased, low, high }| json!({ "estimate": value, "unbiased": unbiased, "low": low, "high": high }),
                 );
                 json!({ "group": group, "value": value, "suppressed": row.estimate.is_none() })
             });
@@ -87,7 +99,7 @@ pub fn metrics_forecast_json(
     })
 }
 
-/// A number with about four digits that say something.
+/// A number with about four digits that say something, and separators.
 #[cfg(feature = "cli")]
 pub(super) fn digits(value: f64) -> String {
     let size = value.abs();
@@ -98,15 +110,19 @@ pub(super) fn digits(value: f64) -> String {
     } else {
         4
     };
-    format!("{value:.places$}")
+    gapped(&format!("{value:.places$}"))
 }
 
 #[cfg(feature = "cli")]
 fn interval(estimate: Estimate) -> [String; 2] {
     let end = |value: Option<f64>| value.map_or_else(|| "unknown".to_owned(), digits);
+    let mut value = end(estimate.value);
+    if estimate.is_limited() {
+        value.push_str(&format!(" (unbiased {})", end(estimate.unbiased)));
+    }
     match (estimate.low, estimate.high) {
-        (None, None) => [end(estimate.value), "anything".to_owned()],
-        (low, high) => [end(estimate.value), format!("{} to {}", end(low), end(high))],
+        (None, None) => [value, "anything".to_owned()],
+        (low, high) => [value, format!("{} to {}", end(low), end(high))],
     }
 }
 
@@ -141,12 +157,13 @@ pub fn metrics_text(metrics: &Metrics, accounting: Accounting) -> String {
         said.push_str(&format!("{}: {}\n", metric.name, metric.means));
     }
     format!(
-        "{rows}\n{said}charged epsilon {} ({} {}) for {} questions, of which {} were stored\n{NOISE_NOTE}\n",
+        "{rows}\n{said}charged epsilon {} ({} {}) for {} questions, of which {} were stored\n{}\n",
         short(metrics.units(), accounting),
-        metrics.units(),
+        units(metrics.units()),
         unit(accounting),
         metrics.answers.len(),
         metrics.answers.iter().filter(|answer| answer.stored).count(),
+        [vec![NOISE_NOTE.to_owned()], notes(metrics)].concat().join("\n"),
     )
 }
 
@@ -165,7 +182,7 @@ pub fn metrics_forecast_text(
             question.question.clone(),
             question.cells.to_string(),
             question.reach.to_string(),
-            format!("{} {}", question.cost, unit(accounting)),
+            format!("{} {}", units(question.cost), unit(accounting)),
         ]);
     }
     format!(
@@ -173,7 +190,7 @@ pub fn metrics_forecast_text(
         forecast.metrics.len(),
         forecast.questions.len(),
         short(forecast.cost(), accounting),
-        forecast.cost(),
+        units(forecast.cost()),
         unit(accounting),
         if forecast.cost() > remaining.left() { "more than is left" } else { "it fits into what is left" },
         asked_epoch_text(epoch),

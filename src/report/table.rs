@@ -4,13 +4,12 @@ use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
-use super::{NOISE_NOTE, delta, epsilon, unit};
+use super::{delta, epsilon, unit};
 use crate::dp::Accounting;
 use crate::engine::{FileHygiene, Hygiene};
 use crate::ledger::Pool;
 use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::query::{ColumnForecast, Forecast, Width, WidthUnit};
-use crate::release::Released;
 use crate::types::{Days, Decimal, Denomination};
 
 /// The widest table: cells with sentences are wrapped, in a terminal and in a file alike.
@@ -23,7 +22,12 @@ pub(super) fn table(header: Vec<String>) -> Table {
     table
 }
 
-/// An integer with a thin gap every three digits.
+/// Units of a pool with a separator every three digits.
+pub(super) fn units(value: u128) -> String {
+    i128::try_from(value).map_or_else(|_| value.to_string(), grouped)
+}
+
+/// An integer with a separator every three digits.
 pub(super) fn grouped(value: i128) -> String {
     let digits = value.unsigned_abs().to_string();
     let mut text = String::new();
@@ -36,15 +40,16 @@ pub(super) fn grouped(value: i128) -> String {
     if value < 0 { format!("-{text}") } else { text }
 }
 
-/// A decimal with a thin gap every three digits before the point.
+/// A decimal with a separator every three digits before the point.
 pub(super) fn decimal(value: Decimal) -> String {
     gapped(&value.to_string())
 }
 
-fn gapped(text: &str) -> String {
+pub(super) fn gapped(text: &str) -> String {
     let (whole, part) = text.split_once('.').unwrap_or((text, ""));
     let sign = if whole == "-0" { "-" } else { "" };
-    let whole = format!("{sign}{}", grouped(whole.parse().unwrap_or(0)));
+    let Ok(number) = whole.parse() else { return text.to_owned() };
+    let whole = format!("{sign}{}", grouped(number));
     if part.is_empty() { whole } else { format!("{whole}.{part}") }
 }
 
@@ -80,56 +85,6 @@ pub(super) fn right(table: &mut Table, first: usize) {
     }
 }
 
-/// An answer as a table with its price and place in the log.
-#[must_use]
-pub fn answer_table(released: &Released, accounting: Accounting) -> String {
-    let tags = released.rows.first().map_or(0, |row| row.group.len());
-    let mut header: Vec<String> = released
-        .rows
-        .first()
-        .map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect())
-        .unwrap_or_default();
-    let interval = format!("{} % interval", (released.confidence.get() * 1000.0).round() / 10.0);
-    let title = |name: &String| titled(name, released.denominations.get(name));
-    header.extend(released.columns.iter().flat_map(|name| [title(name), interval.clone()]));
-    let mut table = table(header);
-    let mut suppressed = 0;
-    for row in &released.rows {
-        let mut cells: Vec<String> = row.group.iter().map(|(_, label)| label.clone()).collect();
-        if row.suppressed {
-            suppressed += 1;
-            cells.push("(few)".to_owned());
-        }
-        for cell in &row.cells {
-            let shown = |value| shown(value, released.denominations.get(&cell.name));
-            cells.push(cell.estimate.map_or_else(|| "unknown".to_owned(), shown));
-            cells.push(format!("{} to {}", shown(cell.low), shown(cell.high)));
-        }
-        table.add_row(cells);
-    }
-    right(&mut table, tags);
-    let paid = if released.stored {
-        "stored answer: nothing charged, no new noise".to_owned()
-    } else {
-        format!(
-            "charged epsilon {} ({} {})",
-            short(released.units, accounting),
-            released.units,
-            unit(accounting)
-        )
-    };
-    let reach = match released.reach {
-        1 => "nobody moves anybody else's tags".to_owned(),
-        people => format!("one person moves the tags of at most {people}, her own included"),
-    };
-    let mut text = format!("{table}\n{paid}; {reach}; log entry {}\n", released.index);
-    text.push_str(&format!("{NOISE_NOTE}\n"));
-    if suppressed > 0 {
-        text.push_str("(few): the noisy count is below the study's minimum; a courtesy, not a guarantee\n");
-    }
-    text
-}
-
 /// A forecast.
 #[must_use]
 pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&AskedEpoch>) -> String {
@@ -140,7 +95,7 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
         table.add_row([
             format!("{}{note}", part.name),
             within(i128::from(part.half_width).into(), part.denomination.as_ref()),
-            format!("{} {}", part.cost, unit(accounting)),
+            format!("{} {}", units(part.cost), unit(accounting)),
         ]);
     }
     right(&mut table, 1);
@@ -151,17 +106,17 @@ pub fn forecast_text(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
         "{table}\n{computed}costs epsilon {} {} ({} {}); {} cells; the question {}\n{}\n{}\n",
         short(forecast.cost, accounting),
         guarantee(accounting),
-        forecast.cost,
+        units(forecast.cost),
         unit(accounting),
-        forecast.cells,
+        grouped(i128::try_from(forecast.cells).unwrap_or(i128::MAX)),
         forecast.reach_because,
         if such == 0 {
             "more than is left".to_owned()
         } else {
             format!(
                 "{} such questions fit into what is left; {} {} would be left after this one; nothing was charged",
-                grouped(i128::try_from(such).unwrap_or(i128::MAX)),
-                left.saturating_sub(forecast.cost),
+                units(such),
+                units(left.saturating_sub(forecast.cost)),
                 unit(accounting)
             )
         },
@@ -211,22 +166,18 @@ fn widths(column: &ColumnForecast) -> String {
 pub fn budget_text(status: &Status) -> String {
     let (accounting, totals) = (status.accounting, &status.totals);
     let mut table = table(["", "epsilon", unit(accounting)].map(str::to_owned).to_vec());
-    let mut row = |name: &str, units: u128| {
-        table.add_row([
-            name.to_owned(),
-            short(units, accounting),
-            grouped(i128::try_from(units).unwrap_or(i128::MAX)),
-        ]);
+    let mut row = |name: &str, amount: u128| {
+        table.add_row([name.to_owned(), short(amount, accounting), units(amount)]);
     };
     row("limit of the pool", status.pool.limit);
     row("spent", totals.pool);
     row("left", status.pool.limit.saturating_sub(totals.pool));
     row("spent ever", totals.lifetime);
-    for (study, units) in &totals.studies {
-        row(&format!("  study {study}"), *units);
+    for (study, spent) in &totals.studies {
+        row(&format!("  study {study}"), *spent);
     }
-    for (recipient, units) in &totals.recipients {
-        row(&format!("  recipient {recipient}"), *units);
+    for (recipient, spent) in &totals.recipients {
+        row(&format!("  recipient {recipient}"), *spent);
     }
     right(&mut table, 1);
     let Pool { opened_at, window_days, .. } = &status.pool;
@@ -242,6 +193,7 @@ pub fn budget_text(status: &Status) -> String {
 #[must_use]
 pub fn status_text(status: &Status) -> String {
     let mut epochs = table(["epoch", "as of", "hours since seal", "answers"].map(str::to_owned).to_vec());
+    let mut stops = String::new();
     for epoch in &status.epochs {
         let answers = match epoch.retired {
             Some(entry) => format!("no: retired, log entry {entry}"),
@@ -253,11 +205,19 @@ pub fn status_text(status: &Status) -> String {
         };
         let hours = epoch.hours_since_seal.to_string();
         epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), hours, answers]);
+        if let Some(seconds) = epoch.longest_to_stop().values().max().filter(|_| epoch.answers) {
+            stops.push_str(&format!(
+                "epoch {}: a withdrawal after {} acts at the next seal, and {} after it at the latest (PIPL 15, 47)\n",
+                epoch.id,
+                epoch.as_of,
+                duration(*seconds)
+            ));
+        }
     }
     let recipients: Vec<String> =
         status.recipients.iter().map(|(recipient, study)| format!("{recipient} (study {study})")).collect();
     format!(
-        "sandbox {}\nlog key {}\nlog entries {}, anchor {}\nrecipients: {}\n{epochs}\n{}",
+        "sandbox {}\nlog key {}\nlog entries {}, anchor {}\nrecipients: {}\n{epochs}\n{stops}{}",
         status.sandbox,
         status.vkey,
         status.log_size,
@@ -265,6 +225,15 @@ pub fn status_text(status: &Status) -> String {
         recipients.join(", "),
         budget_text(status)
     )
+}
+
+/// Seconds as days, hours and minutes; a part of a minute is a whole one.
+fn duration(seconds: i64) -> String {
+    let minutes = seconds.saturating_add(59).div_euclid(60);
+    let parts = [(minutes / 1_440, "d"), (minutes / 60 % 24, "h"), (minutes % 60, "min")];
+    let said: Vec<String> =
+        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count} {unit}")).collect();
+    if said.is_empty() { "0 min".to_owned() } else { said.join(" ") }
 }
 
 /// What questions may name.

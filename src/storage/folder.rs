@@ -1,12 +1,12 @@
 //! A real directory: every change is `write, fsync, rename, fsync(directory)` or `write at, fsync`.
 
-use super::{Blocks, Storage, StorageError, checked};
+use super::{Blocks, Storage, StorageError, checked, times};
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
 use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// The file whose lock makes its holder the one writer; its content names the holder.
 const LOCK: &str = "lock";
@@ -46,12 +46,15 @@ pub enum LockError {
 #[derive(Debug)]
 pub struct WriterLock {
     file: File,
+    since: SystemTime,
 }
 
 impl Drop for WriterLock {
     fn drop(&mut self) {
         // The lock goes with the file; the name in it is a courtesy to those who wait.
         let _ = self.file.set_len(0);
+        // That it was held from then on is known; for how long is not.
+        let _ = times::set(&self.file, self.since);
     }
 }
 
@@ -133,7 +136,7 @@ impl Folder {
             .and_then(|()| file.rewind())
             .and_then(|()| file.write_all(name.as_bytes()))
             .map_err(failed)?;
-        Ok(WriterLock { file })
+        Ok(WriterLock { file, since: SystemTime::now() })
     }
 
     /// The place of `path` on disk, after refusing every symlink on the way to it and in its place.
@@ -218,6 +221,20 @@ impl Folder {
         sync_parent(&from)
     }
 
+    fn move_over(&self, from: &str, to: &str) -> io::Result<()> {
+        let (from, target) = (self.plain(from)?, self.plain(to)?);
+        // Only files: a directory would have to be empty.
+        for place in [&from, &target] {
+            if !fs::symlink_metadata(place)?.is_file() {
+                return Err(io::Error::new(ErrorKind::InvalidInput, "not a file"));
+            }
+        }
+        fs::rename(&from, &target)?;
+        // If we stop here, either file may have the name, each of them whole.
+        sync_parent(&target)?;
+        sync_parent(&from)
+    }
+
     fn delete(&self, path: &str) -> io::Result<()> {
         let place = self.plain(path)?;
         match fs::symlink_metadata(&place) {
@@ -245,6 +262,16 @@ impl Folder {
         }
         names.sort_unstable();
         Ok(names)
+    }
+
+    fn date(&self, path: &str, at: SystemTime) -> io::Result<()> {
+        let place = self.plain(path)?;
+        times::set_all(&place, at)?;
+        for above in place.ancestors().skip(1).take(path.split('/').count()) {
+            // One that belongs to somebody else keeps its time.
+            let _ = File::open(above).and_then(|directory| times::set(&directory, at));
+        }
+        Ok(())
     }
 
     fn all_files(&self) -> io::Result<Vec<String>> {
@@ -299,6 +326,11 @@ impl Storage for Folder {
             .map_err(|source| StorageError::new("rename", from, source))
     }
 
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.move_over(checked("rename", from)?, checked("rename", to)?)
+            .map_err(|source| StorageError::new("rename", from, source))
+    }
+
     fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
         if !directory.is_empty() {
             checked("list", directory)?;
@@ -311,6 +343,11 @@ impl Storage for Folder {
             .random_access(checked("open", path)?)
             .map_err(|source| StorageError::new("open", path, source))?;
         Ok(Box::new(FileBlocks(file)))
+    }
+
+    fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
+        const ACTION: &str = "set the times of";
+        self.date(checked(ACTION, path)?, at).map_err(|source| StorageError::new(ACTION, path, source))
     }
 
     fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
@@ -349,6 +386,14 @@ impl Blocks for FileBlocks {
 
     fn sync(&self) -> io::Result<()> {
         self.0.sync_data()
+    }
+
+    fn modified(&self) -> io::Result<Option<SystemTime>> {
+        self.0.metadata()?.modified().map(Some)
+    }
+
+    fn set_times(&self, at: SystemTime) -> io::Result<()> {
+        times::set(&self.0, at)
     }
 }
 
@@ -460,6 +505,28 @@ mod tests {
         assert!(told.contains("hushtag seal") && told.contains(&std::process::id().to_string()), "{told}");
         drop(lock);
         assert!(folder.lock(Duration::ZERO, "hushtag ask").is_ok());
+    }
+
+    #[test]
+    fn times_are_those_that_were_set_with_all_below_and_above() {
+        let (place, folder) = folder();
+        folder.write("epochs/e1/deep/a", b"a").unwrap();
+        folder.write("epochs/e1/b", b"b").unwrap();
+        folder.write("epochs/e2/c", b"c").unwrap();
+        let root = place.path().join("sandbox");
+        let time = |path: &str| fs::metadata(root.join(path)).unwrap().modified().unwrap();
+        let (other, outside) = (time("epochs/e2/c"), fs::metadata(place.path()).unwrap().modified().unwrap());
+        let at = SystemTime::UNIX_EPOCH + Duration::new(1_000, 7);
+        folder.set_times("epochs/e1", at).unwrap();
+        for path in ["epochs/e1/deep/a", "epochs/e1/deep", "epochs/e1/b", "epochs/e1", "epochs", ""] {
+            assert_eq!(time(path), at, "{path}");
+        }
+        assert_eq!(time("epochs/e2/c"), other);
+        assert_eq!(fs::metadata(place.path()).unwrap().modified().unwrap(), outside, "not ours");
+        std::os::unix::fs::symlink("/etc", root.join("epochs/e1/link")).unwrap();
+        for path in ["absent", "../x", "epochs/e1"] {
+            assert!(folder.set_times(path, at).is_err(), "{path}");
+        }
     }
 
     #[test]

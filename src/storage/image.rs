@@ -201,6 +201,40 @@ impl Image {
     }
 }
 
+impl Image {
+    fn move_over(&self, from: &str, to: &str) -> io::Result<()> {
+        let mut state = self.state();
+        let fault = state.begin(false);
+        if matches!(fault, Some(Fault::Error | Fault::TornWrite | Fault::FullDisk)) {
+            return Err(io::Error::other("the operation failed (made by the test)"));
+        }
+        if [from, to].iter().any(|path| !state.files.contains_key(*path)) {
+            return Err(io::Error::new(ErrorKind::NotFound, "there is nothing of that name"));
+        }
+        let lost = fault.is_some();
+        if let Some(mut body) = state.files.remove(from) {
+            // What is written under a name that is not durable never reaches the file that has it after a crash.
+            body.unsynced.retain(|_| !lost);
+            state.files.insert(to.to_owned(), body);
+        }
+        for handle in &mut state.handles {
+            // A handle of the removed file finds nothing: no path is empty.
+            match handle {
+                path if path == to || path == from && lost => path.clear(),
+                path if path == from => to.clone_into(path),
+                _ => {}
+            }
+        }
+        if let Some(kind) = fault {
+            return Err(failure(kind));
+        }
+        if let Some(content) = state.durable.remove(from) {
+            state.durable.insert(to.to_owned(), content);
+        }
+        Ok(())
+    }
+}
+
 /// Whether `path` is `top` or lies below it.
 fn inside(path: &str, top: &str) -> bool {
     path.strip_prefix(top).is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
@@ -254,6 +288,11 @@ impl Storage for Image {
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
         self.move_to(checked("rename", from)?, checked("rename", to)?)
+            .map_err(|source| StorageError::new("rename", from, source))
+    }
+
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.move_over(checked("rename", from)?, checked("rename", to)?)
             .map_err(|source| StorageError::new("rename", from, source))
     }
 
@@ -401,6 +440,21 @@ mod tests {
         blocks.sync().unwrap_err();
         blocks.sync().unwrap();
         assert_eq!(image.crash().read("b").unwrap().unwrap(), b"");
+    }
+
+    #[test]
+    fn a_file_takes_the_name_of_another_in_one_step() {
+        let image = Image::new();
+        image.write("a", b"old").unwrap();
+        image.write("b", b"new").unwrap();
+        let (old, new) = (image.blocks("a").unwrap(), image.blocks("b").unwrap());
+        image.rename_over("b", "a").unwrap();
+        assert!(old.len().is_err());
+        new.write_at(0, b"N").unwrap();
+        assert_eq!(image.read("a").unwrap().unwrap(), b"New");
+        assert_eq!(image.crash().read("a").unwrap().unwrap(), b"new");
+        assert_eq!(image.list("").unwrap(), ["a"]);
+        assert!(image.rename_over("b", "a").is_err() && image.rename_over("a", "c").is_err());
     }
 
     #[test]

@@ -3,23 +3,28 @@
 //! Two implementors: [`Folder`], a real directory, and [`Image`], a pair of a live and a durable image in memory that
 //! can fail at its k-th operation, so that tests can stop a sandbox between any two durable steps.
 
+use std::time::SystemTime;
+
 mod anchor;
 mod backend;
 mod folder;
 mod image;
 mod overlay;
+mod times;
 
 pub use anchor::AnchorFile;
 pub(crate) use backend::Backend;
 pub use folder::{Folder, LockError, WriterLock};
 pub use image::{Fault, Image};
 pub(crate) use overlay::Overlay;
+pub(crate) use times::KeptTime;
+pub use times::file_time;
 
 /// A failed storage operation; after one, the handle that saw it is poisoned until the sandbox is reopened.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} `{path}`")]
 pub struct StorageError {
-    /// What was tried: `read`, `write`, `remove`, `rename`, `list`, `open`, `lock`.
+    /// What was tried: `read`, `write`, `remove`, `rename`, `list`, `open`, `lock`, `set the times of`.
     pub action: &'static str,
     /// The path inside the sandbox folder.
     pub path: String,
@@ -73,6 +78,13 @@ pub trait Storage: Send + Sync {
     /// [`StorageError`]; nothing was renamed.
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError>;
 
+    /// Gives a file the name of another one and removes that one, in one step; durable on return. If we stop inside, one of the two
+    /// has the name. [`Blocks`] that are open on the removed file may fail.
+    ///
+    /// # Errors
+    /// [`StorageError`]; which of the two has the name is known only after opening again.
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError>;
+
     /// The names directly inside a directory, sorted; empty when there is no such directory.
     ///
     /// # Errors
@@ -84,6 +96,17 @@ pub trait Storage: Send + Sync {
     /// # Errors
     /// [`StorageError`]
     fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError>;
+
+    /// Sets the times of a file, or of a directory with all it holds, and of the directories above it, as far as they belong to
+    /// whoever runs this. Not durable: a power cut may leave the times at which they were written. A storage without times does
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`StorageError`] for the file or the directory and what it holds.
+    fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
+        let _ = (path, at);
+        Ok(())
+    }
 
     /// Opens a file for reading alone, or `None` when there is none; nothing is made. Writing to it fails or is not allowed.
     ///
@@ -130,6 +153,23 @@ pub trait Blocks: Send + Sync + std::fmt::Debug {
     /// # Errors
     /// What the system says; afterwards nothing is known about the writes before it.
     fn sync(&self) -> std::io::Result<()>;
+
+    /// When it was written last, where the storage knows.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn modified(&self) -> std::io::Result<Option<SystemTime>> {
+        Ok(None)
+    }
+
+    /// Sets its times, as [`Storage::set_times`] does, and nothing above it.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn set_times(&self, at: SystemTime) -> std::io::Result<()> {
+        let _ = at;
+        Ok(())
+    }
 
     /// Whether the file is empty.
     ///

@@ -36,6 +36,18 @@ pub fn encode<T: Encode>(record: &T) -> Result<Vec<u8>, CodecError> {
     bincode::encode_to_vec(record, configuration()).map_err(CodecError::Encode)
 }
 
+/// As [`encode`], in memory of `size` bytes, however short the record is.
+///
+/// # Errors
+/// [`CodecError::Encode`] above `size` bytes.
+pub fn encode_within<T: Encode>(record: &T, size: usize) -> Result<Vec<u8>, CodecError> {
+    let mut bytes = vec![0; size];
+    let length =
+        bincode::encode_into_slice(record, &mut bytes, configuration()).map_err(CodecError::Encode)?;
+    bytes.truncate(length);
+    Ok(bytes)
+}
+
 /// The record that `verified` spells; the caller has checked a MAC or an AEAD tag over these bytes.
 ///
 /// # Errors
@@ -74,6 +86,8 @@ mod tests {
     fn one_spelling_only() {
         let bytes = encode(&sample()).unwrap();
         assert_eq!(decode::<Sample>(&bytes).unwrap(), sample());
+        assert!((bytes.len()..bytes.len() + 9).all(|size| encode_within(&sample(), size).unwrap() == bytes));
+        assert!(encode_within(&sample(), bytes.len() - 1).is_err());
         let mut longer = bytes.clone();
         longer.push(0);
         assert!(matches!(decode::<Sample>(&longer), Err(CodecError::NotCanonical)));

@@ -344,55 +344,65 @@ impl schemars::JsonSchema for Days {
     }
 }
 
-/// A span of whole hours, written `72h` in study files.
+/// How long after its seal an epoch answers, in whole minutes; written `72h` or `30m` in study files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Hours(u32);
+pub struct MaxAge(u32);
 
-impl Hours {
-    /// Parses `72h`; between 1 hour and 100 years.
+impl MaxAge {
+    /// The longest: 100 years, in minutes.
+    const LONGEST: u32 = 876_600 * 60;
+
+    /// Parses `72h` or `30m`; between 1 minute and 100 years.
     ///
     /// # Errors
     /// [`InvalidTime`] for anything else.
     pub fn parse(text: &str) -> Result<Self, InvalidTime> {
-        text.strip_suffix('h')
+        let (digits, minutes) = match (text.strip_suffix('h'), text.strip_suffix('m')) {
+            (Some(hours), _) => (Some(hours), 60),
+            (None, minutes) => (minutes, 1),
+        };
+        digits
             .filter(|digits| digits.bytes().all(|b| b.is_ascii_digit()))
-            .and_then(|digits| digits.parse().ok())
-            .filter(|hours| (1..=876_600).contains(hours))
+            .and_then(|digits| digits.parse::<u32>().ok()?.checked_mul(minutes))
+            .filter(|minutes| (1..=Self::LONGEST).contains(minutes))
             .map(Self)
-            .ok_or_else(|| InvalidTime::new(text, "a number of hours between `1h` and `876600h`"))
+            .ok_or_else(|| InvalidTime::new(text, "a time between `1m` and `876600h`, in hours or minutes"))
     }
 
     /// The number of seconds.
     #[must_use]
     pub const fn seconds(self) -> i64 {
-        self.0 as i64 * 3600
+        self.0 as i64 * 60
     }
 }
 
-impl fmt::Display for Hours {
+impl fmt::Display for MaxAge {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}h", self.0)
+        match (self.0 / 60, self.0 % 60) {
+            (hours, 0) => write!(f, "{hours}h"),
+            _ => write!(f, "{}m", self.0),
+        }
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Hours {
+impl<'de> serde::Deserialize<'de> for MaxAge {
     fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).map_err(serde::de::Error::custom)
     }
 }
 
-impl schemars::JsonSchema for Hours {
+impl schemars::JsonSchema for MaxAge {
     fn inline_schema() -> bool {
         true
     }
 
     fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Hours".into()
+        "MaxAge".into()
     }
 
     fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+h$" })
+        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[hm]$" })
     }
 }
 
@@ -419,11 +429,31 @@ mod tests {
     use super::*;
 
     #[test]
-    fn hours_are_whole_and_above_none() {
-        assert_eq!(Hours::parse("72h").map(Hours::seconds), Ok(72 * 3600));
-        assert_eq!(Hours::parse("876600h").unwrap().to_string(), "876600h");
-        for bad in ["0h", "876601h", "h", "72", "72d", "1.5h", "-1h", "+1h", " 1h", "4294967297h"] {
-            assert!(Hours::parse(bad).is_err(), "{bad}");
+    fn a_max_age_is_in_whole_hours_or_minutes_and_above_none() {
+        assert_eq!(MaxAge::parse("72h").map(MaxAge::seconds), Ok(72 * 3600));
+        assert_eq!(MaxAge::parse("30m").map(MaxAge::seconds), Ok(30 * 60));
+        assert_eq!(MaxAge::parse("90m").unwrap().to_string(), "90m");
+        assert_eq!(MaxAge::parse("120m"), MaxAge::parse("2h"));
+        assert_eq!(MaxAge::parse("876600h").unwrap().to_string(), "876600h");
+        for bad in [
+            "0h",
+            "0m",
+            "876601h",
+            "52596001m",
+            "h",
+            "m",
+            "72",
+            "72d",
+            "1.5h",
+            "-1h",
+            "+1h",
+            " 1h",
+            "30s",
+            "1h30m",
+            "4294967297h",
+            "71582789h",
+        ] {
+            assert!(MaxAge::parse(bad).is_err(), "{bad}");
         }
     }
 

@@ -11,7 +11,7 @@ use html5ever::tokenizer::{
 };
 
 /// Elements that have no content and no end.
-const VOID: [&str; 6] = ["br", "hr", "img", "input", "link", "meta"];
+const VOID: [&str; 7] = ["br", "hr", "img", "input", "link", "meta", "wbr"];
 
 /// An element in the order of the document.
 #[derive(Debug, Clone)]

@@ -161,6 +161,9 @@ fn enumerated(regimes: [&Table; 2], category: &str, action: &str) -> Option<BTre
             facts.insert(fact.clone(), words[rest % words.len()].clone());
             rest /= words.len();
         }
+        if is_impossible(regimes, category, &facts) {
+            continue;
+        }
         let refused = regimes.map(|regime| !reference::failing(regime, &facts).is_empty());
         found.get_mut("the use is permitted").unwrap().see(refused[0], refused[1]);
         if refused == [false, false] {
@@ -172,6 +175,28 @@ fn enumerated(regimes: [&Table; 2], category: &str, action: &str) -> Option<BTre
         }
     }
     Some(found)
+}
+
+/// Whether no study can stand so: facts that contradict each other, or a category that is always sensitive and is not here.
+fn is_impossible(regimes: [&Table; 2], category: &str, facts: &Facts) -> bool {
+    let is = |fact: &str, words: &[&str]| facts.get(fact).is_some_and(|own| words.contains(&own.as_str()));
+    let always = |regime: &Table| {
+        list(regime, &["regime", "profiles"]).is_subset(&list(regime, &["categories", category, "sensitive"]))
+    };
+    let never = |regime: &Table| {
+        !flag(regime, &["regime", "children_sensitive"])
+            && list(regime, &["categories", category, "sensitive"]).is_empty()
+    };
+    let by_age = regimes.iter().all(|regime| flag(regime, &["regime", "children_sensitive"]));
+    let present = facts.iter().filter(|(fact, word)| fact.starts_with("handler-kind:") && *word == "present");
+    let not_in_force = ["missing", "late", "expired", "out-of-scope"];
+    (is("sensitive", &["no"]) && regimes.iter().all(|regime| always(regime)))
+        || (is("sensitive", &["yes"]) && regimes.iter().all(|regime| never(regime)))
+        || (by_age && is("sensitive", &["no"]) && is("admits-children", &["yes"]))
+        || (is("succession", &["announced"]) && is("document:succession", &not_in_force))
+        || (is("succession", &["unannounced"]) && is("document:succession", &["valid"]))
+        || (is("sub-processors", &["approved"]) && is("document:entrust-contract", &["missing"]))
+        || (is("handlers", &["one"]) && present.count() > 1)
 }
 
 #[derive(Default)]
@@ -330,6 +355,26 @@ fn a_lowest_band_that_starts_lower_is_told_apart() {
     let said = diff_regimes(&pair.regimes[0], &pair.regimes[1]);
     let export = said.factors.iter().filter(|own| own.factor.ends_with("x export: the use is permitted"));
     assert!(export.clone().count() > 0 && export.clone().all(|own| own.relation.as_str() != "equivalent"));
+}
+
+/// Health is sensitive under every profile: no example says that it is not, nor anything else that no study can be.
+#[test]
+fn no_example_is_a_situation_that_cannot_be() {
+    let text = include_str!("../../policies/cn-pipl/regime.toml");
+    let other = text.replace(
+        "[[demands]]\nrule = \"R57\"",
+        "[[demands]]\nrule = \"R28\"\nneeds = { sensitive = [\"yes\"] }\n[[demands]]\nrule = \"R57\"",
+    );
+    assert_ne!(text, other);
+    let [first, second] = [text, &other].map(|text| Regime::parse("regime.toml", text).unwrap());
+    let said = diff_regimes(&first, &second);
+    let examples = said.factors.iter().flat_map(|own| [&own.refused_by_first, &own.refused_by_second]);
+    let examples: Vec<&String> = examples.flatten().collect();
+    assert!(examples.iter().any(|example| example.contains("category = profile")), "{examples:?}");
+    for always in ["health", "emotion", "payment-account", "religion"] {
+        let own = |example: &&&String| example.contains(&format!("category = {always},"));
+        assert_eq!(examples.iter().find(own), None, "{always} is always sensitive");
+    }
 }
 
 #[test]

@@ -141,6 +141,7 @@ pub(crate) fn situations(regime: &Table, study: &Table, recipient: &str, now: i6
     let succeeds = either(announced, "announced", "unannounced");
     say("succession", if list(recipient, &["succeeds"]).is_empty() { "none" } else { succeeds });
     say("handlers", either(handlers.len() > 1, "several", "one"));
+    say("read-categories", either(categories(study).len() > 1, "several", "one"));
     say("handler-kinds", either(kinds.is_subset(&known), "known", "unknown"));
     for kind in known {
         say(&format!("handler-kind:{kind}"), either(kinds.contains(&kind), "present", "absent"));

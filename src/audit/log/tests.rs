@@ -32,6 +32,34 @@ fn an_entry_left_of_the_edge_is_believed_only_with_its_proof() {
     assert!(matches!(log.proven_entry(3), Err(AuditError::Damaged(_))));
 }
 
+/// Texts inside entries that look like a kind are none.
+#[test]
+fn entries_of_a_kind_are_those_that_a_walk_finds_and_proved() {
+    let (image, mut log) = log(0);
+    let kinds = [Kind::Ask, Kind::Seal, Kind::Refuse, Kind::Retire, Kind::Ask];
+    let list: Vec<Entry> = (0..600_usize)
+        .map(|number| {
+            let mut entry = Entry { kind: kinds[number % 5], ..entry(number as u64) };
+            entry.body.insert("question".to_owned(), "\"kind\":\"seal\"".into());
+            entry
+        })
+        .collect();
+    log.append_all(&list, &signer()).unwrap();
+    let log = open(&image);
+    for wanted in [&[Kind::Seal, Kind::Retire][..], &[Kind::Init], &kinds] {
+        let found: Vec<(u64, Entry)> = log.entries_of(wanted).collect::<Result<_, _>>().unwrap();
+        let walked = (0..).zip(list.clone()).filter(|(_, entry)| wanted.contains(&entry.kind));
+        assert_eq!(found, walked.collect::<Vec<_>>());
+    }
+    let place = "log/tile/entries/000";
+    let text = String::from_utf8(image.read(place).unwrap().unwrap()).unwrap();
+    image.write(place, text.replacen("\"kind\":\"retire\"", "\"kind\":\"refuse\"", 1).as_bytes()).unwrap();
+    assert!(open(&image).entries_of(&[Kind::Seal]).all(|found| found.is_ok()));
+    assert!(
+        open(&image).entries_of(&[Kind::Refuse]).any(|found| matches!(found, Err(AuditError::Damaged(_))))
+    );
+}
+
 #[test]
 fn reopened_after_each_append_it_is_the_list() {
     let (image, mut log) = log(0);

@@ -43,7 +43,7 @@ impl Import {
         for path in self.files {
             files.extend(inputs.of(path)?.into_iter().map(|file| (None, file)));
         }
-        for (_, file) in handed_in(files)? {
+        for (.., file) in handed_in(files)? {
             let progress = Arc::new(Progress::default());
             let study = self.study.as_ref();
             let import = || operator.consents().import_shown(file, study, &progress);

@@ -1,10 +1,12 @@
 //! `hushtag consent`: the consent register of a sandbox, for services that keep none of their own.
 
 mod check;
+mod erase;
 mod files;
 pub(super) mod person;
 mod receipt;
 mod record;
+mod request;
 pub(super) mod status;
 
 use clap::Subcommand;
@@ -23,6 +25,14 @@ pub(super) enum ConsentCommand {
         after_help = "Examples:\n  echo 13800000007 | hushtag consent withdraw box --id-file -\n  hushtag consent withdraw box --id-file id.txt --trigger SC23 --receipt receipt.txt"
     )]
     Withdraw(record::Withdraw),
+    /// Remove all events of a person from the register; no consent from before counts again, in whichever file it stands (PIPL 47)
+    #[command(
+        after_help = "Examples:\n  echo 13800000007 | hushtag consent erase box --id-file -\n  hushtag consent erase box --id-file id.txt --ids phone --receipt receipt.txt"
+    )]
+    Erase(erase::Erase),
+    /// The book of requests of people about their own data: access, copy, correction, erasure and others (PIPL 44 to 50)
+    #[command(subcommand)]
+    Request(request::RequestCommand),
     /// What decides for one person, and why
     #[command(
         after_help = "Examples:\n  hushtag consent status box --id-file id.txt --as-of 2026-10-01\n  hushtag consent status box --id-file id.txt --recipient brand-insights"
@@ -54,6 +64,8 @@ impl ConsentCommand {
         match self {
             Self::Record(command) => command.run(context),
             Self::Withdraw(command) => command.run(context),
+            Self::Erase(command) => command.run(context),
+            Self::Request(command) => command.run(context),
             Self::Status(command) => command.run(context),
             Self::Import(command) => command.run(context),
             Self::Export(command) => command.run(context),

@@ -25,6 +25,28 @@ pub(in crate::cli) struct Person {
     ids: Option<String>,
 }
 
+/// A person, or nobody in particular.
+#[derive(Args)]
+pub(in crate::cli) struct MaybePerson {
+    /// A file whose one line is the person's id, or - for stdin: ids never stand on a command line
+    #[arg(long, value_name = "FILE|-")]
+    id_file: Option<PathBuf>,
+    /// The namespace of the id, such as phone [default: the only one of the sandbox]
+    #[arg(long, requires = "id_file")]
+    ids: Option<String>,
+}
+
+impl MaybePerson {
+    /// Their namespace and id, as the register keeps them.
+    pub(super) fn read(
+        self,
+        consents: &Consents<'_>,
+    ) -> Result<Option<(String, Zeroizing<String>)>, Failure> {
+        let person = self.id_file.map(|id_file| Person { id_file, ids: self.ids });
+        person.map(|person| person.read(consents)).transpose()
+    }
+}
+
 impl Person {
     /// Her namespace and id, as the register keeps them.
     pub(in crate::cli) fn read(
@@ -34,16 +56,28 @@ impl Person {
         let id = id(&self.id_file)?;
         match consents.attribute(self.ids.as_deref(), &id) {
             Ok((ids, id)) => Ok((ids, Zeroizing::new(id))),
-            Err(EventFault::Event(EventError::NoNamespace)) => {
+            Err(fault) => Err(self.unreadable(fault, consents)),
+        }
+    }
+
+    /// The namespace as it was given, and the id as it stands in its file.
+    pub(super) fn raw(&self) -> Result<(Option<&str>, Zeroizing<String>), Failure> {
+        Ok((self.ids.as_deref(), id(&self.id_file)?))
+    }
+
+    /// What to tell about an id that is nobody's.
+    pub(super) fn unreadable(&self, fault: EventFault, consents: &Consents<'_>) -> Failure {
+        match fault {
+            EventFault::Event(EventError::NoNamespace) => {
                 let names: Vec<String> = consents.namespaces().into_iter().collect();
                 let next = format!("say which one with --ids: {}", names.join(", "));
-                Err(Failure::usage("the sandbox has ids of several namespaces", next))
+                Failure::usage("the sandbox has ids of several namespaces", next)
             }
-            Err(EventFault::Event(fault)) => Err(Failure::failed(
+            EventFault::Event(fault) => Failure::failed(
                 format!("{}: {fault}", self.id_file.display()),
                 "write the id alone on its line, as the files of the studies have it",
-            )),
-            Err(fault) => Err(failure(&fault, None)),
+            ),
+            fault => failure(&fault, None),
         }
     }
 }

@@ -1,6 +1,7 @@
-//! `hushtag consent verify-receipt`.
+//! Receipts: written for a person, and `hushtag consent verify-receipt`.
 
-use std::path::PathBuf;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::json;
@@ -9,6 +10,31 @@ use super::person::{id, read};
 use crate::audit::{Receipt, ReceiptError, VerifierKey};
 use crate::cli::bundle::{LogKey, log_keys};
 use crate::cli::{Context, Failure};
+
+/// A receipt that could not be written must be known before anything is done.
+pub(super) fn absent(receipt: Option<&Path>) -> Result<(), Failure> {
+    match receipt {
+        Some(path) if std::fs::symlink_metadata(path).is_ok() => Err(Failure::failed(
+            format!("{}: is there already", path.display()),
+            "give the name of a file that is not there yet; nothing was recorded",
+        )),
+        _ => Ok(()),
+    }
+}
+
+/// Writes a receipt to a new file and says where; `next` is what to do if that fails.
+pub(super) fn save(path: &Path, receipt: &str, next: &str) -> Result<String, Failure> {
+    let written = std::fs::File::create_new(path)
+        .and_then(|mut file| file.write_all(receipt.as_bytes()).and_then(|()| file.sync_all()));
+    let shown = path.display().to_string();
+    written.map_err(|error| Failure::failed(format!("{shown}: {error}"), next))?;
+    Ok(shown)
+}
+
+/// The line that names a receipt.
+pub(super) fn told(receipt: Option<&str>) -> String {
+    receipt.map_or_else(String::new, |place| format!("\nreceipt: {place}"))
+}
 
 #[derive(Args)]
 pub(in crate::cli) struct VerifyReceipt {

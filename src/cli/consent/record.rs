@@ -1,12 +1,12 @@
 //! `hushtag consent record` and `withdraw`.
 
-use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::person::{Person, failure, namespace, read};
+use super::receipt::{absent, save, told};
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::consent::{Act, KnownWords, Shortfall, not_separate};
@@ -339,21 +339,6 @@ fn shortfall(lack: &Shortfall) -> Value {
     json!({ "column": lack.column, "article": lack.article, "because": lack.because })
 }
 
-fn told(receipt: Option<&str>) -> String {
-    receipt.map_or_else(String::new, |place| format!("\nreceipt: {place}"))
-}
-
-/// A receipt that could not be written must be known before anything is recorded.
-fn absent(receipt: Option<&Path>) -> Result<(), Failure> {
-    match receipt {
-        Some(path) if std::fs::symlink_metadata(path).is_ok() => Err(Failure::failed(
-            format!("{}: is there already", path.display()),
-            "give the name of a file that is not there yet; nothing was recorded",
-        )),
-        _ => Ok(()),
-    }
-}
-
 /// Records the event and writes its receipt.
 fn write(
     consents: &Consents<'_>,
@@ -362,16 +347,9 @@ fn write(
 ) -> Result<(Timestamp, Option<String>), Failure> {
     let at = consents.record(std::slice::from_ref(event))?;
     let Some(path) = receipt else { return Ok((at, None)) };
-    let text = consents.receipt(event, at)?;
-    // If we stop here, the event is recorded and has no receipt: recording it again gives one and changes nothing.
-    let written = std::fs::File::create_new(path)
-        .and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
-    let shown = path.display().to_string();
-    let failed = |error| {
-        Failure::failed(format!("{shown}: {error}"), "the event is recorded; record it again for a receipt")
-    };
-    written.map_err(failed)?;
-    Ok((at, Some(shown)))
+    // If we stop before it is written, recording the event again gives one and changes nothing.
+    let next = "the event is recorded; record it again for a receipt";
+    save(path, &consents.receipt(event, at)?, next).map(|shown| (at, Some(shown)))
 }
 
 #[cfg(test)]

@@ -10,6 +10,7 @@ use super::person::Person;
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::consent::{Account, Act, KnownWords, Named};
+use crate::operator::{Act as Access, Role};
 use crate::register::Event;
 use crate::types::{AsOf, Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
 
@@ -37,22 +38,28 @@ impl StatusOf {
         let (ids, id) = self.person.read(&consents)?;
         let as_of = self.as_of.map_or_else(|| Ok(SystemClock.now()), |as_of| operator.instant(as_of))?;
         let events = consents.events_of((&ids, &id))?;
+        let erased = consents.tombstone_of((&ids, &id))?.and_then(|tombstone| tombstone.erased_at());
         let accounts = match &self.recipient {
             Some(recipient) => Some(consents.standing(&events, recipient, self.study.as_ref(), as_of)?),
             None => None,
         };
+        operator.log_access(Access::ConsentStatus, Role::Operator)?;
         let (latest, known) = (latest(&events, as_of), consents.known_words());
         context.output.either(
             || {
                 json!({
                     "as_of": as_of.to_string(),
                     "events": events.len(),
+                    "erased": erased.map(|at| at.to_string()),
                     "latest": latest.iter().map(|event| as_json(event, &known)).collect::<Vec<_>>(),
                     "triggers": accounts.as_ref().map(|all| all.iter().map(account_json).collect::<Vec<_>>()),
                 })
             },
             || {
                 let mut text = format!("as of {as_of}: {} event(s) recorded", events.len());
+                if let Some(at) = erased {
+                    text.push_str(&format!("\n  erased at {at}: what was said by then gives no consent"));
+                }
                 latest.iter().for_each(|event| text.push_str(&line(event, &known)));
                 if let Some(accounts) = &accounts {
                     accounts.iter().for_each(|account| text.push_str(&account_line(account)));

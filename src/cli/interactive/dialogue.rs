@@ -129,12 +129,23 @@ impl<'a> Dialogue<'a> {
         words: &[Word],
         default: Option<&str>,
     ) -> Result<String, Failure> {
+        self.pick_if(question, words, default, |_| Ok(()))
+    }
+
+    /// As [`Dialogue::pick`], of words that may be wrong here.
+    pub(super) fn pick_if(
+        &mut self,
+        question: &str,
+        words: &[Word],
+        default: Option<&str>,
+        check: impl Fn(&str) -> Result<(), String>,
+    ) -> Result<String, Failure> {
         self.ask(question, default, |answer| {
             let place = answer.parse::<usize>().ok().and_then(|number| number.checked_sub(1));
             let by_number = place.and_then(|place| words.get(place));
             let known = || words.iter().map(|known| known.word.as_str());
             match words.iter().find(|known| known.word == answer).or(by_number) {
-                Some(known) => Ok(known.word.clone()),
+                Some(known) => check(&known.word).map(|()| known.word.clone()),
                 None => {
                     let meant = nearest(answer, known());
                     let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();

@@ -65,6 +65,24 @@ pub(super) struct Section {
     pub(super) keys: Vec<(&'static str, String)>,
 }
 
+/// How the handlers' own consent table is read.
+#[derive(Default)]
+pub(super) struct Consents {
+    /// The file whose columns were offered.
+    pub(super) path: String,
+    /// Columns of the consent table, each with the column of the file.
+    pub(super) columns: Vec<(String, String)>,
+    pub(super) ignored: Vec<String>,
+    /// Words of the file, each with the event that it is.
+    pub(super) events: Vec<(String, String)>,
+    /// Words of the file, each with the purpose that it is.
+    pub(super) purposes: Vec<(String, String)>,
+    /// Columns of the consent table with their values as TOML.
+    pub(super) constants: Vec<(String, String)>,
+    pub(super) evidence: Option<String>,
+    pub(super) timezone: Option<String>,
+}
+
 /// A study in the making.
 #[derive(Default)]
 pub(super) struct Draft {
@@ -83,6 +101,7 @@ pub(super) struct Draft {
     pub(super) declared_adults: bool,
     pub(super) ids: String,
     pub(super) datasets: Vec<Dataset>,
+    pub(super) consents: Option<Consents>,
     pub(super) measures: Vec<Section>,
     pub(super) tags: Vec<Section>,
     pub(super) metrics: Vec<Section>,
@@ -174,6 +193,9 @@ impl Draft {
         self.parties(&mut page);
         for dataset in &self.datasets {
             self.dataset(dataset, &mut page);
+        }
+        if let Some(consents) = &self.consents {
+            consents.write(&mut page);
         }
         for (table, sections) in
             [("measures", &self.measures), ("tags", &self.tags), ("metrics", &self.metrics)]
@@ -284,17 +306,45 @@ impl Draft {
         }
     }
 
-    /// The commands' options that hand in the data.
+    /// The options of `seal` that hand in the data and the consents.
     pub(super) fn data_options(&self) -> String {
         let path =
             |dataset: &Dataset| dataset.path.clone().unwrap_or_else(|| format!("{}.csv", dataset.name));
         let each = self.datasets.iter().map(|dataset| format!("--data {}={}", dataset.name, path(dataset)));
-        each.collect::<Vec<_>>().join(" ")
+        let consents = self.consents.as_ref().map_or("consents.csv", |consents| consents.path.as_str());
+        each.chain([format!("--consents {consents}")]).collect::<Vec<_>>().join(" ")
     }
 
     /// Every name that is taken by a measure or a tag.
     pub(super) fn taken(&self) -> BTreeSet<&str> {
         self.measures.iter().chain(&self.tags).map(|section| section.name.as_str()).collect()
+    }
+}
+
+impl Consents {
+    /// The section `[consents]`; nothing where the file has the columns and words of the consent table.
+    fn write(&self, page: &mut Page) {
+        let Self { columns, ignored, events, purposes, constants, evidence, timezone, .. } = self;
+        let single = [("timezone", timezone), ("evidence", evidence)];
+        let single = single.into_iter().filter_map(|(key, value)| Some((key, quoted(value.as_ref()?))));
+        let mut single: Vec<(&str, String)> = single.collect();
+        if !ignored.is_empty() {
+            single.push(("ignore", list(ignored.iter().map(String::as_str))));
+        }
+        if !single.is_empty() {
+            page.table("[consents]");
+            single.iter().for_each(|(key, value)| page.line(key, value));
+        }
+        for (table, pairs) in [("columns", columns), ("values.event", events), ("values.purpose", purposes)] {
+            if !pairs.is_empty() {
+                page.table(&format!("[consents.{table}]"));
+                pairs.iter().for_each(|(from, to)| page.line(&key(from), &quoted(to)));
+            }
+        }
+        if !constants.is_empty() {
+            page.table("[consents.constants]");
+            constants.iter().for_each(|(column, value)| page.line(column, value));
+        }
     }
 }
 

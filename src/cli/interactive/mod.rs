@@ -1,6 +1,7 @@
 //! `hushtag init DIR --interactive`: writes a study by asking. It invents no document, no date and no bound of the data; what a
 //! human must attach is named and left out.
 
+mod consents;
 mod datasets;
 mod dialogue;
 mod draft;
@@ -16,7 +17,7 @@ use super::{Context, Failure};
 use crate::operator::{Approval, StudySource, check_study};
 use crate::policy::{Action, Lang, Level, Opinion, Regime, Study, Word, WordsOf, with_opinion};
 use crate::types::{
-    Clock, Days, HandlerId, Hours, NanoEpsilon, RecipientId, StudyId, SystemClock, Timestamp,
+    Clock, Days, HandlerId, MaxAge, NanoEpsilon, RecipientId, StudyId, SystemClock, Timestamp,
 };
 
 /// What a study starts with where nobody says otherwise; each is shown before it is taken.
@@ -37,7 +38,7 @@ pub(super) struct Written {
     pub(super) study: PathBuf,
     pub(super) epsilon: NanoEpsilon,
     pub(super) approval: Approval,
-    /// The options of `seal` that hand in its data.
+    /// The options of `seal` that hand in its data and consents.
     pub(super) data: String,
 }
 
@@ -123,6 +124,7 @@ fn drafted(dialogue: &mut Dialogue<'_>) -> Result<(Draft, Regime), Failure> {
     parties(dialogue, &mut draft, &regime)?;
     datasets::ask(dialogue, &mut draft, &regime)?;
     ages(dialogue, &mut draft)?;
+    consents::ask(dialogue, &mut draft)?;
     tags::ask(dialogue, &mut draft)?;
     prices(dialogue, &mut draft)?;
     Ok((draft, regime))
@@ -222,7 +224,7 @@ fn prices(dialogue: &mut Dialogue<'_>, draft: &mut Draft) -> Result<(), Failure>
     draft.max_age = dialogue.ask(
         "How long after its seal an epoch answers (max_age); by then whoever withdrew is out",
         Some(MAX_AGE),
-        parsed(|text| Hours::parse(text).map(|hours| hours.to_string())),
+        parsed(|text| MaxAge::parse(text).map(|age| age.to_string())),
     )?;
     Ok(())
 }

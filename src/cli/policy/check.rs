@@ -37,7 +37,8 @@ impl Check {
             }
         }
         if context.output.format() == Format::Sarif {
-            context.output.result(&crate::report::sarif(&all).to_string())?;
+            let root = std::env::current_dir().ok();
+            context.output.result(&crate::report::sarif(&all, root.as_deref()).to_string())?;
         } else {
             context.output.either(
                 || json!({ "files": count, "findings": all }),

@@ -9,9 +9,9 @@ use super::files::study_under_regime;
 use crate::cli::{Context, Failure};
 use crate::consent::AgeFact;
 use crate::engine::PersonFile;
-use crate::operator::OperatorError;
-use crate::policy::{Lang, with_opinion};
-use crate::types::{AsOf, RecipientId};
+use crate::operator::{OperatorError, Replay};
+use crate::policy::{Lang, replayed, with_opinion};
+use crate::types::{AsOf, EpochId, RecipientId, StudyId};
 
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Language {
@@ -21,15 +21,21 @@ enum Language {
 
 #[derive(Args)]
 pub(in crate::cli) struct Explain {
-    /// The study
-    #[arg(long, value_name = "FILE")]
-    study: PathBuf,
+    /// The study: a file or, with --sandbox, the id of a study if several name the recipient
+    #[arg(long, value_name = "FILE|ID", required_unless_present = "sandbox")]
+    study: Option<PathBuf>,
+    /// A sandbox: the decision at the seal of --epoch, made again from the texts of then and compared with the log
+    #[arg(long, value_name = "DIR", requires = "epoch", conflicts_with_all = ["as_of", "person_file"])]
+    sandbox: Option<PathBuf>,
+    /// The epoch of the sandbox
+    #[arg(long, requires = "sandbox")]
+    epoch: Option<EpochId>,
     /// Who would get the answers
     #[arg(long)]
     recipient: RecipientId,
     /// The day of the decision; a bare date is the end of that day in the study's time zone
-    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
-    as_of: AsOf,
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse, required_unless_present = "sandbox")]
+    as_of: Option<AsOf>,
     /// Consent events of one person (a file as for `seal --consents`)
     #[arg(long, value_name = "FILE")]
     person_file: Option<PathBuf>,
@@ -43,12 +49,18 @@ pub(in crate::cli) struct Explain {
 
 impl Explain {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let (study, regime) = study_under_regime(&self.study)?;
-        let as_of = study.instant(self.as_of);
         let lang = match self.lang {
             Language::En => Lang::En,
             Language::Zh => Lang::Zh,
         };
+        if let (Some(sandbox), Some(epoch)) = (&self.sandbox, &self.epoch) {
+            return self.replay(sandbox, epoch, lang, context);
+        }
+        let (Some(study), Some(as_of)) = (&self.study, self.as_of) else {
+            return Err(Failure::usage("there is no study to explain", "give --study FILE and --as-of WHEN"));
+        };
+        let (study, regime) = study_under_regime(study)?;
+        let as_of = study.instant(as_of);
         let recipient = study.recipient(&self.recipient).ok_or_else(|| {
             let known: Vec<&str> = study.recipients.iter().map(|recipient| recipient.id.as_str()).collect();
             let message = format!("unknown recipient `{}`", self.recipient);
@@ -66,5 +78,44 @@ impl Explain {
             explanation
         });
         context.output.either(|| json!(explanation), || explanation.to_string())
+    }
+
+    /// The decision of a seal, as the texts of then make it and as the log holds it.
+    fn replay(&self, dir: &Path, epoch: &EpochId, lang: Lang, context: &Context) -> Result<(), Failure> {
+        let study = self.study.as_deref().map(|study| {
+            let id = StudyId::new(&study.display().to_string());
+            id.map_err(|error| {
+                Failure::usage(error.to_string(), "with --sandbox, --study is the id of a study")
+            })
+        });
+        let replay = Replay::of(dir, epoch, &self.recipient, study.transpose()?.as_ref())?;
+        let (seal, at) = (replay.seal.to_string(), replay.at.to_string());
+        let evidence = [
+            ("{epoch}", epoch.as_str()),
+            ("{at}", &at),
+            ("{seal}", &seal),
+            ("{study}", &replay.study().hash),
+            ("{regime}", replay.regime().hash()),
+        ];
+        let mut explanation = replay.explain(lang)?;
+        explanation.sections.push(replayed(&evidence, lang));
+        context.output.either(
+            || {
+                let mut all = json!(explanation);
+                if let Some(all) = all.as_object_mut() {
+                    all.insert("epoch".into(), json!(replay.epoch));
+                    all.insert("sealed_at".into(), json!(replay.at.to_string()));
+                    all.insert("seal".into(), json!(replay.seal));
+                    all.insert("adopted".into(), json!(replay.adopted));
+                    all.insert("study".into(), json!(replay.study().id));
+                    all.insert("study_hash".into(), json!(replay.study().hash));
+                    all.insert("regime".into(), json!(replay.regime().id()));
+                    all.insert("regime_hash".into(), json!(replay.regime().hash()));
+                    all.insert("agrees".into(), json!(true));
+                }
+                all
+            },
+            || explanation.to_string(),
+        )
     }
 }

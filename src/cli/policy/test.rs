@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::files::{Kind, PolicyFile, policy_files};
 use crate::cli::init::read_text;
-use crate::cli::{Context, Failure};
+use crate::cli::{Context, Failure, Format};
 use crate::operator::StudySource;
 use crate::policy::{Ran, Regime, Scenarios};
 
@@ -34,6 +34,10 @@ impl Test {
         }
         let failed = ran.iter().filter(|ran| ran.differs.is_some()).count();
         let passed = ran.len() - failed;
+        if context.output.format() == Format::Junit {
+            context.output.result(&crate::report::junit(&ran))?;
+            return if failed == 0 { Ok(()) } else { Err(Failure::findings()) };
+        }
         context.output.either(
             || json!({ "passed": passed, "failed": failed, "scenarios": ran }),
             || {

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use super::*;
 use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::{Form, IdForms};
-use crate::engine::consents::hear;
+use crate::engine::consents::Consents;
 use crate::engine::intern::Interner;
 use crate::engine::read::Id;
 use crate::engine::reading::Reading;
@@ -58,16 +58,19 @@ static OWN: LazyLock<(Study, Regime, Vec<Demand>)> = LazyLock::new(|| study(SECT
 /// Who is in by one input, person by person for every recipient.
 fn inside(study: &Study, demands: &[Demand], input: Input) -> Vec<Vec<bool>> {
     let as_of = Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
-    let mut folds: Vec<Fold> = demands.iter().map(|demand| Fold::new(demand.clone(), as_of)).collect();
+    let folds: Vec<Fold> = demands.iter().map(|demand| Fold::new(demand.clone(), as_of)).collect();
     let mut interner = Interner::default();
     let namespace = interner.intern_namespace("phone");
     // The register walks people in another order, so they are numbered before.
     for person in 0..PEOPLE {
-        interner.intern(namespace, &Id::of(&id(person))).unwrap();
+        interner.intern_id(namespace, &Id::of(&id(person))).unwrap();
     }
     let namespaces = BTreeMap::from([("phone", Form::Undeclared)]);
-    hear(input, (&study.consents, &namespaces), &mut interner, &mut folds, &Reading::default()).unwrap();
+    let reading = Reading::default();
+    let mut consents = Consents::new(folds, &reading);
+    consents.read((0, input), (&study.consents, &namespaces), &mut interner).unwrap();
     let coverage = |fold: Fold| -> Coverage { fold.finish(PEOPLE as usize, &[]) };
+    let (folds, _held) = consents.finish().unwrap();
     folds
         .into_iter()
         .map(coverage)
@@ -98,7 +101,8 @@ fn by_register(study: &Study, regime: &Regime, input: Input) -> (Imported, Regis
 
 /// What a seal reads of a register.
 fn read(register: &Register) -> Input {
-    Input::Register(FILE.into(), Box::new(register.snapshot().unwrap().reader(None).unwrap()))
+    let snapshot = register.snapshot().unwrap();
+    Input::Register(FILE.into(), Box::new(snapshot.reader(None).unwrap()), snapshot.tombstones().unwrap())
 }
 
 /// Why an import stopped.

@@ -68,8 +68,8 @@ pub(super) fn schema(path: &Path, name: &str) -> Result<Option<SchemaRef>, ReadE
         _ if is_text => None,
         Magic::Parquet => Some(Arc::clone(footer(&file, name)?.schema())),
         _ if promise == Promise::Parquet => Some(Arc::clone(footer(&file, name)?.schema())),
-        Magic::IpcFile => Some(ipc_reader(path, name, None)?.schema()),
-        Magic::IpcStream => Some(ipc_stream_reader(path, name, None)?.schema()),
+        Magic::IpcFile => Some(ipc_reader(file, name, None)?.schema()),
+        Magic::IpcStream => Some(ipc_stream_reader(file, name, None)?.schema()),
         Magic::Gzip | Magic::Zstd if promise == Promise::Ipc => {
             let reader = StreamReader::try_new(plain(name, file)?.bytes, None);
             Some(reader.map_err(|_| damaged(name, IPC))?.schema())

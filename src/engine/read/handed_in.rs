@@ -8,6 +8,9 @@ use super::folder::tables_in;
 use super::{Input, ReadError};
 use crate::types::DatasetName;
 
+/// A table that is handed in: the position of what it was handed in as, its dataset, or none for consents, and the table.
+pub type HandedIn = (usize, Option<DatasetName>, Input);
+
 /// The tables of what is handed in for datasets and, under none, as consents, in the same order.
 ///
 /// A folder expands to all of its parts. A file or a part is named by the shortest end of its path that is unique; a part
@@ -15,30 +18,42 @@ use crate::types::DatasetName;
 ///
 /// # Errors
 /// [`ReadError`] for a folder that is none of parts, and [`ReadError::SameFile`] for a file that a dataset has twice, whose rows would
-/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case.
-pub fn handed_in(
-    given: Vec<(Option<DatasetName>, Input)>,
-) -> Result<Vec<(Option<DatasetName>, Input)>, ReadError> {
+/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case. [`ReadError::Empty`] for a
+/// file of 0 bytes; among the parts of a folder there may be such.
+pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedIn>, ReadError> {
     let mut tables = Vec::new();
-    for (dataset, input) in given {
+    let count = given.len();
+    for (place, (dataset, input)) in given.into_iter().enumerate() {
+        let position = match &input {
+            Input::Recorded(file) => file.part_of,
+            _ => None,
+        };
+        let position = position.unwrap_or(count + place);
         match input {
             Input::Path(path) if path.is_dir() => {
                 let parts = tables_in(&path)?.into_iter();
-                tables.extend(parts.map(|(part, depth)| (dataset.clone(), Input::Path(part), depth + 1)));
+                tables.extend(
+                    parts.map(|(part, depth)| ((position, dataset.clone()), Input::Path(part), depth + 1)),
+                );
             }
-            input => tables.push((dataset, input, 1)),
+            Input::Path(path) if path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0) => {
+                return Err(ReadError::Empty { file: Input::Path(path).name() });
+            }
+            input => tables.push(((position, dataset), input, 1)),
         }
     }
     let names = names(tables.iter().filter_map(|(_, input, depth)| match input {
         Input::Path(path) => Some((path.as_path(), *depth)),
         _ => None,
     }));
-    let named = tables.into_iter().map(|(dataset, input, _)| match input {
+    let named = tables.into_iter().map(|((position, dataset), input, _)| match input {
         Input::Path(path) => {
             let name = names.get(&path).cloned();
-            (dataset, name.map_or_else(|| Input::Path(path.clone()), |name| Input::Named(name, path.clone())))
+            let input =
+                name.map_or_else(|| Input::Path(path.clone()), |name| Input::Named(name, path.clone()));
+            (position, dataset, input)
         }
-        input => (dataset, input),
+        input => (position, dataset, input),
     });
     let named: Vec<_> = named.collect();
     once(&named)?;
@@ -70,9 +85,9 @@ fn end(path: &Path, depth: usize) -> String {
 }
 
 /// Refuses a file that a dataset has twice, by whatever names, and a pipe that anything has twice.
-fn once(tables: &[(Option<DatasetName>, Input)]) -> Result<(), ReadError> {
+fn once(tables: &[HandedIn]) -> Result<(), ReadError> {
     let mut seen = BTreeMap::<(u64, u64), Vec<(&Option<DatasetName>, &Input)>>::new();
-    for (dataset, input) in tables {
+    for (_, dataset, input) in tables {
         // A path that cannot be inspected cannot be opened either, which is reported there.
         let Some(data) = input.path().and_then(|path| path.metadata().ok()) else { continue };
         let known = seen.entry((data.dev(), data.ino())).or_default();

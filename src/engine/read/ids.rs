@@ -125,9 +125,10 @@ fn of_numbers(numbers: &Int64Array, shapes: &mut IdShapes) {
     if numbers.null_count() == 0 {
         let ends = |(least, most): (i64, i64), number: &i64| (least.min(*number), most.max(*number));
         let (least, most) = numbers.values().iter().fold((i64::MAX, i64::MIN), ends);
-        // A shape is an interval of numbers, but for 13 digits, which have one inside.
+        // Up to 15 digits a shape is an interval of numbers, but for 13 digits, which have one inside.
         let shape = IdShape::of_number(least);
-        if shape == IdShape::of_number(most) && shape != IdShape::Digits(13) {
+        let is_interval = matches!(shape, IdShape::Digits(1..=12 | 14 | 15));
+        if is_interval && shape == IdShape::of_number(most) {
             return shapes.add(shape, 0, numbers.len() as u64);
         }
     }
@@ -144,7 +145,7 @@ fn of_words(words: &StringArray, shapes: &mut IdShapes) {
         });
         let length = lengths.next().unwrap_or(0);
         let begins_with_zero = words.iter().flatten().any(|word| word.starts_with('0'));
-        if !matches!(length, 0 | 13) && lengths.all(|other| other == length) && !begins_with_zero {
+        if matches!(length, 1..=12 | 14 | 15) && lengths.all(|other| other == length) && !begins_with_zero {
             return shapes.add(IdShape::Digits(length), 0, words.len() as u64);
         }
     }
@@ -173,6 +174,7 @@ mod tests {
                     4 => 13_800_000_000..13_800_000_009i64,
                     1 => 8_613_800_000_000..8_613_800_000_009i64,
                     1 => 8_700_000_000_000..8_700_000_000_009i64,
+                    1 => 9_999_999_999_999_990..10_000_000_000_000_009i64,
                     1 => any::<i64>(),
                 ]),
                 0..6,

@@ -10,7 +10,9 @@ use super::bytes::{Bytes, Magic, file, plain};
 use super::ipc::ipc_schema;
 use super::open::{PARQUET, caught};
 use super::partition::{Partition, partitions};
+use super::recorded::{RecordedFile, Source};
 use super::{FolderFault, ReadError};
+use crate::register::Tombstones;
 
 /// Where the rows of a dataset come from.
 #[non_exhaustive]
@@ -19,6 +21,8 @@ pub enum Input {
     Path(PathBuf),
     /// A file that reports call by a name of the caller.
     Named(String, PathBuf),
+    /// A file whose bytes are hashed as they are read: [`Input::recorded`].
+    Recorded(RecordedFile),
     /// Bytes that are read once, with the name that reports give them: CSV or an Arrow IPC stream, compressed or not.
     Stream(String, Box<dyn Read + Send>),
     /// An Arrow IPC stream that was [begun](Input::begin): its schema, and its bytes from the first on.
@@ -26,8 +30,8 @@ pub enum Input {
     /// Batches of the caller, with the name that reports give them.
     Reader(String, Box<dyn RecordBatchReader + Send>),
     /// The events of a consent register, with the name that reports give it: rows of the consent table, whose ids were read when they
-    /// were recorded. How a study's handlers write their own tables does not concern it.
-    Register(String, Box<dyn RecordBatchReader + Send>),
+    /// were recorded, and what is left of removed ones. How a study's handlers write their own tables does not concern it.
+    Register(String, Box<dyn RecordBatchReader + Send>, Tombstones),
 }
 
 impl From<PathBuf> for Input {
@@ -42,11 +46,12 @@ impl Input {
     pub fn name(&self) -> String {
         match self {
             Self::Path(path) => file_name(path),
+            Self::Recorded(file) => file.name.clone(),
             Self::Named(name, _)
             | Self::Stream(name, _)
             | Self::Ipc(name, ..)
             | Self::Reader(name, _)
-            | Self::Register(name, _) => name.clone(),
+            | Self::Register(name, ..) => name.clone(),
         }
     }
 
@@ -56,6 +61,7 @@ impl Input {
         match self {
             Self::Path(path) => (!is_pipe(path)).then(|| Self::Path(path.clone())),
             Self::Named(name, path) => (!is_pipe(path)).then(|| Self::Named(name.clone(), path.clone())),
+            Self::Recorded(file) => (!is_pipe(&file.path)).then(|| Self::Recorded(file.clone())),
             Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => None,
         }
     }
@@ -64,6 +70,7 @@ impl Input {
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
             Self::Path(path) | Self::Named(_, path) => Some(path),
+            Self::Recorded(file) => Some(&file.path),
             Self::Stream(..) | Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => None,
         }
     }
@@ -81,10 +88,17 @@ impl Input {
         let name = self.name();
         let bytes: Bytes = match self {
             Self::Path(path) | Self::Named(_, path) if is_pipe(path) => Box::new(file(path, &name)?),
-            Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
-            Self::Path(_) | Self::Named(..) | Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => {
-                return Ok(());
+            Self::Recorded(recorded) if is_pipe(&recorded.path) => {
+                let bytes = file(&recorded.path, &name)?;
+                Source::of(self, &name).map_or(Box::new(std::io::empty()), |source| source.in_order(bytes))
             }
+            Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
+            Self::Path(_)
+            | Self::Named(..)
+            | Self::Recorded(_)
+            | Self::Ipc(..)
+            | Self::Reader(..)
+            | Self::Register(..) => return Ok(()),
         };
         if !self.partitions()?.is_empty() {
             return Err(ReadError::Folder { file: name, fault: FolderFault::NotAFile });
@@ -113,14 +127,15 @@ impl Input {
         let name = self.name();
         let bytes: Bytes = match self {
             Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => return Ok(None),
-            Self::Path(path) | Self::Named(_, path) => {
-                if Promise::of(path).0 != Promise::JsonLines {
+            Self::Path(_) | Self::Named(..) | Self::Recorded(_) => {
+                let Some(source) = Source::of(self, &name) else { return Ok(None) };
+                if Promise::of(source.path).0 != Promise::JsonLines {
                     return Ok(None);
                 }
-                if !partitions(path, &name)?.is_empty() {
+                if !partitions(source.path, &name)?.is_empty() {
                     return Err(ReadError::Folder { file: name, fault: FolderFault::Json });
                 }
-                plain(&name, file(path, &name)?)?.bytes
+                plain(&name, source.in_order(file(source.path, &name)?))?.bytes
             }
             Self::Stream(_, bytes) => {
                 let mut head = Vec::new();

@@ -2,7 +2,6 @@
 
 use std::fs::File;
 use std::io::{BufReader, Cursor, Read};
-use std::path::Path;
 
 use arrow_array::RecordBatch;
 use arrow_ipc::reader::{FileReader, StreamReader};
@@ -10,27 +9,31 @@ use arrow_schema::{Schema, SchemaRef};
 
 use super::ReadError;
 use super::bytes::{Bytes, file};
+use super::ipc_lengths::{CheckedLengths, check_file};
 use super::open::{OpenTerms, Stop, Table, arrow, choose, damaged, is_not_too_wide};
+use super::recorded::Source;
 
 pub(super) const IPC: &str = "Arrow IPC";
 
 pub(super) fn ipc_reader(
-    path: &Path,
+    file: File,
     name: &str,
     columns: Option<Vec<usize>>,
 ) -> Result<FileReader<File>, ReadError> {
-    let reader = FileReader::try_new(file(path, name)?, columns).map_err(|_| damaged(name, IPC))?;
+    check_file(&file).map_err(|_| damaged(name, IPC))?;
+    let reader = FileReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
     is_not_too_wide(name, reader.schema().fields().len())?;
     Ok(reader)
 }
 
 pub(super) fn ipc_stream_reader(
-    path: &Path,
+    bytes: impl Read + Send + 'static,
     name: &str,
     columns: Option<Vec<usize>>,
-) -> Result<StreamReader<ToEnd<BufReader<File>>>, ReadError> {
-    let file = ToEnd { bytes: BufReader::new(file(path, name)?), is_at_end: false };
-    let reader = StreamReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
+) -> Result<StreamReader<ToEnd<BufReader<Bytes>>>, ReadError> {
+    let bytes: Bytes = Box::new(bytes);
+    let bytes = ToEnd::new(BufReader::new(bytes));
+    let reader = StreamReader::try_new(bytes, columns).map_err(|_| damaged(name, IPC))?;
     is_not_too_wide(name, reader.schema().fields().len())?;
     Ok(reader)
 }
@@ -66,16 +69,22 @@ pub(super) fn of_ipc(
     terms: &OpenTerms<'_>,
 ) -> Result<Table, ReadError> {
     let chosen = choose(&name, schema, terms)?;
-    let bytes = ToEnd { bytes: BufReader::with_capacity(1 << 17, bytes), is_at_end: false };
+    let bytes = ToEnd::new(BufReader::with_capacity(1 << 17, bytes));
     let stream =
         StreamReader::try_new(bytes, Some(chosen.indices.clone())).map_err(|_| damaged(&name, IPC))?;
     Ok(chosen.table(name.clone(), IPC, Box::new(WholeStream { name, stream })))
 }
 
-/// Bytes that remember whether a read met their end.
+/// Bytes that remember whether a read met their end, and of which no forged length is handed on.
 pub(super) struct ToEnd<R> {
-    bytes: R,
+    bytes: CheckedLengths<R>,
     is_at_end: bool,
+}
+
+impl<R> ToEnd<R> {
+    fn new(bytes: R) -> Self {
+        Self { bytes: CheckedLengths::new(bytes), is_at_end: false }
+    }
 }
 
 impl<R: Read> Read for ToEnd<R> {
@@ -114,16 +123,22 @@ impl<R: Read> Iterator for WholeStream<R> {
 }
 
 /// The table of a file with a footer.
-pub(super) fn ipc(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &ipc_reader(path, &name, None)?.schema(), terms)?;
-    let reader = ipc_reader(path, &name, Some(chosen.indices.clone()))?;
+pub(super) fn ipc(source: Source<'_>, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let open = || source.at_random(file(source.path, &name)?);
+    let chosen = choose(&name, &ipc_reader(open()?, &name, None)?.schema(), terms)?;
+    let reader = ipc_reader(open()?, &name, Some(chosen.indices.clone()))?;
     Ok(chosen.table(name, IPC, arrow(reader)))
 }
 
 /// The table of a file that is a stream.
-pub(super) fn ipc_stream(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let chosen = choose(&name, &ipc_stream_reader(path, &name, None)?.schema(), terms)?;
-    let stream = ipc_stream_reader(path, &name, Some(chosen.indices.clone()))?;
+pub(super) fn ipc_stream(
+    source: Source<'_>,
+    name: String,
+    terms: &OpenTerms<'_>,
+) -> Result<Table, ReadError> {
+    let open = || file(source.path, &name);
+    let chosen = choose(&name, &ipc_stream_reader(open()?, &name, None)?.schema(), terms)?;
+    let stream = ipc_stream_reader(source.in_order(open()?), &name, Some(chosen.indices.clone()))?;
     Ok(chosen.table(name.clone(), IPC, Box::new(WholeStream { name, stream })))
 }
 

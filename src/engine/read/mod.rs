@@ -12,11 +12,14 @@ mod ids;
 mod input;
 mod int96;
 mod ipc;
+mod ipc_lengths;
 mod json;
 mod longest;
 mod open;
+mod part;
 mod partition;
 mod quoting;
+mod recorded;
 mod rfc4180;
 #[cfg(test)]
 mod time_tests;
@@ -28,11 +31,13 @@ pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
 pub use csv_fault::CsvFault;
 pub use folder::{FolderFault, is_passed_over};
-pub use handed_in::handed_in;
+pub use handed_in::{HandedIn, handed_in};
 pub use ids::Ids;
 pub use input::Input;
 pub use json::{JsonFault, RecordPlace};
-pub use open::{OpenTerms, Part, Table, Use, Wanted, is_decoding, known_rows, open, parts, tokenised};
+pub use open::{OpenTerms, Table, Use, Wanted, is_decoding, open, tokenised};
+pub use part::{Part, known_rows, parts};
+pub use recorded::{Record, RecordedFile, file_digest};
 pub use tokenised::Tokenised;
 
 use crate::types::Separator;
@@ -63,6 +68,12 @@ pub enum ReadError {
     /// The name does not end in a known format.
     #[error("{file}: unknown format: use .parquet, .csv, .tsv or .arrow")]
     UnknownFormat {
+        /// The file.
+        file: String,
+    },
+    /// A file without a byte, as a failed export leaves it.
+    #[error("{file}: the file is empty; a table without rows has a header, and JSON without records is `[]`")]
+    Empty {
         /// The file.
         file: String,
     },
@@ -146,6 +157,12 @@ pub enum ReadError {
         file: String,
         /// What is wrong.
         fault: FolderFault,
+    },
+    /// A file that was written to or replaced while it was read.
+    #[error("{file}: was changed while it was read")]
+    Changed {
+        /// The file.
+        file: String,
     },
     /// A file or a pipe that is handed in twice.
     #[error("{file}: is the same file or pipe as {other}, and is read once")]

@@ -4,7 +4,6 @@ use std::cell::Cell;
 use std::fs::File;
 use std::io::{Cursor, Read as _};
 use std::panic::AssertUnwindSafe;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions, RecordBatchReader, StringArray};
@@ -15,12 +14,13 @@ use parquet::arrow::arrow_reader::{
 };
 use parquet::basic::Compression;
 
-use super::bytes::{Magic, Plain, broken, file, magic, open_file, plain};
+use super::bytes::{Magic, Plain, broken, magic, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
 use super::ipc::{IPC, ipc, ipc_schema, ipc_stream, of_ipc};
 use super::longest::column_of_long_cell;
 use super::partition::Partition;
+use super::recorded::Source;
 use super::rfc4180::MOST_COLUMNS;
 use super::{FolderFault, ReadError, Tokenised, int96, json};
 use crate::consent::{ConsentColumns, ResolvedColumns, is_name};
@@ -146,10 +146,14 @@ pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Tab
     let (name, partitions) = (input.name(), input.partitions()?);
     let terms = OpenTerms { partitions: &partitions, ..terms.into() };
     match input {
-        Input::Reader(_, reader) | Input::Register(_, reader) => of_reader(name, reader, &terms),
+        Input::Reader(_, reader) | Input::Register(_, reader, _) => of_reader(name, reader, &terms),
         Input::Ipc(_, schema, bytes) => caught(&name, || of_ipc(name.clone(), &schema, bytes, &terms)),
         Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
-        Input::Path(path) | Input::Named(_, path) => caught(&name, || of_file(&path, name.clone(), &terms)),
+        Input::Path(_) | Input::Named(..) | Input::Recorded(_) => {
+            let missing = || ReadError::UnknownFormat { file: name.clone() };
+            let source = Source::of(&input, &name).ok_or_else(missing)?;
+            caught(&name, || of_file(source, name.clone(), &terms))
+        }
     }
 }
 
@@ -165,9 +169,9 @@ fn of_reader(
 }
 
 /// By the first bytes, where the name promises no text; else by the name.
-fn of_file(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
-    let (promise, compression) = Promise::of(path);
-    let (file, magic) = open_file(path, &name)?;
+fn of_file(source: Source<'_>, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let (promise, compression) = Promise::of(source.path);
+    let (file, magic) = source.open()?;
     let is_text = matches!(promise, Promise::Csv | Promise::Tabs);
     match (magic, promise) {
         (Magic::Gzip, _) if promise != Promise::Nothing => {}
@@ -176,12 +180,14 @@ fn of_file(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, Re
             return Err(damaged(&name, compression.unwrap_or_default()));
         }
         (Magic::Unsupported(found), _) => return Err(ReadError::Unsupported { file: name, found }),
-        (Magic::Parquet, _) if !is_text => return parquet(file, name, terms),
-        (_, Promise::Parquet) => return parquet(file, name, terms),
-        (Magic::IpcFile, _) if !is_text => return ipc(path, name, terms),
-        (Magic::IpcStream, _) if !is_text => return ipc_stream(path, name, terms),
+        (Magic::Parquet, _) if !is_text => return parquet(source.at_random(file)?, name, terms),
+        (_, Promise::Parquet) => return parquet(source.at_random(file)?, name, terms),
+        (Magic::IpcFile, _) if !is_text => return ipc(source, name, terms),
+        (Magic::IpcStream, _) if !is_text => return ipc_stream(source, name, terms),
         (_, Promise::Ipc) => return Err(damaged(&name, IPC)),
-        (_, Promise::Json | Promise::JsonLines) => return of_json(&name, plain(&name, file)?, terms),
+        (_, Promise::Json | Promise::JsonLines) => {
+            return of_json(&name, plain(&name, source.in_order(file))?, terms);
+        }
         (_, Promise::Nothing) => return Err(ReadError::UnknownFormat { file: name }),
         (_, Promise::Csv | Promise::Tabs) => {}
     }
@@ -189,7 +195,7 @@ fn of_file(path: &Path, name: String, terms: &OpenTerms<'_>) -> Result<Table, Re
     if promise == Promise::Tabs {
         dialect.separator = dialect.separator.or(Separator::new("\t"));
     }
-    of_plain(name.clone(), plain(&name, file)?, &OpenTerms { csv: &dialect, ..*terms })
+    of_plain(name.clone(), plain(&name, source.in_order(file))?, &OpenTerms { csv: &dialect, ..*terms })
 }
 
 /// JSON, which only consents are written in.
@@ -231,52 +237,6 @@ fn begins_as_json(name: &str, plain: &mut Plain) -> Result<bool, ReadError> {
     Ok(is_json)
 }
 
-/// A part of an input that can be read by itself: whole row groups of a Parquet file, or all of any other input.
-pub struct Part(Unread);
-
-enum Unread {
-    Whole(Input),
-    Groups { input: Input, metadata: ArrowReaderMetadata, group: usize, first: u64 },
-}
-
-/// The parts of `input`, in the order of its rows; at least one. No file stays open.
-///
-/// # Errors
-/// [`ReadError`] for a Parquet file that is missing or whose footer is damaged.
-pub fn parts(mut input: Input) -> Result<Vec<Part>, ReadError> {
-    input.begin()?;
-    let name = input.name();
-    let Some((path, metadata)) = parquet_file(&input).transpose()? else {
-        return Ok(vec![Part(Unread::Whole(input))]);
-    };
-    let groups = metadata.metadata().row_groups();
-    if groups.len() < 2 {
-        return Ok(vec![Part(Unread::Whole(input))]);
-    }
-    let mut first = 0u64;
-    let parts = groups.iter().enumerate().map(|(group, rows)| {
-        let before = first;
-        first = first.saturating_add(u64::try_from(rows.num_rows()).unwrap_or(0));
-        let input = Input::Named(name.clone(), path.to_owned());
-        Part(Unread::Groups { input, metadata: metadata.clone(), group, first: before })
-    });
-    Ok(parts.collect())
-}
-
-/// The footer of an input that is a Parquet file.
-fn parquet_file(input: &Input) -> Option<Result<(&Path, ArrowReaderMetadata), ReadError>> {
-    let path = input.path().filter(|path| Promise::of(path) == (Promise::Parquet, None))?;
-    let name = input.name();
-    Some(caught(&name, || Ok((path, footer(&file(path, &name)?, &name)?))))
-}
-
-/// How many rows an input has, if it says so without being read.
-pub fn known_rows(input: &Input) -> Option<u64> {
-    input.path().filter(|path| path.is_file())?;
-    let (_, metadata) = parquet_file(input)?.ok()?;
-    u64::try_from(metadata.metadata().file_metadata().num_rows()).ok()
-}
-
 /// Where an input comes from, if its ids are tokens. A pipe is to be [begun](Input::begin) before.
 ///
 /// # Errors
@@ -284,38 +244,16 @@ pub fn known_rows(input: &Input) -> Option<u64> {
 pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
     let name = input.name();
     let path = match input {
-        Input::Reader(name, reader) | Input::Register(name, reader) => {
+        Input::Reader(name, reader) | Input::Register(name, reader, _) => {
             return Tokenised::read(name, reader.schema().metadata());
         }
         Input::Ipc(name, schema, _) => return Tokenised::read(name, schema.metadata()),
         Input::Stream(..) => return Ok(None),
         Input::Path(path) | Input::Named(_, path) => path,
+        Input::Recorded(file) => &file.path,
     };
     let schema = caught(&name, || super::columns::schema(path, &name))?;
     schema.map_or(Ok(None), |schema| Tokenised::read(&name, schema.metadata()))
-}
-
-impl Part {
-    /// Opens the part for the wanted columns.
-    ///
-    /// # Errors
-    /// As [`open`].
-    pub fn open<'a>(self, terms: impl Into<OpenTerms<'a>>) -> Result<Table, ReadError> {
-        match self.0 {
-            Unread::Whole(input) => open(input, terms),
-            Unread::Groups { input, metadata, group, first } => {
-                let (name, partitions) = (input.name(), input.partitions()?);
-                let terms = OpenTerms { partitions: &partitions, ..terms.into() };
-                let path = input.path().unwrap_or(Path::new(""));
-                let table = caught(&name, || {
-                    let file = file(path, &name)?;
-                    let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
-                    batches(builder.with_row_groups(vec![group]), name.clone(), &terms)
-                })?;
-                Ok(Table { first, rows: first, ..table })
-            }
-        }
-    }
 }
 
 thread_local! {
@@ -392,6 +330,11 @@ impl Table {
 }
 
 impl Table {
+    /// The table as one that begins behind so many rows of its file.
+    pub(super) fn behind(self, first: u64) -> Self {
+        Self { first, rows: first, ..self }
+    }
+
     /// The wanted columns of a batch, and those that the folders above the file name.
     fn in_order(&self, batch: RecordBatch) -> Result<RecordBatch, ArrowError> {
         if self.partitions.is_empty() {
@@ -572,7 +515,7 @@ pub(super) fn footer(file: &File, name: &str) -> Result<ArrowReaderMetadata, Rea
     Ok(int96::in_microseconds(metadata))
 }
 
-fn batches(
+pub(super) fn batches(
     builder: ParquetRecordBatchReaderBuilder<File>,
     name: String,
     terms: &OpenTerms<'_>,

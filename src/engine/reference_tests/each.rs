@@ -23,7 +23,7 @@ use crate::types::{Secret, Timestamp};
 pub(crate) const AS_OF: i64 = 1_000 * DAY + 4_321;
 /// Who may be in; `s0` and `s1` are named and have rows, and never consent.
 pub(crate) const PEOPLE: [&str; 8] = ["p0", "p1", "p2", "p3", "p4", "p5", "6", "007"];
-const STRANGERS: [&str; 2] = ["s0", "s1"];
+pub(super) const STRANGERS: [&str; 2] = ["s0", "s1"];
 pub(super) const REACH: usize = 2;
 
 pub(crate) const MEASURES: &str = include_str!("measures.toml");
@@ -49,6 +49,7 @@ id = "N"
 version = 1
 [documents]
 pipia = {{ id = "P", approved = 1960-01-01, expires = 2100-01-01 }}
+provision-contract = {{ id = "CONTRACT-1", approved = 1960-01-01, expires = 2100-01-01 }}
 [[handlers]]
 id = "one"
 legal_id = "ONE"
@@ -395,7 +396,7 @@ fn share(part: i64, all: usize) -> Value {
     (all > 0).then(|| (part, i64::try_from(all).unwrap()))
 }
 
-fn terms() -> Terms {
+pub(super) fn terms() -> Terms {
     Terms { as_of: AS_OF, max_reach: REACH, window_days: 9, spend_clamp: (0, 1), recent_clamp: (0, 1) }
 }
 
@@ -570,12 +571,12 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
     ];
     let mut interner = super::super::intern::Interner::default();
     let phone = interner.intern_namespace("phone");
-    interner.intern(phone, &super::super::read::Id::Text("p0")).unwrap();
+    interner.intern_id(phone, &super::super::read::Id::Text("p0")).unwrap();
     let gathered =
         super::super::records::Records::new(records, &study.catalogue, Timestamp::from_seconds(AS_OF), 1);
     let inputs: Vec<Input> = vec![input("payments", columns)];
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
-    let (reports, _) = gathered.gather(inputs, &interner.into(), &[true], &reading).unwrap();
+    let (reports, _) = gathered.gather(inputs, &interner.into(), &reading).unwrap();
     let dropped: Vec<_> = reports[0].dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
     assert_eq!(
         dropped,

@@ -73,7 +73,7 @@ impl Rows {
             epoch: request.epoch.clone(),
             units: request.units,
             log_head: request.log_head,
-            at: request.now,
+            at: request.began.map_or(request.now, |began| began.max(self.newest())),
             state: State::Reserved,
         };
         let charge = self.charge(&record);
@@ -87,12 +87,15 @@ impl Rows {
     }
 
     fn not_before_the_last(&self, now: Timestamp) -> Result<(), LedgerError> {
+        let last = self.newest();
+        if now < last { Err(LedgerError::ClockBackwards { now, last }) } else { Ok(()) }
+    }
+
+    /// The time of the last record or renewal.
+    fn newest(&self) -> Timestamp {
         let times = self.records.values().map(|record| record.at);
         let times = times.chain(self.renewals.iter().map(|renewal| renewal.at));
-        match times.chain([self.pool.opened_at]).max() {
-            Some(last) if now < last => Err(LedgerError::ClockBackwards { now, last }),
-            _ => Ok(()),
-        }
+        times.fold(self.pool.opened_at, Timestamp::max)
     }
 
     fn in_force(&self) -> Pool {

@@ -148,6 +148,14 @@ pub(super) fn the_clock_does_not_go_backwards<P: Place>() {
     let ledger = place.stopped().open().unwrap();
     earlier(&ledger);
     assert!(matches!(ledger.reserve(&at(3_000, request(2, 1))).unwrap(), Reservation::New(_)));
+    // A part of an act has the time of its beginning, but for what was charged meanwhile.
+    for (question, began, recorded) in [(3, 3_500, 3_500), (4, 3_400, 3_500)] {
+        let began = Some(Timestamp::from_seconds(began));
+        let part = Request { began, ..at(4_000, request(question, 1)) };
+        assert!(matches!(ledger.reserve(&part).unwrap(), Reservation::New(_)));
+        assert_eq!(ledger.last().unwrap().unwrap().at.seconds(), recorded);
+    }
+    assert_eq!(said(&ledger).verified, 4);
 }
 
 pub(super) fn a_step_that_does_not_fit_is_refused_and_changes_nothing<P: Place>() {

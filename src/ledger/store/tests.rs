@@ -23,6 +23,7 @@ fn request(question: u8, units: u128) -> Request {
         recipient_cap: None,
         log_head: LogHead { size: 3, root: [1; 32] },
         now: Timestamp::from_seconds(2_000),
+        began: None,
     }
 }
 
@@ -86,9 +87,9 @@ fn three_charges() -> Image {
 /// Changes the store the way someone would who knows its format but not the key.
 fn forged(image: &Image, change: impl FnOnce(&mut Tables<'_>)) -> Result<u64, LedgerError> {
     let copy = image.crash();
-    let raw = database(Backend(copy.blocks(FILE).unwrap())).unwrap();
+    let raw = database(Backend::new(copy.blocks(FILE).unwrap()).unwrap().0).unwrap();
     let transaction = raw.begin_write().unwrap();
-    change(&mut Tables::open(&transaction).unwrap());
+    change(&mut Tables::open(&transaction, &KeptTime::default()).unwrap());
     transaction.commit().unwrap();
     drop(raw);
     open(&copy)?.verify()
@@ -156,7 +157,7 @@ fn an_old_row_put_back_is_found() {
     let ledger = create(&image, 100);
     let first = charge(&ledger, 1, 5);
     let old = |name: &str| {
-        let copy = database(Backend(image.crash().blocks(FILE).unwrap())).unwrap();
+        let copy = database(Backend::new(image.crash().blocks(FILE).unwrap()).unwrap().0).unwrap();
         let transaction = copy.begin_read().unwrap();
         match name {
             "state" => transaction.open_table(STATES).unwrap().get(1).unwrap().unwrap().value().to_vec(),

@@ -4,12 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
 
 use super::file::{Cell, Facts, RegimeFile, Written};
-use super::vocabulary::{UNDECLARED, UNKNOWN, bounds_of};
+use super::vocabulary::{UNDECLARED, UNKNOWN, bounds_of, is_assumed, open_words};
 use crate::consent::Standing;
 use crate::policy::compile::{Misplaced, Outcome, says, unknown};
 use crate::policy::logic::{Cube, Demand, MAX_WORDS, Vocabulary, Words};
 use crate::policy::placed::Spanned;
-use crate::policy::study::{Action, Role};
+use crate::policy::study::Action;
 
 /// The top of the file, for what has no better place.
 const NOWHERE: Range<usize> = 0..0;
@@ -38,6 +38,8 @@ pub(in crate::policy) struct Compiled {
     pub(in crate::policy) demands: Vec<Demand>,
     pub(in crate::policy) extras: Vec<Extra>,
     pub(in crate::policy) obliged: Vec<Obliged>,
+    /// By fact: the words by which a study leaves it open.
+    pub(in crate::policy) open: Vec<Words>,
 }
 
 /// Compiles a file over a vocabulary that holds at least its own facts.
@@ -52,7 +54,8 @@ pub(in crate::policy) fn compile(file: &RegimeFile, vocabulary: &Vocabulary) -> 
     let obliged = compiler.obliged()?;
     let mut demands = merged(compiler.demands, vocabulary);
     demands.sort_by_key(|demand| stage(file, &demand.rule));
-    Ok(Compiled { demands, extras, obliged })
+    let open = (0..vocabulary.facts().len()).map(|fact| open_words(vocabulary, fact)).collect();
+    Ok(Compiled { demands, extras, obliged, open })
 }
 
 /// The cell of a category for an action: its own, or that of a category which it is under.
@@ -122,6 +125,7 @@ impl Compiler<'_> {
             .chain(file.notices.values().map(|notice| &notice.rule))
             .chain(file.documents.values().map(|document| &document.rule))
             .chain(file.person.values().filter_map(|reason| reason.rule.as_ref()))
+            .chain(file.bases.values().filter_map(|basis| basis.refusal.as_ref()))
             .chain([&file.regime.unknown]);
         for rule in rules {
             self.known("rule", rule, file.rules.keys())?;
@@ -207,11 +211,10 @@ impl Compiler<'_> {
     /// What the regime does not know is refused, whether or not the file says so.
     fn unknown_words(&mut self) {
         let file = self.file;
-        let own: [(&str, Vec<&str>); 5] = [
+        let own: [(&str, Vec<&str>); 4] = [
             ("purpose", file.purposes.keys().map(String::as_str).collect()),
             ("basis", file.bases.keys().map(String::as_str).collect()),
             ("category", file.categories.keys().map(String::as_str).collect()),
-            ("recipient-role", Role::ALL.map(Role::as_str).to_vec()),
             ("handler-kinds", vec!["known"]),
         ];
         for (name, words) in own {
@@ -283,11 +286,11 @@ impl Compiler<'_> {
     fn papers(&mut self, when: &Cube, notices: &Written, documents: &Written) {
         let notices = notices.iter().filter_map(|block| {
             let rule = self.file.notices.get(block.get_ref())?.rule.get_ref();
-            Some((format!("notice:{}", block.get_ref()), rule, &["complete", "undeclared"][..]))
+            Some((format!("notice:{}", block.get_ref()), rule, &["complete", UNDECLARED][..]))
         });
         let documents = documents.iter().filter_map(|kind| {
             let rule = self.file.documents.get(kind.get_ref())?.rule.get_ref();
-            Some((format!("document:{}", kind.get_ref()), rule, &["valid"][..]))
+            Some((format!("document:{}", kind.get_ref()), rule, &["valid", UNDECLARED][..]))
         });
         for (name, rule, good) in notices.chain(documents) {
             let Some(fact) = self.vocabulary.place(&name) else { continue };
@@ -373,7 +376,8 @@ impl Compiler<'_> {
         let all = |words: &mut dyn Iterator<Item = &str>| {
             words.filter_map(|word| self.vocabulary.position(fact, word)).fold(Words::NONE, Words::with)
         };
-        let own = all(&mut [word].into_iter());
+        let assumed = is_assumed(name, word).then_some(UNDECLARED);
+        let own = all(&mut [word].into_iter().chain(assumed));
         match name.strip_prefix("figure:").and_then(|name| self.file.figures.get(name)) {
             Some(figure) => {
                 let words = self.vocabulary.facts().get(fact).map(|fact| fact.words.as_slice());

@@ -112,6 +112,8 @@ pub(in crate::policy) struct Basis {
     /// Whether it is the people's consent on which the use rests.
     #[serde(default)]
     pub(in crate::policy) consent: bool,
+    /// The rule by which a person who refused is out, for a basis that a refusal ends.
+    pub(in crate::policy) refusal: Option<Spanned<String>>,
     pub(in crate::policy) title: Text,
 }
 
@@ -206,6 +208,9 @@ pub(in crate::policy) struct DocumentKind {
     pub(in crate::policy) article: Spanned<String>,
     /// An older approval has expired.
     pub(in crate::policy) max_age: Option<Days>,
+    /// Whether it is about the company as a whole: neither its scope nor the start of the use are asked for.
+    #[serde(default)]
+    pub(in crate::policy) general: bool,
     pub(in crate::policy) title: Text,
 }
 

@@ -8,8 +8,8 @@ mod vocabulary;
 pub use file::Mark;
 
 pub(super) use compile::{Compiled, cell, compile};
-pub(super) use file::{Coarse, Head, Names, NoticeBlock, RegimeFile, Rule, Scope, Text};
-pub(super) use vocabulary::{UNDECLARED, UNKNOWN, add_facts};
+pub(super) use file::{Coarse, Head, Names, NoticeBlock, PersonReason, RegimeFile, Rule, Scope, Text};
+pub(super) use vocabulary::{MISSING, UNDECLARED, UNKNOWN, add_facts};
 
 use super::logic::Vocabulary;
 use super::{Fault, StudyError};

@@ -3,16 +3,38 @@
 use std::collections::BTreeSet;
 
 use super::file::{Figure, RegimeFile};
-use crate::policy::logic::Vocabulary;
+use crate::policy::logic::{Vocabulary, Words};
 use crate::policy::study::{Action, Role};
 
-/// A document as a fact.
-pub(in crate::policy) const DOCUMENT: [&str; 5] = ["valid", "missing", "late", "expired", "out-of-scope"];
+/// A document as a fact. `undeclared` is a document in force of which the study leaves out the scope, or when the use starts.
+pub(in crate::policy) const DOCUMENT: [&str; 6] =
+    ["valid", MISSING, "late", "expired", "out-of-scope", UNDECLARED];
 /// A block of the notice as a fact.
 pub(in crate::policy) const NOTICE: [&str; 3] = ["complete", "incomplete", "undeclared"];
-/// The word for what the regime does not know, or the study does not say.
+/// The word for a document that the study does not name.
+pub(in crate::policy) const MISSING: &str = "missing";
+/// The word for what the regime does not know.
 pub(in crate::policy) const UNKNOWN: &str = "unknown";
+/// The word for what the study does not declare.
 pub(in crate::policy) const UNDECLARED: &str = "undeclared";
+/// The word for a country or an age that the study does not declare.
+const UNSAID: &str = "unsaid";
+
+/// What a decision assumes where the study leaves a fact out: the word of a regime file means `undeclared` too. A rule that
+/// holds by such an assumption is shown as not declared, never as one that holds.
+const ASSUMED: [(&str, &str); 3] =
+    [("recipient-role", "handler"), ("recipient-standing", "good"), ("sub-processors", "none")];
+
+/// Whether a word of a regime file means `undeclared` too.
+pub(in crate::policy) fn is_assumed(fact: &str, word: &str) -> bool {
+    ASSUMED.contains(&(fact, word)) || (fact.starts_with("document:") && word == "valid")
+}
+
+/// The words of a fact by which a study leaves it open.
+pub(in crate::policy) fn open_words(vocabulary: &Vocabulary, fact: usize) -> Words {
+    let open = [UNDECLARED, UNSAID].into_iter().filter_map(|word| vocabulary.position(fact, word));
+    open.fold(Words::NONE, Words::with)
+}
 
 const YES_NO: [&str; 2] = ["no", "yes"];
 
@@ -33,15 +55,17 @@ pub(in crate::policy) fn add_facts(vocabulary: &mut Vocabulary, file: &RegimeFil
         vocabulary.add(name, words.iter().map(String::as_str));
     }
     vocabulary.add("sensitive", YES_NO);
-    vocabulary.add("recipient-role", Role::ALL.map(Role::as_str).into_iter().chain([UNKNOWN]));
-    vocabulary.add("recipient-place", ["domestic", "abroad", "unsaid"]);
+    vocabulary.add("recipient-role", Role::ALL.map(Role::as_str).into_iter().chain([UNDECLARED]));
+    vocabulary.add("recipient-place", ["domestic", "abroad", UNSAID]);
     vocabulary.add("recipient-named", YES_NO);
-    vocabulary.add("recipient-standing", ["good", "suspended"]);
+    vocabulary.add("recipient-standing", ["good", "suspended", UNDECLARED]);
     vocabulary.add("succession", ["none", "announced", "unannounced"]);
-    vocabulary.add("handlers", ["one", "several"]);
+    for fact in ["handlers", "read-categories"] {
+        vocabulary.add(fact, ["one", "several"]);
+    }
     vocabulary.add("handler-kinds", ["known", UNKNOWN]);
-    vocabulary.add("age", ["declared-adults", "read", "unsaid"]);
-    vocabulary.add("sub-processors", ["none", "approved", "unapproved"]);
+    vocabulary.add("age", ["declared-adults", "read", UNSAID]);
+    vocabulary.add("sub-processors", ["none", "approved", "unapproved", UNDECLARED]);
     for fact in ["admits-children", "admits-minors", "pointer-fields", "own-list-counts"] {
         vocabulary.add(fact, YES_NO);
     }

@@ -197,7 +197,8 @@ fn three() -> (Image, Vec<Event>) {
 /// Changes the store the way someone would who knows its format but not the key.
 fn forged(image: &Image, change: impl FnOnce(&mut Table<'_, &'static RowKey, &'static [u8]>)) -> Register {
     let copy = image.crash();
-    let raw = Builder::new().create_with_backend(Backend(copy.blocks(FILE).unwrap())).unwrap();
+    let raw =
+        Builder::new().create_with_backend(Backend::new(copy.blocks(FILE).unwrap()).unwrap().0).unwrap();
     let transaction = raw.begin_write().unwrap();
     change(&mut transaction.open_table(EVENTS).unwrap());
     transaction.commit().unwrap();
@@ -354,4 +355,210 @@ fn a_snapshot_stays_as_it_was_and_its_batches_have_all_columns() {
     assert_eq!([count(both()), count(both())], [events.len(); 2]);
     assert!(snapshot.take_fault().is_none());
     assert_eq!(all(&register).unwrap().len(), 4);
+}
+
+fn erased(at: &str) -> Tombstone {
+    Tombstone::of_erasure(Timestamp::parse(at).unwrap(), [])
+}
+
+/// The register without the first `count` events of a person, whom a tombstone is left for.
+fn without(register: &Register, image: &Image, person: u32, count: usize) -> Result<Register, RegisterError> {
+    let probe = event(person, "");
+    let (ids, id) = probe.person();
+    let judge = |events: &[Event]| {
+        let is_theirs = events[0].person() == (ids, id);
+        let left = Left { ids: ids.into(), person: id.into(), tombstone: erased("2026-10-01T00:00:00Z") };
+        Removal {
+            events: (0..events.len()).map(|place| is_theirs && place < count).collect(),
+            left: is_theirs.then_some(left).into_iter().collect(),
+        }
+    };
+    register.rewritten(image, (&key(), "s"), judge, None)
+}
+
+fn holds(image: &Image, needle: &[u8]) -> bool {
+    image
+        .list("")
+        .unwrap()
+        .iter()
+        .any(|name| image.read(name).unwrap().unwrap().windows(needle.len()).any(|window| window == needle))
+}
+
+/// Promise: no file of the folder has a byte of a removed row, nor the pseudonym that it was under; a row that is only deleted leaves
+/// both in a page of the store.
+#[test]
+fn a_register_that_was_written_anew_has_no_byte_of_a_removed_row() {
+    let (image, events) = three();
+    let mut raw = Vec::new();
+    drop(forged(&image, |table| raw = rows(table)));
+    let old = reopened(&image).unwrap().unwrap();
+    let before = old.snapshot().unwrap().state();
+    let pseudonym = |person| {
+        let probe = event(person, "");
+        let (ids, id) = probe.person();
+        old.keys.pseudonym(ids, id).row(1)
+    };
+    let (theirs, other) = (pseudonym(1), pseudonym(2));
+    let theirs_in = |rows: &[(RowKey, Vec<u8>)]| -> Vec<Vec<u8>> {
+        let own = rows.iter().filter(|(key, _)| key[..16] == theirs[..16]);
+        own.map(|(_, value)| value[40..72].to_vec()).collect()
+    };
+    let sealed = theirs_in(&raw);
+    assert_eq!(sealed.len(), 2);
+    assert!(sealed.iter().all(|part| holds(&image, part)) && holds(&image, &theirs[..16]));
+    let new = without(&old, &image, 1, 2).unwrap();
+    assert!(!sealed.iter().any(|part| holds(&image, part)) && !holds(&image, &theirs[..16]));
+    assert!(holds(&image, &other[..16]));
+    assert_eq!(all(&new).unwrap(), documents([&events[1]]));
+    let after = new.snapshot().unwrap();
+    assert!(after.events() == 1 && after.state().count > before.count);
+    drop((old, new));
+    let again = reopened(&image).unwrap().unwrap();
+    assert!(again.tombstone_of("account", "canaryperson1").unwrap() == Some(erased("2026-10-01T00:00:00Z")));
+    assert!(again.tombstone_of("phone", "canaryperson1").unwrap().is_none());
+    let found = again.snapshot().unwrap().tombstones().unwrap();
+    assert!(found.of("account", "canaryperson1").is_some() && found.of("phone", "canaryperson2").is_none());
+}
+
+/// What stays of a person is numbered anew; a later tombstone takes in the earlier one, and every writing moves the state.
+#[test]
+fn what_stays_is_numbered_anew_and_the_number_of_rows_ever_written_grows() {
+    let image = Image::new();
+    let events: Vec<Event> = ["one", "two", "three"].map(|purpose| event(1, purpose)).into();
+    add(&register(&image), &events).unwrap();
+    let mut register = reopened(&image).unwrap().unwrap();
+    let mut last = register.snapshot().unwrap().state().count;
+    for left in [2, 1, 0] {
+        register = without(&register, &image, 1, 1).unwrap();
+        let stays = register.events_of("account", "canaryperson1").unwrap();
+        assert!(stays == events[3 - left..]);
+        let count = register.snapshot().unwrap().state().count;
+        assert!(count > last, "{count} after {last}");
+        last = count;
+        assert_eq!(all(&register).unwrap().len(), left);
+    }
+    add(&register, &events).unwrap();
+    assert_eq!(register.snapshot().unwrap().state().count, last + 3);
+    register
+        .record(|writer| {
+            let tombstone = erased("2026-11-01T00:00:00Z");
+            writer.leave(Left { ids: "account".into(), person: "canaryperson1".into(), tombstone })
+        })
+        .unwrap();
+    assert!(register.snapshot().unwrap().state().count > last + 3);
+    let found = register.tombstone_of("account", "canaryperson1").unwrap().unwrap();
+    assert_eq!(found.erased_at(), Timestamp::parse("2026-11-01T00:00:00Z").ok());
+}
+
+/// A stop at any operation of a rewriting leaves the old register or the new one, whole.
+#[test]
+fn a_stop_at_any_operation_of_a_rewriting_leaves_one_whole_register() {
+    let (whole, events) = three();
+    let before = whole.operations();
+    without(&reopened(&whole).unwrap().unwrap(), &whole, 1, 2).unwrap();
+    let (old, new) = (documents(&events), documents([&events[1]]));
+    let mut seen = [0, 0];
+    for fault in [Fault::Error, Fault::FullDisk, Fault::LostSync, Fault::TornWrite] {
+        for at in 1..=whole.operations() - before {
+            let (image, _) = three();
+            let register = reopened(&image).unwrap().unwrap();
+            let at = image.operations() + at;
+            image.fail_at(at, fault);
+            let done = without(&register, &image, 1, 2);
+            for left in [image.crash(), image.crash_torn(at)] {
+                Register::remove_unfinished(&left).unwrap();
+                let register = reopened(&left).unwrap().unwrap();
+                let found = all(&register).unwrap();
+                assert!(found == new || done.is_err() && found == old, "{fault:?} at {at}");
+                seen[usize::from(found == new)] += 1;
+                let tombstone = register.tombstone_of("account", "canaryperson1").unwrap();
+                assert_eq!(tombstone.is_some(), found == new);
+                add(&register, &[event(9, "afterwards")]).unwrap();
+                assert_eq!(all(&register).unwrap().len(), found.len() + 1);
+                assert_eq!(left.list("").unwrap(), [FILE]);
+            }
+        }
+    }
+    assert!(seen[0] > 20 && seen[1] > 0, "{seen:?}");
+}
+
+/// Rows of the other tables are found as those of events are; a changed register is not written anew.
+#[test]
+fn a_changed_or_missing_tombstone_or_request_is_found() {
+    let (image, _) = three();
+    let register = without(&reopened(&image).unwrap().unwrap(), &image, 1, 1).unwrap();
+    let at = Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
+    let request = NewRequest {
+        kind: crate::register::RequestKind::Erasure,
+        by_kin: false,
+        person: ("account", "canaryperson1"),
+        opened_at: at,
+        due: at,
+    };
+    assert_eq!(register.record(|writer| writer.open_request(&request)).unwrap(), 1);
+    drop(register);
+    assert_eq!(all(&reopened(&image).unwrap().unwrap()).unwrap().len(), 2);
+    for change in 0..4 {
+        let copy = image.crash();
+        let raw = Builder::new().create_with_backend(Backend(copy.blocks(FILE).unwrap())).unwrap();
+        let transaction = raw.begin_write().unwrap();
+        {
+            let mut tombstones = transaction.open_table(TOMBSTONES).unwrap();
+            let mut requests = transaction.open_table(REQUESTS).unwrap();
+            let (mark, mut tombstone) = {
+                let (mark, value) = tombstones.first().unwrap().unwrap();
+                (*mark.value(), value.value().to_vec())
+            };
+            let mut request = requests.get(1).unwrap().unwrap().value().to_vec();
+            *tombstone.last_mut().unwrap() ^= 1;
+            *request.last_mut().unwrap() ^= 1;
+            match change {
+                0 => drop(tombstones.insert(&mark, tombstone.as_slice()).unwrap()),
+                1 => drop(tombstones.remove(&mark).unwrap()),
+                2 => drop(requests.insert(1, request.as_slice()).unwrap()),
+                _ => drop(requests.remove(1).unwrap()),
+            }
+        }
+        transaction.commit().unwrap();
+        drop(raw);
+        let register = reopened(&copy).unwrap().unwrap();
+        assert!(matches!(all(&register), Err(RegisterError::Damaged { .. })), "change {change}");
+        assert!(without(&register, &copy, 2, 1).is_err(), "change {change}");
+        assert_eq!(copy.list("").unwrap(), [FILE]);
+    }
+}
+
+/// The book of requests: numbered without a gap, closed once, found by whom they are about, and outliving an erasure.
+#[test]
+fn the_book_of_requests_keeps_what_was_entered() {
+    use crate::register::RequestKind;
+    let (image, _) = three();
+    let register = reopened(&image).unwrap().unwrap();
+    let at = |day| Timestamp::parse(&format!("2026-10-{day:02}T00:00:00Z")).unwrap();
+    let open = |kind, person: u32| {
+        let probe = event(person, "");
+        let request =
+            NewRequest { kind, by_kin: false, person: probe.person(), opened_at: at(1), due: at(16) };
+        register.record(|writer| writer.open_request(&request)).unwrap()
+    };
+    let numbers: Vec<u64> =
+        (0..).zip(RequestKind::ALL).map(|(person, kind)| open(kind, person % 2)).collect();
+    assert_eq!(numbers, (1..=8).collect::<Vec<_>>());
+    let close = |number, of, refused| {
+        register.record(|writer| writer.close_request(number, of, (at(3), refused))).unwrap()
+    };
+    assert!(close(1, None, None) && close(2, Some(("account", "canaryperson1")), Some("not ours")));
+    assert!(!close(1, None, None) && !close(9, None, None));
+    assert!(!close(3, Some(("account", "canaryperson1")), None), "it is about another person");
+    let before = register.requests(None).unwrap();
+    assert_eq!(before[1].closed, Some((at(3), Some("not ours".to_owned()))));
+    assert_eq!(before.iter().map(|request| request.kind).collect::<Vec<_>>(), RequestKind::ALL);
+    assert_eq!(register.requests(Some(("account", "canaryperson1"))).unwrap().len(), 4);
+    let register = without(&register, &image, 1, 2).unwrap();
+    assert_eq!(register.requests(None).unwrap(), before);
+    drop(register);
+    let content = image.read(FILE).unwrap().unwrap();
+    for needle in ["canary", "not ours", "account"] {
+        assert!(!content.windows(needle.len()).any(|window| window == needle.as_bytes()), "{needle}");
+    }
 }

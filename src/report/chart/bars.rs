@@ -38,6 +38,8 @@ pub(in crate::report) struct Bars<'a> {
 const ROW: f64 = 24.0;
 const HEAD: f64 = 30.0;
 const FOOT: f64 = 28.0;
+/// How long a suppressed bar is at most: it says nothing of its number.
+const HIDDEN: f64 = 64.0;
 /// How much smaller than labels the numbers are.
 const SMALL: f64 = 0.9;
 
@@ -76,20 +78,30 @@ impl Bars<'_> {
         let (first, rows) = (top + HEAD, panel.bars.len());
         let bottom = first + ROW * f64::from(u32::try_from(rows).unwrap_or(u32::MAX));
         let at = |value: f64| left + along(value, range, length);
+        // A few people are not drawn longer than any number that is known; where none is known there is no scale.
+        let known = panel.bars.iter().filter_map(|bar| Some((at(bar.value?) - at(0.0)).abs()));
+        let hidden = known.fold(HIDDEN, f64::min);
+        let scaled = panel.bars.iter().any(|bar| bar.value.is_some());
         html! {
             text class="strong" x="8" y=(px(top + 18.0)) { (cut(&panel.title, WIDTH - 16.0)) }
-            @for tick in ticks(range) {
+            @for tick in ticks(range).into_iter().filter(|_| scaled) {
                 path class="grid" d=(format!("M{} {}V{}", px(at(tick)), px(first), px(bottom))) {}
                 text class="small middle" x=(px(at(tick))) y=(px(bottom + 15.0)) { (number(tick)) }
             }
             @for (row, bar) in (0_u32..).zip(&panel.bars) {
-                (self.bar(bar, first + ROW * f64::from(row), (left, labels), &at))
+                (self.bar(bar, first + ROW * f64::from(row), (left, labels, hidden), &at))
             }
             path class="axis" d=(format!("M{} {}V{}", px(at(0.0)), px(first), px(bottom))) {}
         }
     }
 
-    fn bar(&self, bar: &Bar, top: f64, (left, labels): (f64, f64), at: &impl Fn(f64) -> f64) -> Markup {
+    fn bar(
+        &self,
+        bar: &Bar,
+        top: f64,
+        (left, labels, hidden): (f64, f64, f64),
+        at: &impl Fn(f64) -> f64,
+    ) -> Markup {
         let (middle, baseline) = (top + ROW / 2.0, top + ROW / 2.0 + 4.5);
         let zero = at(0.0);
         let (value, ends) = (bar.value.map(at), bar.interval.map(|(low, high)| (at(low), at(high))));
@@ -98,9 +110,9 @@ impl Bars<'_> {
         html! {
             text class="end" x=(px(left - 10.0)) y=(px(baseline)) { (cut(&bar.label, labels)) }
             @if bar.suppressed {
-                rect class="hidden" x=(px(zero)) y=(px(top + 5.0)) width="64" height=(px(ROW - 10.0))
+                rect class="hidden" x=(px(zero)) y=(px(top + 5.0)) width=(px(hidden)) height=(px(ROW - 10.0))
                     fill=(format!("url(#{})", self.hatch())) {}
-                text class="small" x=(px(zero + 72.0)) y=(px(baseline)) { (self.suppressed) }
+                text class="small" x=(px(zero + hidden + 8.0)) y=(px(baseline)) { (self.suppressed) }
             } @else {
                 @if let Some(end) = value {
                     rect class="bar" x=(px(zero.min(end))) y=(px(top + 5.0)) width=(px((end - zero).abs()))
@@ -140,4 +152,45 @@ fn range(bars: &[Bar]) -> (f64, f64) {
     let finite = numbers.flatten().filter(|number| number.is_finite());
     let (least, most) = finite.fold((0.0_f64, 0.0_f64), |(least, most), n| (least.min(n), most.max(n)));
     if most > least { (least, most) } else { (0.0, 1.0) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(values: &[Option<f64>]) -> String {
+        let bars = values.iter().map(|value| Bar {
+            label: "label".into(),
+            value: *value,
+            interval: value.map(|value| (value - 1.0, value + 1.0)),
+            suppressed: value.is_none(),
+        });
+        let panels = [Panel { title: "people".into(), bars: bars.collect() }];
+        let told = Told { id: "b", title: "bars", description: "bars" };
+        Bars { told, panels: &panels, suppressed: "few", unknown: "unknown" }.draw(false).into_string()
+    }
+
+    /// The lengths of all bars of a class.
+    fn lengths(chart: &str, class: &str) -> Vec<f64> {
+        let mark = format!("rect class=\"{class}\"");
+        let bars = chart.split(&mark).skip(1);
+        let width = |bar: &str| bar.split("width=\"").nth(1)?.split('"').next()?.parse().ok();
+        bars.filter_map(width).collect()
+    }
+
+    #[test]
+    fn a_bar_of_few_people_is_never_longer_than_one_that_is_known() {
+        for known in [vec![9_000.0, 25.0], vec![30.0], vec![5.0, -3.0, 1_000_000.0], vec![0.0, 8.0]] {
+            let values: Vec<Option<f64>> = known.iter().copied().map(Some).chain([None]).collect();
+            let chart = drawn(&values);
+            let shortest = lengths(&chart, "bar").into_iter().fold(f64::INFINITY, f64::min);
+            let hidden = lengths(&chart, "hidden");
+            assert!(
+                hidden.len() == 1 && hidden.iter().all(|hidden| *hidden <= shortest),
+                "{known:?}: {chart}"
+            );
+        }
+        let alone = drawn(&[None, None]);
+        assert!(lengths(&alone, "hidden").len() == 2 && !alone.contains("class=\"grid\""), "{alone}");
+    }
 }

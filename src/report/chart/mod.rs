@@ -40,12 +40,29 @@ fn drawing(told: &Told<'_>, height: f64, alone: bool, content: &Markup) -> Marku
             title id=(title) { (told.title) }
             desc id=(description) { (told.description) }
             @if alone {
-                style { (PreEscaped(THEME)) (PreEscaped(STYLE)) }
+                style { (PreEscaped(plain_style())) }
                 rect class="paper" width="100%" height="100%" {}
             }
             (content)
         }
     }
+}
+
+/// The style of a chart in a file of its own: colours where the page has variables, which viewers other than browsers do not read,
+/// and those of the dark theme in a query that such viewers pass over.
+fn plain_style() -> String {
+    let (light, dark) = THEME.split_once("@media").unwrap_or((THEME, ""));
+    let filled = |theme: &str| {
+        let lines = theme.lines().filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';'));
+        let colours = lines.filter_map(|line| line.split_once(": "));
+        colours
+            .fold(STYLE.to_owned(), |style, (name, colour)| style.replace(&format!("var(--{name})"), colour))
+    };
+    format!(
+        ":root {{ color-scheme: light dark; }}\n{}@media (prefers-color-scheme: dark) {{\n{}}}\n",
+        filled(light),
+        filled(dark)
+    )
 }
 
 /// A length with one digit behind the point.
@@ -78,13 +95,14 @@ fn ticks((least, most): (f64, f64)) -> Vec<f64> {
     (0..20_u32).map(|n| (first + f64::from(n)) * step).take_while(|tick| *tick <= most + step / 1e6).collect()
 }
 
-/// A number as an axis shows it: four digits that say something, gaps every three before the point.
+/// A number as an axis shows it: about four digits that say something, separators every three before the point.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     let places = match size {
-        size if size >= 1_000.0 || value.fract().abs() < 1e-9 => 0,
+        size if size >= 1_000.0 || size.fract() <= size * 1e-9 => 0,
         size if size >= 10.0 => 2,
-        _ => 4,
+        size if size >= 0.01 => 4,
+        _ => 7,
     };
     let text = format!("{size:.places$}");
     let (whole, part) = text.split_once('.').unwrap_or((&text, ""));
@@ -116,7 +134,9 @@ mod tests {
             (-1200.0, "\u{2212}1,200"),
             (0.4242, "0.4242"),
             (12.5, "12.5"),
-            (-0.00001, "0"),
+            (-0.000_000_01, "0"),
+            (0.000_02, "0.00002"),
+            (5.0 * 0.2, "1"),
         ];
         for (value, text) in shown {
             assert_eq!(number(value), text);

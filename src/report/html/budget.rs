@@ -8,8 +8,8 @@ use super::facts::Facts;
 use super::parts::{self, name, time};
 use super::texts::fill;
 use crate::ledger::State;
-use crate::report::chart::{Line, Steps, Told};
-use crate::report::table::{grouped, short};
+use crate::report::chart::{Line, Steps, Told, number};
+use crate::report::table::{short, units};
 use crate::report::{delta, unit};
 use crate::types::Timestamp;
 
@@ -26,21 +26,17 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
 }
 
 /// An amount in units of the pool and as an epsilon.
-pub(super) fn amount(facts: &Facts<'_>, units: u128) -> Markup {
+pub(super) fn amount(facts: &Facts<'_>, amount: u128) -> Markup {
     let accounting = facts.accounting();
-    html! { "\u{03b5} " (short(units, accounting)) " (" (exact(units)) " " (unit(accounting)) ")" }
-}
-
-/// Units with a gap every three digits.
-fn exact(units: u128) -> String {
-    i128::try_from(units).map_or_else(|_| units.to_string(), grouped)
+    html! { "\u{03b5} " (short(amount, accounting)) " (" span class="word" { (units(amount)) } " " (unit(accounting)) ")" }
 }
 
 fn pool(facts: &Facts<'_>) -> Markup {
     let (t, status) = (&facts.t.budget, &facts.status);
     let (pool, totals) = (&status.pool, &status.totals);
-    let window =
-        pool.window_days.map_or_else(|| t.window_never.clone(), |days| fill(&t.window_days, &[("n", &days)]));
+    let window = pool
+        .window_days
+        .map_or_else(|| t.window_never.clone(), |days| fill(&t.window_days, &[("n", &parts::count(days))]));
     let guarantee = delta(facts.accounting())
         .map_or_else(|| t.pure.clone(), |delta| fill(&t.delta, &[("delta", &delta)]));
     parts::facts(&[
@@ -49,9 +45,9 @@ fn pool(facts: &Facts<'_>) -> Markup {
         (&t.left, amount(facts, pool.limit.saturating_sub(totals.pool))),
         (&t.whole_life, amount(facts, totals.lifetime)),
         (&t.adds_up, html! { (guarantee) }),
-        (&t.opened, time(pool.opened_at)),
+        (&t.opened, time(facts, pool.opened_at)),
         (&t.window, html! { (window) }),
-        (&t.renewals, html! { (totals.renewals) }),
+        (&t.renewals, html! { (parts::count(totals.renewals)) }),
     ])
 }
 
@@ -73,16 +69,17 @@ fn burn_down(facts: &Facts<'_>) -> Markup {
     let lines = lines(facts, limit);
     let ends = lines.iter().map(|line| {
         let spent = line.points.last().map_or(0.0, |(_, value)| *value);
-        format!("{} {spent:.1} %", line.label)
+        format!("{} {} %", line.label, number(spent))
     });
     let described = fill(&t.chart_says, &[("lines", &ends.collect::<Vec<_>>().join(&facts.t.page.and))]);
-    let [from, to] = [first, last].map(|at| at.to_string().replace('T', " ").replace('Z', " UTC"));
+    let [from, to] = [first, last].map(|at| parts::clock(at, facts.zone.as_ref()));
     let steps = Steps {
         told: Told { id: "burn-down", title: &t.chart, description: &described },
         lines: &lines,
         span: (seconds(first), seconds(last)),
         ends: (&from, &to),
         limit: &t.limit,
+        beyond: &t.beyond,
     };
     parts::figure(&t.chart, &steps.draw())
 }
@@ -186,18 +183,18 @@ fn charges(facts: &Facts<'_>) -> Markup {
             };
             vec![
                 html! { (charge.seq) },
-                time(charge.at),
+                time(facts, charge.at),
                 name(charge.recipient.as_str()),
                 name(charge.study.as_str()),
-                html! { (exact(charge.units)) },
-                html! { (exact(sum)) },
+                html! { (units(charge.units)) },
+                html! { (units(sum)) },
                 html! { (state) },
             ]
         })
         .collect();
     let unit = unit(facts.accounting());
-    let (units, cumulative) = (fill(&t.units, &[("unit", &unit)]), fill(&t.cumulative, &[("unit", &unit)]));
-    let head = [t.charge.as_str(), &t.at, &t.recipient, &t.study, &units, &cumulative, &t.state];
+    let (cost, cumulative) = (fill(&t.units, &[("unit", &unit)]), fill(&t.cumulative, &[("unit", &unit)]));
+    let head = [t.charge.as_str(), &t.at, &t.recipient, &t.study, &cost, &cumulative, &t.state];
     html! {
         details open {
             summary { (t.charges) }

@@ -46,7 +46,7 @@ fn counted(facts: &Facts<'_>, given: &Given) -> Markup {
     let title = fill(&t.counted, &places);
     html! {
         h3 { (t.released) }
-        p { (name(&title)) ", " a href=(format!("#answer-{}", shown.index)) { (facts.t.releases.index) " " (shown.index) } }
+        p { (name(&title)) (facts.t.page.join) a href=(format!("#answer-{}", shown.index)) { (facts.t.releases.index) " " (shown.index) } }
         (releases::bars(facts, &shown, &format!("consents-{}", shown.index), &title))
     }
 }
@@ -60,7 +60,7 @@ fn register(facts: &Facts<'_>) -> Markup {
         .filter_map(|(index, entry)| {
             let state = entry.body.get("register")?;
             let epoch = text(entry.body.get("epoch"));
-            Some(vec![name(&epoch), time(entry.at), html! { (index) }, code(&text(Some(state)))])
+            Some(vec![name(&epoch), time(facts, entry.at), html! { (index) }, code(&text(Some(state)))])
         })
         .collect();
     if rows.is_empty() {

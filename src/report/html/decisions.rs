@@ -4,6 +4,7 @@ use maud::{Markup, html};
 
 use super::facts::Facts;
 use super::parts::{self, marked, name, time, verdict};
+use super::statutes::in_opinion;
 use super::texts::fill;
 use crate::policy::{Explanation, Line, with_opinion};
 
@@ -11,7 +12,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.decisions;
     let content = html! {
         p { (t.lead) }
-        p { (t.judged_at) " " (time(facts.now)) }
+        p { (t.judged_at) " " (time(facts, facts.now)) }
         @for (study, regime) in &facts.studies {
             @for recipient in &study.recipients {
                 @let said = with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang));
@@ -27,36 +28,31 @@ fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
     let t = &facts.t.decisions;
     html! {
         h3 { (name(title)) }
-        p { (marked(&said.question)) }
+        p { (marked(&in_opinion(facts, &said.question))) }
         p { (verdict(said.permitted, if said.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&said.answer)) }
         details open {
             summary { (t.all) }
             @for section in &said.sections {
-                h4 { (name(&section.text)) }
-                (lines(&section.under, said.permitted))
+                h4 { (name(&in_opinion(facts, &section.text))) }
+                (lines(facts, &section.under))
             }
         }
     }
 }
 
-/// Lines and what stands under them; what failed is marked in words and colour.
-fn lines(all: &[Line], permitted: bool) -> Markup {
+/// Lines and what stands under them; the result of each rule is marked in words and colour.
+fn lines(facts: &Facts<'_>, all: &[Line]) -> Markup {
     html! {
         ul class="opinion" {
             @for line in all {
                 li {
-                    @if let Some(word) = &line.verdict {
-                        (verdict(permitted || !has_mend(line), word)) " "
+                    @if let (Some(result), Some(word)) = (line.result, &line.verdict) {
+                        (parts::result(result, word)) " "
                     }
-                    (marked(&line.text))
-                    @if !line.under.is_empty() { (lines(&line.under, permitted)) }
+                    (marked(&in_opinion(facts, &line.text)))
+                    @if !line.under.is_empty() { (lines(facts, &line.under)) }
                 }
             }
         }
     }
-}
-
-/// A rule that holds has nothing under it; one that fails says what would mend it.
-fn has_mend(line: &Line) -> bool {
-    line.rule.is_some() && !line.under.is_empty()
 }

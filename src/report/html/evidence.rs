@@ -4,12 +4,13 @@ use maud::{Markup, html};
 
 use super::facts::Facts;
 use super::parts;
+use super::statutes::cited;
 use super::texts::fill;
 use crate::audit::Kind;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.evidence;
-    let counts: Vec<(&str, usize)> = [
+    let counts: Vec<(&str, String)> = [
         ("asks", Kind::Ask),
         ("refusals", Kind::Refuse),
         ("seals", Kind::Seal),
@@ -17,8 +18,9 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         ("persons", Kind::Person),
         ("retired", Kind::Retire),
         ("inspections", Kind::Inspect),
+        ("accesses", Kind::Access),
     ]
-    .map(|(place, kind)| (place, facts.count(kind)))
+    .map(|(place, kind)| (place, parts::count(facts.count(kind))))
     .into();
     let retention: Vec<String> =
         facts.studies.iter().map(|(study, _)| format!("{}: {}", study.id, study.retention)).collect();
@@ -34,7 +36,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         .map(|(item, said)| {
             vec![
                 html! { strong { (item) } },
-                html! { (said.title) br; small { (said.ground) } },
+                html! { (said.title) br; small { (cited(facts, &said.ground)) } },
                 parts::marked(&fill(&said.tool, &places)),
                 parts::marked(&said.human),
             ]

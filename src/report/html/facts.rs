@@ -6,7 +6,7 @@ use crate::ledger::{Record, Renewal};
 use crate::operator::{Given, GivenMetrics, OperatorError, Reader, Status, Verification};
 use crate::policy::{Lang, Regime, Study};
 use crate::release::Figures;
-use crate::types::{EpochId, Timestamp};
+use crate::types::{EpochId, Timestamp, Zone};
 
 use super::texts::Texts;
 use super::{PageError, Report};
@@ -15,6 +15,8 @@ use super::{PageError, Report};
 pub(super) struct Facts<'a> {
     pub(super) t: Texts,
     pub(super) lang: Lang,
+    /// On whose clocks instants are shown; UTC without one.
+    pub(super) zone: Option<Zone>,
     pub(super) reader: &'a Reader,
     pub(super) verified: &'a Verification,
     /// How the folder is called in commands.
@@ -36,6 +38,10 @@ impl<'a> Facts<'a> {
     pub(super) fn read(report: &Report<'a>) -> Result<Self, PageError> {
         let reader = report.reader;
         let texts = Texts::of(report.lang).map_err(PageError::Texts)?;
+        let zone = match report.lang {
+            Lang::En => None,
+            Lang::Zh => Zone::parse("Asia/Shanghai").ok(),
+        };
         let books = || -> Result<_, OperatorError> {
             let given = reader.given()?;
             let metrics = reader.given_metrics(&given)?;
@@ -46,6 +52,7 @@ impl<'a> Facts<'a> {
         Ok(Self {
             t: texts,
             lang: report.lang,
+            zone,
             reader,
             verified: report.verified,
             place: report.place,

@@ -26,6 +26,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Option<Markup> {
     let all = facts.figures?;
     let content = html! {
         p class="draft" { (t.lead) }
+        p { (t.not_for_tuning) }
         @if all.is_empty() { p { (t.none) } }
         @for (epoch, recipients) in all {
             @for one in recipients { (figures(facts, epoch.as_str(), one)) }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::facts::Facts;
+use super::parties;
 use super::parts::{self, name, verdict};
 use super::texts::fill;
 use crate::policy::{Category, Decision, Recipient, Regime, Study, decide};
@@ -14,6 +15,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         p { (t.lead) }
         @for (place, (study, regime)) in facts.studies.iter().enumerate() {
             h3 { (name(study.id.as_str())) }
+            (parties::of_study(facts, study, regime))
             (diagram(facts, place, study, regime))
             (handed_in(facts, study, regime))
             (recipients(facts, study, regime))
@@ -131,7 +133,7 @@ fn recipients(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
         .map(|recipient| {
             let permitted = is_permitted(facts, study, regime, recipient);
             vec![
-                html! { (name(recipient.id.as_str())) br; (name(&recipient.name)) " " (parts::code(&recipient.legal_id)) },
+                name(recipient.id.as_str()),
                 name(&recipient.country),
                 name(regime.purpose_title(&study.purpose, facts.lang)),
                 verdict(permitted, if permitted { &t.permitted } else { &t.refused }),

@@ -35,8 +35,18 @@ fn rows(facts: &Facts<'_>, metric: &MetricAnswer, formula: &str) -> Vec<Vec<Mark
         let value = match row.estimate {
             None => html! { em { (facts.t.releases.suppressed) } },
             Some(estimate) => {
-                let end = |value: Option<f64>| value.map_or_else(|| facts.t.page.unknown.clone(), digits);
-                html! { (end(estimate.value)) " (" (end(estimate.low)) " \u{2013} " (end(estimate.high)) ")" }
+                let shown = |value: Option<f64>| {
+                    value.map_or_else(|| facts.t.page.unknown.clone(), |value| digits(row.possible.limit(value)))
+                };
+                let value = parts::value(&shown(estimate.value), &shown(estimate.low), &shown(estimate.high));
+                let limited = estimate.value.map(|value| row.possible.limit(value));
+                let unbiased = estimate.unbiased.filter(|unbiased| limited.is_some_and(|limited| limited.total_cmp(unbiased).is_ne()));
+                html! {
+                    (value)
+                    @if let Some(unbiased) = unbiased {
+                        " " small class="line" { (fill(&facts.t.releases.unbiased, &[("n", &digits(unbiased))])) }
+                    }
+                }
             }
         };
         vec![

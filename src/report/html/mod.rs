@@ -8,10 +8,13 @@ mod facts;
 mod figures;
 mod flow;
 mod metrics;
+mod parties;
 mod parts;
 mod pipia;
 mod refusals;
 mod releases;
+mod statutes;
+mod stop;
 mod summary;
 mod tags;
 mod texts;
@@ -72,6 +75,7 @@ pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
         flow::section(&facts),
         decisions::section(&facts),
         consents::section(&facts),
+        stop::section(&facts),
         tags::section(&facts),
         budget::section(&facts),
         releases::section(&facts),
@@ -98,6 +102,7 @@ fn contents<'a>(facts: &'a Facts<'_>, pipia: bool) -> Vec<(&'static str, &'a str
         ("flow", &t.flow.heading),
         ("decisions", &t.decisions.heading),
         ("consents", &t.consents.heading),
+        ("stop", &t.stop.heading),
         ("tags", &t.tags.heading),
         ("budget", &t.budget.heading),
         ("releases", &t.releases.heading),
@@ -148,7 +153,7 @@ fn document(facts: &Facts<'_>, contents: &[(&str, &str)], sections: &[Markup]) -
                     p class="kind" { @if facts.figures.is_some() { (facts.t.figures.edition) } @else { (t.edition) } }
                     h1 { (t.title) }
                     p class="sandbox" { (parts::code(sandbox)) }
-                    p class="made" { (t.made_at) " " (parts::time(facts.now)) " \u{00b7} " (t.version) " " (env!("CARGO_PKG_VERSION")) }
+                    p class="made" { (t.made_at) " " (parts::time(facts, facts.now)) " \u{00b7} " (t.version) " " (env!("CARGO_PKG_VERSION")) }
                 }
                 nav aria-label=(t.contents) {
                     ol { @for (id, heading) in contents { li { a href=(format!("#{id}")) { (heading) } } } }

@@ -6,7 +6,9 @@ use maud::{Markup, html};
 use super::budget::amount;
 use super::facts::Facts;
 use super::flow::{in_words, is_permitted};
-use super::parts::{self, name, time, verdict};
+use super::parties;
+use super::parts::{self, name, verdict};
+use super::statutes::in_opinion;
 use super::tags::because;
 use super::texts::fill;
 use crate::policy::{Explanation, Regime, Study, with_opinion};
@@ -100,14 +102,14 @@ fn lawful(facts: &Facts<'_>, study: &Study, regime: &Regime, blanks: &mut Blanks
     let necessity: Vec<Markup> = necessity.collect();
     html! {
         @if let Some(used) = &used {
-            ul class="opinion" { @for line in &used.under { li { (parts::marked(&line.text)) } } }
+            ul class="opinion" { @for line in &used.under { li { (parts::marked(&in_opinion(facts, &line.text))) } } }
         }
         (parts::facts(&[
             (&t.data, data(facts, study, regime)),
             (&t.legality, verdicts),
             (&t.necessity, html! { @for blank in &necessity { (blank) } }),
         ]))
-        (documents(facts, study, regime))
+        (parties::documents(facts, study, regime))
     }
 }
 
@@ -120,19 +122,6 @@ fn data(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
             }
         }
     }
-}
-
-fn documents(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
-    let t = &facts.t.pipia;
-    let rows: Vec<Vec<Markup>> = study
-        .documents
-        .iter()
-        .map(|(kind, document)| {
-            let title = name(regime.document_title(kind, facts.lang));
-            vec![title, name(&document.id), time(document.approved), time(document.expires)]
-        })
-        .collect();
-    parts::table(&t.documents, &facts.t.page.scroll, &[&t.document, &t.id, &t.approved, &t.expires], &rows)
 }
 
 /// The second content: what it means for people, and how large the risk is.

@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use super::facts::Facts;
 use super::parts::{self, code, name};
+use super::statutes::cited;
 use crate::audit::{Entry, Kind};
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
@@ -50,7 +51,14 @@ fn table(facts: &Facts<'_>) -> Markup {
                 .iter()
                 .find_map(|(_, regime)| regime.rule_asks(rule, facts.lang))
                 .unwrap_or_else(|| ("", facts.t.mechanism_rules.get(rule).unwrap_or(&t.other_rule)));
-            vec![code(rule), name(article), name(asks), code(act), name(recipient), html! { (count) }]
+            vec![
+                code(rule),
+                name(&cited(facts, article)),
+                name(asks),
+                code(act),
+                name(recipient),
+                html! { (parts::count(count)) },
+            ]
         })
         .collect();
     let head = [t.rule.as_str(), &t.article, &t.asks, &t.act, &t.recipient, &t.count];

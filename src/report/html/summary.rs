@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use serde_json::Value;
 
 use super::facts::Facts;
-use super::parts::{self, code, name, time};
+use super::parts::{self, code, count, name, time};
 use super::texts::fill;
 use crate::audit::Kind;
 
@@ -25,9 +25,9 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     if verified.rotations > 0 {
         pairs.push((&t.signed_by, code(&verified.signed_by.to_string())));
     }
-    let entries = fill(&t.entries, &[("n", &checkpoint.size)]);
+    let entries = fill(&t.entries, &[("n", &count(checkpoint.size))]);
     let root = base64::engine::general_purpose::STANDARD.encode(checkpoint.root);
-    pairs.push((&t.checkpoint, html! { (entries) ", " (t.root) " " (code(&root)) }));
+    pairs.push((&t.checkpoint, html! { (entries) (facts.t.page.join) (t.root) " " (code(&root)) }));
     pairs.push((&t.anchor, html! { (anchor(facts)) }));
     let content = html! {
         p { (t.lead) }
@@ -41,7 +41,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
 pub(super) fn anchor(facts: &Facts<'_>) -> String {
     let t = &facts.t.summary;
     match (facts.verified.anchored, facts.verified.anchor_wanted) {
-        (Some(size), _) => fill(&t.anchor_held, &[("n", &size)]),
+        (Some(size), _) => fill(&t.anchor_held, &[("n", &count(size))]),
         (None, true) => t.anchor_away.clone(),
         (None, false) => t.anchor_none.clone(),
     }
@@ -61,7 +61,7 @@ fn studies(facts: &Facts<'_>) -> Markup {
 
 fn approval(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.summary;
-    let signatures = |count| fill(&t.approval_signed, &[("n", &count)]);
+    let signatures = |signed| fill(&t.approval_signed, &[("n", &count(signed))]);
     html! { (facts.verified.approvals.map_or_else(|| t.approval_none.clone(), signatures)) }
 }
 
@@ -79,10 +79,10 @@ fn epochs(facts: &Facts<'_>) -> Markup {
             let retired = epoch.retired.map(|entry| fill(&t.retired, &[("index", &entry)]));
             vec![
                 name(epoch.id.as_str()),
-                time(epoch.as_of),
-                time(epoch.sealed_at),
+                time(facts, epoch.as_of),
+                time(facts, epoch.sealed_at),
                 html! { (index) },
-                html! { (time(epoch.ends)) @if let Some(retired) = &retired { br; (retired) } },
+                html! { (time(facts, epoch.ends)) @if let Some(retired) = &retired { br; (retired) } },
             ]
         })
         .collect();

@@ -6,7 +6,7 @@ use maud::{Markup, html};
 
 use super::facts::Facts;
 use super::flow::in_words;
-use super::parts::{self, name};
+use super::parts::{self, count, name};
 use super::texts::fill;
 use crate::policy::{Category, Regime, Study};
 use crate::report::table::{shown, titled};
@@ -32,9 +32,10 @@ pub(super) fn because(facts: &Facts<'_>, reach: &Reach) -> String {
         return t.reach_own.clone();
     }
     let lists = reach.through.iter();
-    let lists = lists.map(|(relation, cut)| fill(&t.reach_list, &[("relation", relation), ("cut", cut)]));
+    let lists =
+        lists.map(|(relation, cut)| fill(&t.reach_list, &[("relation", relation), ("cut", &count(*cut))]));
     let lists = lists.collect::<Vec<_>>().join(&facts.t.page.and);
-    fill(&t.reach_others, &[("others", &reach.people.saturating_sub(1)), ("lists", &lists)])
+    fill(&t.reach_others, &[("others", &count(reach.people.saturating_sub(1))), ("lists", &lists)])
 }
 
 fn reads(facts: &Facts<'_>, categories: &BTreeSet<Category>) -> String {
@@ -50,7 +51,7 @@ fn tags(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
         vec![
             parts::code(tag.name()),
             name(&labels),
-            html! { (reach.people) },
+            html! { (count(reach.people)) },
             name(&because(facts, &reach)),
             name(&reads(facts, &regime.categories_of_tag(study, tag, facts.lang))),
         ]
@@ -69,7 +70,7 @@ fn measures(facts: &Facts<'_>, study: &Study, regime: &Regime) -> Markup {
         vec![
             parts::code(measure.name.as_deref().unwrap_or_default()),
             html! { (titled(&ends.join(" \u{2013} "), unit)) },
-            html! { (reach.people) },
+            html! { (count(reach.people)) },
             name(&because(facts, &reach)),
             name(&reads(facts, &regime.categories_of_measure(study, measure, facts.lang))),
         ]

@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::facts::Facts;
-use super::parts;
+use super::parts::{self, count};
 use super::summary::anchor;
 use super::texts::fill;
 use crate::operator::RegisterCheck;
@@ -13,6 +13,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let content = html! {
         p { (t.lead) }
         (parts::table(&t.table, &facts.t.page.scroll, &[&t.check, &t.result], &checks(facts)))
+        p { (access(facts)) }
         h3 { (t.how) }
         p { (t.how_lead) }
         (parts::region(&t.how, &html! { pre { code { (commands(facts)) } } }))
@@ -24,24 +25,35 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     parts::section("verify", &t.heading, &content)
 }
 
+/// Whether the log says that this page was made.
+fn access(facts: &Facts<'_>) -> String {
+    let t = &facts.t.verify;
+    let logged = facts.reader.logged().map(|entry| fill(&t.access_logged, &[("n", &entry)]));
+    logged.unwrap_or_else(|| t.access_unlogged.clone())
+}
+
 fn checks(facts: &Facts<'_>) -> Vec<Vec<Markup>> {
     let (t, found) = (&facts.t.verify, facts.verified);
-    let kinds: Vec<String> = found.log.kinds.iter().map(|(kind, count)| format!("{kind} {count}")).collect();
+    let kinds: Vec<String> =
+        found.log.kinds.iter().map(|(kind, number)| format!("{kind} {}", count(*number))).collect();
     let approvals = found
         .approvals
-        .map_or_else(|| t.approvals_none.clone(), |count| fill(&t.approvals, &[("n", &count)]));
+        .map_or_else(|| t.approvals_none.clone(), |signed| fill(&t.approvals, &[("n", &count(signed))]));
     let register = match found.register {
         RegisterCheck::Absent => &t.register_absent,
         _ => &t.register_holds,
     };
     let lines = [
-        fill(&t.log_entries, &[("n", &found.log.checkpoint.size), ("kinds", &kinds.join(&facts.t.page.and))]),
-        fill(&t.studies, &[("n", &found.studies)]),
+        fill(
+            &t.log_entries,
+            &[("n", &count(found.log.checkpoint.size)), ("kinds", &kinds.join(&facts.t.page.and))],
+        ),
+        fill(&t.studies, &[("n", &count(found.studies))]),
         approvals,
-        fill(&t.renewals, &[("n", &found.renewals)]),
-        fill(&t.rotations, &[("n", &found.rotations)]),
-        fill(&t.cubes, &[("n", &found.cubes)]),
-        fill(&t.ledger, &[("n", &found.charges.unwrap_or(0))]),
+        fill(&t.renewals, &[("n", &count(found.renewals))]),
+        fill(&t.rotations, &[("n", &count(found.rotations))]),
+        fill(&t.cubes, &[("n", &count(found.cubes))]),
+        fill(&t.ledger, &[("n", &count(found.charges.unwrap_or(0)))]),
         register.clone(),
         t.files.clone(),
     ];

@@ -1,0 +1,24 @@
+//! The studies in force, for whoever compares the documents that they name.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use super::OperatorError;
+use super::check::in_force_of;
+use super::sandbox::SandboxFile;
+use crate::policy::Study;
+use crate::storage::{Folder, Storage};
+
+/// The studies in force of the sandbox in `dir`, in the order of its file; the log's signature and the hashes of the texts are
+/// checked. Reads beside a writer and needs no key.
+///
+/// # Errors
+/// [`OperatorError`]
+///
+/// # Privacy
+/// None: studies are public texts.
+pub fn studies_in_force(dir: &Path) -> Result<Vec<Study>, OperatorError> {
+    let storage: Arc<dyn Storage> = Arc::new(Folder::open(dir)?);
+    let file = SandboxFile::read(&*storage)?;
+    Ok(in_force_of(&storage, &file)?.into_iter().map(|adopted| adopted.study).collect())
+}

@@ -1,0 +1,43 @@
+//! What is left of all removed events, by whoever has the ids.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use redb::ReadOnlyTable;
+
+use super::RegisterError;
+use super::error::fault;
+use super::rows::{Keys, Mark};
+use crate::consent::Tombstone;
+
+/// The tombstones of a register at one moment, held in memory.
+///
+/// # Privacy
+/// It belongs to people: no `Debug`. It names nobody: one is found by whoever has the id.
+#[derive(Clone)]
+pub struct Tombstones {
+    keys: Arc<Keys>,
+    all: Arc<BTreeMap<Mark, Tombstone>>,
+}
+
+impl Tombstones {
+    pub(super) fn read(
+        table: Option<&ReadOnlyTable<&'static Mark, &'static [u8]>>,
+        keys: &Arc<Keys>,
+    ) -> Result<Self, RegisterError> {
+        let mut all = BTreeMap::new();
+        if let Some(table) = table {
+            for row in table.range::<&Mark>(..).map_err(fault)? {
+                let (mark, sealed) = row.map_err(fault)?;
+                all.insert(*mark.value(), keys.open_tombstone(mark.value(), sealed.value())?);
+            }
+        }
+        Ok(Self { keys: Arc::clone(keys), all: Arc::new(all) })
+    }
+
+    /// What is left of the removed events of this id.
+    #[must_use]
+    pub fn of(&self, ids: &str, person: &str) -> Option<&Tombstone> {
+        self.all.get(&self.keys.tombstone_mark(ids, person))
+    }
+}
