@@ -182,15 +182,16 @@ fn rows(heading: &str) -> Vec<Row> {
 /// Whether a path is one that a row names: `HASH` is 64 digits, `NAME` anything, other words in capitals are an id.
 fn is_of(row: &str, path: &str) -> bool {
     let Some(at) = row.find(|letter: char| letter.is_ascii_uppercase()) else { return row == path };
-    let word: String = row[at..].chars().take_while(char::is_ascii_uppercase).collect();
-    let Some(rest) = path.strip_prefix(&row[..at]) else { return false };
-    let after = &row[at + word.len()..];
+    let (before, named) = row.split_at(at);
+    let end = named.find(|letter: char| !letter.is_ascii_uppercase()).unwrap_or(named.len());
+    let (word, after) = named.split_at(end);
+    let Some(rest) = path.strip_prefix(before) else { return false };
     (1..=rest.len()).any(|end| {
         let (taken, left) = rest.split_at(end);
         let plain = |text: &str| {
             text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
         };
-        let fits = match word.as_str() {
+        let fits = match word {
             "HASH" => taken.len() == 64 && taken.bytes().all(|byte| byte.is_ascii_hexdigit()),
             "NAME" => true,
             _ => plain(taken),
@@ -422,7 +423,7 @@ fn what_a_stopped_act_leaves_is_listed() {
     for (path, content) in &left {
         whole.write(path, content.as_bytes());
         let verified = whole.verify(true).unwrap_or_else(|found| panic!("{path}: {found}"));
-        assert_eq!(verified.unfinished, [path.clone()]);
+        assert_eq!(&verified.unfinished, std::slice::from_ref(path));
         fs::remove_file(whole.dir().join(path)).unwrap();
     }
     // `keys/sign.key.new` opens, or nothing can be said of it.

@@ -134,7 +134,7 @@ mod tests {
         /// Whatever is done to it, it reads as a plain copy of the file does, and the file stays as it was.
         #[test]
         fn it_is_a_copy(length in 0_usize..10_000, steps: Vec<(u8, u16, u16)>) {
-            let (image, whole) = (Image::new(), (0..length).map(|at| (at % 251) as u8 + 1).collect::<Vec<u8>>());
+            let (image, whole) = (Image::new(), (1..=251).cycle().take(length).collect::<Vec<u8>>());
             image.write("file", &whole).unwrap();
             let overlay = Overlay::new(image.read_blocks("file").unwrap().unwrap()).unwrap();
             let mut copy = whole.clone();
