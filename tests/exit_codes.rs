@@ -303,7 +303,7 @@ fn evidence_is_shown_proven_and_checked_by_whoever_has_the_key() {
     assert_eq!(values.map(Vec::len), Some(rows.len()));
 
     let whole = verify("box", &["--key", &key, "--anchor", "anchors/box"]);
-    assert!(stdout(&whole).contains("the anchor's 4 entries"), "{}", stdout(&whole));
+    assert!(stdout(&whole).contains("the anchor's 7 entries"), "{}", stdout(&whole));
     case.write("anchors/box", "not a checkpoint");
     assert_eq!(verify("box", &["--key", &key]).status.code(), Some(5));
     assert_eq!(case.ask("SELECT COUNT(*) FROM tags").status.code(), Some(5));
