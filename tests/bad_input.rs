@@ -107,13 +107,20 @@ impl Case {
         self.operator.seal(&terms("autumn"), self.sources(dataset, input))
     }
 
+    /// Everything in the sandbox but the log, which says of each seal that it failed.
+    fn kept(&self) -> BTreeMap<PathBuf, Vec<u8>> {
+        let mut all = snapshot(&self.sandbox());
+        all.retain(|path, _| !path.starts_with(self.sandbox().join("log")));
+        all
+    }
+
     /// Seals with `bad` in one place, which must fail, say exactly `message`, and leave everything as it was.
     fn refuses(&self, dataset: &str, bad: Input, message: &str) -> OperatorError {
-        let before = snapshot(&self.sandbox());
+        let before = self.kept();
         let error = self.seal(dataset, bad).unwrap_err();
         assert_eq!(error.to_string(), message);
         assert!(!format!("{error:?}").contains(CANARY), "{error:?}");
-        assert!(snapshot(&self.sandbox()) == before, "the folder changed after: {message}");
+        assert!(self.kept() == before, "the folder changed after: {message}");
         error
     }
 }

@@ -75,9 +75,33 @@ fn no_mark_leaves_in_any_output_error_or_file() {
     run("status", case.run(&["status", "box", "--format", "json"]), 0);
     run("budget", case.run(&["budget", "box"]), 0);
     run("vocabulary", case.run(&["vocabulary", "box", "--recipient", "brand-insights"]), 0);
+    let epoch = ["--sandbox", "box", "--epoch", "e1"];
+    let open_input = |file: &str| case.run(&[&["audit", "open-input", file][..], &epoch].concat());
+    run("open input", open_input("payments.csv"), 0);
+    run("other input", open_input("study.toml"), 4);
+    run(
+        "explain",
+        case.run(&[&["policy", "explain", "--recipient", "brand-insights"][..], &epoch].concat()),
+        0,
+    );
+    run("report", case.run(&["report", "box", "--out", "report.html"]), 0);
+    run("log", case.run(&["audit", "show", "box", "--format", "json"]), 0);
     run("verify", case.run(&["audit", "verify", "box"]), 0);
-    let files = Case::files(&case.path("box"));
+    let mut files = Case::files(&case.path("box"));
+    files.push((case.path("report.html"), std::fs::read(case.path("report.html")).unwrap()));
     assert!(files.len() > 8, "the folder holds the books, the keys and the epoch");
+    // Hashes of inputs lie nowhere in the clear, and are printed of the file alone that is handed in.
+    for name in ["payments.csv", "consents.csv", "follows.csv", "members.csv"] {
+        let hash = ring::digest::digest(&ring::digest::SHA256, &std::fs::read(case.path(name)).unwrap());
+        let hex: String = hash.as_ref().iter().map(|byte| format!("{byte:02x}")).collect();
+        for (path, content) in &files {
+            assert!(
+                !holds(content, hash.as_ref()) && !holds(content, hex.as_bytes()),
+                "{}: {name}",
+                path.display()
+            );
+        }
+    }
     let seen = outputs
         .into_iter()
         .chain(files.into_iter().map(|(path, content)| (path.display().to_string(), content)));

@@ -306,7 +306,9 @@ fn a_broken_import_changes_nothing_and_names_its_places() {
     let said = json_of(&case, &["consent", "import", "box", "good.jsonl"], 0);
     assert_eq!((&said["files"][0]["rows"], &said["files"][0]["taken"]), (&json!(500), &json!(500)));
 
-    let (before, recorded) = (folder(&case), exported(&case, "before.jsonl"));
+    // An export is an entry of the log, an import is none.
+    let recorded = exported(&case, "before.jsonl");
+    let before = folder(&case);
     let header = "person,at,event,trigger,purpose,recipient\n";
     let good = format!("{},2026-09-01T10:00:00Z,given,SC23,p,r\n", id(1));
     let bad: [(&str, Vec<u8>); 9] = [

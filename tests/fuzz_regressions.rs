@@ -25,6 +25,8 @@ mod identifier;
 mod instant;
 #[path = "../fuzz/properties/json.rs"]
 mod json;
+#[path = "../fuzz/properties/openings.rs"]
+mod openings;
 #[path = "../fuzz/properties/person.rs"]
 mod person;
 #[path = "../fuzz/properties/place.rs"]
@@ -65,6 +67,11 @@ fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
 #[test]
 fn bundles() {
     replay("bundle", bundle::check);
+}
+
+#[test]
+fn openings_of_input_files() {
+    replay("openings", openings::check);
 }
 
 #[test]
@@ -264,6 +271,7 @@ fn every_target_is_replayed() {
             "identifier",
             "instant",
             "json",
+            "openings",
             "person",
             "question",
             "regime",

@@ -36,7 +36,7 @@ fn the_command_rotates_and_both_keys_verify() {
     assert_eq!(rotated.code(), Some(0), "{}", rotated.stderr());
     let rotated = rotated.json();
     let [old, new] = ["old", "new"].map(|which| rotated[which].as_str().unwrap().to_owned());
-    assert!(old != new && rotated["entry"] == 3);
+    assert!(old != new && rotated["entry"] == 4);
     prove("after.json");
     for key in [&old, &new] {
         let verified = folder.run(&["audit", "verify", "box", "--key", key]);

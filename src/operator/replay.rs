@@ -189,3 +189,69 @@ fn agreed(
         differs(*place, "names other rules than those that refuse")
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    const STUDY: &str = include_str!("../../policies/demo/study.toml");
+
+    fn entry(kind: Kind, body: Value) -> Entry {
+        let Value::Object(body) = body else { panic!("not an object") };
+        Entry { kind, at: Timestamp::from_seconds(1_793_000_000), ledger_seq: None, body }
+    }
+
+    /// Whether the decision on a study text agrees with these cubes and these refusals.
+    fn agrees(text: &str, cubes: &Value, refused: &[Value]) -> Result<bool, String> {
+        let study = Study::parse("study.toml", text).unwrap();
+        let regime = Regime::parse("cn-pipl", Regime::built_in_text("cn-pipl").unwrap()).unwrap();
+        let recipient = study.recipients[0].id.clone();
+        let seal = entry(Kind::Seal, json!({ "epoch": "e1", "cubes": cubes }));
+        let refused = refused.iter().map(|rules| {
+            let body =
+                json!({ "act": "seal", "epoch": "e1", "study": study.id, "recipient": recipient, "rules": rules });
+            entry(Kind::Refuse, body)
+        });
+        let before: Vec<(u64, Entry)> = (0..).zip(refused).collect();
+        let decision = decide(&study, &regime, &study.recipients[0], seal.at);
+        agreed(decision, (&study.id, &recipient), (9, &seal), &before).map_err(|error| error.to_string())
+    }
+
+    /// Promise: a log that holds another decision than the texts of then give is damage, wherever it differs.
+    #[test]
+    fn another_decision_than_the_one_that_was_logged_is_damage() {
+        let study = Study::parse("study.toml", STUDY).unwrap();
+        let regime = Regime::parse("cn-pipl", Regime::built_in_text("cn-pipl").unwrap()).unwrap();
+        let at = Timestamp::from_seconds(1_793_000_000);
+        let Decision::Permit(flow) = decide(&study, &regime, &study.recipients[0], at) else {
+            panic!("the demo is permitted")
+        };
+        let named = json!({ "study": study.id, "recipient": study.recipients[0].id });
+        let cube = |demand: &str| {
+            let mut cube = named.clone();
+            cube["demand"] = demand.into();
+            json!([cube])
+        };
+        assert_eq!(agrees(STUDY, &cube(&flow.demand().hash()), &[]), Ok(true));
+        assert_eq!(agrees(STUDY, &json!([named]), &[]), Ok(true), "a seal of an earlier version");
+        let wrong = agrees(STUDY, &cube("blake3:00"), &[]).unwrap_err();
+        assert!(wrong.contains("log entry 9: names another demand"), "{wrong}");
+        assert!(agrees(STUDY, &json!([]), &[json!(["R55"])]).is_err(), "permitted, and nothing sealed");
+
+        // Without the assessment that the law asks for the use is refused.
+        let denied: String =
+            STUDY.lines().filter(|line| !line.starts_with("pipia")).collect::<Vec<_>>().join("\n");
+        let parsed = Study::parse("study.toml", &denied).unwrap();
+        let Decision::Deny(reasons) = decide(&parsed, &regime, &parsed.recipients[0], at) else {
+            panic!("refused without documents")
+        };
+        let rules: Value = reasons.iter().map(|reason| json!(reason.rule)).collect();
+        assert_eq!(agrees(&denied, &json!([]), &[json!([]), rules.clone()]), Ok(false), "the newest counts");
+        let other = agrees(&denied, &json!([]), &[json!(["R1"])]).unwrap_err();
+        assert!(other.contains("log entry 0: names other rules"), "{other}");
+        assert!(agrees(&denied, &json!([]), &[]).is_err(), "no refusal is logged");
+        assert!(agrees(&denied, &cube("blake3:00"), &[rules]).is_err(), "a cube of a use that is refused");
+    }
+}
