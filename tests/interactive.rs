@@ -99,6 +99,9 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Below how many", ""),
     ("How long after its seal", ""),
     ("Does the notice", "yes"),
+    ("The id of the contract with the recipient", "CON-7"),
+    ("approved on", "2020-01-01"),
+    ("expires on", "2100-01-01"),
     ("The id of the personal information protection impact assessment", "PIA-7"),
     ("approved on", "2020-01-01"),
     ("expires on", "2100-01-01"),
@@ -160,6 +163,7 @@ fn answers_make_a_study_that_seals_and_answers() {
     let study = Study::parse("shop-study.toml", &text).unwrap();
     assert_eq!(study.handlers[0].name, "Social \"A\"");
     assert_eq!(study.documents["pipia"].id, "PIA-7");
+    assert_eq!(study.documents["provision-contract"].id, "CON-7");
     assert!(text.contains("# how long a consent without an end of its own lasts"), "{text}");
     assert!(!text.contains("merchant"), "a column that nobody wanted is not read: {text}");
     assert_eq!(case.run(&["policy", "check", "shop-study.toml"]).status.code(), Some(0));
@@ -333,14 +337,23 @@ fn a_consent_log_of_ones_own_is_mapped_by_answers() {
 #[test]
 fn what_a_human_must_attach_is_left_out_and_named() {
     let case = Case::new(3);
-    let whole = lines(&[("The id of the personal", 1, ""), ("Does the notice", 1, "no")]);
+    let whole = lines(&[
+        ("The id of the contract", 1, ""),
+        ("The id of the personal", 1, ""),
+        ("Does the notice", 1, "no"),
+    ]);
     // Without a document nobody asks for its days.
     let asked = whole.lines().filter(|line| !line.contains("2020-") && !line.contains("2100-"));
     let lines: String = asked.map(|line| format!("{line}\n")).collect();
     let made = talk(&case, &lines, &[]);
     let said = stderr(&made);
     assert_eq!(made.status.code(), Some(0), "{said}");
-    assert!(said.contains("R55") && said.contains("error(s): the study can be written"), "{said}");
+    assert!(
+        said.contains("R55")
+            && said.contains("R-NDSR12")
+            && said.contains("error(s): the study can be written"),
+        "{said}"
+    );
     let text = std::fs::read_to_string(case.path("shop-study.toml")).unwrap();
     assert!(
         text.contains("# a human must attach: personal information protection impact assessment"),

@@ -19,7 +19,11 @@ const HOUR: i64 = 3600;
 
 /// A study of the tests with a `max_age`.
 fn aged(study: &str, hours: u32) -> String {
-    let text = study.replacen("min_people = 5", &format!("min_people = 5\nmax_age = \"{hours}h\""), 1);
+    aged_by(study, &format!("{hours}h"))
+}
+
+fn aged_by(study: &str, age: &str) -> String {
+    let text = study.replacen("min_people = 5", &format!("min_people = 5\nmax_age = \"{age}\""), 1);
     assert_ne!(text, study);
     text
 }
@@ -29,9 +33,13 @@ fn id(epoch: &str) -> EpochId {
 }
 
 fn made(hours: u32) -> (Image, MovingClock, Operator) {
+    made_by(&format!("{hours}h"))
+}
+
+fn made_by(age: &str) -> (Image, MovingClock, Operator) {
     let (image, clock) = (Image::new(), MovingClock::default());
     let setup =
-        Setup { studies: vec![StudySource::new("study.toml", aged(STUDY, hours))], ..support::setup("8") };
+        Setup { studies: vec![StudySource::new("study.toml", aged_by(STUDY, age))], ..support::setup("8") };
     let keys = Keys::Given(support::root_key());
     let made = Operator::init_on(Arc::new(image.clone()), setup, keys, Box::new(clock.clone()));
     (image, clock, made.unwrap().without_response_slot())
@@ -91,6 +99,18 @@ fn a_stale_epoch_refuses_everything_and_charges_nothing() {
     };
     verify_each(&image, &vkey, read).unwrap();
     assert_eq!(refused, ["[\"R15\"]", "[\"R15\"]"]);
+}
+
+/// The same in minutes: a withdrawal can be out of the answers within the hour.
+#[test]
+fn an_age_in_minutes_ends_to_the_second() {
+    let (_, clock, operator) = made_by("30m");
+    seal(&operator, "e1", support::as_of());
+    let end = after(0).seconds() + 30 * 60;
+    clock.set(Timestamp::from_seconds(end - 1));
+    assert_eq!(epoch_that_answers(&operator, CHEAP, None), Ok("e1".into()));
+    clock.set(Timestamp::from_seconds(end));
+    assert!(epoch_that_answers(&operator, CHEAP, None).is_err());
 }
 
 #[test]

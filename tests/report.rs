@@ -148,7 +148,10 @@ fn what_the_page_says_is_what_the_books_and_the_decision_say() {
     let decision = squeezed(&page.with_id("decisions").text);
     let mut rest = decision.as_str();
     for line in stdout(&opinion).lines().filter(|line| !line.trim().is_empty()) {
-        let line = squeezed(&line.replace('`', "").replacen("[ok] ", "ok ", 1));
+        // The result of a rule stands in brackets there and in a mark here.
+        let marked = line.trim().strip_prefix('[').and_then(|rest| rest.split_once("] "));
+        let line = marked.map_or(line.to_owned(), |(result, text)| format!("{result} {text}"));
+        let line = squeezed(&line.replace('`', ""));
         let (_, after) = rest.split_once(&line).unwrap_or_else(|| panic!("`{line}` is not next in {rest}"));
         rest = after;
     }
@@ -197,6 +200,14 @@ fn what_the_page_says_is_what_the_books_and_the_decision_say() {
     for number in 1..=23 {
         assert!(evidence.text.contains(&format!("E{number:02}")), "E{number:02}");
     }
+    let guide = page.with_id("guide");
+    for item in
+        (1..=23).map(|number| format!("E{number:02}")).chain(["P01", "P17", "F01", "F09"].map(str::to_owned))
+    {
+        assert!(guide.text.contains(&item), "{item}");
+    }
+    // A document without a digest is listed as such.
+    assert!(page.with_id("pipia").text.contains("none: a file cannot be compared"));
     assert!(evidence.text.contains("3 answer(s) and 1 refusal(s)"));
     assert!(
         squeezed(&page.with_id("refusals").text)

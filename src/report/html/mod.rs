@@ -7,6 +7,7 @@ mod evidence;
 mod facts;
 mod figures;
 mod flow;
+mod guide;
 mod metrics;
 mod parties;
 mod parts;
@@ -28,6 +29,7 @@ use crate::policy::Lang;
 use crate::release::Figures;
 use crate::types::EpochId;
 use facts::Facts;
+use guide::Guide;
 
 /// The style of the page, after the variables that it shares with the charts.
 const STYLE: &str = include_str!("page.css");
@@ -70,6 +72,7 @@ pub struct Report<'a> {
 /// `figures` it holds exact facts about people besides, is marked on every page, and is for the auditor alone.
 pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
     let facts = Facts::read(report)?;
+    let guide = Guide::of(report.lang).map_err(PageError::Texts)?;
     let mut sections = vec![
         summary::section(&facts),
         flow::section(&facts),
@@ -85,17 +88,18 @@ pub fn report_page(report: &Report<'_>) -> Result<String, PageError> {
         refusals::section(&facts),
         refusals::hygiene(&facts),
         evidence::section(&facts),
+        guide.section(&facts),
         verify::section(&facts),
     ]);
     sections.extend(figures::section(&facts));
     if report.pipia {
         sections.push(pipia::section(&facts));
     }
-    Ok(document(&facts, &contents(&facts, report.pipia), &sections).into_string())
+    Ok(document(&facts, &contents(&facts, &guide, report.pipia), &sections).into_string())
 }
 
 /// Ids and headings of the sections, in their order.
-fn contents<'a>(facts: &'a Facts<'_>, pipia: bool) -> Vec<(&'static str, &'a str)> {
+fn contents<'a>(facts: &'a Facts<'_>, guide: &'a Guide, pipia: bool) -> Vec<(&'static str, &'a str)> {
     let t = &facts.t;
     let mut all = vec![
         ("summary", t.summary.heading.as_str()),
@@ -114,6 +118,7 @@ fn contents<'a>(facts: &'a Facts<'_>, pipia: bool) -> Vec<(&'static str, &'a str
         ("refusals", t.refusals.heading.as_str()),
         ("hygiene", &t.hygiene.heading),
         ("evidence", &t.evidence.heading),
+        ("guide", &guide.heading),
         ("verify", &t.verify.heading),
     ]);
     if facts.figures.is_some() {
