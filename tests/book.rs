@@ -213,7 +213,7 @@ fn the_numbers_of_the_self_assessment_are_true() {
         assert!(page.contains(&text), "`{text}` is not on the page");
     }
     let one = rho_of(NanoEpsilon::parse("1").unwrap(), default).get();
-    assert_eq!((rho as f64 / one as f64).round(), 14.0);
+    assert!((rho as f64 / one as f64 - 14.0).abs() < 0.5);
 }
 
 #[test]
