@@ -13,8 +13,7 @@ use crate::policy::Ran;
 /// None: the people of scenarios are made up.
 #[must_use]
 pub fn junit(ran: &[Ran]) -> String {
-    let suites: Vec<Markup> =
-        ran.chunk_by(|one, next| place(one).0 == place(next).0).map(|ran| suite(ran)).collect();
+    let suites: Vec<Markup> = ran.chunk_by(|one, next| place(one).0 == place(next).0).map(suite).collect();
     let all = html! {
         (PreEscaped("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n"))
         testsuites name="hushtag policy test" tests=(ran.len()) failures=(failures(ran)) {
