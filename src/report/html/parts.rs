@@ -41,16 +41,29 @@ pub(super) fn marked(text: &str) -> Markup {
     }
 }
 
+/// A text whose ids and dates do not break at their hyphens.
+fn unbroken(text: &str) -> Markup {
+    let ends_word = |letter: char| !letter.is_ascii_alphanumeric() && letter != '-';
+    html! {
+        @for piece in text.split_inclusive(ends_word) {
+            @let word = piece.trim_end_matches(ends_word);
+            @if word.contains('-') && is_word(word) {
+                span class="word" { (word) } (piece.strip_prefix(word).unwrap_or_default())
+            } @else { (piece) }
+        }
+    }
+}
+
 /// A text whose IRIs may break at any letter, so that lines behind them break where they should.
 fn iris(text: &str) -> Markup {
     let mut pieces = text.split('<');
     html! {
-        (pieces.next().unwrap_or_default())
+        (unbroken(pieces.next().unwrap_or_default()))
         @for piece in pieces {
             "<"
             @match piece.split_once('>').filter(|(iri, _)| iri.contains(':') && !iri.contains(' ')) {
-                Some((iri, rest)) => { code { (iri) } ">" (rest) }
-                None => { (piece) }
+                Some((iri, rest)) => { code { (iri) } ">" (unbroken(rest)) }
+                None => { (unbroken(piece)) }
             }
         }
     }

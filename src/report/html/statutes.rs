@@ -56,33 +56,38 @@ fn article<'a>(text: &'a str, pattern: &str, t: &CitationTexts) -> Option<(Strin
     }
 }
 
-/// A number of at most three digits at the beginning of a text, and the rest.
+/// A number of at most four digits at the beginning of a text, and the rest.
 fn number(text: &str) -> Option<(u16, &str)> {
     let end = text.find(|letter: char| !letter.is_ascii_digit()).unwrap_or(text.len());
     let (digits, rest) = text.split_at_checked(end)?;
-    Some((digits.parse().ok().filter(|number| (1..1000).contains(number))?, rest))
+    Some((digits.parse().ok().filter(|number| (1..10_000).contains(number))?, rest))
 }
 
-/// A number in numerals: the signs of 0 to 9, of ten and of a hundred; in digits where a language has none.
+/// A number in numerals: the signs of 0 to 9, of ten, of a hundred and of a thousand; in digits where a language has none.
 fn numeral(number: u16, numerals: &str) -> String {
-    let sign = |place: u16| numerals.chars().nth(place.into()).map(String::from).unwrap_or_default();
+    const UNITS: [(u16, usize); 4] = [(1000, 12), (100, 11), (10, 10), (1, 0)];
+    let sign = |place: usize| numerals.chars().nth(place).map(String::from).unwrap_or_default();
     if numerals.is_empty() {
         return number.to_string();
     }
-    let (hundreds, tens, ones) = (number / 100, number / 10 % 10, number % 10);
-    let mut text = String::new();
-    if hundreds > 0 {
-        text.extend([sign(hundreds), sign(11)]);
-    }
-    match (hundreds, tens) {
-        (0, 0) => {}
-        (_, 0) if ones == 0 => {}
-        (_, 0) => text.push_str(&sign(0)),
-        (0, 1) => text.push_str(&sign(10)),
-        _ => text.extend([sign(tens), sign(10)]),
-    }
-    if ones > 0 {
-        text.push_str(&sign(ones));
+    let (mut text, mut gap) = (String::new(), false);
+    for (size, unit) in UNITS {
+        let digit = number / size % 10;
+        if digit == 0 {
+            gap = !text.is_empty();
+            continue;
+        }
+        if gap {
+            text.push_str(&sign(0));
+        }
+        gap = false;
+        // Ten to nineteen begin with the sign of ten.
+        if !(digit == 1 && size == 10 && text.is_empty()) {
+            text.push_str(&sign(digit.into()));
+        }
+        if unit > 0 {
+            text.push_str(&sign(unit));
+        }
     }
     text
 }
@@ -125,6 +130,8 @@ mod tests {
             (101, "一百零一"),
             (110, "一百一十"),
             (999, "九百九十九"),
+            (1033, "一千零三十三"),
+            (1010, "一千零一十"),
         ] {
             assert_eq!(numeral(number, &t.numerals), text);
         }
