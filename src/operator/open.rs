@@ -1,25 +1,26 @@
 //! `open`: the keys, the two books, their agreement, and what a stop has left unfinished.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use super::access::failed_seal;
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
 use super::renew::{last_seen, settle};
 use super::retire::settle_retirements;
 use super::rotate::{settle_rotation, signer};
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
-use super::{Inner, Operator, OperatorError, accounting};
-use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
+use super::{Inner, NamedKey, Operator, OperatorError, accounting};
+use crate::audit::{Entry, Kind, Log, Pinned, Signer, VerifierKey};
 use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::release::{Askers, Door};
 use crate::storage::{AnchorFile, Folder, Storage};
-use crate::types::{Clock, EpochId, Secret};
+use crate::types::{Clock, EpochId, Secret, Timestamp};
 
 /// Where the root key is.
 pub enum Keys {
@@ -79,7 +80,7 @@ impl Operator {
         log.tidy()?;
         settle_rotation(&*storage, &keyring, &mut file, &log)?;
         settle_renewal(&ledger, &log, file.pinned()?.as_ref())?;
-        settle_seals(&*storage, &log)?;
+        settle_seals(&*storage, &mut log, &signer, clock.now())?;
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
         let mut epochs = EpochFile::all(&*storage)?;
@@ -200,15 +201,21 @@ fn settle_renewal(ledger: &dyn Ledger, log: &Log, pinned: Option<&Pinned>) -> Re
     Ok(())
 }
 
-/// Finishes or undoes seals that a stop interrupted: the log entry decides.
-fn settle_seals(storage: &dyn Storage, log: &Log) -> Result<(), OperatorError> {
-    let folders = storage.list("epochs")?;
-    for name in &folders {
+/// Finishes or undoes seals that a stop interrupted: the log entry decides. A seal that is undone becomes an entry first: if we stop
+/// between the two, the next open writes another one.
+fn settle_seals(
+    storage: &dyn Storage,
+    log: &mut Log,
+    signer: &NamedKey,
+    at: Timestamp,
+) -> Result<(), OperatorError> {
+    let mut stopped = BTreeSet::new();
+    for name in storage.list("epochs")? {
         let Some(epoch) = name.strip_suffix(".new").and_then(|id| EpochId::new(id).ok()) else { continue };
         if is_sealed(log, &epoch)? {
             storage.rename(&format!("epochs/{name}"), &format!("epochs/{epoch}"))?;
         } else {
-            storage.remove(&format!("epochs/{name}"))?;
+            stopped.insert(epoch);
         }
     }
     let sealed = storage.list("epochs")?;
@@ -217,8 +224,16 @@ fn settle_seals(storage: &dyn Storage, log: &Log) -> Result<(), OperatorError> {
         if let Some(epoch) = id.and_then(|id| EpochId::new(id).ok())
             && !sealed.iter().any(|name| name == epoch.as_str())
         {
-            Keyring::destroy_epoch(storage, &epoch)?;
+            stopped.insert(epoch);
         }
+    }
+    let entries: Vec<Entry> = stopped.iter().map(|epoch| failed_seal(epoch, "stopped", at)).collect();
+    if !entries.is_empty() {
+        let _recorded = log.append_all(&entries, signer)?;
+    }
+    for epoch in stopped {
+        storage.remove(&format!("epochs/{epoch}.new"))?;
+        Keyring::destroy_epoch(storage, &epoch)?;
     }
     Ok(())
 }
