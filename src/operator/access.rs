@@ -3,9 +3,9 @@
 use serde_json::{Map, json};
 
 use super::{Inner, Operator, OperatorError};
-use crate::audit::Kind;
+use crate::audit::{Entry, Kind};
 use crate::release::ReleaseError;
-use crate::types::EpochId;
+use crate::types::{EpochId, Timestamp};
 
 /// An act that reads, by its command.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,19 +87,20 @@ impl Inner {
 
     /// Logs that a seal failed, and by what kind of error. If the log cannot be written either, the error of the seal is the one that
     /// is reported.
-    pub(super) fn log_failed_seal(
-        &self,
-        epoch: &EpochId,
-        at: crate::types::Timestamp,
-        error: &OperatorError,
-    ) {
-        let mut body = Map::new();
-        body.insert("act".into(), json!("seal"));
-        body.insert("role".into(), json!(Role::Operator.as_str()));
-        body.insert("epoch".into(), json!(epoch));
-        body.insert("failed".into(), json!(failed(error)));
-        let _ = self.append(Kind::Access, at, body);
+    pub(super) fn log_failed_seal(&self, epoch: &EpochId, at: Timestamp, error: &OperatorError) {
+        let Entry { kind, body, .. } = failed_seal(epoch, failed(error), at);
+        let _ = self.append(kind, at, body);
     }
+}
+
+/// The entry of a seal that failed.
+pub(super) fn failed_seal(epoch: &EpochId, failed: &str, at: Timestamp) -> Entry {
+    let mut body = Map::new();
+    body.insert("act".into(), json!("seal"));
+    body.insert("role".into(), json!(Role::Operator.as_str()));
+    body.insert("epoch".into(), json!(epoch));
+    body.insert("failed".into(), json!(failed));
+    Entry { kind: Kind::Access, at, ledger_seq: None, body }
 }
 
 /// The kind of an error that stopped a seal: a word of a closed list, and nothing of a file.

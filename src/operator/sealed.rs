@@ -2,13 +2,16 @@
 //!
 //! An id is used up by the `seal` entry, for good: retiring the epoch or removing its folder does not free it.
 
+use std::collections::BTreeSet;
+
+use super::access::failed_seal;
 use super::retire::settle_retirements;
 use super::sandbox::EpochFile;
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{Kind, Log};
+use crate::audit::{Entry, Kind, Log, Signer};
 use crate::keys::Keyring;
 use crate::storage::{Storage, file_time};
-use crate::types::EpochId;
+use crate::types::{EpochId, Timestamp};
 
 /// What the folder of an epoch is called until the log has its entry, and for a moment longer.
 const UNFINISHED: &str = ".new";
@@ -105,23 +108,39 @@ fn check_strangers(names: &[String], sealed: &[EpochFile]) -> Result<(), Operato
 }
 
 /// The epochs of a sandbox that its one writer opens. Seals and retirements that a stop interrupted are finished or undone: the
-/// log entry decides.
+/// log entry decides. A seal that is undone becomes an entry first.
 ///
 /// # Errors
 /// [`OperatorError::Damaged`] where the folder of a sealed epoch is missing or another one; nothing is removed then, so that the
 /// epoch answers again once its folder is restored.
-pub(super) fn settle_epochs(storage: &dyn Storage, log: &Log) -> Result<Vec<EpochFile>, OperatorError> {
+pub(super) fn settle_epochs(
+    storage: &dyn Storage,
+    log: &mut Log,
+    signer: &dyn Signer,
+    now: Timestamp,
+) -> Result<Vec<EpochFile>, OperatorError> {
     let sealed = sealed(log)?;
-    settle_seals(storage, &sealed)?;
+    let stopped = settle_seals(storage, &sealed)?;
+    let entries: Vec<Entry> = stopped.iter().map(|epoch| failed_seal(epoch, "stopped", now)).collect();
+    // If we stop before what is left of a seal is removed, the next open writes another entry.
+    if !entries.is_empty() {
+        let _recorded = log.append_all(&entries, signer)?;
+    }
+    for epoch in stopped {
+        storage.remove(&unfinished(&epoch))?;
+        Keyring::destroy_epoch(storage, &epoch)?;
+    }
     check_folders(storage, &sealed, false)?;
     settle_retirements(storage, &sealed)?;
     Ok(sealed)
 }
 
-fn settle_seals(storage: &dyn Storage, sealed: &[EpochFile]) -> Result<(), OperatorError> {
+/// Finishes what was sealed; the epochs of which a stopped seal left a folder or a key.
+fn settle_seals(storage: &dyn Storage, sealed: &[EpochFile]) -> Result<BTreeSet<EpochId>, OperatorError> {
     let names = storage.list("epochs")?;
     check_strangers(&names, sealed)?;
     let find = |id: &EpochId| sealed.iter().find(|epoch| epoch.epoch == *id);
+    let mut stopped = BTreeSet::new();
     for name in &names {
         let Some(id) = name.strip_suffix(UNFINISHED).and_then(|id| EpochId::new(id).ok()) else { continue };
         match find(&id) {
@@ -133,17 +152,15 @@ fn settle_seals(storage: &dyn Storage, sealed: &[EpochFile]) -> Result<(), Opera
             }
             // If we stop before it, the next open finds it as this one did.
             Some(epoch) => finish_seal(storage, epoch)?,
-            None => storage.remove(&unfinished(&id))?,
+            None => drop(stopped.insert(id)),
         }
     }
     for name in storage.list("keys")? {
         let id = name.strip_prefix("epoch-").and_then(|name| name.strip_suffix(".key"));
         // The key of a sealed epoch stays, whatever the folder holds: only retiring the epoch destroys it.
-        if let Some(id) = id.and_then(|id| EpochId::new(id).ok()).filter(|id| find(id).is_none()) {
-            Keyring::destroy_epoch(storage, &id)?;
-        }
+        stopped.extend(id.and_then(|id| EpochId::new(id).ok()).filter(|id| find(id).is_none()));
     }
-    Ok(())
+    Ok(stopped)
 }
 
 /// Gives the folder of a sealed epoch its name. If we stop before it, the next open does it.
