@@ -268,6 +268,11 @@ fn verify(case: &Case) -> Output {
     case.run(&["audit", "verify", "box", "--format", "json"])
 }
 
+/// What no answer is made of: `audit verify` and `audit open-input` check it.
+fn is_evidence(name: &str) -> bool {
+    name.ends_with("/inputs.sealed")
+}
+
 #[test]
 fn an_empty_file_is_named_and_nothing_is_answered() {
     let (case, _) = answered();
@@ -276,9 +281,11 @@ fn an_empty_file_is_named_and_nothing_is_answered() {
         let content = fs::read(&path).unwrap();
         fs::write(&path, b"").unwrap();
         let code = if name == "keys/root.key" { 1 } else { 5 };
-        let said = explained(&case.ask(SECOND), &[code], &name);
         let shown = if name == "ledger.redb" { "the budget ledger failed" } else { &name };
-        assert!(said.contains(shown), "{name}: {said}");
+        if !is_evidence(&name) {
+            let said = explained(&case.ask(SECOND), &[code], &name);
+            assert!(said.contains(shown), "{name}: {said}");
+        }
         assert!(explained(&verify(&case), &[code], &name).contains(shown), "{name}");
         assert_eq!(fs::read(&path).unwrap(), b"", "{name} is left to whoever mends it");
         fs::write(&path, content).unwrap();
@@ -305,8 +312,10 @@ fn symlinked_files_and_folders_are_refused_and_not_written_through() {
         };
         let before = contents();
         symlink(&elsewhere, &path).unwrap();
-        let said = explained(&case.ask(SECOND), &[1], &name);
-        assert!(said.contains("symlinks are refused"), "{name}: {said}");
+        if !is_evidence(&name) {
+            let said = explained(&case.ask(SECOND), &[1], &name);
+            assert!(said.contains("symlinks are refused"), "{name}: {said}");
+        }
         if name != "lock" {
             explained(&verify(&case), &[1, 5], &name);
         }

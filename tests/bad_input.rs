@@ -195,7 +195,7 @@ fn what_is_not_a_file_is_not_opened() {
 #[test]
 fn datasets_are_those_of_the_study() {
     let case = Case::new();
-    let before = snapshot(&case.sandbox());
+    let before = case.kept();
     let mut more = case.sources("follows", path(&case.files.follows));
     more.data.push((DatasetName::new("folows").unwrap(), path(&case.files.follows)));
     let error = case.operator.seal(&terms("autumn"), more).unwrap_err();
@@ -206,7 +206,7 @@ fn datasets_are_those_of_the_study() {
     let error = case.operator.seal(&terms("autumn"), fewer).unwrap_err();
     assert!(matches!(error, OperatorError::Engine(EngineError::MissingDataset { .. })));
     assert_eq!(error.to_string(), "no file for dataset `members`: add `--data members=PATH`");
-    assert!(snapshot(&case.sandbox()) == before);
+    assert!(case.kept() == before);
 }
 
 #[test]
@@ -274,11 +274,11 @@ fn ids_that_can_never_meet_are_bad_rows() {
             ("follows", "followee", format!("follower,followee\n1,{id}\n")),
             ("consents", "person", format!("{header}\n{}\n", with_id(first))),
         ] {
-            let before = snapshot(&case.sandbox());
+            let before = case.kept();
             let error = case.seal(dataset, case.write("bad.csv", text)).unwrap_err().to_string();
             assert!(error.contains(&format!("row 1, column `{column}`: {reason}")), "{dataset}: {error}");
             assert!(!error.contains("7777"), "{error}");
-            assert!(snapshot(&case.sandbox()) == before);
+            assert!(case.kept() == before);
         }
     }
 }
@@ -333,12 +333,12 @@ fn a_consent_that_is_nobodys_stops_whatever_is_allowed() {
         [(CANARY, "1 cell"), (&format!("\"{CANARY}\"x,"), "after the quote"), ("\"7777canary", "quote")]
     {
         let bad = case.write("cut.csv", format!("{header}\n{rows}{line}\n{rows}"));
-        let before = snapshot(&case.sandbox());
+        let before = case.kept();
         let error = case.seal("consents", bad).unwrap_err().to_string();
         let number = format!("line {}", lines.len() + 2);
         assert!(error.starts_with("cut.csv: ") && error.contains(found), "{error}");
         assert!(error.replace(',', "").contains(&number) && !error.contains("7777"), "{error}");
-        assert!(snapshot(&case.sandbox()) == before);
+        assert!(case.kept() == before);
     }
 }
 

@@ -1,7 +1,7 @@
 //! Promise: which files an epoch was sealed from can be shown and cannot be denied; every act that reads is an entry of the log before
 //! it shows anything; the decision of a seal can be made again from the texts of then.
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 pub mod command;
 
