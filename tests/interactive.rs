@@ -99,6 +99,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("Below how many", ""),
     ("How long after its seal", ""),
     ("Does the notice", "yes"),
+    ("The id of the statement why data categories", ""),
     ("The id of the contract with the recipient", "CON-7"),
     ("approved on", "2020-01-01"),
     ("expires on", "2100-01-01"),

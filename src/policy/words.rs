@@ -1,7 +1,7 @@
 //! The closed lists of a regime, to choose from, and what a use still lacks: for whoever writes a study.
 
-use super::decide::Opinion;
-use super::regime::{Lang, Regime};
+use super::decide::{Considered, Opinion};
+use super::regime::{Lang, MISSING, Regime};
 
 /// A word of a closed list, and what it stands for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -56,12 +56,17 @@ impl Regime {
 }
 
 impl Opinion<'_> {
-    /// The documents whose lack or state fails the use, by kind, with title and article.
+    /// The documents whose lack or state fails the use, and those that a rule reads and nobody declared, by kind, with title and
+    /// article.
     #[must_use]
     pub fn lacking_documents(&self, lang: Lang) -> Vec<Word> {
         let regime = self.case.regime;
         let mut lacking: Vec<Word> = Vec::new();
-        for considered in self.failing() {
+        let is_open = |considered: &&Considered<'_>| {
+            let word = regime.vocabulary.word(considered.demand.fact, considered.word);
+            considered.applies && (!considered.holds || word == MISSING)
+        };
+        for considered in self.considered.iter().filter(is_open) {
             let fact = regime.vocabulary.name(considered.demand.fact);
             let Some(kind) = fact.strip_prefix("document:") else { continue };
             let Some(document) = regime.file.documents.get(kind) else { continue };
