@@ -285,7 +285,7 @@ fn a_declaration_that_contradicts_itself_is_refused_where_it_stands() {
             study().replace("amount = \"amount\"", &format!("amount = {{ type = \"amount\", {declared} }}"));
         case.write("study.toml", &text);
         let error = stderr(&case.init("4"));
-        assert!(error.contains(says) && error.contains("study.toml:66:"), "{error}");
+        assert!(error.contains(says) && error.contains("study.toml:76:"), "{error}");
     }
     let case = Case::new(1);
     for key in

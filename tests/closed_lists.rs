@@ -21,6 +21,7 @@ const OPEN_IN_STUDIES: &[&str] = &[
     "StudySection.id",
     "NoticeSection.id",
     "DocumentSection.id",
+    "ScreenSection.name",
     "HandlerSection.legal_id",
     "HandlerSection.name",
     "HandlerSection.contact",
@@ -113,6 +114,7 @@ as_of = "2026-10-01"
 recipient = "brand-insights"
 expect = "out"
 rules = ["R15"]
+results = { R23 = "holds" }
 "#;
 
 /// A schema with the name of its place: that of the nearest table that has a name, and the keys from there on.

@@ -26,6 +26,8 @@ fn masked(stdout: &[u8]) -> String {
     for row in value.get_mut("rows").and_then(Value::as_array_mut).into_iter().flatten() {
         *row = row["group"].take();
     }
+    // Notes say which of the noisy numbers were limited or are uncertain.
+    value.as_object_mut().map(|fields| fields.remove("notes"));
     if let Some(audit) = value.get_mut("audit").and_then(Value::as_object_mut) {
         audit.remove("checkpoint");
     }

@@ -169,8 +169,10 @@ fn masked(entry: &Entry, seen: &mut BTreeSet<String>) -> String {
         match value {
             Value::Object(fields) => fields.iter_mut().for_each(|(name, value)| mask(name, value, seen)),
             Value::Array(list) => list.iter_mut().for_each(|value| mask(name, value, seen)),
-            // The hash of a ciphertext, the commitment to an answer, the random id.
-            Value::String(text) if ["blake3", "answer", "sandbox"].contains(&name) => {
+            // The hash of a ciphertext, the commitment to an answer or an input, the random id.
+            Value::String(text)
+                if ["blake3", "answer", "commitment", "openings", "sandbox"].contains(&name) =>
+            {
                 assert!(seen.insert(format!("{name} {text}")), "{name} {text} occurs twice");
                 *text = "*".repeat(text.len());
             }
