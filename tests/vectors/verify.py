@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Verifies the log of a sandbox, the bundle of an answer, a person's proof and a receipt.
 
-Written from docs/src/formats.md alone, by somebody who did not read the program. It needs the package `cryptography`
+Written from docs/src/formats.md alone, without a look at the program. It needs the package `cryptography`
 for Ed25519; with the package `blake3` it is faster.
 
     verify.py log FOLDER VKEY       the log of the sandbox in FOLDER, and what in FOLDER its entries name by hash
@@ -656,12 +656,14 @@ def verify_log(folder, trusted):
             checked += 1
         if len(found) == 2:
             study_id, regime_id, handlers = read_texts(*found, what)
-            need(study_id == s["id"] and regime_id == s["regime"], f"{what}: the text of {s['id']} or of {s['regime']} has another id")
+            need(study_id == s["id"] and regime_id == s["regime"],
+                 f"{what}: the text of {s['id']} or of {s['regime']} has another id")
             if init["approval"] == "signatures":
                 note = os.path.join(folder, "studies", s["hash"][7:] + ".sig")
                 signed += check_study_approval(*found, read_file(note), pinned, note)
                 for h in handlers:
-                    need((s["id"], s["hash"], s["regime_hash"], h) in approvals, f"{what}: no entry says that {h} approved {s['id']}")
+                    need((s["id"], s["hash"], s["regime_hash"], h) in approvals,
+                         f"{what}: no entry says that {h} approved {s['id']}")
     for epoch, i in epochs.items():
         e, what = entries[i], f"entry {i}"
         if epoch in retired:
@@ -679,9 +681,13 @@ def verify_log(folder, trusted):
             if "consents" in c and os.path.exists(path):
                 need(consents_root(read_file(path), path).hex() == c["consents"], f"{path}: not the tree that {what} names")
                 checked += 1
-    return (f"valid: log of {sandbox}, {len(entries)} entries, {renewals} renewals, {len(rotations)} changes of key, "
-            f"{checked} files by hash, {signed} approvals" + (f", {len(missing)} texts are not there" if missing else "") + (
-                f", the clock was set back {back} times" if back else ""))
+    line = (f"valid: log of {sandbox}, {len(entries)} entries, {renewals} renewals, {len(rotations)} changes of key, "
+            f"{checked} files by hash, {signed} approvals")
+    if missing:
+        line += f", {len(missing)} texts are not there"
+    if back:
+        line += f", the clock was set back {back} times"
+    return line
 
 
 # --- files that are handed over -------------------------------------------------------------------------------------
@@ -794,7 +800,8 @@ def verify_person(file, trusted):
     h = Handed(file, "hushtag-person@v2", ["person", "look", "places"], [])
     v = h.v
     h.signed(trusted)
-    need(isinstance(v["person"], list) and len(v["person"]) == 2 and all(isinstance(x, str) for x in v["person"]), "person: not [NAMESPACE, ID]")
+    need(isinstance(v["person"], list) and len(v["person"]) == 2 and all(isinstance(x, str) for x in v["person"]),
+         "person: not [NAMESPACE, ID]")
     need(isinstance(v["places"], list) and v["places"], "places: none")
     listed = []
     for i, p in enumerate(v["places"]):
