@@ -9,7 +9,7 @@ use super::approval::{ApprovalFault, PinError, pinned_by};
 use super::checkpoint::Checkpoint;
 use super::commitment::{Commitment, verify_commitment};
 use super::entry::{Entry, EntryError, Kind, read_amount};
-use super::key_entries::{KeyEntry, from_hex, hex, key_entries, signer};
+use super::key_entries::{KeyEntry, from_hex, hex, key_entries, sandbox_of_log, signer};
 use super::note::VerifierKey;
 use super::proof::{Proof, ProofError};
 use super::rotation::RotationFault;
@@ -202,6 +202,12 @@ impl Bundle {
             return Err(BundleError::OtherAnswer);
         }
         let answer = from_canonical(&self.answer).map_err(|_| BundleError::OtherAnswer)?;
+        let init = Entry::parse(&self.init)?;
+        let of_body = answer.get("sandbox").and_then(Value::as_str);
+        if of_body != Some(sandbox_of_log(&init, key)?) || answer.get("v").and_then(Value::as_u64) != Some(1)
+        {
+            return Err(BundleError::Disagree("sandbox"));
+        }
         for field in ["study", "policy", "recipient", "epoch", "question"] {
             if answer.get(field).and_then(Value::as_str) != Some(named(field)) {
                 return Err(BundleError::Disagree(field));

@@ -33,10 +33,16 @@ impl Checkpoint {
     /// The head that a note by `key` states.
     ///
     /// # Errors
-    /// [`NoteError`] when `key` did not sign the note or its text is not a checkpoint.
+    /// [`NoteError`] when `key` did not sign the note, its text is not a checkpoint, or it is that of a log of another name than the
+    /// key's.
     pub fn open(note: &Note, key: &VerifierKey) -> Result<Self, NoteError> {
         note.verify(key)?;
-        Self::parse(note.text()).ok_or(NoteError::Malformed)
+        let head = Self::parse(note.text()).ok_or(NoteError::Malformed)?;
+        if head.origin == key.name() {
+            Ok(head)
+        } else {
+            Err(NoteError::OtherLog { name: key.name().to_owned() })
+        }
     }
 
     /// The head that a note states, whoever signed it.

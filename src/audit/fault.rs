@@ -62,6 +62,9 @@ pub enum Why {
     /// A `key` entry changes no key, or the keys do not lead to the one that signed the checkpoint.
     #[error("the key of the log was not changed so: {0}")]
     Rotation(#[source] RotationFault),
+    /// An `init` entry behind the first entry.
+    #[error("the log begins a second time")]
+    SecondInit,
     /// The charges of all answers do not fit into 128 bits.
     #[error("the sum of the charges is too large")]
     Charges,

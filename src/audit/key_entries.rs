@@ -5,7 +5,7 @@ use serde_json::Value;
 
 use super::bundle::BundleError;
 use super::commitment::Commitment;
-use super::entry::Entry;
+use super::entry::{Entry, Kind};
 use super::key_change::KeyChange;
 use super::note::VerifierKey;
 use super::proof::Proof;
@@ -27,6 +27,13 @@ pub(super) fn key_entries(keys: Vec<(String, Proof)>) -> Vec<KeyEntry> {
 /// The id of the sandbox that the first entry of a log names.
 pub(super) fn sandbox_of(init: &Entry) -> &str {
     init.body.get("sandbox").and_then(Value::as_str).unwrap_or_default()
+}
+
+/// The id of the sandbox of a log whose first entry this is, if `key` is that of its log.
+pub(super) fn sandbox_of_log<'a>(init: &'a Entry, key: &VerifierKey) -> Result<&'a str, BundleError> {
+    let sandbox = sandbox_of(init);
+    let is_own = key.name().strip_prefix("hushtag/") == Some(sandbox);
+    if init.kind == Kind::Init && is_own { Ok(sandbox) } else { Err(BundleError::Disagree("init")) }
 }
 
 /// The key that has to have signed `checkpoint`, for whoever trusts `given`.

@@ -49,6 +49,12 @@ pub enum NoteError {
         /// The name of the key.
         name: String,
     },
+    /// A checkpoint whose first line names another log than its key.
+    #[error("the checkpoint is not of the log `{name}`")]
+    OtherLog {
+        /// The name of the key.
+        name: String,
+    },
     /// No line is by the key.
     #[error("the note is not signed by `{name}`")]
     Unsigned {

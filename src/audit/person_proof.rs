@@ -9,7 +9,7 @@ use super::checkpoint::Checkpoint;
 use super::commitment::{Commitment, verify_commitment};
 use super::consent_tree::{Path, TreePlace};
 use super::entry::{Entry, Kind};
-use super::key_entries::{KeyEntry, from_hex, hex, key_entries, sandbox_of, signer};
+use super::key_entries::{KeyEntry, from_hex, hex, key_entries, sandbox_of_log, signer};
 use super::merkle::{Hash, verify_inclusion};
 use super::note::VerifierKey;
 use super::proof::Proof;
@@ -190,7 +190,7 @@ impl PersonProof {
             return Err(BundleError::Disagree("init"));
         }
         let entry = Entry::parse(&self.init)?;
-        let sandbox = sandbox_of(&entry);
+        let sandbox = sandbox_of_log(&entry, &key)?;
         if self.places.is_empty() {
             return Err(BundleError::NoPlaces);
         }

@@ -127,7 +127,8 @@ impl Inner {
         if text.number != next {
             faults.push(RenewalFault::Number { number: text.number, next });
         }
-        if text.log_size > log.head().0 || log.root_at(text.log_size)? != text.log_root {
+        if text.log_size == 0 || text.log_size > log.head().0 || log.root_at(text.log_size)? != text.log_root
+        {
             faults.push(RenewalFault::Log);
         }
         if text.accounting != self.accounting {

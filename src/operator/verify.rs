@@ -201,6 +201,9 @@ impl Read {
             read.heads.push(tree.root());
             progress.add(1);
             read.laws.read(index, entry);
+            if entry.kind == Kind::Init && index > 0 {
+                return Err(Fault { place: format!("log entry {index}"), why: Why::SecondInit });
+            }
             if entry.kind == Kind::Key {
                 let followed = read.chain.follow(&file.id, index, read.heads.last(), entry);
                 followed.map_err(|fault| fault.at(index))?;

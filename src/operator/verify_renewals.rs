@@ -24,7 +24,7 @@ pub(super) fn check_renewals(
         if text.sandbox != file.id || text.number != number {
             return Err(damaged("renews another sandbox, or out of turn".into()));
         }
-        if text.log_size > *index || root(text.log_size) != Some(text.log_root) {
+        if text.log_size == 0 || text.log_size > *index || root(text.log_size) != Some(text.log_root) {
             return Err(damaged("names a head that the log did not have".into()));
         }
         let over = pool.and_then(|(opened, window)| Some(opened.saturating_add(window?)));
