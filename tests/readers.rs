@@ -212,7 +212,11 @@ fn answers_are_read_again_as_they_were_given_and_nothing_is_charged() {
     for (given, asked) in given.iter().zip(&asked) {
         let again = &given.released;
         assert_eq!((&again.question, again.index, again.units), (&asked.question, asked.index, asked.units));
-        assert_eq!((&again.policy, &again.epoch, &again.parts), (&asked.policy, &asked.epoch, &asked.parts));
+        assert_eq!((&again.policy, &again.epoch), (&asked.policy, &asked.epoch));
+        // An alias is no part of an answer, so a stored one has the names of the canonical question.
+        let noise =
+            |part: &hushtag::release::Part| (part.mechanism.clone(), part.parameter.clone(), part.half_width);
+        assert!(again.parts.iter().map(noise).eq(asked.parts.iter().map(noise)));
         assert!(again.stored && given.at == FixedClock::default().0);
         let hidden = asked.question.starts_with("SELECT COUNT(*), HISTOGRAM");
         let same = if hidden {

@@ -568,3 +568,27 @@ fn luminance(hex: &str) -> f64 {
     };
     0.2126 * part(16) + 0.7152 * part(8) + 0.0722 * part(0)
 }
+
+/// Promise: no command leaves a file inside a sandbox, where `audit verify` would take it for damage.
+#[test]
+fn no_output_is_written_into_a_sandbox() {
+    let case = Case::new(5);
+    case.init("4");
+    assert!(case.seal("e1").status.success());
+    let recipient = ["--recipient", "brand-insights", "SELECT COUNT(*) FROM tags"];
+    let plot = [&["ask", "box", "--plot", "box/epochs/p.svg"], &recipient[..]].concat();
+    let commands: [&[&str]; 5] = [
+        &["report", "box", "--out", "box/page.html"],
+        &["report", "box", "--registry", "box/log/record.yaml"],
+        &["consent", "export", "box", "--out", "box/all.csv"],
+        &["key", "new", "--out", "box/keys/new.key"],
+        &plot,
+    ];
+    for command in commands {
+        let refused = case.run(command);
+        assert_eq!(refused.status.code(), Some(2), "{command:?}: {}", stderr(&refused));
+        assert!(stderr(&refused).contains("is inside the folder of a sandbox"), "{}", stderr(&refused));
+    }
+    let verified = case.run(&["audit", "verify", "box"]);
+    assert!(verified.status.success(), "{}", stderr(&verified));
+}

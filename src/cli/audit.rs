@@ -11,6 +11,7 @@ use super::documents::GivenDocument;
 use super::open_input::OpenInput;
 use super::progress::shown;
 use super::sandbox::{keys, open};
+use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
 use crate::audit::{Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses};
 use crate::engine::Progress;
@@ -345,6 +346,7 @@ fn prove(dir: &Path, answer: u64, out: &Path, context: &Context) -> Result<(), F
 pub(super) fn write_new(out: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
 
+    is_outside_sandboxes(out)?;
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(out);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| {

@@ -119,6 +119,7 @@ fn unfit(path: &Path, why: &str) -> Failure {
 /// Writes a file that must not be there yet.
 fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
     use std::io::Write as _;
+    super::target::is_outside_sandboxes(path)?;
     let failed = |error: std::io::Error| {
         Failure::failed(
             format!("{}: {error}", path.display()),

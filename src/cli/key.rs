@@ -6,6 +6,7 @@ use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
 use super::sandbox::{given_root, keys, open};
+use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
 use crate::audit::VerifierKey;
 use crate::keys::{AuditorKey, SigningKey, new_token_key};
@@ -63,6 +64,9 @@ pub(super) enum Purpose {
 
 impl KeyCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        if let Self::New { out, .. } = &self {
+            is_outside_sandboxes(out)?;
+        }
         match self {
             Self::New { out, purpose: Purpose::Sign, name } => new(name, &out, context),
             Self::New { name: Some(_), .. } => Err(Failure::usage(

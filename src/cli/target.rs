@@ -7,6 +7,9 @@ use super::{Failure, exit};
 use crate::report::MADE_BY;
 use crate::storage::{Folder, Storage as _, StorageError};
 
+/// What the folder of a sandbox holds.
+const SANDBOX: &str = "sandbox.toml";
+
 /// A place that is free, or holds a file that this command made before. Any other file is left alone.
 pub(super) struct Target {
     path: PathBuf,
@@ -22,6 +25,7 @@ impl Target {
         let unread = |error: std::io::Error| wrong(&format!("cannot be written: {error}"));
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.filter(|name| !name.starts_with('.')).ok_or_else(|| wrong("is no name of a file"))?;
+        is_outside_sandboxes(path)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = Folder::open(&parent.canonicalize().map_err(unread)?)?;
         let replaces = match path.symlink_metadata() {
@@ -52,6 +56,20 @@ impl Target {
     /// What became of the place, for a note.
     pub(super) fn done(&self) -> String {
         format!("{}: {}", self.path.display(), if self.replaces { "replaced" } else { "written" })
+    }
+}
+
+/// Refuses a new file inside the folder of a sandbox: `audit verify` finds every file there that nothing binds.
+pub(super) fn is_outside_sandboxes(path: &Path) -> Result<(), Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Where there is no folder, the writing says so.
+    let Ok(parent) = parent.canonicalize() else { return Ok(()) };
+    match parent.ancestors().find(|folder| folder.join(SANDBOX).is_file()) {
+        None => Ok(()),
+        Some(_) => Err(Failure::usage(
+            format!("`{}` is inside the folder of a sandbox", path.display()),
+            "give a place outside: what is not bound by the log there counts as damage",
+        )),
     }
 }
 

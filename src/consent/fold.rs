@@ -110,6 +110,14 @@ impl Fold {
         tombstone.rows().for_each(|row| self.hear(person, &row));
     }
 
+    /// Makes room for the people numbered `0..people`, so that memory does not depend on whom events name.
+    pub fn cover(&mut self, people: usize) {
+        let slots = people.saturating_mul(self.demand.requirements.len());
+        if self.slots.len() < slots {
+            self.slots.resize(slots, Slot::EMPTY);
+        }
+    }
+
     /// Where the slots of a person begin; they are made if they are not there.
     fn slots_of(&mut self, person: u32) -> usize {
         let width = self.demand.requirements.len();

@@ -206,7 +206,7 @@ impl<'s> Seal<'s> {
             let report = consents.read(file, (&self.study.consents, &namespaces), interner)?;
             self.hygiene.files.push(report);
         }
-        let (mut folds, held) = consents.finish()?;
+        let (mut folds, held) = consents.finish(interner)?;
         // Every id that has a consent is known now. Whether there is any tombstone does not decide whether they are looked for.
         for all in &tombstones {
             let found = interner.look_up(self.reading.threads(), |ids, id| all.of(ids, id));

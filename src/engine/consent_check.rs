@@ -48,7 +48,7 @@ pub fn check_consents(
     for (position, _, file) in handed_in(files.into_iter().map(|file| (None, file)).collect())? {
         reports.push(consents.read((position, file), (&study.consents, &namespaces), &mut interner)?);
     }
-    let (folds, _held) = consents.finish()?;
+    let (folds, _held) = consents.finish(&interner)?;
     let checks = flows.iter().zip(folds).map(|((recipient, _), fold)| {
         let coverage = fold.finish(interner.len(), &[]);
         let people = coverage.standings().filter(|(_, people)| *people > 0).collect();

@@ -71,6 +71,7 @@ impl<'a> Consents<'a> {
             let events = Events::new(&table, &batch, written.timezone.as_ref())?;
             sayings.begin(&events.said, batch.num_rows());
             let ids = ids(&events, &namespaces, interner, rows, &mut report, batch.num_rows())?;
+            self.cover(interner.len());
             self.owned.add(ids.iter().map(|(_, id)| *id));
             for (row, id) in ids {
                 let (person, times) = (interner.person(id), events.times(row, written));
@@ -87,6 +88,12 @@ impl<'a> Consents<'a> {
         }
         sayings.finish().write_to(&mut report);
         report.finish_consents(rows)
+    }
+
+    /// Makes room for everybody who is known, so that memory does not depend on whom events and tombstones name.
+    fn cover(&mut self, known: usize) {
+        self.owned.cover(known);
+        self.folds.iter_mut().for_each(|fold| fold.cover(known));
     }
 
     /// Counts events anew where another input begins: inputs may be of several parties, and the limit is of one party's file alone.
@@ -107,8 +114,10 @@ impl<'a> Consents<'a> {
     ///
     /// # Errors
     /// [`EngineError::EventsPerPerson`]
-    pub(super) fn finish(mut self) -> Result<(Vec<Fold>, Held), EngineError> {
+    pub(super) fn finish(mut self, interner: &Interner) -> Result<(Vec<Fold>, Held), EngineError> {
         self.check_last()?;
+        self.cover(interner.len());
+        self.held.set(self.folds.iter().map(Fold::bytes).sum())?;
         Ok((self.folds, self.held))
     }
 }

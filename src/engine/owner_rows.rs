@@ -20,6 +20,13 @@ impl OwnerRows {
         Self(vec![0; known])
     }
 
+    /// Makes room for all ids that are known.
+    pub(super) fn cover(&mut self, known: usize) {
+        if self.0.len() < known {
+            self.0.resize(known, 0);
+        }
+    }
+
     /// Counts the rows of one batch; a row without an owner is nobody's.
     pub(super) fn add(&mut self, owners: impl Iterator<Item = u32> + Clone) {
         let Some(last) = owners.clone().filter(|owner| *owner != NOBODY).max() else { return };

@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use crate::cli::inputs::Inputs;
 use crate::cli::progress::shown;
 use crate::cli::sandbox::open;
+use crate::cli::target::is_outside_sandboxes;
 use crate::cli::{Context, Failure};
 use crate::engine::{Imported, Progress, handed_in};
 use crate::report::unclear_text;
@@ -87,6 +88,7 @@ fn text(imported: &Imported) -> String {
 
 impl Export {
     pub(in crate::cli) fn run(self, context: &Context) -> Result<(), Failure> {
+        is_outside_sandboxes(&self.out)?;
         let count = open(&self.dir, context)?.consents().export(&self.out)?;
         context.output.note("note: the file holds raw ids in the clear; keep it as you keep keys");
         let shown = self.out.display();

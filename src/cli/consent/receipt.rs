@@ -9,10 +9,12 @@ use serde_json::json;
 use super::person::{id, read};
 use crate::audit::{Receipt, ReceiptError, VerifierKey};
 use crate::cli::bundle::{LogKey, log_keys};
+use crate::cli::target::is_outside_sandboxes;
 use crate::cli::{Context, Failure};
 
 /// A receipt that could not be written must be known before anything is done.
 pub(super) fn absent(receipt: Option<&Path>) -> Result<(), Failure> {
+    receipt.map_or(Ok(()), is_outside_sandboxes)?;
     match receipt {
         Some(path) if std::fs::symlink_metadata(path).is_ok() => Err(Failure::failed(
             format!("{}: is there already", path.display()),

@@ -480,3 +480,17 @@ fn one_persons_events_move_one_count_by_one() {
         assert_eq!(moved, 1, "{hers:?}");
     }
 }
+
+/// Promise: the memory of a fold depends on how many people are known, not on whom events name.
+#[test]
+fn room_does_not_depend_on_whom_events_name() {
+    let as_of = Timestamp::parse(AS_OF).unwrap();
+    let bytes = |person: u32| {
+        let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
+        fold.cover(1_000);
+        fold.hear(person, &clean());
+        fold.bytes()
+    };
+    assert_eq!(bytes(0), bytes(999));
+    assert!(bytes(0) < bytes(5_000), "whoever is beyond what is known takes more");
+}
