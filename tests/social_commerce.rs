@@ -14,6 +14,7 @@ use arrow_array::types::{Int64Type, TimestampSecondType};
 use arrow_array::{Array, RecordBatch, RecordBatchReader};
 use hushtag::engine::{Input, Sources};
 use hushtag::operator::{Analyst, Keys, Metrics, Operator, Setup, StudySource, check_study};
+use hushtag::policy::Level;
 use hushtag::population::{PopulationConfig, SocialCommerce};
 use hushtag::query::metric::Estimate;
 use hushtag::storage::Image;
@@ -310,7 +311,8 @@ fn what_the_people_i_follow_spend_is_refused() {
 #[test]
 fn the_study_has_no_findings_and_its_readme_says_every_metric() {
     let found = check_study(&StudySource::new("study.toml", STUDY), support::as_of());
-    assert!(found.is_empty(), "{found:?}");
+    // Notes name what is not declared: its documents carry no scope, because its scenarios try other purposes.
+    assert!(found.iter().all(|finding| finding.level == Level::Note), "{found:?}");
     let forecast = analyst(&init(STUDY, "4")).forecast_metrics().unwrap();
     assert!(forecast.metrics.len() >= 70);
     for (name, unit, means) in &forecast.metrics {
