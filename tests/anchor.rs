@@ -197,6 +197,33 @@ fn an_anchor_that_is_none_is_refused() {
 }
 
 #[test]
+fn what_a_writer_changes_meanwhile_is_no_damage_and_damage_is_found_all_the_same() {
+    let disks = Disks::new();
+    let dir = disks.sandbox("box", true);
+    let beside = || {
+        let terms =
+            VerifyTerms { keys: Some(Keys::InFolder), beside_a_writer: true, ..VerifyTerms::default() };
+        verify_sandbox(&Folder::open(&dir).unwrap(), terms)
+    };
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let operator = open(&dir).unwrap();
+            (50..).take_while(|_| !over.load(std::sync::atomic::Ordering::Relaxed)).for_each(|error| {
+                assert!(!ask(&operator, error).unwrap());
+                std::thread::sleep(Duration::from_millis(15));
+            });
+        });
+        let found: Vec<_> = (0..40).filter_map(|_| beside().err()).collect();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        writer.join().unwrap();
+        assert!(found.is_empty(), "{found:?}");
+    });
+    fs::write(dir.join("notes.txt"), b"text").unwrap();
+    assert!(damage(beside()).starts_with("notes.txt"));
+}
+
+#[test]
 fn an_anchor_lies_outside_and_is_new() {
     let disks = Disks::new();
     let refused = |dir: &str, anchor: PathBuf| {

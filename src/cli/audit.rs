@@ -142,7 +142,7 @@ fn folder(
         keys => Some(keys),
     };
     let progress = Arc::new(Progress::default());
-    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress) };
+    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress), beside_a_writer: true };
     let verify = || verify_sandbox(&folder, terms);
     let verified = shown(&context.output, &progress, "entries", verify)?;
     let cosigned = cosigned(&folder, &verified, witnesses)?;

@@ -53,7 +53,7 @@ impl Operator {
         }
         let lock = folder.lock(wait, "hushtag")?;
         let storage: Arc<dyn Storage> = Arc::new(folder);
-        let keyring = keyring(&*storage, keys)?;
+        let keyring = keyring(&*storage, &keys)?;
         let mut operator = Self::open_on(storage, keyring, clock)?;
         operator._lock = Some(lock);
         Ok(operator)
@@ -126,11 +126,11 @@ impl Operator {
 }
 
 /// The keyring of the sandbox on `storage`.
-pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, OperatorError> {
+pub(super) fn keyring(storage: &dyn Storage, keys: &Keys) -> Result<Keyring, OperatorError> {
     let file = SandboxFile::read(storage)?;
     Ok(match keys {
         Keys::InFolder => Keyring::open_in_folder(storage, &file.id)?,
-        Keys::Given(root) => Keyring::open(storage, &root, &file.id)?,
+        Keys::Given(root) => Keyring::open(storage, root, &file.id)?,
         Keys::Provided(provider) => Keyring::open(storage, &provider.root_key(&file.id)?, &file.id)?,
     })
 }

@@ -49,7 +49,7 @@ impl Reader {
         }
         let storage: Arc<dyn Storage> = Arc::new(folder);
         let file = SandboxFile::read(&*storage)?;
-        let keyring = keyring(&*storage, keys)?;
+        let keyring = keyring(&*storage, &keys)?;
         let mut tries = 1;
         let Read { book, log, studies, epochs } = loop {
             match books(&storage, &file, &keyring) {
