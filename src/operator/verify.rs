@@ -48,6 +48,8 @@ pub struct Verification {
     pub anchored: Option<u64>,
     /// Whether the sandbox was made with an anchor.
     pub anchor_wanted: bool,
+    /// Whether the log names its path, which then is that of `sandbox.toml`; `None` where there is no anchor.
+    pub anchor_bound: Option<bool>,
     /// Charges of the ledger that agree with the log, or `None` when the ledger was not read (no root key).
     pub charges: Option<u64>,
     /// The consent register.
@@ -168,7 +170,7 @@ fn verify_once(
     check_vkey(storage, &file, (&signed_by, &chain))?;
     heads.push(log.checkpoint.root);
     let (studies, approvals) = laws.check(storage, &file)?;
-    let anchor_wanted = laws.anchored();
+    let (anchor_wanted, anchor_bound) = (laws.anchored(), laws.anchor_bound());
     let anchored = check_anchor(terms.anchor, &file, (&signed_by, &chain), &heads, &log.checkpoint)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
     if let (None, Some(keys)) = (&made, &terms.keys) {
@@ -213,6 +215,7 @@ fn verify_once(
         retired: epochs.retired(),
         anchored,
         anchor_wanted,
+        anchor_bound,
         charges,
         register,
         signing_key,

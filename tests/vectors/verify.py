@@ -375,7 +375,7 @@ approval = one_of("signatures", "none")
 
 KINDS = {
     "init": [shape(sandbox=is_sandbox, studies=list_of(adopted), approval=approval, accounting=accounting, limit=is_amount,
-                   window_days_=is_positive, handlers=list_of(shape(id=is_name, vkey=is_vkey)), anchored=is_bool,
+                   window_days_=is_positive, handlers=list_of(shape(id=is_name, vkey=is_vkey)), anchored=is_bool, anchor_=is_hash,
                    auditor_=is_auditor)],
     "approve": [shape(study=is_name, hash=is_hash, regime_hash=is_hash, handler=is_name, vkey=is_vkey)],
     "adopt": [shape(study=is_name, adopted=adopted, approval=approval, replaces_=is_hash)],
