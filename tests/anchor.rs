@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use hushtag::audit::VerifierKey;
 use hushtag::operator::{
-    Anchoring, Answer, Keys, Operator, OperatorError, SealTerms, Setup, VerifyTerms, verify_log,
+    Anchoring, Answer, Keys, Operator, OperatorError, Reader, SealTerms, Setup, VerifyTerms, verify_log,
     verify_sandbox,
 };
 use hushtag::storage::{AnchorFile, Folder};
@@ -194,6 +194,60 @@ fn an_anchor_that_is_none_is_refused() {
     assert!(damage(verify(&dir, None)).contains("does not agree with log entry 0 in `anchor`"));
     assert!(damage(verify(&dir, Some(&anchor))).contains("`anchor`"));
     assert!(damage(verify_sandbox(&Folder::open(&dir).unwrap(), without())).contains("`anchor`"));
+}
+
+/// Reported from outside: an old checkpoint beside an old folder, and `sandbox.toml` that names it as the anchor.
+#[test]
+fn an_anchor_of_another_path_is_refused_whatever_lies_there() {
+    let disks = Disks::new();
+    let dir = disks.sandbox("box", true);
+    disks.copy("box", "backup");
+    let old = disks.path("other-disk/old.anchor");
+    fs::copy(dir.join("log/checkpoint"), &old).unwrap();
+    assert!(!ask(&open(&dir).unwrap(), 50).unwrap());
+    disks.copy("backup", "box");
+    let text = fs::read_to_string(dir.join("sandbox.toml")).unwrap();
+    assert!(damage(open(&dir)).contains("the anchor is at"));
+    let other = "sandbox.toml: names another anchor than the one of init";
+    for path in ["other-disk/old.anchor", "no-such-disk/old.anchor", "other-disk/../other-disk/box.anchor"] {
+        let path = disks.path(path);
+        let (from, to) = (disks.anchor().display().to_string(), path.display().to_string());
+        fs::write(dir.join("sandbox.toml"), text.replacen(&from, &to, 1)).unwrap();
+        assert_eq!(damage(open(&dir)), other);
+        let clock = Box::new(FixedClock::default());
+        assert_eq!(damage(Reader::open(&dir, Keys::InFolder, clock).map(drop)), other);
+        assert_eq!(damage(verify(&dir, None)), other);
+        assert_eq!(damage(verify(&dir, Some(&old))), other, "nor with an anchor from outside");
+    }
+    fs::write(dir.join("sandbox.toml"), text).unwrap();
+    assert_eq!(verify(&dir, Some(&old)).unwrap(), Some(2), "the auditor's own anchor is what they gave");
+}
+
+#[test]
+fn what_a_writer_changes_meanwhile_is_no_damage_and_damage_is_found_all_the_same() {
+    let disks = Disks::new();
+    let dir = disks.sandbox("box", true);
+    let beside = || {
+        let terms =
+            VerifyTerms { keys: Some(Keys::InFolder), beside_a_writer: true, ..VerifyTerms::default() };
+        verify_sandbox(&Folder::open(&dir).unwrap(), terms)
+    };
+    let over = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let operator = open(&dir).unwrap();
+            (50..).take_while(|_| !over.load(std::sync::atomic::Ordering::Relaxed)).for_each(|error| {
+                assert!(!ask(&operator, error).unwrap());
+                std::thread::sleep(Duration::from_millis(15));
+            });
+        });
+        let found: Vec<_> = (0..40).filter_map(|_| beside().err()).collect();
+        over.store(true, std::sync::atomic::Ordering::Relaxed);
+        writer.join().unwrap();
+        assert!(found.is_empty(), "{found:?}");
+    });
+    fs::write(dir.join("notes.txt"), b"text").unwrap();
+    assert!(damage(beside()).starts_with("notes.txt"));
 }
 
 #[test]

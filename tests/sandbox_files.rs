@@ -104,7 +104,7 @@ impl Whole {
     fn verify(&self, keys: bool) -> Result<Verification, String> {
         let keys = keys.then_some(Keys::InFolder);
         let terms =
-            VerifyTerms { vkey: Some(&self.vkey), keys, anchor: Anchoring::Configured, progress: None };
+            VerifyTerms { vkey: Some(&self.vkey), keys, anchor: Anchoring::Configured, ..Default::default() };
         verify_sandbox(&Folder::open(&self.dir()).unwrap(), terms).map_err(|error| {
             let said = error.to_string();
             assert!(error.is_damage() || said.contains("root.key") || said.contains("cannot"), "{error:?}");
@@ -400,6 +400,46 @@ fn keys_that_are_missing_or_another_are_found() {
     fs::remove_dir_all(whole.dir().join("keys")).unwrap();
     let public = whole.verify(false).unwrap();
     assert_eq!((public.signing_key, public.register), (None, RegisterCheck::NoKey));
+}
+
+#[test]
+fn a_removed_ledger_is_found_without_the_root_key() {
+    let whole = Whole::new();
+    fs::remove_file(whole.dir().join("ledger.redb")).unwrap();
+    for keys in [false, true] {
+        assert_eq!(whole.verify(keys).unwrap_err(), "ledger.redb: is missing");
+    }
+}
+
+#[test]
+fn a_sealed_epoch_that_a_stop_left_without_its_name_is_unfinished_and_checked() {
+    let whole = Whole::new();
+    let (named, unnamed) = (whole.dir().join("epochs/e2"), whole.dir().join("epochs/e2.new"));
+    let before = whole.verify(true).unwrap();
+    fs::rename(&named, &unnamed).unwrap();
+    let files: Vec<_> = whole.files().into_iter().filter(|path| path.starts_with("epochs/e2.new/")).collect();
+    for keys in [true, false] {
+        let found = whole.verify(keys).unwrap();
+        assert_eq!((found.cubes, &found.unfinished), (before.cubes, &files));
+    }
+    for path in &files {
+        let content = fs::read(whole.dir().join(path)).unwrap();
+        whole.write(path, &[&content[..], b" "].concat());
+        assert!(whole.damage(path).starts_with(path.as_str()), "{path}");
+        fs::remove_file(whole.dir().join(path)).unwrap();
+        assert!(whole.damage(path).contains("epochs/e2.new"), "{path} removed");
+        whole.write(path, &content);
+    }
+    whole.write("epochs/e2.new/notes.txt", b"text");
+    assert!(whole.damage("a stranger").starts_with("epochs/e2.new/notes.txt"));
+    fs::remove_file(unnamed.join("notes.txt")).unwrap();
+    fs::create_dir(&named).unwrap();
+    fs::copy(unnamed.join("epoch.json"), named.join("epoch.json")).unwrap();
+    assert_eq!(whole.damage("both"), "epochs/e2.new: lies beside the folder that it was renamed to");
+    fs::remove_dir_all(&named).unwrap();
+    let clock = Box::new(FixedClock::default());
+    drop(Operator::open(&whole.dir(), Keys::InFolder, clock, std::time::Duration::ZERO).unwrap());
+    assert!(named.exists() && whole.verify(true).unwrap().unfinished.is_empty());
 }
 
 #[test]

@@ -114,8 +114,8 @@ impl Log {
         Ok(Self { storage, key, head, checkpoint, edge, tidy: false, poisoned: false, dated: None })
     }
 
-    /// Removes what stopped appends left: tiles that the checkpoint does not ask for. Files that are no tiles stay, for
-    /// [`verify`](super::verify()) to find.
+    /// Removes what stopped appends left: tiles that the checkpoint does not ask for, which [`verify`](super::verify()) lists.
+    /// Files that are no tiles stay: there they are a fault.
     ///
     /// Call it after opening, once the other book agrees with the head: had an older checkpoint been put back, the
     /// newer entries would be such leftovers.

@@ -24,10 +24,13 @@ pub struct Verified {
     pub charged_units: u128,
     /// The names on signature lines of other keys, which were not checked.
     pub other_signatures: Vec<String>,
+    /// Tiles and bundles that an append left which was stopped or is under way: they lie beyond the head or are outgrown, and
+    /// the next append removes them. Nothing reads them.
+    pub leftovers: Vec<String>,
 }
 
 /// Checks the signature, that every entry is in its canonical form, that the tree over the entries has the signed root,
-/// that every tile holds exactly their hashes, and that the folder `log` holds nothing else.
+/// that every tile holds exactly their hashes, and that the folder `log` holds nothing else but [`Verified::leftovers`].
 ///
 /// The folder must be at rest. An older checkpoint put back *together with the files of its time* is a valid log: only
 /// an anchor or a witness outside the folder, or the other book, tells that it was once longer.
@@ -87,11 +90,16 @@ pub fn verify_each(
     if edge.tree().root() != head.root {
         return Err(Fault::new(CHECKPOINT, Why::Root));
     }
-    if let Some((path, _)) = strays(storage, head.size)?.into_iter().next() {
-        return Err(Fault::new(path, Why::Stray));
+    let mut leftovers = Vec::new();
+    for (path, tile) in strays(storage, head.size)? {
+        // `Log::tidy` removes tiles and nothing else.
+        if tile.is_none() {
+            return Err(Fault::new(path, Why::Stray));
+        }
+        leftovers.push(path);
     }
     let other_signatures = note.others(key).map(|line| line.name().to_owned()).collect();
-    Ok(Verified { checkpoint: head, kinds, charged_units, other_signatures })
+    Ok(Verified { checkpoint: head, kinds, charged_units, other_signatures, leftovers })
 }
 
 /// Compares files with what the entries give for them.
@@ -117,7 +125,10 @@ fn root_of_tiles(storage: &dyn Storage, size: u64) -> Result<Hash, Fault> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
+    use crate::audit::Log;
     use crate::audit::testing::{TestSigner, entry, log, signer};
     use crate::audit::tiles::{pack, unpack};
     use crate::storage::Image;
@@ -211,16 +222,10 @@ mod tests {
             "log/stray",
             "log/tile/stray",
             "log/tile/7",
-            "log/tile/entries/000",
-            "log/tile/entries/001.p/4",
-            "log/tile/entries/000.p/4",
-            "log/tile/0/001",
-            "log/tile/1/000.p/1",
             "log/tile/0/000.p/05",
             "log/tile/0/x000/000",
             "log/tile/0/000.p/5.bak",
             "log/tile/0/000.p/deep/er",
-            "log/tile/63/000",
             "log/tile/64/000",
             "log/tile/0/x001/x001/x001/x001/x001/x001/x001/x001/x001/001",
             "log/checkpoint.bak",
@@ -230,6 +235,26 @@ mod tests {
             let fault = check(&image).unwrap_err();
             assert!(matches!(fault.why, Why::Stray), "{stray}");
             assert!(stray.starts_with(&fault.place), "{stray}: {}", fault.place);
+        }
+    }
+
+    #[test]
+    fn tiles_beyond_the_head_and_outgrown_ones_are_what_the_next_append_removes() {
+        let tiles = [
+            "log/tile/entries/000",
+            "log/tile/entries/001.p/4",
+            "log/tile/entries/000.p/4",
+            "log/tile/entries/000.p/6",
+            "log/tile/0/001",
+            "log/tile/1/000.p/1",
+        ];
+        for leftover in tiles {
+            let (image, _) = log(5);
+            image.write(leftover, b"").unwrap();
+            assert_eq!(check(&image).unwrap().leftovers, [leftover]);
+            Log::open(Arc::new(image.clone()), &signer().key()).unwrap().tidy().unwrap();
+            assert_eq!(image.read(leftover).unwrap(), None);
+            assert!(check(&image).unwrap().leftovers.is_empty());
         }
     }
 
@@ -254,7 +279,7 @@ mod tests {
     }
 
     #[test]
-    fn an_old_checkpoint_is_found_by_newer_files_and_an_old_folder_by_nothing_in_it() {
+    fn an_old_checkpoint_lacks_its_files_and_an_old_folder_by_nothing_in_it() {
         let (old, _) = log(5);
         let (new, _) = log(6);
         new.write(CHECKPOINT, &old.read(CHECKPOINT).unwrap().unwrap()).unwrap();

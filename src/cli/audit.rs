@@ -143,7 +143,7 @@ fn folder(
         keys => Some(keys),
     };
     let progress = Arc::new(Progress::default());
-    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress) };
+    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress), beside_a_writer: true };
     let verify = || verify_sandbox(&folder, terms);
     let verified = shown(&context.output, &progress, "entries", verify)?;
     let cosigned = cosigned(&folder, &verified, witnesses)?;
@@ -185,6 +185,7 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "ledger_charges": verified.charges,
         "anchor": anchor_word(verified),
         "anchored_entries": verified.anchored,
+        "anchor_path_bound": verified.anchor_bound,
         "consent_register": match verified.register {
             RegisterCheck::Absent => "absent",
             RegisterCheck::NoKey => "not-checked",
@@ -246,6 +247,12 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         (Some(size), _) => format!("the anchor's {size} entries are the first ones of the log"),
         (None, true) => "the anchor was not read (--without-anchor): that the folder was put back as a whole is not excluded".to_owned(),
         (None, false) => "there is no anchor: both books put back together would not be found".to_owned(),
+    };
+    let anchor = match verified.anchor_bound {
+        Some(false) => format!(
+            "{anchor}; the log, which an earlier version began, does not name the path of the anchor: that sandbox.toml names the one of init was not checked"
+        ),
+        _ => anchor,
     };
     let approvals = verified.approvals.map_or_else(
         || "studies need no signatures in this sandbox".to_owned(),

@@ -9,7 +9,7 @@ use super::sandbox::{Copied, Opened, keys, open, open_or_read, read};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::keys::AuditorKey;
-use crate::operator::{Act, Keys, Operator, Role, Verification, verify_log};
+use crate::operator::{Act, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
 use crate::policy::Lang;
 use crate::release::Figures;
 use crate::report::{PageError, Report, registry_yaml, report_page};
@@ -119,7 +119,8 @@ fn logged(dir: &Path, copied: &Copied, context: &Context) -> Result<Option<u64>,
 
 /// What both books of the sandbox say of each other.
 pub(super) fn verified(dir: &Path, keys: Keys) -> Result<Verification, Failure> {
-    Ok(verify_log(&Folder::open(dir)?, None, Some(keys), None)?)
+    let terms = VerifyTerms { keys: Some(keys), beside_a_writer: true, ..VerifyTerms::default() };
+    Ok(verify_sandbox(&Folder::open(dir)?, terms)?)
 }
 
 /// The page, or why there is none.

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde_json::{Map, Value, json};
 
 use super::adopt::Candidate;
+use super::anchor::{FIELD, absolute, path_hash};
 use super::open::Keys;
 use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile};
 use super::view::units;
@@ -136,6 +137,7 @@ impl Operator {
         clock: Box<dyn Clock>,
     ) -> Result<Self, OperatorError> {
         let studies = check(&setup)?;
+        let anchor = setup.anchor.as_deref().map(absolute).transpose()?;
         let now = clock.now();
         let id = sandbox_id()?;
         let root = match keys {
@@ -153,22 +155,16 @@ impl Operator {
             study.write(&*storage)?;
         }
         let pool = pool(&setup.pool, now)?;
-        let body = init_entry(&id, &setup, &studies, &pool);
+        let body = init_entry((&id, anchor.as_deref()), &setup, &studies, &pool);
         let mut entries = vec![Entry { kind: Kind::Init, at: now, ledger_seq: None, body }];
         entries.extend(studies.iter().flat_map(|study| study.approvals(now)));
         RedbLedger::create(&*storage, &keyring.ledger_mac(), &id, pool)?;
         let mut log = Log::create(Arc::clone(&storage), &signer, &signer.name)?;
         let _recorded = log.append_all(&entries, &signer)?;
         // If we stop after it, an anchor lies about that belongs to no sandbox.
-        let anchor = match &setup.anchor {
-            Some(path) => {
-                let path = std::path::absolute(path)
-                    .map_err(|_| OperatorError::Invalid("the anchor has no absolute path".into()))?;
-                log.start_anchor(&AnchorFile::new(&path)?)?;
-                Some(path)
-            }
-            None => None,
-        };
+        if let Some(path) = &anchor {
+            log.start_anchor(&AnchorFile::new(path)?)?;
+        }
         let file = SandboxFile {
             version: 1,
             anchor,
@@ -248,7 +244,12 @@ fn pool(terms: &PoolTerms, now: crate::types::Timestamp) -> Result<Pool, Operato
     Ok(Pool { accounting: kind, limit, opened_at: now, window_days })
 }
 
-fn init_entry(id: &str, setup: &Setup, studies: &[Candidate<'_>], pool: &Pool) -> Map<String, Value> {
+fn init_entry(
+    (id, anchor): (&str, Option<&Path>),
+    setup: &Setup,
+    studies: &[Candidate<'_>],
+    pool: &Pool,
+) -> Map<String, Value> {
     let accounting = match &pool.accounting {
         PoolKind::Pure => json!({ "kind": "pure" }),
         PoolKind::Zcdp { delta } => json!({ "kind": "zcdp", "delta": delta }),
@@ -267,8 +268,9 @@ fn init_entry(id: &str, setup: &Setup, studies: &[Candidate<'_>], pool: &Pool) -
     }
     let handlers = setup.handlers.iter().map(|(id, vkey)| json!({ "id": id, "vkey": vkey }));
     body.insert("handlers".into(), handlers.collect());
-    // Whoever takes the anchor out of sandbox.toml is found: it does not agree with this entry.
-    body.insert("anchored".into(), json!(setup.anchor.is_some()));
+    // An anchor that is taken out of sandbox.toml, or another path there, is found: it does not agree with this entry.
+    body.insert("anchored".into(), json!(anchor.is_some()));
+    body.extend(anchor.and_then(path_hash).map(|hash| (FIELD.to_owned(), json!(hash))));
     body.extend(setup.auditor.as_ref().map(|key| ("auditor".to_owned(), json!(key.to_string()))));
     body
 }

@@ -5,6 +5,7 @@
 mod access;
 mod adopt;
 mod analyst;
+mod anchor;
 mod check;
 mod closed;
 mod consent_tree;

@@ -5,8 +5,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 use std::time::Duration;
 
-use serde_json::Value;
-
+use super::anchor::{anchor, read_anchor};
 use super::figures::auditor;
 use super::law::{in_force, settle_adoption};
 use super::register::RegisterPlace;
@@ -20,7 +19,7 @@ use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::register::Register;
 use crate::release::{Askers, Door};
-use crate::storage::{AnchorFile, Folder, Storage};
+use crate::storage::{Folder, Storage};
 use crate::types::{Clock, Secret};
 
 /// Where the root key is.
@@ -53,7 +52,7 @@ impl Operator {
         }
         let lock = folder.lock(wait, "hushtag")?;
         let storage: Arc<dyn Storage> = Arc::new(folder);
-        let keyring = keyring(&*storage, keys)?;
+        let keyring = keyring(&*storage, &keys)?;
         let mut operator = Self::open_on(storage, keyring, clock)?;
         operator._lock = Some(lock);
         Ok(operator)
@@ -72,7 +71,7 @@ impl Operator {
         let signer = signer(&*storage, &keyring, &file)?;
         let vkey = VerifierKey::of(&signer).map_err(|_| OperatorError::Bug("the name of a log is plain"))?;
         let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
-        let anchored = read_anchor(&file)?;
+        let anchored = read_anchor(&file);
         let mut log = Log::open(Arc::clone(&storage), &vkey)?;
         let anchor = anchor(anchored, &log)?;
         knows_all(&ledger, &log)?;
@@ -126,11 +125,11 @@ impl Operator {
 }
 
 /// The keyring of the sandbox on `storage`.
-pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, OperatorError> {
+pub(super) fn keyring(storage: &dyn Storage, keys: &Keys) -> Result<Keyring, OperatorError> {
     let file = SandboxFile::read(storage)?;
     Ok(match keys {
         Keys::InFolder => Keyring::open_in_folder(storage, &file.id)?,
-        Keys::Given(root) => Keyring::open(storage, &root, &file.id)?,
+        Keys::Given(root) => Keyring::open(storage, root, &file.id)?,
         Keys::Provided(provider) => Keyring::open(storage, &provider.root_key(&file.id)?, &file.id)?,
     })
 }
@@ -138,32 +137,6 @@ pub(super) fn keyring(storage: &dyn Storage, keys: Keys) -> Result<Keyring, Oper
 /// The key under which answers are stored.
 pub(super) fn answers(keyring: &Keyring) -> Secret {
     keyring.derive("hushtag 2026-11 v1 stored answers")
-}
-
-/// An anchor and what it holds.
-pub(super) type Anchored = (AnchorFile, Option<Vec<u8>>);
-
-/// The anchor that `sandbox.toml` names. Read it before the log where another process writes.
-pub(super) fn read_anchor(file: &SandboxFile) -> Result<Option<Anchored>, OperatorError> {
-    let Some(path) = &file.anchor else { return Ok(None) };
-    let place = AnchorFile::new(path)?;
-    let content = place.read()?;
-    Ok(Some((place, content)))
-}
-
-/// The anchor that the sandbox was made with, of which the log must not have lost anything.
-pub(super) fn anchor(anchored: Option<Anchored>, log: &Log) -> Result<Option<AnchorFile>, OperatorError> {
-    let wanted = log.proven_entry(0)?.body.get("anchored").and_then(Value::as_bool).unwrap_or(false);
-    match anchored {
-        None if wanted => {
-            Err(OperatorError::damaged(SANDBOX, "names no anchor, and the sandbox was made with one"))
-        }
-        None => Ok(None),
-        Some((place, content)) => {
-            log.check_anchor(&place, content)?;
-            Ok(Some(place))
-        }
-    }
 }
 
 /// The ledger has every charge that the log names: one that was put back has lost some, and what they spent must not come

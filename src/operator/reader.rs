@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::anchor::{anchor, read_anchor};
 use super::law::in_force;
-use super::open::{Keys, anchor, answers, begins_as_seen, keyring, knows_all, read_anchor};
+use super::open::{Keys, answers, begins_as_seen, keyring, knows_all};
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::sealed::{check_folders, sealed};
@@ -49,7 +50,7 @@ impl Reader {
         }
         let storage: Arc<dyn Storage> = Arc::new(folder);
         let file = SandboxFile::read(&*storage)?;
-        let keyring = keyring(&*storage, keys)?;
+        let keyring = keyring(&*storage, &keys)?;
         let mut tries = 1;
         let Read { book, log, studies, epochs } = loop {
             match books(&storage, &file, &keyring) {
@@ -181,7 +182,7 @@ struct Read {
 fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> Result<Read, OperatorError> {
     let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
     let mut book = copy()?;
-    let anchored = read_anchor(file)?;
+    let anchored = read_anchor(file);
     let log = Log::open(Arc::clone(storage), &log_key(&**storage, file)?)?;
     anchor(anchored, &log)?;
     begins_as_seen(&*book, &log)?;

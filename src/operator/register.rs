@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value, json};
 
+use super::sealed::found_at;
 use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{commit, verify_commitment};
@@ -468,7 +469,7 @@ fn sealed_state(
         let why = "commits to a register in no known way";
         return Err(OperatorError::damaged(format!("log entry {index}"), why));
     };
-    let place = sealed_path(&format!("epochs/{epoch}"));
+    let place = sealed_path(&found_at(storage, &epoch)?);
     let sealed = storage.read(&place)?.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
     let Some(keyring) = keyring else { return Ok(None) };
     let key = keyring.epoch(storage, &epoch)?;

@@ -14,7 +14,7 @@ use crate::storage::{Storage, file_time};
 use crate::types::{EpochId, Timestamp};
 
 /// What the folder of an epoch is called until the log has its entry, and for a moment longer.
-const UNFINISHED: &str = ".new";
+pub(super) const UNFINISHED: &str = ".new";
 
 /// The folder that an epoch is written into.
 pub(super) fn unfinished(epoch: &EpochId) -> String {
@@ -25,6 +25,26 @@ const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it hel
 
 fn folder(epoch: &EpochId) -> String {
     format!("epochs/{epoch}")
+}
+
+/// Where a sealed epoch lies for whoever reads beside a writer or after one that was stopped: under its name, or under the
+/// unfinished one, which its writer or the next one renames.
+///
+/// # Errors
+/// [`OperatorError::Damaged`] where both are there, which no stop leaves.
+pub(super) fn found_at(storage: &dyn Storage, epoch: &EpochId) -> Result<String, OperatorError> {
+    let names = storage.list("epochs")?;
+    let there = |place: &String| names.iter().any(|name| place.strip_prefix("epochs/") == Some(name));
+    let (named, unfinished) = (folder(epoch), unfinished(epoch));
+    match (there(&named), there(&unfinished)) {
+        (true, true) => Err(beside(epoch)),
+        (false, true) => Ok(unfinished),
+        (_, false) => Ok(named),
+    }
+}
+
+fn beside(epoch: &EpochId) -> OperatorError {
+    OperatorError::damaged(unfinished(epoch), "lies beside the folder that it was renamed to")
 }
 
 /// Every epoch that the log seals, oldest seal first, with the entry that retires it, if there is one.
@@ -88,10 +108,8 @@ pub(super) fn check_folders(
     let names = storage.list("epochs")?;
     check_strangers(&names, sealed)?;
     for epoch in sealed {
-        let there = names.iter().any(|name| name == epoch.epoch.as_str());
-        let unfinished = unfinished(&epoch.epoch);
-        if beside_a_writer && !there && names.iter().any(|name| unfinished.ends_with(&format!("/{name}"))) {
-            check_at(storage, epoch, &unfinished)?;
+        if beside_a_writer {
+            check_at(storage, epoch, &found_at(storage, &epoch.epoch)?)?;
         } else {
             check_folder(storage, epoch)?;
         }
@@ -145,10 +163,7 @@ fn settle_seals(storage: &dyn Storage, sealed: &[EpochFile]) -> Result<BTreeSet<
         let Some(id) = name.strip_suffix(UNFINISHED).and_then(|id| EpochId::new(id).ok()) else { continue };
         match find(&id) {
             Some(_) if names.iter().any(|name| name == id.as_str()) => {
-                return Err(OperatorError::damaged(
-                    unfinished(&id),
-                    "lies beside the folder that it was renamed to",
-                ));
+                return Err(beside(&id));
             }
             // If we stop before it, the next open finds it as this one did.
             Some(epoch) => finish_seal(storage, epoch)?,

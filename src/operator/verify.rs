@@ -1,6 +1,7 @@
 //! `verify`: the log alone with a public key, or both books against each other with the root key.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::OperatorError;
 use super::open::{Keys, keyring};
@@ -16,6 +17,7 @@ use crate::audit::{
     rotation_to_signer, tiles::CHECKPOINT, verify_each,
 };
 use crate::engine::Progress;
+use crate::keys::Keyring;
 use crate::ledger::{Book, State, read_copy};
 use crate::storage::{AnchorFile, Storage};
 
@@ -46,6 +48,8 @@ pub struct Verification {
     pub anchored: Option<u64>,
     /// Whether the sandbox was made with an anchor.
     pub anchor_wanted: bool,
+    /// Whether the log names its path, which then is that of `sandbox.toml`; `None` where there is no anchor.
+    pub anchor_bound: Option<bool>,
     /// Charges of the ledger that agree with the log, or `None` when the ledger was not read (no root key).
     pub charges: Option<u64>,
     /// The consent register.
@@ -87,10 +91,19 @@ pub struct VerifyTerms<'a> {
     pub anchor: Anchoring<'a>,
     /// How many entries were verified, for whoever looks.
     pub progress: Option<&'a Progress>,
+    /// Whether another process may be writing: what looks damaged is then read again, and it is damage only if it is found
+    /// twice in a row under the same checkpoint.
+    pub beside_a_writer: bool,
 }
 
+/// How often a folder is read that another process changes meanwhile.
+const TRIES: usize = 10;
+
+/// How long the folder is left alone before it is read again: longer than one step of a writer takes.
+const PAUSE: Duration = Duration::from_millis(100);
+
 /// Verifies the log of a sandbox and every file of its folder against it and, where the root key is at hand, the ledger, the
-/// consent register and the keys. Reads only; the folder may be in use if the writer is at rest. Without an `anchor`, that of
+/// consent register and the keys. Reads only; a writer has to be at rest. Without an `anchor`, that of
 /// `sandbox.toml` is read.
 ///
 /// # Errors
@@ -102,7 +115,7 @@ pub fn verify_log(
     anchor: Option<&AnchorFile>,
 ) -> Result<Verification, OperatorError> {
     let anchor = anchor.map_or(Anchoring::Configured, Anchoring::At);
-    verify_sandbox(storage, VerifyTerms { vkey, keys, anchor, progress: None })
+    verify_sandbox(storage, VerifyTerms { vkey, keys, anchor, ..VerifyTerms::default() })
 }
 
 /// As [`verify_log`], on any terms.
@@ -110,6 +123,33 @@ pub fn verify_log(
 /// # Errors
 /// As [`verify_log`].
 pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<Verification, OperatorError> {
+    let (mut keyring, mut before) = (None, None);
+    for _ in 1..TRIES {
+        let checkpoint = storage.read(CHECKPOINT).ok().flatten();
+        let error = match verify_once(storage, &terms, &mut keyring) {
+            Err(error) if terms.beside_a_writer && error.is_damage() => error,
+            other => return other,
+        };
+        let found = Some((checkpoint, format!("{error:?}")));
+        if found == before {
+            return Err(error);
+        }
+        before = found;
+        if matches!(terms.keys, Some(Keys::InFolder)) {
+            // The root key may have changed.
+            keyring = None;
+        }
+        std::thread::sleep(PAUSE);
+    }
+    verify_once(storage, &terms, &mut keyring)
+}
+
+/// Reads everything once. The keyring is made at the first reading that gets as far: a provider is asked once.
+fn verify_once(
+    storage: &dyn Storage,
+    terms: &VerifyTerms<'_>,
+    made: &mut Option<Keyring>,
+) -> Result<Verification, OperatorError> {
     let file = match SandboxFile::read(storage) {
         Err(OperatorError::NotASandbox(_)) if storage.read(CHECKPOINT)?.is_some() => {
             return Err(OperatorError::damaged(SANDBOX, "is missing beside a log"));
@@ -130,11 +170,13 @@ pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<V
     check_vkey(storage, &file, (&signed_by, &chain))?;
     heads.push(log.checkpoint.root);
     let (studies, approvals) = laws.check(storage, &file)?;
-    let anchor_wanted = laws.anchored();
+    let (anchor_wanted, anchor_bound) = (laws.anchored(), laws.anchor_bound());
     let anchored = check_anchor(terms.anchor, &file, (&signed_by, &chain), &heads, &log.checkpoint)?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
-    let keyring = terms.keys.map(|keys| keyring(storage, keys)).transpose()?;
-    let keyring = keyring.as_ref();
+    if let (None, Some(keys)) = (&made, &terms.keys) {
+        *made = Some(keyring(storage, keys)?);
+    }
+    let keyring = made.as_ref();
     if let Some(keyring) = keyring {
         check_root_number(keyring, chain.root_changes())?;
     }
@@ -147,13 +189,18 @@ pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<V
     };
     known.check_keys(storage, keyring)?;
     let EpochsCheck { cubes, register } = epochs.check(storage, keyring, &file.id)?;
+    // Its rows take the root key, that it is there does not.
+    if !storage.list("")?.iter().any(|name| name == "ledger.redb") {
+        return Err(OperatorError::damaged("ledger.redb", "is missing"));
+    }
     let charges = keyring.map(|keyring| -> Result<u64, OperatorError> {
         let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
         agree(&ledger.renewals()?, &renewals)?;
         check_ledger(&*ledger, &asked, &heads)
     });
     let charges = charges.transpose()?;
-    let unfinished = known.check(storage, keyring)?;
+    let mut unfinished = log.leftovers.clone();
+    unfinished.extend(known.check(storage, keyring)?);
     let signing_key = keyring.map(|keyring| check_signing_key(storage, keyring, &file)).transpose()?;
     Ok(Verification {
         log,
@@ -168,6 +215,7 @@ pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<V
         retired: epochs.retired(),
         anchored,
         anchor_wanted,
+        anchor_bound,
         charges,
         register,
         signing_key,

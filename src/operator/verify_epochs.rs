@@ -11,6 +11,7 @@ use super::inputs::inputs_path;
 use super::register::{RegisterCheck, check_register, sealed_path};
 use super::retire::{MARKER, marked};
 use super::sandbox::{CUBE, EpochFile, cube_path};
+use super::sealed::found_at;
 use crate::audit::consent_tree::is_tree;
 use crate::audit::{Commitment, Entry, Kind};
 use crate::keys::Keyring;
@@ -102,16 +103,24 @@ impl Epochs {
                 ));
             }
         }
-        let there = EpochFile::all(storage)?;
-        if let Some(epoch) =
-            seen.keys().find(|id| !there.iter().any(|epoch| epoch.epoch.as_str() == id.as_str()))
-        {
-            return Err(OperatorError::damaged(
-                format!("epochs/{epoch}"),
-                "is missing, and the log says it was sealed",
-            ));
+        let mut there: Vec<_> = EpochFile::all(storage)?
+            .into_iter()
+            .map(|epoch| (format!("epochs/{}", epoch.epoch), epoch))
+            .collect();
+        for id in seen.keys() {
+            let place = match EpochId::new(id) {
+                Ok(epoch) => found_at(storage, &epoch)?,
+                Err(_) => format!("epochs/{id}"),
+            };
+            if there.iter().any(|(known, _)| *known == place) {
+                continue;
+            }
+            let unnamed = EpochFile::read(storage, &place, id)?;
+            let why = "is missing, and the log says it was sealed";
+            let unnamed = unnamed.ok_or_else(|| OperatorError::damaged(&place, why))?;
+            there.push((place, unnamed));
         }
-        for epoch in there {
+        for (folder, epoch) in there {
             let logged = |(_, at, seal): &(u64, Timestamp, Map<String, Value>)| {
                 *at == epoch.sealed_at()
                     && seal.get("epoch") == Some(&json!(epoch.epoch))
@@ -120,7 +129,7 @@ impl Epochs {
                     && seal.get("studies") == Some(&json!(epoch.studies))
             };
             if !self.sealed.iter().any(logged) {
-                let place = format!("epochs/{}/epoch.json", epoch.epoch);
+                let place = format!("{folder}/epoch.json");
                 return Err(OperatorError::damaged(place, "is not what the log says was sealed"));
             }
         }
@@ -197,9 +206,9 @@ fn check_sealed(
     let epoch = EpochId::new(&text(seal.get("epoch")));
     let epoch =
         epoch.map_err(|_| OperatorError::damaged(format!("log entry {index}"), "seals what is no epoch"))?;
-    let mut count = 0;
+    let (folder, mut count) = (found_at(storage, &epoch)?, 0);
     for (name, bound) in sealed_files(seal) {
-        let place = format!("epochs/{epoch}/{name}");
+        let place = format!("{folder}/{name}");
         let Some(content) = storage.read(&place)? else {
             if retired {
                 continue;

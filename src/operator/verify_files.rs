@@ -7,6 +7,7 @@ use super::OperatorError;
 use super::retire::{MARKER, marked};
 use super::rotate::signer;
 use super::sandbox::{SANDBOX, SANDBOX_NEW, SandboxFile};
+use super::sealed::UNFINISHED;
 use super::verify_epochs::EpochFiles;
 use crate::audit::tiles::{CHECKPOINT, Tile};
 use crate::keys::{KeyError, Keyring};
@@ -89,7 +90,7 @@ impl Known {
             ("", SANDBOX | FILE | "ledger.redb" | "lock") => File::Known,
             ("", SANDBOX_NEW) => File::Adoption,
             ("", "consents.redb.new") => File::Unfinished,
-            // Of its other files the check of the log has found any stray.
+            // Which of the tiles are leftovers the check of the log says.
             ("log", _) if path == CHECKPOINT || Tile::parse(path).is_some() => File::Known,
             ("keys", "keys/root.key" | "keys/sandbox.key" | "keys/sign.key") => File::Known,
             ("keys", "keys/root.next" | "keys/sign.key.new") => File::Unfinished,
@@ -131,8 +132,11 @@ impl Known {
                 false => File::Strange,
             };
         }
-        let staged = folder.strip_suffix(".new").is_some_and(|id| EpochId::new(id).is_ok());
-        if staged && !name.starts_with('.') { File::Unfinished } else { File::Strange }
+        let staged = folder.strip_suffix(UNFINISHED).and_then(|id| EpochId::new(id).ok());
+        // Of a sealed epoch it has the files of the epoch, as the check of the epochs has found them.
+        let sealed = staged.as_ref().and_then(|id| self.epochs.get(id.as_str()));
+        let strange = sealed.is_some_and(|epoch| !epoch.names.contains(name));
+        if staged.is_some() && !strange && !name.starts_with('.') { File::Unfinished } else { File::Strange }
     }
 
     /// Every epoch that is sealed and not retired has its key, which opens: all of them where the root key is at hand, else that

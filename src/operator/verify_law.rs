@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
+use super::anchor::{FIELD, check_path};
 use super::law::{Named, check_signatures, named_in, signers, stored};
 use super::sandbox::{InForce, SANDBOX, SANDBOX_NEW, SandboxFile};
 use super::{Adopted, OperatorError};
@@ -91,8 +92,13 @@ impl Laws {
         init.unwrap_or(false)
     }
 
-    /// What `sandbox.toml` says of the sandbox itself is what the first entry says, and it is the text that the program writes:
-    /// the path of the anchor alone is not in the log.
+    /// Whether the first entry names the path of the anchor, where there is one: entries of earlier versions do not.
+    pub(super) fn anchor_bound(&self) -> Option<bool> {
+        let init = self.init.as_ref().filter(|_| self.anchored())?;
+        Some(init.body.contains_key(FIELD))
+    }
+
+    /// What `sandbox.toml` says of the sandbox itself is what the first entry says, and it is the text that the program writes.
     fn check_constants(&self, storage: &dyn Storage, file: &SandboxFile) -> Result<(), OperatorError> {
         let damaged = |why: &str| OperatorError::damaged(SANDBOX, why);
         if storage.read(SANDBOX)?.as_deref() != Some(file.to_text()?.as_bytes()) {
@@ -112,7 +118,7 @@ impl Laws {
         ];
         match fields.into_iter().find(|(_, agrees)| !agrees) {
             Some((field, _)) => Err(damaged(&format!("does not agree with log entry 0 in `{field}`"))),
-            None => Ok(()),
+            None => file.anchor.as_deref().map_or(Ok(()), |path| check_path(init, path)),
         }
     }
 

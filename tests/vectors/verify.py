@@ -375,7 +375,7 @@ approval = one_of("signatures", "none")
 
 KINDS = {
     "init": [shape(sandbox=is_sandbox, studies=list_of(adopted), approval=approval, accounting=accounting, limit=is_amount,
-                   window_days_=is_positive, handlers=list_of(shape(id=is_name, vkey=is_vkey)), anchored=is_bool,
+                   window_days_=is_positive, handlers=list_of(shape(id=is_name, vkey=is_vkey)), anchored=is_bool, anchor_=is_hash,
                    auditor_=is_auditor)],
     "approve": [shape(study=is_name, hash=is_hash, regime_hash=is_hash, handler=is_name, vkey=is_vkey)],
     "adopt": [shape(study=is_name, adopted=adopted, approval=approval, replaces_=is_hash)],
@@ -493,6 +493,15 @@ def pinned_keys(init):
 
 # --- the log --------------------------------------------------------------------------------------------------------
 
+def is_tile(where):
+    """Whether a path below log/ is that of a tile or bundle, of whatever log."""
+    match = re.fullmatch(r"tile/(?:entries|[0-9]|[1-5][0-9]|6[0-3])/((?:x[0-9]{3}/)*[0-9]{3})(?:[.]p/([1-9][0-9]{0,2}))?", where)
+    if match is None:
+        return False
+    n = int(match[1].replace("/", "").replace("x", ""))
+    return n < 2**64 and tile_name(n) == match[1] and (match[2] is None or int(match[2]) < 256)
+
+
 def tile_name(n):
     name = f"{n % 1000:03}"
     while n >= 1000:
@@ -541,7 +550,9 @@ def read_log(log, checkpoint):
     for folder, _, names in os.walk(log):
         for name in names:
             where = os.path.relpath(os.path.join(folder, name), log)
-            need(where in known, f"{where}: no file of a log of {checkpoint.size} entries")
+            if where not in known:
+                need(is_tile(where), f"{where}: no file of a log")
+                print(f"left by a stopped append: {where}", file=sys.stderr)
     return entries, leaves
 
 
