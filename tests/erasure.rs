@@ -203,6 +203,59 @@ fn a_row_that_stops_every_seal_can_be_erased_by_its_text() {
     verified(&sandbox.image);
 }
 
+/// Another form of ids brings back nobody who was erased, and hides no event that was recorded before.
+#[test]
+fn a_form_that_is_adopted_later_brings_nobody_back_and_hides_no_event() {
+    let mut sandbox = sandbox(STUDY);
+    let forms = ["lower-case", "cn-mobile", "as-is"];
+    let adopt = |sandbox: &mut Sandbox, form: &str| {
+        let text = format!("{STUDY}\n[ids.phone]\nform = \"{form}\"\n");
+        sandbox.operator.adopt(&StudySource::new("study.toml", text)).unwrap();
+    };
+    let (named, mobile) = ("Ann", "8613800000001");
+    let other = "86 138 0000 0001";
+    for id in [named, mobile] {
+        sandbox.operator.consents().record(&[withdrawn(("phone", id))]).unwrap();
+    }
+    let population = support::population(PEOPLE, 1);
+    let sources = Sources { consents: Vec::new(), ..support::sources(&population) };
+    sandbox.operator.seal(&support::terms("e1"), sources).map(drop).unwrap();
+    for form in forms {
+        adopt(&mut sandbox, form);
+        let consents = sandbox.operator.consents();
+        for id in [named, mobile] {
+            let (ids, id) = consents.named(None, id).unwrap();
+            assert_eq!(consents.events_of((&ids, &id)).unwrap().len(), 1, "{form}");
+            let view = sandbox.operator.person((&ids, &id)).unwrap();
+            assert_eq!(view.events.len(), 1, "{form}");
+            assert!(view.epochs.iter().all(|epoch| epoch.sealed == Some(false)), "{form}");
+            sandbox.operator.prove_person(&view).unwrap();
+        }
+    }
+    adopt(&mut sandbox, "lower-case");
+    let consents = sandbox.operator.consents();
+    // Recorded in both spellings, and erased by either.
+    consents.record(&[withdrawn(("phone", named))]).unwrap();
+    assert_eq!(consents.events_of(("phone", named)).unwrap().len(), 2);
+    assert_eq!(consents.erase(None, named).unwrap().events, 2);
+    adopt(&mut sandbox, "cn-mobile");
+    let consents = sandbox.operator.consents();
+    let request = consents.open_request(RequestKind::Access, false, ("phone", "13800000001")).unwrap();
+    let erased = consents.erase(None, mobile).unwrap();
+    assert_eq!((erased.events, events(&sandbox.operator)), (1, 0));
+    for form in forms {
+        adopt(&mut sandbox, form);
+        let consents = sandbox.operator.consents();
+        for id in [named, "ann", " ANN ", mobile, other, "13800000001", "+86-13800000001"] {
+            assert!(consents.tombstone_of(("phone", id)).unwrap().is_some(), "{form}: {id}");
+        }
+        assert!(consents.tombstone_of(("phone", "bob")).unwrap().is_none());
+        assert_eq!(consents.requests(Some(("phone", other))).unwrap(), std::slice::from_ref(&request));
+        consents.erasure_receipt(&erased, other).unwrap();
+    }
+    verified(&sandbox.image);
+}
+
 /// Wherever an erasure stops, the person is erased or is not, and no other event is lost.
 #[test]
 fn a_stop_anywhere_in_an_erasure_leaves_all_of_it_or_nothing() {
@@ -347,6 +400,11 @@ fn requests_have_a_deadline_and_receipts_and_are_seen_by_nobody_else() {
         assert!(consents.open_request(RequestKind::Transfer, true, who).is_err(), "no right of relatives");
         for reason in ["", "  ", &"x".repeat(1_025)] {
             assert!(consents.close_request(1, Some(who), Some(reason)).is_err());
+        }
+        // A receipt shows a reason as it was written.
+        for odd in ["\u{1b}", "\n", "\u{202e}", "\u{2067}", "\u{2028}", "\u{200b}"] {
+            let closed = consents.close_request(1, Some(who), Some(&format!("the term{odd} runs")));
+            assert!(matches!(closed, Err(OperatorError::Invalid(_))), "{}", odd.escape_unicode());
         }
         assert!(consents.close_request(1, Some((ids, "somebody")), None).is_err());
         let key: VerifierKey = sandbox.operator.status().unwrap().vkey.parse().unwrap();

@@ -202,6 +202,32 @@ fn a_tokenised_file_says_of_itself_what_it_is_and_is_sealed_as_raw_files_are() {
     assert!(raw["files"].as_array().unwrap().iter().all(|file| file.get("token_key").is_none()));
 }
 
+/// A register without events holds no ids, so requests and erasures stop no seal of tokens; one with an event does.
+#[test]
+fn a_book_of_requests_stops_no_seal_of_tokens() {
+    let case = Case::new(80);
+    assert!(case.init("4").status.success());
+    new_key(&case, "agreed.key");
+    tokenize_all(&case, "agreed.key");
+    case.write("id.txt", &id(3));
+    let consent = |arguments: &[&str]| {
+        let done = case.run(&[&["consent"][..], arguments, &["--id-file", "id.txt"][..]].concat());
+        assert!(done.status.success(), "{}", stderr(&done));
+    };
+    let files = TABLES.map(|table| format!("{table}.parquet"));
+    let sealed = |epoch: &str| seal(&case, epoch, files.each_ref().map(String::as_str));
+    consent(&["request", "open", "box", "--kind", "access"]);
+    json(&sealed("requested"));
+    consent(&["erase", "box"]);
+    json(&sealed("erased"));
+    consent(&["withdraw", "box"]);
+    let refused = sealed("withdrawn");
+    assert_eq!(refused.status.code(), Some(1), "{}", stderr(&refused));
+    assert!(stderr(&refused).contains("raw ids"), "{}", stderr(&refused));
+    consent(&["erase", "box"]);
+    json(&sealed("again"));
+}
+
 #[test]
 fn what_can_never_meet_is_refused_by_the_names_of_the_files() {
     let case = Case::new(30);

@@ -30,7 +30,7 @@ pub(super) struct PersonCommand {
 impl PersonCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let operator = open(&self.dir, context)?;
-        let (ids, id) = self.person.read(&operator.consents())?;
+        let (ids, id) = self.person.named(&operator.consents())?;
         let view = operator.person((&ids, &id))?;
         if let Some(out) = &self.proof {
             let text = operator.prove_person(&view)?.to_text();

@@ -55,6 +55,25 @@ impl Remainder {
         })
     }
 
+    /// What an erasure leaves of an event that happened like this, if anything: death and blocks end with no withdrawal. A cell that
+    /// is no word is left blank, which counts against everything that it could mean, and so does a time. The end of a block that is
+    /// not described in words ends nothing, so nothing of it is left.
+    fn of_erased(act: Act, row: &Row<'_>) -> Option<Self> {
+        if act == Act::Lifted {
+            return Self::of(act, row);
+        }
+        let word = |cell: Option<&str>| cell.filter(|text| text.len() <= LONGEST).map(str::to_owned);
+        let left = Self {
+            event: act.as_str().to_owned(),
+            at: word(row.at).unwrap_or_default(),
+            trigger: word(row.trigger),
+            purpose: word(row.purpose),
+            recipient: word(row.recipient),
+            categories: word(row.categories),
+        };
+        Some(left).filter(Self::outlives_an_erasure)
+    }
+
     fn row(&self) -> Row<'_> {
         Row {
             event: Some(&self.event),
@@ -80,7 +99,7 @@ impl Tombstone {
     pub fn of_erasure<'a>(at: Timestamp, rows: impl IntoIterator<Item = Row<'a>>) -> Self {
         let remainders = rows.into_iter().filter_map(|row| {
             let act = row.event.and_then(Act::read)?;
-            Remainder::of(act, &row).filter(Remainder::outlives_an_erasure)
+            Remainder::of_erased(act, &row)
         });
         Self { erased_at: Some(at.seconds()), remainders: remainders.collect() }
     }

@@ -35,7 +35,7 @@ impl IdForms {
         }
     }
 
-    /// Every spelling under which this id may be met: as it is written, as each declared form spells it, and as the forms of numbers
+    /// Every spelling under which this id may be kept: as it is written, as each declared form spells it, and as the forms of numbers
     /// do, which change blanks and prefixes alone.
     #[must_use]
     pub fn spellings(&self, id: &str) -> BTreeSet<String> {

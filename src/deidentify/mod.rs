@@ -14,7 +14,7 @@ mod tests;
 mod token;
 
 pub use fields::{Span, Treatment};
-pub use form::{Form, MISFIT};
+pub use form::{Form, MISFIT, of_every_form};
 pub use id_forms::IdForms;
 pub use id_shape::{IdShape, IdShapes, Unlike};
 pub use name::direct_identifier;

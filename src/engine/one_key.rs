@@ -9,14 +9,15 @@ use crate::policy::{Dataset, FieldKind, LinksTable, Shape, Study};
 
 /// Checks the files of a seal against one another before any row is read.
 ///
-/// A consent file may name people of every namespace of the study, so it counts for all of them.
+/// A consent file may name people of every namespace of the study, so it counts for all of them, and so does a register with any event
+/// of them. One without has no ids: only requests and tombstones, which are found by whoever has an id.
 ///
 /// # Errors
 /// [`EngineError::MixedTokens`] names two files, and says of each what its schema says.
 pub(super) fn check<'a>(
     study: &Study,
     inputs: &Inputs,
-    mut consents: impl Iterator<Item = &'a Input>,
+    consents: impl Iterator<Item = &'a Input>,
 ) -> Result<(), EngineError> {
     let mut known = BTreeMap::<String, (String, String)>::new();
     let mut meet = |namespaces: &[&str], input: &Input| -> Result<(), EngineError> {
@@ -38,7 +39,8 @@ pub(super) fn check<'a>(
         files.iter().try_for_each(|file| meet(&namespaces, file))?;
     }
     let all: Vec<&str> = study.namespaces().into_iter().collect();
-    consents.try_for_each(|file| meet(&all, file))
+    let has_ids = |input: &&Input| !matches!(input, Input::Register(_, events, _) if !events.has_events());
+    consents.filter(has_ids).try_for_each(|file| meet(&all, file))
 }
 
 fn ids(input: &Input) -> Result<String, ReadError> {

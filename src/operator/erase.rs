@@ -1,6 +1,5 @@
 //! Erasure of one person's consent events, and removal of what is past its retention (PIPL art. 19, 47). Neither is a log entry.
 
-use std::collections::BTreeSet;
 use std::sync::MutexGuard;
 
 use serde_json::{Map, json};
@@ -24,33 +23,10 @@ pub struct Erased {
     pub events: u64,
 }
 
-/// Who is erased.
-struct Whom {
-    ids: String,
-    /// The spellings under which the register may hold events.
-    kept: BTreeSet<String>,
-    /// The spellings under which files may name the same id.
-    met: BTreeSet<String>,
-}
-
-impl Whom {
-    fn has(&self, (ids, person): (&str, &str)) -> bool {
-        ids == self.ids && self.kept.contains(person)
-    }
-
-    fn left(&self, tombstone: &Tombstone) -> Vec<Left> {
-        let left = |person: &String| {
-            let (ids, person) = (self.ids.clone(), person.clone());
-            Left { ids, person, tombstone: tombstone.clone() }
-        };
-        self.met.iter().map(left).collect()
-    }
-}
-
 impl Consents<'_> {
     /// Removes every event of this id from the register and leaves a tombstone: a keyed hash with the instant, by which every consent
     /// from before it, in the register or in a file of a later seal, is ended, also for a person whom a links table gives this id. A
-    /// consent that is given afterwards counts. Death, and objections, restrictions and holds until they are lifted, stay in force.
+    /// consent that is given afterwards counts. The tombstone is one for all spellings of the id. Death, and objections, restrictions and holds until they are lifted, stay in force.
     ///
     /// The id is one that the studies can read, or exactly as it stands in the register if none of them can. Without a namespace it
     /// is the only one of the sandbox.
@@ -65,33 +41,30 @@ impl Consents<'_> {
     /// Writes no log entry: it would show that somebody was erased. What the file system keeps of the removed file is not known here.
     pub fn erase(&self, ids: Option<&str>, id: &str) -> Result<Erased, OperatorError> {
         let inner = self.inner;
-        let whom = self.whom(ids, id)?;
+        let (ids, id) = self.named(ids, id)?;
         let writing = inner.register_writing()?;
         inner.sweep(&writing)?;
         let at = inner.clock.now();
-        let mut events = Vec::new();
-        for person in &whom.kept {
-            events.extend(self.events_of((&whom.ids, person))?);
-        }
+        let events = self.events_of((&ids, &id))?;
+        let spellings = self.spellings((&ids, &id));
+        let is_theirs = |of: &Event| of.person().0 == ids && spellings.iter().any(|id| id == of.person().1);
         let tombstone = Tombstone::of_erasure(at, events.iter().map(Event::row));
-        let left = whom.left(&tombstone);
+        let left = Left { ids: ids.clone(), person: id, tombstone };
         let count = u64::try_from(events.len()).unwrap_or(u64::MAX);
         match inner.register()?.filter(|_| !events.is_empty()) {
-            None => inner.record_locked(&writing, |writer| {
-                Ok(left.into_iter().try_for_each(|left| writer.leave(left))?)
-            })?,
+            None => inner.record_locked(&writing, |writer| Ok(writer.leave(left)?))?,
             Some(register) => {
                 let mut left = Some(left);
                 let judge = |all: &[Event]| match all.first() {
-                    Some(first) if whom.has(first.person()) => {
-                        Removal { events: vec![true; all.len()], left: left.take().unwrap_or_default() }
+                    Some(first) if is_theirs(first) => {
+                        Removal { events: vec![true; all.len()], left: left.take() }
                     }
-                    _ => Removal { events: Vec::new(), left: Vec::new() },
+                    _ => Removal { events: Vec::new(), left: None },
                 };
                 inner.rewrite_register(&writing, &register, judge, None)?;
             }
         }
-        Ok(Erased { at, ids: whom.ids, events: count })
+        Ok(Erased { at, ids, events: count })
     }
 
     /// A signed receipt for an erasure of this id.
@@ -99,9 +72,7 @@ impl Consents<'_> {
     /// # Errors
     /// [`OperatorError::Invalid`] where there was none at that instant or later.
     pub fn erasure_receipt(&self, erased: &Erased, id: &str) -> Result<String, OperatorError> {
-        let whom = self.whom(Some(&erased.ids), id)?;
-        let kept = whom.kept.first().map_or(id, String::as_str);
-        let tombstone = self.tombstone_of((&whom.ids, kept))?;
+        let tombstone = self.tombstone_of((&erased.ids, id))?;
         if tombstone.and_then(|tombstone| tombstone.erased_at()).is_none_or(|at| at < erased.at) {
             return Err(OperatorError::Invalid("a receipt is for an erasure that was made".into()));
         }
@@ -111,30 +82,6 @@ impl Consents<'_> {
         event.extend(at.map(|term| (term.to_owned(), json!(erased.at.to_string()))));
         let named = self.attribute(Some(&erased.ids), id).map_or_else(|_| id.to_owned(), |(_, kept)| kept);
         self.inner.sign_receipt((&erased.ids, &named), erased.at, event)
-    }
-
-    fn whom(&self, ids: Option<&str>, id: &str) -> Result<Whom, OperatorError> {
-        let namespaces = self.id_forms();
-        let named = ids.map(str::trim).filter(|name| !name.is_empty());
-        let (ids, kept) = match namespaces.read(ids, Some(id)) {
-            Ok((ids, kept)) => (ids, BTreeSet::from([kept, id.to_owned()])),
-            Err(error) => {
-                // A row that no form reads, or of a namespace that no study has any more, stops every seal until it is erased.
-                let ids = namespaces.name(ids).ok().or(named).map(str::to_owned);
-                let in_register = match &ids {
-                    Some(ids) => {
-                        !self.events_of((ids, id))?.is_empty() || self.tombstone_of((ids, id))?.is_some()
-                    }
-                    None => false,
-                };
-                match ids.filter(|_| in_register) {
-                    Some(ids) => (ids, BTreeSet::from([id.to_owned()])),
-                    None => return Err(OperatorError::Event(self.fault(named, error))),
-                }
-            }
-        };
-        let met = kept.iter().flat_map(|id| namespaces.spellings(&ids, id)).collect();
-        Ok(Whom { ids, kept, met })
     }
 }
 
@@ -173,7 +120,7 @@ impl Inner {
         if since.is_some_and(|since| (0..Days::ONE.seconds()).contains(&since)) {
             return Ok(());
         }
-        let (lists, namespaces) = (self.known_words().lists(), self.id_forms());
+        let lists = self.known_words().lists();
         let expiry = Expiry {
             before: Timestamp::from_seconds(now.seconds().saturating_sub(retention.seconds())),
             validity: studies().map(|study| study.retention).max().unwrap_or(Days::ONE),
@@ -183,12 +130,8 @@ impl Inner {
             let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
             let (removed, tombstone) = expiry.removed(&rows);
             let person = events.first().map(Event::person).filter(|_| removed.contains(&true));
-            let left = person.into_iter().flat_map(|(ids, id)| {
-                let met = namespaces.spellings(ids, id);
-                let left = |person| Left { ids: ids.to_owned(), person, tombstone: tombstone.clone() };
-                met.into_iter().map(left).collect::<Vec<_>>()
-            });
-            Removal { left: left.collect(), events: removed }
+            let left = person.map(|(ids, id)| Left { ids: ids.to_owned(), person: id.to_owned(), tombstone });
+            Removal { left, events: removed }
         };
         let mut any = false;
         register.snapshot()?.each_person(|events| {

@@ -97,20 +97,34 @@ impl Operator {
     /// # Errors
     /// [`OperatorError`]
     ///
+    /// The id is looked up as it is given and as each form of the studies spells it; the log and a proof name it in the spelling that
+    /// the consent trees have.
+    ///
     /// # Privacy
     /// For her alone: the caller has checked who asks. The log gets a commitment under a fresh key.
     pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
         let inner = &*self.inner;
         inner.retire_ended()?;
         inner.check_folders()?;
-        let events = self.consents().events_of((ids, id))?;
+        let consents = self.consents();
+        let events = consents.events_of((ids, id))?;
         let unretired = inner.unretired()?;
-        let tombstone = self.consents().tombstone_of((ids, id))?;
+        let tombstone = consents.tombstone_of((ids, id))?;
         let mut epochs = inner.epochs_of_person(ids, (&events, tombstone.as_ref()))?;
-        for epoch in &mut epochs {
-            epoch.sealed = inner.sealed_leaf(epoch, (ids, id))?.map(|found| found.inside);
+        // One spelling for the whole view, so that its proof is about one id.
+        let mut named = None;
+        for spelling in consents.spellings((ids, id)) {
+            for epoch in &mut epochs {
+                epoch.sealed = inner.sealed_leaf(epoch, (ids, &spelling))?.map(|found| found.inside);
+            }
+            if epochs.iter().any(|epoch| epoch.sealed.is_some()) {
+                named = Some(spelling);
+                break;
+            }
         }
         drop(unretired);
+        let named = named.or_else(|| consents.attribute(Some(ids), id).ok().map(|(_, kept)| kept));
+        let id = named.as_deref().unwrap_or(id);
         let salt = random_secret()?;
         let who = to_canonical(&json!([ids, id]));
         let who = who.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;

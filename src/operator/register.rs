@@ -127,18 +127,51 @@ impl Consents<'_> {
         self.inner.sign_receipt(person, recorded_at, event.statements())
     }
 
-    /// All events of the person with this namespace and id, in the order in which they were recorded.
+    /// The namespace as the studies call it, and the id as it is given, for looking up what was recorded under it: an id that the
+    /// studies can read, or one of which the register holds something, whatever its form and namespace are by now. Without a namespace
+    /// it is the only one of the sandbox.
+    ///
+    /// # Errors
+    /// [`OperatorError::Event`] for an id that cannot be anybody's and is not in the register either.
+    pub fn named(&self, ids: Option<&str>, id: &str) -> Result<(String, String), OperatorError> {
+        let namespaces = self.id_forms();
+        let error = match namespaces.read(ids, Some(id)) {
+            Ok((ids, _)) => return Ok((ids, id.to_owned())),
+            Err(error) => error,
+        };
+        let written = ids.map(str::trim).filter(|name| !name.is_empty());
+        if let Some(ids) = namespaces.name(ids).ok().or(written) {
+            let who = (ids, id);
+            if !self.events_of(who)?.is_empty() || self.tombstone_of(who)?.is_some() {
+                return Ok((ids.to_owned(), id.to_owned()));
+            }
+        }
+        Err(OperatorError::Event(self.fault(written, error)))
+    }
+
+    /// The spellings under which the register may hold events of this id, the given one first: a study may have declared another
+    /// form, or none, when they were recorded.
+    pub(super) fn spellings(&self, (ids, id): (&str, &str)) -> Vec<String> {
+        let mut others = self.id_forms().spellings(ids, id);
+        others.remove(id);
+        std::iter::once(id.to_owned()).chain(others).collect()
+    }
+
+    /// All events of the person with this namespace and id, under the id as it is given and as each form of the studies spells it; of
+    /// one spelling in the order in which they were recorded.
     ///
     /// # Errors
     /// [`OperatorError`]
-    pub fn events_of(&self, (ids, person): (&str, &str)) -> Result<Vec<Event>, OperatorError> {
-        match self.inner.register()? {
-            Some(register) => Ok(register.events_of(ids, person)?),
-            None => Ok(Vec::new()),
+    pub fn events_of(&self, person: (&str, &str)) -> Result<Vec<Event>, OperatorError> {
+        let Some(register) = self.inner.register()? else { return Ok(Vec::new()) };
+        let mut all = Vec::new();
+        for spelling in self.spellings(person) {
+            all.extend(register.events_of(person.0, &spelling)?);
         }
+        Ok(all)
     }
 
-    /// What is left of removed events of the person with this namespace and id.
+    /// What is left of removed events of the person with this namespace and id, in whichever spelling.
     ///
     /// # Errors
     /// [`OperatorError`]

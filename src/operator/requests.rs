@@ -5,7 +5,7 @@ use serde_json::{Map, json};
 use super::{Consents, OperatorError};
 use crate::consent::TERMS;
 use crate::register::{LONGEST_REASON, NewRequest, Request, RequestKind};
-use crate::types::Days;
+use crate::types::{Days, is_without_width};
 
 /// Within how many days a request is to be answered where no study says it. The PIPL says "in good time" (art. 50); fifteen calendar
 /// days are no longer than fifteen working days, which guidance on apps allows.
@@ -44,7 +44,8 @@ impl Consents<'_> {
     /// it must be about them.
     ///
     /// # Errors
-    /// [`OperatorError::Invalid`] where there is no such open request, or the reason is blank or longer than 1 KiB; nothing is closed.
+    /// [`OperatorError::Invalid`] where there is no such open request, or the reason is blank, longer than 1 KiB
+    /// or not one line of characters that are shown; nothing is closed.
     pub fn close_request(
         &self,
         number: u64,
@@ -56,6 +57,11 @@ impl Consents<'_> {
             return Err(OperatorError::Invalid(
                 "a refusal needs a reason, of at most 1 KiB (PIPL 50)".into(),
             ));
+        }
+        if reason.is_some_and(|reason| reason.chars().any(is_unseen)) {
+            let why =
+                "a reason is one line of text without control characters and characters that are not shown";
+            return Err(OperatorError::Invalid(why.into()));
         }
         let about = if of.is_some() { " and is about this person" } else { "" };
         let none = || OperatorError::Invalid(format!("no open request has the number {number}{about}"));
@@ -107,4 +113,10 @@ impl Consents<'_> {
         };
         self.inner.sign_receipt(person, recorded_at, event)
     }
+}
+
+/// Whether a receipt or a terminal would show something else than was written: control characters, ends of lines, and characters of no
+/// width, among them those that change the direction of text (Unicode Standard Annex #9).
+fn is_unseen(letter: char) -> bool {
+    letter.is_control() || is_without_width(letter) || matches!(letter, '\u{61c}' | '\u{2028}' | '\u{2029}')
 }

@@ -45,7 +45,7 @@ impl Namespaces {
         self.forms.get_key_value(namespace).map(|(name, forms)| (name.as_str(), forms))
     }
 
-    /// Every spelling under which an id of this namespace may be met; of an unknown one as it is written.
+    /// Every spelling under which a register may hold an id of this namespace; of an unknown one as it is written.
     #[must_use]
     pub fn spellings(&self, namespace: &str, id: &str) -> BTreeSet<String> {
         let forms = self.forms.get(namespace).cloned().unwrap_or_default();

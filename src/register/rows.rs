@@ -2,8 +2,9 @@
 //!
 //! `events[pseudonym (16) || number (8, big-endian)] = AES-256-GCM(event)`, padded to a multiple of 256 bytes, its key
 //! being associated data. The pseudonym is keyed BLAKE3 over namespace and id; a person's events are numbered from 1.
-//! `tombstones[mark (16)]` holds what is left of removed events of an id; a mark is keyed BLAKE3 over namespace and id under another
-//! key than pseudonyms. `requests[number]` is the book of requests. Both are encrypted and padded as events are.
+//! `tombstones[mark (16)]` holds what is left of removed events of an id; a mark is keyed BLAKE3 over namespace and
+//! [`of_every_form`] of the id under another key than pseudonyms, so that it is found whichever form a study declares later.
+//! `requests[number]` is the book of requests, with marks under a third key. Both are encrypted and padded as events are.
 //! `meta[head] = AES-256-GCM(count, sum)`: how many rows there are, and the exclusive or of a keyed hash of each (the
 //! MSet-XOR-Hash of Clarke et al., ASIACRYPT 2003, kept secret), so that the walk over all rows finds any that was
 //! changed, taken out, added or put elsewhere. Version 2, once there was another row than an event or one was removed, also counts
@@ -16,6 +17,7 @@ use super::error::damaged;
 use super::request::StoredRequest;
 use super::{Event, RegisterError};
 use crate::consent::Tombstone;
+use crate::deidentify::of_every_form;
 use crate::keys::{SealError, open, seal_padded};
 use crate::types::{Secret, codec};
 
@@ -189,14 +191,14 @@ impl Keys {
         Pseudonym(mark(&self.people, ids, person))
     }
 
-    /// Under which the tombstone of an id lies.
+    /// Under which the tombstone of an id lies, the same for all of its spellings.
     pub(super) fn tombstone_mark(&self, ids: &str, person: &str) -> Mark {
-        mark(&self.tombstones.people, ids, person)
+        mark(&self.tombstones.people, ids, &of_every_form(person))
     }
 
-    /// Whose a request is.
+    /// Whose a request is, the same for all spellings of an id.
     pub(super) fn request_mark(&self, ids: &str, person: &str) -> Mark {
-        mark(&self.requests.people, ids, person)
+        mark(&self.requests.people, ids, &of_every_form(person))
     }
 
     pub(super) fn seal_tombstone(&self, mark: &Mark, left: &Tombstone) -> Result<Vec<u8>, RegisterError> {

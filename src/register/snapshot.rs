@@ -160,7 +160,10 @@ impl Snapshot {
     pub fn reader(&self, namespaces: Option<BTreeSet<String>>) -> Result<Batches, RegisterError> {
         let fields = COLUMNS.map(|column| Field::new(column, DataType::Utf8, true));
         let schema = Arc::new(Schema::new(fields.to_vec()));
-        Ok(Batches { walk: self.walk()?, namespaces, schema, fault: Arc::clone(&self.fault) })
+        let is_read = |event: &Event| is_of(event, namespaces.as_ref());
+        // What cannot be read counts as an event until the batches say what it is.
+        let has_events = self.walk()?.any(|event| event.as_ref().map_or(true, is_read));
+        Ok(Batches { walk: self.walk()?, namespaces, has_events, schema, fault: Arc::clone(&self.fault) })
     }
 
     /// Keeps what stopped a walk for [`Snapshot::take_fault`], and gives an error of input and output in its place.
@@ -224,18 +227,30 @@ impl Iterator for Walk {
 pub struct Batches {
     walk: Walk,
     namespaces: Option<BTreeSet<String>>,
+    has_events: bool,
     schema: SchemaRef,
     fault: Arc<Mutex<Option<RegisterError>>>,
 }
 
+/// Whether an event is of one of these namespaces (`None`: of any).
+fn is_of(event: &Event, namespaces: Option<&BTreeSet<String>>) -> bool {
+    namespaces.is_none_or(|known| known.contains(event.person().0))
+}
+
 impl Batches {
+    /// Whether they have any event.
+    #[must_use]
+    pub const fn has_events(&self) -> bool {
+        self.has_events
+    }
+
     fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
         let mut columns = COLUMNS.map(|_| StringBuilder::new());
         let mut rows = 0;
         while rows < BATCH {
             let Some(event) = self.walk.next() else { break };
             let event = event.map_err(|error| self.stopped(error))?;
-            if self.namespaces.as_ref().is_none_or(|known| known.contains(event.person().0)) {
+            if is_of(&event, self.namespaces.as_ref()) {
                 columns.iter_mut().zip(event.cells()).for_each(|(column, cell)| column.append_option(cell));
                 rows += 1;
             }

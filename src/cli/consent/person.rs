@@ -8,7 +8,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::cli::Failure;
-use crate::operator::Consents;
+use crate::operator::{Consents, OperatorError};
 use crate::register::{EventError, EventFault};
 use crate::types::TimeFault;
 
@@ -57,6 +57,19 @@ impl Person {
         match consents.attribute(self.ids.as_deref(), &id) {
             Ok((ids, id)) => Ok((ids, Zeroizing::new(id))),
             Err(fault) => Err(self.unreadable(fault, consents)),
+        }
+    }
+
+    /// Their namespace, and the id as it stands in its file: one that the studies can read or the register holds.
+    pub(in crate::cli) fn named(
+        &self,
+        consents: &Consents<'_>,
+    ) -> Result<(String, Zeroizing<String>), Failure> {
+        let id = id(&self.id_file)?;
+        match consents.named(self.ids.as_deref(), &id) {
+            Ok((ids, _)) => Ok((ids, id)),
+            Err(OperatorError::Event(fault)) => Err(self.unreadable(fault, consents)),
+            Err(error) => Err(error.into()),
         }
     }
 

@@ -35,7 +35,7 @@ impl StatusOf {
     pub(in crate::cli) fn run(self, context: &Context) -> Result<(), Failure> {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
-        let (ids, id) = self.person.read(&consents)?;
+        let (ids, id) = self.person.named(&consents)?;
         let as_of = self.as_of.map_or_else(|| Ok(SystemClock.now()), |as_of| operator.instant(as_of))?;
         let events = consents.events_of((&ids, &id))?;
         let erased = consents.tombstone_of((&ids, &id))?.and_then(|tombstone| tombstone.erased_at());

@@ -120,13 +120,37 @@ fn blocks_and_death_outlive_an_erasure() {
     assert!(is_in(&again, Some(&Tombstone::of_erasure(erased_at, [hold, lifted])), NOW));
 }
 
+/// Promise: no text is kept, and a block or a death counts after an erasure whatever its cells hold.
 #[test]
-fn a_text_in_place_of_a_word_is_not_kept() {
+fn a_block_with_a_text_in_place_of_a_word_or_without_a_time_outlives_an_erasure() {
     let text = "x".repeat(LONGEST + 1);
-    let row =
-        Row { event: Some("hold"), at: Some("2020-09-01T00:00:00Z"), purpose: Some(&text), ..Row::default() };
-    assert!(Tombstone::of_erasure(at(NOW), [row]).remainders.is_empty());
-    let (removed, left) = expired(&[row]);
+    let long = Some(text.as_str());
+    let again = [given("2026-09-11T00:00:00Z")];
+    let then = Some("2020-09-01T00:00:00Z");
+    for event in ["objected", "restricted", "hold", "deceased"] {
+        let plain = Row { event: Some(event), at: then, ..Row::default() };
+        for row in [
+            Row { at: None, ..plain },
+            Row { at: Some(" "), ..plain },
+            Row { at: Some("x"), ..plain },
+            Row { at: long, ..plain },
+            Row { trigger: long, ..plain },
+            Row { purpose: long, ..plain },
+            Row { recipient: long, ..plain },
+            Row { categories: long, ..plain },
+        ] {
+            let left = Tombstone::of_erasure(at("2026-09-10T12:00:00Z"), [row]);
+            assert!(!is_in(&again, Some(&left), NOW), "{event}");
+            let cells = left.rows().flat_map(|row| [row.at, row.trigger, row.purpose, row.recipient]);
+            assert!(cells.flatten().all(|cell| cell.len() <= LONGEST), "{event}");
+        }
+    }
+    // Left blank, an end of a block would end more than it named.
+    let hold = Row { event: Some("hold"), at: then, ..Row::default() };
+    let lifted = Row { event: Some("lifted"), at: Some("2020-09-02T00:00:00Z"), purpose: long, ..hold };
+    assert!(!is_in(&again, Some(&Tombstone::of_erasure(at("2026-09-10T12:00:00Z"), [hold, lifted])), NOW));
+    // Retention keeps the whole event.
+    let (removed, left) = expired(&[Row { purpose: long, ..hold }]);
     assert!(removed == [false] && left == Tombstone::default());
 }
 

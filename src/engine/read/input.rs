@@ -12,7 +12,7 @@ use super::open::{PARQUET, caught};
 use super::partition::{Partition, partitions};
 use super::recorded::{RecordedFile, Source};
 use super::{FolderFault, ReadError};
-use crate::register::Tombstones;
+use crate::register::{Batches as Events, Tombstones};
 
 /// Where the rows of a dataset come from.
 #[non_exhaustive]
@@ -31,7 +31,7 @@ pub enum Input {
     Reader(String, Box<dyn RecordBatchReader + Send>),
     /// The events of a consent register, with the name that reports give it: rows of the consent table, whose ids were read when they
     /// were recorded, and what is left of removed ones. How a study's handlers write their own tables does not concern it.
-    Register(String, Box<dyn RecordBatchReader + Send>, Tombstones),
+    Register(String, Box<Events>, Tombstones),
 }
 
 impl From<PathBuf> for Input {

@@ -146,7 +146,8 @@ pub fn open<'a>(mut input: Input, terms: impl Into<OpenTerms<'a>>) -> Result<Tab
     let (name, partitions) = (input.name(), input.partitions()?);
     let terms = OpenTerms { partitions: &partitions, ..terms.into() };
     match input {
-        Input::Reader(_, reader) | Input::Register(_, reader, _) => of_reader(name, reader, &terms),
+        Input::Reader(_, reader) => of_reader(name, reader, &terms),
+        Input::Register(_, events, _) => of_reader(name, events, &terms),
         Input::Ipc(_, schema, bytes) => caught(&name, || of_ipc(name.clone(), &schema, bytes, &terms)),
         Input::Stream(_, bytes) => caught(&name, || of_plain(name.clone(), plain(&name, bytes)?, &terms)),
         Input::Path(_) | Input::Named(..) | Input::Recorded(_) => {
@@ -244,9 +245,8 @@ fn begins_as_json(name: &str, plain: &mut Plain) -> Result<bool, ReadError> {
 pub fn tokenised(input: &Input) -> Result<Option<Tokenised>, ReadError> {
     let name = input.name();
     let path = match input {
-        Input::Reader(name, reader) | Input::Register(name, reader, _) => {
-            return Tokenised::read(name, reader.schema().metadata());
-        }
+        Input::Reader(name, reader) => return Tokenised::read(name, reader.schema().metadata()),
+        Input::Register(..) => return Ok(None),
         Input::Ipc(name, schema, _) => return Tokenised::read(name, schema.metadata()),
         Input::Stream(..) => return Ok(None),
         Input::Path(path) | Input::Named(_, path) => path,

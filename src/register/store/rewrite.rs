@@ -18,7 +18,7 @@ pub struct Removal {
     /// For each event, in order, whether it is removed.
     pub events: Vec<bool>,
     /// What is left of them.
-    pub left: Vec<Left>,
+    pub left: Option<Left>,
 }
 
 /// A tombstone for an id.
@@ -175,7 +175,7 @@ impl Successor<'_> {
         events: &[Event],
         removal: Removal,
     ) -> Result<(), RegisterError> {
-        for left in removal.left {
+        if let Some(left) = removal.left {
             let mark = self.keys.tombstone_mark(&left.ids, &left.person);
             let before = self.left.remove(&mark).unwrap_or_default();
             self.left.insert(mark, before.and(left.tombstone));
