@@ -370,7 +370,7 @@ fn without(register: &Register, image: &Image, person: u32, count: usize) -> Res
         let left = Left { ids: ids.into(), person: id.into(), tombstone: erased("2026-10-01T00:00:00Z") };
         Removal {
             events: (0..events.len()).map(|place| is_theirs && place < count).collect(),
-            left: is_theirs.then_some(left).into_iter().collect(),
+            left: is_theirs.then_some(left),
         }
     };
     register.rewritten(image, (&key(), "s"), judge, None)
