@@ -90,14 +90,20 @@ fn kill_again_and_again(times: u32, seed: u64) {
         std::thread::sleep(Duration::from_millis(rng.random_range(20..400)));
         child.kill().unwrap();
         assert!(child.wait().unwrap().code().is_none(), "it ended by itself before kill {time}");
+        let verify = || {
+            let keys = Some(Keys::Given(support::root_key()));
+            verify_log(&Folder::open(&folder.join("box")).unwrap(), None, keys, None)
+        };
+        // What a killed writer leaves is no damage, before the next open as after it.
+        verify().unwrap_or_else(|found| panic!("kill {time}: {found:?}"));
         let told = seen(folder);
         let operator = open(folder);
         let remaining = support::analyst(&operator).remaining().unwrap();
         assert!(remaining.spent >= spent, "kill {time}: {} after {spent}", remaining.spent);
         spent = remaining.spent;
         drop(operator);
-        let keys = Some(Keys::Given(support::root_key()));
-        let verified = verify_log(&Folder::open(&folder.join("box")).unwrap(), None, keys, None).unwrap();
+        let verified = verify().unwrap();
+        assert!(verified.unfinished.is_empty(), "kill {time}: {:?}", verified.unfinished);
         assert!(verified.charges.unwrap() >= told.len() as u64, "kill {time}: an answer without its charge");
         answered = told.len();
     }
