@@ -475,7 +475,7 @@ mod tests {
         let mut consents = Consents::new(folds(), &reading);
         let namespaces = BTreeMap::from([("phone", crate::deidentify::Form::AsIs)]);
         consents.read((0, input), (&ConsentTable::default(), &namespaces), &mut interner).unwrap();
-        coverages(consents.finish().unwrap().0)
+        coverages(consents.finish(&interner).unwrap().0)
     }
 
     /// The same table, row by row and past all that is kept.

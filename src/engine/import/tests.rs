@@ -70,7 +70,7 @@ fn inside(study: &Study, demands: &[Demand], input: Input) -> Vec<Vec<bool>> {
     let mut consents = Consents::new(folds, &reading);
     consents.read((0, input), (&study.consents, &namespaces), &mut interner).unwrap();
     let coverage = |fold: Fold| -> Coverage { fold.finish(PEOPLE as usize, &[]) };
-    let (folds, _held) = consents.finish().unwrap();
+    let (folds, _held) = consents.finish(&interner).unwrap();
     folds
         .into_iter()
         .map(coverage)
