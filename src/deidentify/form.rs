@@ -170,6 +170,14 @@ mod tests {
     }
 
     #[test]
+    fn a_dash_after_a_mark_of_no_width_makes_no_other_text() {
+        for id in ["\u{feff}-13800000000", "-13800000000", "+86 138-0000-0000"] {
+            assert_eq!(of_every_form(id), "13800000000");
+        }
+        assert_eq!((of_every_form(" ANN\t"), of_every_form("ann")), ("ann".into(), "ann".into()));
+    }
+
+    #[test]
     fn a_form_that_defines_a_spelling_reads_it_and_any_other_is_suspicious() {
         assert_eq!(Form::CnMobile.read("13800000000\t").as_deref(), Ok("13800000000"));
         assert_eq!(Form::LowerCase.read(" Ann ").as_deref(), Ok("ann"));

@@ -141,8 +141,9 @@ impl Consents<'_> {
         };
         let written = ids.map(str::trim).filter(|name| !name.is_empty());
         if let Some(ids) = namespaces.name(ids).ok().or(written) {
-            let who = (ids, id);
-            if !self.events_of(who)?.is_empty() || self.tombstone_of(who)?.is_some() {
+            // As it is written: another spelling is one that the studies can read.
+            let events = self.inner.register()?.map(|register| register.events_of(ids, id)).transpose()?;
+            if events.is_some_and(|events| !events.is_empty()) || self.tombstone_of((ids, id))?.is_some() {
                 return Ok((ids.to_owned(), id.to_owned()));
             }
         }
