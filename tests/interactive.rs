@@ -282,7 +282,7 @@ fn with_own_consents(others: &[(&str, &str)]) -> String {
     let plain = |answers: &[(&str, &str)]| {
         answers.iter().map(|(_, answer)| format!("{answer}\n")).collect::<String>()
     };
-    plain(before) + &own + &plain(&after[1..])
+    plain(before) + &own + &plain(after.split_first().unwrap().1)
 }
 
 const LOG: &str = "user_id,purpose,status,timestamp,expires_at,channel
