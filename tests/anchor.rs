@@ -238,7 +238,7 @@ fn what_a_writer_changes_meanwhile_is_no_damage_and_damage_is_found_all_the_same
             let operator = open(&dir).unwrap();
             (50..).take_while(|_| !over.load(std::sync::atomic::Ordering::Relaxed)).for_each(|error| {
                 assert!(!ask(&operator, error).unwrap());
-                std::thread::sleep(Duration::from_millis(15));
+                std::thread::sleep(Duration::from_millis(250));
             });
         });
         let found: Vec<_> = (0..40).filter_map(|_| beside().err()).collect();
