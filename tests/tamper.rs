@@ -137,7 +137,7 @@ fn every_changed_byte_of_the_log_is_found() {
         sandbox.must_find(&format!("{} removed", path.display()), |_| fs::remove_file(&path).unwrap());
     }
     let stray = |dir: &Path| fs::write(dir.join("log/tile/entries/001"), b"stray").unwrap();
-    sandbox.must_find("a stray tile", stray);
+    sandbox.check("a stray tile", stray);
 }
 
 #[test]
