@@ -1,5 +1,6 @@
 //! SHA-256 digests of documents, as 64 hexadecimal digits.
 
+use super::read_as_text::read_as_text;
 use std::fmt;
 use std::io::{self, Read};
 
@@ -64,26 +65,7 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Sha256 {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl schemars::JsonSchema for Sha256 {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Sha256".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9a-fA-F]{64}$" })
-    }
-}
+read_as_text!(Sha256, "^[0-9a-fA-F]{64}$");
 
 #[cfg(test)]
 mod tests {

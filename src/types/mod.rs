@@ -9,6 +9,7 @@ mod instant;
 pub mod json;
 pub mod money;
 pub mod name;
+mod read_as_text;
 pub mod secret;
 mod term;
 pub mod time;

@@ -1,6 +1,7 @@
 //! A span of days that may be written in years.
 
 use super::Days;
+use super::read_as_text::read_as_text;
 use super::time::InvalidTime;
 
 /// A span of whole days, written `30d`, or `3y` for so many years of 365.25 days, rounded up.
@@ -28,26 +29,7 @@ impl Term {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Term {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl schemars::JsonSchema for Term {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Term".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[dy]$" })
-    }
-}
+read_as_text!(Term, "^[0-9]+[dy]$");
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! Instants in whole seconds UTC, spans in days, and the clock that callers may replace.
 
+use super::read_as_text::read_as_text;
 use std::fmt;
 
 use super::{Zone, instant, zone};
@@ -323,26 +324,7 @@ impl fmt::Display for Days {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for Days {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl schemars::JsonSchema for Days {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "Days".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+d$" })
-    }
-}
+read_as_text!(Days, "^[0-9]+d$");
 
 /// How long after its seal an epoch answers, in whole minutes; written `72h` or `30m` in study files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -385,26 +367,7 @@ impl fmt::Display for MaxAge {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for MaxAge {
-    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Self::parse(&text).map_err(serde::de::Error::custom)
-    }
-}
-
-impl schemars::JsonSchema for MaxAge {
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "MaxAge".into()
-    }
-
-    fn json_schema(_: &mut schemars::SchemaGenerator) -> schemars::Schema {
-        schemars::json_schema!({ "type": "string", "pattern": "^[0-9]+[hm]$" })
-    }
-}
+read_as_text!(MaxAge, "^[0-9]+[hm]$");
 
 /// Where the sandbox reads the time; services and tests may give their own.
 pub trait Clock: Send + Sync {
