@@ -2,21 +2,20 @@
 //! operator under the epoch's key and for the auditor under theirs.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::access::{Act, Role};
 use super::figures::auditor;
-use super::rotate::log_key;
-use super::sandbox::{EpochFile, SANDBOX, SandboxFile, join_cubes, split_cube};
+use super::public::Public;
+use super::sandbox::{EpochFile, join_cubes, split_cube};
 use super::sealed::sealed;
 use super::{Adopted, Inner, Operator, OperatorError, Reader};
 use crate::audit::{Entry, FileDigest, InputForm, InputOpenings, InputTable, Kind, Log};
 use crate::engine::InputRecords;
 use crate::keys::{AuditorKey, Keyring, SealError, open, random_secret, seal};
-use crate::storage::{Folder, Storage};
+use crate::storage::Storage;
 use crate::types::{EpochId, Secret};
 
 /// What binds openings to their use.
@@ -146,13 +145,7 @@ impl InputUse {
         digest: &FileDigest,
         key: &AuditorKey,
     ) -> Result<Self, OperatorError> {
-        let folder = Folder::open(dir)?;
-        if folder.read(SANDBOX)?.is_none() {
-            return Err(OperatorError::NotASandbox(dir.display().to_string()));
-        }
-        let storage: Arc<dyn Storage> = Arc::new(folder);
-        let file = SandboxFile::read(&*storage)?;
-        let log = Log::open(Arc::clone(&storage), &log_key(&*storage, &file)?)?;
+        let Public { storage, file, log } = Public::open(dir)?;
         let epochs = sealed(&log)?;
         Evidence { storage: &*storage, log: &log, sandbox: &file.id, epochs: &epochs }.uses(
             epoch,

@@ -24,6 +24,7 @@ mod metrics;
 mod open;
 mod person;
 mod prove;
+mod public;
 #[cfg(test)]
 mod random_measures;
 #[cfg(test)]

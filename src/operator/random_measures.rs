@@ -11,7 +11,7 @@ use super::Adopted;
 use super::analyst::{plan_under, selection};
 use super::random_questions::filter;
 use crate::dp::Accounting;
-use crate::engine::reference_tests::each::{AS_OF, MEASURES, World, text};
+use crate::engine::reference_tests::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, World, text};
 use crate::engine::{Reading, build, shapes};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Plan, parse};
@@ -19,20 +19,12 @@ use crate::release::{Cube, Exact, noised_in_test};
 use crate::tags::{Catalogue, Tag};
 use crate::types::{Secret, Timestamp};
 
-/// Audience measures of every kind, beside those of the reference.
-const MORE: &str = r#"
-fans = { over = "follows", role = "audience", size = true, clamp = [0, 100] }
-fans_greatest = { over = "follows", role = "audience", sum = "greatest", clamp = [-100, 100] }
-fans_last = { over = "follows", role = "audience", mean = "last", clamp = [0, 100] }
-friends = { over = "follows", role = "own", size = true, clamp = [0, 100] }
-"#;
-
 /// Three tags at a time, so that every cube is small.
 const TAGS_A_SET: usize = 3;
 
 /// A study in which every measure may be summed, cut into a grid, and read as a tag.
 fn study() -> Study {
-    let measures = format!("{MEASURES}{MORE}")
+    let measures = format!("{MEASURES}{AUDIENCE_MEASURES}")
         .replace("clamp = [0, 100] }", "clamp = [0, 100], grid = [0, 1, 2, 50] }")
         .replace("clamp = [0, 1000] }", "clamp = [0, 1000], grid = [0, 5, 300] }")
         .replace("clamp = [-100, 100] }", "clamp = [-100, 100], grid = [-100, 0, 3] }");

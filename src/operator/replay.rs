@@ -2,19 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::inputs::sealed_by;
 use super::law::{Named, named_in, stored};
-use super::rotate::log_key;
-use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use super::public::Public;
+use super::sandbox::EpochFile;
 use super::view::naming;
 use super::{Adopted, OperatorError};
-use crate::audit::{Entry, Kind, Log};
+use crate::audit::{Entry, Kind};
 use crate::policy::{Decision, Explanation, Lang, Regime, Study, decide, with_opinion};
-use crate::storage::{Folder, Storage};
+use crate::storage::Storage;
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
 /// The decision on one recipient at one seal, which is the one that the log holds.
@@ -50,13 +49,7 @@ impl Replay {
         recipient: &RecipientId,
         study: Option<&StudyId>,
     ) -> Result<Self, OperatorError> {
-        let folder = Folder::open(dir)?;
-        if folder.read(SANDBOX)?.is_none() {
-            return Err(OperatorError::NotASandbox(dir.display().to_string()));
-        }
-        let storage: Arc<dyn Storage> = Arc::new(folder);
-        let file = SandboxFile::read(&*storage)?;
-        let log = Log::open(Arc::clone(&storage), &log_key(&*storage, &file)?)?;
+        let Public { storage, log, .. } = Public::open(dir)?;
         let entries: Vec<Entry> = log.entries().collect::<Result<_, _>>()?;
         let (seal, entry) = match sealed_by(&log, epoch) {
             Ok(found) => found,

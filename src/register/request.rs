@@ -44,6 +44,12 @@ impl RequestKind {
         Self::Objection,
     ];
 
+    /// The kind of this word.
+    #[must_use]
+    pub fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
     /// Its word.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -68,6 +74,21 @@ impl RequestKind {
             Self::Erasure => "PIPL 47",
             Self::Explanation => "PIPL 48",
             Self::Restriction | Self::Objection => "PIPL 44",
+        }
+    }
+
+    /// What is asked for, in a few words.
+    #[must_use]
+    pub const fn meaning(self) -> &'static str {
+        match self {
+            Self::Access => "to see the data",
+            Self::Copy => "a copy",
+            Self::Transfer => "transfer to another handler",
+            Self::Correction => "correction or completion",
+            Self::Erasure => "erasure; `consent erase` does it",
+            Self::Explanation => "explanation of the rules",
+            Self::Restriction => "restriction of processing",
+            Self::Objection => "an end of processing",
         }
     }
 

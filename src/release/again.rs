@@ -77,20 +77,7 @@ mod tests {
             l2_squared: "1".into(),
             values: numbers.iter().map(i128::to_string).collect(),
         };
-        let text = String::new;
-        Body {
-            v: 1,
-            sandbox: "s".into(),
-            ledger_seq: 7,
-            study: text(),
-            policy: text(),
-            recipient: text(),
-            epoch: text(),
-            question: text(),
-            reach: 1,
-            units: "5".into(),
-            parts: vec![part.clone(), part],
-        }
+        Body::of_parts(vec![part.clone(), part])
     }
 
     /// The ends of what counts and sums can be: 2^48 people, noise inside 2^63, values inside 2^62.

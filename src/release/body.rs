@@ -61,6 +61,25 @@ impl BodyPart {
 }
 
 impl Body {
+    /// A body with these parts, and nothing else that matters.
+    #[cfg(test)]
+    pub(super) fn of_parts(parts: Vec<BodyPart>) -> Self {
+        let text = String::new;
+        Self {
+            v: 1,
+            sandbox: text(),
+            ledger_seq: 7,
+            study: text(),
+            policy: text(),
+            recipient: text(),
+            epoch: text(),
+            question: text(),
+            reach: 1,
+            units: "1".into(),
+            parts,
+        }
+    }
+
     /// The one text of the body.
     pub(super) fn to_text(&self) -> Result<String, ReleaseError> {
         let value = serde_json::to_value(self).map_err(|_| ReleaseError::Bug("a body is plain JSON"))?;

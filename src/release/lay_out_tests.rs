@@ -16,20 +16,8 @@ fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
     let norms = Norms::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
     let part = ClaimPart { mechanism, norms, cells: 3 };
     let claim = Claim { question: QuestionHash::new([0; 32]), parts: vec![part, part], reach: 1 };
-    let text = String::new;
-    let body = Body {
-        v: 1,
-        sandbox: text(),
-        ledger_seq: 0,
-        study: text(),
-        policy: text(),
-        recipient: text(),
-        epoch: text(),
-        question: text(),
-        reach: 1,
-        units: "1".into(),
-        parts: [counts, sums].iter().map(|numbers| BodyPart::new(&part, numbers.to_vec())).collect(),
-    };
+    let noisy = [counts, sums].iter().map(|numbers| BodyPart::new(&part, numbers.to_vec()));
+    let body = Body::of_parts(noisy.collect());
     let layout = Layout {
         tags: vec!["tier".into()],
         groups: ["low", "mid", "top"].map(|label| vec![label.to_owned()]).to_vec(),
@@ -44,7 +32,7 @@ fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
         confidence: Confidence::DEFAULT,
     };
     let budget = BudgetView { spent: 0, limit: 0, lifetime: 0 };
-    let evidence = Evidence { budget, stored: false, index: 0, checkpoint: text(), anchored: false };
+    let evidence = Evidence { budget, stored: false, index: 0, checkpoint: String::new(), anchored: false };
     lay_out(&body, &claim, &layout, evidence).unwrap()
 }
 

@@ -2,7 +2,8 @@
 
 use std::path::PathBuf;
 
-use clap::{Args, Subcommand, ValueEnum};
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::person::{MaybePerson, Person};
@@ -42,40 +43,12 @@ impl RequestCommand {
     }
 }
 
-/// What is asked for.
-#[derive(Clone, Copy, ValueEnum)]
-enum Kind {
-    /// To see the data (PIPL 45)
-    Access,
-    /// A copy (PIPL 45)
-    Copy,
-    /// Transfer to another handler (PIPL 45)
-    Transfer,
-    /// Correction or completion (PIPL 46)
-    Correction,
-    /// Erasure (PIPL 47); `consent erase` does it
-    Erasure,
-    /// Explanation of the rules (PIPL 48)
-    Explanation,
-    /// Restriction of processing (PIPL 44)
-    Restriction,
-    /// An end of processing: the person refuses it (PIPL 44)
-    Objection,
-}
-
-impl Kind {
-    fn of(self) -> RequestKind {
-        match self {
-            Self::Access => RequestKind::Access,
-            Self::Copy => RequestKind::Copy,
-            Self::Transfer => RequestKind::Transfer,
-            Self::Correction => RequestKind::Correction,
-            Self::Erasure => RequestKind::Erasure,
-            Self::Explanation => RequestKind::Explanation,
-            Self::Restriction => RequestKind::Restriction,
-            Self::Objection => RequestKind::Objection,
-        }
-    }
+/// Reads the word of a kind of request, and lists all of them in the help.
+fn kinds() -> impl TypedValueParser<Value = RequestKind> {
+    let words = RequestKind::ALL.map(|kind| {
+        PossibleValue::new(kind.as_str()).help(format!("{} ({})", kind.meaning(), kind.article()))
+    });
+    PossibleValuesParser::new(words).try_map(|word| RequestKind::of(&word).ok_or("no kind of a request"))
 }
 
 #[derive(Args)]
@@ -85,8 +58,8 @@ pub(in crate::cli) struct Open {
     #[command(flatten)]
     person: Person,
     /// What the person asks for
-    #[arg(long, value_enum)]
-    kind: Kind,
+    #[arg(long, value_parser = kinds())]
+    kind: RequestKind,
     /// A near relative asks, for a deceased person (PIPL 49)
     #[arg(long)]
     kin: bool,
@@ -132,7 +105,7 @@ impl Open {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
         let (ids, id) = self.person.read(&consents)?;
-        let request = consents.open_request(self.kind.of(), self.kin, (&ids, &id))?;
+        let request = consents.open_request(self.kind, self.kin, (&ids, &id))?;
         let receipt = receipt(&consents, &request, Some((&ids, &id)), self.receipt)?;
         shown(context, &request, receipt.as_deref())
     }

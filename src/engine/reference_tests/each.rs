@@ -28,6 +28,14 @@ pub(super) const REACH: usize = 2;
 
 pub(crate) const MEASURES: &str = include_str!("measures.toml");
 
+/// Audience measures of further kinds, beside those of the reference.
+pub(crate) const AUDIENCE_MEASURES: &str = r#"
+fans = { over = "follows", role = "audience", size = true, clamp = [0, 100] }
+fans_greatest = { over = "follows", role = "audience", sum = "greatest", clamp = [-100, 100] }
+fans_last = { over = "follows", role = "audience", mean = "last", clamp = [0, 100] }
+friends = { over = "follows", role = "own", size = true, clamp = [0, 100] }
+"#;
+
 pub(super) fn study() -> Study {
     let tags = format!("[tags]\nwho = {{ field = \"members.word\", values = {PEOPLE:?} }}\n");
     Study::parse("each.toml", &text(MEASURES, &tags)).unwrap()

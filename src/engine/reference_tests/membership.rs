@@ -9,22 +9,14 @@ use rand::SeedableRng;
 use rand::rngs::StdRng;
 
 use super::super::{EngineError, Input, MemoryBudget, Reading, Sources, build};
-use super::each::{AS_OF, MEASURES, PEOPLE, STRANGERS, World, terms, text};
+use super::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, PEOPLE, STRANGERS, World, terms, text};
 use super::{DAY, PLAIN, consents_or_refusals, input};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 
-/// Kinds of measures beside those of the reference.
-const MORE: &str = r#"
-fans = { over = "follows", role = "audience", size = true, clamp = [0, 100] }
-fans_greatest = { over = "follows", role = "audience", sum = "greatest", clamp = [-100, 100] }
-fans_last = { over = "follows", role = "audience", mean = "last", clamp = [0, 100] }
-friends = { over = "follows", role = "own", size = true, clamp = [0, 100] }
-"#;
-
 fn study(more: &str) -> Study {
     let tags = format!("[tags]\nwho = {{ field = \"members.word\", values = {PEOPLE:?} }}\n");
-    let text = text(&format!("{MEASURES}{MORE}"), &tags);
+    let text = text(&format!("{MEASURES}{AUDIENCE_MEASURES}"), &tags);
     let text = text.replacen("payer\"\n", &format!("payer\"\n{more}\n"), 1);
     Study::parse("membership.toml", &text).unwrap()
 }
