@@ -72,7 +72,7 @@ fn a_file_is_the_document_that_the_study_names_or_is_found_to_be_another() {
         ];
         assert_eq!(found, expected.map(|(id, result)| (id.to_owned(), result.to_owned())).into());
 
-        // By its key too, and one that differs is told whatever else matches.
+        // By its key too, and one that differs is reported whatever else matches.
         for given in [&["pipia=other.pdf"][..], &["pipia=abc.pdf", "pipia=other.pdf", "pipia=abc.pdf"]] {
             let ran = documents(&case, place, given);
             assert_eq!(ran.code(), Some(5), "{given:?}");

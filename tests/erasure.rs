@@ -15,7 +15,7 @@ use hushtag::types::{EpochId, Timestamp};
 use support::{CHEAP, MovingClock, STUDY};
 
 const PEOPLE: u32 = 200;
-/// At this price noise is so small that answers tell every difference of one person.
+/// At this price noise is so small that answers show every difference of one person.
 const BUDGET: &str = "4000000";
 const DAY: i64 = 86_400;
 
@@ -329,7 +329,7 @@ fn with_retention(term: &str) -> String {
     text
 }
 
-/// Retention: what is old and decides nothing goes with the next act of a writer, and nobody's status changes.
+/// Retention: what is old and decides nothing goes with the next act of a writer, and no one's status changes.
 #[test]
 fn events_past_their_retention_go_and_nobody_is_in_because_of_it() {
     let (ids, id) = person();

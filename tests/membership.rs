@@ -1,4 +1,4 @@
-//! Membership is applied last: a seal asks the allocator for the same bytes whoever is in.
+//! Membership is applied last: a seal asks the allocator for the same bytes, independent of who is in.
 //!
 //! The allocator of this binary counts; it counts one thread, so a seal here has one.
 #![cfg(test)]
@@ -147,7 +147,7 @@ fn seal(folder: &Path, consents: &str) -> (AllocationInfo, i128) {
     (info, released.rows[0].cells[0].noisy.unwrap())
 }
 
-/// Guards the promise that memory tells nothing of one person's consent, in total and at its peak, however many rows they have.
+/// Guards the promise that memory is independent of one person's consent, in total and at its peak, however many rows they have.
 #[test]
 fn bytes_do_not_depend_on_who_is_in() {
     let folder = tempfile::tempdir().unwrap();
@@ -173,7 +173,7 @@ fn bytes_do_not_depend_on_who_is_in() {
     }
 }
 
-/// Guards the limits: what is refused is refused whoever is in, with a number of owners or of mebibytes and nothing else.
+/// Guards the limits: what is refused is independent of who is in, with a number of owners or of mebibytes and nothing else.
 #[test]
 fn limits_refuse_whoever_is_in() {
     let folder = tempfile::tempdir().unwrap();

@@ -168,7 +168,7 @@ fn the_command_reads_the_id_from_a_file() {
     assert_eq!(ran.json()["epochs"][0]["inside"], inside);
     assert!(ran.stderr().contains("nor whether anybody holds data on her"), "{}", ran.stderr());
     let text = folder.run(&arguments[..6]).stdout();
-    assert!(text.contains("epoch e1 as of") && text.contains(": in by her consents"), "{text}");
+    assert!(text.contains("epoch e1 as of") && text.contains(": in by their consents"), "{text}");
     let absent = folder.run(&["person", "box", "--id-file", "absent.txt", "--ids", &person.0]);
     assert_eq!(absent.code(), Some(1));
 }

@@ -403,7 +403,7 @@ fn proofs_and_receipts_from_before_a_rotation_hold_under_any_key_of_the_log() {
             assert_eq!(alone.code(), Some(if held <= signed { 0 } else { 5 }), "{}", alone.stderr());
             let alone = run(&format!("receipt-{signed}"), key, false);
             assert_eq!(alone.code(), Some(if held == signed { 0 } else { 5 }), "{}", alone.stderr());
-            // A key that was replaced signs no receipts any more, whoever has it.
+            // A key that was replaced signs no receipts any more.
             let late = run(&format!("late-{signed}"), key, true);
             assert_eq!(late.code(), Some(if signed == 3 { 0 } else { 5 }), "{}", late.stderr());
         }

@@ -1,5 +1,5 @@
 //! Promise 2 for time: everything that a seal writes has the instant at which it began, its entries, charges and files alike, so
-//! that none of them tells how long a part of it took.
+//! that none of them reveals how long a part of it took.
 #![cfg(test)]
 
 pub mod support;

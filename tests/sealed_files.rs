@@ -313,7 +313,7 @@ fn a_folder_with_its_unfinished_name_is_the_epoch_that_the_log_has() {
     must_be_damage(open_dir(&dir), "both names");
 }
 
-/// What is stored tells nothing of the numbers in it: the size follows from the question.
+/// What is stored does not depend in size on the numbers in it: the size follows from the question.
 #[test]
 fn stored_answers_have_the_size_of_their_question() {
     let questions = [CHEAP, support::SOCIAL, "SELECT COUNT(*), SUM(spend), QUANTILE(spend, 0.5) FROM tags"];

@@ -227,7 +227,7 @@ impl Bundle {
         Ok(Opened { index: proof.index, entry, head, answer, signed_by })
     }
 
-    /// The key of the log that signed the checkpoint of the bundle, for whoever trusts `given`.
+    /// The key of the log that signed the checkpoint of the bundle, for a verifier that trusts `given`.
     ///
     /// # Errors
     /// [`BundleError`]

@@ -6,7 +6,7 @@
 //! 3. The checkpoint: the commit point. If we stop after it, the entries are recorded, and partial tiles of older widths
 //!    lie about.
 //! 4. The partial tiles of older widths are removed. If we stop inside, some are left.
-//! 5. The new files get the time of their entries: when they were written tells how long the act took. If we stop inside,
+//! 5. The new files get the time of their entries: the time of writing reveals how long the act took. If we stop inside,
 //!    some have the time at which they were written.
 //!
 //! Opening reads only what the checkpoint asks for, so leftovers do no harm; [`Log::tidy`] removes them, and the first

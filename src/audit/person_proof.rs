@@ -21,7 +21,7 @@ const FORMAT: &str = "hushtag-person@v2";
 /// What every version of the format begins with.
 const ANY_FORMAT: &str = "hushtag-person@v";
 
-/// How one person stood by her consents for every recipient at every seal that says so, and the way from there to a signed
+/// The consent status of one person for every recipient at every seal that says so, and the way from there to a signed
 /// checkpoint of the log.
 ///
 /// # Privacy
@@ -207,7 +207,7 @@ impl PersonProof {
         Ok((head, stood))
     }
 
-    /// The key of the log that signed the checkpoint of the proof, for whoever trusts `given`.
+    /// The key of the log that signed the checkpoint of the proof, for a verifier that trusts `given`.
     ///
     /// # Errors
     /// [`BundleError`]

@@ -13,7 +13,7 @@ use crate::types::HandlerId;
 /// The key of the log that signed a file.
 pub(super) struct LogKey {
     key: VerifierKey,
-    /// Which of the log's keys it is, the first being 1; only the log tells.
+    /// Which of the log's keys it is, the first being 1; known from the log alone.
     number: Option<u64>,
 }
 
@@ -81,7 +81,7 @@ pub(super) fn bundle(
             "give --key VKEY, from `hushtag init` or `status`",
         )
     })?;
-    let next = "ask whoever made the file for another one; if the key of the log was changed since, give the log too, with --log";
+    let next = "ask the maker of the file for another one; if the key of the log was changed since, give the log too, with --log";
     let damaged = |error: BundleError| Failure::damaged(&path.display(), &error, next);
     let log = log.map(|dir| log_keys(dir, key)).transpose()?;
     let log = log.as_ref();
@@ -173,7 +173,7 @@ fn person(
                 let stands = if place.inside { "in" } else { "out" };
                 let Stood { entry, epoch, as_of, study, recipient, .. } = place;
                 text.push_str(&format!(
-                    "\nepoch {epoch} as of {as_of}, study {study}, for {recipient}: {stands} by her consents (log entry {entry})"
+                    "\nepoch {epoch} as of {as_of}, study {study}, for {recipient}: {stands} by their consents (log entry {entry})"
                 ));
             }
             text.push_str(&format!("\n{}", signed_by.text()));

@@ -124,7 +124,7 @@ fn compare(document: &GivenDocument, rows: &mut [Row]) -> Result<(), Failure> {
     for row in rows.iter_mut().filter(|row| is_meant(row)) {
         row.found = Some(digest);
         row.compared = match row.paper.sha256 {
-            // Of two files for one document, the one that differs is told.
+            // Of two files for one document, the one that differs is reported.
             Some(own) if own == digest && row.compared != Compared::Differs => Compared::Matches,
             Some(_) => Compared::Differs,
             None => Compared::NoDigest,

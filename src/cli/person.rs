@@ -83,7 +83,7 @@ fn view_text(view: &PersonView) -> String {
         let PersonEpoch { epoch: id, as_of, study, recipient, inside, sealed, seal, .. } = epoch;
         let stands = word(*inside);
         text.push_str(&format!(
-            "\nepoch {id} as of {as_of}, study {study}, for {recipient}: {stands} by her consents"
+            "\nepoch {id} as of {as_of}, study {study}, for {recipient}: {stands} by their consents"
         ));
         if let Some(sealed) = sealed {
             text.push_str(&format!("\n  sealed as {} (log entry {seal})", word(*sealed)));

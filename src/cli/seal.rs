@@ -44,7 +44,7 @@ pub(super) struct Seal {
     /// How many percent of a file's rows may be bad; a row of consents that is nobody's always stops the seal
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
     max_bad_rows: MaxBadRows,
-    /// How much memory people, rows and pairs may take, such as 4GiB; a seal that needs more is refused, whoever is in. Without
+    /// How much memory people, rows and pairs may take, such as 4GiB; a seal that needs more is refused, independent of who is in. Without
     /// it there is no limit
     #[arg(long, value_name = "BYTES")]
     memory: Option<MemoryBudget>,

@@ -15,7 +15,7 @@ const LONGEST: usize = 64;
 /// What stays of the removed events of one id: the instant of an erasure, and of events that still protect the person what
 /// happened, when, and to which consents.
 ///
-/// Whoever is named by one is judged as if a withdrawal of everything stood at the instant of the erasure, whatever the as-of:
+/// A person named by one is judged as if they had withdrawn everything at the instant of the erasure, whatever the as-of:
 /// what was erased is used in no later epoch.
 ///
 /// # Privacy

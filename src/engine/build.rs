@@ -167,7 +167,7 @@ struct Seal<'a> {
     hygiene: Hygiene,
 }
 
-/// What all tables but consents and links hold, whoever is in.
+/// What all tables but consents and links hold, independent of who is in.
 #[derive(Default)]
 struct OfTables {
     /// Codes by field tag.

@@ -122,7 +122,7 @@ impl<'a> Consents<'a> {
     }
 }
 
-/// The id of each event of a batch by number; one that is nobody's is reported. In a loop of its own, so that the processor waits
+/// The id of each event of a batch by number; one that cannot be attributed to a person is reported. In a loop of its own, so that the processor waits
 /// for the memory of several ids at a time.
 fn ids(
     events: &Events,

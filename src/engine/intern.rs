@@ -159,7 +159,7 @@ impl Interner {
         Ok(found)
     }
 
-    /// The numbers of the first `count` ids of a column, new or known; nobody's for a missing one.
+    /// The numbers of the first `count` ids of a column, new or known; `NOBODY` for a missing one.
     pub(super) fn intern_all(
         &mut self,
         namespace: Namespace,
@@ -250,7 +250,7 @@ impl Interner {
     }
 }
 
-/// The numbers of the first `count` ids of a column, new or known, whoever they are linked to; nobody's for a missing one.
+/// The numbers of the first `count` ids of a column, new or known, before links are applied; `NOBODY` for a missing one.
 ///
 /// # Errors
 /// [`EngineError::TooManyIds`], [`EngineError::Memory`]

@@ -1,7 +1,7 @@
 //! A budget of memory for the structures of a seal that grow with people, rows and pairs.
 //!
 //! What is held is computed from numbers of ids, rows, pairs and cells, never from who is in, so that a seal that is refused for
-//! memory is refused whoever consents. Input buffers of fixed size and temporary copies while a table grows are not counted.
+//! memory is refused independent of consents. Input buffers of fixed size and temporary copies while a table grows are not counted.
 
 use std::fmt;
 use std::str::FromStr;

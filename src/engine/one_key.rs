@@ -10,7 +10,7 @@ use crate::policy::{Dataset, FieldKind, LinksTable, Shape, Study};
 /// Checks the files of a seal against one another before any row is read.
 ///
 /// A consent file may name people of every namespace of the study, so it counts for all of them, and so does a register with any event
-/// of them. One without has no ids: only requests and tombstones, which are found by whoever has an id.
+/// of them. One without has no ids: only requests and tombstones, which are found by an id alone.
 ///
 /// # Errors
 /// [`EngineError::MixedTokens`] names two files, and says of each what its schema says.

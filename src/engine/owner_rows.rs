@@ -27,7 +27,7 @@ impl OwnerRows {
         }
     }
 
-    /// Counts the rows of one batch; a row without an owner is nobody's.
+    /// Counts the rows of one batch; a row without an owner is not counted.
     pub(super) fn add(&mut self, owners: impl Iterator<Item = u32> + Clone) {
         let Some(last) = owners.clone().filter(|owner| *owner != NOBODY).max() else { return };
         if self.0.len() <= last as usize {

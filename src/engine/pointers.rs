@@ -18,7 +18,7 @@ pub(super) struct Pointer {
     pub(super) measures: Vec<(usize, usize, Option<usize>)>,
 }
 
-/// What everybody's records point at, whoever is in; grows with pairs of people, not with rows.
+/// What the records of all owners point at, independent of who is in; grows with pairs of people, not with rows.
 pub(super) struct Pointed {
     named: HashSet<Edge>,
     /// For every measure: what the selected records of a pair add up to.

@@ -187,7 +187,7 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// Streams all files past all measures. Rows of everybody count, whoever is in.
+    /// Streams all files past all measures. Rows of all owners count, independent of who is in.
     ///
     /// # Errors
     /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.

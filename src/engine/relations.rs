@@ -113,7 +113,7 @@ impl Lists {
         self.edges.capacity() * size_of::<Edge>() + self.selves.capacity() * size_of::<u32>()
     }
 
-    /// Reads all files of a relation. Every row is read, whoever is in, so that the reports depend on the files alone.
+    /// Reads all files of a relation. Every row is read, independent of who is in, so that the reports depend on the files alone.
     ///
     /// # Errors
     /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.

@@ -2,7 +2,7 @@
 
 use crate::tags::Clamp;
 
-/// Values by dense number, each held to the declared range when it is read; whoever is beyond the last one has no rows. No
+/// Values by dense number, each held to the declared range when it is read; a person beyond the last one has no rows. No
 /// `Debug`: these are facts about people.
 pub(super) struct Values {
     range: Clamp,

@@ -183,7 +183,7 @@ impl Waiting {
     }
 }
 
-/// Words at which a range is heard, so that all ranges together stay below a fixed number of words.
+/// Words at which a range is accumulated, so that all ranges together stay below a fixed number of words.
 fn full(layout: &Layout, ranges: usize) -> usize {
     let rows = MOST_WORDS / (layout.width() * ranges.max(1));
     rows.clamp(FEWEST_ROWS, MOST_ROWS) * layout.width()

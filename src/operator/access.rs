@@ -40,9 +40,9 @@ impl Act {
 /// With whose key an act was done.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Role {
-    /// Whoever runs the sandbox.
+    /// The operator of the sandbox.
     Operator,
-    /// Whoever holds the auditor's key.
+    /// The holder of the auditor's key.
     Auditor,
 }
 

@@ -1,4 +1,4 @@
-//! The studies in force, for whoever compares the documents that they name.
+//! The studies in force, for a comparison of the documents that they name.
 
 use std::path::Path;
 use std::sync::Arc;

@@ -35,7 +35,7 @@ impl Consents<'_> {
     /// erased; after it, everything.
     ///
     /// # Errors
-    /// [`OperatorError::Event`] for an id that cannot be anybody's and is not in the register either; nothing is erased.
+    /// [`OperatorError::Event`] for an id that no study can read and the register does not hold either; nothing is erased.
     ///
     /// # Privacy
     /// Writes no log entry: it would show that somebody was erased. What the file system keeps of the removed file is not known here.

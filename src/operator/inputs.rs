@@ -48,7 +48,7 @@ fn binding(sandbox: &str, epoch: &EpochFile) -> Vec<u8> {
     format!("{USE}\n{sandbox}\n{}\n{}\n{}", epoch.epoch, epoch.as_of(), epoch.sealed_at()).into_bytes()
 }
 
-/// The text, followed by spaces up to a power of two. The size tells nothing of fewer than some 300 files.
+/// The text, followed by spaces up to a power of two. The size is the same for fewer than some 300 files.
 fn padded(text: &str) -> Zeroizing<Vec<u8>> {
     let size = text.len().next_power_of_two().max(LEAST);
     let mut plain = Zeroizing::new(Vec::with_capacity(size));

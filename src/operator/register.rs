@@ -132,7 +132,7 @@ impl Consents<'_> {
     /// it is the only one of the sandbox.
     ///
     /// # Errors
-    /// [`OperatorError::Event`] for an id that cannot be anybody's and is not in the register either.
+    /// [`OperatorError::Event`] for an id that no study can read and the register does not hold either.
     pub fn named(&self, ids: Option<&str>, id: &str) -> Result<(String, String), OperatorError> {
         let namespaces = self.id_forms();
         let error = match namespaces.read(ids, Some(id)) {
@@ -401,7 +401,7 @@ impl Inner {
     }
 
     /// Writes the state of the register that an epoch is sealed from, sealed; gives what the `seal` entry says of it: a
-    /// commitment, and the hash of the ciphertext, by which whoever has no key finds another file.
+    /// commitment, and the hash of the ciphertext, by which a verifier without the key finds a replaced file.
     pub(super) fn write_register_state(
         &self,
         state: State,
@@ -413,7 +413,7 @@ impl Inner {
         let sealed = sealed.map_err(crate::release::ReleaseError::Seal)?;
         self.storage.write(&sealed_path(folder), &sealed)?;
         let commitment = commit(&key.derive(COMMITMENT), &state.to_bytes()).to_string();
-        // A ciphertext under a fresh key tells nothing, so its hash may be public.
+        // A ciphertext under a fresh key reveals nothing, so its hash may be public.
         let hash = blake3::hash(&sealed).to_hex().to_string();
         Ok([("register", commitment), ("register_sealed", hash)]
             .map(|(name, text)| (name.into(), json!(text))))

@@ -88,7 +88,7 @@ impl Inner {
         ended.iter().try_for_each(|epoch| self.retire(epoch, Cause::Retention).map(drop))
     }
 
-    /// While it is held, no epoch is retired: for whoever opens something that is sealed under the key of one. Nothing that calls
+    /// While it is held, no epoch is retired: for a caller that opens something sealed under the key of one. Nothing that calls
     /// [`Inner::retire_ended`] or asks for this once more may run under it.
     pub(super) fn unretired(&self) -> Result<RwLockReadGuard<'_, ()>, OperatorError> {
         self.retiring.read().map_err(|_| STOPPED)

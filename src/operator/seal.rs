@@ -79,7 +79,7 @@ impl Operator {
     /// and in the noised counts of people by consent. Entries, charges and files have the instant at which the seal began.
     pub fn seal(&self, terms: &SealTerms, sources: Sources) -> Result<Sealed, OperatorError> {
         let inner = &*self.inner;
-        // Everything that the seal writes has this instant: when it came to a step tells how long the steps before took.
+        // Everything that the seal writes has this instant: the time of a step would reveal how long the steps before took.
         let now = inner.clock.now();
         inner.retire_ended()?;
         self.check_epoch(&terms.epoch)?;
@@ -257,7 +257,7 @@ impl Inner {
         }
         let joined = self.write_figures(&figures, &file, key, folder)?;
         self.storage.write(&format!("{folder}/epoch.json"), file.to_text()?.as_bytes())?;
-        // When a file was finished tells how long its part took. If we stop before it, there is no entry and all of it goes.
+        // The time of a file would reveal how long its part took. If we stop before it, there is no entry and all of it goes.
         for place in [folder, &Keyring::epoch_file(&terms.epoch)] {
             self.storage.set_times(place, file_time(now, 0))?;
         }

@@ -27,7 +27,7 @@ fn folder(epoch: &EpochId) -> String {
     format!("epochs/{epoch}")
 }
 
-/// Where a sealed epoch lies for whoever reads beside a writer or after one that was stopped: under its name, or under the
+/// Where a sealed epoch lies for a reader beside a writer or after one that was stopped: under its name, or under the
 /// unfinished one, which its writer or the next one renames.
 ///
 /// # Errors
@@ -208,7 +208,7 @@ impl Inner {
         Ok(self.epochs.read().map_err(|_| STOPPED)?.clone())
     }
 
-    /// Takes in an epoch that the log has sealed, and gives its folder its name: whoever looks sees both or neither. If we stop
+    /// Takes in an epoch that the log has sealed, and gives its folder its name: a reader sees both or neither. If we stop
     /// before, or it fails, the id is used all the same.
     pub(super) fn add_epoch(&self, epoch: EpochFile) -> Result<(), OperatorError> {
         let mut epochs = self.epochs.write().map_err(|_| STOPPED)?;

@@ -34,10 +34,10 @@ pub struct EpochStatus {
 
 impl EpochStatus {
     /// The longest time from a withdrawal to its effect under each study, in seconds: of one right after as-of, until the epoch answers
-    /// no more. Whoever withdraws is left out at the next seal; until then only the end of the epoch stops it (PIPL art. 15, 47).
+    /// no more. A person who withdraws is left out at the next seal; until then only the end of the epoch stops it (PIPL art. 15, 47).
     ///
     /// # Privacy
-    /// A function of public constants: it says nothing about whether anybody withdrew.
+    /// A function of public constants: it does not depend on withdrawals.
     #[must_use]
     pub fn longest_to_stop(&self) -> BTreeMap<StudyId, i64> {
         let longest = |until: &Timestamp| until.seconds().saturating_sub(self.as_of.seconds()).max(0);

@@ -89,7 +89,7 @@ pub struct VerifyTerms<'a> {
     pub keys: Option<Keys>,
     /// The anchor.
     pub anchor: Anchoring<'a>,
-    /// How many entries were verified, for whoever looks.
+    /// Counts the entries that were verified.
     pub progress: Option<&'a Progress>,
     /// Whether another process may be writing: what looks damaged is then read again, and it is damage only if it is found
     /// twice in a row under the same checkpoint.

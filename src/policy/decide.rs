@@ -208,7 +208,7 @@ impl<'a> Opinion<'a> {
     }
 
     /// Why nobody is in where the use demands no consent: this sandbox lets people in by their consents alone, and under some
-    /// bases whoever refused would be out besides (PIPL art. 27).
+    /// bases a person who refused would be out besides (PIPL art. 27).
     pub(super) fn without_consent(&self, lang: Lang) -> Vec<Reason> {
         let said = Phrases::of(lang);
         let own = Reason {

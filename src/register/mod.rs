@@ -2,7 +2,7 @@
 //! their own.
 //!
 //! An [`Event`] is one row of the consent table as it was written. [`Register`] keeps events under keyed pseudonyms, each
-//! sealed; nothing in the file can be read without the root key. [`Snapshot`] walks all of them as they stood. What was erased, or is
+//! sealed; nothing in the file can be read without the root key. [`Snapshot`] walks all of them as of one moment. What was erased, or is
 //! past its retention, leaves a [`Tombstone`](crate::consent::Tombstone). Beside events it keeps the book of [`Request`]s.
 
 mod checked;

@@ -1,4 +1,4 @@
-//! What is left of all removed events, by whoever has the ids.
+//! What is left of all removed events, found by id.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::consent::Tombstone;
 /// The tombstones of a register at one moment, held in memory.
 ///
 /// # Privacy
-/// It belongs to people: no `Debug`. It names nobody: one is found by whoever has the id.
+/// It belongs to people: no `Debug`. It holds no id: one is found by an id alone.
 #[derive(Clone)]
 pub struct Tombstones {
     keys: Arc<Keys>,

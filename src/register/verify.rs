@@ -79,7 +79,7 @@ impl Register {
         Ok(())
     }
 
-    /// Whoever looks a person up finds what the walk found: a page that leads elsewhere hides rows from a look alone.
+    /// A look-up of a person finds what the walk found: a page that leads elsewhere hides rows from a look alone.
     fn is_found(&self, events: &[Event]) -> Result<(), RegisterError> {
         let Some((ids, person)) = events.first().map(Event::person) else { return Ok(()) };
         if self.events_of(ids, person)? == events {

@@ -16,8 +16,8 @@ fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
     let norms = Norms::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
     let part = ClaimPart { mechanism, norms, cells: 3 };
     let claim = Claim { question: QuestionHash::new([0; 32]), parts: vec![part, part], reach: 1 };
-    let noisy = [counts, sums].iter().map(|numbers| BodyPart::new(&part, numbers.to_vec()));
-    let body = Body::of_parts(noisy.collect());
+    let noisy = [counts, sums].map(|numbers| BodyPart::new(&part, numbers.to_vec()));
+    let body = Body::of_parts(noisy.to_vec());
     let layout = Layout {
         tags: vec!["tier".into()],
         groups: ["low", "mid", "top"].map(|label| vec![label.to_owned()]).to_vec(),

@@ -73,8 +73,8 @@ fn paid(released: &Released, accounting: Accounting) -> String {
 
 fn reach(people: u32) -> String {
     match people {
-        1 => "nobody moves anybody else's tags".to_owned(),
-        people => format!("one person moves the tags of at most {people}, her own included"),
+        1 => "no one moves anyone else's tags".to_owned(),
+        people => format!("one person moves the tags of at most {people}, their own included"),
     }
 }
 

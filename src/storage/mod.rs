@@ -98,7 +98,7 @@ pub trait Storage: Send + Sync {
     fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError>;
 
     /// Sets the times of a file, or of a directory with all it holds, and of the directories above it, as far as they belong to
-    /// whoever runs this. Not durable: a power cut may leave the times at which they were written. A storage without times does
+    /// the user of the process. Not durable: a power cut may leave the times at which they were written. A storage without times does
     /// nothing.
     ///
     /// # Errors

@@ -1,4 +1,4 @@
-//! The times of files. When a file was written tells how long that took, and copies, backups and web servers hand it on: so
+//! The times of files. The time of writing reveals how long that took, and copies, backups and web servers hand it on: so
 //! files have the time of the act that they belong to.
 
 use std::fs::{self, File, FileTimes};

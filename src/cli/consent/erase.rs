@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::person::Person;
-use super::receipt::{absent, save, told};
+use super::receipt::{absent, receipt_note, save};
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::operator::OperatorError;
@@ -55,7 +55,7 @@ impl Erase {
                     erased.at,
                     erased.events,
                     erased.ids,
-                    told(receipt.as_deref())
+                    receipt_note(receipt.as_deref())
                 )
             },
         )

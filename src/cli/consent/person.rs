@@ -48,7 +48,7 @@ impl MaybePerson {
 }
 
 impl Person {
-    /// Her namespace and id, as the register keeps them.
+    /// Their namespace and id, as the register keeps them.
     pub(in crate::cli) fn read(
         &self,
         consents: &Consents<'_>,
@@ -78,7 +78,7 @@ impl Person {
         Ok((self.ids.as_deref(), id(&self.id_file)?))
     }
 
-    /// What to tell about an id that is nobody's.
+    /// The failure for an id that cannot be attributed to a person.
     pub(super) fn unreadable(&self, fault: EventFault, consents: &Consents<'_>) -> Failure {
         match fault {
             EventFault::Event(EventError::NoNamespace) => {

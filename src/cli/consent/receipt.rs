@@ -34,7 +34,7 @@ pub(super) fn save(path: &Path, receipt: &str, next: &str) -> Result<String, Fai
 }
 
 /// The line that names a receipt.
-pub(super) fn told(receipt: Option<&str>) -> String {
+pub(super) fn receipt_note(receipt: Option<&str>) -> String {
     receipt.map_or_else(String::new, |place| format!("\nreceipt: {place}"))
 }
 

@@ -6,7 +6,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::person::{Person, failure, namespace, read};
-use super::receipt::{absent, save, told};
+use super::receipt::{absent, receipt_note, save};
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::consent::{Act, KnownWords, Shortfall, not_separate};
@@ -210,7 +210,7 @@ impl Record {
                 for Shortfall { column, article, because } in &lacking {
                     text.push_str(&format!("\n  {column} ({article}): {because}"));
                 }
-                text + &told(receipt.as_deref())
+                text + &receipt_note(receipt.as_deref())
             },
         )
     }
@@ -286,7 +286,7 @@ impl Withdraw {
                     count => format!("it ends {count} recorded consent(s), and any that stands in a file"),
                 };
                 let said = said_back(&event, &consents);
-                format!("recorded at {at}: {said}\n{told_of}{}", told(receipt.as_deref()))
+                format!("recorded at {at}: {said}\n{told_of}{}", receipt_note(receipt.as_deref()))
             },
         )
     }

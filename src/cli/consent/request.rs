@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
 use super::person::{MaybePerson, Person};
-use super::receipt::{absent, save, told};
+use super::receipt::{absent, receipt_note, save};
 use crate::cli::sandbox::open;
 use crate::cli::{Context, Failure};
 use crate::operator::Consents;
@@ -78,7 +78,7 @@ pub(in crate::cli) struct Close {
     /// It was fulfilled
     #[arg(long, required_unless_present = "refuse", conflicts_with = "refuse")]
     done: bool,
-    /// It was refused, for this reason, which the person is told (PIPL 50)
+    /// It was refused, for this reason, which is given to the person (PIPL 50)
     #[arg(long, value_name = "REASON")]
     refuse: Option<String>,
     #[command(flatten)]
@@ -164,7 +164,7 @@ fn shown(context: &Context, request: &Request, receipt: Option<&str>) -> Result<
             }
             all
         },
-        || text(request, now) + &told(receipt),
+        || text(request, now) + &receipt_note(receipt),
     )
 }
 

@@ -25,7 +25,7 @@ pub(super) enum PolicyCommand {
     Check(check::Check),
     /// Explain the decision on one use, in English or Chinese, and how one person's consents stand under it
     #[command(
-        after_help = "Examples:\n  hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-11-01\n  hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-11-01 --person-file her-events.csv --lang zh\n  hushtag policy explain --sandbox box --epoch 2026-q3 --recipient brand-insights"
+        after_help = "Examples:\n  hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-11-01\n  hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-11-01 --person-file events.csv --lang zh\n  hushtag policy explain --sandbox box --epoch 2026-q3 --recipient brand-insights"
     )]
     Explain(explain::Explain),
     /// Run the scenario files beside policies

@@ -492,5 +492,5 @@ fn room_does_not_depend_on_whom_events_name() {
         fold.bytes()
     };
     assert_eq!(bytes(0), bytes(999));
-    assert!(bytes(0) < bytes(5_000), "whoever is beyond what is known takes more");
+    assert!(bytes(0) < bytes(5_000), "a person beyond those known takes more");
 }

@@ -233,7 +233,7 @@ fn row([event, at, trigger, purpose, recipient, categories, kind, valid_to]: &Ce
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(4_000))]
 
-    /// Promise: removing what is old brings nobody in, as of any day and with any further events, and changes nobody's status as of a
+    /// Promise: removing what is old puts no one in, as of any day and with any further events, and changes no one's status as of a
     /// day within the retention.
     #[test]
     fn removing_what_is_old_brings_nobody_in(

@@ -165,7 +165,7 @@ fn labels_stand_for_the_bands_that_the_study_says() {
         read(declared, "", words(&["20s", "under 18", "18+", "30-39", "teens", "30s", ""]));
     assert_eq!(bands(&facts), ["18+", "<14", "18+", "18+", "", "", ""]);
     let counted: Vec<u64> = report.unreadable_ages["born"].values().copied().collect();
-    assert_eq!(counted, [1, 1], "a band that crosses a threshold is read, and nobody's who may be in");
+    assert_eq!(counted, [1, 1], "a band that crosses a threshold is read, and admits no one");
 }
 
 #[test]
