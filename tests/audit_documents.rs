@@ -58,9 +58,12 @@ fn a_file_is_the_document_that_the_study_names_or_is_found_to_be_another() {
     let init = ["init", "box", "--study", "study.toml", "--epsilon", "4", "--approval", "none"];
     assert_eq!(case.run(&init).code(), Some(0));
     for place in ["study.toml", "box"] {
-        let right = ["PIA-2026-014=abc.pdf", "notice=empty.html", "ask-1=abc.pdf", "ask-2=abc.pdf"];
+        let right = ["PIA-2026-014=abc.pdf", "notice=empty.html", "ask-1=abc.pdf"];
         let ran = documents(&case, place, &right);
         assert_eq!(ran.code(), Some(0), "{}", ran.stderr());
+        // A file that nothing can be compared with is no success.
+        let ran = documents(&case, place, &[&right[..], &["ask-2=abc.pdf"]].concat());
+        assert_eq!(ran.code(), Some(4), "{}", ran.stderr());
         let found = results(&ran);
         let expected = [
             ("PIA-2026-014", "matches"),

@@ -107,7 +107,9 @@ fn read(yaml: &Yaml) -> Value {
 fn record(case: &Case) -> (String, Value) {
     let made = case.run(&["report", "box", "--registry", "record.yaml", "--format", "json"]);
     assert!(made.status.success(), "{}", stderr(&made));
-    assert_eq!(stdout(&made).trim(), "{\"registry\":\"record.yaml\",\"verified\":true}");
+    let result: Value = serde_json::from_str(&stdout(&made)).unwrap();
+    assert!(result["log_entry"].as_u64() > Some(0), "{result}");
+    assert_eq!((&result["registry"], &result["verified"]), (&json!("record.yaml"), &json!(true)));
     let text = std::fs::read_to_string(case.path("record.yaml")).unwrap();
     let documents = YamlLoader::load_from_str(&text).unwrap();
     assert_eq!(documents.len(), 1);
@@ -169,4 +171,6 @@ fn names_that_look_like_yaml_stay_text_and_a_pure_pool_has_no_delta() {
     let both = case.run(&["report", "box", "--registry", "record.yaml", "--out", "page.html"]);
     assert!(both.status.success() && case.path("page.html").exists(), "{}", stderr(&both));
     assert_eq!(case.run(&["report", "box"]).status.code(), Some(2), "nothing to write");
+    let one_file = ["report", "box", "--registry", "record.yaml", "--out", "record.yaml"];
+    assert_eq!(case.run(&one_file).status.code(), Some(2), "one would overwrite the other");
 }

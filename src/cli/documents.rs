@@ -61,7 +61,7 @@ struct Row {
 
 /// Compares files with the digests that the studies of a sandbox, or one study file, give; lists what has none.
 ///
-/// A file that differs is exit code 5, as a bundle that proves nothing is: the signed study names another document.
+/// A file that was given and has no digest to be compared with is exit code 4. A file that differs is exit code 5, as a bundle that proves nothing is: the signed study names another document.
 pub(super) fn run(place: &Path, given: &[GivenDocument], context: &Context) -> Result<(), Failure> {
     let studies = match place.is_dir() {
         true => studies_in_force(place)?,
@@ -74,6 +74,11 @@ pub(super) fn run(place: &Path, given: &[GivenDocument], context: &Context) -> R
     context
         .output
         .either(|| json!({ "documents": rows.iter().map(object).collect::<Vec<_>>() }), || text(&rows))?;
+    let uncompared = |row: &&Row| row.found.is_some() && row.compared == Compared::NoDigest;
+    if let Some(row) = rows.iter().find(uncompared) {
+        let message = format!("the study gives no digest of `{}`, so nothing was compared", row.paper.id);
+        return Err(Failure::uncompared(message, "sign a study that gives `sha256` of the document"));
+    }
     match rows.iter().find(|row| row.compared == Compared::Differs) {
         Some(row) => Err(Failure::damaged(
             &row.paper.id,
@@ -101,8 +106,8 @@ fn compare(document: &GivenDocument, rows: &mut [Row]) -> Result<(), Failure> {
     let name = document.name.as_str();
     let by_id = rows.iter().any(|row| row.paper.id == name);
     let is_meant = |row: &Row| if by_id { row.paper.id == name } else { row.paper.key == name };
-    let mut ids: Vec<String> =
-        rows.iter().filter(|row| is_meant(row)).map(|row| row.paper.id.clone()).collect();
+    let meant = rows.iter().filter(|row| is_meant(row));
+    let mut ids: Vec<String> = meant.map(|row| format!("{} ({})", row.paper.id, row.paper.key)).collect();
     ids.sort();
     ids.dedup();
     match ids.as_slice() {

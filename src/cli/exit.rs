@@ -68,6 +68,11 @@ impl Failure {
         }
     }
 
+    /// What was asked for could not be compared.
+    pub(super) fn uncompared(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(FINDINGS, message, next)
+    }
+
     /// Findings were printed as the result.
     pub(super) const fn findings() -> Self {
         Self { code: FINDINGS, message: None, next: None }

@@ -51,6 +51,9 @@ pub(super) struct ReportCommand {
 impl ReportCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let target = |path: &Option<PathBuf>| path.as_deref().map(Target::new).transpose();
+        if self.out.is_some() && self.out == self.registry {
+            return Err(Failure::usage("--out and --registry name one file", "give each a file of its own"));
+        }
         let (out, registry) = (target(&self.out)?, target(&self.registry)?);
         let lang = match self.lang {
             Language::En => Lang::En,
@@ -81,7 +84,7 @@ impl ReportCommand {
         let registry = self.registry.map(|path| path.display().to_string());
         let (Some(out), Some(path)) = (out, self.out) else {
             return context.output.either(
-                || json!({ "registry": registry, "verified": true }),
+                || json!({ "registry": registry, "verified": true, "log_entry": access }),
                 || "both books verified; read the draft, and complete what is left to you".to_owned(),
             );
         };

@@ -19,7 +19,7 @@ use super::memory::Held;
 use super::one_key;
 use super::people::People;
 use super::pointers::Pointed;
-use super::read::{Input, ReadError, handed_in};
+use super::read::{Input, Position, ReadError, handed_in};
 use super::reading::Reading;
 use super::records::{OfRecords, Records};
 use super::relations::{Lists, ReadLists};
@@ -44,7 +44,7 @@ pub struct Sources {
 pub(super) struct Tables {
     pub(super) data: Vec<(DatasetName, Input)>,
     /// Each with the position of the file or folder that was handed in.
-    pub(super) consents: Vec<(usize, Input)>,
+    pub(super) consents: Vec<(Position, Input)>,
 }
 
 impl Tables {
@@ -191,7 +191,7 @@ impl<'s> Seal<'s> {
     fn consents(
         &mut self,
         flows: &[(RecipientId, Demand)],
-        files: Vec<(usize, Input)>,
+        files: Vec<(Position, Input)>,
     ) -> Result<(Vec<Fold>, Held), EngineError> {
         let folds = flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
         let namespaces = self.study.namespaces().into_iter();

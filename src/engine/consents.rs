@@ -11,7 +11,7 @@ use super::intern::{Interner, Namespace};
 use super::memory::Held;
 use super::namespaces::Namespaces;
 use super::owner_rows::OwnerRows;
-use super::read::{Column, Id, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
+use super::read::{Column, Id, Input, OpenTerms, Position, ReadError, Table, Use, Wanted, open};
 use super::reading::Reading;
 use super::rows::NOBODY;
 use super::sayings::{Said, Sayings};
@@ -27,7 +27,7 @@ pub(super) struct Consents<'a> {
     /// Events by id of the input that is read: a file, or all parts of a folder.
     owned: OwnerRows,
     /// The position of this input, and its first file.
-    input: Option<(usize, String)>,
+    input: Option<(Position, String)>,
 }
 
 impl<'a> Consents<'a> {
@@ -46,7 +46,7 @@ impl<'a> Consents<'a> {
     /// for each further recipient whom a block of a person names.
     pub(super) fn read(
         &mut self,
-        (position, input): (usize, Input),
+        (position, input): (Position, Input),
         (written, namespaces): (&ConsentTable, &BTreeMap<&str, Form>),
         interner: &mut Interner,
     ) -> Result<FileHygiene, EngineError> {
@@ -97,7 +97,7 @@ impl<'a> Consents<'a> {
     }
 
     /// Counts events anew where another input begins: inputs may be of several parties, and the limit is of one party's file alone.
-    fn begin(&mut self, position: usize, name: &str) -> Result<(), EngineError> {
+    fn begin(&mut self, position: Position, name: &str) -> Result<(), EngineError> {
         if self.input.as_ref().is_none_or(|(known, _)| *known != position) {
             self.check_last()?;
             self.input = Some((position, name.to_owned()));
@@ -474,7 +474,9 @@ mod tests {
         let (mut interner, reading) = (Interner::default(), Reading::default());
         let mut consents = Consents::new(folds(), &reading);
         let namespaces = BTreeMap::from([("phone", crate::deidentify::Form::AsIs)]);
-        consents.read((0, input), (&ConsentTable::default(), &namespaces), &mut interner).unwrap();
+        consents
+            .read((Position::Given(0), input), (&ConsentTable::default(), &namespaces), &mut interner)
+            .unwrap();
         coverages(consents.finish(&interner).unwrap().0)
     }
 

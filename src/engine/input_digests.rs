@@ -26,7 +26,7 @@ impl Sources {
         for (position, input) in consents {
             let (input, record) = input.recorded()?;
             records.extend(record.map(|record| (None, record)));
-            sources.consents.push(input.part_of(position));
+            sources.consents.push(input.part_of(position.number()));
         }
         Ok((sources, InputRecords(records)))
     }

@@ -10,7 +10,7 @@ use super::access::{Act, Role};
 use super::figures::auditor;
 use super::public::Public;
 use super::sandbox::{EpochFile, join_cubes, split_cube};
-use super::sealed::sealed;
+use super::sealed::{found_at, sealed};
 use super::{Adopted, Inner, Operator, OperatorError, Reader};
 use crate::audit::{Entry, FileDigest, InputForm, InputOpenings, InputTable, Kind, Log};
 use crate::engine::InputRecords;
@@ -191,7 +191,7 @@ impl Evidence<'_> {
             let why = format!("epoch `{epoch}` is retired (log entry {retired}), and the openings with it");
             return Err(OperatorError::Invalid(why));
         }
-        let place = inputs_path(&format!("epochs/{epoch}"));
+        let place = inputs_path(&found_at(self.storage, epoch)?);
         let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
         let sealed = self.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
         let hash = entry.body.get("openings").and_then(Value::as_str);

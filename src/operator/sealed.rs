@@ -139,6 +139,7 @@ pub(super) fn settle_epochs(
 ) -> Result<Vec<EpochFile>, OperatorError> {
     let sealed = sealed(log)?;
     let stopped = settle_seals(storage, &sealed)?;
+    check_folders(storage, &sealed, true)?;
     let entries: Vec<Entry> = stopped.iter().map(|epoch| failed_seal(epoch, "stopped", now)).collect();
     // If we stop before what is left of a seal is removed, the next open writes another entry.
     if !entries.is_empty() {

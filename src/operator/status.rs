@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::closed::{is_under, until};
 use super::sandbox::{EpochFile, SandboxFile};
-use super::{Adopted, Operator, OperatorError, accounting};
+use super::{Adopted, Approval, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
 use crate::ledger::{Book, Pool, Totals};
 use crate::types::{AsOf, EpochId, RecipientId, StudyId, Timestamp, Zone};
@@ -66,6 +66,8 @@ pub struct Status {
     pub log_size: u64,
     /// Whether an anchor outside the folder holds the newest head.
     pub anchored: bool,
+    /// What a study needs to take effect.
+    pub approval: Approval,
 }
 
 impl Operator {
@@ -134,5 +136,6 @@ pub(super) fn status(
         totals: book.spent()?,
         log_size,
         anchored: file.anchor.is_some(),
+        approval: file.pinned()?.map_or(Approval::None, |_| Approval::Signatures),
     })
 }

@@ -39,7 +39,7 @@ fn decision(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestam
         };
         let unsealable = unsealable.map(|reason| {
             let message = format!("recipient {}: {}", recipient.id, reason.because);
-            Finding::new(Level::Warning, &reason.rule, message, &reason.fix)
+            Finding::new(Level::Warning, &reason.rule, message, &reason.fix).under(&reason.article)
         });
         let denied = opinion.reasons(Lang::En).into_iter().map(|reason| {
             let message = format!("recipient {}: {}", recipient.id, reason.because);

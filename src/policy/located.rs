@@ -39,7 +39,6 @@ fn section(rule: &str) -> Option<&'static str> {
     match rule {
         "MAX-AGE" => Some("release"),
         "DELTA" => Some("figures"),
-        "NOTICE" => Some("notice"),
         "PRICE" => Some("budget"),
         _ => None,
     }

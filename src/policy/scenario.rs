@@ -171,9 +171,9 @@ impl Scenarios {
         let Some(recipient) = recipient else { return Err("the study has no such recipient".into()) };
         let as_of = section.as_of.as_ref().and_then(|as_of| instant(as_of).ok()).unwrap_or(self.as_of);
         let as_of = study.instant(as_of);
-        let named = section.rules.iter().chain(section.results.keys());
-        let is_known = |rule: &&String| *rule == NO_CONSENT || regime.rules().any(|known| known == *rule);
-        if let Some(rule) = named.into_iter().find(|rule| !is_known(rule)) {
+        let is_known = |rule: &&String| regime.rules().any(|known| known == *rule);
+        let mut named = section.rules.iter().filter(|rule| *rule != NO_CONSENT).chain(section.results.keys());
+        if let Some(rule) = named.find(|rule| !is_known(rule)) {
             return Err(format!("the regime has no rule `{rule}`"));
         }
         for trigger in section.consents.iter().flatten() {

@@ -8,7 +8,7 @@ use std::fmt::Write as _;
 use super::{MADE_BY, delta, epsilon};
 use crate::audit::Kind;
 use crate::dp::Accounting;
-use crate::operator::{OperatorError, Reader, Status};
+use crate::operator::{Approval, OperatorError, Reader, Status};
 use crate::policy::Study;
 use crate::types::NanoRho;
 
@@ -180,6 +180,10 @@ fn model(studies: &[&Study], status: &Status) -> Node {
         studies.iter().filter_map(|study| Some(format!("study {} at most epsilon {}", study.id, study.cap?))),
     );
     let caps = if caps.is_empty() { "no caps of studies".to_owned() } else { caps.join(", ") };
+    let approved = match status.approval {
+        Approval::Signatures => "a study takes effect once every handler has signed it",
+        Approval::None => "studies take effect without signatures",
+    };
     let source = if status.epochs.len() > 1 { "Dynamic" } else { "Static" };
     Node::Map(vec![
         ("model_name", text("Central")),
@@ -205,7 +209,7 @@ fn model(studies: &[&Study], status: &Status) -> Node {
         (
             "access_type_details",
             text(format!(
-                "Recipients of a signed study ask questions. One pool for all: {caps}. Costs add up over recipients."
+                "Recipients that a study names ask questions; {approved}. One pool for all: {caps}. Costs add up over recipients."
             )),
         ),
     ])

@@ -87,6 +87,7 @@ fn rule(finding: &Finding) -> Value {
 fn own_rule(rule: &str) -> Option<&'static str> {
     Some(match rule {
         "APPROVAL" => "Studies should take effect only with the signature of every handler.",
+        "CONSENT" => "A use that is sealed rests on consent: consent alone lets people into a sandbox.",
         "DELTA" => "The number of declared people times delta must stay far below one.",
         "FIELDS" => "A duty of the data category asks that the field is coarsened or dropped.",
         "INFERS" => {
@@ -96,9 +97,6 @@ fn own_rule(rule: &str) -> Option<&'static str> {
             "An epoch should stop answering some hours after its seal, so that a withdrawal takes effect soon."
         }
         "METRIC" => "A metric is a formula over numbers that the study can release.",
-        "NOTICE" => {
-            "The study lists what its notice states, so that the statements that an article asks for can be checked."
-        }
         "PRICE" => "A query at its default errors should not cost a large part of the study's budget.",
         "REGIME" => "The study names a regime that is built in, or a file beside it.",
         "RETENTION" => "Records are read only as far back as the declared retention, by their time field.",

@@ -85,7 +85,7 @@ fn mapped(
     }
     if left.is_empty() {
         dialogue.say("All its columns have names that the consent table knows.");
-        return Ok(has);
+        return complete(has);
     }
     let ignore = "states nothing about a consent: not read";
     let known = COLUMNS.into_iter().chain([IGNORE]);
@@ -119,6 +119,11 @@ fn mapped(
             None => consents.ignored.push(name.clone()),
         }
     }
+    complete(has)
+}
+
+/// The columns, if an event can be read from them.
+fn complete(has: Vec<&'static str>) -> Result<Vec<&'static str>, Failure> {
     let lacking = ["person", "at", "event"].into_iter().find(|column| !has.contains(column));
     lacking.map_or(Ok(has), |column| {
         let message =
@@ -129,20 +134,19 @@ fn mapped(
 
 /// Asks for the words of events and of the purpose.
 fn words(dialogue: &mut Dialogue<'_>, consents: &mut Consents, purpose: &str) -> Result<(), Failure> {
+    let mut known = StatementMapping::default();
     for (event, means) in WORDS {
         let question =
             format!("Words of its events that {means}, such as a|b (empty: usual ones, such as {event})");
         let words = dialogue.ask(&question, Some(""), |answer| {
             let words: Vec<String> = separated(answer);
             let to = [("event".to_owned(), event.to_owned())];
-            let mut mapping = StatementMapping::default();
+            let mut mapping = known.clone();
             words.iter().try_for_each(|word| mapping.replace("event", word, &to)).map_err(text)?;
-            let is_mapped = |word: &&String| consents.events.iter().any(|(known, _)| known == *word);
-            match words.iter().find(is_mapped) {
-                Some(word) => Err(format!("`{word}` has a meaning already")),
-                None => Ok(words),
-            }
+            Ok((words, mapping))
         })?;
+        let (words, mapping) = words;
+        known = mapping;
         consents.events.extend(words.into_iter().map(|word| (word, event.to_owned())));
     }
     let question = format!("The words of its purposes that mean `{purpose}`, such as a|b (empty: that word)");
@@ -204,7 +208,8 @@ fn separated(answer: &str) -> Vec<String> {
 /// Words as the value of a constant.
 fn value(words: &[String]) -> String {
     match words {
-        [word] if word == "true" || word == "false" || word.parse::<u32>().is_ok() => word.clone(),
+        [word] if word == "true" || word == "false" => word.clone(),
+        [word] if word.parse::<u32>().is_ok_and(|number| number.to_string() == *word) => word.clone(),
         [word] => quoted(word),
         words => list(words.iter().map(String::as_str)),
     }

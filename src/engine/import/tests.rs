@@ -11,7 +11,7 @@ use crate::consent::{Ages, Coverage, Demand, Fold};
 use crate::deidentify::{Form, IdForms};
 use crate::engine::consents::Consents;
 use crate::engine::intern::Interner;
-use crate::engine::read::Id;
+use crate::engine::read::{Id, Position};
 use crate::engine::reading::Reading;
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::register::{FILE, Register, RegisterError};
@@ -68,7 +68,7 @@ fn inside(study: &Study, demands: &[Demand], input: Input) -> Vec<Vec<bool>> {
     let namespaces = BTreeMap::from([("phone", Form::Undeclared)]);
     let reading = Reading::default();
     let mut consents = Consents::new(folds, &reading);
-    consents.read((0, input), (&study.consents, &namespaces), &mut interner).unwrap();
+    consents.read((Position::Given(0), input), (&study.consents, &namespaces), &mut interner).unwrap();
     let coverage = |fold: Fold| -> Coverage { fold.finish(PEOPLE as usize, &[]) };
     let (folds, _held) = consents.finish(&interner).unwrap();
     folds

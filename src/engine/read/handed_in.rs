@@ -8,8 +8,27 @@ use super::folder::tables_in;
 use super::{Input, ReadError};
 use crate::types::DatasetName;
 
-/// A table that is handed in: the position of what it was handed in as, its dataset, or none for consents, and the table.
-pub type HandedIn = (usize, Option<DatasetName>, Input);
+/// As which of all inputs a table was handed in: a file, or all parts of a folder.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Position {
+    /// It is recorded as a part of the input of this number.
+    Recorded(usize),
+    /// It is the input of this number, which nothing recorded.
+    Given(usize),
+}
+
+impl Position {
+    /// The number of the input.
+    #[must_use]
+    pub const fn number(self) -> usize {
+        match self {
+            Self::Recorded(number) | Self::Given(number) => number,
+        }
+    }
+}
+
+/// A table that is handed in: as which input, its dataset, or none for consents, and the table.
+pub type HandedIn = (Position, Option<DatasetName>, Input);
 
 /// The tables of what is handed in for datasets and, under none, as consents, in the same order.
 ///
@@ -22,13 +41,12 @@ pub type HandedIn = (usize, Option<DatasetName>, Input);
 /// file of 0 bytes; among the parts of a folder there may be such.
 pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedIn>, ReadError> {
     let mut tables = Vec::new();
-    let count = given.len();
     for (place, (dataset, input)) in given.into_iter().enumerate() {
-        let position = match &input {
-            Input::Recorded(file) => file.part_of,
+        let recorded = match &input {
+            Input::Recorded(file) => file.part_of.map(Position::Recorded),
             _ => None,
         };
-        let position = position.unwrap_or(count + place);
+        let position = recorded.unwrap_or(Position::Given(place));
         match input {
             Input::Path(path) if path.is_dir() => {
                 let parts = tables_in(&path)?.into_iter();
@@ -103,6 +121,17 @@ fn once(tables: &[HandedIn]) -> Result<(), ReadError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Else one limit of events per person would hold for a recorded file and the register together.
+    #[test]
+    fn what_nothing_recorded_is_no_part_of_a_recorded_input() {
+        let recorded = Input::Path(PathBuf::from("consents/part-0.csv")).recorded().unwrap().0.part_of(2);
+        let others = ["old.csv", "new.csv"].map(|name| (None, Input::Path(PathBuf::from(name))));
+        let given = [(None, recorded)].into_iter().chain(others).collect();
+        let positions: Vec<Position> =
+            handed_in(given).unwrap().into_iter().map(|(position, ..)| position).collect();
+        assert_eq!(positions, [Position::Recorded(2), Position::Given(1), Position::Given(2)]);
+    }
 
     #[test]
     fn names_are_as_long_as_they_must_be() {

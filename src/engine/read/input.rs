@@ -164,7 +164,7 @@ fn after_mark(text: &[u8]) -> &[u8] {
 }
 
 /// Whether a path is neither file nor folder, so that its bytes come once.
-fn is_pipe(path: &Path) -> bool {
+pub(super) fn is_pipe(path: &Path) -> bool {
     std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir())
 }
 

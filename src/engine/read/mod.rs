@@ -31,7 +31,7 @@ pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
 pub use csv_fault::CsvFault;
 pub use folder::{FolderFault, is_passed_over};
-pub use handed_in::{HandedIn, handed_in};
+pub use handed_in::{HandedIn, Position, handed_in};
 pub use ids::Ids;
 pub use input::Input;
 pub use json::{JsonFault, RecordPlace};

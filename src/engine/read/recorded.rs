@@ -12,7 +12,7 @@ use arrow_schema::{ArrowError, SchemaRef};
 use ring::digest::{Context, SHA256};
 
 use super::bytes::{Bytes, Magic, file, open_file};
-use super::input::file_name;
+use super::input::{file_name, is_pipe};
 use super::{Input, ReadError};
 use crate::audit::{FileDigest, InputForm};
 
@@ -247,7 +247,8 @@ impl Input {
         };
         Ok(match self {
             Self::Path(path) | Self::Named(_, path) => {
-                let record = Record::new(&name, InputForm::File, Some(path.clone()));
+                let form = if is_pipe(&path) { InputForm::Stream } else { InputForm::File };
+                let record = Record::new(&name, form, Some(path.clone()));
                 (
                     Self::Recorded(RecordedFile { name, path, part_of: None, record: Arc::clone(&record) }),
                     Some(record),
