@@ -17,8 +17,8 @@ use arrow_schema::{DataType, Field, Schema};
 use hushtag::consent::{Demand, Fold, Row};
 use hushtag::engine::{Input, Reading, Sources, build};
 use hushtag::policy::{Decision, Regime, Study, decide};
-use hushtag::population::{Population, PopulationConfig};
 use hushtag::types::{RecipientId, Secret, Timestamp};
+use hushtag_population::{Population, PopulationConfig};
 
 /// The fewest tables that a study can have: consents are all there is to read.
 const STUDY: &str = r#"
@@ -82,7 +82,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         ..PopulationConfig::default()
     };
     let study = Study::parse("study.toml", STUDY)?;
-    let demand = demand(&study, config.as_of)?;
+    let demand = demand(&study, Timestamp::from_seconds(config.as_of))?;
     let slots = demand.requirements.len() * 24;
     println!(
         "{people} people, {} consents demanded of each: {slots} bytes a person",
@@ -91,7 +91,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     fold_alone(&config, &demand)?;
 
     let folder = tempfile::tempdir()?;
-    let as_of = config.as_of;
+    let as_of = Timestamp::from_seconds(config.as_of);
     let files = Population::new(config)?.write_parquet(folder.path())?;
     println!("peak memory before: {}", support::peak_memory());
     for _ in 0..3 {
@@ -132,7 +132,7 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
     let batches = Population::new(some)?.consents().collect::<Result<Vec<_>, _>>()?;
     let rows: Vec<Row<'_>> =
         batches.iter().flat_map(|batch| (0..batch.num_rows()).filter_map(|at| row(batch, at))).collect();
-    let mut fold = Fold::new(demand.clone(), config.as_of);
+    let mut fold = Fold::new(demand.clone(), Timestamp::from_seconds(config.as_of));
     let start = Watch::start();
     for _ in 0..10 {
         for (position, row) in rows.iter().enumerate() {
@@ -143,7 +143,7 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
     report("the fold alone, every row read anew", rows.len() as u64 * 10, &start);
     assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
 
-    let mut fold = Fold::new(demand.clone(), config.as_of);
+    let mut fold = Fold::new(demand.clone(), Timestamp::from_seconds(config.as_of));
     let first = rows.first().ok_or("there is no row")?;
     let reading = fold.read(first);
     let times: Vec<_> = rows.iter().map(Row::times).collect();

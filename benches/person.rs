@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 
 use hushtag::engine::{Input, Reading, Sources};
 use hushtag::operator::{Answer, Operator, SealTerms};
-use hushtag::population::{Population, PopulationConfig};
 use hushtag::storage::Folder;
-use hushtag::types::{EpochId, RecipientId};
+use hushtag::types::{EpochId, RecipientId, Timestamp};
+use hushtag_population::{Population, PopulationConfig};
 
 const LOOKS: usize = 200;
 
@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
 /// An epoch with the rows of one person, so that all of its time is the register's.
 fn seal(operator: &Operator) -> Result<(), Box<dyn Error>> {
-    let as_of = PopulationConfig::default().as_of;
+    let as_of = Timestamp::from_seconds(PopulationConfig::default().as_of);
     let terms = SealTerms { epoch: EpochId::new("register")?, as_of, reading: Reading::default() };
     let one = Population::new(PopulationConfig { people: 1, ..PopulationConfig::default() })?;
     let mut sources = Sources::default();

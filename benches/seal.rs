@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use hushtag::dp::Delta;
 use hushtag::engine::{Hygiene, Input, Reading, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
-use hushtag::population::{Files, Population, PopulationConfig};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, Timestamp};
+use hushtag_population::{Files, Population, PopulationConfig};
 
 const STUDY: &str = include_str!("../policies/demo/study.toml");
 
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         payments_per_person: setting("HUSHTAG_BENCH_PAYMENTS", 50)?,
         ..PopulationConfig::default()
     };
-    let as_of = config.as_of;
+    let as_of = Timestamp::from_seconds(config.as_of);
     let folder = tempfile::tempdir()?;
     let population = Population::new(config)?;
     let (files, making) = timed(|| population.write_parquet(&folder.path().join("input")))?;

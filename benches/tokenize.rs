@@ -12,8 +12,8 @@ use std::time::Instant;
 use hushtag::deidentify::TokenKey;
 use hushtag::engine::{Reading, TokeniseTerms, tokenise};
 use hushtag::policy::{Regime, Study};
-use hushtag::population::{MAX_CSV_PEOPLE, Population, PopulationConfig};
-use hushtag::types::Secret;
+use hushtag::types::{Secret, Timestamp};
+use hushtag_population::{MAX_CSV_PEOPLE, Population, PopulationConfig};
 
 const STUDY: &str = include_str!("../policies/demo/study.toml");
 
@@ -28,7 +28,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         payments_per_person: setting("HUSHTAG_BENCH_PAYMENTS", 50)?,
         ..PopulationConfig::default()
     };
-    let (as_of, folder) = (config.as_of, tempfile::tempdir()?);
+    let (as_of, folder) = (Timestamp::from_seconds(config.as_of), tempfile::tempdir()?);
     let files = Population::new(config.clone())?.write_parquet(&folder.path().join("input"))?;
     let few = PopulationConfig { people: people.min(MAX_CSV_PEOPLE), ..config };
     let text = Population::new(few)?.write_csv(&folder.path().join("text"))?;

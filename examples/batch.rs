@@ -8,10 +8,10 @@ use std::error::Error;
 use std::path::{Path, PathBuf};
 
 use hushtag::engine::{Reading, Sources};
-use hushtag::population::{PopulationConfig, SocialCommerce};
 use hushtag::report::metrics_json;
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
 use hushtag::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
+use hushtag_population::{PopulationConfig, SocialCommerce};
 
 const TABLES: [&str; 4] = ["follows", "shares", "payments", "members"];
 
@@ -50,7 +50,7 @@ fn today() -> Timestamp {
 }
 
 fn made_up(folder: &Path) -> Result<PathBuf, Box<dyn Error>> {
-    let config = PopulationConfig { people: 2_000, as_of: today(), ..SocialCommerce::config() };
+    let config = PopulationConfig { people: 2_000, as_of: today().seconds(), ..SocialCommerce::config() };
     SocialCommerce::new(config)?.write_parquet(folder)?;
     let study = include_str!("../policies/social-commerce/study.toml");
     // The made-up impact assessment holds whenever this runs.

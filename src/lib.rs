@@ -18,12 +18,9 @@ pub mod query;
 pub mod release;
 
 pub mod engine;
-pub mod population;
 
 pub mod operator;
 
-#[cfg(feature = "cli")]
-pub mod cli;
 pub mod report;
 
 pub use operator::{

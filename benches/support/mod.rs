@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use hushtag::engine::{Input, Reading, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
-use hushtag::population::{Population, PopulationConfig};
 use hushtag::storage::Storage;
 use hushtag::types::{Clock, EpochId, NanoEpsilon, Timestamp};
+use hushtag_population::{Population, PopulationConfig};
 
 /// Who asks.
 pub const RECIPIENT: &str = "brand-insights";
@@ -23,7 +23,7 @@ impl Clock for Fixed {
 
 /// Its clock.
 pub fn clock() -> Box<Fixed> {
-    Box::new(Fixed(PopulationConfig::default().as_of))
+    Box::new(Fixed(Timestamp::from_seconds(PopulationConfig::default().as_of)))
 }
 
 /// A sandbox with one epoch that answers at once.
@@ -42,7 +42,7 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
     };
     let operator = Operator::init_on(storage, setup, Keys::InFolder, clock())?.without_response_slot();
     let config = PopulationConfig { people, ..PopulationConfig::default() };
-    let as_of = config.as_of;
+    let as_of = Timestamp::from_seconds(config.as_of);
     let made_up = Population::new(config)?;
     let mut sources = Sources::default();
     for (name, reader) in

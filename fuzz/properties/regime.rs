@@ -8,7 +8,7 @@ use hushtag::policy::{
 use hushtag::types::Timestamp;
 
 static STUDY: LazyLock<Option<Study>> = LazyLock::new(|| {
-    Study::parse("study.toml", include_str!("../../tests/policy_reference/study.toml")).ok()
+    Study::parse("study.toml", include_str!("../../tests/policy/policy_reference/study.toml")).ok()
 });
 
 /// Parsing never panics. What parses decides on a study, twice the same and with a reason for every refusal, explains itself,
@@ -26,7 +26,7 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
             Ok(())
         }
         Err(RegimeError::Broken(error)) => {
-            crate::place::points_into(&error, text);
+            super::place::points_into(&error, text);
             Err(error.to_string())
         }
         Err(error) => Err(error.to_string()),

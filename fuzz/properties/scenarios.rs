@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use hushtag::policy::{Regime, Scenarios};
 
-const STUDY: &str = include_str!("../../tests/policy_reference/study.toml");
+const STUDY: &str = include_str!("../../tests/policy/policy_reference/study.toml");
 
 static REGIME: LazyLock<Option<Regime>> =
     LazyLock::new(|| Regime::parse("regime.toml", include_str!("../seeds/regime/small.toml")).ok());
@@ -32,7 +32,7 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
             Ok(())
         }
         Err(error) => {
-            crate::place::points_into(&error, text);
+            super::place::points_into(&error, text);
             Err(error.to_string())
         }
     }

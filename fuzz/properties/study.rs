@@ -19,7 +19,7 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
             Ok(())
         }
         Err(error) => {
-            crate::place::points_into(&error, text);
+            super::place::points_into(&error, text);
             Err(error.to_string())
         }
     }

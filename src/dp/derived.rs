@@ -2,7 +2,7 @@
 //!
 //! Every interval inverts a test. The candidate that is the truth is rejected only when a weighted sum of independent
 //! noises leaves its own interval, so the set of candidates that are not rejected covers the truth as often as that
-//! interval covers the sum. [`combined_half_width`] bounds such sums; `tests/coverage.rs` measures how often it holds.
+//! interval covers the sum. [`combined_half_width`] bounds such sums; `tests/privacy/coverage.rs` measures how often it holds.
 
 use crate::dp::interval::Confidence;
 use crate::dp::{Mechanism, interval};

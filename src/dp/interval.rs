@@ -19,6 +19,12 @@ impl Confidence {
     /// 95 %, the level at which `error = n` is meant.
     pub const DEFAULT: Self = Self(0.95);
 
+    /// In percent, with one digit after the point where it is not 0.
+    #[must_use]
+    pub fn percent(self) -> f64 {
+        (self.0 * 1000.0).round() / 10.0
+    }
+
     /// The confidence of that value.
     ///
     /// # Errors

@@ -1,9 +1,9 @@
 //! Noise together with what it costs and how wide it is.
 
 use crate::dp::interval::{self, Confidence};
-use crate::dp::{Delta, DiscreteGaussian, DiscreteLaplace, Norms, rho_of_pure};
+use crate::dp::{Delta, DiscreteGaussian, DiscreteLaplace, Norms, epsilon_of, rho_of_pure};
 use crate::types::amount::NANO;
-use crate::types::{NanoEpsilon, Ratio};
+use crate::types::{NanoEpsilon, NanoRho, Ratio};
 use rand::Rng;
 use rand_distr::Distribution;
 
@@ -56,6 +56,36 @@ pub enum Accounting {
         /// The failure chance at which epsilons are given and shown.
         delta: Delta,
     },
+}
+
+impl Accounting {
+    /// Units of the pool as an epsilon, rounded up.
+    #[must_use]
+    pub fn epsilon(self, units: u128) -> NanoEpsilon {
+        match self {
+            Self::Pure => NanoEpsilon::new(units),
+            Self::Zcdp { .. } if units == 0 => NanoEpsilon::ZERO,
+            Self::Zcdp { delta } => epsilon_of(NanoRho::new(units), delta),
+        }
+    }
+
+    /// The delta at which epsilons are given and shown; a pure pool has none.
+    #[must_use]
+    pub const fn delta(self) -> Option<Delta> {
+        match self {
+            Self::Pure => None,
+            Self::Zcdp { delta } => Some(delta),
+        }
+    }
+
+    /// The name of the pool's units: `nano_epsilon` or `nano_rho`.
+    #[must_use]
+    pub const fn unit(self) -> &'static str {
+        match self {
+            Self::Pure => "nano_epsilon",
+            Self::Zcdp { .. } => "nano_rho",
+        }
+    }
 }
 
 /// The noise of a release.

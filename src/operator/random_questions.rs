@@ -14,12 +14,12 @@ use super::{Adopted, Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealT
 use crate::engine::{Input, Reading, Sources, build, shapes};
 use crate::keys::RootKey;
 use crate::policy::{Decision, decide};
-use crate::population::{Population, PopulationConfig};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};
 use crate::storage::Image;
 use crate::tags::{Catalogue, Tag};
 use crate::types::{Clock, EpochId, NanoEpsilon, RecipientId, Secret, Timestamp};
+use hushtag_population::{Population, PopulationConfig};
 
 struct Fixed(Timestamp);
 
@@ -30,7 +30,7 @@ impl Clock for Fixed {
 }
 
 fn as_of() -> Timestamp {
-    PopulationConfig::default().as_of
+    Timestamp::from_seconds(PopulationConfig::default().as_of)
 }
 
 /// A sandbox in memory with one sealed epoch.

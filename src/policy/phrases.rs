@@ -38,8 +38,8 @@ struct File {
     opinion: Phrases,
 }
 
-static ENGLISH: LazyLock<Phrases> = LazyLock::new(|| read(include_str!("../report/lang/en.toml")));
-static CHINESE: LazyLock<Phrases> = LazyLock::new(|| read(include_str!("../report/lang/zh.toml")));
+static ENGLISH: LazyLock<Phrases> = LazyLock::new(|| read(include_str!("lang/en.toml")));
+static CHINESE: LazyLock<Phrases> = LazyLock::new(|| read(include_str!("lang/zh.toml")));
 
 /// The phrases of a file; a test reads both files, so that none is ever broken.
 fn read(text: &str) -> Phrases {

@@ -220,10 +220,10 @@ impl Released {
     }
 }
 
-#[cfg(test)]
+#[cfg(any(test, feature = "internals"))]
 impl Released {
     /// An answer with these rows and nothing else.
-    pub(crate) fn of_rows_in_test(rows: Vec<Row>, confidence: Confidence, budget: BudgetView) -> Self {
+    pub fn of_rows_in_test(rows: Vec<Row>, confidence: Confidence, budget: BudgetView) -> Self {
         let text = String::new;
         Self {
             question: text(),

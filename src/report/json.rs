@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, delta, epsilon, selection_note, unit};
+use super::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::engine::Hygiene;
@@ -27,7 +27,7 @@ fn integer(value: i128) -> Value {
 }
 
 fn delta_json(accounting: Accounting) -> Value {
-    delta(accounting).map_or(json!(0), |delta| json!(delta.get()))
+    accounting.delta().map_or(json!(0), |delta| json!(delta.get()))
 }
 
 /// An answer.
@@ -129,21 +129,21 @@ fn privacy(parts: Vec<Value>, reach: u32, units: u128, accounting: Accounting) -
         _ => Map::new(),
     };
     all.insert("reach".into(), json!(reach));
-    all.insert(unit(accounting).into(), amount(units));
-    all.insert("epsilon".into(), number(epsilon(units, accounting)));
+    all.insert(accounting.unit().into(), amount(units));
+    all.insert("epsilon".into(), number(accounting.epsilon(units)));
     all.insert("delta".into(), delta_json(accounting));
     all.insert("parts".into(), Value::Array(parts));
     Value::Object(all)
 }
 
 fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> Value {
-    let unit = unit(accounting);
+    let unit = accounting.unit();
     let mut all = Map::new();
     all.insert(format!("spent_{unit}"), amount(spent));
     all.insert(format!("limit_{unit}"), amount(limit));
     all.insert(format!("lifetime_{unit}"), amount(lifetime));
-    all.insert("epsilon_spent".into(), number(epsilon(spent, accounting)));
-    all.insert("epsilon_lifetime".into(), number(epsilon(lifetime, accounting)));
+    all.insert("epsilon_spent".into(), number(accounting.epsilon(spent)));
+    all.insert("epsilon_lifetime".into(), number(accounting.epsilon(lifetime)));
     Value::Object(all)
 }
 
@@ -162,7 +162,7 @@ pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&
                 let half = unit.major(i128::from(part.half_width).into());
                 ("major".to_owned(), json!({ "unit": unit.name(), "half_width": half }))
             }));
-            all.insert(unit(accounting).into(), amount(part.cost));
+            all.insert(accounting.unit().into(), amount(part.cost));
         }
         part_json
     });
@@ -197,7 +197,7 @@ pub fn budget_json(status: &Status) -> Value {
     let mut all = budget(totals.pool, status.pool.limit, totals.lifetime, status.accounting);
     if let Value::Object(map) = &mut all {
         map.insert("delta".into(), delta_json(status.accounting));
-        map.insert("epsilon_limit".into(), number(epsilon(status.pool.limit, status.accounting)));
+        map.insert("epsilon_limit".into(), number(status.accounting.epsilon(status.pool.limit)));
         map.insert("opened_at".into(), json!(status.pool.opened_at.to_string()));
         map.insert("window_days".into(), json!(status.pool.window_days));
         map.insert("renewals".into(), json!(totals.renewals));

@@ -5,12 +5,14 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{MADE_BY, delta, epsilon};
 use crate::audit::Kind;
 use crate::dp::Accounting;
 use crate::operator::{Approval, OperatorError, Reader, Status};
 use crate::policy::Study;
 use crate::types::NanoRho;
+
+/// How a record begins that this library made, and may make anew; its version follows.
+pub const REGISTRY_MARK: &str = "# record of a registry, made by hushtag ";
 
 /// What the registry asks for and neither studies nor books say.
 const LEFT: &str = "# A draft. Left to the data curators: data_product_sector, implementation.justification, administrative (sources,
@@ -60,7 +62,7 @@ pub fn registry_yaml(reader: &Reader) -> Result<String, OperatorError> {
         ("tier", Node::Number("3".to_owned())),
         ("deployment", deployment),
     ]);
-    let mut page = format!("# {MADE_BY}\n{LEFT}");
+    let mut page = format!("{REGISTRY_MARK}{}\n{LEFT}", env!("CARGO_PKG_VERSION"));
     record.write(0, &mut page);
     Ok(page)
 }
@@ -138,12 +140,12 @@ fn loss(studies: &[&Study], status: &Status) -> Node {
     // What was spent in earlier windows counts on.
     let left = status.pool.limit.saturating_sub(status.totals.pool);
     let all = status.totals.lifetime.saturating_add(left);
-    let mut parameters = vec![("epsilon", Node::Number(epsilon(all, status.accounting).to_string()))];
-    if let Some(delta) = delta(status.accounting) {
+    let mut parameters = vec![("epsilon", Node::Number(status.accounting.epsilon(all).to_string()))];
+    if let Some(delta) = status.accounting.delta() {
         parameters.push(("delta", Node::Number(pointed(&delta.to_string()))));
         parameters.push(("rho", Node::Number(NanoRho::new(all).to_string())));
     }
-    let spent = |units| epsilon(units, status.accounting);
+    let spent = |units| status.accounting.epsilon(units);
     let details = format!(
         "All that was spent in all windows and all that is left of this one: one pool covers all people, studies, recipients and epochs. Epsilon of the pool in force {}, spent of it {}, spent ever {}, renewals {}. Epsilons of zero-concentrated DP do not add up; rho does.",
         spent(status.pool.limit),

@@ -432,8 +432,11 @@ const KEYWORDS: [&str; 37] = [
     "with",
 ];
 
-/// Whether a measure, tag or metric may have this name.
-pub(crate) fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
+/// Whether a measure, tag or metric may have this name; `kind` says in an error what was to be named.
+///
+/// # Errors
+/// [`TagError::InvalidName`].
+pub fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
     let starts = name.bytes().next().is_some_and(|b| b.is_ascii_lowercase());
     let plain = name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_');
     // `tags` is the one table of the language.

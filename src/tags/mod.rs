@@ -13,8 +13,7 @@ mod measure;
 mod reads;
 
 pub use band::{Bands, Bound, Label, MAX_LABELS};
-#[cfg(feature = "cli")]
-pub(crate) use catalogue::check_name;
+pub use catalogue::check_name;
 pub(crate) use catalogue::is_reach;
 pub use catalogue::{Catalogue, CatalogueDraft, Reach, Relation, Tag, TagSet, TagSource};
 pub use columns::{Columns, MeasureColumns};

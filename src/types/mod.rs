@@ -25,6 +25,6 @@ pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use term::Term;
 pub use time::{AsOf, Clock, Days, MaxAge, SystemClock, TimeFault, Timestamp};
-pub(crate) use word::nearest;
+pub use word::nearest;
 pub use word::{folded_word, is_blank, is_same_word, is_without_width};
 pub use zone::Zone;

@@ -12,9 +12,9 @@ use hushtag::keys::{Keyring, RootKey};
 use hushtag::operator::{
     Analyst, Approval, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup, StudySource,
 };
-use hushtag::population::{Population, PopulationConfig};
 use hushtag::storage::Storage;
 use hushtag::types::{Clock, EpochId, HandlerId, NanoEpsilon, RecipientId, Timestamp};
+use hushtag_population::{Population, PopulationConfig};
 use ring::signature::{Ed25519KeyPair, KeyPair};
 
 /// A study over the tables of a [`Population`]: own-record, own-list, audience and field tags, and two measures to sum.
@@ -29,7 +29,7 @@ pub const SOCIAL: &str =
 
 /// The instant up to which windows and consents of the populations run.
 pub fn as_of() -> Timestamp {
-    PopulationConfig::default().as_of
+    Timestamp::from_seconds(PopulationConfig::default().as_of)
 }
 
 /// A clock that stands eight hours after [`as_of`].

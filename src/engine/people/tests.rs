@@ -8,8 +8,8 @@ use arrow_schema::{Field, Schema};
 use super::super::{Sources, build};
 use super::*;
 use crate::policy::{Decision, Regime, Study, decide};
-use crate::population::{Population, PopulationConfig};
 use crate::types::Secret;
+use hushtag_population::{Population, PopulationConfig};
 
 const DEMO: &str = include_str!("../../../policies/demo/study.toml");
 const DECLARED: &str = "age = \"declared-adults\"";
@@ -255,7 +255,9 @@ fn contradictions_of_ages_and_bands_are_refused() {
 /// How many people of a made-up population are in.
 fn inside(study: &Study, config: &PopulationConfig) -> u64 {
     let regime = Regime::built_in(&study.regime).unwrap();
-    let Decision::Permit(flow) = decide(study, &regime, &study.recipients[0], config.as_of) else {
+    let Decision::Permit(flow) =
+        decide(study, &regime, &study.recipients[0], Timestamp::from_seconds(config.as_of))
+    else {
         panic!("the study is permitted");
     };
     let flows = [(study.recipients[0].id.clone(), flow.demand().clone())];
@@ -271,7 +273,8 @@ fn inside(study: &Study, config: &PopulationConfig) -> u64 {
     };
     let key = Secret::new([9; 32]);
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
-    let (built, _) = build(study, &flows, sources, config.as_of, &key, &reading).unwrap();
+    let (built, _) =
+        build(study, &flows, sources, Timestamp::from_seconds(config.as_of), &key, &reading).unwrap();
     let (counts, _) = built[0].cubes[0].reveal_in_test().cells_in_test();
     counts.iter().step_by(study.catalogue.columns().counts).sum()
 }

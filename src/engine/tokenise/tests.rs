@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use super::*;
 use crate::engine::{MaxBadRows, Sources, build};
 use crate::policy::{Decision, decide};
-use crate::population::{Files, Population, PopulationConfig};
 use crate::types::Secret;
+use hushtag_population::{Files, Population, PopulationConfig};
 
 const DEMO: &str = include_str!("../../../policies/demo/study.toml");
 
@@ -33,7 +33,7 @@ fn reading(threads: usize) -> Reading {
 /// Tokenises one table.
 fn one(study: &Study, table: &str, key: u8, input: &Path, out: &Path) -> FileHygiene {
     let (regime, key) = (Regime::built_in("cn-pipl").unwrap(), TokenKey::new(&Secret::new([key; 32])));
-    let (as_of, reading) = (config().as_of, reading(2));
+    let (as_of, reading) = (Timestamp::from_seconds(config().as_of), reading(2));
     let terms = TokeniseTerms { study, regime: &regime, table, key: &key, as_of, reading };
     tokenise(&terms, Input::Path(input.to_owned()), out).unwrap()
 }
@@ -57,7 +57,7 @@ fn all(study: &Study, files: &Files, folder: &Path) -> Files {
 /// All cells of all cubes.
 fn cubes(study: &Study, files: &Files) -> Vec<(Vec<u64>, Vec<i128>)> {
     let regime = Regime::built_in("cn-pipl").unwrap();
-    let as_of = config().as_of;
+    let as_of = Timestamp::from_seconds(config().as_of);
     let Decision::Permit(flow) = decide(study, &regime, &study.recipients[0], as_of) else {
         panic!("the study is permitted");
     };

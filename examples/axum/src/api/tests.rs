@@ -1,7 +1,7 @@
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
-use hushtag::population::{Population, PopulationConfig};
+use hushtag_population::{Population, PopulationConfig};
 use hushtag::types::{Clock, NanoEpsilon, RecipientId, SystemClock};
 use hushtag::{Approval, Keys, PoolTerms, Setup, StudySource};
 use tower::ServiceExt;
@@ -17,7 +17,7 @@ fn hash(token: &str) -> TokenHash {
 fn service(folder: &std::path::Path) -> Arc<Service> {
     let now = SystemClock.now().seconds();
     let as_of = Timestamp::from_seconds(now - now.rem_euclid(86_400));
-    let people = PopulationConfig { people: 300, as_of, ..PopulationConfig::default() };
+    let people = PopulationConfig { people: 300, as_of: as_of.seconds(), ..PopulationConfig::default() };
     let input = folder.join("input");
     Population::new(people).unwrap().write_parquet(&input).unwrap();
     let study = include_str!("../../../../policies/demo/study.toml")

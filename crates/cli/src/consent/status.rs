@@ -1,0 +1,165 @@
+//! `hushtag consent status`: what decides for one person.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::{Map, Value, json};
+
+use super::person::Person;
+use crate::sandbox::open;
+use crate::{Context, Failure};
+use hushtag::consent::{Account, Act, KnownWords, Named};
+use hushtag::operator::{Act as Access, Role};
+use hushtag::register::Event;
+use hushtag::types::{AsOf, Clock as _, RecipientId, StudyId, SystemClock, Timestamp};
+
+#[derive(Args)]
+pub(crate) struct StatusOf {
+    /// The sandbox
+    dir: PathBuf,
+    #[command(flatten)]
+    person: Person,
+    /// Events count as of this instant; a bare date means the end of that day in the study's time zone [default: now]
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: Option<AsOf>,
+    /// Judge by what a study demands for this recipient
+    #[arg(long)]
+    recipient: Option<RecipientId>,
+    /// Which study, if several name the recipient
+    #[arg(long, requires = "recipient")]
+    study: Option<StudyId>,
+}
+
+impl StatusOf {
+    pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
+        let operator = open(&self.dir, context)?;
+        let consents = operator.consents();
+        let (ids, id) = self.person.named(&consents)?;
+        let as_of = self.as_of.map_or_else(|| Ok(SystemClock.now()), |as_of| operator.instant(as_of))?;
+        let events = consents.events_of((&ids, &id))?;
+        let erased = consents.tombstone_of((&ids, &id))?.and_then(|tombstone| tombstone.erased_at());
+        let accounts = match &self.recipient {
+            Some(recipient) => Some(consents.standing(&events, recipient, self.study.as_ref(), as_of)?),
+            None => None,
+        };
+        operator.log_access(Access::ConsentStatus, Role::Operator)?;
+        let (latest, known) = (latest(&events, as_of), consents.known_words());
+        context.output.either(
+            || {
+                json!({
+                    "as_of": as_of.to_string(),
+                    "events": events.len(),
+                    "erased": erased.map(|at| at.to_string()),
+                    "latest": latest.iter().map(|event| as_json(event, &known)).collect::<Vec<_>>(),
+                    "triggers": accounts.as_ref().map(|all| all.iter().map(account_json).collect::<Vec<_>>()),
+                })
+            },
+            || {
+                let mut text = format!("as of {as_of}: {} event(s) recorded", events.len());
+                if let Some(at) = erased {
+                    text.push_str(&format!("\n  erased at {at}: what was said by then gives no consent"));
+                }
+                latest.iter().for_each(|event| text.push_str(&line(event, &known)));
+                if let Some(accounts) = &accounts {
+                    accounts.iter().for_each(|account| text.push_str(&account_line(account)));
+                    text.push_str(
+                        "\nher age, where the study asks for it, is read at seal and is not judged here",
+                    );
+                }
+                text
+            },
+        )
+    }
+}
+
+/// The scope of an event: trigger, purpose and recipient, of which any may be left open.
+type Scope<'a> = [Option<&'a str>; 3];
+
+/// For every scope the latest event not after `as_of`, at equal time one that gives nothing; those whose time cannot be read
+/// count whenever they were.
+fn latest(events: &[Event], as_of: Timestamp) -> Vec<&Event> {
+    let mut latest: BTreeMap<Scope<'_>, &Event> = BTreeMap::new();
+    let weight = |event: &Event| (event.at().is_none(), event.at(), act(event) != Some(Act::Given));
+    for event in events.iter().filter(|event| event.at().is_none_or(|at| at <= as_of)) {
+        let scope = ["trigger", "purpose", "recipient"].map(|column| event.cell(column));
+        let kept = latest.entry(scope).or_insert(event);
+        if weight(event) >= weight(kept) {
+            *kept = event;
+        }
+    }
+    latest.into_values().collect()
+}
+
+fn act(event: &Event) -> Option<Act> {
+    event.cell("event").and_then(Act::read)
+}
+
+/// What of an event is unclear, by column and reason.
+fn unclear(event: &Event, known: &KnownWords) -> BTreeSet<(&'static str, &'static str)> {
+    let row = event.row();
+    let found = known.lists().unclear(&row);
+    row.times().faults(found.gives).chain(found.faults).collect()
+}
+
+/// What an event says, with what of it is unclear.
+fn as_json(event: &Event, known: &KnownWords) -> Value {
+    let (mut all, unclear) = (event.statements(), unclear(event, known));
+    if !unclear.is_empty() {
+        let unclear: Map<String, Value> =
+            unclear.into_iter().map(|(column, reason)| (column.to_owned(), json!(reason))).collect();
+        all.insert("unclear".into(), Value::Object(unclear));
+    }
+    Value::Object(all)
+}
+
+fn line(event: &Event, known: &KnownWords) -> String {
+    let cell = |column: &str| event.cell(column).unwrap_or("any");
+    let when = event.cell("at").unwrap_or("no time");
+    let mut text = format!(
+        "\n  trigger {}, purpose {}, recipient {}: {} at {when}",
+        cell("trigger"),
+        cell("purpose"),
+        cell("recipient"),
+        event.cell("event").unwrap_or("no event")
+    );
+    for (column, reason) in unclear(event, known) {
+        let counts = match (act(event), column) {
+            (Some(Act::Given), _) => "no consent".to_owned(),
+            (_, "event" | "at") => "counts against every use".to_owned(),
+            (Some(Act::Lifted), _) => "ends no block".to_owned(),
+            _ => format!("counts against every {column} that it could mean"),
+        };
+        text.push_str(&format!("\n    `{column}` is {reason}: {counts}"));
+    }
+    let recipient = event.cell("recipient");
+    if act(event) != Some(Act::Given) && known.read("recipient", recipient) == Named::Unknown {
+        let could = known.recipients.keys().any(|ours| known.could_mean("recipient", recipient, ours));
+        let counts = if could {
+            "counts against every recipient that it could mean"
+        } else {
+            "counts for that recipient alone"
+        };
+        text.push_str(&format!("\n    `recipient` is none that a study of the sandbox knows: {counts}"));
+    }
+    text
+}
+
+/// Age is not known here: reasons that it gives are those of the seal.
+fn reasons(account: &Account) -> Vec<&'static str> {
+    use hushtag::consent::Standing::{AgeNotAdmitted, AgeUnknown};
+    let failing = account.failing.iter().filter(|standing| !matches!(standing, AgeUnknown | AgeNotAdmitted));
+    failing.map(|standing| standing.as_str()).collect()
+}
+
+pub(crate) fn account_json(account: &Account) -> Value {
+    let reasons = reasons(account);
+    json!({ "trigger": account.trigger, "live": reasons.is_empty(), "failing": reasons })
+}
+
+pub(crate) fn account_line(account: &Account) -> String {
+    match reasons(account).as_slice() {
+        [] => format!("\n{}: her consent is live", account.trigger),
+        reasons => format!("\n{}: out, because {}", account.trigger, reasons.join(", ")),
+    }
+}

@@ -1,0 +1,163 @@
+//! `hushtag audit documents`.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use serde_json::{Value, json};
+
+use super::policy::study_under_regime;
+use super::{Context, Failure};
+use hushtag::operator::studies_in_force;
+use hushtag::policy::{Paper, Study};
+use hushtag::types::Sha256;
+
+/// A file that is said to be a document: `ID=FILE`.
+#[derive(Debug, Clone)]
+pub(super) struct GivenDocument {
+    name: String,
+    file: PathBuf,
+}
+
+impl std::str::FromStr for GivenDocument {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        match text.split_once('=') {
+            Some((name, file)) if !name.is_empty() && !file.is_empty() => {
+                Ok(Self { name: name.to_owned(), file: file.into() })
+            }
+            _ => Err("write ID=FILE: the id of a document, or its key in the study"),
+        }
+    }
+}
+
+/// What the comparison of a paper says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Compared {
+    Matches,
+    Differs,
+    NotGiven,
+    NoDigest,
+}
+
+impl Compared {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Matches => "matches",
+            Self::Differs => "differs",
+            Self::NotGiven => "not-given",
+            Self::NoDigest => "no-digest",
+        }
+    }
+}
+
+struct Row {
+    study: String,
+    paper: Paper,
+    compared: Compared,
+    /// The digest of the file that was given.
+    found: Option<Sha256>,
+}
+
+/// Compares files with the digests that the studies of a sandbox, or one study file, give; lists what has none.
+///
+/// A file that was given and has no digest to be compared with is exit code 4. A file that differs is exit code 5, as a bundle that proves nothing is: the signed study names another document.
+pub(super) fn run(place: &Path, given: &[GivenDocument], context: &Context) -> Result<(), Failure> {
+    let studies = match place.is_dir() {
+        true => studies_in_force(place)?,
+        false => vec![study_under_regime(place)?.0],
+    };
+    let mut rows: Vec<Row> = studies.iter().flat_map(rows_of).collect();
+    for document in given {
+        compare(document, &mut rows)?;
+    }
+    context
+        .output
+        .either(|| json!({ "documents": rows.iter().map(object).collect::<Vec<_>>() }), || text(&rows))?;
+    let uncompared = |row: &&Row| row.found.is_some() && row.compared == Compared::NoDigest;
+    if let Some(row) = rows.iter().find(uncompared) {
+        let message = format!("the study gives no digest of `{}`, so nothing was compared", row.paper.id);
+        return Err(Failure::uncompared(message, "sign a study that gives `sha256` of the document"));
+    }
+    match rows.iter().find(|row| row.compared == Compared::Differs) {
+        Some(row) => Err(Failure::damaged(
+            &row.paper.id,
+            &Differs,
+            "ask for the document that the study was signed with, or sign a study that names this one",
+        )),
+        None => Ok(()),
+    }
+}
+
+/// A file is not the document that a study names.
+#[derive(Debug, thiserror::Error)]
+#[error("the file is not the document that the study names: its SHA-256 digest differs")]
+struct Differs;
+
+fn rows_of(study: &Study) -> impl Iterator<Item = Row> {
+    let id = study.id.to_string();
+    study.papers().into_iter().map(move |paper| {
+        let compared = if paper.sha256.is_some() { Compared::NotGiven } else { Compared::NoDigest };
+        Row { study: id.clone(), paper, compared, found: None }
+    })
+}
+
+fn compare(document: &GivenDocument, rows: &mut [Row]) -> Result<(), Failure> {
+    let name = document.name.as_str();
+    let by_id = rows.iter().any(|row| row.paper.id == name);
+    let is_meant = |row: &Row| if by_id { row.paper.id == name } else { row.paper.key == name };
+    let meant = rows.iter().filter(|row| is_meant(row));
+    let mut ids: Vec<String> = meant.map(|row| format!("{} ({})", row.paper.id, row.paper.key)).collect();
+    ids.sort();
+    ids.dedup();
+    match ids.as_slice() {
+        [_] => {}
+        [] => {
+            let known: Vec<&str> = rows.iter().map(|row| row.paper.id.as_str()).collect();
+            let message = format!("no study names a document `{name}`");
+            return Err(Failure::usage(message, format!("the documents are {}", known.join(", "))));
+        }
+        several => {
+            let message = format!("`{name}` is {} documents of several studies", several.len());
+            return Err(Failure::usage(message, format!("name one of {}", several.join(", "))));
+        }
+    }
+    let shown = document.file.display();
+    let digest = File::open(&document.file).and_then(Sha256::of);
+    let digest = digest
+        .map_err(|error| Failure::failed(format!("{shown}: cannot be read: {error}"), "check the path"))?;
+    for row in rows.iter_mut().filter(|row| is_meant(row)) {
+        row.found = Some(digest);
+        row.compared = match row.paper.sha256 {
+            // Of two files for one document, the one that differs is reported.
+            Some(own) if own == digest && row.compared != Compared::Differs => Compared::Matches,
+            Some(_) => Compared::Differs,
+            None => Compared::NoDigest,
+        };
+    }
+    Ok(())
+}
+
+fn object(row: &Row) -> Value {
+    let mut object = json!(row.paper);
+    if let Value::Object(map) = &mut object {
+        map.insert("study".into(), json!(row.study));
+        map.insert("result".into(), json!(row.compared.as_str()));
+        map.extend(row.found.map(|found| ("file_sha256".to_owned(), json!(found.to_string()))));
+    }
+    object
+}
+
+fn text(rows: &[Row]) -> String {
+    let line = |row: &Row| {
+        let said = match row.compared {
+            Compared::Matches => "the file has the digest of the study",
+            Compared::Differs => "THE FILE DIFFERS from the digest of the study",
+            Compared::NotGiven => "not compared: no file was given",
+            Compared::NoDigest => "not comparable: the study has no digest of it",
+        };
+        let digest = row.paper.sha256.map(|own| format!("  sha256 {own}")).unwrap_or_default();
+        format!("{}: {} {}: {said}{digest}", row.study, row.paper.key, row.paper.id)
+    };
+    rows.iter().map(line).collect::<Vec<_>>().join("\n")
+}

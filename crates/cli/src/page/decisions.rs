@@ -1,0 +1,58 @@
+//! The decision on every study and recipient with its articles: the opinion that every question is decided by.
+
+use maud::{Markup, html};
+
+use super::facts::Facts;
+use super::parts::{self, marked, name, time, verdict};
+use super::statutes::in_opinion;
+use super::texts::fill;
+use hushtag::policy::{Explanation, Line, with_opinion};
+
+pub(super) fn section(facts: &Facts<'_>) -> Markup {
+    let t = &facts.t.decisions;
+    let content = html! {
+        p { (t.lead) }
+        p { (t.judged_at) " " (time(facts, facts.now)) }
+        @for (study, regime) in &facts.studies {
+            @for recipient in &study.recipients {
+                @let said = with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang));
+                @let title = fill(&t.study_and_recipient, &[("study", &study.id), ("recipient", &recipient.id)]);
+                (opinion(facts, &title, &said))
+            }
+        }
+    };
+    parts::section("decisions", &t.heading, &content)
+}
+
+fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
+    let t = &facts.t.decisions;
+    html! {
+        h3 { (name(title)) }
+        p { (marked(&in_opinion(facts, &said.question))) }
+        p { (verdict(said.permitted, if said.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&said.answer)) }
+        details open {
+            summary { (t.all) }
+            @for section in &said.sections {
+                h4 { (name(&in_opinion(facts, &section.text))) }
+                (lines(facts, &section.under))
+            }
+        }
+    }
+}
+
+/// Lines and what stands under them; the result of each rule is marked in words and colour.
+fn lines(facts: &Facts<'_>, all: &[Line]) -> Markup {
+    html! {
+        ul class="opinion" {
+            @for line in all {
+                li {
+                    @if let (Some(result), Some(word)) = (line.result, &line.verdict) {
+                        (parts::result(result, word)) " "
+                    }
+                    (marked(&in_opinion(facts, &line.text)))
+                    @if !line.under.is_empty() { (lines(facts, &line.under)) }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! `hushtag policy check`.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use serde_json::json;
+
+use super::files::{Kind, PolicyFile, policy_files};
+use crate::{Context, Failure, Format};
+use hushtag::operator::{StudySource, check_regime, check_sandbox, check_study};
+use hushtag::policy::{Finding, Level, Scenarios};
+use hushtag::types::{AsOf, Clock, SystemClock};
+
+#[derive(Args)]
+pub(crate) struct Check {
+    /// Study, regime and scenario files, folders that hold some, or sandboxes
+    #[arg(required = true)]
+    files: Vec<PathBuf>,
+    /// The day to decide on, in the time zone of each study [default: today]
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: Option<AsOf>,
+}
+
+impl Check {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let now = self.as_of.unwrap_or_else(|| AsOf::Instant(SystemClock.now()));
+        let (mut count, mut all): (usize, Vec<Finding>) = (0, Vec::new());
+        for path in &self.files {
+            if path.join("sandbox.toml").is_file() {
+                all.extend(check_sandbox(path, now)?);
+                count += 1;
+                continue;
+            }
+            for file in policy_files(std::slice::from_ref(path))? {
+                all.extend(findings(&file, now)?);
+                count += 1;
+            }
+        }
+        if context.output.format() == Format::Sarif {
+            let root = std::env::current_dir().ok();
+            context.output.result(&hushtag::report::sarif(&all, root.as_deref()).to_string())?;
+        } else {
+            context.output.either(
+                || json!({ "files": count, "findings": all }),
+                || {
+                    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+                    let summary = match all.len() {
+                        0 => format!("{count} file(s), no findings"),
+                        some => format!("{count} file(s), {some} finding(s)"),
+                    };
+                    lines.into_iter().chain([summary]).collect::<Vec<_>>().join("\n")
+                },
+            )?;
+        }
+        // A note is to be known, not to be mended.
+        if all.iter().all(|finding| finding.level == Level::Note) { Ok(()) } else { Err(Failure::findings()) }
+    }
+}
+
+fn findings(file: &PolicyFile, now: AsOf) -> Result<Vec<Finding>, Failure> {
+    let (name, text) = (&file.name, &file.text);
+    Ok(match file.kind {
+        Kind::Study => check_study(&StudySource::load(&file.path)?, now),
+        Kind::Regime => check_regime(name, text),
+        Kind::Scenarios => match Scenarios::parse(name, text) {
+            Ok(_) => Vec::new(),
+            Err(error) => vec![Finding { file: name.clone(), ..Finding::of_error("SYNTAX", &error, "") }],
+        },
+    })
+}

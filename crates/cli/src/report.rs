@@ -1,0 +1,137 @@
+//! `hushtag report`.
+
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde_json::json;
+
+use super::sandbox::{Copied, Opened, keys, open, open_or_read, read};
+use super::target::Target;
+use super::{Context, Failure};
+use crate::page::{PageError, Report, report_page};
+use hushtag::keys::AuditorKey;
+use hushtag::operator::{Act, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
+use hushtag::policy::Lang;
+use hushtag::release::Figures;
+use hushtag::report::{REGISTRY_MARK, registry_yaml};
+use hushtag::storage::Folder;
+use hushtag::types::EpochId;
+
+/// The language of a page.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+enum Language {
+    /// English.
+    En,
+    /// Simplified Chinese.
+    Zh,
+}
+
+#[derive(Args)]
+pub(super) struct ReportCommand {
+    /// The sandbox
+    dir: PathBuf,
+    /// The page: a new file, or one that an earlier report wrote, which is replaced as a whole
+    #[arg(long, value_name = "FILE", required_unless_present = "registry")]
+    out: Option<PathBuf>,
+    /// A draft of the record for the public registry of deployments of differential privacy, as YAML; replaced as the page is
+    #[arg(long, value_name = "FILE")]
+    registry: Option<PathBuf>,
+    /// The language of the page
+    #[arg(long, value_enum, default_value_t = Language::En)]
+    lang: Language,
+    /// Add a draft of the impact assessment (PIPL art. 56), for a human to complete
+    #[arg(long, requires = "out")]
+    pipia: bool,
+    /// The internal edition, with the exact figures that this auditor's key opens; every opening is logged
+    #[arg(long, value_name = "FILE", requires = "out", conflicts_with = "copy")]
+    key: Option<PathBuf>,
+    #[command(flatten)]
+    copied: Copied,
+}
+
+impl ReportCommand {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        if self.out.is_some() && self.out == self.registry {
+            return Err(Failure::usage("--out and --registry name one file", "give each a file of its own"));
+        }
+        let out = self.out.as_deref().map(Target::new).transpose()?;
+        let registry =
+            self.registry.as_deref().map(|path| Target::marked(path, REGISTRY_MARK)).transpose()?;
+        let lang = match self.lang {
+            Language::En => Lang::En,
+            Language::Zh => Lang::Zh,
+        };
+        let (figures, access) = match self.key.as_deref().map(AuditorKey::read_file).transpose()? {
+            Some(key) => {
+                // Exact figures are opened only where the log says so.
+                let operator = open(&self.dir, context)?;
+                let access = operator.log_access(Act::Report, Role::Auditor)?;
+                (Some(opened(&operator, &key)?), Some(access))
+            }
+            None => (None, logged(&self.dir, &self.copied, context)?),
+        };
+        let reader = read(&self.dir, context)?;
+        let reader = match access {
+            Some(access) => reader.logged_as(access),
+            None => reader,
+        };
+        let verified = verified(&self.dir, keys(context)?)?;
+        let place = self.dir.display().to_string();
+        let (pipia, internal) = (self.pipia, figures.is_some());
+        let figures = figures.as_deref();
+        if let Some(registry) = &registry {
+            registry.write(&registry_yaml(&reader)?)?;
+            context.output.note(&registry.done());
+        }
+        let registry = self.registry.map(|path| path.display().to_string());
+        let (Some(out), Some(path)) = (out, self.out) else {
+            return context.output.either(
+                || json!({ "registry": registry, "verified": true, "log_entry": access }),
+                || "both books verified; read the draft, and complete what is left to you".to_owned(),
+            );
+        };
+        let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
+        let page = page(&report)?;
+        if internal {
+            out.write_for_owner(&page)?
+        } else {
+            out.write(&page)?
+        }
+        context.output.note(&out.done());
+        let (path, bytes) = (path.display().to_string(), page.len());
+        context.output.either(
+            || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal, "log_entry": access, "registry": registry }),
+            || format!("{path}: both books verified; open it in any browser, or print it"),
+        )
+    }
+}
+
+/// The exact figures of all epochs, each opening logged.
+fn opened(operator: &Operator, key: &AuditorKey) -> Result<Vec<(EpochId, Vec<Figures>)>, Failure> {
+    // Of a retired epoch nothing can be opened.
+    let epochs = operator.status()?.epochs.into_iter().filter(|epoch| epoch.retired.is_none());
+    let opened = epochs.map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, key)?)));
+    opened.collect()
+}
+
+/// The entry of the log for a page that is about to be made; `None` where the log cannot be written.
+fn logged(dir: &Path, copied: &Copied, context: &Context) -> Result<Option<u64>, Failure> {
+    Ok(match open_or_read(dir, copied, context)? {
+        Opened::Writer(operator) => Some(operator.log_access(Act::Report, Role::Operator)?),
+        Opened::Reader(_) => None,
+    })
+}
+
+/// What both books of the sandbox say of each other.
+pub(super) fn verified(dir: &Path, keys: Keys) -> Result<Verification, Failure> {
+    let terms = VerifyTerms { keys: Some(keys), beside_a_writer: true, ..VerifyTerms::default() };
+    Ok(verify_sandbox(&Folder::open(dir)?, terms)?)
+}
+
+/// The page, or why there is none.
+pub(super) fn page(report: &Report<'_>) -> Result<String, Failure> {
+    report_page(report).map_err(|error| match error {
+        PageError::Operator(error) => error.into(),
+        PageError::Texts(_) => Failure::failed(error.to_string(), "report this bug"),
+    })
+}

@@ -1,0 +1,150 @@
+//! `hushtag seal`.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use clap::Args;
+
+use super::exit::{refusal_text, refuse};
+use super::inputs::Inputs;
+use super::progress::shown;
+use super::sandbox::open;
+use super::{Context, Failure, Format};
+use crate::render::{answer_table, hygiene_text};
+use hushtag::engine::{MaxBadRows, MemoryBudget, Progress, Reading, Sources};
+use hushtag::operator::SealTerms;
+use hushtag::register::FILE;
+use hushtag::report::{answer_json, hygiene_json};
+use hushtag::types::{AsOf, DatasetName, EpochId};
+
+#[derive(Args)]
+pub(super) struct Seal {
+    /// The sandbox
+    dir: PathBuf,
+    /// The new epoch's id
+    #[arg(long, required_unless_present = "check")]
+    epoch: Option<EpochId>,
+    /// Read everything and report every file; nothing is sealed, written or logged
+    #[arg(long)]
+    check: bool,
+    /// Consents count as of this instant and windows end at it; a bare date means the end of that day in the time zone of
+    /// the studies (`[study] timezone`), else UTC
+    #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
+    as_of: AsOf,
+    /// A dataset of the study and its file (.parquet, .csv, .arrow), a folder of parts as Spark and Hive leave it, a pattern
+    /// such as 'payments=2026/*.parquet', or - for stdin; may be given several times for one dataset
+    #[arg(long = "data", value_name = "NAME=PATH", value_parser = data, required = true)]
+    data: Vec<(DatasetName, PathBuf)>,
+    /// A file of consent events, a folder of parts, a pattern, or - for stdin, beside the consent register, which is always
+    /// read where there is one; may be given several times
+    #[arg(long, value_name = "PATH")]
+    consents: Vec<PathBuf>,
+    /// Count identical records: all declared columns are decoded, 8 bytes of memory a record
+    #[arg(long)]
+    count_duplicates: bool,
+    /// How many percent of a file's rows may be bad; a row of consents that is nobody's always stops the seal
+    #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
+    max_bad_rows: MaxBadRows,
+    /// How much memory people, rows and pairs may take, such as 4GiB; a seal that needs more is refused, independent of who is in. Without
+    /// it there is no limit
+    #[arg(long, value_name = "BYTES")]
+    memory: Option<MemoryBudget>,
+}
+
+fn data(text: &str) -> Result<(DatasetName, PathBuf), String> {
+    let (name, path) = text.split_once('=').ok_or("write NAME=PATH, such as follows=follows.csv")?;
+    Ok((DatasetName::new(name).map_err(|error| error.to_string())?, PathBuf::from(path)))
+}
+
+impl Seal {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let output = &context.output;
+        let operator = open(&self.dir, context)?;
+        let progress = Arc::new(Progress::default());
+        let reading = Reading {
+            max_bad_rows: self.max_bad_rows,
+            count_identical: self.count_duplicates,
+            memory: self.memory.unwrap_or_default(),
+            progress: Some(Arc::clone(&progress)),
+            ..Reading::default()
+        };
+        if let Some(epoch) = self.epoch.as_ref().filter(|_| self.check) {
+            operator.check_epoch(epoch)?;
+        }
+        let as_of = operator.instant(self.as_of)?;
+        let registered = operator.consents().snapshot()?.is_some();
+        let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
+        let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
+        if read.is_empty() {
+            let next = "give --consents PATH, or fill the register with `hushtag consent record` or `import`";
+            return Err(Failure::usage("there are no consents: no --consents and no consent register", next));
+        }
+        if registered {
+            output.note(&format!("consents are read from {read}"));
+        }
+        let (mut sources, mut inputs) = (Sources::default(), Inputs::default());
+        for (name, path) in self.data {
+            sources.data.extend(inputs.of(path)?.into_iter().map(|input| (name.clone(), input)));
+        }
+        for path in self.consents {
+            sources.consents.extend(inputs.of(path)?);
+        }
+        let Some(epoch) = self.epoch.filter(|_| !self.check) else {
+            let check = || operator.check_sources(as_of, &reading, sources);
+            let hygiene = match shown(output, &progress, "rows", check) {
+                Err(hushtag::operator::OperatorError::Refused(reasons)) => {
+                    return Err(refuse(output, &reasons));
+                }
+                checked => checked?,
+            };
+            output.either(|| hygiene_json(&hygiene), || hygiene_text(&hygiene))?;
+            output.note("every file was read; nothing was sealed, written or logged");
+            return Ok(());
+        };
+        let terms = SealTerms { epoch, as_of, reading };
+        let sealed = match shown(output, &progress, "rows", || operator.seal(&terms, sources)) {
+            Ok(sealed) => sealed,
+            Err(hushtag::operator::OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
+            Err(error) => return Err(error.into()),
+        };
+        let accounting = operator.status()?.accounting;
+        output.either(
+            || {
+                let mut all = hygiene_json(&sealed.hygiene);
+                if let Some(map) = all.as_object_mut() {
+                    map.insert("epoch".into(), serde_json::json!(terms.epoch));
+                    let pairs = sealed.recipients.iter();
+                    let list = pairs
+                        .map(|(study, recipient)| serde_json::json!({ "study": study, "id": recipient }));
+                    map.insert("recipients".into(), list.collect());
+                    let consents = sealed.consents.iter().map(|counts| answer_json(counts, accounting));
+                    map.insert("consents".into(), consents.collect());
+                }
+                all
+            },
+            || {
+                let counts = sealed.consents.iter().map(|counts| {
+                    let whose =
+                        format!("people by consent, study {}, recipient {}", counts.study, counts.recipient);
+                    format!("\n{whose}\n{}", answer_table(counts, accounting))
+                });
+                std::iter::once(hygiene_text(&sealed.hygiene)).chain(counts).collect::<String>()
+            },
+        )?;
+        for (study, recipient, reasons) in &sealed.refused {
+            output.note(&format!(
+                "recipient {recipient} of study {study} has no cube; {}",
+                refusal_text(reasons)
+            ));
+        }
+        if output.format() == Format::Text {
+            output.note(&format!(
+                "epoch {} is sealed for {} recipient(s) as of {}",
+                terms.epoch,
+                sealed.recipients.len(),
+                terms.as_of
+            ));
+        }
+        Ok(())
+    }
+}

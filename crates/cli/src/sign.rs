@@ -1,0 +1,155 @@
+//! `hushtag policy sign`.
+
+use std::path::{Path, PathBuf};
+
+use clap::Args;
+use serde_json::json;
+
+use super::exit::refuse;
+use super::key::named_key;
+use super::{Context, Failure};
+use hushtag::audit::{Note, RenewalText, amount, approval_text};
+use hushtag::keys::SigningKey;
+use hushtag::operator::{NamedKey, StudySource};
+use hushtag::policy::{Decision, Reason, Regime, Study, decide};
+use hushtag::storage::{Folder, Storage};
+use hushtag::types::{Clock, SystemClock};
+
+#[derive(Args)]
+pub(super) struct Sign {
+    /// The study file; the signatures lie beside it, in FILE.sig
+    #[arg(long, value_name = "FILE", required_unless_present = "renewal")]
+    study: Option<PathBuf>,
+    /// The text of a renewal, from `hushtag budget DIR renew --draft`
+    #[arg(long, value_name = "FILE", conflicts_with = "study")]
+    renewal: Option<PathBuf>,
+    /// The handler's key, from `hushtag key new`
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// The name in the signature's line [default: the key file's name without its ending]
+    #[arg(long)]
+    name: Option<String>,
+}
+
+impl Sign {
+    pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        let signer = |name| named_key(SigningKey::read_file(&self.key)?, name, &self.key);
+        match (&self.study, &self.renewal) {
+            (Some(study), _) => sign_study(study, || signer(self.name.clone()), context),
+            (None, Some(renewal)) => sign_renewal(renewal, &signer(self.name.clone())?, context),
+            (None, None) => Err(Failure::usage("nothing to sign", "give --study FILE or --renewal FILE")),
+        }
+    }
+}
+
+fn sign_study(
+    file: &Path,
+    signer: impl FnOnce() -> Result<NamedKey, Failure>,
+    context: &Context,
+) -> Result<(), Failure> {
+    let source = StudySource::load(file)?;
+    let (study, regime) = source.parse()?;
+    let reasons = denied(&study, &regime);
+    if !reasons.is_empty() {
+        return Err(refuse(&context.output, &reasons));
+    }
+    let signer = signer()?;
+    let text = approval_text(&study, &regime)
+        .map_err(|fault| Failure::failed(fault.to_string(), "mend the regime"))?;
+    let place = StudySource::signatures_beside(file);
+    let signed = add(&place, &text, &signer)?;
+    context.output.either(
+        || {
+            json!({
+                "file": place.display().to_string(), "study": study.id, "hash": study.hash,
+                "regime": regime.id(), "regime_hash": regime.hash(),
+                "name": signer.name, "added": signed.1, "signatures": signed.0.lines(),
+            })
+        },
+        || {
+            let (id, law) = (&study.id, regime.id());
+            let said = said(&place, &signer, &signed);
+            format!("study {id} {}\nunder {law} {}\n{said}", study.hash, regime.hash())
+        },
+    )
+}
+
+fn sign_renewal(file: &Path, signer: &NamedKey, context: &Context) -> Result<(), Failure> {
+    let shown = file.display();
+    let failed = |why: String| {
+        Failure::failed(
+            format!("{shown}: {why}"),
+            "draft it with `hushtag budget DIR renew --draft FILE --reason TEXT`",
+        )
+    };
+    let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
+    let renewal = RenewalText::parse(&text).map_err(|error| failed(error.to_string()))?;
+    let place = StudySource::signatures_beside(file);
+    let signed = add(&place, &text, signer)?;
+    context.output.either(
+        || {
+            json!({
+                "file": place.display().to_string(), "sandbox": renewal.sandbox, "renewal": renewal.number,
+                "limit": amount(renewal.limit), "name": signer.name, "added": signed.1, "signatures": signed.0.lines(),
+            })
+        },
+        || format!("{text}{}", said(&place, signer, &signed)),
+    )
+}
+
+/// Whether the signature was added, and how many there are.
+fn said(place: &Path, signer: &NamedKey, (note, added): &(Note, bool)) -> String {
+    let what = if *added { "signed as" } else { "was signed before by the key of" };
+    format!("{what} {}; {} has {} signature(s)", signer.name, place.display(), note.lines())
+}
+
+/// Why the study is not permitted today, for any of its recipients: nobody should sign such a one.
+fn denied(study: &Study, regime: &Regime) -> Vec<Reason> {
+    let now = SystemClock.now();
+    let reasons = study.recipients.iter().flat_map(|one| match decide(study, regime, one, now) {
+        Decision::Deny(reasons) => reasons,
+        Decision::Permit(_) => Vec::new(),
+    });
+    let mut all: Vec<Reason> = Vec::new();
+    for reason in reasons {
+        if !all.contains(&reason) {
+            all.push(reason);
+        }
+    }
+    all
+}
+
+/// Adds the signature to the file, which is replaced as a whole, and says whether it is new.
+fn add(place: &Path, text: &str, signer: &NamedKey) -> Result<(Note, bool), Failure> {
+    let shown = place.display();
+    let anew = format!("if it is not needed, start anew with `rm {shown}`, and let every handler sign again");
+    let failed = |why: String| Failure::failed(format!("{shown}: {why}"), anew.clone());
+    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder = parent.canonicalize().map_err(|error| failed(error.to_string()))?;
+    let folder = Folder::open(&folder)?;
+    let name = place.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let old = match folder.read(&name)? {
+        Some(bytes) => Some(Note::parse(&bytes).map_err(|error| failed(error.to_string()))?),
+        None => None,
+    };
+    let note = match old.clone() {
+        None => Note::sign(text, signer),
+        Some(old) if old.text() == text => old.signed_by(signer),
+        Some(old) if same_subject(old.text(), text) => {
+            let why = "its signatures are stale: the text was changed after they were given";
+            return Err(failed(why.into()));
+        }
+        Some(_) => return Err(failed("it holds signatures of something else".into())),
+    };
+    let note = note.map_err(|error| failed(error.to_string()))?;
+    let added = old.as_ref() != Some(&note);
+    if added {
+        folder.write(&name, note.to_string().as_bytes())?;
+    }
+    Ok((note, added))
+}
+
+/// Whether two texts that handlers sign are of one study or sandbox: the first two lines.
+fn same_subject(one: &str, other: &str) -> bool {
+    one.lines().take(2).eq(other.lines().take(2))
+}

@@ -1,0 +1,92 @@
+//! Plots and pages: files that the command makes as a whole and may make anew.
+
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use super::{Failure, exit};
+use hushtag::storage::{Folder, Storage as _, StorageError};
+
+/// How a page or plot begins that this command made and may make anew.
+pub(crate) const MADE_BY: &str = concat!("<!-- made by hushtag ", env!("CARGO_PKG_VERSION"), " -->");
+
+/// The part of [`MADE_BY`] that all versions share.
+const PAGE_MARK: &str = "<!-- made by hushtag ";
+
+/// What the folder of a sandbox holds.
+const SANDBOX: &str = "sandbox.toml";
+
+/// A place that is free, or holds a file that this command made before. Any other file is left alone.
+pub(super) struct Target {
+    path: PathBuf,
+    folder: Folder,
+    name: String,
+    replaces: bool,
+}
+
+impl Target {
+    /// Looks at the place of a page or a plot; nothing is written.
+    pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        Self::marked(path, PAGE_MARK)
+    }
+
+    /// As [`Target::new`], for a file whose first line has another mark.
+    pub(super) fn marked(path: &Path, mark: &str) -> Result<Self, Failure> {
+        let wrong = |why: &str| Failure::failed(format!("{}: {why}", path.display()), "give another file");
+        let unread = |error: std::io::Error| wrong(&format!("cannot be written: {error}"));
+        let name = path.file_name().and_then(|name| name.to_str());
+        let name = name.filter(|name| !name.starts_with('.')).ok_or_else(|| wrong("is no name of a file"))?;
+        is_outside_sandboxes(path)?;
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let folder = Folder::open(&parent.canonicalize().map_err(unread)?)?;
+        let replaces = match path.symlink_metadata() {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
+            Err(error) => return Err(unread(error)),
+            Ok(there) if there.is_file() && has_mark(path, mark).map_err(unread)? => true,
+            Ok(_) => return Err(wrong("is there already, and hushtag did not make it")),
+        };
+        Ok(Self { path: path.to_owned(), folder, name: name.to_owned(), replaces })
+    }
+
+    /// Puts the text there as a whole, by renaming.
+    pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
+        // If we stop inside, the old file stands.
+        self.written(self.folder.write(&self.name, text.as_bytes()))
+    }
+
+    /// As [`Target::write`], into a file that only its owner may read.
+    pub(super) fn write_for_owner(&self, text: &str) -> Result<(), Failure> {
+        self.written(self.folder.write_for_owner(&self.name, text.as_bytes()))
+    }
+
+    fn written(&self, written: Result<(), StorageError>) -> Result<(), Failure> {
+        let next = "see that the folder can be written, or give another file";
+        written.map_err(|error| Failure::failed(exit::chain(&error), next))
+    }
+
+    /// What became of the place, for a note.
+    pub(super) fn done(&self) -> String {
+        format!("{}: {}", self.path.display(), if self.replaces { "replaced" } else { "written" })
+    }
+}
+
+/// Refuses a new file inside the folder of a sandbox: `audit verify` finds every file there that nothing binds.
+pub(super) fn is_outside_sandboxes(path: &Path) -> Result<(), Failure> {
+    let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    // Where there is no folder, the writing says so.
+    let Ok(parent) = parent.canonicalize() else { return Ok(()) };
+    match parent.ancestors().find(|folder| folder.join(SANDBOX).is_file()) {
+        None => Ok(()),
+        Some(_) => Err(Failure::usage(
+            format!("`{}` is inside the folder of a sandbox", path.display()),
+            "give a place outside: what is not bound by the log there counts as damage",
+        )),
+    }
+}
+
+/// Whether a file says in its beginning that this command made it, in whatever version.
+fn has_mark(path: &Path, mark: &str) -> std::io::Result<bool> {
+    let mut beginning = String::new();
+    let read = std::fs::File::open(path)?.take(80).read_to_string(&mut beginning);
+    // What is no text is not ours.
+    Ok(read.is_ok() && beginning.contains(mark))
+}

@@ -1,0 +1,12 @@
+//! Promises on report, each in a module of its own.
+#![cfg(test)]
+
+mod registry;
+mod report;
+mod report_browser;
+mod report_metrics;
+
+#[path = "../common/command.rs"]
+pub mod command;
+#[path = "../common/page.rs"]
+pub mod page;

@@ -1,7 +1,0 @@
-//! The command `hushtag`.
-
-use std::process::ExitCode;
-
-fn main() -> ExitCode {
-    hushtag::cli::run()
-}

@@ -1,0 +1,6 @@
+//! Promises on house, each in a module of its own.
+#![cfg(test)]
+
+mod book;
+mod languages;
+mod layers;

@@ -1,0 +1,8 @@
+//! Promises on input, each in a module of its own.
+#![cfg(test)]
+
+mod bad_input;
+mod odd_tables;
+
+#[path = "../support/mod.rs"]
+pub mod support;
