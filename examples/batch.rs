@@ -7,10 +7,11 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use hushtag::engine::{Reading, Sources};
-use hushtag::report::metrics_json;
-use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
-use hushtag::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
+use hushtag::answer::metrics_json;
+use hushtag::{
+    Approval, Clock, DatasetName, EpochId, Keys, NanoEpsilon, Operator, PoolTerms, Reading, RecipientId,
+    SealTerms, Setup, Sources, StudySource, SystemClock, Timestamp,
+};
 use hushtag_population::{PopulationConfig, SocialCommerce};
 
 const TABLES: [&str; 4] = ["follows", "shares", "payments", "members"];

@@ -10,7 +10,7 @@
 //! Another root key: open with the old one, call `operator.rotate_root(NewRoot::Given(new))`, and let the command give the new one
 //! from then on; keep both until it has returned.
 //!
-//! A service with a library of its own, or with a key for each sandbox, implements `hushtag::keys::KeyProvider` instead and is
+//! A service with a library of its own, or with a key for each sandbox, implements `hushtag::KeyProvider` instead and is
 //! given as `Keys::Provided`.
 #![expect(clippy::print_stdout, reason = "an example says what it found")]
 
@@ -19,9 +19,7 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use hushtag::keys::RootKey;
-use hushtag::types::SystemClock;
-use hushtag::{Keys, Operator};
+use hushtag::{Keys, Operator, RootKey, SystemClock};
 use zeroize::Zeroizing;
 
 fn main() -> Result<(), Box<dyn Error>> {

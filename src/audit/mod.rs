@@ -6,11 +6,14 @@
 mod anchor;
 mod approval;
 mod bundle;
+#[doc(hidden)]
 pub mod checkpoint;
 mod commitment;
+#[doc(hidden)]
 pub mod consent_tree;
 mod cosignature;
 mod edge;
+#[doc(hidden)]
 pub mod entry;
 mod fault;
 mod folder;
@@ -19,7 +22,9 @@ mod key_change;
 mod key_entries;
 mod log;
 mod log_keys;
+#[doc(hidden)]
 pub mod merkle;
+#[doc(hidden)]
 pub mod note;
 mod person_proof;
 mod proof;
@@ -28,26 +33,44 @@ mod renewal;
 mod rotation;
 #[cfg(test)]
 mod testing;
+#[doc(hidden)]
 pub mod tiles;
 mod verify;
 
+#[doc(hidden)]
 pub use anchor::{anchored, head_text};
-pub use approval::{ApprovalFault, PinError, Pinned, SignatureFault, approval_text, pinned_by};
-pub use bundle::{Bundle, BundleError, Ground, Opened};
+pub use approval::{ApprovalFault, SignatureFault};
+#[doc(hidden)]
+pub use approval::{PinError, Pinned, approval_text, pinned_by};
+#[doc(hidden)]
+pub use bundle::Ground;
+pub use bundle::{Bundle, BundleError, Opened};
 pub use checkpoint::Checkpoint;
-pub use commitment::{Commitment, InvalidCommitment, commit, verify_commitment};
+#[doc(hidden)]
+pub use commitment::commit;
+pub use commitment::{Commitment, InvalidCommitment, verify_commitment};
 pub use cosignature::{Cosigned, WitnessKey, check_witnesses};
-pub use entry::{Entry, EntryError, Kind, amount, read_amount};
+pub use entry::{Entry, EntryError, Kind};
+#[doc(hidden)]
+pub use entry::{amount, read_amount};
 pub use fault::{AuditError, Fault, Why};
+#[doc(hidden)]
 pub use inputs::{FileDigest, InputForm, InputOpenings, InputTable, InvalidOpenings};
+#[doc(hidden)]
 pub use key_change::KeyChange;
+#[doc(hidden)]
 pub use log::{Log, Recorded};
+#[doc(hidden)]
 pub use log_keys::LogKeys;
 pub use merkle::Hash;
 pub use note::{Note, NoteError, Signer, VerifierKey};
-pub use person_proof::{Look, PersonProof, Place, Stood, consents_of, places_text, study_of};
+#[doc(hidden)]
+pub use person_proof::{Look, Place, consents_of, places_text, study_of};
+pub use person_proof::{PersonProof, Stood};
 pub use proof::{Proof, ProofError};
 pub use receipt::{Receipt, ReceiptError};
 pub use renewal::{RenewalError, RenewalFault, RenewalText};
-pub use rotation::{KeyChain, Rotation, RotationFault, rotation_to_signer};
+#[doc(hidden)]
+pub use rotation::rotation_to_signer;
+pub use rotation::{KeyChain, Rotation, RotationFault};
 pub use verify::{Verified, verify, verify_each};

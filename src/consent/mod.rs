@@ -26,22 +26,41 @@ mod terms;
 mod tombstone;
 mod unclear;
 
-pub use account::{Account, account, account_with};
-pub use act::{Act, items};
+#[doc(hidden)]
+pub use account::account_with;
+pub use account::{Account, account};
+pub use act::Act;
+#[doc(hidden)]
+pub use act::items;
 pub use age::{Admits, AgeFact, Ages};
+#[doc(hidden)]
 pub use cell::is_readable;
 pub(crate) use cell::{flag, giver, kind, number};
+#[doc(hidden)]
 pub use columns::{ColumnError, ConsentColumns, PathUse, ResolvedColumns, is_name, shown_path};
 pub use demand::{Check, ConsentKind, Demand, Requirement};
-pub use event::{COLUMNS, REQUIRED, Row};
-pub use fold::{Coverage, Fold, Reading};
+pub use event::Row;
+#[doc(hidden)]
+pub use event::{COLUMNS, REQUIRED};
+#[doc(hidden)]
+pub use fold::Reading;
+pub use fold::{Coverage, Fold};
+#[doc(hidden)]
 pub use known::{KnownWords, Named};
+#[doc(hidden)]
 pub use mapping::{MappingError, STATEMENTS, Stated, StatementMapping, Statements};
+pub use moment::Moment;
+#[doc(hidden)]
+pub use moment::Times;
 pub(crate) use moment::zoned;
-pub use moment::{Moment, Times};
+#[doc(hidden)]
 pub use separate::{Shortfall, not_separate};
 pub use standing::Standing;
+#[doc(hidden)]
 pub use table::ConsentTable;
+#[doc(hidden)]
 pub use terms::{DOCUMENT, OTHER_EVENT, TERMS};
+#[doc(hidden)]
 pub use tombstone::{Expiry, Tombstone};
+#[doc(hidden)]
 pub use unclear::{Lists, Unclear};

@@ -63,7 +63,7 @@ impl Form {
     /// The one spelling of an id that can meet the same id of another file.
     ///
     /// # Errors
-    /// Why it cannot: [`MISFIT`], or that of [`suspicious_id`].
+    /// Why it cannot: that the text has no such form, or that it is no id.
     pub fn read(self, id: &str) -> Result<Cow<'_, str>, &'static str> {
         let fitted = self.fit(id).ok_or(MISFIT)?;
         suspicious_id(&fitted).map_or(Ok(fitted), Err)

@@ -42,7 +42,7 @@ pub struct TagRisk {
     pub in_small_classes_without: [u64; 3],
 }
 
-/// How a table is shared, in the order of [`CLASS_SIZES`].
+/// How a table is shared, in the order of `CLASS_SIZES`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sharing {
     /// Inside an enclave.

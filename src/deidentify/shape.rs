@@ -4,13 +4,18 @@ use std::collections::BTreeMap;
 
 /// What a direct identifier looks like.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-#[expect(missing_docs, reason = "the names say it")]
 pub enum Shape {
+    /// A bank card number, by its length and check digit.
     CardNumber,
+    /// A latitude with a longitude.
     Coordinates,
+    /// An email address.
     Email,
+    /// A text of several words.
     FreeText,
+    /// A number of a Chinese identity card, by its check digit.
     IdCard,
+    /// A phone number.
     PhoneNumber,
 }
 

@@ -29,9 +29,13 @@ mod mechanism;
 mod sensitivity;
 mod zcdp;
 
-pub use claim::{Claim, Part, QuestionHash};
+#[doc(hidden)]
+pub use claim::QuestionHash;
+pub use claim::{Claim, Part};
 pub(crate) use derived::float;
-pub use derived::{Noisy, Quantile, Spread, combined_half_width, quantile, rank_half_width, ratio_interval};
+pub use derived::{Noisy, Quantile, Spread, quantile, ratio_interval};
+#[doc(hidden)]
+pub use derived::{combined_half_width, rank_half_width};
 pub use gaussian::DiscreteGaussian;
 pub use interval::{Confidence, InvalidConfidence};
 pub use laplace::DiscreteLaplace;

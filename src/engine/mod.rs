@@ -13,7 +13,7 @@ mod figures;
 mod fractions;
 mod gathered;
 mod graph;
-mod hygiene;
+pub(crate) mod hygiene;
 mod identical;
 mod import;
 mod input_digests;

@@ -139,7 +139,83 @@ pub enum OperatorError {
     },
 }
 
+/// What kind of failure an [`OperatorError`] is, for services that map errors to statuses of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// Something else holds the sandbox; try again.
+    Busy,
+    /// A ledger, log, register or sealed file is missing, damaged, rolled back or forged.
+    Damaged,
+    /// It is there already.
+    Exists,
+    /// The epoch was sealed under another text of the study, or nothing is sealed yet.
+    Expired,
+    /// The data or consent files of a seal or an import.
+    Input,
+    /// A program error: something that cannot be.
+    Internal,
+    /// A setting that cannot be.
+    Invalid,
+    /// A key is missing or does not fit.
+    Key,
+    /// A query outside the language or the vocabulary.
+    Query,
+    /// Policy, consent or budget refuses.
+    Refused,
+    /// A file or folder cannot be read or written.
+    Storage,
+    /// A study or regime file, or its signatures.
+    Study,
+    /// Nothing has that name.
+    Unknown,
+}
+
+impl ErrorKind {
+    /// The kind as a word, as `--format json` prints it.
+    #[must_use]
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Busy => "busy",
+            Self::Damaged => "damaged",
+            Self::Exists => "exists",
+            Self::Expired => "expired",
+            Self::Input => "input",
+            Self::Internal => "internal",
+            Self::Invalid => "invalid",
+            Self::Key => "key",
+            Self::Query => "query",
+            Self::Refused => "refused",
+            Self::Storage => "storage",
+            Self::Study => "study",
+            Self::Unknown => "unknown",
+        }
+    }
+}
+
 impl OperatorError {
+    /// What kind of failure it is.
+    #[must_use]
+    pub fn kind(&self) -> ErrorKind {
+        match self {
+            _ if self.is_damage() => ErrorKind::Damaged,
+            Self::Approval { .. } | Self::Study(_) | Self::Regime(_) | Self::RegimePath { .. } => {
+                ErrorKind::Study
+            }
+            Self::Bug(_) => ErrorKind::Internal,
+            Self::Engine(_) | Self::Event(_) => ErrorKind::Input,
+            Self::EpochExists(_) | Self::Key(KeyError::Exists(_)) => ErrorKind::Exists,
+            Self::Figures(_) | Self::Key(_) => ErrorKind::Key,
+            Self::Future(_) | Self::Invalid(_) => ErrorKind::Invalid,
+            Self::Lock(LockError::Held { .. }) => ErrorKind::Busy,
+            Self::OtherText { .. } | Self::NothingSealed { .. } => ErrorKind::Expired,
+            Self::NotASandbox(_) | Self::Unknown { .. } => ErrorKind::Unknown,
+            Self::Question(_) => ErrorKind::Query,
+            Self::Refused(_) => ErrorKind::Refused,
+            _ => ErrorKind::Storage,
+        }
+    }
+
     /// The damage that `place` shows.
     pub(super) fn damaged(place: impl Into<String>, why: impl Into<String>) -> Self {
         Self::Damaged { place: place.into(), why: why.into() }

@@ -61,7 +61,7 @@ pub use check::{check_regime, check_sandbox, check_study};
 pub use closed::AskedEpoch;
 pub use documents::studies_in_force;
 pub use erase::Erased;
-pub use error::OperatorError;
+pub use error::{ErrorKind, OperatorError};
 pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
 pub use inputs::InputUse;

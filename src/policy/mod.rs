@@ -42,24 +42,32 @@ mod test_section;
 mod tests_written;
 mod words;
 
+#[doc(hidden)]
 pub use closed_words::unknown_words;
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 pub use diff::{Comparison, Difference, Relation, diff_regimes};
 pub use diff_study::diff_studies;
-pub use explain::{Explanation, Line, replayed};
+pub use explain::Explanation;
+#[doc(hidden)]
+pub use explain::{Line, replayed};
 pub use fault::{Fault, StudyError};
 pub use finding::{Finding, Level};
+#[doc(hidden)]
 pub use links::{IdColumn, LinksTable};
 pub use lint::{lint_regime, lint_study};
-pub use metrics::{Formula, Metric, Operand};
+pub use metrics::Metric;
+#[doc(hidden)]
+pub use metrics::{Formula, Operand};
 pub use outcome::{RuleOutcome, RuleResult};
+#[doc(hidden)]
 pub use papers::{Paper, PaperKind};
+#[doc(hidden)]
 pub use reads::Category;
 pub use regime::{Lang, Mark, Regime, RegimeError};
 pub use scenario::{Ran, Scenarios};
 pub use schema::SchemaOf;
-pub use study::{
-    Action, Covers, Dataset, Document, Field, FieldKind, Handler, Notice, Recipient, ReleaseTerms, Role,
-    Screen, Shape, Study,
-};
+pub use study::{Action, Dataset, Document, Handler, Notice, Recipient, ReleaseTerms, Role, Study};
+#[doc(hidden)]
+pub use study::{Covers, Field, FieldKind, Screen, Shape};
+#[doc(hidden)]
 pub use words::{Word, WordsOf};

@@ -18,7 +18,7 @@ mod tombstones;
 mod verify;
 
 pub use checked::{EventFault, EventTerms};
-pub use error::RegisterError;
+pub use error::{RegisterError, RegisterFault};
 pub use event::{Event, EventError};
 pub use json::JsonEventError;
 pub use namespaces::Namespaces;

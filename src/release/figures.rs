@@ -11,7 +11,7 @@ use crate::types::{Secret, codec};
 /// A name and how many people it is about.
 pub type Counted = (String, u64);
 
-/// Facts about the join of one recipient's epoch. Until the auditor opens them they are inside an [`Exact`].
+/// Facts about the join of one recipient's epoch. Until the auditor opens them they are inside an `Exact`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Figures {
     /// The study.

@@ -12,14 +12,26 @@ mod grid;
 mod measure;
 mod reads;
 
-pub use band::{Bands, Bound, Label, MAX_LABELS};
+#[doc(hidden)]
+pub use band::MAX_LABELS;
+pub use band::{Bands, Bound, Label};
+#[doc(hidden)]
+pub use catalogue::CatalogueDraft;
+#[doc(hidden)]
 pub use catalogue::check_name;
 pub(crate) use catalogue::is_reach;
-pub use catalogue::{Catalogue, CatalogueDraft, Reach, Relation, Tag, TagSet, TagSource};
+pub use catalogue::{Catalogue, Reach, Relation, Tag, TagSet, TagSource};
+#[doc(hidden)]
 pub use columns::{Columns, MeasureColumns};
-pub use condition::{Condition, Test, Word};
-pub use grid::{Grid, MAX_GRID};
-pub use measure::{Aggregate, Arrival, Clamp, Measure, Naming, Rows, Source, Window};
+#[doc(hidden)]
+pub use condition::Word;
+pub use condition::{Condition, Test};
+pub use grid::Grid;
+#[doc(hidden)]
+pub use grid::MAX_GRID;
+pub use measure::{Aggregate, Clamp, Measure, Rows, Source, Window};
+#[doc(hidden)]
+pub use measure::{Arrival, Naming};
 
 pub(crate) use crate::types::nearest;
 

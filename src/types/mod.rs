@@ -20,7 +20,7 @@ pub use amount::{NanoEpsilon, NanoRho, Ratio};
 pub use csv::{CsvDialect, Separator, TextEncoding};
 pub use decimal::Decimal;
 pub use digest::Sha256;
-pub use money::{AmountFault, AmountFormat, Denomination, Integers, Thousands};
+pub use money::{AmountFault, AmountFormat, Denomination, Integers, Spelled, Thousands};
 pub use name::{DatasetName, EpochId, HandlerId, RecipientId, StudyId};
 pub use secret::Secret;
 pub use term::Term;

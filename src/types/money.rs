@@ -44,7 +44,7 @@ pub enum Integers {
 /// How a column spells amounts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct AmountFormat {
-    /// How many digits behind the point a minor unit has, at most [`MAX_SCALE`]; without it all amounts are whole minor units.
+    /// How many digits behind the point a minor unit has, at most 9; without it all amounts are whole minor units.
     pub scale: Option<u8>,
     /// The separator of groups of three digits in text.
     pub thousands: Option<Thousands>,
@@ -290,7 +290,7 @@ pub struct Denomination {
 
 impl Denomination {
     /// A unit; `None` for a name that is empty, longer than 16 characters, or has blanks or control characters, and for a scale
-    /// above [`MAX_SCALE`].
+    /// above 9.
     #[must_use]
     pub fn new(name: &str, scale: u8) -> Option<Self> {
         let plain = |letter: char| !letter.is_whitespace() && !letter.is_control();

@@ -4,6 +4,8 @@ use std::error::Error;
 use std::io::ErrorKind;
 use std::process::ExitCode;
 
+use serde_json::{Value, json};
+
 use super::Format;
 use super::advice::reading;
 use super::output::Output;
@@ -26,18 +28,42 @@ const REFUSED: u8 = 3;
 const FINDINGS: u8 = 4;
 /// A book or sealed file is missing, damaged, rolled back or forged.
 const DAMAGED: u8 = 5;
+/// It is there already.
+const EXISTS: u8 = 6;
 
 /// Why the command ends, with which code, and what to do next.
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
+    /// In a word, for scripts.
+    kind: &'static str,
     message: Option<String>,
+    /// Where in a file, if it is about one.
+    place: Option<Value>,
     next: Option<String>,
 }
 
 impl Failure {
     fn new(code: u8, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), next: Some(next.into()) }
+        let kind = match code {
+            USAGE => "usage",
+            REFUSED => "refused",
+            FINDINGS => "findings",
+            DAMAGED => "damaged",
+            EXISTS => "exists",
+            _ => "failed",
+        };
+        Self { code, kind, message: Some(message.into()), place: None, next: Some(next.into()) }
+    }
+
+    /// It is there already.
+    pub(super) fn exists(message: impl Into<String>, next: impl Into<String>) -> Self {
+        Self::new(EXISTS, message, next)
+    }
+
+    /// Whether it is there already.
+    pub(super) const fn is_exists(&self) -> bool {
+        self.code == EXISTS
     }
 
     pub(super) fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
@@ -75,16 +101,22 @@ impl Failure {
 
     /// Findings were printed as the result.
     pub(super) const fn findings() -> Self {
-        Self { code: FINDINGS, message: None, next: None }
+        Self { code: FINDINGS, kind: "findings", message: None, place: None, next: None }
     }
 
     /// A refusal that was printed as the result.
     pub(super) const fn refused() -> Self {
-        Self { code: REFUSED, message: None, next: None }
+        Self { code: REFUSED, kind: "refused", message: None, place: None, next: None }
     }
 
-    /// Prints the message and the next step, and gives the code.
+    /// Prints the message and the next step, and gives the code; with `--format json` also as an object on stdout.
     pub(super) fn report(&self, output: &Output) -> ExitCode {
+        if let (Format::Json, Some(message)) = (output.format(), &self.message) {
+            let error =
+                json!({ "kind": self.kind, "message": message, "place": self.place, "fix": self.next });
+            // Where stdout is closed, the message on stderr says it.
+            let _ = output.result(&json!({ "error": error }).to_string());
+        }
         if let Some(message) = &self.message {
             output.error(&format!("error: {message}"));
         }
@@ -138,7 +170,20 @@ pub(super) fn refusal_text(reasons: &[Reason]) -> String {
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
         let (code, next) = judge(&error);
-        Self::new(code, chain(&error), next)
+        Self { kind: error.kind().as_str(), place: place(&error), ..Self::new(code, chain(&error), next) }
+    }
+}
+
+/// Where in a file or a query an error is.
+fn place(error: &OperatorError) -> Option<Value> {
+    match error {
+        OperatorError::Study(error) => {
+            Some(json!({ "file": error.file, "line": error.line, "column": error.column }))
+        }
+        OperatorError::Question(error) => {
+            error.place.as_ref().map(|place| json!({ "line": place.line, "column": place.column }))
+        }
+        _ => None,
     }
 }
 
@@ -183,7 +228,12 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
             (USAGE, "`hushtag audit show DIR --kind ask` lists the answers with their numbers")
         }
         OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
-        OperatorError::EpochExists(_) => (USAGE, "choose another --epoch; an epoch is sealed once"),
+        OperatorError::EpochExists(_) => {
+            (EXISTS, "choose another --epoch, or say --if-absent; an epoch is sealed once")
+        }
+        OperatorError::Key(KeyError::Exists(_)) => {
+            (EXISTS, "choose a name that is not taken, or say --if-absent; a key is never overwritten")
+        }
         OperatorError::Event(_) => (FAILED, "put the event right; nothing was recorded"),
         OperatorError::OtherText { .. } => {
             (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
@@ -233,7 +283,6 @@ fn with_key(error: &KeyError) -> &'static str {
             ErrorKind::InvalidInput => "name the file of a key",
             _ => "see that the file can be read, or written where a key is made",
         },
-        KeyError::Exists(_) => "choose a name that is not taken: a key is never overwritten",
         KeyError::Malformed { .. } => {
             "give the whole file as `hushtag key new` or `init` made it, and the key of the right kind"
         }

@@ -6,6 +6,7 @@ use clap::{Args, ValueEnum};
 
 use super::interactive::{Given, Written, study};
 use super::sandbox::keys;
+use super::target::is_sandbox;
 use super::{Context, Failure};
 use hushtag::dp::Delta;
 use hushtag::keys::AuditorPublicKey;
@@ -55,6 +56,9 @@ pub(super) struct Init {
     /// How studies take effect [default: signatures]
     #[arg(long, value_enum)]
     approval: Option<Approval>,
+    /// Where the folder is a sandbox already, say so and succeed, instead of exit code 6; nothing of it is compared or changed
+    #[arg(long, conflicts_with = "interactive")]
+    if_absent: bool,
 }
 
 fn handler(text: &str) -> Result<(HandlerId, String), String> {
@@ -82,6 +86,16 @@ impl From<Approval> for operator::Approval {
 
 impl Init {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
+        if is_sandbox(&self.dir) {
+            let message = format!("`{}` is a sandbox already", self.dir.display());
+            if self.if_absent {
+                let dir = self.dir.display().to_string();
+                return context
+                    .output
+                    .either(|| serde_json::json!({ "exists": true, "sandbox": dir }), || message.clone());
+            }
+            return Err(Failure::exists(message, "choose another folder, or say --if-absent"));
+        }
         let approval = self.approval.map(operator::Approval::from);
         if !self.interactive {
             let epsilon = self.epsilon.unwrap_or(NanoEpsilon::ZERO);

@@ -9,7 +9,7 @@ use super::sandbox::{given_root, keys, open};
 use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
 use hushtag::audit::VerifierKey;
-use hushtag::keys::{AuditorKey, SigningKey, new_token_key};
+use hushtag::keys::{AuditorKey, SigningKey, load_token_key, new_token_key};
 use hushtag::operator::{Keys, NamedKey, NewRoot, RootRotated, Rotated};
 
 #[derive(Subcommand)]
@@ -23,6 +23,21 @@ pub(super) enum KeyCommand {
         /// The new file
         #[arg(long)]
         out: PathBuf,
+        /// What the key is for
+        #[arg(long = "for", value_enum, default_value_t = Purpose::Sign)]
+        purpose: Purpose,
+        /// The name in the vkey [default: the file's name without its ending]
+        #[arg(long)]
+        name: Option<String>,
+        /// Where the file is there already, print what others may know of the key in it, instead of exit code 6
+        #[arg(long)]
+        if_absent: bool,
+    },
+    /// Print what others may know of a key: the vkey of one that signs, the public key of an auditor's, the id of one that makes tokens
+    #[command(after_help = "Example:\n  hushtag key show platform.key --name social-platform")]
+    Show {
+        /// The file of the key
+        file: PathBuf,
         /// What the key is for
         #[arg(long = "for", value_enum, default_value_t = Purpose::Sign)]
         purpose: Purpose,
@@ -68,38 +83,78 @@ impl KeyCommand {
             is_outside_sandboxes(out)?;
         }
         match self {
-            Self::New { out, purpose: Purpose::Sign, name } => new(name, &out, context),
-            Self::New { name: Some(_), .. } => Err(Failure::usage(
-                "only a key that signs has a name",
-                "leave out --name: what identifies the key is printed",
-            )),
-            Self::New { out, purpose: Purpose::Auditor, name: None } => new_of_auditor(&out, context),
-            Self::New { out, purpose: Purpose::Token, name: None } => new_of_tokens(&out, context),
+            Self::New { out, purpose, name, if_absent } => {
+                let there = out.exists();
+                match make(purpose, name.clone(), &out, context) {
+                    Err(failure) if if_absent && there && failure.is_exists() => {
+                        show(purpose, name, &out, context)
+                    }
+                    made => made,
+                }
+            }
+            Self::Show { file, purpose, name } => show(purpose, name, &file, context),
             Self::Rotate { dir } => rotate(&dir, context),
             Self::RotateRoot { dir, new_root_key } => rotate_root(&dir, new_root_key.as_deref(), context),
         }
     }
 }
 
-fn new(name: Option<String>, out: &Path, context: &Context) -> Result<(), Failure> {
-    let named = named_key(SigningKey::generate()?, name, out)?;
-    let vkey = VerifierKey::of(&named).map_err(|_| unfit(&named.name))?.to_string();
-    named.key.write_file(out)?;
-    context.output.either(|| json!({ "vkey": vkey, "file": out.display().to_string() }), || vkey.clone())
+fn make(purpose: Purpose, name: Option<String>, out: &Path, context: &Context) -> Result<(), Failure> {
+    match purpose {
+        Purpose::Sign => {
+            let named = named_key(SigningKey::generate()?, name, out)?;
+            let vkey = vkey(&named)?;
+            named.key.write_file(out)?;
+            public("vkey", &vkey, out, context)
+        }
+        Purpose::Auditor => {
+            unnamed(name.as_ref())?;
+            let key = AuditorKey::generate()?;
+            key.write_file(out)?;
+            public("public", &key.public().to_string(), out, context)
+        }
+        Purpose::Token => {
+            unnamed(name.as_ref())?;
+            public("key_id", &new_token_key(out)?.id().to_string(), out, context)
+        }
+    }
 }
 
-fn new_of_auditor(out: &Path, context: &Context) -> Result<(), Failure> {
-    let key = AuditorKey::generate()?;
-    let public = key.public().to_string();
-    key.write_file(out)?;
-    context
-        .output
-        .either(|| json!({ "public": public, "file": out.display().to_string() }), || public.clone())
+fn show(purpose: Purpose, name: Option<String>, file: &Path, context: &Context) -> Result<(), Failure> {
+    match purpose {
+        Purpose::Sign => {
+            let vkey = vkey(&named_key(SigningKey::read_file(file)?, name, file)?)?;
+            public("vkey", &vkey, file, context)
+        }
+        Purpose::Auditor => {
+            unnamed(name.as_ref())?;
+            public("public", &AuditorKey::read_file(file)?.public().to_string(), file, context)
+        }
+        Purpose::Token => {
+            unnamed(name.as_ref())?;
+            let key = load_token_key(file).map_err(Failure::token_key)?;
+            public("key_id", &key.id().to_string(), file, context)
+        }
+    }
 }
 
-fn new_of_tokens(out: &Path, context: &Context) -> Result<(), Failure> {
-    let id = new_token_key(out)?.id().to_string();
-    context.output.either(|| json!({ "key_id": id, "file": out.display().to_string() }), || id.clone())
+fn vkey(named: &NamedKey) -> Result<String, Failure> {
+    VerifierKey::of(named).map(|vkey| vkey.to_string()).map_err(|_| unfit(&named.name))
+}
+
+fn unnamed(name: Option<&String>) -> Result<(), Failure> {
+    match name {
+        None => Ok(()),
+        Some(_) => Err(Failure::usage(
+            "only a key that signs has a name",
+            "leave out --name: what identifies the key is printed",
+        )),
+    }
+}
+
+/// Prints what others may know of a key.
+fn public(word: &str, value: &str, file: &Path, context: &Context) -> Result<(), Failure> {
+    context.output.either(|| json!({ word: value, "file": file.display().to_string() }), || value.to_owned())
 }
 
 fn rotate(dir: &Path, context: &Context) -> Result<(), Failure> {

@@ -69,12 +69,17 @@ impl Target {
     }
 }
 
+/// Whether a folder is one of a sandbox.
+pub(super) fn is_sandbox(folder: &Path) -> bool {
+    folder.join(SANDBOX).is_file()
+}
+
 /// Refuses a new file inside the folder of a sandbox: `audit verify` finds every file there that nothing binds.
 pub(super) fn is_outside_sandboxes(path: &Path) -> Result<(), Failure> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     // Where there is no folder, the writing says so.
     let Ok(parent) = parent.canonicalize() else { return Ok(()) };
-    match parent.ancestors().find(|folder| folder.join(SANDBOX).is_file()) {
+    match parent.ancestors().find(|folder| is_sandbox(folder)) {
         None => Ok(()),
         Some(_) => Err(Failure::usage(
             format!("`{}` is inside the folder of a sandbox", path.display()),

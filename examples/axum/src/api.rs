@@ -7,10 +7,10 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hushtag::engine::{Reading, Sources};
-use hushtag::report::{answer_json, budget_json, forecast_json, hygiene_json, refusal_json};
-use hushtag::types::{DatasetName, EpochId, Timestamp};
-use hushtag::{Analyst, Answer, Operator, OperatorError, SealTerms};
+use hushtag::answer::{answer_json, budget_json, forecast_json, hygiene_json, refusal_json};
+use hushtag::{
+    Analyst, Answer, DatasetName, EpochId, Operator, OperatorError, Reading, SealTerms, Sources, Timestamp,
+};
 use serde::Deserialize;
 use serde_json::{Value, json};
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};

@@ -13,8 +13,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hushtag::types::{RecipientId, SystemClock};
-use hushtag::{Keys, Operator};
+use hushtag::{Keys, Operator, RecipientId, SystemClock};
 
 use api::Service;
 use token::TokenHash;

@@ -7,6 +7,7 @@ mod canary;
 mod consent_command;
 mod errors;
 mod examples;
+mod exists;
 mod exit_codes;
 mod interactive;
 mod progress;

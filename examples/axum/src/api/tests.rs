@@ -1,9 +1,9 @@
 use axum::body::Body;
 use axum::http::Request;
 use http_body_util::BodyExt;
-use hushtag_population::{Population, PopulationConfig};
-use hushtag::types::{Clock, NanoEpsilon, RecipientId, SystemClock};
 use hushtag::{Approval, Keys, PoolTerms, Setup, StudySource};
+use hushtag::{Clock, NanoEpsilon, RecipientId, SystemClock};
+use hushtag_population::{Population, PopulationConfig};
 use tower::ServiceExt;
 
 use super::*;
