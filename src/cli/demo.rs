@@ -12,8 +12,8 @@ use super::{Context, Failure};
 use crate::dp::Delta;
 use crate::engine::{Reading, Sources};
 use crate::operator::{
-    Act, Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup, StudySource,
-    verify_log,
+    Act, Analyst, Anchoring, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup,
+    StudySource, verify_log,
 };
 use crate::policy::Lang;
 use crate::population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig, PopulationError};
@@ -207,7 +207,7 @@ impl Demo {
         let access = operator.log_access(Act::Report, Role::Operator)?;
         drop(operator);
         let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?.logged_as(access);
-        let verified = verified(sandbox, Keys::InFolder)?;
+        let verified = verified(sandbox, Keys::InFolder, Anchoring::Configured)?;
         let place = sandbox.display().to_string();
         let (lang, pipia, figures) = (Lang::En, false, None);
         let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
