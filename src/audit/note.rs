@@ -393,8 +393,9 @@ mod tests {
     #[test]
     fn a_key_of_small_order_is_refused() {
         let y = |hex: &str| -> [u8; 32] {
-            let digits = |at: usize| u8::from_str_radix(&hex[2 * at..2 * at + 2], 16).unwrap();
-            std::array::from_fn(digits)
+            let digits: Vec<u8> =
+                hex.chars().map(|digit| digit.to_digit(16).unwrap().try_into().unwrap()).collect();
+            std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1])
         };
         let mut all = vec![
             y(&format!("00{}", "00".repeat(31))),

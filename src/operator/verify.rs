@@ -356,11 +356,11 @@ fn claimed_size(storage: &dyn Storage) -> u64 {
     size.unwrap_or(0)
 }
 
-/// Where the anchor is, and what lies there, if one is to be read.
-fn read_anchor(
-    anchoring: Anchoring<'_>,
-    file: &SandboxFile,
-) -> Result<Option<(PathBuf, Option<Vec<u8>>)>, OperatorError> {
+/// Where an anchor is, and what lies there.
+type ReadAnchor = (PathBuf, Option<Vec<u8>>);
+
+/// The anchor, if one is to be read.
+fn read_anchor(anchoring: Anchoring<'_>, file: &SandboxFile) -> Result<Option<ReadAnchor>, OperatorError> {
     match (anchoring, &file.anchor) {
         (Anchoring::Without, _) | (Anchoring::Configured, None) => Ok(None),
         (Anchoring::At(place), _) => Ok(Some((place.path().to_owned(), place.read()?))),
@@ -378,7 +378,7 @@ fn read_anchor(
 
 /// The log begins with the head that the anchor states; says how many entries that head covers.
 fn check_anchor(
-    (path, content): (PathBuf, Option<Vec<u8>>),
+    (path, content): ReadAnchor,
     (key, chain): (&VerifierKey, &KeyChain),
     heads: &[Hash],
     log: &Checkpoint,
