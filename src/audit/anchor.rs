@@ -3,6 +3,8 @@
 //! It only moves forward, by compare-and-swap, and only to a head of which its old one is a prefix. A folder that was put
 //! back has a log that ends before the anchor; of two copies that went on, one has a log that the anchor is no prefix of.
 
+use std::path::Path;
+
 use super::checkpoint::Checkpoint;
 use super::fault::{AuditError, Fault, Why};
 use super::log::Log;
@@ -43,14 +45,14 @@ impl Log {
 
     /// The head that the anchor states, if this log begins with it.
     fn prefix(&self, place: &AnchorFile, content: Option<Vec<u8>>) -> Result<Checkpoint, AuditError> {
-        let anchored = anchored(place, content, self.key(), |size| self.key_before(size))?;
+        let anchored = anchored(place.path(), content, self.key(), |size| self.key_before(size))?;
         let (size, root) = self.head();
         let begins = anchored.size <= size && self.root_at(anchored.size)? == anchored.root;
         if begins {
             return Ok(anchored);
         }
         let log = Checkpoint { origin: anchored.origin.clone(), size, root };
-        Err(damaged(place, Why::Anchor { anchor: head_text(&anchored), log: head_text(&log) }))
+        Err(damaged(place.path(), Why::Anchor { anchor: head_text(&anchored), log: head_text(&log) }))
     }
 }
 
@@ -60,7 +62,7 @@ impl Log {
 /// # Errors
 /// [`AuditError::Damaged`] when it is missing or not signed by the key in force at its size.
 pub fn anchored(
-    place: &AnchorFile,
+    place: &Path,
     content: Option<Vec<u8>>,
     key: &VerifierKey,
     before: impl FnOnce(u64) -> Result<Option<VerifierKey>, AuditError>,
@@ -83,6 +85,6 @@ pub fn head_text(head: &Checkpoint) -> String {
     text.lines().skip(1).collect::<Vec<_>>().join(" ")
 }
 
-fn damaged(place: &AnchorFile, why: Why) -> AuditError {
-    AuditError::of(Fault::new(place.path().display(), why))
+fn damaged(place: &Path, why: Why) -> AuditError {
+    AuditError::of(Fault::new(place.display(), why))
 }

@@ -189,7 +189,7 @@ impl Bundle {
         let proof: Proof = self.proof.parse()?;
         let key = &self.log_key(key)?;
         let head = proof.verify(key, self.entry.as_bytes())?;
-        let entry = Entry::parse(&self.entry)?;
+        let entry = Entry::parse_whole(&self.entry)?;
         if entry.kind != Kind::Ask {
             return Err(BundleError::NotAnAnswer(entry.kind));
         }
@@ -202,7 +202,7 @@ impl Bundle {
             return Err(BundleError::OtherAnswer);
         }
         let answer = from_canonical(&self.answer).map_err(|_| BundleError::OtherAnswer)?;
-        let init = Entry::parse(&self.init)?;
+        let init = Entry::parse_whole(&self.init)?;
         let of_body = answer.get("sandbox").and_then(Value::as_str);
         if of_body != Some(sandbox_of_log(&init, key)?) || answer.get("v").and_then(Value::as_u64) != Some(1)
         {
@@ -247,7 +247,7 @@ impl Bundle {
         if init.index != 0 || init.checkpoint != proof.checkpoint {
             return Err(BundleError::Disagree("init"));
         }
-        let pinned = pinned_by(&Entry::parse(&self.init)?).map_err(BundleError::Pinned)?;
+        let pinned = pinned_by(&Entry::parse_whole(&self.init)?).map_err(BundleError::Pinned)?;
         match (pinned, &self.regime, &self.approval) {
             (None, None, None) => Ok(None),
             (Some(pinned), Some(regime), Some(note)) => {

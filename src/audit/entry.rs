@@ -5,6 +5,7 @@ use std::str::FromStr;
 
 use serde_json::{Map, Value};
 
+use super::fields::FieldFault;
 use crate::types::Timestamp;
 use crate::types::json::{JsonError, from_canonical, to_canonical};
 
@@ -98,6 +99,9 @@ pub enum EntryError {
     /// A field that every entry has is missing, of another type, or written by the body.
     #[error("the field `{0}` of the entry is missing, not as it should be, or given twice")]
     Field(&'static str),
+    /// Other fields than those of its kind.
+    #[error(transparent)]
+    Fields(#[from] FieldFault),
 }
 
 /// One act. The body holds what PRIVACY.md allows: public constants, costs, rule ids, hashes of public texts, hashes of
@@ -177,6 +181,16 @@ impl Entry {
         };
         let entry = Self { kind, at, ledger_seq, body };
         entry.charged_units()?;
+        Ok(entry)
+    }
+
+    /// Reads the text of an entry that has the fields of its kind and nothing else.
+    ///
+    /// # Errors
+    /// [`EntryError`]
+    pub fn parse_whole(text: &str) -> Result<Self, EntryError> {
+        let entry = Self::parse(text)?;
+        entry.check_fields()?;
         Ok(entry)
     }
 

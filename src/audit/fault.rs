@@ -4,6 +4,7 @@ use std::error::Error;
 use std::fmt;
 
 use super::entry::EntryError;
+use super::fields::FieldFault;
 use super::note::NoteError;
 use super::rotation::RotationFault;
 use crate::storage::StorageError;
@@ -62,6 +63,9 @@ pub enum Why {
     /// A `key` entry changes no key, or the keys do not lead to the one that signed the checkpoint.
     #[error("the key of the log was not changed so: {0}")]
     Rotation(#[source] RotationFault),
+    /// An entry with other fields than those of its kind.
+    #[error("{0}")]
+    Fields(#[source] FieldFault),
     /// An `init` entry behind the first entry.
     #[error("the log begins a second time")]
     SecondInit,

@@ -46,11 +46,11 @@ pub(super) fn signer(
     if keys.is_empty() {
         return Ok(given.clone());
     }
-    let init = Entry::parse(init)?;
+    let init = Entry::parse_whole(init)?;
     let mut chain = KeyChain::default();
     for key in keys {
         let own: Proof = key.proof.parse()?;
-        let entry = Entry::parse(&key.entry)?;
+        let entry = Entry::parse_whole(&key.entry)?;
         if !matches!(KeyChange::of(&entry)?, KeyChange::Log(_)) {
             return Err(BundleError::Disagree("keys"));
         }

@@ -16,6 +16,7 @@ mod edge;
 #[doc(hidden)]
 pub mod entry;
 mod fault;
+mod fields;
 mod folder;
 mod inputs;
 mod key_change;
@@ -54,6 +55,7 @@ pub use entry::{Entry, EntryError, Kind};
 #[doc(hidden)]
 pub use entry::{amount, read_amount};
 pub use fault::{AuditError, Fault, Why};
+pub use fields::FieldFault;
 #[doc(hidden)]
 pub use inputs::{FileDigest, InputForm, InputOpenings, InputTable, InvalidOpenings};
 #[doc(hidden)]

@@ -43,6 +43,12 @@ pub enum NoteError {
         /// The beginning of what was given.
         given: String,
     },
+    /// A key under which signatures verify that nobody made.
+    #[error("the key of `{name}` is a point of small order, under which anybody can sign")]
+    SmallOrder {
+        /// The name of the key.
+        name: String,
+    },
     /// A line that claims to be by the key is not.
     #[error("the signature of `{name}` does not verify")]
     Forged {
@@ -139,7 +145,37 @@ pub(super) fn parse_key(text: &str, kind: u8) -> Result<(String, [u8; 32]), Note
         let same = is_key_name(name) && key_text(name, kind, &public_key) == text;
         same.then(|| (name.to_owned(), public_key))
     };
-    parse().ok_or_else(|| bad_key(text))
+    let (name, public_key) = parse().ok_or_else(|| bad_key(text))?;
+    if is_of_small_order(&public_key) {
+        return Err(NoteError::SmallOrder { name });
+    }
+    Ok((name, public_key))
+}
+
+/// Whether the point has an order of at most 8: under such a key some signature verifies for any message, and it has no owner.
+///
+/// The y coordinates of all eight points, also as they are written beyond the prime; the sign of x is the last bit (RFC 8032, section
+/// 5.1.2).
+fn is_of_small_order(public_key: &[u8; 32]) -> bool {
+    const EIGHT: [[u8; 32]; 2] = [
+        [
+            0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4, 0x89, 0xf2, 0xef, 0x98, 0xf0,
+            0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6, 0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05,
+        ],
+        [
+            0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b, 0x76, 0x0d, 0x10, 0x67, 0x0f,
+            0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39, 0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a,
+        ],
+    ];
+    let mut without_sign = *public_key;
+    let [.., sign] = &mut without_sign;
+    *sign &= 0x7f;
+    let [first, middle @ .., last] = without_sign;
+    let around = |byte: u8| middle.iter().all(|other| *other == byte);
+    // 0 and 1; one below the prime, the prime, which is 0, and one above.
+    (around(0) && last == 0 && first <= 1)
+        || (around(0xff) && last == 0x7f && (0xec..=0xee).contains(&first))
+        || EIGHT.contains(&without_sign)
 }
 
 /// Whether the key made this signature over the message.
@@ -353,6 +389,35 @@ mod tests {
     }
 
     /// Known answer of `golang.org/x/mod/sumdb/note`, byte for byte.
+    /// Promise: a key under which signatures verify that nobody made is no key, as which kind of key and with which sign it is written.
+    #[test]
+    fn a_key_of_small_order_is_refused() {
+        let y = |hex: &str| -> [u8; 32] {
+            let digits: Vec<u8> =
+                hex.chars().map(|digit| digit.to_digit(16).unwrap().try_into().unwrap()).collect();
+            std::array::from_fn(|at| digits[2 * at] << 4 | digits[2 * at + 1])
+        };
+        let mut all = vec![
+            y(&format!("00{}", "00".repeat(31))),
+            y(&format!("01{}", "00".repeat(31))),
+            y("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05"),
+            y("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a"),
+        ];
+        all.extend(["ec", "ed", "ee"].map(|first| y(&format!("{first}{}7f", "ff".repeat(30)))));
+        for key in all {
+            for sign in [0, 0x80] {
+                let mut key = key;
+                key[31] |= sign;
+                let refused = Err(NoteError::SmallOrder { name: "weak".into() });
+                assert_eq!(key_text("weak", 1, &key).parse::<VerifierKey>().map(drop), refused);
+                assert_eq!(parse_key(&key_text("weak", 4, &key), 4).map(drop), refused);
+            }
+            let mut other = key;
+            other[3] ^= 1;
+            assert!(key_text("weak", 1, &other).parse::<VerifierKey>().is_ok());
+        }
+    }
+
     #[test]
     fn signs_and_verifies_as_the_reference_implementation() {
         let signer = TestSigner::new("PeterNeumann", BASE64.decode(SEED).unwrap().try_into().unwrap());

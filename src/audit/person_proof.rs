@@ -189,7 +189,7 @@ impl PersonProof {
         if init.index != 0 {
             return Err(BundleError::Disagree("init"));
         }
-        let entry = Entry::parse(&self.init)?;
+        let entry = Entry::parse_whole(&self.init)?;
         let sandbox = sandbox_of_log(&entry, &key)?;
         if self.places.is_empty() {
             return Err(BundleError::NoPlaces);
@@ -219,7 +219,7 @@ impl PersonProof {
     fn verify_look(&self, key: &VerifierKey, checkpoint: &str, stood: &[Stood]) -> Result<(), BundleError> {
         let proof: Proof = self.look.proof.parse()?;
         proof.verify(key, self.look.entry.as_bytes())?;
-        let entry = Entry::parse(&self.look.entry)?;
+        let entry = Entry::parse_whole(&self.look.entry)?;
         let before = stood.iter().all(|place| place.entry < proof.index);
         if proof.checkpoint != checkpoint || entry.kind != Kind::Person || !before {
             return Err(BundleError::Disagree("look"));
@@ -254,7 +254,7 @@ pub fn places_text<'a>(
 
 impl PlaceText {
     fn verify(&self, sandbox: &str, who: (&str, &str), index: u64) -> Result<Stood, BundleError> {
-        let entry = Entry::parse(&self.entry)?;
+        let entry = Entry::parse_whole(&self.entry)?;
         if entry.kind != Kind::Seal {
             return Err(BundleError::NotASeal(entry.kind));
         }

@@ -211,7 +211,7 @@ impl<'s> Seal<'s> {
         for all in &tombstones {
             let found = interner.look_up(self.reading.threads(), |ids, id| all.of(ids, id));
             for (person, tombstone) in found {
-                folds.iter_mut().for_each(|fold| fold.apply(person, tombstone));
+                folds.iter_mut().for_each(|fold| fold.apply(person, &tombstone));
             }
         }
         Ok((folds, held))

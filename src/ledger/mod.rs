@@ -16,7 +16,7 @@ pub use charge::{
     Unfinished,
 };
 pub use pool::{Pool, PoolKind, Renewal, Totals};
-pub use store::{RedbLedger, read_copy};
+pub use store::{FILE, RedbLedger, book_of, read_copy};
 
 use crate::storage::StorageError;
 use crate::types::Timestamp;

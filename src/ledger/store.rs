@@ -23,7 +23,8 @@ use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 
-const FILE: &str = "ledger.redb";
+/// The file of the ledger in the folder of a sandbox.
+pub const FILE: &str = "ledger.redb";
 /// How often a copy is taken again when a writer changed the file meanwhile.
 const COPIES: usize = 8;
 
@@ -461,7 +462,7 @@ impl Book for RedbLedger {
 pub fn read_copy(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, LedgerError> {
     let mut content = storage.read(FILE)?.ok_or(LedgerError::Missing)?;
     for _ in 1..COPIES {
-        match copied(&content, key, sandbox) {
+        match book_of(&content, key, sandbox) {
             Err(LedgerError::Damaged { place }) => {
                 let again = storage.read(FILE)?.ok_or(LedgerError::Missing)?;
                 if again == content {
@@ -472,10 +473,14 @@ pub fn read_copy(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<B
             other => return other,
         }
     }
-    copied(&content, key, sandbox)
+    book_of(&content, key, sandbox)
 }
 
-fn copied(content: &[u8], key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, LedgerError> {
+/// The ledger in the bytes of its file; a copy that a commit has torn is damaged.
+///
+/// # Errors
+/// As [`RedbLedger::open`].
+pub fn book_of(content: &[u8], key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, LedgerError> {
     if content.is_empty() {
         return Err(LedgerError::damaged("the store (an empty file)"));
     }

@@ -218,6 +218,7 @@ impl Inner {
         let _recorded = log.append_all(&entries, &self.signer)?;
         self.file = file;
         self.studies.insert(adoption.study.clone(), candidate.adopted);
+        self.register.forget_namespaces();
         // If we stop before it, the anchor is behind: the next hand-out moves it.
         if let Some(anchor) = &self.anchor {
             log.advance_anchor(anchor)?;

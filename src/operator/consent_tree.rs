@@ -39,7 +39,8 @@ impl Growing<'_> {
     ) -> Result<(), OperatorError> {
         let Some(who) = events.first().map(Event::person) else { return Ok(()) };
         if self.study.namespaces().contains(who.0) {
-            let (_, inside) = judged(self.demand, (events, tombstones.of(who.0, who.1)), as_of);
+            let tombstone = tombstones.of(who.0, who.1);
+            let (_, inside) = judged(self.demand, (events, tombstone.as_ref()), as_of);
             self.hashes.push(self.leaves.leaf(who, inside).map_err(no_text)?);
         }
         Ok(())
@@ -67,7 +68,7 @@ impl Inner {
                 trees.push(Growing { study, recipient, demand, leaves, hashes: Vec::new() });
             }
         }
-        let tombstones = register.tombstones()?;
+        let tombstones = self.tombstones(register)?;
         register.each_person(|events| {
             trees.iter_mut().try_for_each(|tree| tree.add(events, &tombstones, file.as_of()))
         })?;

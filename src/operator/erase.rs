@@ -1,6 +1,7 @@
 //! Erasure of one person's consent events, and removal of what is past its retention (PIPL art. 19, 47). Neither is a log entry.
 
 use std::sync::MutexGuard;
+use std::time::SystemTime;
 
 use serde_json::{Map, json};
 
@@ -8,7 +9,7 @@ use super::{Consents, Inner, OperatorError};
 use crate::audit::Receipt;
 use crate::consent::{Expiry, OTHER_EVENT, Row, TERMS, Tombstone};
 use crate::keys::random_secret;
-use crate::register::{Event, Left, Removal};
+use crate::register::{Event, Left, RegisterError, Removal};
 use crate::types::{Days, Timestamp};
 
 /// What an erasure did.
@@ -43,7 +44,6 @@ impl Consents<'_> {
         let inner = self.inner;
         let (ids, id) = self.named(ids, id)?;
         let writing = inner.register_writing()?;
-        inner.sweep(&writing)?;
         let at = inner.clock.now();
         let events = self.events_of((&ids, &id))?;
         let spellings = self.spellings((&ids, &id));
@@ -61,9 +61,10 @@ impl Consents<'_> {
                     }
                     _ => Removal { events: Vec::new(), left: None },
                 };
-                inner.rewrite_register(&writing, &register, judge, None)?;
+                inner.rewrite_register(&writing, &register, judge, (None, None))?;
             }
         }
+        inner.sweep_after(&writing);
         Ok(Erased { at, ids, events: count })
     }
 
@@ -80,8 +81,15 @@ impl Consents<'_> {
         event.insert(OTHER_EVENT.to_owned(), json!("erased"));
         let at = TERMS.iter().find(|(column, _)| *column == "at").map(|(_, term)| *term);
         event.extend(at.map(|term| (term.to_owned(), json!(erased.at.to_string()))));
-        let named = self.attribute(Some(&erased.ids), id).map_or_else(|_| id.to_owned(), |(_, kept)| kept);
+        let named = self.id_in_receipt((&erased.ids, id));
         self.inner.sign_receipt((&erased.ids, &named), erased.at, event)
+    }
+}
+
+impl Consents<'_> {
+    /// An id as a receipt names it: as the register keeps it, or as it is given where no study can read it.
+    pub(super) fn id_in_receipt(&self, (ids, id): (&str, &str)) -> String {
+        self.attribute(Some(ids), id).map_or_else(|_| id.to_owned(), |(_, kept)| kept)
     }
 }
 
@@ -100,21 +108,26 @@ impl Inner {
             .map_err(|_| OperatorError::Invalid("the event fits no receipt".into()))
     }
 
-    /// As [`Inner::sweep`], for who does not write to the register next.
-    pub(super) fn sweep_register(&self) -> Result<(), OperatorError> {
+    /// As [`Inner::sweep`], as a part of a seal.
+    pub(super) fn sweep_register(&self, at: SystemTime) -> Result<(), OperatorError> {
         let writing = self.register_writing()?;
-        self.sweep(&writing)
+        self.sweep(&writing, Some(at))
     }
 
     /// Removes, at most once a day, the events that are past the longest retention that a study declares and decide nothing any more;
-    /// for who has the lock of writers.
+    /// for who has the lock of writers. The file then has the time `at`, or that of now.
+    ///
+    /// A study that declares no retention keeps its consents for as long as they may matter, so one that is silent keeps all events.
     ///
     /// If we stop before the new store has its name, nothing is removed and the next writer does it.
-    pub(super) fn sweep(&self, writing: &MutexGuard<'_, ()>) -> Result<(), OperatorError> {
+    pub(super) fn sweep(
+        &self,
+        writing: &MutexGuard<'_, ()>,
+        at: Option<SystemTime>,
+    ) -> Result<(), OperatorError> {
         let studies = || self.studies.values().map(|adopted| &adopted.study);
-        let Some(retention) = studies().filter_map(|study| study.consents.retention).max() else {
-            return Ok(());
-        };
+        let declared: Option<Vec<Days>> = studies().map(|study| study.consents.retention).collect();
+        let Some(retention) = declared.and_then(|all| all.into_iter().max()) else { return Ok(()) };
         let (now, Some(register)) = (self.clock.now(), self.register()?) else { return Ok(()) };
         let since = register.swept()?.map(|swept| now.seconds() - swept.seconds());
         if since.is_some_and(|since| (0..Days::ONE.seconds()).contains(&since)) {
@@ -139,11 +152,11 @@ impl Inner {
             Ok::<_, OperatorError>(())
         })?;
         if any {
-            return self.rewrite_register(writing, &register, judge, Some(now));
+            return self.rewrite_register(writing, &register, judge, (Some(now), at));
         }
-        self.record_locked(writing, |writer| {
+        Ok(register.record_at(at, |writer| {
             writer.sweep(now);
-            Ok(())
-        })
+            Ok::<_, RegisterError>(())
+        })?)
     }
 }

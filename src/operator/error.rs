@@ -127,6 +127,9 @@ pub enum OperatorError {
     /// A broken study file.
     #[error("{0}")]
     Study(#[from] StudyError),
+    /// Another process wrote at every try to verify the folder, so nothing is known of it.
+    #[error("a writer was at work in the sandbox while it was verified: try again, or stop it")]
+    WriterAtWork,
     /// Nobody by that name.
     #[error("unknown {kind} `{name}`{}", if .known.is_empty() { String::new() } else { format!(": there are {}", .known.join(", ")) })]
     Unknown {

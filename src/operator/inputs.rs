@@ -15,7 +15,7 @@ use super::{Adopted, Inner, Operator, OperatorError, Reader};
 use crate::audit::{Entry, FileDigest, InputForm, InputOpenings, InputTable, Kind, Log};
 use crate::engine::InputRecords;
 use crate::keys::{AuditorKey, Keyring, SealError, open, random_secret, seal};
-use crate::storage::Storage;
+use crate::storage::{AnchorFile, Storage};
 use crate::types::{EpochId, Secret};
 
 /// What binds openings to their use.
@@ -135,7 +135,8 @@ impl Reader {
 impl InputUse {
     /// As [`Operator::open_input`] with the auditor's key, for a copy of a sandbox's folder without its keys. Not logged.
     ///
-    /// The log is verified with the key that `sandbox.toml` names: compare it with one that was kept elsewhere.
+    /// The log is verified with the key that `sandbox.toml` names: compare it with one that was kept elsewhere. If an `anchor` is given,
+    /// the log has to begin with its head; else none is read.
     ///
     /// # Errors
     /// As [`Operator::open_input`].
@@ -144,8 +145,12 @@ impl InputUse {
         epoch: &EpochId,
         digest: &FileDigest,
         key: &AuditorKey,
+        anchor: Option<&AnchorFile>,
     ) -> Result<Self, OperatorError> {
         let Public { storage, file, log } = Public::open(dir)?;
+        if let Some(anchor) = anchor {
+            log.check_anchor(anchor, anchor.read()?)?;
+        }
         let epochs = sealed(&log)?;
         Evidence { storage: &*storage, log: &log, sandbox: &file.id, epochs: &epochs }.uses(
             epoch,

@@ -80,7 +80,7 @@ impl Operator {
         log.tidy()?;
         settle_rotation(&*storage, &keyring, &mut file, &log)?;
         settle_renewal(&ledger, &log, file.pinned()?.as_ref())?;
-        let epochs = settle_epochs(&*storage, &mut log, &signer, clock.now())?;
+        let epochs = settle_epochs(&*storage, &mut log, (&signer, anchor.as_ref()), clock.now())?;
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
         let auditor = auditor(&log)?;

@@ -108,8 +108,9 @@ impl Operator {
         inner.check_folders()?;
         let consents = self.consents();
         let events = consents.events_of((ids, id))?;
-        let unretired = inner.unretired()?;
         let tombstone = consents.tombstone_of((ids, id))?;
+        // Only now: opening the register asks for it too.
+        let unretired = inner.unretired()?;
         let mut epochs = inner.epochs_of_person(ids, (&events, tombstone.as_ref()))?;
         // One spelling for the whole view, so that its proof is about one id.
         let mut named = None;

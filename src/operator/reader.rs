@@ -11,7 +11,7 @@ use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use super::sealed::{check_folders, sealed};
 use super::view::{View, naming};
-use super::{Adopted, OperatorError, Status, accounting, status};
+use super::{Adopted, Anchoring, OperatorError, Status, accounting, status};
 use crate::audit::{Entry, Log};
 use crate::dp::Accounting;
 use crate::keys::Keyring;
@@ -44,6 +44,19 @@ impl Reader {
     /// # Errors
     /// [`OperatorError`]
     pub fn open(dir: &Path, keys: Keys, clock: Box<dyn Clock>) -> Result<Self, OperatorError> {
+        Self::open_anchored(dir, keys, clock, Anchoring::Configured)
+    }
+
+    /// As [`Reader::open`], for a copy of a folder whose anchor is elsewhere, or not at hand.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_anchored(
+        dir: &Path,
+        keys: Keys,
+        clock: Box<dyn Clock>,
+        anchoring: Anchoring<'_>,
+    ) -> Result<Self, OperatorError> {
         let folder = Folder::open(dir)?;
         if folder.read(SANDBOX)?.is_none() {
             return Err(OperatorError::NotASandbox(dir.display().to_string()));
@@ -53,7 +66,7 @@ impl Reader {
         let keyring = keyring(&*storage, &keys)?;
         let mut tries = 1;
         let Read { book, log, studies, epochs } = loop {
-            match books(&storage, &file, &keyring) {
+            match books(&storage, &file, &keyring, anchoring) {
                 Err(error) if error.is_damage() && tries < TRIES => tries += 1,
                 other => break other?,
             }
@@ -179,12 +192,25 @@ struct Read {
 
 /// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
 /// what was read before them: then they are damaged for a moment, and are read again.
-fn books(storage: &Arc<dyn Storage>, file: &SandboxFile, keyring: &Keyring) -> Result<Read, OperatorError> {
+fn books(
+    storage: &Arc<dyn Storage>,
+    file: &SandboxFile,
+    keyring: &Keyring,
+    anchoring: Anchoring<'_>,
+) -> Result<Read, OperatorError> {
     let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
     let mut book = copy()?;
     let anchored = read_anchor(file);
+    let given = match anchoring {
+        Anchoring::At(place) => Some((place, place.read()?)),
+        Anchoring::Configured | Anchoring::Without => None,
+    };
     let log = Log::open(Arc::clone(storage), &log_key(&**storage, file)?)?;
-    anchor(anchored, &log)?;
+    match (anchoring, given) {
+        (_, Some((place, content))) => log.check_anchor(place, content)?,
+        (Anchoring::Without, None) => {}
+        (_, None) => drop(anchor(anchored, &log)?),
+    }
     begins_as_seen(&*book, &log)?;
     if knows_all(&*book, &log).is_err() {
         // Charged and logged since the ledger was read, or lost: a ledger read now has it, or it is lost.

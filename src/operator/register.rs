@@ -2,22 +2,24 @@
 //! number would tell who withdrew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
+use super::law::{Named, named_in, stored};
 use super::sealed::found_at;
 use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
-use crate::audit::{commit, verify_commitment};
+use crate::audit::{Kind, commit, verify_commitment};
 use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, Tombstone, account_with};
 use crate::deidentify::IdForms;
 use crate::engine::{ImportTerms, Imported, Input, Progress, import};
-use crate::keys::{KeyError, Keyring, open, seal};
+use crate::keys::{KeyError, Keyring, open, random_secret, seal};
 use crate::policy::{Decision, decide};
 use crate::register::{
     Event, EventError, EventFault, EventTerms, FILE, Namespaces, Register, RegisterError, Removal, Snapshot,
-    State, Writer,
+    State, Tombstones, Writer,
 };
 use crate::storage::Storage;
 use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp, Zone};
@@ -177,10 +179,11 @@ impl Consents<'_> {
     /// # Errors
     /// [`OperatorError`]
     pub fn tombstone_of(&self, (ids, person): (&str, &str)) -> Result<Option<Tombstone>, OperatorError> {
-        match self.inner.register()? {
-            Some(register) => Ok(register.tombstone_of(ids, person)?),
-            None => Ok(None),
-        }
+        let Some(register) = self.inner.register()? else { return Ok(None) };
+        let former = self.inner.former_namespaces()?;
+        let names = std::iter::once(ids).chain(former.iter().map(String::as_str));
+        let found = names.map(|ids| register.tombstone_of(ids, person)).collect::<Result<Vec<_>, _>>()?;
+        Ok(found.into_iter().flatten().reduce(Tombstone::and))
     }
 
     /// How a person of whom these are all events stands for a recipient, as the seal would see it but for her age.
@@ -252,6 +255,13 @@ impl Consents<'_> {
     pub fn snapshot(&self) -> Result<Option<Snapshot>, OperatorError> {
         self.inner.register_snapshot()
     }
+
+    /// Why events past their retention could not be removed after the last write, once; what was to be written is durable all
+    /// the same, and the next write and the next seal try again.
+    #[must_use]
+    pub fn take_unswept(&self) -> Option<OperatorError> {
+        self.inner.register.unswept.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
 }
 
 /// The register of an open sandbox, and the lock of those who write to it: a store that is written anew must not miss an event.
@@ -259,6 +269,17 @@ impl Consents<'_> {
 pub(super) struct RegisterPlace {
     slot: Mutex<RegisterSlot>,
     writing: Mutex<()>,
+    /// Why events past their retention were not removed after a write.
+    unswept: Mutex<Option<OperatorError>>,
+    /// Namespaces in which only texts of before gave ids, once they were needed.
+    former: OnceLock<Arc<BTreeSet<String>>>,
+}
+
+impl RegisterPlace {
+    /// The studies in force are others now.
+    pub(super) fn forget_namespaces(&mut self) {
+        self.former = OnceLock::new();
+    }
 }
 
 /// The register of an open sandbox, once it was needed.
@@ -301,6 +322,33 @@ impl Inner {
         Namespaces::new(all)
     }
 
+    /// The namespaces in which some text that the log names gave ids and no study in force does.
+    fn former_namespaces(&self) -> Result<Arc<BTreeSet<String>>, OperatorError> {
+        if let Some(known) = self.register.former.get() {
+            return Ok(Arc::clone(known));
+        }
+        let in_force = |named: &Named| self.studies.values().any(|adopted| adopted.study.hash == named.hash);
+        let mut replaced = BTreeMap::new();
+        for found in self.log()?.entries_of(&[Kind::Init, Kind::Adopt]) {
+            let named = named_in(&found?.1).into_iter().filter(|named| !in_force(named));
+            replaced.extend(named.map(|named| (named.hash.clone(), named)));
+        }
+        let mut former = BTreeSet::new();
+        for named in replaced.values() {
+            let adopted = stored(&*self.storage, named)?;
+            former.extend(adopted.study.namespaces().into_iter().map(str::to_owned));
+        }
+        let is_live =
+            |name: &str| self.studies.values().any(|adopted| adopted.study.namespaces().contains(name));
+        former.retain(|name| !is_live(name));
+        Ok(Arc::clone(self.register.former.get_or_init(|| Arc::new(former))))
+    }
+
+    /// What is left of all removed events of a register, whatever their namespaces are called now.
+    pub(super) fn tombstones(&self, register: &Snapshot) -> Result<Tombstones, OperatorError> {
+        Ok(register.tombstones()?.with_former(self.former_namespaces()?))
+    }
+
     /// The words that the studies of the sandbox and their regimes know.
     pub(super) fn known_words(&self) -> KnownWords {
         let mut known = KnownWords::default();
@@ -328,15 +376,35 @@ impl Inner {
         writing.map_err(|_| OperatorError::Bug("a thread stopped while it wrote to the register"))
     }
 
-    /// Runs `work` as one durable transaction of the register, which is made where there is none; before it removes what is past its
-    /// retention.
+    /// Runs `work` as one durable transaction of the register, which is made where there is none. Then removes what is past its
+    /// retention: that this fails refuses nobody's withdrawal, and [`Consents::take_unswept`] says so.
     pub(super) fn record<T>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, OperatorError>,
     ) -> Result<T, OperatorError> {
         let writing = self.register_writing()?;
-        self.sweep(&writing)?;
-        self.record_locked(&writing, work)
+        let value = self.record_locked(&writing, work)?;
+        self.sweep_after(&writing);
+        Ok(value)
+    }
+
+    /// Removes what is past its retention after a write that is durable.
+    pub(super) fn sweep_after(&self, writing: &MutexGuard<'_, ()>) {
+        let unswept = self.sweep(writing, None).err();
+        *self.register.unswept.lock().unwrap_or_else(PoisonError::into_inner) = unswept;
+    }
+
+    /// Puts the mark of a seal into the register, if there is one, and gives what it holds then. Its file has the time `at`.
+    ///
+    /// If we stop after it, the register has a mark that no epoch names, as after a seal that failed: it stays and changes nothing.
+    pub(super) fn mark_seal(&self, at: SystemTime) -> Result<Option<(Snapshot, State)>, OperatorError> {
+        let _writing = self.register_writing()?;
+        let Some(register) = self.register()? else { return Ok(None) };
+        let mark = *random_secret()?.expose();
+        register.record_at(Some(at), |writer| writer.mark_seal(&mark))?;
+        let snapshot = register.snapshot()?;
+        let state = snapshot.state().marked(mark);
+        Ok(Some((snapshot, state)))
     }
 
     /// As [`Inner::record`], for who has the lock.
@@ -361,7 +429,7 @@ impl Inner {
         _: &MutexGuard<'_, ()>,
         register: &Register,
         judge: impl FnMut(&[Event]) -> Removal,
-        swept: Option<Timestamp>,
+        swept: (Option<Timestamp>, Option<SystemTime>),
     ) -> Result<(), OperatorError> {
         let key = self.register_key();
         let rewritten = register.rewritten(&*self.storage, (&key, &self.file.id), judge, swept)?;
@@ -380,9 +448,9 @@ impl Inner {
         self.register()?.map(|register| Ok(register.snapshot()?)).transpose()
     }
 
-    /// The register has no fewer events than any epoch was sealed from, whose key is still there.
+    /// The register is a later state of the one that any epoch was sealed from, whose key is still there.
     fn register_has_all(&self, register: Option<&Register>) -> Result<(), OperatorError> {
-        let state = register.map(|register| register.snapshot().map(|now| now.state())).transpose()?;
+        let held = register.map(|register| register.snapshot()?.held()).transpose()?;
         let _unretired = self.unretired()?;
         for epoch in self.epochs()? {
             let Some(sealed) = self.storage.read(&sealed_path(&format!("epochs/{}", epoch.epoch)))? else {
@@ -393,7 +461,7 @@ impl Inner {
                 key => key?,
             };
             let then = open_state(&key, &self.file.id, &epoch.epoch, &sealed)?;
-            if !state.is_some_and(|now| now.covers(then)) {
+            if !held.as_ref().is_some_and(|now| now.covers(&then)) {
                 return Err(lost_events(&epoch.epoch));
             }
         }
@@ -487,7 +555,7 @@ pub(super) fn check_register<'a>(
     }
     let Some(keyring) = keyring else { return Ok(RegisterCheck::NoKey) };
     let now = Register::verify_copy(storage, &keyring.derive(KEY), sandbox)?;
-    let lost = then.iter().find(|(_, then)| now.is_none_or(|now| !now.covers(*then)));
+    let lost = then.iter().find(|(_, then)| now.as_ref().is_none_or(|now| !now.covers(then)));
     lost.map_or(Ok(RegisterCheck::Holds), |(epoch, _)| Err(lost_events(epoch)))
 }
 

@@ -111,7 +111,8 @@ impl Consents<'_> {
                 *closed
             }
         };
-        self.inner.sign_receipt(person, recorded_at, event)
+        let id = self.id_in_receipt(person);
+        self.inner.sign_receipt((person.0, &id), recorded_at, event)
     }
 }
 

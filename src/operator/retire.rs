@@ -1,7 +1,7 @@
 //! `retire`: the key of an epoch is destroyed, and with it everything that was sealed under it; at the end of retention by
 //! itself.
 
-use std::sync::{Arc, RwLockReadGuard};
+use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
@@ -76,13 +76,21 @@ impl Operator {
 }
 
 impl Inner {
-    /// Retires every epoch whose retention is over. Each act of a writer that touches epochs begins with it, so that none ends
+    /// Retires every epoch whose retention is over, and destroys the key of any that the log retired where a step failed before. Each act of a writer that touches epochs begins with it, so that none ends
     /// later than the first of them, however long the sandbox stays open.
     pub(super) fn retire_ended(&self) -> Result<(), OperatorError> {
         let now = self.clock.now();
         let ended: Vec<EpochId> = {
             let epochs = self.epochs.read().map_err(|_| STOPPED)?;
-            let ended = epochs.iter().filter(|epoch| epoch.retired.is_none() && epoch.is_over(now));
+            let keys = self.storage.list("keys")?;
+            let has_key = |epoch: &EpochFile| {
+                let key = Keyring::epoch_file(&epoch.epoch);
+                keys.iter().any(|name| key.strip_prefix("keys/") == Some(name))
+            };
+            let ended = epochs.iter().filter(|epoch| match epoch.retired {
+                None => epoch.is_over(now),
+                Some(_) => has_key(epoch),
+            });
             ended.map(|epoch| epoch.epoch.clone()).collect()
         };
         ended.iter().try_for_each(|epoch| self.retire(epoch, Cause::Retention).map(drop))
@@ -106,15 +114,15 @@ impl Inner {
             Some(entry) => (entry, false),
             None => (self.log_retirement(id, cause)?, true),
         };
-        let cubes = self.cubes.lock();
-        let mut cubes = cubes.map_err(|_| OperatorError::Bug("a thread stopped while it held the cubes"))?;
-        cubes.retain(|(epoch, ..), _| epoch != id);
-        drop(cubes);
+        self.cubes.lock().unwrap_or_else(PoisonError::into_inner).retain(|(epoch, ..), _| epoch != id);
         // If we stop before it, the anchor is behind: the next hand-out moves it.
-        if let Some(anchor) = &self.anchor {
-            self.log()?.advance_anchor(anchor)?;
-        }
+        let moved = self
+            .anchor
+            .as_ref()
+            .map_or(Ok(()), |anchor| self.log()?.advance_anchor(anchor).map_err(OperatorError::from));
+        // The log has the entry: an anchor that cannot be moved keeps no key.
         finish(&*self.storage, id)?;
+        moved?;
         Ok(Retired { epoch: id.clone(), entry, changed })
     }
 

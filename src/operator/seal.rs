@@ -13,7 +13,7 @@ use crate::consent::Demand;
 use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, shapes};
 use crate::keys::{Keyring, random_secret};
 use crate::policy::{Decision, Reason, Study, decide};
-use crate::register::{FILE, Snapshot};
+use crate::register::{FILE, Snapshot, State};
 use crate::release::{Cube, Exact, Released};
 use crate::storage::file_time;
 use crate::types::{Days, EpochId, RecipientId, Secret, StudyId, Timestamp};
@@ -61,7 +61,7 @@ impl Operator {
     /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
     /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
     ///
-    /// Order: epoch key; cubes into `epochs/ID.new`; the charged counts of people by consent, where the study pays for them; the
+    /// Order: a mark in the register, if there is one; epoch key; cubes into `epochs/ID.new`; the charged counts of people by consent, where the study pays for them; the
     /// auditor's figures; the times of the files; the log entry, which decides; the folder's final name. If we stop before the
     /// entry, the next open removes what there is; after it, the next open gives the folder its name.
     ///
@@ -106,8 +106,8 @@ impl Operator {
             inner.log_failed_seal(&terms.epoch, now, &error);
             error
         };
-        inner.sweep_register().map_err(failed)?;
-        let register = inner.register_snapshot().map_err(failed)?;
+        inner.sweep_register(file_time(now, 0)).map_err(failed)?;
+        let register = inner.mark_seal(file_time(now, 1)).map_err(failed)?;
         let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch);
         let key = key.map_err(|error| failed(error.into()))?;
         // What is there was left by a seal that failed in this process and could not remove it.
@@ -208,7 +208,7 @@ impl Inner {
     fn stage(
         &self,
         terms: &SealTerms,
-        (sources, register): (Sources, Option<&Snapshot>),
+        (sources, register): (Sources, Option<&(Snapshot, State)>),
         flows: &[(&Adopted, Flows)],
         key: &Secret,
         now: Timestamp,
@@ -226,6 +226,7 @@ impl Inner {
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
         let sealing = Building { as_of: terms.as_of, key, reading: &reading };
         let (sources, records) = sources.recorded()?;
+        let (register, state) = register.map(|(register, state)| (register, *state)).unzip();
         let hygiene = self.build_each((sources, register), flows, &sealing, |position, built| {
             let (Some(study), Some((adopted, demands))) = (file.studies.get(position), flows.get(position))
             else {
@@ -245,7 +246,6 @@ impl Inner {
         if let Some(register) = register {
             self.write_consent_trees(register, flows, (&file, key), folder, &mut cubes)?;
         }
-        let state = register.map(Snapshot::state);
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
         let studies = flows.iter().map(|(adopted, _)| *adopted);
@@ -293,7 +293,8 @@ impl Inner {
                 )
             })?;
             let mut own = only_declared(own, adopted, self.studies.values());
-            own.consents.extend(register.map(|register| of_register(register, &adopted.study)).transpose()?);
+            own.consents
+                .extend(register.map(|register| self.of_register(register, &adopted.study)).transpose()?);
             let Building { as_of, key, reading } = building;
             let reading = Reading { elsewhere: self.elsewhere(&adopted.study), ..(*reading).clone() };
             let built = build(&adopted.study, flows_of_study, own, *as_of, key, &reading);
@@ -305,6 +306,13 @@ impl Inner {
             each(position, built)?;
         }
         Ok(hygiene)
+    }
+
+    /// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
+    fn of_register(&self, register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
+        let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
+        let reader = Box::new(register.reader(Some(namespaces))?);
+        Ok(Input::Register(FILE.into(), reader, self.tombstones(register)?))
     }
 
     /// What the other studies of the sandbox know and this one does not.
@@ -444,12 +452,6 @@ fn again(sources: &Sources) -> Option<Sources> {
         data: data.collect::<Option<Vec<_>>>()?,
         consents: sources.consents.iter().map(Input::again).collect::<Option<Vec<_>>>()?,
     })
-}
-
-/// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
-fn of_register(register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
-    let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
-    Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?), register.tombstones()?))
 }
 
 /// A dataset of another study of the sandbox is no stranger; only one that no study declares is.

@@ -10,7 +10,7 @@ use super::sandbox::EpochFile;
 use super::{Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind, Log, Signer};
 use crate::keys::Keyring;
-use crate::storage::{Storage, file_time};
+use crate::storage::{AnchorFile, Storage, file_time};
 use crate::types::{EpochId, Timestamp};
 
 /// What the folder of an epoch is called until the log has its entry, and for a moment longer.
@@ -134,7 +134,7 @@ fn check_strangers(names: &[String], sealed: &[EpochFile]) -> Result<(), Operato
 pub(super) fn settle_epochs(
     storage: &dyn Storage,
     log: &mut Log,
-    signer: &dyn Signer,
+    (signer, anchor): (&dyn Signer, Option<&AnchorFile>),
     now: Timestamp,
 ) -> Result<Vec<EpochFile>, OperatorError> {
     let sealed = sealed(log)?;
@@ -144,6 +144,10 @@ pub(super) fn settle_epochs(
     // If we stop before what is left of a seal is removed, the next open writes another entry.
     if !entries.is_empty() {
         let _recorded = log.append_all(&entries, signer)?;
+        if let Some(anchor) = anchor {
+            // If we stop before it, the anchor is behind until the next entry.
+            log.advance_anchor(anchor)?;
+        }
     }
     for epoch in stopped {
         storage.remove(&unfinished(&epoch))?;

@@ -1,6 +1,9 @@
 //! `verify`: the log alone with a public key, or both books against each other with the root key.
 
 use std::collections::BTreeMap;
+use std::error::Error;
+use std::io::ErrorKind;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use super::OperatorError;
@@ -18,8 +21,9 @@ use crate::audit::{
 };
 use crate::engine::Progress;
 use crate::keys::Keyring;
-use crate::ledger::{Book, State, read_copy};
-use crate::storage::{AnchorFile, Storage};
+use crate::ledger::{self, Book, State, book_of};
+use crate::register::Register;
+use crate::storage::{AnchorFile, Storage, StorageError};
 
 /// What was checked and found to be so.
 #[derive(Debug, Clone)]
@@ -56,7 +60,8 @@ pub struct Verification {
     pub register: RegisterCheck,
     /// Whether the key that signs the log is in the folder, as the one in force; `None` when it was not looked at (no root key).
     pub signing_key: Option<bool>,
-    /// Files of acts that were stopped or are under way: the next open finishes or removes them.
+    /// Files of acts that were stopped or are under way: the next open finishes or removes them, but for `.NAME.tmp`, which the next
+    /// write of `NAME` replaces, and texts that no entry names.
     pub unfinished: Vec<String>,
 }
 
@@ -92,7 +97,7 @@ pub struct VerifyTerms<'a> {
     /// Counts the entries that were verified.
     pub progress: Option<&'a Progress>,
     /// Whether another process may be writing: what looks damaged is then read again, and it is damage only if it is found
-    /// twice in a row under the same checkpoint.
+    /// twice in a row and log, ledger and register did not change in between.
     pub beside_a_writer: bool,
 }
 
@@ -121,16 +126,17 @@ pub fn verify_log(
 /// As [`verify_log`], on any terms.
 ///
 /// # Errors
-/// As [`verify_log`].
+/// As [`verify_log`], and [`OperatorError::WriterAtWork`] where another process changed what was read at every try.
 pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<Verification, OperatorError> {
     let (mut keyring, mut before) = (None, None);
-    for _ in 1..TRIES {
-        let checkpoint = storage.read(CHECKPOINT).ok().flatten();
-        let error = match verify_once(storage, &terms, &mut keyring) {
+    for _ in 0..TRIES {
+        let verified = verify_once(storage, &terms, &mut keyring).map_err(|error| misplaced(storage, error));
+        let error = match verified {
             Err(error) if terms.beside_a_writer && error.is_damage() => error,
             other => return other,
         };
-        let found = Some((checkpoint, format!("{error:?}")));
+        let found = Some((Books::now(storage), format!("{error:?}")));
+        // Nothing changed while this one was read, so it is not what a writer left for a moment.
         if found == before {
             return Err(error);
         }
@@ -141,7 +147,45 @@ pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<V
         }
         std::thread::sleep(PAUSE);
     }
-    verify_once(storage, &terms, &mut keyring)
+    Err(OperatorError::WriterAtWork)
+}
+
+/// A directory, a symlink or another special file in the place of a file of the sandbox is damage, not a failure of the system.
+fn misplaced(storage: &dyn Storage, error: OperatorError) -> OperatorError {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    let failed = std::iter::from_fn(|| {
+        let found = cause?;
+        cause = found.source();
+        Some(found.downcast_ref::<StorageError>())
+    });
+    let Some(place) = failed.flatten().next().map(|failed| failed.path.clone()) else { return error };
+    let is_special = |source: &std::io::Error| {
+        matches!(source.kind(), ErrorKind::InvalidInput | ErrorKind::IsADirectory | ErrorKind::NotADirectory)
+    };
+    // Asked of the folder: an anchor lies elsewhere.
+    let found = if place.is_empty() { storage.list("").err() } else { storage.read(&place).err() };
+    match found.filter(|found| is_special(&found.source)) {
+        Some(found) => OperatorError::damaged(place, found.source.to_string()),
+        None => error,
+    }
+}
+
+/// What a writer changes: the same twice, and nobody wrote in between. What cannot be read is the same as nothing.
+#[derive(PartialEq)]
+struct Books {
+    checkpoint: Option<Vec<u8>>,
+    ledger: Option<blake3::Hash>,
+    register: Option<[u8; 32]>,
+}
+
+impl Books {
+    fn now(storage: &dyn Storage) -> Self {
+        Self {
+            checkpoint: storage.read(CHECKPOINT).ok().flatten(),
+            ledger: storage.read(ledger::FILE).ok().flatten().map(|content| blake3::hash(&content)),
+            register: Register::fingerprint(storage).ok(),
+        }
+    }
 }
 
 /// Reads everything once. The keyring is made at the first reading that gets as far: a provider is asked once.
@@ -160,6 +204,16 @@ fn verify_once(
         file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
     };
     let key = terms.vkey.map_or_else(own, |key| Ok(key.clone()))?;
+    let opened = match (&made, &terms.keys) {
+        (None, Some(keys)) => keyring(storage, keys).map(|opened| *made = Some(opened)),
+        _ => Ok(()),
+    };
+    let keyring = made.as_ref();
+    // Checkpoint, ledger, anchor, log, in this order: the ledger has the charge of every answer below the checkpoint, and the log
+    // has every entry that the ledger and the anchor know of, whatever a writer adds meanwhile.
+    let below = if terms.beside_a_writer { claimed_size(storage) } else { u64::MAX };
+    let ledger = storage.read(ledger::FILE)?;
+    let anchor = read_anchor(terms.anchor, &file);
     // Until the chain has led from the given key to it, whoever signed is nobody.
     let signed_by = rotation_to_signer(storage, &key)?.map_or_else(|| key.clone(), |rotation| rotation.new);
     let nobody = Progress::default();
@@ -171,12 +225,10 @@ fn verify_once(
     heads.push(log.checkpoint.root);
     let (studies, approvals) = laws.check(storage, &file)?;
     let (anchor_wanted, anchor_bound) = (laws.anchored(), laws.anchor_bound());
-    let anchored = check_anchor(terms.anchor, &file, (&signed_by, &chain), &heads, &log.checkpoint)?;
+    let check_anchor = |anchor| check_anchor(anchor, (&signed_by, &chain), &heads, &log.checkpoint);
+    let anchored = anchor?.map(check_anchor).transpose()?;
     let renewals = check_renewals(&renewals, &file, &laws, &heads)?;
-    if let (None, Some(keys)) = (&made, &terms.keys) {
-        *made = Some(keyring(storage, keys)?);
-    }
-    let keyring = made.as_ref();
+    opened?;
     if let Some(keyring) = keyring {
         check_root_number(keyring, chain.root_changes())?;
     }
@@ -190,13 +242,11 @@ fn verify_once(
     known.check_keys(storage, keyring)?;
     let EpochsCheck { cubes, register } = epochs.check(storage, keyring, &file.id)?;
     // Its rows take the root key, that it is there does not.
-    if !storage.list("")?.iter().any(|name| name == "ledger.redb") {
-        return Err(OperatorError::damaged("ledger.redb", "is missing"));
-    }
+    let ledger = ledger.ok_or_else(|| OperatorError::damaged(ledger::FILE, "is missing"))?;
     let charges = keyring.map(|keyring| -> Result<u64, OperatorError> {
-        let ledger = read_copy(storage, &keyring.ledger_mac(), &file.id)?;
+        let ledger = book_of(&ledger, &keyring.ledger_mac(), &file.id)?;
         agree(&ledger.renewals()?, &renewals)?;
-        check_ledger(&*ledger, &asked, &heads)
+        check_ledger(&*ledger, (&asked, below), &heads)
     });
     let charges = charges.transpose()?;
     let mut unfinished = log.leftovers.clone();
@@ -248,9 +298,11 @@ impl Read {
             let index = read.heads.len() as u64;
             read.heads.push(tree.root());
             progress.add(1);
+            let place = || format!("log entry {index}");
+            entry.check_fields().map_err(|fault| Fault { place: place(), why: Why::Fields(fault) })?;
             read.laws.read(index, entry);
             if entry.kind == Kind::Init && index > 0 {
-                return Err(Fault { place: format!("log entry {index}"), why: Why::SecondInit });
+                return Err(Fault { place: place(), why: Why::SecondInit });
             }
             if entry.kind == Kind::Key {
                 let followed = read.chain.follow(&file.id, index, read.heads.last(), entry);
@@ -304,35 +356,40 @@ fn claimed_size(storage: &dyn Storage) -> u64 {
     size.unwrap_or(0)
 }
 
-/// The log begins with the head that the anchor states; says how many entries that head covers, if one was read.
-fn check_anchor(
-    anchoring: Anchoring<'_>,
-    file: &SandboxFile,
-    (key, chain): (&VerifierKey, &KeyChain),
-    heads: &[Hash],
-    log: &Checkpoint,
-) -> Result<Option<u64>, OperatorError> {
-    let configured;
-    let place = match (anchoring, &file.anchor) {
-        (Anchoring::Without, _) | (Anchoring::Configured, None) => return Ok(None),
-        (Anchoring::At(place), _) => place,
+/// Where an anchor is, and what lies there.
+type ReadAnchor = (PathBuf, Option<Vec<u8>>);
+
+/// The anchor, if one is to be read.
+fn read_anchor(anchoring: Anchoring<'_>, file: &SandboxFile) -> Result<Option<ReadAnchor>, OperatorError> {
+    match (anchoring, &file.anchor) {
+        (Anchoring::Without, _) | (Anchoring::Configured, None) => Ok(None),
+        (Anchoring::At(place), _) => Ok(Some((place.path().to_owned(), place.read()?))),
         (Anchoring::Configured, Some(path)) => {
             let there = AnchorFile::new(path).ok().filter(|place| place.path().is_file());
-            configured = there.ok_or_else(|| {
+            let place = there.ok_or_else(|| {
                 let why = "the anchor that the sandbox was made with is not there, so a folder that was put back is not \
                            found: give it with --anchor, or go on with --without-anchor";
                 OperatorError::damaged(path.display().to_string(), why)
             })?;
-            &configured
+            Ok(Some((path.clone(), place.read()?)))
         }
-    };
-    let anchor = anchored(place, place.read()?, key, |size| Ok(chain.before(size).cloned()))?;
+    }
+}
+
+/// The log begins with the head that the anchor states; says how many entries that head covers.
+fn check_anchor(
+    (path, content): ReadAnchor,
+    (key, chain): (&VerifierKey, &KeyChain),
+    heads: &[Hash],
+    log: &Checkpoint,
+) -> Result<u64, OperatorError> {
+    let anchor = anchored(&path, content, key, |size| Ok(chain.before(size).cloned()))?;
     let own = usize::try_from(anchor.size).ok().and_then(|size| heads.get(size));
     if own == Some(&anchor.root) {
-        return Ok(Some(anchor.size));
+        return Ok(anchor.size);
     }
     let why = Why::Anchor { anchor: head_text(&anchor), log: head_text(log) };
-    Err(OperatorError::damaged(place.path().display().to_string(), why.to_string()))
+    Err(OperatorError::damaged(path.display().to_string(), why.to_string()))
 }
 
 fn asked_entry(index: u64, entry: &Entry) -> Asked {
@@ -341,10 +398,11 @@ fn asked_entry(index: u64, entry: &Entry) -> Asked {
     Asked { index, units, study: text("study"), recipient: text("recipient") }
 }
 
-/// Ledger against log, both ways: heads, sequence numbers, units, totals.
+/// Ledger against log, both ways: heads, sequence numbers, units, totals. Answers from entry `below` on may be newer than the
+/// ledger.
 fn check_ledger(
     ledger: &dyn Book,
-    asked: &BTreeMap<u64, Asked>,
+    (asked, below): (&BTreeMap<u64, Asked>, u64),
     heads: &[Hash],
 ) -> Result<u64, OperatorError> {
     let count = ledger.verify()?;
@@ -376,7 +434,7 @@ fn check_ledger(
             return Err(damaged("and its log entry do not agree"));
         }
     }
-    let unknown = asked.iter().find(|(seq, _)| **seq == 0 || **seq > count);
+    let unknown = asked.iter().find(|(seq, entry)| **seq == 0 || (**seq > count && entry.index < below));
     if let Some((seq, entry)) = unknown {
         let why =
             format!("names charge {seq}, which the ledger does not have: it was rolled back or replaced");

@@ -30,7 +30,7 @@ pub(super) struct Known {
 enum File {
     /// One that another check has read, or that nothing in the sandbox reads for what it says.
     Known,
-    /// What a stopped act left, or an act that is under way: the next open finishes or removes it.
+    /// What a stopped act left, or an act that is under way: the next open finishes or removes it, or the next write replaces it.
     Unfinished,
     /// `sandbox.toml.new`, which the next open reads.
     Adoption,
@@ -45,7 +45,7 @@ enum File {
 }
 
 impl Known {
-    /// Every file of the folder is known. Gives the paths of those that the next open finishes or removes.
+    /// Every file of the folder is known. Gives the paths of those that a stopped act left.
     pub(super) fn check(
         &self,
         storage: &dyn Storage,

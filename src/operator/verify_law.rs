@@ -18,8 +18,8 @@ use crate::types::{Days, HandlerId, StudyId, Timestamp};
 pub(super) struct Laws {
     init: Option<Entry>,
     adopted: Vec<(u64, Named)>,
-    /// Hash of the study, handler and vkey.
-    approved: BTreeSet<(String, String, String)>,
+    /// Hash of the study, handler and vkey, each with the first entry that says so.
+    approved: BTreeMap<(String, String, String), u64>,
 }
 
 impl Laws {
@@ -33,7 +33,8 @@ impl Laws {
         }
         if entry.kind == Kind::Approve {
             let text = |name: &str| entry.body.get(name).and_then(Value::as_str).unwrap_or("").to_owned();
-            self.approved.insert((text("hash"), text("handler"), text("vkey")));
+            let approval = (text("hash"), text("handler"), text("vkey"));
+            self.approved.entry(approval).or_insert(index);
         }
     }
 
@@ -60,6 +61,7 @@ impl Laws {
         let pinned = self.pinned()?;
         let mut current: BTreeMap<StudyId, (InForce, Adopted)> = BTreeMap::new();
         let mut signatures = 0;
+        self.check_approvals(pinned.as_ref())?;
         for (index, named) in &self.adopted {
             let adopted = stored(storage, named)?;
             let id = adopted.study.id.clone();
@@ -122,6 +124,18 @@ impl Laws {
         }
     }
 
+    /// Every approval is by the key that the first entry pins for its handler.
+    fn check_approvals(&self, pinned: Option<&Pinned>) -> Result<(), OperatorError> {
+        for ((_, handler, vkey), index) in &self.approved {
+            let key = HandlerId::new(handler).ok().and_then(|handler| pinned?.key(&handler));
+            if key.is_none_or(|key| key.to_string() != *vkey) {
+                let why = "says that a handler approved with a key that log entry 0 does not pin";
+                return Err(OperatorError::damaged(format!("log entry {index}"), why));
+            }
+        }
+        Ok(())
+    }
+
     /// The log says of each signer that it approved.
     fn check_entries(
         &self,
@@ -132,7 +146,7 @@ impl Laws {
     ) -> Result<(), OperatorError> {
         for handler in signers {
             let key = pinned.key(handler).map(ToString::to_string).unwrap_or_default();
-            if !self.approved.contains(&(named.hash.clone(), handler.to_string(), key)) {
+            if !self.approved.contains_key(&(named.hash.clone(), handler.to_string(), key)) {
                 let why = format!(
                     "adopts study `{}`, and no entry says that handler `{handler}` approved",
                     named.id

@@ -23,6 +23,7 @@ pub use event::{Event, EventError};
 pub use json::JsonEventError;
 pub use namespaces::Namespaces;
 pub use request::{LONGEST_REASON, NewRequest, Request, RequestKind};
-pub use snapshot::{Batches, Snapshot, State, Walk};
+pub use rows::SealMark;
+pub use snapshot::{Batches, Held, Snapshot, State, Walk};
 pub use store::{FILE, Left, Register, Removal, Writer};
 pub use tombstones::Tombstones;

@@ -5,6 +5,8 @@
 //! `tombstones[mark (16)]` holds what is left of removed events of an id; a mark is keyed BLAKE3 over namespace and
 //! [`of_every_form`] of the id under another key than pseudonyms, so that it is found whichever form a study declares later.
 //! `requests[number]` is the book of requests, with marks under a third key. Both are encrypted and padded as events are.
+//! `seals[mark (32)]` is an empty row for each seal, whose key is random: it says nothing of anybody, and a register that branched
+//! off before the seal does not have it.
 //! `meta[head] = AES-256-GCM(count, sum)`: how many rows there are, and the exclusive or of a keyed hash of each (the
 //! MSet-XOR-Hash of Clarke et al., ASIACRYPT 2003, kept secret), so that the walk over all rows finds any that was
 //! changed, taken out, added or put elsewhere. Version 2, once there was another row than an event or one was removed, also counts
@@ -24,10 +26,11 @@ use crate::types::{Secret, codec};
 pub(super) const EVENTS: TableDefinition<&[u8; KEY], &[u8]> = TableDefinition::new("events");
 pub(super) const TOMBSTONES: TableDefinition<&Mark, &[u8]> = TableDefinition::new("tombstones");
 pub(super) const REQUESTS: TableDefinition<u64, &[u8]> = TableDefinition::new("requests");
+pub(super) const SEALS: TableDefinition<&SealMark, &[u8]> = TableDefinition::new("seals");
 pub(super) const META: TableDefinition<&str, &[u8]> = TableDefinition::new("meta");
 pub(super) const HEAD: &str = "head";
 /// Every table of the store, and every row of `meta`: the check of the whole register refuses any other.
-pub(super) const TABLES: [&str; 4] = ["events", "meta", "requests", "tombstones"];
+pub(super) const TABLES: [&str; 5] = ["events", "meta", "requests", "seals", "tombstones"];
 pub(super) const META_ROWS: [&str; 1] = [HEAD];
 
 const PSEUDONYM: usize = 16;
@@ -38,6 +41,8 @@ const STEP: usize = 256;
 pub(super) type RowKey = [u8; KEY];
 /// A person as a tombstone or a request knows them: no pseudonym of an event.
 pub(super) type Mark = [u8; PSEUDONYM];
+/// What a seal put into the register: random bytes.
+pub type SealMark = [u8; 32];
 
 /// A person as the file knows her. It has no `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -156,6 +161,7 @@ pub(super) struct Keys {
     heads: Secret,
     tombstones: OfTable,
     requests: OfTable,
+    seals: Secret,
     sandbox: String,
 }
 
@@ -183,6 +189,7 @@ impl Keys {
                 rows: key.derive("hushtag 2026-11 v1 rows of requests of the register"),
                 sums: key.derive("hushtag 2026-11 v1 sums of requests of the register"),
             },
+            seals: key.derive("hushtag 2026-11 v1 sums of seals of the register"),
             sandbox: sandbox.to_owned(),
         }
     }
@@ -227,6 +234,10 @@ impl Keys {
 
     pub(super) fn request_tag(&self, number: u64, sealed: &[u8]) -> [u8; 32] {
         tag(&self.requests.sums, &number.to_be_bytes(), sealed)
+    }
+
+    pub(super) fn seal_tag(&self, mark: &SealMark, value: &[u8]) -> [u8; 32] {
+        tag(&self.seals, mark, value)
     }
 
     fn seal_row<T: Encode>(&self, of: &OfTable, place: &[u8], row: &T) -> Result<Vec<u8>, RegisterError> {

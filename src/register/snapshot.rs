@@ -9,7 +9,7 @@ use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use redb::ReadOnlyTable;
 
 use super::error::{damaged, fault, guarded};
-use super::rows::{Head, Keys, Mark, RowKey};
+use super::rows::{Head, Keys, Mark, RowKey, SealMark};
 use super::tombstones::Tombstones;
 use super::{Event, RegisterError};
 use crate::consent::COLUMNS;
@@ -30,9 +30,10 @@ pub struct Snapshot {
 pub(super) struct Further {
     pub(super) tombstones: Option<ReadOnlyTable<&'static Mark, &'static [u8]>>,
     pub(super) requests: Option<ReadOnlyTable<u64, &'static [u8]>>,
+    pub(super) seals: Option<ReadOnlyTable<&'static SealMark, &'static [u8]>>,
 }
 
-/// What a register holds, as a number of events and a keyed sum over them: what a seal commits to.
+/// What a register holds at a seal: a number of rows, a keyed sum over them, and the mark that the seal put into it.
 ///
 /// # Privacy
 /// It depends on people and their number: it leaves under a commitment or sealed only. No `Debug`.
@@ -41,26 +42,50 @@ pub struct State {
     /// How many rows were ever written: events, and what took the place of removed ones. It never falls.
     pub count: u64,
     sum: [u8; 32],
+    /// `None` for a seal of a version that put no mark into the register.
+    mark: Option<SealMark>,
 }
 
 impl State {
-    /// Whether a register that holds this may once have held `then`: events are added and never taken out.
+    /// The same state with the mark of a seal.
     #[must_use]
-    pub fn covers(self, then: Self) -> bool {
-        self.count > then.count || self == then
+    pub const fn marked(self, mark: SealMark) -> Self {
+        Self { mark: Some(mark), ..self }
     }
 
-    /// Its 40 bytes.
+    /// Its 40 bytes, and 32 more for the mark.
     #[must_use]
     pub fn to_bytes(self) -> Vec<u8> {
-        [self.count.to_le_bytes().as_slice(), &self.sum].concat()
+        let mark = self.mark.as_ref().map_or(&[][..], |mark| mark);
+        [self.count.to_le_bytes().as_slice(), &self.sum, mark].concat()
     }
 
-    /// The state that 40 bytes spell.
+    /// The state that 40 or 72 bytes spell.
     #[must_use]
     pub fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (count, sum) = bytes.split_first_chunk::<8>()?;
-        Some(Self { count: u64::from_le_bytes(*count), sum: sum.try_into().ok()? })
+        let (count, rest) = bytes.split_first_chunk::<8>()?;
+        let (sum, mark) = rest.split_first_chunk::<32>()?;
+        let mark = if mark.is_empty() { None } else { Some(mark.try_into().ok()?) };
+        Some(Self { count: u64::from_le_bytes(*count), sum: *sum, mark })
+    }
+}
+
+/// What a register holds now, to be compared with what epochs were sealed from. No `Debug`, as [`State`].
+pub struct Held {
+    count: u64,
+    sum: [u8; 32],
+    marks: BTreeSet<SealMark>,
+}
+
+impl Held {
+    /// Whether this register holds everything that was in it at `then`: it has the mark that the seal put into it, so it is a
+    /// later state of that very register and not one that branched off before.
+    ///
+    /// Of a seal without a mark only the number of rows says so: a register that branched off before and then got more rows passes.
+    #[must_use]
+    pub fn covers(&self, then: &State) -> bool {
+        let grown = self.count > then.count || (self.count, self.sum) == (then.count, then.sum);
+        grown && then.mark.is_none_or(|mark| self.marks.contains(&mark))
     }
 }
 
@@ -113,13 +138,32 @@ impl Snapshot {
                 seen = seen.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
             }
         }
+        for row in self.further.seals.iter().map(|table| table.range::<&SealMark>(..).map_err(fault)) {
+            for row in row? {
+                let (mark, value) = row.map_err(fault)?;
+                seen = seen.and_other(&self.keys.seal_tag(mark.value(), value.value()))?;
+            }
+        }
         Ok(seen)
     }
 
-    /// What it holds.
+    /// What it holds, without the mark of a seal.
     #[must_use]
     pub fn state(&self) -> State {
-        State { count: self.head.written(), sum: self.head.sum }
+        State { count: self.head.written(), sum: self.head.sum, mark: None }
+    }
+
+    /// What it holds, to be compared with what epochs were sealed from.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn held(&self) -> Result<Held, RegisterError> {
+        let marks = guarded(|| {
+            let rows = self.further.seals.as_ref().map(|table| table.range::<&SealMark>(..).map_err(fault));
+            let marks = rows.transpose()?.into_iter().flatten();
+            marks.map(|row| Ok(*row.map_err(fault)?.0.value())).collect::<Result<_, RegisterError>>()
+        })?;
+        Ok(Held { count: self.head.written(), sum: self.head.sum, marks })
     }
 
     /// Every event, person by person; the last item is an error unless they are exactly those that were recorded.

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::SystemTime;
 
 use redb::{
     Builder, Database, Durability, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, Table,
@@ -10,7 +11,7 @@ use redb::{
 
 use super::error::{damaged, fault, guarded};
 use super::request::StoredRequest;
-use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, REQUESTS, RowKey, TOMBSTONES};
+use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, REQUESTS, RowKey, SEALS, SealMark, TOMBSTONES};
 use super::snapshot::Further;
 use super::{Event, NewRequest, RegisterError, Request, Snapshot};
 use crate::consent::Tombstone;
@@ -38,7 +39,7 @@ pub struct Register {
     database: Option<Database>,
     keys: Arc<Keys>,
     poisoned: AtomicBool,
-    /// Its file keeps the time of the last event: opening and closing it to read does not show.
+    /// Its file keeps the time of the last write: opening and closing it does not show.
     time: KeptTime,
 }
 
@@ -87,7 +88,8 @@ impl Register {
     ) -> Result<(Self, T), E> {
         storage.remove(NEW).map_err(RegisterError::from)?;
         let made = Self::at(NEW, storage, key, sandbox).map_err(E::from);
-        let made = made.and_then(|register| register.write(true, work).map(|value| (register, value)));
+        let made =
+            made.and_then(|register| register.write((true, None), work).map(|value| (register, value)));
         let (register, value) = made.inspect_err(|_| {
             // If removing fails too, the next one does it.
             let _ = storage.remove(NEW);
@@ -134,12 +136,24 @@ impl Register {
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
-        self.write(false, work)
+        self.record_at(None, work)
+    }
+
+    /// As [`Register::record`]; the file then has the time `at`, that of the act of which this is a part, or that of now.
+    ///
+    /// # Errors
+    /// As [`Register::record`].
+    pub fn record_at<T, E: From<RegisterError>>(
+        &self,
+        at: Option<SystemTime>,
+        work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
+    ) -> Result<T, E> {
+        self.write((false, at), work)
     }
 
     fn write<T, E: From<RegisterError>>(
         &self,
-        first: bool,
+        (first, at): (bool, Option<SystemTime>),
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, E>,
     ) -> Result<T, E> {
         let mut transaction = self.unless_poisoned(|| {
@@ -165,7 +179,8 @@ impl Register {
             let mut meta = transaction.open_table(META).map_err(fault)?;
             meta.insert(HEAD, sealed.as_slice()).map_err(fault)?;
             drop(meta);
-            self.time.keep(None);
+            // The store writes once more when it is closed: the time of that would reveal when the process ended.
+            self.time.keep(Some(at.unwrap_or_else(SystemTime::now)));
             transaction.set_durability(Durability::Immediate).map_err(fault)?;
             transaction.commit().map_err(fault)
         })?;
@@ -249,6 +264,7 @@ impl Register {
             let further = Further {
                 tombstones: further(&transaction, TOMBSTONES)?,
                 requests: further(&transaction, REQUESTS)?,
+                seals: further(&transaction, SEALS)?,
             };
             Ok(Snapshot::new(events, further, Arc::clone(&self.keys), head))
         })
@@ -378,6 +394,20 @@ impl Writer<'_> {
             self.head = self.head.and_other(&self.keys.request_tag(number, &sealed))?;
             table.insert(number, sealed.as_slice()).map_err(fault)?;
             Ok(true)
+        })
+    }
+
+    /// Leaves the mark of a seal, by which a register that branched off before it is told from a later state of this one. It stays
+    /// for good.
+    ///
+    /// # Errors
+    /// As [`Writer::add`].
+    pub fn mark_seal(&mut self, mark: &SealMark) -> Result<(), RegisterError> {
+        guarded(|| {
+            let mut table = self.transaction.open_table(SEALS).map_err(fault)?;
+            self.head = self.head.and_other(&self.keys.seal_tag(mark, &[]))?;
+            table.insert(mark, [].as_slice()).map_err(fault)?;
+            Ok(())
         })
     }
 

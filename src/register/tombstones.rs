@@ -1,6 +1,6 @@
 //! What is left of all removed events, found by id.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use redb::ReadOnlyTable;
@@ -18,6 +18,7 @@ use crate::consent::Tombstone;
 pub struct Tombstones {
     keys: Arc<Keys>,
     all: Arc<BTreeMap<Mark, Tombstone>>,
+    former: Arc<BTreeSet<String>>,
 }
 
 impl Tombstones {
@@ -32,12 +33,21 @@ impl Tombstones {
                 all.insert(*mark.value(), keys.open_tombstone(mark.value(), sealed.value())?);
             }
         }
-        Ok(Self { keys: Arc::clone(keys), all: Arc::new(all) })
+        Ok(Self { keys: Arc::clone(keys), all: Arc::new(all), former: Arc::default() })
+    }
+
+    /// The same tombstones, of which those in these namespaces count in every namespace: no study gives ids in them any more, so
+    /// a study may have given the namespace another name, and an erased person stays erased.
+    #[must_use]
+    pub fn with_former(self, former: Arc<BTreeSet<String>>) -> Self {
+        Self { former, ..self }
     }
 
     /// What is left of the removed events of this id.
     #[must_use]
-    pub fn of(&self, ids: &str, person: &str) -> Option<&Tombstone> {
-        self.all.get(&self.keys.tombstone_mark(ids, person))
+    pub fn of(&self, ids: &str, person: &str) -> Option<Tombstone> {
+        let names = std::iter::once(ids).chain(self.former.iter().map(String::as_str));
+        let found = names.filter_map(|ids| self.all.get(&self.keys.tombstone_mark(ids, person)));
+        found.cloned().reduce(Tombstone::and)
     }
 }

@@ -6,14 +6,12 @@ use redb::{ReadableDatabase, ReadableTable, TableHandle};
 
 use super::error::{damaged, fault};
 use super::rows::{META, META_ROWS, TABLES};
-use super::snapshot::State;
+use super::snapshot::Held;
 use super::store::{FILE, Register};
 use super::{Event, RegisterError};
 use crate::storage::{Blocks, Overlay, Storage, StorageError};
 use crate::types::Secret;
 
-/// How often the register is read again where a writer changed it meanwhile.
-const TRIES: usize = 4;
 /// How much of the file is read at once.
 const CHUNK: usize = 1 << 20;
 
@@ -22,31 +20,46 @@ impl Register {
     /// there is no register. Reads only, in bounded memory.
     ///
     /// # Errors
-    /// [`RegisterError::Damaged`] for a row that was changed, taken out, added or put elsewhere, a person's events with a gap, a
+    /// [`RegisterError::Damaged`] where a writer changed it while it was read, which [`Register::fingerprint`] shows, and for a row that was changed, taken out, added or put elsewhere, a person's events with a gap, a
     /// row that its key does not lead to, a table or a row that no register has, and a store that is none.
     pub fn verify_copy(
         storage: &dyn Storage,
         key: &Secret,
         sandbox: &str,
-    ) -> Result<Option<State>, RegisterError> {
-        let mut before = None;
-        for _ in 1..TRIES {
-            match checked(storage, key, sandbox) {
-                // What a writer changed while it was read looks damaged, and is read again.
-                Err(error @ RegisterError::Damaged { .. }) => {
-                    let now = fingerprint(storage)?;
-                    if before == Some(now) {
-                        return Err(error);
-                    }
-                    before = Some(now);
-                }
-                other => return other,
-            }
+    ) -> Result<Option<Held>, RegisterError> {
+        let Some(blocks) = storage.read_blocks(FILE)? else { return Ok(None) };
+        let read = |source| StorageError::new("read", FILE, source);
+        let overlay = Overlay::new(blocks).map_err(read)?;
+        if overlay.is_empty().map_err(read)? {
+            return Err(damaged("the store (an empty file)"));
         }
-        checked(storage, key, sandbox)
+        Self::over(Box::new(overlay), true, key, sandbox)?.verify().map(Some)
     }
 
-    fn verify(&self) -> Result<State, RegisterError> {
+    /// A hash of the bytes of the file as they are now: whether a writer changed it between two checks.
+    ///
+    /// # Errors
+    /// [`RegisterError::Storage`]
+    pub fn fingerprint(storage: &dyn Storage) -> Result<[u8; 32], RegisterError> {
+        let Some(blocks) = storage.read_blocks(FILE)? else { return Ok([0; 32]) };
+        let read = |source| StorageError::new("read", FILE, source);
+        let (mut hasher, mut at, mut chunk) = (blake3::Hasher::new(), 0_u64, vec![0; CHUNK]);
+        let len = blocks.len().map_err(read)?;
+        while at < len {
+            let size = usize::try_from(len.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
+            chunk.truncate(size);
+            match blocks.read_at(at, &mut chunk) {
+                // A writer cut the file: what was read before is not the file any more either.
+                Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
+                read_now => read_now.map_err(read)?,
+            }
+            hasher.update(&chunk);
+            at = at.saturating_add(size as u64);
+        }
+        Ok(*hasher.finalize().as_bytes())
+    }
+
+    fn verify(&self) -> Result<Held, RegisterError> {
         self.unless_poisoned(|| self.check_tables())?;
         let snapshot = self.snapshot()?;
         let mut own: Vec<Event> = Vec::new();
@@ -59,7 +72,7 @@ impl Register {
             own.push(event);
         }
         self.is_found(&own)?;
-        Ok(snapshot.state())
+        snapshot.held()
     }
 
     /// There is no table and no row of `meta` that nobody reads.
@@ -88,34 +101,4 @@ impl Register {
             Err(damaged("a person's events (their keys do not lead to them)"))
         }
     }
-}
-
-fn checked(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Option<State>, RegisterError> {
-    let Some(blocks) = storage.read_blocks(FILE)? else { return Ok(None) };
-    let read = |source| StorageError::new("read", FILE, source);
-    let overlay = Overlay::new(blocks).map_err(read)?;
-    if overlay.is_empty().map_err(read)? {
-        return Err(damaged("the store (an empty file)"));
-    }
-    Register::over(Box::new(overlay), true, key, sandbox)?.verify().map(Some)
-}
-
-/// Which bytes the file has.
-fn fingerprint(storage: &dyn Storage) -> Result<[u8; 32], RegisterError> {
-    let Some(blocks) = storage.read_blocks(FILE)? else { return Ok([0; 32]) };
-    let read = |source| StorageError::new("read", FILE, source);
-    let (mut hasher, mut at, mut chunk) = (blake3::Hasher::new(), 0_u64, vec![0; CHUNK]);
-    let len = blocks.len().map_err(read)?;
-    while at < len {
-        let size = usize::try_from(len.saturating_sub(at)).unwrap_or(CHUNK).min(CHUNK);
-        chunk.truncate(size);
-        match blocks.read_at(at, &mut chunk) {
-            // A writer cut the file: what was read before is not the file any more either.
-            Err(error) if error.kind() == ErrorKind::UnexpectedEof => break,
-            read_now => read_now.map_err(read)?,
-        }
-        hasher.update(&chunk);
-        at = at.saturating_add(size as u64);
-    }
-    Ok(*hasher.finalize().as_bytes())
 }

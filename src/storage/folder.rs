@@ -353,6 +353,10 @@ impl Storage for Folder {
     fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
         let place = checked("open", path)?;
         match self.plain(place).and_then(File::open) {
+            Ok(file) if file.metadata().is_ok_and(|found| !found.is_file()) => {
+                let why = io::Error::new(ErrorKind::InvalidInput, "not a file");
+                Err(StorageError::new("open", path, why))
+            }
             Ok(file) => Ok(Some(Box::new(FileBlocks(file)))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StorageError::new("open", path, source)),

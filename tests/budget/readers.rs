@@ -3,13 +3,15 @@
 
 use crate::support;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 
 use crate::support::{CHEAP, FixedClock, RECIPIENT, STUDY};
-use hushtag::operator::{Answer, Keys, Operator, Reader, Setup, StudySource};
+use hushtag::operator::{
+    Answer, Keys, Operator, OperatorError, Reader, Setup, StudySource, VerifyTerms, verify_sandbox,
+};
 use hushtag::release::Released;
-use hushtag::storage::{Blocks, Folder, Storage, StorageError};
+use hushtag::storage::{Blocks, Folder, Image, Storage, StorageError};
 use hushtag::types::{RecipientId, StudyId};
 
 fn writer(dir: &Path) -> Operator {
@@ -237,4 +239,78 @@ fn answers_are_read_again_as_they_were_given_and_nothing_is_charged() {
     assert_eq!(charged, before.lifetime);
     assert_eq!(reader.studies().count(), 1);
     assert_eq!(reader.entries().unwrap().len() as u64, reader.status().unwrap().log_size);
+}
+
+/// Whether `verify_sandbox` beside a writer says damage, or that a writer was at work.
+fn verified_beside(storage: &dyn Storage) -> Result<u64, OperatorError> {
+    let terms = VerifyTerms {
+        keys: Some(Keys::Given(support::root_key())),
+        beside_a_writer: true,
+        ..VerifyTerms::default()
+    };
+    verify_sandbox(storage, terms).map(|verified| verified.charges.unwrap())
+}
+
+/// Promise: an answer that is charged and logged while the folder is verified is no damage: the ledger is read first, and answers that
+/// are newer than it are not judged by it.
+#[test]
+fn an_answer_beside_a_verification_is_no_damage_at_its_first_reading() {
+    let image = Image::new();
+    let operator = support::init(Arc::new(image.clone()), "8").unwrap();
+    operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
+    support::analyst(&operator).ask(CHEAP, None).unwrap();
+    for place in ["ledger.redb", "log/checkpoint", "sandbox.toml"] {
+        for after in 0..3 {
+            let (readings, asked) = (AtomicU32::new(0), AtomicU32::new(0));
+            let (analyst, ledger) = (support::analyst(&operator), Arc::new(AtomicU32::new(0)));
+            let error = 900 + 10 * after;
+            let counted = Arc::clone(&ledger);
+            let hook: support::Hook = Box::new(move |what, path| {
+                counted.fetch_add(u32::from((what, path) == ("read", "ledger.redb")), Ordering::SeqCst);
+                let reading = path == place && readings.fetch_add(1, Ordering::SeqCst) == after;
+                if reading && asked.fetch_add(1, Ordering::SeqCst) == 0 {
+                    let question = format!("{CHEAP} WITH (error = {error}{})", place.len());
+                    assert!(matches!(analyst.ask(&question, None).unwrap(), Answer::Released(_)));
+                }
+            });
+            let storage = support::Hooked { storage: image.clone(), hook };
+            verified_beside(&storage).unwrap();
+            assert_eq!(ledger.load(Ordering::SeqCst), 1, "{place} {after}: read again");
+        }
+    }
+}
+
+/// Promise: where a writer changes what is read at every try, that is what is said, with exit code 1, and never that the folder is damaged;
+/// what stays damaged under books at rest is damage.
+#[test]
+fn a_writer_that_is_always_at_work_is_no_damage() {
+    let image = Image::new();
+    let operator = support::init(Arc::new(image.clone()), "8").unwrap();
+    let consents = hushtag::engine::Input::Reader("consents".into(), support::population(20, 1).consents());
+    operator.consents().import(consents, None).unwrap();
+    operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
+    drop(operator);
+    for place in ["ledger.redb", "consents.redb"] {
+        let whole = image.read(place).unwrap().unwrap();
+        let torn = |at: u32| {
+            let mut torn = whole.clone();
+            // In the middle of a page that is in use, another one each time.
+            torn[4096 + 64..].iter_mut().for_each(|byte| *byte ^= u8::try_from(at % 255).unwrap() + 1);
+            torn
+        };
+        let (live, tries) = (image.clone(), AtomicU32::new(0));
+        let bytes = (0..40).map(torn).collect::<Vec<_>>();
+        let hook: support::Hook = Box::new(move |what, path| {
+            if (what, path) == ("read", "sandbox.toml") {
+                let at = usize::try_from(tries.fetch_add(1, Ordering::SeqCst)).unwrap();
+                live.write(place, &bytes[at % bytes.len()]).unwrap();
+            }
+        });
+        let busy = verified_beside(&support::Hooked { storage: image.clone(), hook });
+        assert!(matches!(busy, Err(OperatorError::WriterAtWork)), "{place}: {busy:?}");
+        image.write(place, &torn(3)).unwrap();
+        assert!(verified_beside(&image).unwrap_err().is_damage(), "{place}");
+        image.write(place, &whole).unwrap();
+        verified_beside(&image).unwrap();
+    }
 }

@@ -11,6 +11,7 @@ use hushtag::operator::{Answer, Keys, Operator, OperatorError, SealTerms, StudyS
 use hushtag::register::{Event, FILE, RequestKind};
 use hushtag::storage::{Fault, Image, Storage};
 use hushtag::types::{EpochId, Timestamp};
+use redb::ReadableTable;
 
 const PEOPLE: u32 = 200;
 /// At this price noise is so small that answers show every difference of one person.
@@ -374,6 +375,126 @@ fn events_past_their_retention_go_and_nobody_is_in_because_of_it() {
     short.clock.set(later(37 * DAY));
     short.operator.consents().record(&new).unwrap();
     assert!(events(&short.operator) < kept);
+}
+
+/// A removal of what is past its retention that fails refuses nobody's withdrawal: the event is durable before it, and the failure is
+/// a note. A seal, which would count what should be gone, fails.
+#[test]
+fn a_removal_that_fails_refuses_no_withdrawal_and_no_erasure() {
+    let (ids, id) = person();
+    let who = (ids, id.as_str());
+    let Sandbox { image, clock, operator } = sandbox(&with_retention("30d"));
+    operator.consents().import(consents(), None).unwrap();
+    assert!(operator.consents().take_unswept().is_none());
+    let count = events(&operator);
+    drop(operator);
+    // One row of another person is damaged.
+    let disk = tempfile::tempdir().unwrap();
+    let path = disk.path().join("register.redb");
+    std::fs::write(&path, image.read(FILE).unwrap().unwrap()).unwrap();
+    let store = redb::Database::open(&path).unwrap();
+    let transaction = store.begin_write().unwrap();
+    let rows: redb::TableDefinition<'_, &[u8; 24], &[u8]> = redb::TableDefinition::new("events");
+    let mut rows = transaction.open_table(rows).unwrap();
+    let stranger = {
+        let of = |row: &[u8; 24]| row[..16].to_vec();
+        let all: Vec<[u8; 24]> = rows.iter().unwrap().map(|row| *row.unwrap().0.value()).collect();
+        let [first, .., last] = all.as_slice() else { panic!("several rows") };
+        assert_ne!(of(first), of(last));
+        *last
+    };
+    let sealed = rows.get(&stranger).unwrap().unwrap().value().to_vec();
+    rows.insert(&stranger, sealed.iter().map(|byte| byte ^ 1).collect::<Vec<u8>>().as_slice()).unwrap();
+    drop(rows);
+    transaction.commit().unwrap();
+    drop(store);
+    image.write(FILE, &std::fs::read(&path).unwrap()).unwrap();
+    clock.set(later(36 * DAY));
+    let keyring = |image: &Image| {
+        let text = String::from_utf8(image.read("sandbox.toml").unwrap().unwrap()).unwrap();
+        let file: toml::Table = toml::from_str(&text).unwrap();
+        hushtag::keys::Keyring::open(image, &support::root_key(), file["id"].as_str().unwrap()).unwrap()
+    };
+    let keys = keyring(&image);
+    let operator = Operator::open_on(Arc::new(image.clone()), keys, Box::new(clock.clone())).unwrap();
+    for more in 1..=2 {
+        operator.consents().record(&[withdrawn(who)]).unwrap();
+        assert_eq!(operator.consents().snapshot().unwrap().unwrap().events(), count + more);
+        let why = operator.consents().take_unswept().expect("the removal fails");
+        assert!(why.is_damage() && operator.consents().take_unswept().is_none(), "{why:?}");
+    }
+    operator.consents().open_request(RequestKind::Erasure, false, who).unwrap();
+    assert!(operator.consents().take_unswept().is_some());
+    let sources = support::sources(&support::population(PEOPLE, 1));
+    assert!(operator.seal(&support::terms("e1"), sources).unwrap_err().is_damage());
+}
+
+/// Of several studies one without a term keeps everything: its handlers agreed to no removal.
+#[test]
+fn a_study_without_a_term_of_retention_keeps_all_events() {
+    let silent = STUDY.replacen("id = \"", "id = \"other-", 1);
+    assert!(silent.contains("id = \"other-small\""));
+    for (texts, removes) in [
+        (vec![with_retention("30d"), silent], false),
+        (vec![with_retention("30d"), with_retention("40d").replacen("id = \"", "id = \"other-", 1)], true),
+    ] {
+        let (image, clock) = (Image::new(), MovingClock::default());
+        let studies = texts.into_iter().enumerate();
+        let studies = studies.map(|(place, text)| StudySource::new(&format!("{place}.toml"), text)).collect();
+        let setup = hushtag::operator::Setup { studies, ..support::setup(BUDGET) };
+        let keys = Keys::Given(support::root_key());
+        let operator = Operator::init_on(Arc::new(image), setup, keys, Box::new(clock.clone())).unwrap();
+        operator.consents().import(consents(), None).unwrap();
+        let (ids, id) = person();
+        operator.consents().record(&[withdrawn((ids, &id))]).unwrap();
+        let before = events(&operator);
+        clock.set(later(200 * DAY));
+        operator.consents().open_request(RequestKind::Access, false, (ids, &id)).unwrap();
+        assert_eq!(events(&operator) < before, removes);
+    }
+}
+
+/// A namespace that a study gives another name keeps its tombstones: the old consents of an erased person count under the new name as
+/// little as under the old one.
+#[test]
+fn an_erased_person_stays_erased_when_their_namespace_is_renamed() {
+    let (ids, id) = person();
+    let renamed = STUDY.replace("\"phone\"", "\"mobile\"");
+    assert_ne!(renamed, STUDY);
+    let made = sandbox(STUDY);
+    made.operator.consents().import(consents(), None).unwrap();
+    let all: Vec<Event> =
+        made.operator.consents().snapshot().unwrap().unwrap().walk().unwrap().map(Result::unwrap).collect();
+    let all: Vec<Event> = all
+        .iter()
+        .map(|event| {
+            Event::from_cells(|column| match column {
+                "ids" => Some("mobile".to_owned()),
+                column => event.cell(column).map(str::to_owned),
+            })
+            .unwrap()
+        })
+        .collect();
+    let adopted = |erased: bool| {
+        let mut sandbox = sandbox(STUDY);
+        if erased {
+            sandbox.operator.consents().erase(Some(ids), &id).unwrap();
+        }
+        assert!(sandbox.operator.adopt(&StudySource::new("study.toml", &*renamed)).unwrap().changed);
+        sandbox.operator.consents().record(&all).unwrap();
+        sandbox
+    };
+    let (erased, whole, out) = (adopted(true), adopted(false), adopted(false));
+    out.operator.consents().record(&[withdrawn(("mobile", &id))]).unwrap();
+    let answers = |sandbox: &Sandbox| answers(sandbox, "e1", support::as_of(), false);
+    let (erased_answers, whole_answers) = (answers(&erased), answers(&whole));
+    assert_ne!(erased_answers, whole_answers, "or the comparison would be empty");
+    assert_eq!(erased_answers, answers(&out));
+    let view = erased.operator.person(("mobile", &id)).unwrap();
+    assert!(view.erased.is_some() && view.epochs.iter().all(|epoch| !epoch.inside));
+    assert!(view.epochs.iter().all(|epoch| epoch.sealed == Some(false)), "and the tree says so");
+    assert!(whole.operator.person(("mobile", &id)).unwrap().epochs.iter().all(|epoch| epoch.inside));
+    verified(&erased.image);
 }
 
 /// The book of requests moves nothing that others see, and gives a deadline and receipts.

@@ -415,3 +415,71 @@ fn wherever_an_open_stops_what_is_over_is_retired_by_the_next_one() {
         check(&image.crash(), told, ends);
     }
 }
+
+/// An anchor that cannot be moved keeps no key: the log has the entry, so the key is destroyed; and a key that a failed step left is
+/// destroyed by the next act.
+#[test]
+fn a_retirement_whose_step_fails_keeps_no_key() {
+    let place = tempfile::tempdir().unwrap();
+    let (dir, other) = (place.path().join("box"), place.path().join("other-disk"));
+    std::fs::create_dir(&other).unwrap();
+    let setup = Setup { anchor: Some(other.join("box.anchor")), ..support::setup("8") };
+    let keys = Keys::Given(support::root_key());
+    let clock = MovingClock::default();
+    let operator = Operator::init(&dir, setup, keys, Box::new(clock.clone())).unwrap();
+    seal(&operator, "e1");
+    let key = dir.join("keys/epoch-e1.key");
+    let kept = place.path().join("kept.key");
+    std::fs::copy(&key, &kept).unwrap();
+    std::fs::rename(&other, place.path().join("away")).unwrap();
+    clock.set(Timestamp::from_seconds(support::as_of().seconds() + 91 * DAY));
+    assert!(operator.status().is_err(), "the anchor is away");
+    assert!(!key.exists(), "and the key is gone all the same");
+    assert!(!dir.join("epochs/e1/small.brand-insights.cube").exists());
+    operator.status().unwrap();
+    // As a step that failed earlier would have left it.
+    std::fs::rename(place.path().join("away"), &other).unwrap();
+    std::fs::copy(&kept, &key).unwrap();
+    operator.status().unwrap();
+    assert!(!key.exists());
+}
+
+/// A person's view opens the register before it keeps epochs from being retired: asking for that twice would wait for a writer that waits
+/// for it.
+#[test]
+fn a_person_is_shown_their_view_while_an_epoch_is_being_retired() {
+    let (image, clock) = (Image::new(), MovingClock::default());
+    let operator: Arc<std::sync::OnceLock<Arc<Operator>>> = Arc::default();
+    let armed = Arc::new(std::sync::atomic::AtomicBool::new(false));
+    let looks = std::sync::atomic::AtomicU32::new(0);
+    let hook: support::Hook = {
+        let (operator, clock, armed) = (Arc::clone(&operator), clock.clone(), Arc::clone(&armed));
+        Box::new(move |what, path| {
+            let Some(operator) = operator.get().filter(|_| (what, path) == ("list", "")) else { return };
+            // The register is looked for a second time, for what is left of erased events: now another act retires what is over.
+            let looked = armed.load(std::sync::atomic::Ordering::SeqCst)
+                && looks.fetch_add(1, std::sync::atomic::Ordering::SeqCst) == 1;
+            if looked {
+                clock.set(Timestamp::from_seconds(support::as_of().seconds() + 91 * DAY));
+                let operator = Arc::clone(operator);
+                std::thread::spawn(move || drop(operator.status()));
+                std::thread::sleep(Duration::from_millis(200));
+            }
+        })
+    };
+    let keys = Keys::Given(support::root_key());
+    let storage = support::Hooked { storage: image, hook };
+    let made = Operator::init_on(Arc::new(storage), support::setup("8"), keys, Box::new(clock)).unwrap();
+    seal(&made, "e1");
+    let made = Arc::new(made);
+    assert!(operator.set(Arc::clone(&made)).is_ok());
+    armed.store(true, std::sync::atomic::Ordering::SeqCst);
+    let (sender, receiver) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        let id = support::population(20, 1).id(1);
+        sender.send(made.person(("phone", &id)).map(|view| view.epochs.len())).unwrap();
+    });
+    let shown =
+        receiver.recv_timeout(Duration::from_secs(60)).expect("it is shown and does not wait for good");
+    assert_eq!(shown.unwrap(), 1);
+}

@@ -279,7 +279,22 @@ fn many_askers_leave_one_chain_of_heads() {
     let key: VerifierKey = operator.status().unwrap().vkey.parse().unwrap();
     drop(operator);
     let place = AnchorFile::new(&disks.anchor()).unwrap();
-    let head = hushtag::audit::anchored(&place, place.read().unwrap(), &key, |_| Ok(None)).unwrap();
+    let head = hushtag::audit::anchored(place.path(), place.read().unwrap(), &key, |_| Ok(None)).unwrap();
     assert_eq!(head.size, 42);
     assert_eq!(verify(&dir, None).unwrap(), Some(42));
+}
+
+/// The entry by which an open says that a seal was stopped moves the anchor as every other entry does: else a folder that is put back to
+/// before it would not be found.
+#[test]
+fn the_entry_of_a_stopped_seal_moves_the_anchor() {
+    let disks = Disks::new();
+    let dir = disks.sandbox("box", true);
+    disks.copy("box", "backup");
+    fs::create_dir(dir.join("epochs/e2.new")).unwrap();
+    fs::write(dir.join("epochs/e2.new/epoch.json"), "{}").unwrap();
+    drop(open(&dir).unwrap());
+    assert_eq!(verify(&dir, None).unwrap(), Some(3), "init, seal and the failed seal");
+    disks.copy("backup", "box");
+    assert!(damage(open(&dir)).contains("the anchor is at `3 "));
 }

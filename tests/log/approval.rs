@@ -511,14 +511,20 @@ fn an_operator_who_logs_an_adoption_that_was_not_signed_is_found() {
         image.write(&format!("studies/{name}.sig"), source.signatures.unwrap().as_bytes()).unwrap();
         if what != "signed, and no word that the handlers approved" {
             for (handler, vkey) in handlers.pinned() {
-                let body = serde_json::json!({ "hash": parsed.hash, "handler": handler, "vkey": vkey });
+                let body = serde_json::json!({
+                    "study": "second", "hash": parsed.hash, "regime_hash": regime.hash(), "handler": handler, "vkey": vkey,
+                });
                 append(&image, Kind::Approve, body);
             }
         }
         let named = serde_json::json!({
             "id": "second", "hash": parsed.hash, "regime": "cn-pipl", "regime_hash": regime.hash(),
         });
-        let index = append(&image, Kind::Adopt, serde_json::json!({ "adopted": named }));
+        let index = append(
+            &image,
+            Kind::Adopt,
+            serde_json::json!({ "study": "second", "adopted": named, "approval": "signatures" }),
+        );
         let entry = format!(
             "[[studies]]\nid = \"second\"\nhash = \"{}\"\nregime = \"cn-pipl\"\nregime_hash = \"{}\"\nentry = {index}\n\n[[handlers]]",
             parsed.hash,

@@ -9,12 +9,12 @@ use std::path::{Path, PathBuf};
 
 use crate::support::{CHEAP, FixedClock, SOCIAL, STUDY};
 use arrow_array::RecordBatchReader;
-use hushtag::audit::VerifierKey;
+use hushtag::audit::{Entry, FieldFault, Kind, Log, VerifierKey, verify_each};
 use hushtag::engine::{Input, Sources};
-use hushtag::keys::AuditorKey;
+use hushtag::keys::{AuditorKey, Keyring, SigningKey};
 use hushtag::operator::{
-    Anchoring, Keys, NewRoot, Operator, RegisterCheck, Setup, StudySource, Verification, VerifyTerms,
-    verify_sandbox,
+    Anchoring, Keys, NamedKey, NewRoot, Operator, RegisterCheck, Setup, StudySource, Verification,
+    VerifyTerms, verify_sandbox,
 };
 use hushtag::storage::Folder;
 use hushtag::types::{EpochId, RecipientId, StudyId};
@@ -502,4 +502,151 @@ fn what_a_stopped_act_leaves_is_listed() {
     }
     std::os::unix::fs::symlink("/etc/hostname", whole.dir().join("epochs/e2/link")).unwrap();
     assert!(whole.damage("a symlink").contains("epochs/e2/link"));
+}
+
+/// A directory or a symlink in the place of a file is damage like any other change, not a failure of the system.
+#[test]
+fn a_directory_or_a_symlink_in_the_place_of_a_file_is_damage() {
+    let whole = Whole::new();
+    let elsewhere = whole.home.path().join("elsewhere");
+    for path in whole.files() {
+        // Nothing reads it; and the root key is asked for before anything is verified.
+        if ["lock", "keys/root.key"].contains(&path.as_str()) {
+            continue;
+        }
+        let place = whole.dir().join(&path);
+        fs::rename(&place, &elsewhere).unwrap();
+        fs::create_dir(&place).unwrap();
+        whole.damage(&format!("{path} as a directory"));
+        fs::remove_dir(&place).unwrap();
+        std::os::unix::fs::symlink(&elsewhere, &place).unwrap();
+        whole.damage(&format!("{path} as a symlink"));
+        fs::remove_file(&place).unwrap();
+        fs::rename(&elsewhere, &place).unwrap();
+    }
+    whole.verify(true).unwrap();
+}
+
+/// Every object inside a value, by the path to it.
+fn objects(value: &Value, path: &str, all: &mut Vec<String>) {
+    match value {
+        Value::Object(map) => {
+            all.push(path.to_owned());
+            map.iter().for_each(|(name, value)| objects(value, &format!("{path}/{name}"), all));
+        }
+        Value::Array(list) => {
+            list.iter().enumerate().for_each(|(at, value)| objects(value, &format!("{path}/{at}"), all));
+        }
+        _ => {}
+    }
+}
+
+/// Promise: of an entry of the log nothing is passed over. A field that its kind does not have, at any depth, a word that is in no list,
+/// and a field that is missing are damage with the number of the entry and the name of the field.
+#[test]
+fn a_field_or_a_word_that_no_entry_has_is_damage_with_its_place() {
+    let whole = Whole::new();
+    let folder = Folder::open(&whole.dir()).unwrap();
+    let mut entries: Vec<Entry> = Vec::new();
+    verify_each(&folder, &whole.vkey, |_, entry| {
+        entries.push(entry.clone());
+        Ok(())
+    })
+    .unwrap();
+    let kinds: BTreeSet<Kind> = entries.iter().map(|entry| entry.kind).collect();
+    assert!(kinds.len() >= 7, "{kinds:?}");
+    let changed = |entry: &Entry, body: Value| {
+        let Value::Object(body) = body else { unreachable!() };
+        Entry { body, ..entry.clone() }
+    };
+    let free = ["question", "note", "rules", "delta", "regime"];
+    let (mut optional, mut tried) = (BTreeSet::new(), 0);
+    for entry in &entries {
+        entry.check_fields().unwrap();
+        let body = Value::Object(entry.body.clone());
+        let mut places = Vec::new();
+        objects(&body, "", &mut places);
+        for place in places {
+            let names: Vec<String> =
+                body.pointer(&place).unwrap().as_object().unwrap().keys().cloned().collect();
+            let with = |change: &dyn Fn(&mut serde_json::Map<String, Value>)| {
+                let mut body = body.clone();
+                change(body.pointer_mut(&place).unwrap().as_object_mut().unwrap());
+                changed(entry, body).check_fields()
+            };
+            let more = with(&|map| drop(map.insert("more".into(), "x".into())));
+            let FieldFault::Unknown(name) = more.unwrap_err() else { panic!("{place}") };
+            assert!(name == "more" || name.ends_with(".more"), "{name}");
+            for name in &names {
+                tried += 1;
+                if with(&|map| drop(map.remove(name))).is_ok() {
+                    optional.insert(name.clone());
+                }
+                for other in
+                    [Value::Null, "no such word".into(), Value::Array(vec![Value::Null]), (-1).into()]
+                {
+                    let found = with(&|map| drop(map.insert(name.clone(), other.clone())));
+                    let is_free = free.contains(&name.as_str()) && (other.is_string() || other.is_array());
+                    assert!(found.is_err() || is_free, "{} {place} {name} {other}", entry.kind);
+                }
+            }
+        }
+        let seq = if entry.kind == Kind::Ask { None } else { Some(1) };
+        assert!(Entry { ledger_seq: seq, ..entry.clone() }.check_fields().is_err());
+    }
+    println!("{tried} fields of {} entries", entries.len());
+    let may_be_absent =
+        ["anchor", "auditor", "consents", "demand", "inputs", "joined", "openings", "register"];
+    let more = [
+        "register_sealed",
+        "replaces",
+        "window_days",
+        "recipient",
+        "epoch",
+        "study",
+        "number",
+        "hash",
+        "question",
+    ];
+    assert!(
+        optional.iter().all(|name| may_be_absent.iter().chain(&more).any(|known| known == name)),
+        "{optional:?}"
+    );
+
+    // Whoever runs the sandbox can sign anything.
+    let id = whole.vkey.name().trim_start_matches("hushtag/").to_owned();
+    let keyring = Keyring::open_in_folder(&folder, &id).unwrap();
+    let key = SigningKey::load(&folder, &keyring).unwrap();
+    let signer = NamedKey { name: whole.vkey.name().into(), key };
+    let last = entries.iter().rfind(|entry| entry.kind == Kind::Retire).unwrap();
+    let approve = entries.iter().find(|entry| entry.kind == Kind::Approve).unwrap();
+    let stranger = support::HandlerKey::new("stranger", 9).vkey();
+    let with = |entry: &Entry, name: &str, value: Value| {
+        let mut body = entry.body.clone();
+        body.insert(name.into(), value);
+        Entry { body, ..entry.clone() }
+    };
+    let files: Vec<(String, Vec<u8>)> = whole
+        .files()
+        .into_iter()
+        .filter(|path| path.starts_with("log/"))
+        .map(|path| {
+            let content = fs::read(whole.dir().join(&path)).unwrap();
+            (path, content)
+        })
+        .collect();
+    for (entry, said) in [
+        (with(last, "people", 7.into()), "`people`"),
+        (with(last, "because", "a-whim".into()), "`because`"),
+        (with(approve, "vkey", stranger.clone().into()), "does not pin"),
+    ] {
+        let mut log =
+            Log::open(std::sync::Arc::new(Folder::open(&whole.dir()).unwrap()), &whole.vkey).unwrap();
+        let index = log.append(&entry, &signer).unwrap().index();
+        let found = whole.damage(said);
+        assert!(found.contains(said) && found.contains(&format!("log entry {index}")), "{found}");
+        fs::remove_dir_all(whole.dir().join("log")).unwrap();
+        files.iter().for_each(|(path, content)| whole.write(path, content));
+    }
+    whole.verify(true).unwrap();
 }

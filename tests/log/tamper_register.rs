@@ -14,6 +14,7 @@ use redb::{Database, ReadableTable, TableDefinition};
 
 const PEOPLE: u32 = 120;
 const EVENTS: TableDefinition<'_, &[u8; 24], &[u8]> = TableDefinition::new("events");
+const SEALS: TableDefinition<'_, &[u8; 32], &[u8]> = TableDefinition::new("seals");
 const META: TableDefinition<'_, &str, &[u8]> = TableDefinition::new("meta");
 
 fn import(operator: &Operator, people: u32, seed: u64) {
@@ -148,6 +149,36 @@ fn a_register_that_is_cut_gone_older_or_anothers_is_found() {
     assert_eq!(verify(&image, true).unwrap(), RegisterCheck::Holds);
 }
 
+/// A register that branched off before a seal, from a backup for instance, and then got more events than the one that was sealed
+/// has lost what was recorded in between, a withdrawal for instance. That it has more rows does not hide it.
+#[test]
+fn a_register_that_branched_off_before_a_seal_is_found_however_much_it_has() {
+    let image = Image::new();
+    let operator = support::init(Arc::new(image.clone()), "8").unwrap();
+    import(&operator, 5, 7);
+    seal(&operator, "e1");
+    drop(operator);
+    let other = image.crash();
+    let operator = support::open(Arc::new(image.clone())).unwrap();
+    import(&operator, 3, 2);
+    seal(&operator, "e2");
+    let whole = operator.consents().snapshot().unwrap().unwrap().events();
+    drop(operator);
+    let operator = support::open(Arc::new(other.clone())).unwrap();
+    import(&operator, PEOPLE, 1);
+    let more = operator.consents().snapshot().unwrap().unwrap().events();
+    assert!(more > whole, "{more} of {whole}");
+    drop(operator);
+    assert_eq!(verify(&other, true).unwrap(), RegisterCheck::Holds, "of its own sandbox it is the register");
+    image.write(FILE, &other.read(FILE).unwrap().unwrap()).unwrap();
+    let branched = found(&image, "a branch");
+    assert!(branched.contains("has lost events that epoch e2 was sealed from"), "{branched}");
+    let operator = support::open(Arc::new(image.clone())).unwrap();
+    let sources = support::sources(&support::population(30, 1));
+    let refused = operator.seal(&support::terms("e3"), sources).unwrap_err();
+    assert!(refused.is_damage(), "{refused:?}");
+}
+
 /// What somebody can do who knows the format of the store and not its key.
 #[test]
 fn a_row_that_was_taken_out_put_in_or_moved_is_found() {
@@ -193,6 +224,14 @@ fn a_row_that_was_taken_out_put_in_or_moved_is_found() {
         rows.insert(&two, first_value.as_slice()).unwrap();
     });
     refused("no head", &|transaction| drop(transaction.open_table(META).unwrap().remove("head").unwrap()));
+    refused("a mark of a seal that is gone", &|transaction| {
+        let mut marks = transaction.open_table(SEALS).unwrap();
+        let mark = *marks.first().unwrap().unwrap().0.value();
+        marks.remove(&mark).unwrap();
+    });
+    refused("a mark that no seal left", &|transaction| {
+        transaction.open_table(SEALS).unwrap().insert(&[7; 32], [].as_slice()).unwrap();
+    });
     let more = refused("a row of meta", &|transaction| {
         transaction.open_table(META).unwrap().insert("more", b"1".as_slice()).unwrap();
     });

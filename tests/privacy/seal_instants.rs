@@ -2,7 +2,7 @@
 //! that none of them reveals how long a part of it took.
 
 use crate::support;
-use std::fs::{self, File};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -151,27 +151,42 @@ fn files_of_an_answer_have_the_time_of_its_charge() {
     assert_eq!((last.kind, files.map(|path| second(&path))), (Kind::Ask, [last.at.seconds(); 2]));
 }
 
-/// A seal reads the register and does not show in the time of its file; an event does.
+/// The file of the register has the time of what was written into it last, never that of closing it; what a seal writes, also where it
+/// removes events past their retention, has the instant at which the seal began.
 #[test]
-fn the_register_keeps_the_time_of_its_last_event() {
-    let place = tempfile::tempdir().unwrap();
-    let dir = place.path().join("box");
-    let operator = made(&dir, TickingClock::default());
-    let events = || Input::Reader("consents".into(), support::population(20, 1).consents());
-    operator.consents().import(events(), None).unwrap();
-    drop(operator);
-    let (file, long_ago) = (dir.join("consents.redb"), SystemTime::UNIX_EPOCH + Duration::from_secs(77));
-    File::options().write(true).open(&file).unwrap().set_modified(long_ago).unwrap();
-    let open = || Operator::open(&dir, keys(), Box::new(FixedClock::default()), Duration::ZERO).unwrap();
-    let operator = open();
-    let sources = support::sources(&support::population(20, 1));
-    operator.seal(&support::terms("e1"), sources).unwrap();
-    drop(operator);
-    assert_eq!(modified(&file), long_ago);
-    let operator = open();
-    operator.consents().import(events(), None).unwrap();
-    drop(operator);
-    assert!(modified(&file) > long_ago);
+fn the_register_has_the_time_of_its_last_event_or_the_instant_of_the_last_seal() {
+    let with_retention = format!("{}\n[consents]\nretention = \"1d\"\n", study());
+    for text in [study(), with_retention] {
+        let place = tempfile::tempdir().unwrap();
+        let dir = place.path().join("box");
+        let studies = vec![StudySource::new("study.toml", &*text)];
+        let setup = Setup { studies, ..support::setup("8") };
+        let clock = TickingClock::default();
+        let operator = Operator::init(&dir, setup, keys(), Box::new(clock.clone())).unwrap();
+        let events = || Input::Reader("consents".into(), support::population(20, 1).consents());
+        operator.consents().import(events(), None).unwrap();
+        let file = dir.join("consents.redb");
+        let recorded = modified(&file);
+        std::thread::sleep(Duration::from_millis(30));
+        drop(operator);
+        assert_eq!(modified(&file), recorded, "closing writes and does not show");
+        // Far enough for the next sweep.
+        clock.0.fetch_add(120 * 86_400, Ordering::SeqCst);
+        let operator = Operator::open(&dir, keys(), Box::new(clock.clone()), Duration::ZERO).unwrap();
+        let before = operator.consents().snapshot().unwrap().unwrap().events();
+        let vkey = operator.status().unwrap().vkey;
+        seal(&operator, "e1");
+        let after = operator.consents().snapshot().unwrap().unwrap().events();
+        assert_eq!(after < before, text.contains("[consents]"), "{after} of {before}");
+        let began = entries(&dir, &vkey).pop().unwrap().at.seconds();
+        assert_eq!(second(&file), began);
+        drop(operator);
+        assert_eq!((second(&file), second(&dir)), (began, began));
+        let operator = Operator::open(&dir, keys(), Box::new(clock), Duration::ZERO).unwrap();
+        let now = SystemTime::now();
+        operator.consents().import(events(), None).unwrap();
+        assert!(modified(&file) >= now);
+    }
 }
 
 /// How long a writer had the sandbox does not show in the lock.

@@ -12,7 +12,7 @@ use hushtag::keys::{Keyring, RootKey};
 use hushtag::operator::{
     Analyst, Approval, Keys, Operator, OperatorError, PoolTerms, SealTerms, Setup, StudySource,
 };
-use hushtag::storage::Storage;
+use hushtag::storage::{Blocks, Storage, StorageError};
 use hushtag::types::{Clock, EpochId, HandlerId, NanoEpsilon, RecipientId, Timestamp};
 use hushtag_population::{Population, PopulationConfig};
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -221,4 +221,48 @@ pub fn open_under(storage: Arc<dyn Storage>, root: &RootKey) -> Result<Operator,
 /// The handle of [`RECIPIENT`].
 pub fn analyst(operator: &Operator) -> Analyst {
     operator.analyst(&RecipientId::new(RECIPIENT).unwrap(), None).unwrap()
+}
+
+/// What is done before a storage reads: `read`, `list` or `read_blocks`, and the path.
+pub type Hook = Box<dyn Fn(&str, &str) + Send + Sync>;
+
+/// A storage that calls somebody before each reading.
+pub struct Hooked<S> {
+    /// What is read.
+    pub storage: S,
+    /// Who is called.
+    pub hook: Hook,
+}
+
+impl<S: Storage> Storage for Hooked<S> {
+    fn read(&self, path: &str) -> Result<Option<Vec<u8>>, StorageError> {
+        (self.hook)("read", path);
+        self.storage.read(path)
+    }
+    fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.storage.write(path, content)
+    }
+    fn remove(&self, path: &str) -> Result<(), StorageError> {
+        self.storage.remove(path)
+    }
+    fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.storage.rename(from, to)
+    }
+    fn rename_over(&self, from: &str, to: &str) -> Result<(), StorageError> {
+        self.storage.rename_over(from, to)
+    }
+    fn list(&self, directory: &str) -> Result<Vec<String>, StorageError> {
+        (self.hook)("list", directory);
+        self.storage.list(directory)
+    }
+    fn blocks(&self, path: &str) -> Result<Box<dyn Blocks>, StorageError> {
+        self.storage.blocks(path)
+    }
+    fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
+        (self.hook)("read_blocks", path);
+        self.storage.read_blocks(path)
+    }
+    fn files(&self) -> Result<Vec<String>, StorageError> {
+        self.storage.files()
+    }
 }

@@ -212,6 +212,13 @@ def key_id(name, key):
     return hashlib.sha256(name.encode() + b"\n\1" + key).digest()[:4]
 
 
+def small_order(raw):
+    y, p = int.from_bytes(raw, "little") % 2 ** 255, 2 ** 255 - 19
+    eight = ("26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05",
+             "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+    return y in (0, 1, p - 1, p, p + 1) or y.to_bytes(32, "little").hex() in eight
+
+
 class Key:
     def __init__(self, vkey, what):
         need(isinstance(vkey, str), f"{what}: not a text")
@@ -221,6 +228,7 @@ class Key:
         raw = unbase64(parts[2], 33, what)
         need(raw[0] == 1, f"{what}: a key of type {raw[0]}")
         self.raw = raw[1:]
+        need(not small_order(self.raw), f"{what}: a key of small order")
         self.id = key_id(self.name, self.raw)
         need(self.id.hex() == parts[1], f"{what}: the id is not that of the key")
         self.public = Ed25519PublicKey.from_public_bytes(self.raw)
@@ -390,8 +398,10 @@ KINDS = {
                      epoch_=is_name, question_=is_text, hash_=is_hash, number_=is_positive)],
     "inspect": [shape(epoch=is_name)],
     "person": [shape(person=is_hex, places_=is_hex)],
-    "access": [shape(act=one_of("consent-status", "consent-export", "report", "prove", "open-input", "seal"),
-                     role=one_of("operator", "auditor"), epoch_=is_name, failed_=is_text)],
+    "access": [shape(act=one_of("consent-status", "consent-export", "report", "prove", "open-input"),
+                     role=one_of("operator", "auditor"), epoch_=is_name),
+               shape(act=one_of("seal"), role=one_of("operator", "auditor"), epoch=is_name,
+                     failed=one_of("input", "refused", "register", "key", "ledger", "storage", "damaged", "other", "stopped"))],
     "renew": [shape(number=is_positive, limit=is_amount, window_days=is_positive, note=is_text)],
     "retire": [shape(epoch=is_name, because=one_of("operator", "retention"))],
     "key": [shape(old=is_vkey, new=is_vkey, note=is_text), shape(key=one_of("root"), number=is_positive)],
@@ -406,11 +416,12 @@ def entry(raw, what, kind=None):
     need(isinstance(e.get("kind"), str) and e["kind"] in KINDS, f"{what}: kind {e.get('kind')!r}")
     need(kind is None or e["kind"] == kind, f"{what}: kind {e['kind']} where {kind} belongs")
     need(is_instant(e.get("at")), f"{what}: at {e.get('at')!r}")
-    need("ledger_seq" not in e or is_positive(e["ledger_seq"]), f"{what}: ledger_seq")
+    need(is_positive(e.get("ledger_seq")) if e["kind"] == "ask" else "ledger_seq" not in e, f"{what}: ledger_seq")
     body = {k: v for k, v in e.items() if k not in ("v", "kind", "at", "ledger_seq")}
     shapes = KINDS[e["kind"]]
     if not any(test(body) for test in shapes):
-        wanted = shapes[0].wanted if len(shapes) == 1 or "key" not in body else shapes[1].wanted
+        second = len(shapes) > 1 and ("key" in body or body.get("act") == "seal")
+        wanted = shapes[1].wanted if second else shapes[0].wanted
         for k in body:
             need(k in wanted, f"{what}: {e['kind']} has no field {k!r}")
             need(wanted[k][0](body[k]), f"{what}: field {k!r} of {e['kind']}: {str(body[k])[:80]}")

@@ -10,7 +10,7 @@ use super::bundle::bundle;
 use super::documents::GivenDocument;
 use super::open_input::OpenInput;
 use super::progress::shown;
-use super::sandbox::{keys, open};
+use super::sandbox::{anchoring, keys, open};
 use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
 use hushtag::audit::{Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses};
@@ -101,6 +101,14 @@ fn kind(word: &str) -> Result<Kind, String> {
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
+            Self::Verify { place, anchor, without_anchor, .. }
+                if place.is_file() && (anchor.is_some() || without_anchor) =>
+            {
+                Err(Failure::usage(
+                    "a bundle, a proof or a receipt is checked without an anchor",
+                    "give --anchor or --without-anchor for the folder of a sandbox",
+                ))
+            }
             Self::Verify { place, key, witnesses, log, .. } if place.is_file() => {
                 if !witnesses.is_empty() {
                     return Err(Failure::usage(
@@ -116,11 +124,7 @@ impl AuditCommand {
             }
             Self::Verify { place, key, anchor, without_anchor, witnesses, log: None } => {
                 let anchor = anchor.as_deref().map(AnchorFile::new).transpose()?;
-                let anchor = match &anchor {
-                    Some(place) => Anchoring::At(place),
-                    None if without_anchor => Anchoring::Without,
-                    None => Anchoring::Configured,
-                };
+                let anchor = anchoring(anchor.as_ref(), without_anchor);
                 folder(&place, key.as_ref(), anchor, &witnesses, context)
             }
             Self::Documents { place, documents } => super::documents::run(&place, &documents, context),
@@ -230,7 +234,7 @@ fn rest_text(verified: &Verification) -> String {
     let unfinished = match verified.unfinished.as_slice() {
         [] => String::new(),
         files => format!(
-            "\nunfinished: {} file(s) of an act that was stopped or is under way, which the next open finishes or removes: {}",
+            "\nunfinished: {} file(s) of an act that was stopped or is under way, which the next open finishes or removes, or the next write of the same file replaces: {}",
             files.len(),
             files.join(", ")
         ),

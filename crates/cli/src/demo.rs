@@ -14,8 +14,8 @@ use crate::render::{answer_table, budget_text, hygiene_text};
 use hushtag::dp::Delta;
 use hushtag::engine::{Reading, Sources};
 use hushtag::operator::{
-    Act, Analyst, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup, StudySource,
-    verify_log,
+    Act, Analyst, Anchoring, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup,
+    StudySource, verify_log,
 };
 use hushtag::policy::Lang;
 use hushtag::storage::Folder;
@@ -212,7 +212,7 @@ impl Demo {
         let access = operator.log_access(Act::Report, Role::Operator)?;
         drop(operator);
         let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?.logged_as(access);
-        let verified = verified(sandbox, Keys::InFolder)?;
+        let verified = verified(sandbox, Keys::InFolder, Anchoring::Configured)?;
         let place = sandbox.display().to_string();
         let (lang, pipia, figures) = (Lang::En, false, None);
         let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };

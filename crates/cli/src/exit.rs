@@ -260,6 +260,9 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         }
         OperatorError::Engine(engine) => (FAILED, input(engine)),
         OperatorError::NotASandbox(_) => (FAILED, "make one with `hushtag init`, or check the path"),
+        OperatorError::WriterAtWork => {
+            (FAILED, "try again, or stop the writer: nothing that was found is damage for sure")
+        }
         OperatorError::Lock(LockError::Held { .. }) => {
             (FAILED, "wait for the other process, or give a longer --wait")
         }

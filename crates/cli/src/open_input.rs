@@ -53,7 +53,8 @@ impl OpenInput {
             let note = "note: this act is not logged: the keys of the sandbox are not here; the log is verified with the key that \
                         sandbox.toml names, to be compared with one kept elsewhere";
             context.output.note(note);
-            return Ok(InputUse::in_copy(&self.sandbox, &self.epoch, digest, key)?);
+            let anchor = self.copied.anchor()?;
+            return Ok(InputUse::in_copy(&self.sandbox, &self.epoch, digest, key, anchor.as_ref())?);
         }
         Ok(match open_or_read(&self.sandbox, &self.copied, context)? {
             Opened::Writer(operator) => operator.open_input(&self.epoch, digest, key)?,

@@ -5,12 +5,12 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
-use super::sandbox::{Copied, Opened, keys, open, open_or_read, read};
+use super::sandbox::{Copied, Opened, keys, open, open_or_read, read_copy};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::page::{PageError, Report, report_page};
 use hushtag::keys::AuditorKey;
-use hushtag::operator::{Act, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
+use hushtag::operator::{Act, Anchoring, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
 use hushtag::policy::Lang;
 use hushtag::release::Figures;
 use hushtag::report::{REGISTRY_MARK, registry_yaml};
@@ -70,12 +70,13 @@ impl ReportCommand {
             }
             None => (None, logged(&self.dir, &self.copied, context)?),
         };
-        let reader = read(&self.dir, context)?;
+        let reader = read_copy(&self.dir, &self.copied, context)?;
         let reader = match access {
             Some(access) => reader.logged_as(access),
             None => reader,
         };
-        let verified = verified(&self.dir, keys(context)?)?;
+        let anchor = self.copied.anchor()?;
+        let verified = verified(&self.dir, keys(context)?, self.copied.anchoring(anchor.as_ref()))?;
         let place = self.dir.display().to_string();
         let (pipia, internal) = (self.pipia, figures.is_some());
         let figures = figures.as_deref();
@@ -123,8 +124,8 @@ fn logged(dir: &Path, copied: &Copied, context: &Context) -> Result<Option<u64>,
 }
 
 /// What both books of the sandbox say of each other.
-pub(super) fn verified(dir: &Path, keys: Keys) -> Result<Verification, Failure> {
-    let terms = VerifyTerms { keys: Some(keys), beside_a_writer: true, ..VerifyTerms::default() };
+pub(super) fn verified(dir: &Path, keys: Keys, anchor: Anchoring<'_>) -> Result<Verification, Failure> {
+    let terms = VerifyTerms { keys: Some(keys), anchor, beside_a_writer: true, ..VerifyTerms::default() };
     Ok(verify_sandbox(&Folder::open(dir)?, terms)?)
 }
 

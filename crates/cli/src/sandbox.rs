@@ -7,8 +7,8 @@ use clap::Args;
 
 use super::{Context, Failure};
 use hushtag::keys::RootKey;
-use hushtag::operator::{Keys, Operator, OperatorError, Reader};
-use hushtag::storage::{LockError, StorageError};
+use hushtag::operator::{Anchoring, Keys, Operator, OperatorError, Reader};
+use hushtag::storage::{AnchorFile, LockError, StorageError};
 use hushtag::types::{EpochId, RecipientId, StudyId, SystemClock};
 
 /// Who asks, of what; the same for single questions and metrics.
@@ -68,13 +68,40 @@ pub(super) struct Copied {
     /// The folder is a copy: nothing is written in it or to the anchor, and this act is not logged
     #[arg(long)]
     copy: bool,
+    /// The anchor of the original [default: the one that sandbox.toml names]
+    #[arg(long, value_name = "FILE", requires = "copy", conflicts_with = "without_anchor")]
+    anchor: Option<PathBuf>,
+    /// Read the copy without the anchor: a folder that was put back as a whole is not found
+    #[arg(long, requires = "copy")]
+    without_anchor: bool,
+}
+
+impl Copied {
+    /// The anchor that was given.
+    pub(super) fn anchor(&self) -> Result<Option<AnchorFile>, Failure> {
+        Ok(self.anchor.as_deref().map(AnchorFile::new).transpose()?)
+    }
+
+    /// Where the anchor is, of which `given` was given.
+    pub(super) fn anchoring<'a>(&self, given: Option<&'a AnchorFile>) -> Anchoring<'a> {
+        anchoring(given, self.without_anchor)
+    }
+}
+
+/// Where the anchor is.
+pub(super) const fn anchoring(given: Option<&AnchorFile>, without: bool) -> Anchoring<'_> {
+    match given {
+        Some(place) => Anchoring::At(place),
+        None if without => Anchoring::Without,
+        None => Anchoring::Configured,
+    }
 }
 
 /// Opens the sandbox as its writer or, of a copy, beside a live writer, in a folder that cannot be written, or in a copy without the key that signs
 /// the log, to read; then a note says that the act is not logged.
 pub(super) fn open_or_read(dir: &Path, copied: &Copied, context: &Context) -> Result<Opened, Failure> {
     let unlogged = |why: &str| {
-        let reader = read(dir, context)?;
+        let reader = read_copy(dir, copied, context)?;
         context.output.note(&format!("note: this act is not logged: {why}"));
         Ok(Opened::Reader(Box::new(reader)))
     };
@@ -99,6 +126,13 @@ pub(super) fn open_or_read(dir: &Path, copied: &Copied, context: &Context) -> Re
         _ => return Err(error.into()),
     };
     unlogged(why)
+}
+
+/// Opens the sandbox or its copy to read, also beside its writer.
+pub(super) fn read_copy(dir: &Path, copied: &Copied, context: &Context) -> Result<Reader, Failure> {
+    let anchor = copied.anchor()?;
+    let anchoring = copied.anchoring(anchor.as_ref());
+    Ok(Reader::open_anchored(dir, keys(context)?, Box::new(SystemClock), anchoring)?)
 }
 
 /// Opens the sandbox to read, also beside its writer.

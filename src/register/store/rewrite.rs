@@ -2,11 +2,14 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
+use std::time::SystemTime;
 
 use redb::{Durability, Table, WriteTransaction};
 
 use super::super::error::fault;
-use super::super::rows::{EVENTS, HEAD, Head, Keys, META, Mark, Pseudonym, REQUESTS, RowKey, TOMBSTONES};
+use super::super::rows::{
+    EVENTS, HEAD, Head, Keys, META, Mark, Pseudonym, REQUESTS, RowKey, SEALS, SealMark, TOMBSTONES,
+};
 use super::{FILE, NEW, Register};
 use crate::consent::Tombstone;
 use crate::register::{Event, RegisterError, Snapshot};
@@ -45,7 +48,8 @@ impl Register {
     /// Writes a new store without the events that `judge` removes of all events of each id, and with what is left of them; gives the
     /// register of the new store. This one must not be written to any more, nor while this runs.
     ///
-    /// If we stop before the new store takes the name, nothing was removed; after it, everything.
+    /// If we stop before the new store takes the name, nothing was removed; after it, everything. `swept` says that events past
+    /// their retention were looked for then, and the file has the time `at`, or that of now.
     ///
     /// # Errors
     /// [`RegisterError`], also for a register in which a row was changed, added or taken out: it is not given a new sum. If the new
@@ -55,11 +59,12 @@ impl Register {
         storage: &dyn Storage,
         (key, sandbox): (&Secret, &str),
         judge: impl FnMut(&[Event]) -> Removal,
-        swept: Option<Timestamp>,
+        (swept, at): (Option<Timestamp>, Option<SystemTime>),
     ) -> Result<Self, RegisterError> {
         let snapshot = self.snapshot()?;
         storage.remove(NEW)?;
         let successor = Self::at(NEW, storage, key, sandbox)?;
+        successor.time.keep(Some(at.unwrap_or_else(SystemTime::now)));
         let written = successor.unless_poisoned(|| successor.take_over(&snapshot, judge, swept));
         written.inspect_err(|_| {
             // If removing fails too, the next one does it.
@@ -160,6 +165,14 @@ impl Register {
                 let (number, sealed) = row.map_err(fault)?;
                 table.insert(number.value(), sealed.value()).map_err(fault)?;
                 head = head.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
+            }
+        }
+        if let Some(before) = &old.further().seals {
+            let mut table = transaction.open_table(SEALS).map_err(fault)?;
+            for row in before.range::<&SealMark>(..).map_err(fault)? {
+                let (mark, value) = row.map_err(fault)?;
+                table.insert(mark.value(), value.value()).map_err(fault)?;
+                head = head.and_other(&self.keys.seal_tag(mark.value(), value.value()))?;
             }
         }
         Ok((head, fresh))

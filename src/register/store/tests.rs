@@ -373,7 +373,7 @@ fn without(register: &Register, image: &Image, person: u32, count: usize) -> Res
             left: is_theirs.then_some(left),
         }
     };
-    register.rewritten(image, (&key(), "s"), judge, None)
+    register.rewritten(image, (&key(), "s"), judge, (None, None))
 }
 
 fn holds(image: &Image, needle: &[u8]) -> bool {

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use serde_json::json;
 
+use super::note_unswept;
 use super::person::Person;
 use super::receipt::{absent, receipt_note, save};
 use crate::sandbox::open;
@@ -32,6 +33,7 @@ impl Erase {
             OperatorError::Event(fault) => self.person.unreadable(fault, &consents),
             error => error.into(),
         })?;
+        note_unswept(&consents, context);
         let next = "the person is erased; erase again for a receipt";
         let receipt = match &self.receipt {
             Some(path) => Some(save(path, &consents.erasure_receipt(&erased, &id)?, next)?),

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::note_unswept;
 use crate::inputs::Inputs;
 use crate::progress::shown;
 use crate::render::unclear_text;
@@ -48,7 +49,9 @@ impl Import {
             let progress = Arc::new(Progress::default());
             let study = self.study.as_ref();
             let import = || operator.consents().import_shown(file, study, &progress);
-            match shown(&context.output, &progress, "events", import) {
+            let imported = shown(&context.output, &progress, "events", import);
+            note_unswept(&operator.consents(), context);
+            match imported {
                 Ok(report) => done.push(report),
                 Err(error) => {
                     for report in &done {

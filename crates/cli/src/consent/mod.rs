@@ -11,7 +11,9 @@ pub(super) mod status;
 
 use clap::Subcommand;
 
+use super::exit::chain;
 use super::{Context, Failure};
+use hushtag::operator::Consents;
 
 #[derive(Subcommand)]
 pub(super) enum ConsentCommand {
@@ -72,5 +74,15 @@ impl ConsentCommand {
             Self::Check(command) => command.run(context),
             Self::VerifyReceipt(command) => command.run(context),
         }
+    }
+}
+
+/// Says that events past their retention are still there after an act that wrote to the register; the act itself is done.
+fn note_unswept(consents: &Consents<'_>, context: &Context) {
+    if let Some(error) = consents.take_unswept() {
+        let why = chain(&error);
+        context.output.note(&format!(
+            "note: events past their retention were not removed ({why}); the next act that writes, and the next seal, try again"
+        ));
     }
 }

@@ -37,13 +37,13 @@ pub(crate) struct MaybePerson {
 }
 
 impl MaybePerson {
-    /// Their namespace and id, as the register keeps them.
-    pub(super) fn read(
+    /// As [`Person::named`].
+    pub(super) fn named(
         self,
         consents: &Consents<'_>,
     ) -> Result<Option<(String, Zeroizing<String>)>, Failure> {
         let person = self.id_file.map(|id_file| Person { id_file, ids: self.ids });
-        person.map(|person| person.read(consents)).transpose()
+        person.map(|person| person.named(consents)).transpose()
     }
 }
 

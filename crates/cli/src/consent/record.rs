@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Map, Value, json};
 
+use super::note_unswept;
 use super::person::{Person, failure, namespace, read};
 use super::receipt::{absent, receipt_note, save};
 use crate::sandbox::open;
@@ -186,6 +187,7 @@ impl Record {
         let event = event.map_err(|fault| failure(&fault, self.file.as_deref()))?;
         let lacking = not_separate(&event.row());
         let (at, receipt) = write(&consents, &event, self.receipt.as_deref())?;
+        note_unswept(&consents, context);
         let given = event.cell("event") == Some("given");
         context.output.either(
             || {
@@ -269,6 +271,7 @@ impl Withdraw {
         let (before, known) = (consents.events_of((&ids, &id))?, consents.known_words());
         let ends = before.iter().filter(|given| covers(&event, given, &known)).count();
         let (at, receipt) = write(&consents, &event, self.receipt.as_deref())?;
+        note_unswept(&consents, context);
         context.output.either(
             || {
                 json!({

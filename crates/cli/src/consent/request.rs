@@ -6,6 +6,7 @@ use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use serde_json::{Value, json};
 
+use super::note_unswept;
 use super::person::{MaybePerson, Person};
 use super::receipt::{absent, receipt_note, save};
 use crate::sandbox::open;
@@ -104,8 +105,9 @@ impl Open {
         absent(self.receipt.as_deref())?;
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
-        let (ids, id) = self.person.read(&consents)?;
+        let (ids, id) = self.person.named(&consents)?;
         let request = consents.open_request(self.kind, self.kin, (&ids, &id))?;
+        note_unswept(&consents, context);
         let receipt = receipt(&consents, &request, Some((&ids, &id)), self.receipt)?;
         shown(context, &request, receipt.as_deref())
     }
@@ -116,9 +118,10 @@ impl Close {
         absent(self.receipt.as_deref())?;
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
-        let person = self.person.read(&consents)?;
+        let person = self.person.named(&consents)?;
         let person = person.as_ref().map(|(ids, id)| (ids.as_str(), id.as_str()));
         let request = consents.close_request(self.number, person, self.refuse.as_deref())?;
+        note_unswept(&consents, context);
         let receipt = receipt(&consents, &request, person, self.receipt)?;
         shown(context, &request, receipt.as_deref())
     }
@@ -128,7 +131,7 @@ impl List {
     fn run(self, context: &Context) -> Result<(), Failure> {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
-        let person = self.person.read(&consents)?;
+        let person = self.person.named(&consents)?;
         let person = person.as_ref().map(|(ids, id)| (ids.as_str(), id.as_str()));
         let mut all = consents.requests(person)?;
         all.retain(|request| !self.open || request.closed.is_none());
@@ -161,11 +164,32 @@ fn shown(context: &Context, request: &Request, receipt: Option<&str>) -> Result<
             let mut all = as_json(request, now);
             if let Some(all) = all.as_object_mut() {
                 all.insert("receipt".into(), json!(receipt));
+                all.insert("effect".into(), json!(effect(request)));
             }
             all
         },
-        || text(request, now) + &receipt_note(receipt),
+        || {
+            let effect = effect(request).map_or_else(String::new, |effect| format!("\n{effect}"));
+            text(request, now) + &effect + &receipt_note(receipt)
+        },
     )
+}
+
+/// What an open request does not do by itself, where that could be expected.
+fn effect(request: &Request) -> Option<&'static str> {
+    let asked = request.closed.is_none().then_some(request.kind)?;
+    match asked {
+        RequestKind::Objection => Some(
+            "it is entered and changes nothing about who is in: `consent record --event objected` makes the objection act",
+        ),
+        RequestKind::Restriction => Some(
+            "it is entered and changes nothing about who is in: `consent record --event restricted` makes the restriction act",
+        ),
+        RequestKind::Erasure => {
+            Some("it is entered and changes nothing about who is in: `consent erase` carries it out")
+        }
+        _ => None,
+    }
 }
 
 fn state(request: &Request, now: Timestamp) -> &'static str {

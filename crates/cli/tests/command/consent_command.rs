@@ -464,6 +464,39 @@ fn no_mark_leaves_the_register() {
     assert!(Path::new(&case.path("receipt.txt")).is_file());
 }
 
+/// A request is entered also for an id that no study can read any more and the register holds, and one that changes nothing by itself
+/// says so.
+#[test]
+fn a_request_about_whom_the_register_holds_is_entered_and_says_what_it_does_not_do() {
+    let case = Case::new(5);
+    assert!(case.init("4").status.success());
+    case.write("id.txt", &format!("{}\n", id(1)));
+    let open = |kind: &str| {
+        json_of(&case, &["consent", "request", "open", "box", "--id-file", "id.txt", "--kind", kind], 0)
+    };
+    for (kind, command) in [
+        ("objection", "--event objected"),
+        ("restriction", "--event restricted"),
+        ("erasure", "consent erase"),
+    ] {
+        let effect = open(kind)["effect"].as_str().unwrap().to_owned();
+        assert!(effect.contains("changes nothing about who is in") && effect.contains(command), "{effect}");
+    }
+    assert_eq!(open("access")["effect"], Value::Null);
+    // The id was erased under a namespace that the studies call otherwise now.
+    json_of(&case, &["consent", "erase", "box", "--id-file", "id.txt"], 0);
+    let study = std::fs::read_to_string(case.path("study.toml")).unwrap();
+    case.write("study.toml", &study.replace("\"phone\"", "\"mobile\""));
+    let adopted = case.run(&["adopt", "box", "--study", "study.toml"]);
+    assert!(adopted.status.success(), "{}", stderr(&adopted));
+    let of_old =
+        ["consent", "request", "open", "box", "--id-file", "id.txt", "--ids", "phone", "--kind", "access"];
+    assert_eq!(json_of(&case, &of_old, 0)["number"], json!(5));
+    let listed =
+        json_of(&case, &["consent", "request", "list", "box", "--id-file", "id.txt", "--ids", "phone"], 0);
+    assert_eq!(listed["requests"].as_array().unwrap().len(), 5);
+}
+
 /// The register's commands about one person's rights: erased with a receipt, and a book of requests that moves no other output.
 #[test]
 fn a_person_is_erased_with_a_receipt_and_requests_are_in_a_book() {

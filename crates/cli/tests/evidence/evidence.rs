@@ -83,6 +83,41 @@ fn withdrawals_that_were_taken_out_of_a_consent_file_can_be_shown() {
     run(&case, &["audit", "verify", "box"], 0);
 }
 
+/// A copy whose anchor is elsewhere is read with the anchor that is given, or without one where that is said; a given one that the copy
+/// does not begin with is damage, and an option that nothing would read is refused.
+#[test]
+fn a_copy_is_read_with_the_anchor_that_is_given() {
+    let case = Case::new(20);
+    std::fs::create_dir(case.path("other-disk")).unwrap();
+    let init = ["init", "box", "--study", "study.toml", "--epsilon", "4", "--approval", "none", "--anchor"];
+    run(&case, &[&init[..], &["other-disk/box.anchor"]].concat(), 0);
+    let copied = Command::new("cp").args(["-r", "box", "old"]).current_dir(case.path(".")).status();
+    assert!(copied.unwrap().success());
+    assert!(case.seal("e1").status.success());
+    let copied = Command::new("cp").args(["-r", "box", "copy"]).current_dir(case.path(".")).status();
+    assert!(copied.unwrap().success());
+    std::fs::rename(case.path("other-disk"), case.path("here")).unwrap();
+    let report = |dir: &str, more: &[&str], code: i32| {
+        run(&case, &[&["report", dir, "--out", "copy.html"][..], more].concat(), code)
+    };
+    let input = |dir: &str, more: &[&str], code: i32| {
+        let fixed = ["audit", "open-input", "follows.csv", "--epoch", "e1", "--sandbox", dir];
+        run(&case, &[&fixed[..], more].concat(), code)
+    };
+    for given in [&["--copy", "--without-anchor"][..], &["--copy", "--anchor", "here/box.anchor"]] {
+        report("copy", given, 0);
+        input("copy", given, 0);
+    }
+    report("old", &["--copy", "--anchor", "here/box.anchor"], 5);
+    input("old", &["--copy", "--anchor", "here/box.anchor"], 5);
+    for unread in [&["--without-anchor"][..], &["--anchor", "here/box.anchor"]] {
+        report("copy", unread, 2);
+        input("copy", unread, 2);
+        run(&case, &[&["audit", "verify", "follows.csv"][..], unread].concat(), 2);
+    }
+    assert_ne!(case.run(&["report", "copy", "--out", "copy.html", "--copy"]).status.code(), Some(0));
+}
+
 #[test]
 fn the_auditor_needs_no_key_of_the_sandbox_and_a_copy_is_left_alone() {
     let case = case(40);
