@@ -31,13 +31,13 @@ const DAMAGED: u8 = 5;
 #[derive(Debug)]
 pub struct Failure {
     code: u8,
-    message: Option<String>,
-    next: Option<String>,
+    /// What is wrong, and what to do next.
+    faults: Vec<(String, String)>,
 }
 
 impl Failure {
     fn new(code: u8, message: impl Into<String>, next: impl Into<String>) -> Self {
-        Self { code, message: Some(message.into()), next: Some(next.into()) }
+        Self { code, faults: vec![(message.into(), next.into())] }
     }
 
     pub(super) fn usage(message: impl Into<String>, next: impl Into<String>) -> Self {
@@ -75,20 +75,28 @@ impl Failure {
 
     /// Findings were printed as the result.
     pub(super) const fn findings() -> Self {
-        Self { code: FINDINGS, message: None, next: None }
+        Self { code: FINDINGS, faults: Vec::new() }
     }
 
     /// A refusal that was printed as the result.
     pub(super) const fn refused() -> Self {
-        Self { code: REFUSED, message: None, next: None }
+        Self { code: REFUSED, faults: Vec::new() }
     }
 
-    /// Prints the message and the next step, and gives the code.
+    /// Several failures as one, with the greatest code.
+    fn of_all(all: impl Iterator<Item = Self>) -> Self {
+        let none = Self { code: FAILED, faults: Vec::new() };
+        all.fold(none, |mut whole, one| {
+            whole.code = whole.code.max(one.code);
+            whole.faults.extend(one.faults);
+            whole
+        })
+    }
+
+    /// Prints each message with its next step, and gives the code.
     pub(super) fn report(&self, output: &Output) -> ExitCode {
-        if let Some(message) = &self.message {
+        for (message, next) in &self.faults {
             output.error(&format!("error: {message}"));
-        }
-        if let Some(next) = &self.next {
             output.error(&format!("  next: {next}"));
         }
         ExitCode::from(self.code)
@@ -137,6 +145,9 @@ pub(super) fn refusal_text(reasons: &[Reason]) -> String {
 
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
+        if let OperatorError::Several(all) = error {
+            return Self::of_all(all.into_iter().map(Self::from));
+        }
         let (code, next) = judge(&error);
         Self::new(code, chain(&error), next)
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 
 use serde_json::{Map, Value, json};
 
+use super::sandbox::EpochFile;
 use super::sealed::found_at;
 use super::view::{named_study, naming};
 use super::{Inner, Operator, OperatorError};
@@ -312,7 +313,8 @@ impl Inner {
         let mut slot = self.register_slot()?;
         slot.or_open(|| {
             let register = Register::open(&*self.storage, &self.register_key(), &self.file.id)?;
-            self.register_has_all(register.as_ref())?;
+            let _unretired = self.unretired()?;
+            has_all(register.as_ref(), (&*self.storage, &self.keyring, &self.file.id), &self.epochs()?)?;
             Ok((register, ()))
         })?;
         Ok(slot.open.clone())
@@ -380,26 +382,6 @@ impl Inner {
         self.register()?.map(|register| Ok(register.snapshot()?)).transpose()
     }
 
-    /// The register has no fewer events than any epoch was sealed from, whose key is still there.
-    fn register_has_all(&self, register: Option<&Register>) -> Result<(), OperatorError> {
-        let state = register.map(|register| register.snapshot().map(|now| now.state())).transpose()?;
-        let _unretired = self.unretired()?;
-        for epoch in self.epochs()? {
-            let Some(sealed) = self.storage.read(&sealed_path(&format!("epochs/{}", epoch.epoch)))? else {
-                continue;
-            };
-            let key = match self.keyring.epoch(&*self.storage, &epoch.epoch) {
-                Err(KeyError::Absent(_)) => continue,
-                key => key?,
-            };
-            let then = open_state(&key, &self.file.id, &epoch.epoch, &sealed)?;
-            if !state.is_some_and(|now| now.covers(then)) {
-                return Err(lost_events(&epoch.epoch));
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the state of the register that an epoch is sealed from, sealed; gives what the `seal` entry says of it: a
     /// commitment, and the hash of the ciphertext, by which a verifier without the key finds a replaced file.
     pub(super) fn write_register_state(
@@ -418,6 +400,39 @@ impl Inner {
         Ok([("register", commitment), ("register_sealed", hash)]
             .map(|(name, text)| (name.into(), json!(text))))
     }
+}
+
+/// The register has no fewer events than any of these epochs was sealed from, whose key is still there.
+fn has_all(
+    register: Option<&Register>,
+    (storage, keyring, sandbox): (&dyn Storage, &Keyring, &str),
+    epochs: &[EpochFile],
+) -> Result<(), OperatorError> {
+    let state = register.map(|register| register.snapshot().map(|now| now.state())).transpose()?;
+    for EpochFile { epoch, .. } in epochs {
+        let Some(sealed) = storage.read(&sealed_path(&format!("epochs/{epoch}")))? else { continue };
+        let key = match keyring.epoch(storage, epoch) {
+            Err(KeyError::Absent(_)) => continue,
+            key => key?,
+        };
+        let then = open_state(&key, sandbox, epoch, &sealed)?;
+        if !state.is_some_and(|now| now.covers(then)) {
+            return Err(lost_events(epoch));
+        }
+    }
+    Ok(())
+}
+
+/// The register as a copy in memory, which is read beside its writer; nothing of it is written.
+pub(super) fn register_copy(
+    storage: &dyn Storage,
+    keyring: &Keyring,
+    sandbox: &str,
+    epochs: &[EpochFile],
+) -> Result<Option<Register>, OperatorError> {
+    let register = Register::open_copy(storage, &keyring.derive(KEY), sandbox)?;
+    has_all(register.as_ref(), (storage, keyring, sandbox), epochs)?;
+    Ok(register)
 }
 
 /// The register does not hold what an epoch was sealed from.

@@ -29,21 +29,24 @@ impl Register {
         key: &Secret,
         sandbox: &str,
     ) -> Result<Option<State>, RegisterError> {
-        let mut before = None;
-        for _ in 1..TRIES {
-            match checked(storage, key, sandbox) {
-                // What a writer changed while it was read looks damaged, and is read again.
-                Err(error @ RegisterError::Damaged { .. }) => {
-                    let now = fingerprint(storage)?;
-                    if before == Some(now) {
-                        return Err(error);
-                    }
-                    before = Some(now);
-                }
-                other => return other,
-            }
-        }
-        checked(storage, key, sandbox)
+        while_changing(storage, || copied(storage, true, key, sandbox)?.map(|copy| copy.verify()).transpose())
+    }
+
+    /// Opens the register to read it, its writer may be at work; `None` where there is none. Nothing of it is written. A writer that goes
+    /// on reuses pages, so a long walk may find what looks like damage: then it is to be opened again.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn open_copy(
+        storage: &dyn Storage,
+        key: &Secret,
+        sandbox: &str,
+    ) -> Result<Option<Self>, RegisterError> {
+        while_changing(storage, || {
+            let copy = copied(storage, false, key, sandbox)?;
+            copy.iter().try_for_each(|copy| copy.head().map(|_| ()))?;
+            Ok(copy)
+        })
     }
 
     fn verify(&self) -> Result<State, RegisterError> {
@@ -90,14 +93,41 @@ impl Register {
     }
 }
 
-fn checked(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Option<State>, RegisterError> {
+/// Reads again what looks damaged because a writer changed it while it was read.
+fn while_changing<T>(
+    storage: &dyn Storage,
+    read: impl Fn() -> Result<T, RegisterError>,
+) -> Result<T, RegisterError> {
+    let mut before = None;
+    for _ in 1..TRIES {
+        match read() {
+            Err(error @ RegisterError::Damaged { .. }) => {
+                let now = fingerprint(storage)?;
+                if before == Some(now) {
+                    return Err(error);
+                }
+                before = Some(now);
+            }
+            other => return other,
+        }
+    }
+    read()
+}
+
+/// The register over its file, of which nothing is written; all pages are checked first where `whole` says so.
+fn copied(
+    storage: &dyn Storage,
+    whole: bool,
+    key: &Secret,
+    sandbox: &str,
+) -> Result<Option<Register>, RegisterError> {
     let Some(blocks) = storage.read_blocks(FILE)? else { return Ok(None) };
     let read = |source| StorageError::new("read", FILE, source);
     let overlay = Overlay::new(blocks).map_err(read)?;
     if overlay.is_empty().map_err(read)? {
         return Err(damaged("the store (an empty file)"));
     }
-    Register::over(Box::new(overlay), true, key, sandbox)?.verify().map(Some)
+    Register::over(Box::new(overlay), whole, key, sandbox).map(Some)
 }
 
 /// Which bytes the file has.

@@ -31,6 +31,7 @@ pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
 pub use csv_fault::CsvFault;
 pub use folder::{FolderFault, is_passed_over};
+pub(super) use handed_in::expand;
 pub use handed_in::{HandedIn, Position, handed_in};
 pub use ids::Ids;
 pub use input::Input;
