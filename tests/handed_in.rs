@@ -3,7 +3,11 @@
 #![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+#[path = "handed_in/checks.rs"]
+mod checks;
 pub mod command;
+#[path = "handed_in/ends.rs"]
+mod ends;
 #[path = "handed_in/limits.rs"]
 mod limits;
 
@@ -14,14 +18,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 use std::sync::Arc;
-use std::time::Duration;
 
 use arrow_array::{RecordBatch, StringArray};
 use command::{Case, consent, id, stderr, stdout, study};
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use hushtag::operator::{Keys, Operator};
-use hushtag::types::SystemClock;
 use parquet::arrow::ArrowWriter;
 use serde_json::Value;
 
@@ -282,7 +283,7 @@ fn what_is_no_folder_of_parts_is_refused_by_name() {
             "mixed/x=1/b.csv: is under folders that name other columns",
         ),
         ("names", &[("x=%zz/b.csv", &good)], "names/x=%zz: is a folder"),
-        ("empty-part", &[("a.csv", &good), ("b.csv", "")], "empty-part/b.csv: column `payer` is missing"),
+        ("empty-part", &[("a.csv", &good), ("b.csv", "")], "empty-part/b.csv: the file is empty"),
     ] {
         folder(&case, name, files);
         refused(&case, &[name], error);
@@ -327,7 +328,7 @@ fn stdin_and_pipes_are_read_once_and_whole() {
     parquet(&case.path("p.parquet"), &payments_batch());
     let whole = std::fs::read(case.path("p.parquet")).unwrap();
     refused_with(&case, &["-"], &whole, "stdin: Parquet cannot be read from a pipe");
-    refused_with(&case, &["-"], b"", "stdin: column `payer` is missing");
+    refused_with(&case, &["-"], b"", "stdin: the file is empty");
     for again in [["-", "-"], ["-", "/dev/stdin"]] {
         let output = check_with(&case, &again, text.as_bytes());
         assert_eq!(output.status.code(), Some(2));
@@ -539,72 +540,3 @@ fn compressed_files_are_read_to_their_end_or_damaged() {
 }
 
 const PANIC: &str = "7777canary";
-
-/// Promise: a check needs no lock. It reads beside a process that writes, with the register, and writes nothing.
-#[test]
-fn a_check_runs_beside_a_writer() {
-    let case = case();
-    let imported = case.run(&["consent", "import", "box", "consents.csv"]);
-    assert!(imported.status.success(), "{}", stderr(&imported));
-    let writer =
-        Operator::open(&case.path("box"), Keys::InFolder, Box::new(SystemClock), Duration::ZERO).unwrap();
-    assert!(writer.consents().snapshot().unwrap().is_some());
-    let before = Case::files(&case.path("box"));
-    let mut arguments = vec!["seal", "box", "--check", "--as-of", "2026-10-01", "--wait", "0"];
-    arguments.extend(
-        ["follows=follows.csv", "payments=payments.csv", "members=members.csv"]
-            .iter()
-            .flat_map(|file| ["--data", file]),
-    );
-    let checked = case.run(&arguments);
-    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
-    assert!(stdout(&checked).contains("consents.redb"), "{}", stdout(&checked));
-    assert!(Case::files(&case.path("box")) == before, "a check wrote something");
-    drop(writer);
-}
-
-/// Promise: one check names every file that cannot be read, each with its place, and not only the first one.
-#[test]
-fn a_check_names_every_bad_file() {
-    let case = case();
-    case.write("members.csv", "user,region\n13800000000,east,x\n");
-    folder(&case, "parts", &[("a.csv", "payer,amount,at\n1\n"), ("b.csv", &payments(0..6)), ("c.csv", "")]);
-    case.write("empty.csv", "");
-    let output = check_with(&case, &["parts", "empty.csv"], b"");
-    let said = stderr(&output);
-    assert_eq!(output.status.code(), Some(1), "{said}");
-    let faults: Vec<&str> = said.lines().filter_map(|line| line.strip_prefix("error: ")).collect();
-    let starts = [
-        "empty.csv: the file is empty",
-        "parts/a.csv: line 2: 1 cell",
-        "parts/c.csv: ",
-        "members.csv: line 2: 3 cells",
-    ];
-    assert!(starts.iter().all(|start| faults.iter().any(|fault| fault.starts_with(start))), "{said}");
-    assert_eq!((faults.len(), said.matches("\n  next: ").count()), (4, 4), "{said}");
-}
-
-/// Promise: what a seal refuses before it reads a file, a check refuses with the same words.
-#[test]
-fn a_check_refuses_what_a_seal_refuses() {
-    let case = case();
-    let sealed = |arguments: &[&str], as_of: &str| {
-        let mut all = vec!["seal", "box", "--as-of", as_of, "--consents", "consents.csv"];
-        let files = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
-        all.extend(files.iter().flat_map(|file| ["--data", file]).chain(arguments.iter().copied()));
-        let output = case.run(&all);
-        (output.status.code(), stderr(&output).lines().next().map(str::to_owned))
-    };
-    let future = sealed(&["--epoch", "e1"], "2126-10-01");
-    assert_eq!(future.0, Some(2), "{future:?}");
-    assert_eq!(sealed(&["--check"], "2126-10-01"), future);
-
-    let costly = study().replace("[release]", "[release]\nconsent_error = 1");
-    assert!(costly.contains("consent_error"), "the demo has a section for releases");
-    case.write("study.toml", &costly);
-    let adopted = case.run(&["adopt", "box", "--study", "study.toml"]);
-    assert!(adopted.status.success(), "{}", stderr(&adopted));
-    let unpaid = sealed(&["--epoch", "e1"], "2026-10-01");
-    assert_eq!(unpaid.0, Some(3), "{unpaid:?}");
-    assert_eq!(sealed(&["--check"], "2026-10-01"), unpaid);
-}

@@ -37,8 +37,8 @@ pub type HandedIn = (Position, Option<DatasetName>, Input);
 ///
 /// # Errors
 /// [`ReadError`] for a folder that is none of parts, and [`ReadError::SameFile`] for a file that a dataset has twice, whose rows would
-/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case. [`ReadError::Empty`] for a
-/// file of 0 bytes; among the parts of a folder there may be such.
+/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case. What is inside a file, or that
+/// nothing is, shows when it is opened.
 pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedIn>, ReadError> {
     let (tables, faults) = expand(given);
     faults.into_iter().next().map_or(Ok(tables), Err)
@@ -62,9 +62,6 @@ pub(in crate::engine) fn expand(given: Vec<(Option<DatasetName>, Input)>) -> (Ve
                 ),
                 Err(fault) => faults.push(fault),
             },
-            Input::Path(path) if path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0) => {
-                faults.push(ReadError::Empty { file: Input::Path(path).name() });
-            }
             input => tables.push(((position, dataset), input, 1)),
         }
     }

@@ -26,6 +26,7 @@ mod time_tests;
 mod tokenised;
 
 pub use amounts::{Amounts, Spellings};
+pub(super) use bytes::broken;
 pub use column::Column;
 pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
@@ -72,7 +73,8 @@ pub enum ReadError {
         /// The file.
         file: String,
     },
-    /// A file without a byte, as a failed export leaves it.
+    /// A file without a byte, as a failed export leaves it, also as a part of a folder; or one without a byte when it is decompressed; or JSON
+    /// without a document.
     #[error("{file}: the file is empty; a table without rows has a header, and JSON without records is `[]`")]
     Empty {
         /// The file.
