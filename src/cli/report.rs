@@ -6,13 +6,13 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::sandbox::{Copied, Opened, keys, open, open_or_read, read};
-use super::target::Target;
+use super::target::{Target, are_one_place};
 use super::{Context, Failure};
 use crate::keys::AuditorKey;
 use crate::operator::{Act, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
 use crate::policy::Lang;
 use crate::release::Figures;
-use crate::report::{PageError, Report, registry_yaml, report_page};
+use crate::report::{PageError, RECORD_BY, Report, registry_yaml, report_page};
 use crate::storage::Folder;
 use crate::types::EpochId;
 
@@ -50,11 +50,14 @@ pub(super) struct ReportCommand {
 
 impl ReportCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let target = |path: &Option<PathBuf>| path.as_deref().map(Target::new).transpose();
-        if self.out.is_some() && self.out == self.registry {
+        if let (Some(out), Some(registry)) = (&self.out, &self.registry)
+            && are_one_place(out, registry)
+        {
             return Err(Failure::usage("--out and --registry name one file", "give each a file of its own"));
         }
-        let (out, registry) = (target(&self.out)?, target(&self.registry)?);
+        let out = self.out.as_deref().map(Target::new).transpose()?;
+        let record = |path| Target::with_mark(path, RECORD_BY);
+        let registry = self.registry.as_deref().map(record).transpose()?;
         let lang = match self.lang {
             Language::En => Lang::En,
             Language::Zh => Lang::Zh,

@@ -19,8 +19,13 @@ pub(super) struct Target {
 }
 
 impl Target {
-    /// Looks at the place; nothing is written.
+    /// Looks at the place of a page or a plot; nothing is written.
     pub(super) fn new(path: &Path) -> Result<Self, Failure> {
+        Self::with_mark(path, MADE_BY)
+    }
+
+    /// Looks at the place of a file that begins with a mark, of this command and its version: one of another kind is not replaced.
+    pub(super) fn with_mark(path: &Path, mark: &str) -> Result<Self, Failure> {
         let wrong = |why: &str| Failure::failed(format!("{}: {why}", path.display()), "give another file");
         let unread = |error: std::io::Error| wrong(&format!("cannot be written: {error}"));
         let name = path.file_name().and_then(|name| name.to_str());
@@ -31,8 +36,12 @@ impl Target {
         let replaces = match path.symlink_metadata() {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(unread(error)),
-            Ok(there) if there.is_file() && is_ours(path).map_err(unread)? => true,
-            Ok(_) => return Err(wrong("is there already, and hushtag did not make it")),
+            Ok(there) if there.is_file() && is_ours(path, mark).map_err(unread)? => true,
+            Ok(_) => {
+                return Err(wrong(
+                    "is there already, and hushtag did not make it, or made it as a file of another kind",
+                ));
+            }
         };
         Ok(Self { path: path.to_owned(), folder, name: name.to_owned(), replaces })
     }
@@ -59,6 +68,15 @@ impl Target {
     }
 }
 
+/// Whether two paths name one file, however each is written.
+pub(super) fn are_one_place(path: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some((parent.canonicalize().ok()?, path.file_name()?.to_owned()))
+    };
+    path == other || place(path).is_some_and(|this| Some(this) == place(other))
+}
+
 /// Refuses a new file inside the folder of a sandbox: `audit verify` finds every file there that nothing binds.
 pub(super) fn is_outside_sandboxes(path: &Path) -> Result<(), Failure> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
@@ -73,9 +91,9 @@ pub(super) fn is_outside_sandboxes(path: &Path) -> Result<(), Failure> {
     }
 }
 
-/// Whether a file says in its first line that this command made it, in whatever version.
-fn is_ours(path: &Path) -> std::io::Result<bool> {
-    let mark = MADE_BY.split_once(" hushtag ").map_or(MADE_BY, |(before, _)| before);
+/// Whether a file says in its first line that this command made it as one with this mark, in whatever version.
+fn is_ours(path: &Path, mark: &str) -> std::io::Result<bool> {
+    let mark = mark.split_once(" hushtag ").map_or(mark, |(before, _)| before);
     let mut beginning = String::new();
     let read = std::fs::File::open(path)?.take(80).read_to_string(&mut beginning);
     // What is no text is not ours.

@@ -187,8 +187,7 @@ impl Inner {
                     let demand = demands.iter().find(|(recipient, _)| *recipient == one.recipient);
                     let demand = demand.map(|(_, demand)| demand.hash());
                     let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
-                    let cube = self.write_cubes(&file, study, adopted, &one, key, folder)?;
-                    cubes.push(CubeEntry { demand, ..cube });
+                    cubes.push(self.write_cubes(&file, (study, adopted), (&one, demand), key, folder)?);
                     standings.push((*adopted, one.recipient, one.standings));
                     figures.extend(one.figures);
                 }
@@ -229,9 +228,8 @@ impl Inner {
     fn write_cubes(
         &self,
         file: &EpochFile,
-        study: &StudyEntry,
-        adopted: &Adopted,
-        built: &Built,
+        (study, adopted): (&StudyEntry, &Adopted),
+        (built, demand): (&Built, String),
         key: &Secret,
         folder: &str,
     ) -> Result<CubeEntry, OperatorError> {
@@ -252,7 +250,7 @@ impl Inner {
             study: study.id.clone(),
             recipient: built.recipient.clone(),
             blake3,
-            demand: String::new(),
+            demand,
             consents: None,
         })
     }

@@ -285,7 +285,8 @@ impl Pair<'_> {
                 |profile: &String| own.is_none_or(|own| own.iter().any(|under| under.get_ref() == profile));
             let profiles = file.regime.profiles.iter();
             let never = !file.regime.children_sensitive && !profiles.clone().any(under);
-            (profiles.clone().all(under), never)
+            // Without a profile nothing is sensitive under any.
+            (profiles.len() > 0 && profiles.clone().all(under), never)
         });
         match sensitive {
             [(true, _), (true, _)] => self.narrow(&mut cube, "sensitive", &["yes"]),

@@ -39,6 +39,7 @@ pub use metrics::{metrics_forecast_json, metrics_json};
 pub use metrics::{metrics_forecast_text, metrics_text};
 #[cfg(feature = "cli")]
 pub use plot::{answer_plot, metrics_plot};
+pub(crate) use registry::RECORD_BY;
 pub use registry::registry_yaml;
 pub use sarif::sarif;
 #[cfg(feature = "cli")]

@@ -5,12 +5,15 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 
-use super::{MADE_BY, delta, epsilon};
+use super::{delta, epsilon};
 use crate::audit::Kind;
 use crate::dp::Accounting;
 use crate::operator::{Approval, OperatorError, Reader, Status};
 use crate::policy::Study;
 use crate::types::NanoRho;
+
+/// With what a record begins: another mark than that of a page, so that neither takes the other's place.
+pub(crate) const RECORD_BY: &str = concat!("# registry record made by hushtag ", env!("CARGO_PKG_VERSION"));
 
 /// What the registry asks for and neither studies nor books say.
 const LEFT: &str = "# A draft. Left to the data curators: data_product_sector, implementation.justification, administrative (sources,
@@ -60,7 +63,7 @@ pub fn registry_yaml(reader: &Reader) -> Result<String, OperatorError> {
         ("tier", Node::Number("3".to_owned())),
         ("deployment", deployment),
     ]);
-    let mut page = format!("# {MADE_BY}\n{LEFT}");
+    let mut page = format!("{RECORD_BY}\n{LEFT}");
     record.write(0, &mut page);
     Ok(page)
 }
