@@ -275,6 +275,13 @@ mod tests {
         let other = agrees(&denied, &json!([]), &[json!(["R1"])]).unwrap_err();
         assert!(other.contains("log entry 0: names other rules"), "{other}");
         assert!(agrees(&denied, &json!([]), &[]).is_err(), "no refusal is logged");
+        // Nor is one of another act or another epoch a refusal of this seal.
+        let (mut refused, seal) = (BTreeMap::new(), entry(Kind::Seal, json!({ "epoch": "e1" })));
+        for (act, epoch) in [("seal", "e1"), ("ask", "e1"), ("seal", "e0")] {
+            let before = [(0, entry(Kind::Refuse, json!({ "act": act, "epoch": epoch })))];
+            refused.insert((act, epoch), refused_at(&seal, &before).count());
+        }
+        assert_eq!(refused, [(("seal", "e1"), 1), (("ask", "e1"), 0), (("seal", "e0"), 0)].into());
         assert!(agrees(&denied, &cube("blake3:00"), &[rules]).is_err(), "a cube of a use that is refused");
     }
 }

@@ -178,11 +178,9 @@ fn a_complete_study_declares_everything() {
     assert_eq!(of(&table), [""; 0]);
     let found: BTreeSet<String> = of(&without(&table, "figures").unwrap()).into_iter().collect();
     assert_eq!(found, ["R52", "R54"].map(str::to_owned).into());
-    // Nor does one of a recipient that succeeds another; its notice of the succession is a document.
+    // Nor does one of a recipient that succeeds another.
     let mut succeeding = table.clone();
     let recipient = succeeding["recipients"].as_array_mut().unwrap()[0].as_table_mut().unwrap();
     recipient.insert("succeeds".into(), vec!["LEGAL-ID-OLD"].into());
     assert_eq!(of(&succeeding), [""; 0]);
-    let found = of(&without(&succeeding, "documents.succession.purposes").unwrap());
-    assert!(found.contains(&"R22".to_owned()), "{found:?}");
 }
