@@ -39,6 +39,14 @@ pub struct Sources {
     pub consents: Vec<Input>,
 }
 
+impl Sources {
+    /// All tables, consents under no dataset and after all others.
+    pub(super) fn in_order(self) -> Vec<(Option<DatasetName>, Input)> {
+        let data = self.data.into_iter().map(|(name, input)| (Some(name), input));
+        data.chain(self.consents.into_iter().map(|input| (None, input))).collect()
+    }
+}
+
 /// The tables of one seal, folders as their parts.
 #[derive(Default)]
 pub(super) struct Tables {
@@ -50,10 +58,8 @@ pub(super) struct Tables {
 impl Tables {
     /// Each table with a unique name, and none twice.
     pub(super) fn of(sources: Sources) -> Result<Self, ReadError> {
-        let data = sources.data.into_iter().map(|(name, input)| (Some(name), input));
-        let all = data.chain(sources.consents.into_iter().map(|input| (None, input)));
         let mut whole = Self::default();
-        for (position, name, input) in handed_in(all.collect())? {
+        for (position, name, input) in handed_in(sources.in_order())? {
             match name {
                 Some(name) => whole.data.push((name, input)),
                 None => whole.consents.push((position, input)),
@@ -107,11 +113,10 @@ pub fn build(
     reading.expect(data.iter().map(|(_, input)| input).chain(events));
     let mut inputs = by_dataset(study, data)?;
     one_key::check(study, &inputs, consents.iter().map(|(_, input)| input))?;
-    let mut interner = Interner::within(&reading.memory);
+    let mut seal = Seal::new(study, as_of, reading);
     // Links say who a person is, so they are read whole before anything else.
     let links = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
-    let hygiene = Hygiene { files: links::resolve(links, &mut interner, reading)? };
-    let mut seal = Seal { study, as_of, reading, interner: RwLock::new(interner), hygiene };
+    seal.hygiene.files = links::resolve(links, seal.interner_mut(), reading)?;
     let (folds, _held) = seal.consents(flows, consents)?;
     let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
     let rows = seal.rows(inputs, read_ages)?;
@@ -147,8 +152,7 @@ fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, 
     let mut inputs = Inputs::new();
     for (name, input) in data {
         if !study.tables().any(|table| *table == name) {
-            let nearest = nearest(name.as_str(), study.tables().map(DatasetName::as_str));
-            return Err(EngineError::UnknownDataset { dataset: name.to_string(), nearest });
+            return Err(unknown_dataset(study, &name));
         }
         inputs.entry(name).or_default().push(input);
     }
@@ -158,8 +162,14 @@ fn by_dataset(study: &Study, data: Vec<(DatasetName, Input)>) -> Result<Inputs, 
     }
 }
 
+/// A table that the study does not declare.
+pub(super) fn unknown_dataset(study: &Study, name: &DatasetName) -> EngineError {
+    let nearest = nearest(name.as_str(), study.tables().map(DatasetName::as_str));
+    EngineError::UnknownDataset { dataset: name.to_string(), nearest }
+}
+
 /// One seal under way. Dropped at its end, and all raw ids with it.
-struct Seal<'a> {
+pub(super) struct Seal<'a> {
     study: &'a Study,
     as_of: Timestamp,
     reading: &'a Reading,
@@ -184,11 +194,20 @@ struct OfTables {
 }
 
 impl<'s> Seal<'s> {
+    pub(super) fn new(study: &'s Study, as_of: Timestamp, reading: &'s Reading) -> Self {
+        let interner = RwLock::new(Interner::within(&reading.memory));
+        Self { study, as_of, reading, interner, hygiene: Hygiene::default() }
+    }
+
+    pub(super) fn interner_mut(&mut self) -> &mut Interner {
+        self.interner.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn interner(&self) -> std::sync::RwLockReadGuard<'_, Interner> {
         self.interner.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn consents(
+    pub(super) fn consents(
         &mut self,
         flows: &[(RecipientId, Demand)],
         files: Vec<(Position, Input)>,
@@ -258,7 +277,7 @@ impl<'s> Seal<'s> {
         Ok(all)
     }
 
-    fn people(
+    pub(super) fn people(
         &mut self,
         dataset: &'s Dataset,
         files: Vec<Input>,
@@ -274,7 +293,7 @@ impl<'s> Seal<'s> {
         Ok(table)
     }
 
-    fn records(&mut self, dataset: &Dataset, files: Vec<Input>) -> Result<OfRecords, EngineError> {
+    pub(super) fn records(&mut self, dataset: &Dataset, files: Vec<Input>) -> Result<OfRecords, EngineError> {
         let known = self.interner().len();
         let records = Records::new(dataset, &self.study.catalogue, self.as_of, known);
         let (reports, gathered) = records.gather(files, &self.interner, self.reading)?;
@@ -282,7 +301,7 @@ impl<'s> Seal<'s> {
         Ok(gathered.finish())
     }
 
-    fn relation(
+    pub(super) fn relation(
         &mut self,
         dataset: &Dataset,
         files: Vec<Input>,

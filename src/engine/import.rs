@@ -7,7 +7,7 @@ use std::io::{BufRead, Cursor, Read as _};
 use super::EngineError;
 use super::consents::{Events, wanted};
 use super::hygiene::{FileHygiene, Place};
-use super::read::{Input, OpenTerms, ReadError, known_rows, open};
+use super::read::{Input, OpenTerms, ReadError, broken, known_rows, open};
 use super::reading::Progress;
 use super::unclear::UnclearRows;
 use crate::consent::{COLUMNS, ConsentTable, KnownWords, Lists};
@@ -65,7 +65,7 @@ pub fn import<E: From<EngineError>>(
         Some(mut lines) => {
             let mut head = Vec::new();
             let read = lines.by_ref().take(LONGEST_LINE).read_to_end(&mut head);
-            read.map_err(|source| EngineError::from(ReadError::Read { file: input.name(), source }))?;
+            read.map_err(|source| EngineError::from(broken(&input.name(), source)))?;
             let are_documents = are_documents(&head);
             let lines = Box::new(Cursor::new(head).chain(lines));
             match are_documents {
@@ -147,9 +147,13 @@ impl<'a> Import<'a> {
         loop {
             line.clear();
             let read = lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
-            let failed = |source| ReadError::Read { file: self.report.file.clone(), source };
-            if read.map_err(failed).map_err(EngineError::from)? == 0 {
-                return Ok(());
+            let failed = |source| EngineError::from(broken(&self.report.file, source));
+            if read.map_err(failed)? == 0 {
+                // White space alone is what a failed export leaves.
+                return match self.report.rows {
+                    0 => Err(EngineError::from(ReadError::Empty { file: self.report.file.clone() }).into()),
+                    _ => Ok(()),
+                };
             }
             number += 1;
             let text = line.trim_ascii();
@@ -158,7 +162,7 @@ impl<'a> Import<'a> {
             }
             let is_cut = line.len() as u64 == LONGEST_LINE && line.last() != Some(&b'\n');
             if is_cut {
-                skip_line(&mut lines).map_err(failed).map_err(EngineError::from)?;
+                skip_line(&mut lines).map_err(failed)?;
             }
             let event = if is_cut { Err((None, "longer than 64 KiB")) } else { self.document(text) };
             self.row(number, vec![event], take)?;

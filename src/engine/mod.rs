@@ -10,6 +10,7 @@ mod cells;
 mod consent_check;
 mod consents;
 mod figures;
+mod file_faults;
 mod fractions;
 mod gathered;
 mod graph;
@@ -52,6 +53,7 @@ pub(crate) mod reference_tests;
 
 pub use build::{Built, Sources, build, shapes};
 pub use consent_check::{ConsentCheck, check_consents};
+pub use file_faults::faults_of_files;
 pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
 pub use import::{ImportTerms, Imported, import};
 pub use input_digests::InputRecords;

@@ -1,8 +1,9 @@
 //! The consent trees of an epoch: written at seal from the register, found again when a person looks, checked by `verify`.
 
+use super::permitted::Flows;
 use super::person::{PersonEpoch, judged};
 use super::sandbox::EpochFile;
-use super::seal::{CubeEntry, Flows};
+use super::seal::CubeEntry;
 use super::{Adopted, Inner, OperatorError};
 use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace};
 use crate::audit::{Commitment, Hash};

@@ -112,6 +112,9 @@ pub enum OperatorError {
     /// The door failed.
     #[error("no answer left")]
     Release(#[from] ReleaseError),
+    /// Everything that a check found, more than one fault.
+    #[error("{}", .0.iter().map(ToString::to_string).collect::<Vec<_>>().join("; "))]
+    Several(Vec<Self>),
     /// The key that signs the log is lost: nothing can be written, and everything can still be read.
     #[error(
         "the key that signs the log, `keys/sign.key`, {why}: nothing can be asked, sealed, adopted, renewed or proved; \
@@ -224,6 +227,17 @@ impl OperatorError {
         Self::Damaged { place: place.into(), why: why.into() }
     }
 
+    /// One fault as itself, more of them as [`OperatorError::Several`].
+    pub(super) fn of_all(mut all: Vec<Self>) -> Self {
+        match all.pop() {
+            Some(only) if all.is_empty() => only,
+            last => {
+                all.extend(last);
+                Self::Several(all)
+            }
+        }
+    }
+
     /// Whether a book or a sealed file is missing, damaged, rolled back or forged.
     #[must_use]
     pub fn is_damage(&self) -> bool {
@@ -233,6 +247,7 @@ impl OperatorError {
         let audit = |error: &AuditError| matches!(error, AuditError::Damaged(_));
         match self {
             Self::Damaged { .. } | Self::SigningKey { .. } => true,
+            Self::Several(all) => all.iter().any(Self::is_damage),
             Self::Register(error) => matches!(error, RegisterError::Damaged { .. }),
             Self::Ledger(error) | Self::Release(ReleaseError::Ledger(error)) => ledger(error),
             Self::Audit(error) | Self::Release(ReleaseError::Audit(error)) => audit(error),

@@ -4,20 +4,20 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, json};
 
+use super::permitted::{consent_counts, unpaid};
 use super::sandbox::EpochFile;
 use super::sealed::check_folder;
-use super::view::{View, units_of};
+use super::view::units_of;
 use super::{Adopted, Inner, Operator, OperatorError};
 use crate::audit::{Kind, Log};
 use crate::consent::Standing;
 use crate::keys::{AuditorKey, AuditorPublicKey};
-use crate::policy::{Decision, Reason, decide};
-use crate::query::ConsentCounts;
+use crate::policy::{Decision, decide};
 use crate::release::{
     Cube, CubeShape, Exact, Figures, Holds, Layout, Outcome, Question, Released, Selection, Value,
     open_figures, seal_figures,
 };
-use crate::types::{EpochId, RecipientId, Secret, Timestamp};
+use crate::types::{EpochId, RecipientId, Secret};
 
 /// Where the figures of an epoch lie in its folder.
 pub(super) fn figures_path(folder: &str) -> String {
@@ -104,46 +104,6 @@ impl Inner {
         Ok(Some(blake3::hash(&sealed).to_hex().to_string()))
     }
 
-    /// The reasons why the budget cannot pay for the consent counts of these flows: known before a file is read.
-    pub(super) fn unpaid_consents<'a>(
-        &self,
-        flows: impl Iterator<Item = (&'a Adopted, &'a RecipientId)>,
-        now: Timestamp,
-    ) -> Result<Vec<Reason>, OperatorError> {
-        let (mut before, mut reasons) = (0u128, Vec::new());
-        for (adopted, recipient) in flows {
-            let Some(question) = self.consent_counts(adopted, now)? else { continue };
-            let view = View {
-                adopted,
-                recipient,
-                accounting: self.accounting,
-                book: &*self.ledger,
-                epochs: Vec::new(),
-                now,
-            };
-            let left = view.remaining()?.left().saturating_sub(before);
-            if left < question.cost() {
-                reasons.push(unpaid(left, question.cost(), recipient));
-            }
-            // All of them are paid from one pool.
-            before = before.saturating_add(question.cost());
-        }
-        Ok(reasons)
-    }
-
-    fn consent_counts(
-        &self,
-        adopted: &Adopted,
-        sealed_at: Timestamp,
-    ) -> Result<Option<ConsentCounts>, OperatorError> {
-        let Some(error) = adopted.study.release.consent_error else { return Ok(None) };
-        let question = ConsentCounts::new(error, Standing::ALL.len(), sealed_at, self.accounting);
-        question.map(Some).map_err(|error| {
-            let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
-            OperatorError::Invalid(format!("study `{}`: {error}: {source}", adopted.study.id))
-        })
-    }
-
     /// Lets the counts of people by consent out through the door, if the study pays for them.
     pub(super) fn release_consents(
         &self,
@@ -152,7 +112,9 @@ impl Inner {
         epoch: &EpochFile,
         standings: &Exact<Cube>,
     ) -> Result<Option<Released>, OperatorError> {
-        let Some(counts) = self.consent_counts(adopted, epoch.sealed_at())? else { return Ok(None) };
+        let Some(counts) = consent_counts(adopted, epoch.sealed_at(), self.accounting)? else {
+            return Ok(None);
+        };
         let study = &adopted.study;
         let declared = study.recipient(recipient);
         let declared = declared.ok_or(OperatorError::Bug("a flow's recipient is in its study"))?;
@@ -200,17 +162,5 @@ pub(super) fn layout(min_people: u64) -> Layout {
         counted: Some(0),
         min_people,
         confidence: crate::dp::Confidence::DEFAULT,
-    }
-}
-
-fn unpaid(left: u128, asked: u128, recipient: &RecipientId) -> Reason {
-    Reason {
-        rule: "BUDGET".into(),
-        article: String::new(),
-        because: format!(
-            "{left} units are left for the consent counts of recipient `{recipient}`, which cost {asked} an epoch"
-        ),
-        fix: "raise `consent_error` in the study, or drop it, and adopt the study; or renew the budget"
-            .into(),
     }
 }

@@ -22,6 +22,7 @@ mod inputs;
 mod law;
 mod metrics;
 mod open;
+mod permitted;
 mod person;
 mod prove;
 mod public;

@@ -7,18 +7,22 @@ use std::sync::Arc;
 use super::anchor::{anchor, read_anchor};
 use super::law::in_force;
 use super::open::{Keys, answers, begins_as_seen, keyring, knows_all};
+use super::permitted::again;
+use super::register::register_copy;
 use super::rotate::log_key;
 use super::sandbox::{EpochFile, SANDBOX, SandboxFile};
-use super::sealed::{check_folders, sealed};
+use super::sealed::{check_folders, is_free, sealed};
 use super::view::{View, naming};
 use super::{Adopted, Anchoring, OperatorError, Status, accounting, status};
 use crate::audit::{Entry, Log};
 use crate::dp::Accounting;
+use crate::engine::{Hygiene, Reading, Sources};
 use crate::keys::Keyring;
 use crate::ledger::{Book, Record, Renewal, read_copy};
 use crate::policy::{Regime, Study};
+use crate::register::{FILE, Register};
 use crate::storage::{Folder, Storage};
-use crate::types::{Clock, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::{AsOf, Clock, EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts.
 pub struct Reader {
@@ -29,7 +33,7 @@ pub struct Reader {
     pub(super) answers: Secret,
     pub(super) log: Log,
     clock: Box<dyn Clock>,
-    studies: BTreeMap<StudyId, Adopted>,
+    pub(super) studies: BTreeMap<StudyId, Adopted>,
     epochs: Vec<EpochFile>,
     pub(super) keyring: Keyring,
     logged: Option<u64>,
@@ -126,6 +130,66 @@ impl Reader {
     /// The studies in force, each with the regime that it stands under.
     pub fn studies(&self) -> impl Iterator<Item = (&Study, &Regime)> {
         self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
+    }
+
+    /// The instant that an as-of means here; as [`Operator::instant`](super::Operator::instant).
+    ///
+    /// # Errors
+    /// [`OperatorError::Invalid`] for a day that is several instants in the time zones of the studies.
+    pub fn instant(&self, as_of: AsOf) -> Result<Timestamp, OperatorError> {
+        status::instant(&self.studies, as_of)
+    }
+
+    /// Whether an epoch of this id can still be sealed, as far as the log goes.
+    ///
+    /// # Errors
+    /// [`OperatorError::EpochExists`] for an id that the log has sealed, whether or not it was retired since.
+    pub fn check_epoch(&self, epoch: &EpochId) -> Result<(), OperatorError> {
+        is_free(&self.epochs, epoch)
+    }
+
+    /// Whether there is a consent register.
+    ///
+    /// # Errors
+    /// [`OperatorError::Storage`]
+    pub fn has_register(&self) -> Result<bool, OperatorError> {
+        Ok(self.storage.read_blocks(FILE)?.is_some())
+    }
+
+    /// As [`Operator::check_sources`](super::Operator::check_sources), also beside the writer: nothing of the sandbox is written.
+    ///
+    /// # Errors
+    /// As [`Operator::check_sources`](super::Operator::check_sources).
+    ///
+    /// # Privacy
+    /// The report is a function of single files; the cubes are dropped unopened.
+    pub fn check_sources(
+        &self,
+        as_of: Timestamp,
+        reading: &Reading,
+        sources: Sources,
+    ) -> Result<Hygiene, OperatorError> {
+        for _ in 1..TRIES {
+            let Some(again) = again(&sources) else { break };
+            match self.check_once(as_of, reading, again) {
+                // A writer may have changed the register while it was read.
+                Err(error) if error.is_damage() => {}
+                checked => return checked,
+            }
+        }
+        self.check_once(as_of, reading, sources)
+    }
+
+    fn check_once(
+        &self,
+        as_of: Timestamp,
+        reading: &Reading,
+        sources: Sources,
+    ) -> Result<Hygiene, OperatorError> {
+        let register = register_copy(&*self.storage, &self.keyring, &self.file.id, &self.epochs)?;
+        let snapshot = register.as_ref().map(Register::snapshot).transpose()?;
+        let instants = (as_of, self.clock.now());
+        self.seal_rules()?.check_sources(instants, reading, sources, snapshot.as_ref())
     }
 
     /// The same reader, whose reading is entry `index` of the log: see [`Operator::log_access`](super::Operator::log_access).

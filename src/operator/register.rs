@@ -8,10 +8,11 @@ use std::time::SystemTime;
 use serde_json::{Map, Value, json};
 
 use super::law::{Named, named_in, stored};
+use super::sandbox::EpochFile;
 use super::sealed::found_at;
 use super::view::{named_study, naming};
-use super::{Inner, Operator, OperatorError};
-use crate::audit::{Kind, commit, verify_commitment};
+use super::{Adopted, Inner, Operator, OperatorError};
+use crate::audit::{Kind, Log, commit, verify_commitment};
 use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, Tombstone, account_with};
 use crate::deidentify::IdForms;
 use crate::engine::{ImportTerms, Imported, Input, Progress, import};
@@ -323,24 +324,11 @@ impl Inner {
     }
 
     /// The namespaces in which some text that the log names gave ids and no study in force does.
-    fn former_namespaces(&self) -> Result<Arc<BTreeSet<String>>, OperatorError> {
+    pub(super) fn former_namespaces(&self) -> Result<Arc<BTreeSet<String>>, OperatorError> {
         if let Some(known) = self.register.former.get() {
             return Ok(Arc::clone(known));
         }
-        let in_force = |named: &Named| self.studies.values().any(|adopted| adopted.study.hash == named.hash);
-        let mut replaced = BTreeMap::new();
-        for found in self.log()?.entries_of(&[Kind::Init, Kind::Adopt]) {
-            let named = named_in(&found?.1).into_iter().filter(|named| !in_force(named));
-            replaced.extend(named.map(|named| (named.hash.clone(), named)));
-        }
-        let mut former = BTreeSet::new();
-        for named in replaced.values() {
-            let adopted = stored(&*self.storage, named)?;
-            former.extend(adopted.study.namespaces().into_iter().map(str::to_owned));
-        }
-        let is_live =
-            |name: &str| self.studies.values().any(|adopted| adopted.study.namespaces().contains(name));
-        former.retain(|name| !is_live(name));
+        let former = former_namespaces(&*self.log()?, &*self.storage, &self.studies)?;
         Ok(Arc::clone(self.register.former.get_or_init(|| Arc::new(former))))
     }
 
@@ -360,7 +348,8 @@ impl Inner {
         let mut slot = self.register_slot()?;
         slot.or_open(|| {
             let register = Register::open(&*self.storage, &self.register_key(), &self.file.id)?;
-            self.register_has_all(register.as_ref())?;
+            let _unretired = self.unretired()?;
+            has_all(register.as_ref(), (&*self.storage, &self.keyring, &self.file.id), &self.epochs()?)?;
             Ok((register, ()))
         })?;
         Ok(slot.open.clone())
@@ -448,26 +437,6 @@ impl Inner {
         self.register()?.map(|register| Ok(register.snapshot()?)).transpose()
     }
 
-    /// The register is a later state of the one that any epoch was sealed from, whose key is still there.
-    fn register_has_all(&self, register: Option<&Register>) -> Result<(), OperatorError> {
-        let held = register.map(|register| register.snapshot()?.held()).transpose()?;
-        let _unretired = self.unretired()?;
-        for epoch in self.epochs()? {
-            let Some(sealed) = self.storage.read(&sealed_path(&format!("epochs/{}", epoch.epoch)))? else {
-                continue;
-            };
-            let key = match self.keyring.epoch(&*self.storage, &epoch.epoch) {
-                Err(KeyError::Absent(_)) => continue,
-                key => key?,
-            };
-            let then = open_state(&key, &self.file.id, &epoch.epoch, &sealed)?;
-            if !held.as_ref().is_some_and(|now| now.covers(&then)) {
-                return Err(lost_events(&epoch.epoch));
-            }
-        }
-        Ok(())
-    }
-
     /// Writes the state of the register that an epoch is sealed from, sealed; gives what the `seal` entry says of it: a
     /// commitment, and the hash of the ciphertext, by which a verifier without the key finds a replaced file.
     pub(super) fn write_register_state(
@@ -486,6 +455,60 @@ impl Inner {
         Ok([("register", commitment), ("register_sealed", hash)]
             .map(|(name, text)| (name.into(), json!(text))))
     }
+}
+
+/// The namespaces in which some text that the log names gave ids and no study in force does.
+pub(super) fn former_namespaces(
+    log: &Log,
+    storage: &dyn Storage,
+    studies: &BTreeMap<StudyId, Adopted>,
+) -> Result<BTreeSet<String>, OperatorError> {
+    let in_force = |named: &Named| studies.values().any(|adopted| adopted.study.hash == named.hash);
+    let mut replaced = BTreeMap::new();
+    for found in log.entries_of(&[Kind::Init, Kind::Adopt]) {
+        let named = named_in(&found?.1).into_iter().filter(|named| !in_force(named));
+        replaced.extend(named.map(|named| (named.hash.clone(), named)));
+    }
+    let mut former = BTreeSet::new();
+    for named in replaced.values() {
+        let adopted = stored(storage, named)?;
+        former.extend(adopted.study.namespaces().into_iter().map(str::to_owned));
+    }
+    former.retain(|name| !studies.values().any(|adopted| adopted.study.namespaces().contains(name.as_str())));
+    Ok(former)
+}
+
+/// The register is a later state of the one that any of these epochs was sealed from, whose key is still there.
+fn has_all(
+    register: Option<&Register>,
+    (storage, keyring, sandbox): (&dyn Storage, &Keyring, &str),
+    epochs: &[EpochFile],
+) -> Result<(), OperatorError> {
+    let held = register.map(|register| register.snapshot()?.held()).transpose()?;
+    for EpochFile { epoch, .. } in epochs {
+        let Some(sealed) = storage.read(&sealed_path(&format!("epochs/{epoch}")))? else { continue };
+        let key = match keyring.epoch(storage, epoch) {
+            Err(KeyError::Absent(_)) => continue,
+            key => key?,
+        };
+        let then = open_state(&key, sandbox, epoch, &sealed)?;
+        if !held.as_ref().is_some_and(|now| now.covers(&then)) {
+            return Err(lost_events(epoch));
+        }
+    }
+    Ok(())
+}
+
+/// The register as a copy in memory, which is read beside its writer; nothing of it is written.
+pub(super) fn register_copy(
+    storage: &dyn Storage,
+    keyring: &Keyring,
+    sandbox: &str,
+    epochs: &[EpochFile],
+) -> Result<Option<Register>, OperatorError> {
+    let register = Register::open_copy(storage, &keyring.derive(KEY), sandbox)?;
+    has_all(register.as_ref(), (storage, keyring, sandbox), epochs)?;
+    Ok(register)
 }
 
 /// The register does not hold what an epoch was sealed from.

@@ -1,6 +1,6 @@
 //! A decision of the past, made again from the texts under which an epoch was sealed, and compared with what the log says.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value;
@@ -28,6 +28,8 @@ pub struct Replay {
     pub adopted: u64,
     /// Whether the use was permitted.
     pub permitted: bool,
+    /// Whether the log names the demand of a permitted use; a seal of an earlier version does not.
+    pub names_demand: bool,
     recipient: RecipientId,
     law: Adopted,
 }
@@ -65,9 +67,9 @@ impl Replay {
             let known = law.study.recipient(recipient).ok_or_else(missing)?;
             decide(&law.study, &law.regime, known, entry.at)
         };
-        let permitted = agreed(decision, (&id, recipient), (seal, &entry), &before)?;
+        let Agreed { permitted, names_demand } = agreed(decision, (&id, recipient), (seal, &entry), &before)?;
         let (epoch, recipient) = (epoch.clone(), recipient.clone());
-        Ok(Self { epoch, seal, at: entry.at, adopted, permitted, recipient, law })
+        Ok(Self { epoch, seal, at: entry.at, adopted, permitted, names_demand, recipient, law })
     }
 
     /// The study of then.
@@ -111,21 +113,51 @@ fn sealed_under(
     seal: &Entry,
 ) -> Result<SealedUnder, OperatorError> {
     let (mut laws, mut adopted) = SealedUnder::default();
-    for study in seal.body.get("studies").and_then(Value::as_array).into_iter().flatten() {
-        let hash = study.get("hash").and_then(Value::as_str).unwrap_or_default();
-        let adopts = |named: &Named| named.hash == hash;
+    let mut add = |what: &str, is_it: &dyn Fn(&Named) -> bool| {
         let found = before
             .iter()
             .rev()
-            .find_map(|(index, entry)| named_in(entry).into_iter().find(adopts).map(|named| (*index, named)));
-        let (index, named) = found.ok_or_else(|| {
-            OperatorError::damaged("log", format!("does not adopt the study {hash}, which a seal names"))
-        })?;
+            .find_map(|(index, entry)| named_in(entry).into_iter().find(is_it).map(|named| (*index, named)));
+        let (index, named) =
+            found.ok_or_else(|| OperatorError::damaged("log", format!("does not adopt the study {what}")))?;
         let law = stored(storage, &named)?;
         adopted.insert(law.study.id.clone(), index);
         laws.insert(law.study.id.clone(), law);
+        Ok::<_, OperatorError>(())
+    };
+    let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
+    let mut found = BTreeSet::new();
+    for study in seal.body.get("studies").and_then(Value::as_array).into_iter().flatten() {
+        let hash = text(study.get("hash"));
+        add(&format!("{hash}, which a seal names"), &|named| named.hash == hash)?;
+        found.insert(text(study.get("id")));
+    }
+    // A study whose every recipient was refused is in no seal: its refusals name it.
+    for (_, refusal) in refused_at(seal, before) {
+        let id = text(refusal.body.get("study"));
+        if !id.is_empty() && found.insert(id.clone()) {
+            add(&format!("{id}, which a refusal names"), &|named| named.id == id)?;
+        }
     }
     Ok((laws, adopted))
+}
+
+/// The refusals that were logged for the epoch of a seal before it.
+fn refused_at<'a>(seal: &Entry, before: &'a [(u64, Entry)]) -> impl Iterator<Item = &'a (u64, Entry)> {
+    let epoch = seal.body.get("epoch").cloned();
+    before.iter().filter(move |(_, entry)| {
+        entry.kind == Kind::Refuse
+            && entry.body.get("act").and_then(Value::as_str) == Some("seal")
+            && entry.body.get("epoch") == epoch.as_ref()
+    })
+}
+
+/// What the log holds of a decision that it agrees with.
+#[derive(Debug, PartialEq, Eq)]
+struct Agreed {
+    permitted: bool,
+    /// Whether it names the demand of a permitted use.
+    names_demand: bool,
 }
 
 /// Whether the use was permitted, if the log says the same.
@@ -134,7 +166,7 @@ fn agreed(
     (study, recipient): (&StudyId, &RecipientId),
     (index, seal): (u64, &Entry),
     before: &[(u64, Entry)],
-) -> Result<bool, OperatorError> {
+) -> Result<Agreed, OperatorError> {
     let text = |value: &Value, field: &str| value.get(field).and_then(Value::as_str).map(str::to_owned);
     let is_ours = |value: &Value| {
         text(value, "study").as_deref() == Some(study.as_str())
@@ -153,8 +185,9 @@ fn agreed(
                 };
                 // A seal of an earlier version names no demand.
                 let demand = text(cube, "demand");
+                let names_demand = demand.is_some();
                 return match demand.is_none_or(|demand| demand == flow.demand().hash()) {
-                    true => Ok(true),
+                    true => Ok(Agreed { permitted: true, names_demand }),
                     false => differs(index, "names another demand than the one that follows"),
                 };
             }
@@ -165,19 +198,14 @@ fn agreed(
     if cube.is_some() {
         return differs(index, "seals a cube for this recipient, who is refused");
     }
-    let refusal = before.iter().rev().find(|(_, entry)| {
-        let body = Value::Object(entry.body.clone());
-        entry.kind == Kind::Refuse
-            && text(&body, "act").as_deref() == Some("seal")
-            && body.get("epoch") == seal.body.get("epoch")
-            && is_ours(&body)
-    });
+    let refusal =
+        refused_at(seal, before).filter(|(_, entry)| is_ours(&Value::Object(entry.body.clone()))).last();
     let Some((place, refusal)) = refusal else {
         return differs(index, "is not preceded by a refusal of this recipient, who is refused");
     };
     let rules: Value = reasons.iter().map(|reason| Value::from(reason.rule.as_str())).collect();
     if refusal.body.get("rules") == Some(&rules) {
-        Ok(false)
+        Ok(Agreed { permitted: false, names_demand: false })
     } else {
         differs(*place, "names other rules than those that refuse")
     }
@@ -197,7 +225,7 @@ mod tests {
     }
 
     /// Whether the decision on a study text agrees with these cubes and these refusals.
-    fn agrees(text: &str, cubes: &Value, refused: &[Value]) -> Result<bool, String> {
+    fn agrees(text: &str, cubes: &Value, refused: &[Value]) -> Result<Agreed, String> {
         let study = Study::parse("study.toml", text).unwrap();
         let regime = Regime::parse("cn-pipl", Regime::built_in_text("cn-pipl").unwrap()).unwrap();
         let recipient = study.recipients[0].id.clone();
@@ -227,8 +255,9 @@ mod tests {
             cube["demand"] = demand.into();
             json!([cube])
         };
-        assert_eq!(agrees(STUDY, &cube(&flow.demand().hash()), &[]), Ok(true));
-        assert_eq!(agrees(STUDY, &json!([named]), &[]), Ok(true), "a seal of an earlier version");
+        let permitted = |names_demand| Ok(Agreed { permitted: true, names_demand });
+        assert_eq!(agrees(STUDY, &cube(&flow.demand().hash()), &[]), permitted(true));
+        assert_eq!(agrees(STUDY, &json!([named]), &[]), permitted(false), "a seal of an earlier version");
         let wrong = agrees(STUDY, &cube("blake3:00"), &[]).unwrap_err();
         assert!(wrong.contains("log entry 9: names another demand"), "{wrong}");
         assert!(agrees(STUDY, &json!([]), &[json!(["R55"])]).is_err(), "permitted, and nothing sealed");
@@ -241,10 +270,18 @@ mod tests {
             panic!("refused without documents")
         };
         let rules: Value = reasons.iter().map(|reason| json!(reason.rule)).collect();
-        assert_eq!(agrees(&denied, &json!([]), &[json!([]), rules.clone()]), Ok(false), "the newest counts");
+        let refused = Ok(Agreed { permitted: false, names_demand: false });
+        assert_eq!(agrees(&denied, &json!([]), &[json!([]), rules.clone()]), refused, "the newest counts");
         let other = agrees(&denied, &json!([]), &[json!(["R1"])]).unwrap_err();
         assert!(other.contains("log entry 0: names other rules"), "{other}");
         assert!(agrees(&denied, &json!([]), &[]).is_err(), "no refusal is logged");
+        // Nor is one of another act or another epoch a refusal of this seal.
+        let (mut refused, seal) = (BTreeMap::new(), entry(Kind::Seal, json!({ "epoch": "e1" })));
+        for (act, epoch) in [("seal", "e1"), ("ask", "e1"), ("seal", "e0")] {
+            let before = [(0, entry(Kind::Refuse, json!({ "act": act, "epoch": epoch })))];
+            refused.insert((act, epoch), refused_at(&seal, &before).count());
+        }
+        assert_eq!(refused, [(("seal", "e1"), 1), (("ask", "e1"), 0), (("seal", "e0"), 0)].into());
         assert!(agrees(&denied, &cube("blake3:00"), &[rules]).is_err(), "a cube of a use that is refused");
     }
 }

@@ -5,18 +5,18 @@ use std::sync::Arc;
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::permitted::{Building, Flows, NotPermitted, RefusedFlow};
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::sealed::unfinished;
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
-use crate::consent::Demand;
-use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, shapes};
-use crate::keys::{Keyring, random_secret};
-use crate::policy::{Decision, Reason, Study, decide};
-use crate::register::{FILE, Snapshot, State};
+use crate::engine::{Built, Hygiene, Reading, Sources, shapes};
+use crate::keys::Keyring;
+use crate::policy::Reason;
+use crate::register::{Snapshot, State};
 use crate::release::{Cube, Exact, Released};
 use crate::storage::file_time;
-use crate::types::{Days, EpochId, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// Which epoch is sealed, and from what day.
 pub struct SealTerms {
@@ -40,19 +40,6 @@ pub struct Sealed {
     /// Recipients that policy refuses, with all reasons.
     pub refused: Vec<(String, String, Vec<Reason>)>,
 }
-
-/// How cubes are built: as of when, under which epoch key, and how the tables are read.
-struct Building<'a> {
-    as_of: Timestamp,
-    key: &'a Secret,
-    reading: &'a Reading,
-}
-
-/// The permitted recipients of a study and what each demands of people.
-pub(super) type Flows = Vec<(RecipientId, Demand)>;
-
-/// Study, recipient and all reasons of a refusal.
-type RefusedFlow = (String, String, Vec<Reason>);
 
 impl Operator {
     /// Seals an epoch. An id is used once: the log decides whether an epoch of this id was sealed before, also if it was retired
@@ -83,24 +70,18 @@ impl Operator {
         let now = inner.clock.now();
         inner.retire_ended()?;
         self.check_epoch(&terms.epoch)?;
-        // A bare date means its end, so today is allowed; a later day would count consents that do not exist yet.
-        if terms.as_of > now.saturating_add(Days::ONE) {
-            return Err(OperatorError::Future(terms.as_of.to_string()));
-        }
-        let (flows, refused) = inner.flows(now);
-        if flows.is_empty() {
-            let reasons: Vec<Reason> = refused.iter().flat_map(|(_, _, reasons)| reasons.clone()).collect();
-            inner.log_refusal(&refused, &terms.epoch, now)?;
-            return Err(OperatorError::Refused(reasons));
-        }
-        let recipients = flows
-            .iter()
-            .flat_map(|(adopted, flows)| flows.iter().map(|(recipient, _)| (*adopted, recipient)));
-        let unpaid = inner.unpaid_consents(recipients, now)?;
-        if !unpaid.is_empty() {
-            inner.log_unpaid(&unpaid, &terms.epoch, now)?;
-            return Err(OperatorError::Refused(unpaid));
-        }
+        let rules = inner.seal_rules()?;
+        let (flows, refused) = match rules.permitted(terms.as_of, now) {
+            Ok(permitted) => permitted,
+            Err(not) => {
+                match &not {
+                    NotPermitted::Policy(refused) => inner.log_refusal(refused, &terms.epoch, now)?,
+                    NotPermitted::Unpaid(reasons) => inner.log_unpaid(reasons, &terms.epoch, now)?,
+                    NotPermitted::Failed(_) => {}
+                }
+                return Err(not.into());
+            }
+        };
         let staged = unfinished(&terms.epoch);
         let failed = |error: OperatorError| {
             inner.log_failed_seal(&terms.epoch, now, &error);
@@ -139,7 +120,8 @@ impl Operator {
     /// Nothing is written, logged or charged, and no epoch id is used up.
     ///
     /// # Errors
-    /// As [`Operator::seal`] for a file that cannot be read, and [`OperatorError::Refused`] if policy refuses every recipient.
+    /// As [`Operator::seal`]; [`OperatorError::Several`] where more than one file cannot be read. A reader or a pipe can be read once only:
+    /// of those the first fault ends the check.
     ///
     /// # Privacy
     /// The report is a function of single files; the cubes are dropped unopened.
@@ -150,15 +132,9 @@ impl Operator {
         sources: Sources,
     ) -> Result<Hygiene, OperatorError> {
         let inner = &*self.inner;
-        let (flows, refused) = inner.flows(inner.clock.now());
-        if flows.is_empty() {
-            let reasons = refused.into_iter().flat_map(|(_, _, reasons)| reasons);
-            return Err(OperatorError::Refused(reasons.collect()));
-        }
         let register = inner.register_snapshot()?;
-        let key = random_secret()?;
-        let building = Building { as_of, key: &key, reading };
-        inner.build_each((sources, register.as_ref()), &flows, &building, |_, _| Ok(()))
+        let instants = (as_of, inner.clock.now());
+        inner.seal_rules()?.check_sources(instants, reading, sources, register.as_ref())
     }
 }
 
@@ -180,31 +156,6 @@ pub(super) struct CubeEntry {
 type Staged = (Hygiene, Vec<Released>, EpochFile, Map<String, Value>);
 
 impl Inner {
-    /// Every study with its permitted recipients, and the refused ones.
-    fn flows(&self, now: Timestamp) -> (Vec<(&Adopted, Flows)>, Vec<RefusedFlow>) {
-        let (mut all, mut refused) = (Vec::new(), Vec::new());
-        for adopted in self.studies.values() {
-            let mut flows = Flows::new();
-            for recipient in &adopted.study.recipients {
-                let reasons = match decide(&adopted.study, &adopted.regime, recipient, now) {
-                    Decision::Permit(flow) => match flow.no_consent() {
-                        None => {
-                            flows.push((recipient.id.clone(), flow.demand().clone()));
-                            continue;
-                        }
-                        Some(reason) => vec![reason],
-                    },
-                    Decision::Deny(reasons) => reasons,
-                };
-                refused.push((adopted.study.id.to_string(), recipient.id.to_string(), reasons));
-            }
-            if !flows.is_empty() {
-                all.push((adopted, flows));
-            }
-        }
-        (all, refused)
-    }
-
     fn stage(
         &self,
         terms: &SealTerms,
@@ -227,22 +178,23 @@ impl Inner {
         let sealing = Building { as_of: terms.as_of, key, reading: &reading };
         let (sources, records) = sources.recorded()?;
         let (register, state) = register.map(|(register, state)| (register, *state)).unzip();
-        let hygiene = self.build_each((sources, register), flows, &sealing, |position, built| {
-            let (Some(study), Some((adopted, demands))) = (file.studies.get(position), flows.get(position))
-            else {
-                return Ok(());
-            };
-            for one in built {
-                let demand = demands.iter().find(|(recipient, _)| *recipient == one.recipient);
-                let demand = demand.map(|(_, demand)| demand.hash());
-                let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
-                let cube = self.write_cubes(&file, study, adopted, &one, key, folder)?;
-                cubes.push(CubeEntry { demand, ..cube });
-                standings.push((*adopted, one.recipient, one.standings));
-                figures.extend(one.figures);
-            }
-            Ok(())
-        })?;
+        let hygiene =
+            self.seal_rules()?.build_each((sources, register), flows, &sealing, |position, built| {
+                let (Some(study), Some((adopted, demands))) =
+                    (file.studies.get(position), flows.get(position))
+                else {
+                    return Ok(());
+                };
+                for one in built {
+                    let demand = demands.iter().find(|(recipient, _)| *recipient == one.recipient);
+                    let demand = demand.map(|(_, demand)| demand.hash());
+                    let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
+                    cubes.push(self.write_cubes(&file, (study, adopted), (&one, demand), key, folder)?);
+                    standings.push((*adopted, one.recipient, one.standings));
+                    figures.extend(one.figures);
+                }
+                Ok(())
+            })?;
         if let Some(register) = register {
             self.write_consent_trees(register, flows, (&file, key), folder, &mut cubes)?;
         }
@@ -274,67 +226,11 @@ impl Inner {
         Ok((hygiene, consents, file, body))
     }
 
-    /// Builds the cubes of every study over the same sources and hands them over study by study; reports every file.
-    fn build_each(
-        &self,
-        (sources, register): (Sources, Option<&Snapshot>),
-        flows: &[(&Adopted, Flows)],
-        building: &Building<'_>,
-        mut each: impl FnMut(usize, Vec<Built>) -> Result<(), OperatorError>,
-    ) -> Result<Hygiene, OperatorError> {
-        let mut hygiene = Hygiene::default();
-        let mut sources = Some(sources);
-        for (position, (adopted, flows_of_study)) in flows.iter().enumerate() {
-            let last = position + 1 == flows.len();
-            let own = if last { sources.take() } else { sources.as_ref().and_then(again) };
-            let own = own.ok_or_else(|| {
-                OperatorError::Invalid(
-                    "several studies cannot share an Arrow reader or a pipe, which can be read once: use files".into(),
-                )
-            })?;
-            let mut own = only_declared(own, adopted, self.studies.values());
-            own.consents
-                .extend(register.map(|register| self.of_register(register, &adopted.study)).transpose()?);
-            let Building { as_of, key, reading } = building;
-            let reading = Reading { elsewhere: self.elsewhere(&adopted.study), ..(*reading).clone() };
-            let built = build(&adopted.study, flows_of_study, own, *as_of, key, &reading);
-            // What is wrong with the register is told by its own error, not by that of its columns.
-            let fault = register.and_then(Snapshot::take_fault);
-            let (built, report) =
-                fault.map_or(built.map_err(OperatorError::from), |fault| Err(fault.into()))?;
-            hygiene.files.extend(report.files);
-            each(position, built)?;
-        }
-        Ok(hygiene)
-    }
-
-    /// The events of the register that a study can read, beside its files: the fold hears the union, in any order.
-    fn of_register(&self, register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
-        let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
-        let reader = Box::new(register.reader(Some(namespaces))?);
-        Ok(Input::Register(FILE.into(), reader, self.tombstones(register)?))
-    }
-
-    /// What the other studies of the sandbox know and this one does not.
-    fn elsewhere(&self, study: &Study) -> Elsewhere {
-        let mut elsewhere = Elsewhere::default();
-        let namespaces = study.namespaces();
-        for other in self.studies.values().filter(|other| other.study.id != study.id) {
-            let further = other.study.namespaces().into_iter().filter(|name| !namespaces.contains(name));
-            elsewhere.namespaces.extend(further.map(str::to_owned));
-            let recipients = other.study.recipients.iter();
-            let named = recipients.flat_map(|named| [named.id.to_string(), named.legal_id.clone()]);
-            elsewhere.recipients.extend(named);
-        }
-        elsewhere
-    }
-
     fn write_cubes(
         &self,
         file: &EpochFile,
-        study: &StudyEntry,
-        adopted: &Adopted,
-        built: &Built,
+        (study, adopted): (&StudyEntry, &Adopted),
+        (built, demand): (&Built, String),
         key: &Secret,
         folder: &str,
     ) -> Result<CubeEntry, OperatorError> {
@@ -355,7 +251,7 @@ impl Inner {
             study: study.id.clone(),
             recipient: built.recipient.clone(),
             blake3,
-            demand: String::new(),
+            demand,
             consents: None,
         })
     }
@@ -443,26 +339,4 @@ impl Inner {
 fn cube_key(epoch: &Secret, study: &StudyEntry, recipient: &str) -> Secret {
     let place = format!("{}\n{}\n{recipient}", study.id, study.hash);
     epoch.derive_for("hushtag 2026-11 v1 cubes of a recipient", place.as_bytes())
-}
-
-/// The same files once more; readers and pipes can be read once only.
-fn again(sources: &Sources) -> Option<Sources> {
-    let data = sources.data.iter().map(|(name, input)| Some((name.clone(), input.again()?)));
-    Some(Sources {
-        data: data.collect::<Option<Vec<_>>>()?,
-        consents: sources.consents.iter().map(Input::again).collect::<Option<Vec<_>>>()?,
-    })
-}
-
-/// A dataset of another study of the sandbox is no stranger; only one that no study declares is.
-fn only_declared<'a>(
-    mut sources: Sources,
-    adopted: &Adopted,
-    studies: impl Iterator<Item = &'a Adopted> + Clone,
-) -> Sources {
-    sources.data.retain(|(name, _)| {
-        let declares = |adopted: &Adopted| adopted.study.tables().any(|table| table == name);
-        declares(adopted) || !studies.clone().any(declares)
-    });
-    sources
 }

@@ -200,11 +200,16 @@ impl Operator {
     /// [`OperatorError::Damaged`] where the folder of a sealed epoch is missing or another one.
     pub fn check_epoch(&self, epoch: &EpochId) -> Result<(), OperatorError> {
         self.inner.check_folders()?;
-        if self.inner.epochs()?.iter().any(|sealed| sealed.epoch == *epoch) {
-            return Err(OperatorError::EpochExists(epoch.to_string()));
-        }
-        Ok(())
+        is_free(&self.inner.epochs()?, epoch)
     }
+}
+
+/// Whether no epoch of these has the id.
+pub(super) fn is_free(sealed: &[EpochFile], epoch: &EpochId) -> Result<(), OperatorError> {
+    if sealed.iter().any(|sealed| sealed.epoch == *epoch) {
+        return Err(OperatorError::EpochExists(epoch.to_string()));
+    }
+    Ok(())
 }
 
 impl Inner {

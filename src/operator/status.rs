@@ -76,13 +76,7 @@ impl Operator {
     /// # Errors
     /// [`OperatorError::Invalid`] for a day that is several instants in the time zones of the studies.
     pub fn instant(&self, as_of: AsOf) -> Result<Timestamp, OperatorError> {
-        let mut instants = self.inner.studies.values().map(|adopted| adopted.study.instant(as_of));
-        let first = instants.next().unwrap_or_else(|| as_of.at(&Zone::utc()));
-        if instants.all(|other| other == first) {
-            return Ok(first);
-        }
-        let why = "the studies have different time zones, so a bare date is several instants; give an instant with its offset";
-        Err(OperatorError::Invalid(why.to_owned()))
+        instant(&self.inner.studies, as_of)
     }
 
     /// What is public about the sandbox. An epoch whose retention is over is retired before.
@@ -96,6 +90,17 @@ impl Operator {
         let (epochs, size) = (inner.epochs()?, inner.log()?.head().0);
         status(&inner.file, &inner.studies, &epochs, &*inner.ledger, size, inner.clock.now())
     }
+}
+
+/// The instant that an as-of means under these studies.
+pub(super) fn instant(studies: &BTreeMap<StudyId, Adopted>, as_of: AsOf) -> Result<Timestamp, OperatorError> {
+    let mut instants = studies.values().map(|adopted| adopted.study.instant(as_of));
+    let first = instants.next().unwrap_or_else(|| as_of.at(&Zone::utc()));
+    if instants.all(|other| other == first) {
+        return Ok(first);
+    }
+    let why = "the studies have different time zones, so a bare date is several instants; give an instant with its offset";
+    Err(OperatorError::Invalid(why.to_owned()))
 }
 
 /// What is public about a sandbox, from its parts.

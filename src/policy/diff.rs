@@ -280,12 +280,12 @@ impl Pair<'_> {
         let mut cube = self.at(&[("category", category), ("action", action.as_str())]);
         let files = [&self.first.regime.file, &self.second.regime.file];
         let sensitive = files.map(|file| {
-            let own = file.categories.get(category).map(|category| &category.sensitive);
-            let under =
-                |profile: &String| own.is_none_or(|own| own.iter().any(|under| under.get_ref() == profile));
-            let profiles = file.regime.profiles.iter();
-            let never = !file.regime.children_sensitive && !profiles.clone().any(under);
-            (profiles.clone().all(under), never)
+            // A category that a regime does not know is sensitive; one of a regime without profiles is so under none.
+            let Some(own) = file.categories.get(category) else { return (true, false) };
+            let under = |profile: &String| own.sensitive.iter().any(|under| under.get_ref() == profile);
+            let profiles = &file.regime.profiles;
+            let never = !file.regime.children_sensitive && !profiles.iter().any(under);
+            (!profiles.is_empty() && profiles.iter().all(under), never)
         });
         match sensitive {
             [(true, _), (true, _)] => self.narrow(&mut cube, "sensitive", &["yes"]),
@@ -408,7 +408,12 @@ impl Pair<'_> {
 }
 
 /// A threshold of which a larger one lets less through; the example is the smaller one's own value.
-fn above<T: Copy + Ord>(factor: &str, first: T, second: T, example: impl Fn(T) -> String) -> Difference {
+pub(super) fn above<T: Copy + Ord>(
+    factor: &str,
+    first: T,
+    second: T,
+    example: impl Fn(T) -> String,
+) -> Difference {
     let second_refuses = (second > first).then(|| example(first));
     let first_refuses = (first > second).then(|| example(second));
     Difference::new(factor, second_refuses, first_refuses)

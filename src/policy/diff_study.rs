@@ -1,13 +1,15 @@
 //! Two studies compared: what the second asks of the same people and of the same recipients.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::decide::{Opinion, with_opinion};
-use super::diff::{Comparison, Difference};
+use super::diff::{Comparison, Difference, above};
+use super::outcome::{RuleOutcome, RuleResult};
+use super::papers::{Paper, PaperKind};
 use super::regime::{Lang, Regime};
-use super::study::{Recipient, Study};
-use crate::consent::Requirement;
-use crate::types::{MaxAge, Timestamp};
+use super::study::{Covers, Dataset, Recipient, Role, Study};
+use crate::consent::{ConsentTable, Requirement};
+use crate::types::{Days, MaxAge, Timestamp};
 
 /// Compares two studies on a day: for every recipient whether the use is permitted, for every trigger which consents count,
 /// and what may be asked at which price.
@@ -38,6 +40,7 @@ pub fn diff_studies(first: (&Study, &Regime), second: (&Study, &Regime), now: Ti
         };
         factors.extend(flows((first.0, first.1, a), (second.0, second.1, b), now));
     }
+    factors.extend(declared(first.0, second.0));
     factors.extend(terms(first.0, second.0));
     Comparison::of(factors)
 }
@@ -47,9 +50,13 @@ type Side<'a> = (&'a Study, &'a Regime, &'a Recipient);
 fn flows(first: Side<'_>, second: Side<'_>, now: Timestamp) -> Vec<Difference> {
     let opine =
         |side: Side<'_>, read: &mut dyn FnMut(&Opinion<'_>)| with_opinion(side.0, side.1, side.2, now, read);
-    let (mut a, mut b) = ((Vec::new(), Vec::new()), (Vec::new(), Vec::new()));
-    opine(first, &mut |opinion| a = (opinion.reasons(Lang::En), opinion.demand().requirements));
-    opine(second, &mut |opinion| b = (opinion.reasons(Lang::En), opinion.demand().requirements));
+    let mut opinions = [const { (Vec::new(), Vec::new(), Vec::new()) }; 2];
+    for (side, own) in [first, second].into_iter().zip(&mut opinions) {
+        opine(side, &mut |opinion| {
+            *own = (opinion.reasons(Lang::En), opinion.demand().requirements, opinion.rules(Lang::En));
+        });
+    }
+    let [a, b] = opinions;
     let id = &first.2.id;
     let denied = |reasons: &[super::Reason], others: &[super::Reason]| {
         let reason = reasons.first().filter(|_| others.is_empty())?;
@@ -57,6 +64,9 @@ fn flows(first: Side<'_>, second: Side<'_>, now: Timestamp) -> Vec<Difference> {
     };
     let mut all =
         vec![Difference::new(format!("{id}: the use is permitted"), denied(&b.0, &a.0), denied(&a.0, &b.0))];
+    let role = |recipient: &Recipient| recipient.role.map_or("not declared", Role::as_str);
+    all.push(words(&format!("{id}: role"), role(first.2), role(second.2)));
+    all.extend(results(id.as_str(), &a.2, &b.2));
     let triggers = |list: &[Requirement]| list.iter().map(|r| r.trigger.clone()).collect::<BTreeSet<_>>();
     for trigger in triggers(&a.1).union(&triggers(&b.1)) {
         let own =
@@ -74,6 +84,80 @@ fn flows(first: Side<'_>, second: Side<'_>, now: Timestamp) -> Vec<Difference> {
         });
     }
     all
+}
+
+/// The result of every rule.
+fn results(id: &str, first: &[RuleOutcome], second: &[RuleOutcome]) -> Vec<Difference> {
+    let of = |all: &[RuleOutcome]| -> BTreeMap<String, RuleResult> {
+        all.iter().map(|own| (own.rule.clone(), own.result)).collect()
+    };
+    let (own, other) = (of(first), of(second));
+    let rules: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+    let result = |all: &BTreeMap<String, RuleResult>, rule: &String| {
+        all.get(rule).map_or("no rule of the regime", |result| result.as_str())
+    };
+    rules
+        .into_iter()
+        .map(|rule| words(&format!("{id}: result of {rule}"), result(&own, rule), result(&other, rule)))
+        .collect()
+}
+
+/// What the handlers declare besides: papers, figures, and how many rows one owner may have.
+fn declared(first: &Study, second: &Study) -> Vec<Difference> {
+    let papers = |study: &Study| -> BTreeMap<String, String> {
+        let said = |paper: Paper| {
+            let on = |day: Option<Timestamp>| day.map_or("never".to_owned(), |day| day.to_string());
+            let digest = paper.sha256.map_or("none".to_owned(), |digest| digest.to_string());
+            let covers = study.documents.get(&paper.key).filter(|_| paper.kind == PaperKind::Document);
+            let covers = covers.map_or(String::new(), |document| covered(&document.covers));
+            let key = match paper.kind {
+                PaperKind::Document => format!("document {}", paper.key),
+                PaperKind::Notice => "text of the notice".to_owned(),
+                PaperKind::Screen => format!("screen {}", paper.key),
+            };
+            let (approved, expires) = (on(paper.approved), on(paper.expires));
+            let id = paper.id;
+            (key, format!("{id}, approved {approved}, expires {expires}, SHA-256 {digest}{covers}"))
+        };
+        study.papers().into_iter().map(said).collect()
+    };
+    let figures = |study: &Study| -> BTreeMap<String, String> {
+        study.figures.iter().map(|(key, number)| (format!("figure {key}"), number.to_string())).collect()
+    };
+    let each = |own: &BTreeMap<String, String>, other: &BTreeMap<String, String>| -> Vec<Difference> {
+        let keys: BTreeSet<&String> = own.keys().chain(other.keys()).collect();
+        let of = |all: &BTreeMap<String, String>, key: &String| {
+            all.get(key).map_or("not declared", String::as_str).to_owned()
+        };
+        let compared = |key: &String| words(key, &of(own, key), &of(other, key));
+        keys.into_iter().map(compared).collect()
+    };
+    let mut all = each(&papers(first), &papers(second));
+    all.extend(each(&figures(first), &figures(second)));
+    let both = first.datasets.iter().filter_map(|own| Some((own, second.dataset(&own.name)?)));
+    all.extend(both.map(|(own, other)| {
+        let factor = format!("most rows of one owner in {}", own.name);
+        // The more rows an owner may have, the more is let through.
+        let least = |dataset: &Dataset| u32::MAX - dataset.max_rows_per_owner;
+        above(&factor, least(own), least(other), |left| format!("{} rows of one owner", u32::MAX - left))
+    }));
+    all
+}
+
+/// What a document covers, in words.
+fn covered(covers: &Covers) -> String {
+    let lists = [
+        ("purposes", &covers.purposes),
+        ("categories", &covers.categories),
+        ("recipients", &covers.recipients),
+        ("sub-processors", &covers.sub_processors),
+    ];
+    let listed = lists.into_iter().filter(|(_, words)| !words.is_empty());
+    let said = listed.map(|(what, words)| {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        format!(", covers {what} {}", words.join(" "))
+    });
+    said.collect()
 }
 
 /// The consents that one trigger takes: sets that a consent has to list, and sets of which it has to name one.
@@ -161,6 +245,20 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
         Difference::new("smallest cell shown", shown(first, second), shown(second, first)),
         Difference::new("oldest epoch that answers", stale(first, second), stale(second, first)),
         consent_tables(first, second),
+        register_terms(
+            first,
+            second,
+            |table| table.retention,
+            "how long the register keeps events",
+            "an event kept for",
+        ),
+        register_terms(
+            first,
+            second,
+            |table| table.answer_within,
+            "when requests are answered",
+            "an answer after",
+        ),
     ]
 }
 
@@ -176,12 +274,31 @@ fn consent_tables(first: &Study, second: &Study) -> Difference {
         });
         said.collect()
     };
+    // The terms of the register say nothing of how a table is read.
+    let reading =
+        |study: &Study| ConsentTable { retention: None, answer_within: None, ..study.consents.clone() };
     let read = |from: &Study, to: &Study| {
         let other = || stated(from).difference(&stated(to)).next().cloned();
         let any = || "a consent as the other study reads its table".to_owned();
-        (from.consents != to.consents).then(|| other().unwrap_or_else(any))
+        (reading(from) != reading(to)).then(|| other().unwrap_or_else(any))
     };
     Difference::new("how consent tables are read", read(first, second), read(second, first))
+}
+
+/// A term of the consent register: none is one without an end, and the longer one lets more through.
+fn register_terms(
+    first: &Study,
+    second: &Study,
+    term: impl Fn(&ConsentTable) -> Option<Days>,
+    factor: &str,
+    example: &str,
+) -> Difference {
+    let days = |study: &Study| term(&study.consents).map_or(u32::MAX, Days::days);
+    let longer = |study: &Study, other: &Study| {
+        let said = || term(&study.consents).map_or("any time".to_owned(), |days| days.to_string());
+        (days(study) > days(other)).then(|| format!("{example} {}", said()))
+    };
+    Difference::new(factor, longer(first, second), longer(second, first))
 }
 
 /// Words that are the same or have nothing in common.

@@ -35,11 +35,12 @@ pub struct Line {
 /// The section that says which seal a decision was made at, and which texts made it. `evidence` fills `{epoch}`, `{at}`, `{seal}`,
 /// `{study}` and `{regime}`.
 #[must_use]
-pub fn replayed(evidence: &[(&str, &str)], lang: Lang) -> Line {
+pub fn replayed(evidence: &[(&str, &str)], is_demand_compared: bool, lang: Lang) -> Line {
     let said = Phrases::of(lang);
+    let seal = if is_demand_compared { &said.replayed_seal } else { &said.replayed_decision };
     let fill =
         |text: &str| evidence.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
-    let lines = [&said.replayed_seal, &said.replayed_texts].map(|text| Line::plain(fill(text)));
+    let lines = [seal, &said.replayed_texts].map(|text| Line::plain(fill(text)));
     Line::with(&said.replayed, lines.into())
 }
 

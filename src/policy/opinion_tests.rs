@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use proptest::prelude::*;
 
-use super::decide::{Considered, Opinion};
+use super::decide::{Considered, Decision, Opinion, decide};
 use super::facts::{Case, CategoryRead};
 use super::logic::{State, Words};
 use super::{Lang, Line, Regime, Study};
@@ -142,5 +142,22 @@ fn mending_what_is_named_and_nothing_less_flips_the_decision() {
         });
         assert!(outcome.is_ok(), "{name}: {}", outcome.unwrap_err());
         assert!(flipped.get() > 100, "{name}: only {} denied situations could be mended", flipped.get());
+    }
+}
+
+/// Promise: a demand knows all others that a consent may name, so that one which names another is not taken for an unknown word.
+#[test]
+fn a_demand_names_the_others() {
+    let regime = Regime::built_in("cn-pipl").unwrap();
+    let study = study(&regime);
+    let now = Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
+    let Decision::Permit(flow) = decide(&study, &regime, &study.recipients[0], now) else {
+        panic!("the demo is permitted")
+    };
+    assert!(!flow.demand().requirements.is_empty() && flow.no_consent().is_none());
+    for requirement in &flow.demand().requirements {
+        let others = &requirement.other_recipients;
+        assert!(["LEGAL-ID-A", "LEGAL-ID-B"].iter().all(|other| others.contains(*other)), "{others:?}");
+        assert!(!others.contains("LEGAL-ID-C"), "{others:?}");
     }
 }

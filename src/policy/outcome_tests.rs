@@ -138,10 +138,17 @@ fn no_rule_holds_because_of_a_fact_that_nobody_declared() {
         for action in super::study::Action::ALL {
             let study = complete(&regime, action.as_str());
             check(&regime, &study, "nothing", &mut BTreeSet::new());
-            for path in optional(&study) {
-                if let Some(without) = without(&study, &path) {
-                    check(&regime, &without, &path, &mut seen);
-                    taken += 1;
+            // A recipient that took over the consents of another one stands under a rule of its own.
+            let mut succeeding = study.clone();
+            let recipient = succeeding["recipients"].as_array_mut().unwrap()[0].as_table_mut().unwrap();
+            recipient.insert("succeeds".into(), vec!["LEGAL-ID-OLD"].into());
+            check(&regime, &succeeding, "nothing", &mut BTreeSet::new());
+            for study in [&study, &succeeding] {
+                for path in optional(study) {
+                    if let Some(without) = without(study, &path) {
+                        check(&regime, &without, &path, &mut seen);
+                        taken += 1;
+                    }
                 }
             }
         }
@@ -171,4 +178,9 @@ fn a_complete_study_declares_everything() {
     assert_eq!(of(&table), [""; 0]);
     let found: BTreeSet<String> = of(&without(&table, "figures").unwrap()).into_iter().collect();
     assert_eq!(found, ["R52", "R54"].map(str::to_owned).into());
+    // Nor does one of a recipient that succeeds another.
+    let mut succeeding = table.clone();
+    let recipient = succeeding["recipients"].as_array_mut().unwrap()[0].as_table_mut().unwrap();
+    recipient.insert("succeeds".into(), vec!["LEGAL-ID-OLD"].into());
+    assert_eq!(of(&succeeding), [""; 0]);
 }

@@ -29,7 +29,7 @@ phrases! {
     single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, notes, marks, person,
     person_in, person_out, live, denied_anyway, documents, in_force, digest, no_digest, notice_text, screen, without_consent, with_consent, refused_basis,
     not_declared, applies_not, per_person, not_checked, stop, stop_within, stop_unbounded, and, semicolon, stated, stated_always, stated_of, words_that_give,
-    replayed, replayed_seal, replayed_texts,
+    replayed, replayed_decision, replayed_seal, replayed_texts,
 }
 
 /// The part of a language's file that is read here.

@@ -274,7 +274,7 @@ impl Register {
         self.database.as_ref().ok_or(RegisterError::Poisoned)
     }
 
-    fn head(&self) -> Result<Head, RegisterError> {
+    pub(super) fn head(&self) -> Result<Head, RegisterError> {
         self.unless_poisoned(|| {
             let transaction = self.database()?.begin_read().map_err(fault)?;
             read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)

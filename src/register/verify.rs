@@ -27,13 +27,22 @@ impl Register {
         key: &Secret,
         sandbox: &str,
     ) -> Result<Option<Held>, RegisterError> {
-        let Some(blocks) = storage.read_blocks(FILE)? else { return Ok(None) };
-        let read = |source| StorageError::new("read", FILE, source);
-        let overlay = Overlay::new(blocks).map_err(read)?;
-        if overlay.is_empty().map_err(read)? {
-            return Err(damaged("the store (an empty file)"));
-        }
-        Self::over(Box::new(overlay), true, key, sandbox)?.verify().map(Some)
+        copied(storage, true, key, sandbox)?.map(|copy| copy.verify()).transpose()
+    }
+
+    /// Opens the register to read it beside its writer; `None` where there is none. Nothing of it is written. A writer that goes
+    /// on reuses pages, so a long walk may find what looks like damage: then it is to be opened again.
+    ///
+    /// # Errors
+    /// [`RegisterError`]
+    pub fn open_copy(
+        storage: &dyn Storage,
+        key: &Secret,
+        sandbox: &str,
+    ) -> Result<Option<Self>, RegisterError> {
+        let copy = copied(storage, false, key, sandbox)?;
+        copy.iter().try_for_each(|copy| copy.head().map(|_| ()))?;
+        Ok(copy)
     }
 
     /// A hash of the bytes of the file as they are now: whether a writer changed it between two checks.
@@ -101,4 +110,20 @@ impl Register {
             Err(damaged("a person's events (their keys do not lead to them)"))
         }
     }
+}
+
+/// The register over its file, of which nothing is written; all pages are checked first where `whole` says so.
+fn copied(
+    storage: &dyn Storage,
+    whole: bool,
+    key: &Secret,
+    sandbox: &str,
+) -> Result<Option<Register>, RegisterError> {
+    let Some(blocks) = storage.read_blocks(FILE)? else { return Ok(None) };
+    let read = |source| StorageError::new("read", FILE, source);
+    let overlay = Overlay::new(blocks).map_err(read)?;
+    if overlay.is_empty().map_err(read)? {
+        return Err(damaged("the store (an empty file)"));
+    }
+    Register::over(Box::new(overlay), whole, key, sandbox).map(Some)
 }

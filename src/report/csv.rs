@@ -1,5 +1,7 @@
 //! An answer as CSV: one line a group, five columns a number.
 
+use std::collections::BTreeSet;
+
 use crate::release::Released;
 use crate::types::Decimal;
 
@@ -16,18 +18,33 @@ fn quoted(text: &str) -> String {
 /// what is possible, and half the width of the interval in percent of the number.
 const COLUMNS: [&str; 5] = ["", "_low", "_high", "_unbiased", "_error_percent"];
 
-/// An answer as CSV (RFC 4180); suppressed and undefined numbers are empty, amounts of a declared unit are in major units.
+/// An answer as CSV (RFC 4180); suppressed and undefined numbers are empty, amounts of a declared unit are in major units. Where a query
+/// names an output as one of the further columns would be called, such as `p_low`, the further column is `p_low_`.
 #[must_use]
 pub fn answer_csv(released: &Released) -> String {
     let tags =
         released.rows.first().map(|row| row.group.iter().map(|(tag, _)| tag.clone()).collect::<Vec<_>>());
     let names = &released.columns;
-    let numbers = names.iter().flat_map(|name| {
-        // An amount is named by what it is counted in.
-        let unit = released.denominations.get(name).map(|unit| format!("_{unit}")).unwrap_or_default();
-        COLUMNS.map(|end| format!("{name}{unit}{end}"))
-    });
-    let header = tags.unwrap_or_default().into_iter().chain(numbers).chain(["suppressed".to_owned()]);
+    // An amount is named by what it is counted in.
+    let counted = |name: &String| {
+        released.denominations.get(name).map_or_else(|| name.clone(), |unit| format!("{name}_{unit}"))
+    };
+    let tags = tags.unwrap_or_default();
+    let mut taken: BTreeSet<String> = tags.iter().cloned().chain(names.iter().map(counted)).collect();
+    let mut free = |mut name: String| {
+        while !taken.insert(name.clone()) {
+            name.push('_');
+        }
+        name
+    };
+    let numbers: Vec<String> = names
+        .iter()
+        .map(counted)
+        .flat_map(|name| {
+            COLUMNS.map(|end| if end.is_empty() { name.clone() } else { free(format!("{name}{end}")) })
+        })
+        .collect();
+    let header = tags.into_iter().chain(numbers).chain([free("suppressed".to_owned())]);
     let mut lines = vec![header.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",")];
     for row in &released.rows {
         let labels = row.group.iter().map(|(_, label)| quoted(label));

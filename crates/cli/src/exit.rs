@@ -35,25 +35,43 @@ const EXISTS: u8 = 6;
 #[derive(Debug)]
 pub(crate) struct Failure {
     code: u8,
+    /// What is wrong, and what to do next.
+    faults: Vec<Fault>,
+}
+
+/// One thing that is wrong.
+#[derive(Debug)]
+struct Fault {
     /// In a word, for scripts.
     kind: &'static str,
-    message: Option<String>,
-    /// Where in a file, if it is about one.
+    message: String,
+    /// Where in a file or a query, if it is about one.
     place: Option<Value>,
-    next: Option<String>,
+    next: String,
+}
+
+impl Fault {
+    fn to_json(&self) -> Value {
+        json!({ "kind": self.kind, "message": self.message, "place": self.place, "fix": self.next })
+    }
+}
+
+/// The kind of a failure of which nothing but the exit code is known.
+const fn kind_of(code: u8) -> &'static str {
+    match code {
+        USAGE => "usage",
+        REFUSED => "refused",
+        FINDINGS => "findings",
+        DAMAGED => "damaged",
+        EXISTS => "exists",
+        _ => "failed",
+    }
 }
 
 impl Failure {
     fn new(code: u8, message: impl Into<String>, next: impl Into<String>) -> Self {
-        let kind = match code {
-            USAGE => "usage",
-            REFUSED => "refused",
-            FINDINGS => "findings",
-            DAMAGED => "damaged",
-            EXISTS => "exists",
-            _ => "failed",
-        };
-        Self { code, kind, message: Some(message.into()), place: None, next: Some(next.into()) }
+        let fault = Fault { kind: kind_of(code), message: message.into(), place: None, next: next.into() };
+        Self { code, faults: vec![fault] }
     }
 
     /// It is there already.
@@ -101,26 +119,37 @@ impl Failure {
 
     /// Findings were printed as the result.
     pub(super) const fn findings() -> Self {
-        Self { code: FINDINGS, kind: "findings", message: None, place: None, next: None }
+        Self { code: FINDINGS, faults: Vec::new() }
     }
 
     /// A refusal that was printed as the result.
     pub(super) const fn refused() -> Self {
-        Self { code: REFUSED, kind: "refused", message: None, place: None, next: None }
+        Self { code: REFUSED, faults: Vec::new() }
     }
 
-    /// Prints the message and the next step, and gives the code; with `--format json` also as an object on stdout.
+    /// Several failures as one, with the greatest code.
+    fn of_all(all: impl Iterator<Item = Self>) -> Self {
+        let none = Self { code: FAILED, faults: Vec::new() };
+        all.fold(none, |mut whole, one| {
+            whole.code = whole.code.max(one.code);
+            whole.faults.extend(one.faults);
+            whole
+        })
+    }
+
+    /// Prints each message with its next step, and gives the code; with `--format json` the first one, and all if there are several, also
+    /// as an object on stdout.
     pub(super) fn report(&self, output: &Output) -> ExitCode {
-        if let (Format::Json, Some(message)) = (output.format(), &self.message) {
-            let error =
-                json!({ "kind": self.kind, "message": message, "place": self.place, "fix": self.next });
-            // Where stdout is closed, the message on stderr says it.
-            let _ = output.result(&json!({ "error": error }).to_string());
+        if let (Format::Json, Some(first)) = (output.format(), self.faults.first()) {
+            let mut result = json!({ "error": first.to_json() });
+            if let (Some(map), true) = (result.as_object_mut(), self.faults.len() > 1) {
+                map.insert("errors".into(), self.faults.iter().map(Fault::to_json).collect());
+            }
+            // Where stdout is closed, the messages on stderr say it.
+            let _ = output.result(&result.to_string());
         }
-        if let Some(message) = &self.message {
+        for Fault { message, next, .. } in &self.faults {
             output.error(&format!("error: {message}"));
-        }
-        if let Some(next) = &self.next {
             output.error(&format!("  next: {next}"));
         }
         ExitCode::from(self.code)
@@ -169,8 +198,12 @@ pub(super) fn refusal_text(reasons: &[Reason]) -> String {
 
 impl From<OperatorError> for Failure {
     fn from(error: OperatorError) -> Self {
+        if let OperatorError::Several(all) = error {
+            return Self::of_all(all.into_iter().map(Self::from));
+        }
         let (code, next) = judge(&error);
-        Self { kind: error.kind().as_str(), place: place(&error), ..Self::new(code, chain(&error), next) }
+        let (kind, place) = (error.kind().as_str(), place(&error));
+        Self { code, faults: vec![Fault { kind, message: chain(&error), place, next: next.to_owned() }] }
     }
 }
 

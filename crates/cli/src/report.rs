@@ -6,7 +6,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::sandbox::{Copied, Opened, keys, open, open_or_read, read_copy};
-use super::target::Target;
+use super::target::{Target, are_one_place};
 use super::{Context, Failure};
 use crate::page::{PageError, Report, report_page};
 use hushtag::keys::AuditorKey;
@@ -51,7 +51,9 @@ pub(super) struct ReportCommand {
 
 impl ReportCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        if self.out.is_some() && self.out == self.registry {
+        if let (Some(out), Some(registry)) = (&self.out, &self.registry)
+            && are_one_place(out, registry)
+        {
             return Err(Failure::usage("--out and --registry name one file", "give each a file of its own"));
         }
         let out = self.out.as_deref().map(Target::new).transpose()?;

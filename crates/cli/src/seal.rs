@@ -7,12 +7,13 @@ use clap::Args;
 
 use super::exit::{refusal_text, refuse};
 use super::inputs::Inputs;
+use super::output::Output;
 use super::progress::shown;
-use super::sandbox::open;
+use super::sandbox::{open, read};
 use super::{Context, Failure, Format};
 use crate::render::{answer_table, hygiene_text};
 use hushtag::engine::{MaxBadRows, MemoryBudget, Progress, Reading, Sources};
-use hushtag::operator::SealTerms;
+use hushtag::operator::{OperatorError, SealTerms};
 use hushtag::register::FILE;
 use hushtag::report::{answer_json, hygiene_json};
 use hushtag::types::{AsOf, DatasetName, EpochId};
@@ -24,7 +25,10 @@ pub(super) struct Seal {
     /// The new epoch's id
     #[arg(long, required_unless_present = "check")]
     epoch: Option<EpochId>,
-    /// Read everything and report every file; nothing is sealed, written or logged
+    /// Where the epoch was sealed already, say so and succeed, instead of exit code 6
+    #[arg(long, conflicts_with = "check")]
+    if_absent: bool,
+    /// Read everything and report every file, also beside another process that writes; nothing is sealed, written or logged
     #[arg(long)]
     check: bool,
     /// Consents count as of this instant and windows end at it; a bare date means the end of that day in the time zone of
@@ -58,21 +62,26 @@ fn data(text: &str) -> Result<(DatasetName, PathBuf), String> {
 
 impl Seal {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let output = &context.output;
-        let operator = open(&self.dir, context)?;
+        match self.epoch.clone().filter(|_| !self.check) {
+            Some(epoch) => self.seal(epoch, context),
+            None => self.check(context),
+        }
+    }
+
+    fn reading(&self) -> (Reading, Arc<Progress>) {
         let progress = Arc::new(Progress::default());
         let reading = Reading {
             max_bad_rows: self.max_bad_rows,
             count_identical: self.count_duplicates,
-            memory: self.memory.unwrap_or_default(),
+            memory: self.memory.clone().unwrap_or_default(),
             progress: Some(Arc::clone(&progress)),
             ..Reading::default()
         };
-        if let Some(epoch) = self.epoch.as_ref().filter(|_| self.check) {
-            operator.check_epoch(epoch)?;
-        }
-        let as_of = operator.instant(self.as_of)?;
-        let registered = operator.consents().snapshot()?.is_some();
+        (reading, progress)
+    }
+
+    /// The tables that were given; `registered` says that there is a register besides.
+    fn sources(&self, registered: bool, output: &Output) -> Result<Sources, Failure> {
         let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
         let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
         if read.is_empty() {
@@ -83,28 +92,49 @@ impl Seal {
             output.note(&format!("consents are read from {read}"));
         }
         let (mut sources, mut inputs) = (Sources::default(), Inputs::default());
-        for (name, path) in self.data {
-            sources.data.extend(inputs.of(path)?.into_iter().map(|input| (name.clone(), input)));
+        for (name, path) in &self.data {
+            sources.data.extend(inputs.of(path.clone())?.into_iter().map(|input| (name.clone(), input)));
         }
-        for path in self.consents {
-            sources.consents.extend(inputs.of(path)?);
+        for path in &self.consents {
+            sources.consents.extend(inputs.of(path.clone())?);
         }
-        let Some(epoch) = self.epoch.filter(|_| !self.check) else {
-            let check = || operator.check_sources(as_of, &reading, sources);
-            let hygiene = match shown(output, &progress, "rows", check) {
-                Err(hushtag::operator::OperatorError::Refused(reasons)) => {
-                    return Err(refuse(output, &reasons));
-                }
-                checked => checked?,
-            };
-            output.either(|| hygiene_json(&hygiene), || hygiene_text(&hygiene))?;
-            output.note("every file was read; nothing was sealed, written or logged");
-            return Ok(());
+        Ok(sources)
+    }
+
+    /// Reads everything beside the writer, if there is one, and reports every file.
+    fn check(&self, context: &Context) -> Result<(), Failure> {
+        let output = &context.output;
+        let reader = read(&self.dir, context)?;
+        self.epoch.as_ref().map_or(Ok(()), |epoch| reader.check_epoch(epoch))?;
+        let as_of = reader.instant(self.as_of)?;
+        let (reading, progress) = self.reading();
+        let sources = self.sources(reader.has_register()?, output)?;
+        let check = || reader.check_sources(as_of, &reading, sources);
+        let hygiene = match shown(output, &progress, "rows", check) {
+            Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
+            checked => checked?,
         };
+        output.either(|| hygiene_json(&hygiene), || hygiene_text(&hygiene))?;
+        output.note("every file was read; nothing was sealed, written or logged");
+        Ok(())
+    }
+
+    fn seal(&self, epoch: EpochId, context: &Context) -> Result<(), Failure> {
+        let output = &context.output;
+        let operator = open(&self.dir, context)?;
+        let as_of = operator.instant(self.as_of)?;
+        let (reading, progress) = self.reading();
+        let sources = self.sources(operator.consents().snapshot()?.is_some(), output)?;
         let terms = SealTerms { epoch, as_of, reading };
         let sealed = match shown(output, &progress, "rows", || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
-            Err(hushtag::operator::OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
+            Err(OperatorError::EpochExists(_)) if self.if_absent => {
+                return output.either(
+                    || serde_json::json!({ "epoch": terms.epoch, "exists": true }),
+                    || format!("epoch {} is sealed already", terms.epoch),
+                );
+            }
+            Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             Err(error) => return Err(error.into()),
         };
         let accounting = operator.status()?.accounting;

@@ -42,7 +42,11 @@ impl Target {
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => false,
             Err(error) => return Err(unread(error)),
             Ok(there) if there.is_file() && has_mark(path, mark).map_err(unread)? => true,
-            Ok(_) => return Err(wrong("is there already, and hushtag did not make it")),
+            Ok(_) => {
+                return Err(wrong(
+                    "is there already, and hushtag did not make it, or made it as a file of another kind",
+                ));
+            }
         };
         Ok(Self { path: path.to_owned(), folder, name: name.to_owned(), replaces })
     }
@@ -72,6 +76,15 @@ impl Target {
 /// Whether a folder is one of a sandbox.
 pub(super) fn is_sandbox(folder: &Path) -> bool {
     folder.join(SANDBOX).is_file()
+}
+
+/// Whether two paths name one file, however each is written.
+pub(super) fn are_one_place(path: &Path, other: &Path) -> bool {
+    let place = |path: &Path| {
+        let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Some((parent.canonicalize().ok()?, path.file_name()?.to_owned()))
+    };
+    path == other || place(path).is_some_and(|this| Some(this) == place(other))
 }
 
 /// Refuses a new file inside the folder of a sandbox: `audit verify` finds every file there that nothing binds.

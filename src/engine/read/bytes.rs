@@ -71,13 +71,18 @@ pub(super) fn magic(mut file: &File) -> Magic {
     head.map_or(Magic::Other, |head| Magic::of(&head))
 }
 
-/// Opens what is no folder.
+/// Opens what is no folder, and no file without a byte.
 pub(super) fn file(path: &Path, name: &str) -> Result<File, ReadError> {
     let open = || {
         let file = File::open(path)?;
-        if file.metadata()?.is_dir() { Err(ErrorKind::IsADirectory.into()) } else { Ok(file) }
+        let data = file.metadata()?;
+        if data.is_dir() { Err(Error::from(ErrorKind::IsADirectory)) } else { Ok((file, data)) }
     };
-    open().map_err(|source| ReadError::Open { file: name.to_owned(), source })
+    let (file, data) = open().map_err(|source| ReadError::Open { file: name.to_owned(), source })?;
+    if data.is_file() && data.len() == 0 {
+        return Err(ReadError::Empty { file: name.to_owned() });
+    }
+    Ok(file)
 }
 
 /// The first bytes, or all of a shorter input.
@@ -91,16 +96,14 @@ fn head(reader: &mut impl Read) -> std::io::Result<Vec<u8>> {
 pub(super) struct Plain {
     pub(super) bytes: Bytes,
     pub(super) magic: Magic,
-    /// How they were compressed: what a failure to read them is damage of.
-    pub(super) compression: Option<&'static str>,
 }
 
 /// Decompresses bytes that are compressed. Nothing is lost: the bytes that were looked at come first.
 ///
 /// # Errors
-/// [`ReadError`] for bytes that cannot be read, or are compressed in another way.
+/// [`ReadError`] for bytes that cannot be read, or are compressed in another way, and [`ReadError::Empty`] for none.
 pub(super) fn plain(name: &str, bytes: impl Read + Send + 'static) -> Result<Plain, ReadError> {
-    let (magic, bytes) = peeked(name, bytes, None)?;
+    let (magic, bytes) = peeked(name, bytes)?;
     let bytes = BufReader::with_capacity(BUFFER, bytes);
     let (bytes, compression): (Bytes, _) = match magic {
         Magic::Gzip => (Box::new(MultiGzDecoder::new(bytes)), "gzip"),
@@ -110,30 +113,51 @@ pub(super) fn plain(name: &str, bytes: impl Read + Send + 'static) -> Result<Pla
             (Box::new(decoder), "Zstandard")
         }
         Magic::Unsupported(found) => return Err(ReadError::Unsupported { file: name.to_owned(), found }),
-        magic => return Ok(Plain { bytes: Box::new(bytes), magic, compression: None }),
+        magic => return Ok(Plain { bytes: Box::new(bytes), magic }),
     };
-    let (magic, bytes) = peeked(name, bytes, Some(compression))?;
+    let (magic, bytes) = peeked(name, Decompressed { bytes, compression })?;
     match magic {
         Magic::Unsupported(found) => Err(ReadError::Unsupported { file: name.to_owned(), found }),
         Magic::Gzip | Magic::Zstd => {
             Err(ReadError::Unsupported { file: name.to_owned(), found: "compressed twice" })
         }
-        magic => Ok(Plain { bytes, magic, compression: Some(compression) }),
+        magic => Ok(Plain { bytes, magic }),
     }
 }
 
-fn peeked(
-    name: &str,
-    mut bytes: impl Read + Send + 'static,
-    compression: Option<&'static str>,
-) -> Result<(Magic, Bytes), ReadError> {
-    let head = head(&mut bytes).map_err(|error| broken(name, compression, error))?;
+fn peeked(name: &str, mut bytes: impl Read + Send + 'static) -> Result<(Magic, Bytes), ReadError> {
+    let head = head(&mut bytes).map_err(|error| broken(name, error))?;
+    if head.is_empty() {
+        return Err(ReadError::Empty { file: name.to_owned() });
+    }
     Ok((Magic::of(&head), Box::new(Cursor::new(head).chain(bytes))))
 }
 
+/// Bytes out of a decompressor, whose errors say so to [`broken`] however many readers are between.
+struct Decompressed {
+    bytes: Bytes,
+    compression: &'static str,
+}
+
+impl Read for Decompressed {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let marked = |source: Error| Error::new(source.kind(), OfCompressed(self.compression, source));
+        self.bytes.read(buffer).map_err(marked)
+    }
+}
+
+/// The mark of an error of a decompressor, with its format.
+#[derive(Debug, thiserror::Error)]
+#[error("{1}")]
+struct OfCompressed(&'static str, Error);
+
 /// Why bytes cannot be read on: damage of what is compressed, else what the system says.
-pub(super) fn broken(name: &str, compression: Option<&'static str>, source: Error) -> ReadError {
+pub(in crate::engine) fn broken(name: &str, error: Error) -> ReadError {
     let file = name.to_owned();
+    let (compression, source) = match error.downcast::<OfCompressed>() {
+        Ok(OfCompressed(compression, source)) => (Some(compression), source),
+        Err(error) => (None, error),
+    };
     let by_format = matches!(
         source.kind(),
         ErrorKind::UnexpectedEof | ErrorKind::InvalidData | ErrorKind::InvalidInput | ErrorKind::Other

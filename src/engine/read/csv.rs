@@ -46,19 +46,13 @@ pub(super) enum Bad {
 pub(super) struct Source {
     name: String,
     bytes: Bytes,
-    compression: Option<&'static str>,
     /// The first bytes of a character whose last ones are not read yet.
     held: Vec<u8>,
 }
 
 impl Source {
-    pub(super) fn new(name: &str, bytes: Bytes, compression: Option<&'static str>) -> Self {
-        Self { name: name.to_owned(), bytes, compression, held: Vec::new() }
-    }
-
-    /// How the bytes were compressed.
-    pub(super) fn compression(&self) -> Option<&'static str> {
-        self.compression
+    pub(super) fn new(name: &str, bytes: Bytes) -> Self {
+        Self { name: name.to_owned(), bytes, held: Vec::new() }
     }
 
     /// Appends the next bytes.
@@ -114,7 +108,7 @@ impl Source {
             Bad::Nul { utf_16 } => self.fault(CsvFault::Nul { line, utf_16 }),
             Bad::Failed(error) => match not_of_encoding(&error, line) {
                 Some(fault) => self.fault(fault),
-                None => broken(&self.name, self.compression, error),
+                None => broken(&self.name, error),
             },
         }
     }
@@ -144,10 +138,10 @@ impl Head {
     /// Reads the beginning.
     pub(super) fn read(name: &str, plain: Plain, dialect: &CsvDialect) -> Result<Self, ReadError> {
         use std::io::Read as _;
-        let Plain { mut bytes, compression, .. } = plain;
+        let mut bytes = plain.bytes;
         let mut mark = Vec::new();
         let read = bytes.by_ref().take(3).read_to_end(&mut mark);
-        read.map_err(|error| broken(name, compression, error))?;
+        read.map_err(|error| broken(name, error))?;
         let (by_mark, of_utf_8) = by_mark(&mark);
         let declared = dialect.encoding.map(crate::types::TextEncoding::get);
         let is_utf_8 = of_utf_8 > 0 || declared.is_none_or(|encoding| encoding == UTF_8);
@@ -162,7 +156,7 @@ impl Head {
                 Box::new(Decoded::new(bytes, encoding))
             }
         };
-        let source = Source::new(name, bytes, compression);
+        let source = Source::new(name, bytes);
         let (text, next) = (Vec::new(), Next::More);
         let mut head = Self { source, text, next, line: 1, separator: dialect.separator, notes };
         head.grow(HEAD);

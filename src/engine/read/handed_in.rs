@@ -37,10 +37,16 @@ pub type HandedIn = (Position, Option<DatasetName>, Input);
 ///
 /// # Errors
 /// [`ReadError`] for a folder that is none of parts, and [`ReadError::SameFile`] for a file that a dataset has twice, whose rows would
-/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case. [`ReadError::Empty`] for a
-/// file of 0 bytes; among the parts of a folder there may be such.
+/// count twice, or a pipe that is named twice. Consents of a file that is named twice count once in any case. What is inside a file, or that
+/// nothing is, shows when it is opened.
 pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedIn>, ReadError> {
-    let mut tables = Vec::new();
+    let (tables, faults) = expand(given);
+    faults.into_iter().next().map_or(Ok(tables), Err)
+}
+
+/// As [`handed_in`]: the tables that can be handed in, and what is wrong with each of the others.
+pub(in crate::engine) fn expand(given: Vec<(Option<DatasetName>, Input)>) -> (Vec<HandedIn>, Vec<ReadError>) {
+    let (mut tables, mut faults) = (Vec::new(), Vec::new());
     for (place, (dataset, input)) in given.into_iter().enumerate() {
         let recorded = match &input {
             Input::Recorded(file) => file.part_of.map(Position::Recorded),
@@ -48,15 +54,14 @@ pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedI
         };
         let position = recorded.unwrap_or(Position::Given(place));
         match input {
-            Input::Path(path) if path.is_dir() => {
-                let parts = tables_in(&path)?.into_iter();
-                tables.extend(
-                    parts.map(|(part, depth)| ((position, dataset.clone()), Input::Path(part), depth + 1)),
-                );
-            }
-            Input::Path(path) if path.metadata().is_ok_and(|data| data.is_file() && data.len() == 0) => {
-                return Err(ReadError::Empty { file: Input::Path(path).name() });
-            }
+            Input::Path(path) if path.is_dir() => match tables_in(&path) {
+                Ok(parts) => tables.extend(
+                    parts
+                        .into_iter()
+                        .map(|(part, depth)| ((position, dataset.clone()), Input::Path(part), depth + 1)),
+                ),
+                Err(fault) => faults.push(fault),
+            },
             input => tables.push(((position, dataset), input, 1)),
         }
     }
@@ -73,9 +78,9 @@ pub fn handed_in(given: Vec<(Option<DatasetName>, Input)>) -> Result<Vec<HandedI
         }
         input => (position, dataset, input),
     });
-    let named: Vec<_> = named.collect();
-    once(&named)?;
-    Ok(named)
+    let (named, again) = once(named.collect());
+    faults.extend(again);
+    (named, faults)
 }
 
 /// The end of each path with which no other path ends.
@@ -102,20 +107,25 @@ fn end(path: &Path, depth: usize) -> String {
     components.get(from..).unwrap_or_default().iter().collect::<PathBuf>().display().to_string()
 }
 
-/// Refuses a file that a dataset has twice, by whatever names, and a pipe that anything has twice.
-fn once(tables: &[HandedIn]) -> Result<(), ReadError> {
-    let mut seen = BTreeMap::<(u64, u64), Vec<(&Option<DatasetName>, &Input)>>::new();
-    for (_, dataset, input) in tables {
+/// Leaves out a file that a dataset has twice, by whatever names, and a pipe that anything has twice, each with its fault.
+fn once(tables: Vec<HandedIn>) -> (Vec<HandedIn>, Vec<ReadError>) {
+    let mut seen = BTreeMap::<(u64, u64), Vec<(Option<DatasetName>, String)>>::new();
+    let (mut kept, mut faults) = (Vec::new(), Vec::new());
+    for (position, dataset, input) in tables {
         // A path that cannot be inspected cannot be opened either, which is reported there.
-        let Some(data) = input.path().and_then(|path| path.metadata().ok()) else { continue };
-        let known = seen.entry((data.dev(), data.ino())).or_default();
-        let is_twice = |other: &Option<DatasetName>| !data.is_file() || dataset.is_some() && other == dataset;
-        if let Some((_, other)) = known.iter().find(|(other, _)| is_twice(other)) {
-            return Err(ReadError::SameFile { file: input.name(), other: other.name() });
+        if let Some(data) = input.path().and_then(|path| path.metadata().ok()) {
+            let known = seen.entry((data.dev(), data.ino())).or_default();
+            let is_twice =
+                |other: &Option<DatasetName>| !data.is_file() || dataset.is_some() && *other == dataset;
+            if let Some((_, other)) = known.iter().find(|(other, _)| is_twice(other)) {
+                faults.push(ReadError::SameFile { file: input.name(), other: other.clone() });
+                continue;
+            }
+            known.push((dataset.clone(), input.name()));
         }
-        known.push((dataset, input));
+        kept.push((position, dataset, input));
     }
-    Ok(())
+    (kept, faults)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use arrow_array::RecordBatchReader;
 use arrow_schema::SchemaRef;
 
-use super::bytes::{Bytes, Magic, file, plain};
+use super::bytes::{Bytes, Magic, broken, file, plain};
 use super::ipc::ipc_schema;
 use super::open::{PARQUET, caught};
 use super::partition::{Partition, partitions};
@@ -140,7 +140,7 @@ impl Input {
             Self::Stream(_, bytes) => {
                 let mut head = Vec::new();
                 let read = bytes.by_ref().take(1 << 10).read_to_end(&mut head);
-                read.map_err(|source| ReadError::Read { file: name, source })?;
+                read.map_err(|source| broken(&name, source))?;
                 let is_json = after_mark(&head).trim_ascii_start().starts_with(b"{");
                 let rest = std::mem::replace(bytes, Box::new(std::io::empty()));
                 *bytes = Box::new(Cursor::new(head).chain(rest));
@@ -152,7 +152,7 @@ impl Input {
         };
         let name = self.name();
         let mut lines = BufReader::with_capacity(1 << 20, bytes);
-        let head = lines.fill_buf().map_err(|source| ReadError::Read { file: name, source })?;
+        let head = lines.fill_buf().map_err(|source| broken(&name, source))?;
         let mark = head.len() - after_mark(head).len();
         lines.consume(mark);
         Ok(Some(Box::new(lines)))

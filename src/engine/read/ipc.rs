@@ -130,16 +130,10 @@ pub(super) fn ipc(source: Source<'_>, name: String, terms: &OpenTerms<'_>) -> Re
     Ok(chosen.table(name, IPC, arrow(reader)))
 }
 
-/// The table of a file that is a stream.
-pub(super) fn ipc_stream(
-    source: Source<'_>,
-    name: String,
-    terms: &OpenTerms<'_>,
-) -> Result<Table, ReadError> {
-    let open = || file(source.path, &name);
-    let chosen = choose(&name, &ipc_stream_reader(open()?, &name, None)?.schema(), terms)?;
-    let stream = ipc_stream_reader(source.in_order(open()?), &name, Some(chosen.indices.clone()))?;
-    Ok(chosen.table(name.clone(), IPC, Box::new(WholeStream { name, stream })))
+/// The table of a stream, from its first byte on: the schema and the rows are read from the same bytes.
+pub(super) fn ipc_stream(bytes: Bytes, name: String, terms: &OpenTerms<'_>) -> Result<Table, ReadError> {
+    let (schema, bytes) = ipc_schema(&name, bytes)?;
+    of_ipc(name, &schema, bytes, terms)
 }
 
 #[cfg(test)]

@@ -26,11 +26,13 @@ mod time_tests;
 mod tokenised;
 
 pub use amounts::{Amounts, Spellings};
+pub(super) use bytes::broken;
 pub use column::Column;
 pub use column::{Cell, Id};
 pub use columns::{FileColumn, columns};
 pub use csv_fault::CsvFault;
 pub use folder::{FolderFault, is_passed_over};
+pub(super) use handed_in::expand;
 pub use handed_in::{HandedIn, Position, handed_in};
 pub use ids::Ids;
 pub use input::Input;
@@ -71,7 +73,8 @@ pub enum ReadError {
         /// The file.
         file: String,
     },
-    /// A file without a byte, as a failed export leaves it.
+    /// A file without a byte, as a failed export leaves it, also as a part of a folder; or one without a byte when it is decompressed; or JSON
+    /// without a document.
     #[error("{file}: the file is empty; a table without rows has a header, and JSON without records is `[]`")]
     Empty {
         /// The file.

@@ -17,7 +17,7 @@ use parquet::basic::Compression;
 use super::bytes::{Magic, Plain, broken, magic, plain};
 use super::csv::Head;
 use super::input::{Input, Promise};
-use super::ipc::{IPC, ipc, ipc_schema, ipc_stream, of_ipc};
+use super::ipc::{IPC, ipc, ipc_stream, of_ipc};
 use super::longest::column_of_long_cell;
 use super::partition::Partition;
 use super::recorded::Source;
@@ -175,6 +175,9 @@ fn of_file(source: Source<'_>, name: String, terms: &OpenTerms<'_>) -> Result<Ta
     let (file, magic) = source.open()?;
     let is_text = matches!(promise, Promise::Csv | Promise::Tabs);
     match (magic, promise) {
+        (Magic::Gzip | Magic::Zstd, Promise::Json | Promise::JsonLines) => {
+            return of_json(&name, plain(&name, source.in_order(file))?, terms);
+        }
         (Magic::Gzip, _) if promise != Promise::Nothing => {}
         (Magic::Zstd, _) if promise != Promise::Nothing => {}
         (_, _) if compression.is_some() => {
@@ -184,7 +187,7 @@ fn of_file(source: Source<'_>, name: String, terms: &OpenTerms<'_>) -> Result<Ta
         (Magic::Parquet, _) if !is_text => return parquet(source.at_random(file)?, name, terms),
         (_, Promise::Parquet) => return parquet(source.at_random(file)?, name, terms),
         (Magic::IpcFile, _) if !is_text => return ipc(source, name, terms),
-        (Magic::IpcStream, _) if !is_text => return ipc_stream(source, name, terms),
+        (Magic::IpcStream, _) if !is_text => return ipc_stream(source.in_order(file), name, terms),
         (_, Promise::Ipc) => return Err(damaged(&name, IPC)),
         (_, Promise::Json | Promise::JsonLines) => {
             return of_json(&name, plain(&name, source.in_order(file))?, terms);
@@ -217,8 +220,7 @@ fn of_plain(name: String, mut plain: Plain, terms: &OpenTerms<'_>) -> Result<Tab
         Magic::Parquet => PARQUET,
         Magic::IpcFile => "an Arrow IPC file",
         Magic::IpcStream => {
-            let (schema, bytes) = ipc_schema(&name, plain.bytes)?;
-            return of_ipc(name, &schema, bytes, terms);
+            return ipc_stream(plain.bytes, name, terms);
         }
         _ => return Head::read(&name, plain, terms.csv)?.table(terms),
     };
@@ -231,7 +233,7 @@ fn begins_as_json(name: &str, plain: &mut Plain) -> Result<bool, ReadError> {
     let bytes = std::mem::replace(&mut plain.bytes, Box::new(std::io::empty()));
     let mut first = bytes.take(1 << 10);
     let read = first.read_to_end(&mut head);
-    read.map_err(|source| broken(name, plain.compression, source))?;
+    read.map_err(|source| broken(name, source))?;
     let text = head.strip_prefix("\u{feff}".as_bytes()).unwrap_or(&head).trim_ascii_start();
     let is_json = text.starts_with(b"{") || text.starts_with(b"[");
     plain.bytes = Box::new(Cursor::new(head).chain(first.into_inner()));

@@ -377,6 +377,24 @@ fn no_example_is_a_situation_that_cannot_be() {
     }
 }
 
+/// A regime without profiles finds no category sensitive: what asks for sensitive data refuses every other there.
+#[test]
+fn nothing_is_sensitive_without_profiles() {
+    let mut first: Table = toml::from_str(include_str!("../../../policies/cn-pipl/regime.toml")).unwrap();
+    table(&mut first, "regime").insert("profiles".into(), Value::Array(Vec::new()));
+    for (_, category) in table(&mut first, "categories").iter_mut() {
+        category.as_table_mut().unwrap().insert("sensitive".into(), Value::Array(Vec::new()));
+    }
+    let mut second = first.clone();
+    let needs: Table = toml::from_str("rule = \"R28\"\nneeds = { sensitive = [\"yes\"] }").unwrap();
+    second["demands"].as_array_mut().unwrap().push(Value::Table(needs));
+    let [first, second] = [parsed(&first).unwrap(), parsed(&second).unwrap()];
+    let said = diff_regimes(&first, &second);
+    let health =
+        said.factors.iter().find(|own| own.factor == "health x provide: the use is permitted").unwrap();
+    assert!(health.refused_by_second.as_ref().unwrap().contains("sensitive = no"), "{health:?}");
+}
+
 #[test]
 #[ignore = "twenty thousand pairs: minutes in release"]
 fn more_cells_are_compared_as_enumeration_compares_them() {

@@ -60,7 +60,7 @@ pub(crate) fn words_of(regime: &Table, fact: &str) -> Vec<String> {
         "recipient-place" => own(&["domestic", "abroad", "unsaid"]),
         "recipient-standing" => own(&["good", "suspended"]),
         "succession" => own(&["none", "announced", "unannounced"]),
-        "handlers" => own(&["one", "several"]),
+        "handlers" | "read-categories" => own(&["one", "several"]),
         "handler-kinds" => own(&["known", "unknown"]),
         "age" => own(&["declared-adults", "read", "unsaid"]),
         "sub-processors" => own(&["none", "approved", "unapproved"]),

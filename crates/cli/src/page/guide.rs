@@ -7,6 +7,8 @@ use serde::Deserialize;
 
 use super::facts::Facts;
 use super::parts;
+use super::statutes::in_opinion;
+use super::texts::fill;
 use hushtag::policy::Lang;
 
 /// The texts of the section in one language, from a file of their own.
@@ -23,6 +25,9 @@ pub(super) struct Guide {
     evidence: String,
     /// How a statement was found, in words.
     marks: BTreeMap<String, String>,
+    /// What a study does not declare of the papers of a point.
+    not_declared: String,
+    no_digest: String,
     points: BTreeMap<String, Point>,
 }
 
@@ -34,6 +39,9 @@ struct Point {
     ground: String,
     mark: String,
     evidence: Vec<String>,
+    /// The papers that the point speaks of, by their keys in a study: what is not declared of them is said.
+    #[serde(default)]
+    papers: Vec<String>,
     tool: String,
     human: String,
 }
@@ -56,10 +64,10 @@ impl Guide {
                 let mark = self.marks.get(&point.mark).unwrap_or(&point.mark);
                 vec![
                     html! { strong { (id) } },
-                    html! { (point.title) br; small { (point.ground) } },
+                    html! { (point.title) br; small { (in_opinion(facts, &point.ground)) } },
                     html! { (mark) },
                     html! { (point.evidence.join(&facts.t.page.and)) },
-                    parts::marked(&point.tool),
+                    html! { (parts::marked(&point.tool)) (self.undeclared(facts, point)) },
                     parts::marked(&point.human),
                 ]
             })
@@ -77,6 +85,28 @@ impl Guide {
             (parts::table(&self.table, &facts.t.page.scroll, &head, &rows))
         };
         parts::section("guide", &self.heading, &content)
+    }
+
+    /// Of each study in force the papers of a point that it does not declare, or not by digest: nothing proves those.
+    fn undeclared(&self, facts: &Facts<'_>, point: &Point) -> Markup {
+        let mut all = Vec::new();
+        for (study, regime) in &facts.studies {
+            let papers = study.papers();
+            for key in &point.papers {
+                let found = papers.iter().find(|paper| paper.key == *key);
+                let pattern = match found {
+                    None => &self.not_declared,
+                    Some(paper) if paper.sha256.is_none() => &self.no_digest,
+                    Some(_) => continue,
+                };
+                let title = found.map_or_else(
+                    || regime.document_title(key, facts.lang).to_owned(),
+                    |paper| regime.paper_title(paper, facts.lang),
+                );
+                all.push(fill(pattern, &[("study", &study.id), ("paper", &title)]));
+            }
+        }
+        html! { @for text in &all { br; strong { (parts::marked(text)) } } }
     }
 }
 
@@ -104,7 +134,8 @@ mod tests {
                 english.marks.contains_key(&point.mark) && chinese.marks.contains_key(&point.mark),
                 "{id}"
             );
-            let Point { title, ground, mark, evidence, tool, human } = point;
+            assert_eq!(point.papers, other.papers, "{id}");
+            let Point { title, ground, mark, evidence, tool, human, .. } = point;
             let evidence = evidence.join(", ");
             let row = format!("| {id} | {title} ({ground}) | {mark} | {evidence} | {tool} | {human} |");
             assert!(book.contains(&row), "{row}");

@@ -98,7 +98,7 @@ impl Explain {
             ("{regime}", replay.regime().hash()),
         ];
         let mut explanation = replay.explain(lang)?;
-        explanation.sections.push(replayed(&evidence, lang));
+        explanation.sections.push(replayed(&evidence, replay.names_demand, lang));
         context.output.either(
             || {
                 let mut all = json!(explanation);
@@ -112,6 +112,7 @@ impl Explain {
                     all.insert("regime".into(), json!(replay.regime().id()));
                     all.insert("regime_hash".into(), json!(replay.regime().hash()));
                     all.insert("agrees".into(), json!(true));
+                    all.insert("demand_compared".into(), json!(replay.names_demand));
                 }
                 all
             },

@@ -48,6 +48,22 @@ fn csv_has_the_unbiased_value_and_the_relative_error() {
     );
 }
 
+/// Promise: no two columns have one name, whatever a query calls its outputs, and those keep their names.
+#[test]
+fn columns_have_names_of_their_own() {
+    let mut released = released();
+    released.columns = ["p", "p_unbiased", "suppressed"].map(str::to_owned).into();
+    let text = answer_csv(&released);
+    let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
+    let different: BTreeSet<&&str> = header.iter().collect();
+    assert_eq!(different.len(), header.len(), "{header:?}");
+    assert!(
+        ["p", "p_unbiased", "suppressed", "p_unbiased_"].iter().all(|name| header.contains(name)),
+        "{header:?}"
+    );
+    assert_eq!(header.last(), Some(&"suppressed_"));
+}
+
 #[test]
 fn json_has_the_unbiased_value_the_relative_error_and_its_notes() {
     let mut released = released();

@@ -324,6 +324,29 @@ fn a_seal_that_failed_is_visible_and_its_files_are_not() {
     run(&case, &["audit", "verify", "box"], 0);
 }
 
+/// Promise: a study whose every recipient was refused is in no seal, and its refusal is replayed all the same.
+#[test]
+fn a_study_that_is_refused_whole_is_explained() {
+    let case = case(30);
+    let other = command::study().replacen("id = \"demo\"", "id = \"second\"", 1);
+    let lines = other.lines().filter(|line| !line.starts_with("pipia")).map(|line| format!("{line}\n"));
+    case.write("second.toml", &lines.collect::<String>());
+    run(&case, &["adopt", "box", "--study", "second.toml"], 0);
+    let adopted = entries(&case, "adopt").pop().unwrap()["body"]["adopted"].clone();
+    assert!(case.seal("e1").status.success());
+    let seal = entries(&case, "seal").pop().unwrap();
+    assert_eq!(seal["body"]["studies"].as_array().unwrap().len(), 1, "{seal}");
+    explain(&case, "e1", &[], 2);
+    let replay = json_of(&explain(&case, "e1", &["--study", "second", "--format", "json"], 0));
+    assert_eq!((&replay["permitted"], &replay["agrees"]), (&json!(false), &json!(true)));
+    assert_eq!(replay["study_hash"], adopted["hash"]);
+    assert_eq!(replay["demand_compared"], json!(false));
+    let said = stdout(&explain(&case, "e1", &["--study", "second"], 0));
+    assert!(said.contains("the same decision") && !said.contains("the same demand"), "{said}");
+    let said = stdout(&explain(&case, "e1", &["--study", "demo"], 0));
+    assert!(said.contains("the same demand"), "{said}");
+}
+
 fn explain(case: &Case, epoch: &str, more: &[&str], code: i32) -> Output {
     let fixed = ["policy", "explain", "--sandbox", "box", "--epoch", epoch, "--recipient", "brand-insights"];
     run(case, &[&fixed[..], more].concat(), code)

@@ -2,6 +2,8 @@
 //! folders, stdin and pipes, compressed files, other encodings and separators, text above the header, cells without an end.
 #![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+mod checks;
+mod ends;
 mod limits;
 
 use std::fs::File;
@@ -276,7 +278,7 @@ fn what_is_no_folder_of_parts_is_refused_by_name() {
             "mixed/x=1/b.csv: is under folders that name other columns",
         ),
         ("names", &[("x=%zz/b.csv", &good)], "names/x=%zz: is a folder"),
-        ("empty-part", &[("a.csv", &good), ("b.csv", "")], "empty-part/b.csv: column `payer` is missing"),
+        ("empty-part", &[("a.csv", &good), ("b.csv", "")], "empty-part/b.csv: the file is empty"),
     ] {
         folder(&case, name, files);
         refused(&case, &[name], error);
@@ -321,7 +323,7 @@ fn stdin_and_pipes_are_read_once_and_whole() {
     parquet(&case.path("p.parquet"), &payments_batch());
     let whole = std::fs::read(case.path("p.parquet")).unwrap();
     refused_with(&case, &["-"], &whole, "stdin: Parquet cannot be read from a pipe");
-    refused_with(&case, &["-"], b"", "stdin: column `payer` is missing");
+    refused_with(&case, &["-"], b"", "stdin: the file is empty");
     for again in [["-", "-"], ["-", "/dev/stdin"]] {
         let output = check_with(&case, &again, text.as_bytes());
         assert_eq!(output.status.code(), Some(2));

@@ -17,6 +17,53 @@ fn policy(arguments: &[&str]) -> Ran {
     run_in(root(), &[&["policy"], arguments].concat())
 }
 
+/// Promise: whatever two studies declare differently is a factor of its own in their comparison, named by what it is.
+#[test]
+fn each_declaration_that_differs_is_a_factor() {
+    use hushtag::policy::{Regime, Relation, Study, diff_studies};
+    let regime = Regime::built_in("cn-pipl").unwrap();
+    let now = hushtag::types::Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
+    let differing = |first: &str, second: &str| -> Vec<(String, Relation)> {
+        let parsed = |text: &str| Study::parse("study.toml", text).unwrap_or_else(|error| panic!("{error}"));
+        let (first, second) = (parsed(first), parsed(second));
+        let all = diff_studies((&first, &regime), (&second, &regime), now).factors.into_iter();
+        all.filter(|one| one.relation != Relation::Equivalent).map(|one| (one.factor, one.relation)).collect()
+    };
+    let changed = |old: &str, new: &str| {
+        let text = STUDY.replacen(old, new, 1);
+        assert_ne!(text, STUDY, "{old}");
+        text
+    };
+    let consents = |terms: &str| format!("{STUDY}\n[consents]\n{terms}\n");
+    let digest = format!("PIA-2026-014\", sha256 = \"{}\"", "0".repeat(64));
+    let whole = consents("");
+    for (first, second, factor, relation) in [
+        (
+            STUDY,
+            changed("role = \"handler\"", "role = \"joint\""),
+            "brand-insights: role",
+            Relation::Incomparable,
+        ),
+        (STUDY, changed("PIA-2026-014\"", &digest), "document pipia", Relation::Incomparable),
+        (STUDY, changed("people = 600_000", "people = 600_001"), "figure people", Relation::Incomparable),
+        (STUDY, changed("people = 600_000", ""), "figure people", Relation::Incomparable),
+        (STUDY, changed("people = 600_000", ""), "brand-insights: result of R52", Relation::Incomparable),
+        (
+            STUDY,
+            changed("owner = \"payer\"", "owner = \"payer\"\nmax_rows_per_owner = 7"),
+            "most rows of one owner in payments",
+            Relation::Less,
+        ),
+        (&whole, consents("retention = \"3y\""), "how long the register keeps events", Relation::Less),
+        (&whole, consents("answer_within = \"15d\""), "when requests are answered", Relation::Less),
+    ] {
+        let found = differing(first, &second);
+        assert!(found.contains(&(factor.to_owned(), relation)), "{factor}: {found:?}");
+        assert!(!found.iter().any(|(factor, _)| factor == "how consent tables are read"), "{found:?}");
+        assert_eq!(differing(&second, &second), []);
+    }
+}
+
 #[test]
 fn every_shipped_scenario_passes() {
     let ran = policy(&["test", "policies", "--format", "json"]);

@@ -170,4 +170,17 @@ fn names_that_look_like_yaml_stay_text_and_a_pure_pool_has_no_delta() {
     assert_eq!(case.run(&["report", "box"]).status.code(), Some(2), "nothing to write");
     let one_file = ["report", "box", "--registry", "record.yaml", "--out", "record.yaml"];
     assert_eq!(case.run(&one_file).status.code(), Some(2), "one would overwrite the other");
+    for (record, page) in [("./new", "new"), ("new", "other/../new"), ("other/new", "link/new")] {
+        std::fs::create_dir_all(case.path("other")).unwrap();
+        let _ = std::os::unix::fs::symlink(case.path("other"), case.path("link"));
+        let refused = case.run(&["report", "box", "--registry", record, "--out", page]);
+        assert_eq!(refused.status.code(), Some(2), "{record} is {page}: {}", stderr(&refused));
+    }
+    // A page is no record, and a record is no page: neither is replaced by the other.
+    let before = ["page.html", "record.yaml"].map(|name| std::fs::read(case.path(name)).unwrap());
+    for wrong in [["--registry", "page.html"], ["--out", "record.yaml"]] {
+        let refused = case.run(&[&["report", "box"], &wrong[..]].concat());
+        assert_eq!(refused.status.code(), Some(1), "{wrong:?}: {}", stderr(&refused));
+    }
+    assert!(["page.html", "record.yaml"].map(|name| std::fs::read(case.path(name)).unwrap()) == before);
 }

@@ -203,6 +203,10 @@ fn what_the_page_says_is_what_the_books_and_the_decision_say() {
     {
         assert!(guide.text.contains(&item), "{item}");
     }
+    // What no study declares is said beside what the sandbox proves, and of a document that is there its digest.
+    let undeclared =
+        ["joint handlers not declared", "digest of the contract with the recipient not declared"];
+    assert!(undeclared.iter().all(|said| squeezed(&guide.text).contains(said)), "{}", guide.text);
     // A document without a digest is listed as such.
     assert!(page.with_id("pipia").text.contains("none: a file cannot be compared"));
     assert!(evidence.text.contains("3 answer(s) and 1 refusal(s)"));

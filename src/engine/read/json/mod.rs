@@ -47,7 +47,7 @@ pub(super) fn table(name: &str, plain: Plain, terms: &OpenTerms<'_>) -> Option<T
     let (sender, receiver) = sync_channel(1);
     let out = Out::new(&present, sender);
     let reading = Reading { name: name.to_owned(), columns, required };
-    let source = Source::new(name, plain.bytes, plain.compression);
+    let source = Source::new(name, plain.bytes);
     std::thread::spawn(move || {
         let sender = out.sender.clone();
         let stopped = match unpanicked(|| reading.all(source, out)) {
@@ -131,18 +131,22 @@ impl Reading {
 
     /// Reads all documents.
     fn all(&self, source: Source, mut out: Out) -> Result<(), Ended> {
-        let compression = source.compression();
         let (mut text, account) = Text::new(source);
         let paths = Paths::new(&self.columns, Rc::clone(&account));
         let mut take = |rows: &[Row]| rows.iter().try_for_each(|row| out.push(row)).is_ok();
         let mut records = Records { paths, delivered: 0, take: &mut take };
-        let failed = |_| self.unreadable(&account, compression);
+        let failed = |_| self.unreadable(&account);
         text.pass_mark().map_err(failed)?;
+        let mut is_empty = true;
         while !text.pass_white_space().map_err(failed)? {
+            is_empty = false;
             let mut deserializer = serde_json::Deserializer::from_reader(&mut text);
             if let Err(error) = records.document(&mut deserializer) {
-                return Err(self.failure(&mut records, &error, compression));
+                return Err(self.failure(&mut records, &error));
             }
+        }
+        if is_empty {
+            return Err(ReadError::Empty { file: self.name.clone() }.into());
         }
         let Records { paths, delivered, .. } = records;
         let counted = account.borrow().counted();
@@ -167,12 +171,7 @@ impl Reading {
     }
 
     /// Why the parser stopped.
-    fn failure(
-        &self,
-        records: &mut Records<'_, '_>,
-        error: &serde_json::Error,
-        compression: Option<&'static str>,
-    ) -> Ended {
+    fn failure(&self, records: &mut Records<'_, '_>, error: &serde_json::Error) -> Ended {
         let place = records.paths.place();
         match records.paths.stopped.take() {
             Some(Stopped::Because(fault)) => return self.fault(fault),
@@ -187,7 +186,7 @@ impl Reading {
             {
                 self.fault(JsonFault::LongRecord { place })
             }
-            serde_json::error::Category::Io => self.unreadable(&account, compression),
+            serde_json::error::Category::Io => self.unreadable(&account),
             serde_json::error::Category::Eof => {
                 self.fault(JsonFault::CutOff { line, records: records.delivered })
             }
@@ -200,13 +199,13 @@ impl Reading {
     }
 
     /// Why the bytes do not go on.
-    fn unreadable(&self, account: &RefCell<Account>, compression: Option<&'static str>) -> Ended {
+    fn unreadable(&self, account: &RefCell<Account>) -> Ended {
         let mut account = account.borrow_mut();
         let (line, column) = (account.line, account.column);
         match account.bad.take() {
             Some(Bad::NotUtf8(_)) => self.fault(JsonFault::NotUtf8 { line }),
             Some(Bad::Nul { .. }) | None => self.fault(JsonFault::Syntax { line, column: column + 1 }),
-            Some(Bad::Failed(error)) => broken(&self.name, compression, error).into(),
+            Some(Bad::Failed(error)) => broken(&self.name, error).into(),
         }
     }
 }
