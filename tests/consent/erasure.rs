@@ -440,7 +440,7 @@ fn a_study_without_a_term_of_retention_keeps_all_events() {
     ] {
         let (image, clock) = (Image::new(), MovingClock::default());
         let studies = texts.into_iter().enumerate();
-        let studies = studies.map(|(place, text)| StudySource::new(&format!("{place}.toml"), text)).collect();
+        let studies = studies.map(|(place, text)| StudySource::new(format!("{place}.toml"), text)).collect();
         let setup = hushtag::operator::Setup { studies, ..support::setup(BUDGET) };
         let keys = Keys::Given(support::root_key());
         let operator = Operator::init_on(Arc::new(image), setup, keys, Box::new(clock.clone())).unwrap();

@@ -556,7 +556,7 @@ fn a_field_or_a_word_that_no_entry_has_is_damage_with_its_place() {
     let kinds: BTreeSet<Kind> = entries.iter().map(|entry| entry.kind).collect();
     assert!(kinds.len() >= 7, "{kinds:?}");
     let changed = |entry: &Entry, body: Value| {
-        let Value::Object(body) = body else { unreachable!() };
+        let Value::Object(body) = body else { panic!("an object") };
         Entry { body, ..entry.clone() }
     };
     let free = ["question", "note", "rules", "delta", "regime"];
