@@ -1,6 +1,5 @@
 //! Promise: two handlers who do not trust each other start a sandbox, and change its study, with the command alone, and
 //! never with less than both signatures.
-#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use crate::command;
 use std::process::Output;

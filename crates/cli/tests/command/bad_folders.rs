@@ -1,6 +1,5 @@
 //! Bad folders are told apart and explained, and cost nothing: a disk that is really full, a folder that may not be
 //! written, files that are empty, symlinks, stray, or another sandbox's (promises 4, 6 and 8).
-#![expect(clippy::panic, clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::fs;

@@ -1,6 +1,6 @@
 //! Promise: only aggregates leave. Marked ids, merchants and amounts go in, things fail on the way, and no output, error
 //! or file of the folder carries a mark; no key leaves `keys/`.
-#![expect(clippy::unwrap_used, clippy::string_slice, reason = "a test fails by panicking")]
+#![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 use crate::command;
 use crate::command::{Case, consent, id};

@@ -1,6 +1,5 @@
 //! The consent register by its command: recorded as what it is, withdrawn as easily as given, nothing of it readable in the
 //! folder or in any output, and clear refusals.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod words;
 

@@ -1,6 +1,5 @@
 //! Promise: every error says what is wrong, where and why, and its last lines what to do next; none tells a value of a row. The
 //! whole set stands in `crates/cli/tests/command/errors.txt`, word for word; `cargo test --test errors -- --ignored` writes it anew.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::command;
 use std::os::unix::fs::PermissionsExt as _;

@@ -1,5 +1,4 @@
 //! Promise: scripts can rely on exit codes, on what goes to stdout, and on an error that says what to do next.
-#![expect(clippy::panic, reason = "a test fails by panicking")]
 
 use crate::command;
 use crate::command::{Case, stderr, stdout};

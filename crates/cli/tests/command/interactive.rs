@@ -1,6 +1,5 @@
 //! Promise: `init --interactive` makes of answers, line by line, a study that seals and answers; it invents no document and no
 //! date, reads names of columns and never a value, and leaves nothing behind unless the last question was answered.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::io::Write as _;
 use std::process::{Command, Output, Stdio};

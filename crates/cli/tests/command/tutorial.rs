@@ -1,6 +1,5 @@
 //! Promise: every command of the book's tutorial, and of the README's first section on own files, runs as it stands there,
 //! in its order.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::BTreeMap;
 use std::path::Path;

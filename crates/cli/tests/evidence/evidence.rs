@@ -1,6 +1,5 @@
 //! Promise: which files an epoch was sealed from can be shown and cannot be denied; every act that reads is an entry of the log before
 //! it shows anything; the decision of a seal can be made again from the texts of then.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::command;
 use std::io::Write as _;

@@ -1,6 +1,5 @@
 //! Promise: facts about the join are sealed to the auditor, opened by her key alone and only after the log says so; what else is
 //! said of consent is charged and noised.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::command;
 use std::path::Path;

@@ -1,6 +1,5 @@
 //! Promise 6: a witness that an auditor names must have cosigned the checkpoint (C2SP tlog-cosignature); the lines are made
 //! here from the words of the specification, with nothing of the library.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::command::{Case, stderr, stdout};
 use base64::Engine as _;

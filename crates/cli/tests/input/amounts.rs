@@ -1,6 +1,5 @@
 //! Promise: an amount is read exactly from whatever type of column holds it, or refused by name and reason and never by a value;
 //! results of amounts with a unit are shown in it, and are signed and charged in minor units.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::fs::File;

@@ -1,6 +1,5 @@
 //! Promise: what a seal tells about files is a function of each dataset's files alone, whichever way they are named: the same
 //! rows in one file or many, repeated rows counted, identical records counted on request.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use crate::command;
 use std::path::Path;

@@ -1,6 +1,5 @@
 //! Promise: companies whose ids differ join through a links table, and only there; a table that is missing, dirty or of
 //! another type stops the seal with what is wrong, and nothing is left behind.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::fmt::Write as _;
 use std::fs::File;

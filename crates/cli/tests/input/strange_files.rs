@@ -1,7 +1,6 @@
 //! Promise: files as other programs write them are read for what they say, or refused by name and place without a value, with
 //! the folder as before: spreadsheets' CSV, damaged footers, text that is none, types that disagree, links, names that are no text,
 //! thousands of files.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::ffi::OsStr;
 use std::fmt::Write as _;

@@ -1,6 +1,5 @@
 //! Promise: `report --registry` writes a record that the schema of the public registry of deployments of differential privacy takes,
 //! from studies and books alone: no number in it depends on people.
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use crate::command::{Case, stderr, stdout, study};
 use serde_json::{Map, Value, json};

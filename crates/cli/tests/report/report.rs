@@ -1,6 +1,5 @@
 //! Promise: the auditor's page says what the books say, in both languages, to everybody, and nothing else: it is whole,
 //! loads nothing, escapes every text, and is made only from books that hold.
-#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use crate::command;
 use std::collections::{BTreeMap, BTreeSet};

@@ -1,8 +1,6 @@
 //! Promise: the auditor's page is read in a real browser, wide and narrow, light and dark, with a keyboard alone: nothing is
 //! wider than the window, no word is broken, no error on the console, letters stand out; and paper loses no released number. Skipped
 //! with a note where there is no Chromium, and the last one where there is no pdftotext.
-#![expect(clippy::indexing_slicing, clippy::panic, clippy::unwrap_used, reason = "a test fails by panicking")]
-#![expect(clippy::print_stdout, reason = "a test that is skipped says so")]
 
 use crate::command;
 use std::collections::BTreeMap;

@@ -1,6 +1,6 @@
 //! Promise: the auditor's page tells every named metric whose numbers were released, as `metrics` told it, with formula and
 //! meaning, and no other; a demo leaves such a page. It names parties, terms and documents, and on whose clocks instants are.
-#![expect(clippy::string_slice, clippy::unwrap_used, reason = "a test fails by panicking")]
+#![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
 use crate::command::{Case, stderr, stdout};
 use crate::page::{Page, squeezed};

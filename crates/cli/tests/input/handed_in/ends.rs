@@ -62,7 +62,7 @@ fn a_last_line_is_whole_or_refused() {
     };
     let rows = text.lines().count();
     let (text, line) = (text.trim_end(), format!("line {rows}"));
-    let quoted = |from: &str| format!("{}\"{}", &text[..text.len() - 5], from);
+    let quoted = |from: &str| format!("{}\"{}", text.get(..text.len() - 5).unwrap(), from);
     let object = |end: &str| {
         format!("{{\"person\":\"{}\",\"event\":\"withdrawn\"}}\n{{\"person\":\"{}{end}", id(0), id(1))
     };
@@ -71,7 +71,7 @@ fn a_last_line_is_whole_or_refused() {
     refuse_consents(
         &case,
         "few.csv",
-        text[..few].as_bytes(),
+        &text.as_bytes()[..few],
         &format!("{line}: 18 cells, the header has 19"),
     );
     refuse_consents(
