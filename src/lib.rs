@@ -140,7 +140,7 @@ pub mod mentioned {
     pub use crate::ledger::{LogHead, StoreFault};
     pub use crate::query::{Place, Possible, Probability, Problem, Selected, TagName};
     pub use crate::register::{
-        Batches, EventTerms, JsonEventError, Namespaces, RegisterFault, Snapshot, Tombstones, Walk,
+        Batches, EventTerms, Held, JsonEventError, Namespaces, RegisterFault, Snapshot, Tombstones, Walk,
     };
     pub use crate::storage::Blocks;
     pub use crate::types::amount::InvalidAmount;
