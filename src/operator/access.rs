@@ -2,7 +2,7 @@
 
 use serde_json::{Map, json};
 
-use super::{Inner, Operator, OperatorError};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Kind};
 use crate::release::ReleaseError;
 use crate::types::{EpochId, Timestamp};
@@ -71,7 +71,7 @@ impl Operator {
     }
 }
 
-impl Inner {
+impl SandboxState {
     pub(super) fn log_access(
         &self,
         act: Act,
@@ -82,14 +82,14 @@ impl Inner {
         body.insert("act".into(), json!(act.as_str()));
         body.insert("role".into(), json!(role.as_str()));
         body.extend(epoch.map(|epoch| ("epoch".to_owned(), json!(epoch))));
-        self.append(Kind::Access, self.clock.now(), body)
+        self.books.append(Kind::Access, self.clock.now(), body)
     }
 
     /// Logs that a seal failed, and by what kind of error. If the log cannot be written either, the error of the seal is the one that
     /// is reported.
     pub(super) fn log_failed_seal(&self, epoch: &EpochId, at: Timestamp, error: &OperatorError) {
         let Entry { kind, body, .. } = failed_seal(epoch, failed(error), at);
-        let _ = self.append(kind, at, body);
+        let _ = self.books.append(kind, at, body);
     }
 }
 

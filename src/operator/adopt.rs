@@ -1,13 +1,13 @@
 //! `adopt`: a new or changed study for a sandbox that exists, once every handler has signed it.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLockWriteGuard};
 
 use serde_json::{Map, Value, json};
 
-use super::law::{Named, named_in, signers};
+use super::law::{InForceLaw, Named, named_in, signers};
 use super::metrics::check_metrics;
 use super::sandbox::{SANDBOX, SANDBOX_NEW, SandboxFile, regime_path, signatures_path, study_path};
-use super::{Adopted, Inner, Operator, OperatorError, StudySource};
+use super::{Adopted, Operator, OperatorError, SandboxState, StudySource};
 use crate::audit::{ApprovalFault, Entry, Kind, Note, Pinned, VerifierKey};
 use crate::dp::Accounting;
 use crate::policy::{Reason, Study};
@@ -107,53 +107,49 @@ fn merged(storage: &dyn Storage, place: &str, note: &str) -> String {
 impl Operator {
     /// Adopts a new study, or a changed one in place of its old text. The pool stays as it is; what was spent under the id of
     /// a study or recipient counts on; epochs that were sealed under the old text answer no more. A text that was adopted
-    /// before may come back if it is signed: the log then names it once more.
+    /// before may come back if it is signed: the log then names it once more. Waits for queries under way; later ones wait for it.
     ///
     /// Order: texts; `sandbox.toml.new`; the log's `approve` entries and its `adopt` entry, under one checkpoint, which decide;
     /// the anchor; `sandbox.toml`. If we stop before the entries, the next open removes `sandbox.toml.new`; after them, the
     /// next open finishes.
     ///
     /// # Errors
-    /// [`OperatorError::Refused`] (logged) when a signature is missing or wrong; [`OperatorError::Invalid`] while an
-    /// [`Analyst`](super::Analyst) of this operator lives.
+    /// [`OperatorError::Refused`] (logged) when a signature is missing or wrong.
     ///
     /// # Privacy
     /// Reads no data. The pool's limit is not raised, whatever the study's own caps say.
-    pub fn adopt(&mut self, source: &StudySource) -> Result<Adoption, OperatorError> {
-        // A question is decided under one law from its plan to its entry, so none may be under way.
-        let inner = Arc::get_mut(&mut self.inner).ok_or_else(|| {
-            OperatorError::Invalid(
-                "analysts still hold the sandbox: drop them, adopt, and take new ones".into(),
-            )
-        })?;
-        inner.adopt(source)
+    pub fn adopt(&self, source: &StudySource) -> Result<Adoption, OperatorError> {
+        self.inner.adopt(source)
     }
 }
 
-impl Inner {
-    fn adopt(&mut self, source: &StudySource) -> Result<Adoption, OperatorError> {
+impl SandboxState {
+    fn adopt(&self, source: &StudySource) -> Result<Adoption, OperatorError> {
         let now = self.clock.now();
-        let mut candidate = Candidate::new(source, self.accounting)?;
-        let before = self.studies.get(&candidate.adopted.study.id);
-        let adoption = adoption(&candidate, before);
+        let mut candidate = Candidate::new(source, self.law.accounting)?;
+        // A query is decided under one law from its plan to its entry: those under way come to their end first.
+        let changing = self.law.changing()?;
+        let law = self.law.in_force();
+        let before = law.studies.get(&candidate.adopted.study.id);
+        let adoption = adoption(&candidate, before.map(|before| &**before));
         self.same_regime(&candidate.named())?;
         if !adoption.changed {
             return Ok(adoption);
         }
-        if let Some(pinned) = self.file.pinned()?
+        if let Some(pinned) = law.file.pinned()?
             && let Err(faults) = candidate.approve(&pinned, before.map(|before| &before.study))
         {
             return Err(self.refuse_adoption(&adoption, &faults, now)?);
         }
         let signed_by = candidate.signed.iter().map(|(handler, _)| handler.clone()).collect();
         let adoption = Adoption { signed_by, ..adoption };
-        self.take_effect(candidate, &adoption, now)?;
+        self.take_effect(candidate, &adoption, now, &changing)?;
         Ok(adoption)
     }
 
     /// In one sandbox a study text has one regime text: answers name the study's hash alone.
     fn same_regime(&self, new: &Named) -> Result<(), OperatorError> {
-        let log = self.log()?;
+        let log = self.books.log()?;
         for entry in log.entries() {
             let named = named_in(&entry?);
             if named.iter().any(|old| old.hash == new.hash && old.regime_hash != new.regime_hash) {
@@ -179,7 +175,7 @@ impl Inner {
         body.insert("study".into(), json!(adoption.study));
         body.insert("hash".into(), json!(adoption.hash));
         body.insert("rules".into(), json!(["APPROVAL"]));
-        self.append(Kind::Refuse, now, body)?;
+        self.books.append(Kind::Refuse, now, body)?;
         let reasons = faults.iter().map(|fault| Reason {
             rule: "APPROVAL".into(),
             article: String::new(),
@@ -190,59 +186,59 @@ impl Inner {
     }
 
     fn take_effect(
-        &mut self,
+        &self,
         candidate: Candidate<'_>,
         adoption: &Adoption,
         now: Timestamp,
+        changing: &RwLockWriteGuard<'_, ()>,
     ) -> Result<(), OperatorError> {
-        // Not by `Inner::log`: the file and the studies change under it.
-        let mut log =
-            self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+        let law = self.law.in_force();
+        let mut log = self.books.log()?;
         // After a failed append only the next open knows whether there is an entry, and so what the files mean.
         log.tidy()?;
         // An adoption that failed after its entry is finished first, or its study would be lost with `sandbox.toml.new`.
         if self.storage.read(SANDBOX_NEW)?.is_some() {
-            self.write_sandbox()?;
+            self.write_sandbox(&law.file)?;
         }
-        // If we stop after it, texts lie about that nothing names.
+        // If we stop after it, there are texts that nothing names.
         candidate.write(&*self.storage)?;
         let mut entries = candidate.approvals(now);
         let index = log.head().0.saturating_add(entries.len() as u64);
-        entries.push(self.adopt_entry(&candidate, adoption, now));
-        let mut file: SandboxFile = self.file.clone();
+        entries.push(adopt_entry(&law.file, &candidate, adoption, now));
+        let mut file: SandboxFile = law.file.clone();
         file.studies.retain(|study| study.id != adoption.study);
         file.studies.push(candidate.named().in_force(adoption.study.clone(), index));
         // If we stop after it, the log has no such entry, and the next open removes the file: the old law stands.
         self.storage.write(SANDBOX_NEW, file.to_text()?.as_bytes())?;
         // If we stop after it, the next open gives the file its name: the new law stands.
-        let _recorded = log.append_all(&entries, &self.signer)?;
-        self.file = file;
-        self.studies.insert(adoption.study.clone(), candidate.adopted);
-        self.register.forget_namespaces();
+        let _recorded = log.append_all(&entries, &*self.books.signer())?;
+        let mut studies = law.studies.clone();
+        studies.insert(adoption.study.clone(), Arc::new(candidate.adopted));
+        self.law.replace(changing, InForceLaw { file: file.clone(), studies });
         // If we stop before it, the anchor is behind: the next hand-out moves it.
-        if let Some(anchor) = &self.anchor {
+        if let Some(anchor) = &self.books.anchor {
             log.advance_anchor(anchor)?;
         }
         drop(log);
-        self.write_sandbox()
+        self.write_sandbox(&file)
     }
 
     /// If we stop between the two, `sandbox.toml.new` names nothing newer, and the next open removes it.
-    fn write_sandbox(&self) -> Result<(), OperatorError> {
-        self.storage.write(SANDBOX, self.file.to_text()?.as_bytes())?;
+    fn write_sandbox(&self, file: &SandboxFile) -> Result<(), OperatorError> {
+        self.storage.write(SANDBOX, file.to_text()?.as_bytes())?;
         Ok(self.storage.remove(SANDBOX_NEW)?)
     }
+}
 
-    fn adopt_entry(&self, candidate: &Candidate<'_>, adoption: &Adoption, at: Timestamp) -> Entry {
-        let mut body = Map::new();
-        body.insert("study".into(), json!(adoption.study));
-        body.insert("adopted".into(), Value::Object(candidate.named().to_json()));
-        body.insert("approval".into(), json!(self.file.approval));
-        if let Some(replaced) = &adoption.replaced {
-            body.insert("replaces".into(), json!(replaced));
-        }
-        Entry { kind: Kind::Adopt, at, ledger_seq: None, body }
+fn adopt_entry(file: &SandboxFile, candidate: &Candidate<'_>, adoption: &Adoption, at: Timestamp) -> Entry {
+    let mut body = Map::new();
+    body.insert("study".into(), json!(adoption.study));
+    body.insert("adopted".into(), Value::Object(candidate.named().to_json()));
+    body.insert("approval".into(), json!(file.approval));
+    if let Some(replaced) = &adoption.replaced {
+        body.insert("replaces".into(), json!(replaced));
     }
+    Entry { kind: Kind::Adopt, at, ledger_seq: None, body }
 }
 
 fn adoption(candidate: &Candidate<'_>, before: Option<&Adopted>) -> Adoption {

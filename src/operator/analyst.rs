@@ -10,7 +10,7 @@ use super::sandbox::EpochFile;
 use super::sealed::check_folder;
 use super::shown::show;
 use super::view::{Remaining, View, Vocabulary, naming, units_of};
-use super::{Adopted, Inner, MetricsForecast, Operator, OperatorError};
+use super::{Adopted, MetricsForecast, Operator, OperatorError, SandboxState};
 use crate::audit::Kind;
 use crate::dp::Accounting;
 use crate::engine::shapes;
@@ -32,7 +32,7 @@ pub enum Answer {
 /// Asks questions for one recipient under one study. Cheap to clone; blocking; writes to no stream.
 #[derive(Clone)]
 pub struct Analyst {
-    inner: Arc<Inner>,
+    inner: Arc<SandboxState>,
     study: StudyId,
     recipient: RecipientId,
 }
@@ -47,8 +47,8 @@ impl Operator {
         recipient: &RecipientId,
         study: Option<&StudyId>,
     ) -> Result<Analyst, OperatorError> {
-        let adopted = naming(&self.inner.studies, recipient, study)?;
-        let study = adopted.study.id.clone();
+        let law = self.inner.law.in_force();
+        let study = naming(&law.studies, recipient, study)?.study.id.clone();
         Ok(Analyst { inner: Arc::clone(&self.inner), study, recipient: recipient.clone() })
     }
 }
@@ -63,7 +63,11 @@ impl Analyst {
     /// Charged before anything is drawn; a repeated question gives the stored answer. Every reply leaves on a multiple of
     /// the response slot, so that its time tells nothing about people.
     pub fn ask(&self, question: &str, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
-        self.in_slot(|| self.ask_parsed(&parse(question, &self.adopted()?.study.catalogue)?, epoch))
+        self.in_slot(|| {
+            self.under_law(|adopted| {
+                self.ask_under(adopted, &parse(question, &adopted.study.catalogue)?, epoch)
+            })
+        })
     }
 
     /// Asks a question that was built in Rust or read from JSON.
@@ -71,7 +75,7 @@ impl Analyst {
     /// # Errors
     /// As [`Analyst::ask`].
     pub fn ask_built(&self, question: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
-        self.in_slot(|| self.ask_parsed(question, epoch))
+        self.in_slot(|| self.under_law(|adopted| self.ask_under(adopted, question, epoch)))
     }
 
     /// What a question would cost and how wide its answer would be; free, and no data is touched.
@@ -107,24 +111,34 @@ impl Analyst {
     }
 
     fn view(&self) -> Result<View<'_>, OperatorError> {
-        let (adopted, inner) = (self.adopted()?, &*self.inner);
+        let inner = &*self.inner;
         Ok(View {
-            adopted,
+            adopted: self.adopted()?,
             recipient: &self.recipient,
-            accounting: inner.accounting,
-            book: &*inner.ledger,
-            epochs: inner.epochs()?,
+            accounting: inner.law.accounting,
+            book: &*inner.books.ledger,
+            epochs: inner.shelf.epochs()?,
             now: inner.clock.now(),
         })
     }
 
-    pub(super) fn adopted(&self) -> Result<&Adopted, OperatorError> {
-        self.inner.studies.get(&self.study).ok_or(OperatorError::Bug("an analyst's study is adopted"))
+    fn adopted(&self) -> Result<Arc<Adopted>, OperatorError> {
+        let law = self.inner.law.in_force();
+        law.studies.get(&self.study).cloned().ok_or(OperatorError::Bug("an analyst's study is adopted"))
+    }
+
+    /// Runs `ask` under the study as it is in force, which nothing replaces until it has returned.
+    pub(super) fn under_law<T>(
+        &self,
+        ask: impl FnOnce(&Adopted) -> Result<T, OperatorError>,
+    ) -> Result<T, OperatorError> {
+        let _unchanged = self.inner.law.unchanged()?;
+        ask(&*self.adopted()?)
     }
 
     /// How the pool counts.
     pub(super) fn accounting(&self) -> Accounting {
-        self.inner.accounting
+        self.inner.law.accounting
     }
 
     /// Runs `reply` and returns at the end of a slot, whatever it was.
@@ -139,13 +153,19 @@ impl Analyst {
         replied
     }
 
-    pub(super) fn ask_parsed(&self, ask: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
-        let (inner, adopted) = (&*self.inner, self.adopted()?);
-        let plan = plan(ask, adopted, inner.accounting)?;
+    /// Asks under a study; within [`Analyst::under_law`].
+    pub(super) fn ask_under(
+        &self,
+        adopted: &Adopted,
+        ask: &Ask,
+        epoch: Option<&EpochId>,
+    ) -> Result<Answer, OperatorError> {
+        let inner = &*self.inner;
+        let plan = plan(ask, adopted, inner.law.accounting)?;
         inner.retire_ended()?;
-        let _unretired = inner.unretired()?;
+        let _unretired = inner.shelf.unretired()?;
         let now = inner.clock.now();
-        let epoch = find(&inner.epochs()?, epoch, adopted, now)?;
+        let epoch = find(&inner.shelf.epochs()?, epoch, adopted, now)?;
         check_folder(&*inner.storage, &epoch)?;
         let recipient = adopted.study.recipient(&self.recipient);
         let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
@@ -161,8 +181,8 @@ impl Analyst {
         let shape =
             shapes.get(plan.set()).ok_or(OperatorError::Bug("a plan names a tag set of its study"))?;
         let question = Question {
-            study_cap: units_of(adopted.study.cap, inner.accounting),
-            recipient_cap: units_of(recipient.share, inner.accounting),
+            study_cap: units_of(adopted.study.cap, inner.law.accounting),
+            recipient_cap: units_of(recipient.share, inner.law.accounting),
             epoch: &epoch.epoch,
             text: plan.question(),
             claim: plan.claim(),
@@ -172,7 +192,7 @@ impl Analyst {
             layout: &layout(&plan, adopted.study.release.min_people),
             began: None,
         };
-        match inner.door().release(permit, &question, &cube)? {
+        match inner.with_door(|door| door.release(permit, &question, &cube))? {
             Outcome::Released(mut released) => {
                 show(plan.shown(), &mut released);
                 Ok(Answer::Released(released))
@@ -201,7 +221,7 @@ impl Analyst {
         body.insert("epoch".into(), json!(epoch.epoch));
         body.insert("question".into(), json!(plan.question()));
         body.insert("rules".into(), reasons.iter().map(|reason| json!(reason.rule)).collect());
-        self.inner.append(Kind::Refuse, now, body)?;
+        self.inner.books.append(Kind::Refuse, now, body)?;
         Ok(Answer::Refused(reasons))
     }
 }

@@ -87,7 +87,7 @@ pub fn check_sandbox(dir: &Path, now: impl Into<AsOf>) -> Result<Vec<Finding>, O
 pub(super) fn in_force_of(
     storage: &Arc<dyn Storage>,
     file: &SandboxFile,
-) -> Result<Vec<Adopted>, OperatorError> {
+) -> Result<Vec<Arc<Adopted>>, OperatorError> {
     let key = log_key(&**storage, file)?;
     let mut all = in_force(&**storage, file, &Log::open(Arc::clone(storage), &key)?)?;
     Ok(file.studies.iter().filter_map(|study| all.remove(&study.id)).collect())
@@ -197,17 +197,18 @@ impl Operator {
     /// [`OperatorError::Ledger`]
     pub fn price_notes(&self, study: Option<&StudyId>) -> Result<Vec<String>, OperatorError> {
         let inner = &*self.inner;
-        let limit = inner.ledger.pool()?.limit;
-        let studies = inner.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
+        let limit = inner.books.ledger.pool()?.limit;
+        let law = inner.law.in_force();
+        let studies = law.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
         let notes = studies.flat_map(|adopted| {
-            expensive(adopted, inner.accounting, limit).into_iter().map(|(name, share)| {
+            expensive(adopted, inner.law.accounting, limit).into_iter().map(|(name, share)| {
                 let id = &adopted.study.id;
                 format!("study `{id}`: {name} costs {share} % of the pool, more than 5 %")
             })
         });
-        let studies = inner.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
+        let studies = law.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
         let of_measures = studies.filter_map(|adopted| {
-            let all = expensive_measures(adopted, inner.accounting, limit);
+            let all = expensive_measures(adopted, inner.law.accounting, limit);
             let (id, said) = (&adopted.study.id, measures_said(&all));
             (!all.is_empty()).then(|| {
                 format!("study `{id}`: at the default errors these cost more than 5 % of the pool: {said}")

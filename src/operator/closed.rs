@@ -25,7 +25,7 @@ impl View<'_> {
     /// # Errors
     /// [`OperatorError::Unknown`] and [`OperatorError::OtherText`], for an epoch that was named
     pub fn asked_epoch(&self, wanted: Option<&EpochId>) -> Result<Option<AskedEpoch>, OperatorError> {
-        let found = match find(&self.epochs, wanted, self.adopted, self.now) {
+        let found = match find(&self.epochs, wanted, &self.adopted, self.now) {
             Err(OperatorError::NothingSealed { .. } | OperatorError::OtherText { .. })
                 if wanted.is_none() =>
             {
@@ -33,8 +33,8 @@ impl View<'_> {
             }
             found => found?,
         };
-        let answers_until = until(&found, self.adopted);
-        let closed = closed(&found, self.adopted, self.now);
+        let answers_until = until(&found, &self.adopted);
+        let closed = closed(&found, &self.adopted, self.now);
         Ok(Some(AskedEpoch { id: found.epoch, answers_until, closed }))
     }
 }

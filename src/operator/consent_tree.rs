@@ -1,10 +1,12 @@
 //! The consent trees of an epoch: written at seal from the register, found again when a person looks, checked by `verify`.
 
+use std::sync::Arc;
+
 use super::permitted::Flows;
 use super::person::{PersonEpoch, judged};
 use super::sandbox::EpochFile;
 use super::seal::CubeEntry;
-use super::{Adopted, Inner, OperatorError};
+use super::{Adopted, OperatorError, SandboxState};
 use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace};
 use crate::audit::{Commitment, Hash};
 use crate::consent::Demand;
@@ -48,13 +50,13 @@ impl Growing<'_> {
     }
 }
 
-impl Inner {
+impl SandboxState {
     /// Writes a tree for every study and recipient over the people of the register, and puts its root beside the hash of the
     /// cube. One walk for all; 32 bytes a person and tree are held.
     pub(super) fn write_consent_trees(
         &self,
         register: &Snapshot,
-        flows: &[(&Adopted, Flows)],
+        flows: &[(&Arc<Adopted>, Flows)],
         (file, key): (&EpochFile, &Secret),
         folder: &str,
         cubes: &mut [CubeEntry],
@@ -92,7 +94,7 @@ impl Inner {
     ) -> Result<Option<Found>, OperatorError> {
         let Some((study, root)) = epoch.tree() else { return Ok(None) };
         // Retired since the person looked: nothing of it opens.
-        if self.epochs()?.iter().any(|known| known.epoch == epoch.epoch && known.retired.is_some()) {
+        if self.shelf.epochs()?.iter().any(|known| known.epoch == epoch.epoch && known.retired.is_some()) {
             return Ok(None);
         }
         let folder = format!("epochs/{}", epoch.epoch);
@@ -102,7 +104,7 @@ impl Inner {
         let blocks = blocks.ok_or_else(|| OperatorError::damaged(place.clone(), "is missing"))?;
         let file = TreeFile::open(&*blocks).map_err(read)?;
         let file = file.ok_or_else(|| OperatorError::damaged(place.clone(), "is cut off"))?;
-        let key = self.keyring.epoch(&*self.storage, &epoch.epoch)?;
+        let key = self.shelf.keyring.epoch(&*self.storage, &epoch.epoch)?;
         let tree = self.tree_place(epoch.epoch.as_str(), study, epoch.recipient.as_str());
         let leaves = Leaves::new(tree, &key).map_err(no_text)?;
         let mut found = Vec::new();
@@ -125,7 +127,7 @@ impl Inner {
     }
 
     fn tree_place<'a>(&'a self, epoch: &'a str, study: &'a str, recipient: &'a str) -> TreePlace<'a> {
-        TreePlace { sandbox: &self.file.id, epoch, study, recipient }
+        TreePlace { sandbox: &self.id, epoch, study, recipient }
     }
 }
 

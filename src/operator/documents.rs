@@ -20,5 +20,5 @@ use crate::storage::{Folder, Storage};
 pub fn studies_in_force(dir: &Path) -> Result<Vec<Study>, OperatorError> {
     let storage: Arc<dyn Storage> = Arc::new(Folder::open(dir)?);
     let file = SandboxFile::read(&*storage)?;
-    Ok(in_force_of(&storage, &file)?.into_iter().map(|adopted| adopted.study).collect())
+    Ok(in_force_of(&storage, &file)?.into_iter().map(|adopted| adopted.study.clone()).collect())
 }

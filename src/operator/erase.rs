@@ -5,7 +5,7 @@ use std::time::SystemTime;
 
 use serde_json::{Map, json};
 
-use super::{Consents, Inner, OperatorError};
+use super::{Consents, OperatorError, SandboxState};
 use crate::audit::Receipt;
 use crate::consent::{Expiry, OTHER_EVENT, Row, TERMS, Tombstone};
 use crate::keys::random_secret;
@@ -93,7 +93,7 @@ impl Consents<'_> {
     }
 }
 
-impl Inner {
+impl SandboxState {
     /// A receipt for this person, signed by the log's key.
     pub(super) fn sign_receipt(
         &self,
@@ -102,13 +102,13 @@ impl Inner {
         event: Map<String, serde_json::Value>,
     ) -> Result<String, OperatorError> {
         let salt = random_secret()?;
-        let receipt = Receipt::new(&self.file.id, at, person, &salt, event);
-        let note = receipt.sign(&self.signer);
+        let receipt = Receipt::new(&self.id, at, person, &salt, event);
+        let note = receipt.sign(&*self.books.signer());
         note.map(|note| note.to_string())
             .map_err(|_| OperatorError::Invalid("the event fits no receipt".into()))
     }
 
-    /// As [`Inner::sweep`], as a part of a seal.
+    /// As [`SandboxState::sweep`], as a part of a seal.
     pub(super) fn sweep_register(&self, at: SystemTime) -> Result<(), OperatorError> {
         let writing = self.register_writing()?;
         self.sweep(&writing, Some(at))
@@ -125,7 +125,8 @@ impl Inner {
         writing: &MutexGuard<'_, ()>,
         at: Option<SystemTime>,
     ) -> Result<(), OperatorError> {
-        let studies = || self.studies.values().map(|adopted| &adopted.study);
+        let law = self.law.in_force();
+        let studies = || law.studies.values().map(|adopted| &adopted.study);
         let declared: Option<Vec<Days>> = studies().map(|study| study.consents.retention).collect();
         let Some(retention) = declared.and_then(|all| all.into_iter().max()) else { return Ok(()) };
         let (now, Some(register)) = (self.clock.now(), self.register()?) else { return Ok(()) };

@@ -8,7 +8,7 @@ use super::permitted::{consent_counts, unpaid};
 use super::sandbox::EpochFile;
 use super::sealed::check_folder;
 use super::view::units_of;
-use super::{Adopted, Inner, Operator, OperatorError};
+use super::{Adopted, Operator, OperatorError, SandboxState};
 use crate::audit::{Kind, Log};
 use crate::consent::Standing;
 use crate::keys::{AuditorKey, AuditorPublicKey};
@@ -54,7 +54,7 @@ impl Operator {
     /// Exact facts about people, for the auditor alone: not differentially private. What is kept of them is up to her.
     pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<Figures>, OperatorError> {
         let inner = &*self.inner;
-        let auditor = inner.auditor.as_ref().ok_or_else(|| {
+        let auditor = inner.law.auditor.as_ref().ok_or_else(|| {
             OperatorError::Figures("the sandbox was made without an auditor, so no figures were kept".into())
         })?;
         if key.public() != *auditor {
@@ -63,8 +63,8 @@ impl Operator {
             return Err(OperatorError::Figures(why));
         }
         inner.retire_ended()?;
-        let _unretired = inner.unretired()?;
-        let epochs = inner.epochs()?;
+        let _unretired = inner.shelf.unretired()?;
+        let epochs = inner.shelf.epochs()?;
         let file = epochs.iter().find(|file| file.epoch == *epoch).ok_or_else(|| OperatorError::Unknown {
             kind: "epoch",
             name: epoch.to_string(),
@@ -78,17 +78,17 @@ impl Operator {
         let place = figures_path(&format!("epochs/{epoch}"));
         let damaged = |why: &str| OperatorError::damaged(place.clone(), why);
         let sealed = inner.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
-        let epoch_key = inner.keyring.epoch(&*inner.storage, epoch)?;
-        let figures = open_figures(&sealed, key, &figures_key(&epoch_key), &binding(&inner.file.id, file))
+        let epoch_key = inner.shelf.keyring.epoch(&*inner.storage, epoch)?;
+        let figures = open_figures(&sealed, key, &figures_key(&epoch_key), &binding(&inner.id, file))
             .map_err(|_| damaged("does not open: changed bytes, another key, or another place"))?;
         let mut body = Map::new();
         body.insert("epoch".into(), json!(epoch));
-        inner.append(Kind::Inspect, inner.clock.now(), body)?;
+        inner.books.append(Kind::Inspect, inner.clock.now(), body)?;
         Ok(figures)
     }
 }
 
-impl Inner {
+impl SandboxState {
     /// Writes the figures of all recipients into a staged epoch; the hash of the ciphertext, which may be public.
     pub(super) fn write_figures(
         &self,
@@ -97,8 +97,8 @@ impl Inner {
         key: &Secret,
         folder: &str,
     ) -> Result<Option<String>, OperatorError> {
-        let Some(auditor) = &self.auditor else { return Ok(None) };
-        let sealed = seal_figures(all, auditor, &figures_key(key), &binding(&self.file.id, file))
+        let Some(auditor) = &self.law.auditor else { return Ok(None) };
+        let sealed = seal_figures(all, auditor, &figures_key(key), &binding(&self.id, file))
             .map_err(crate::release::ReleaseError::Seal)?;
         self.storage.write(&figures_path(folder), &sealed)?;
         Ok(Some(blake3::hash(&sealed).to_hex().to_string()))
@@ -112,7 +112,7 @@ impl Inner {
         epoch: &EpochFile,
         standings: &Exact<Cube>,
     ) -> Result<Option<Released>, OperatorError> {
-        let Some(counts) = consent_counts(adopted, epoch.sealed_at(), self.accounting)? else {
+        let Some(counts) = consent_counts(adopted, epoch.sealed_at(), self.law.accounting)? else {
             return Ok(None);
         };
         let study = &adopted.study;
@@ -125,8 +125,8 @@ impl Inner {
         let shape = CubeShape::new(vec![Standing::ALL.len()], 1, 0)
             .ok_or(OperatorError::Bug("a few counts fit memory"))?;
         let question = Question {
-            study_cap: units_of(study.cap, self.accounting),
-            recipient_cap: units_of(declared.share, self.accounting),
+            study_cap: units_of(study.cap, self.law.accounting),
+            recipient_cap: units_of(declared.share, self.law.accounting),
             epoch: &epoch.epoch,
             text: counts.question(),
             claim: counts.claim(),
@@ -140,7 +140,7 @@ impl Inner {
             layout: &layout(study.release.min_people),
             began: Some(epoch.sealed_at()),
         };
-        match self.door().release(permit, &question, standings)? {
+        match self.with_door(|door| door.release(permit, &question, standings))? {
             Outcome::Released(released) => Ok(Some(*released)),
             Outcome::OverBudget(limits) => {
                 let reason = |limit: &crate::ledger::OverBudget| {

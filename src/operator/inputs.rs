@@ -11,7 +11,7 @@ use super::figures::auditor;
 use super::public::Public;
 use super::sandbox::{EpochFile, join_cubes, split_cube};
 use super::sealed::{found_at, sealed};
-use super::{Adopted, Inner, Operator, OperatorError, Reader};
+use super::{Adopted, Operator, OperatorError, Reader, SandboxState};
 use crate::audit::{Entry, FileDigest, InputForm, InputOpenings, InputTable, Kind, Log};
 use crate::engine::InputRecords;
 use crate::keys::{AuditorKey, Keyring, SealError, open, random_secret, seal};
@@ -57,7 +57,7 @@ fn padded(text: &str) -> Zeroizing<Vec<u8>> {
     plain
 }
 
-impl Inner {
+impl SandboxState {
     /// Writes the openings of the commitments to all inputs into a staged epoch. Gives the commitments and the hash of the written
     /// ciphertext, both of which may be public.
     pub(super) fn write_inputs<'a>(
@@ -71,10 +71,10 @@ impl Inner {
         let tables = studies.flat_map(|adopted| adopted.study.tables()).cloned().map(Some);
         let openings = InputOpenings::new(tables.chain([None]), records.digests()?, random_secret)?;
         let text = openings.to_text().ok_or(OperatorError::Bug("a file has a length of 64 bits"))?;
-        let (plain, binding) = (padded(&text), binding(&self.file.id, file));
+        let (plain, binding) = (padded(&text), binding(&self.id, file));
         let failed = |error: SealError| OperatorError::from(crate::release::ReleaseError::Seal(error));
         let mut parts = vec![seal(&key.derive(USE), &[&binding], &plain).map_err(failed)?];
-        if let Some(auditor) = &self.auditor {
+        if let Some(auditor) = &self.law.auditor {
             parts.push(auditor.seal(&binding, &plain).map_err(failed)?);
         }
         let sealed = join_cubes(&parts);
@@ -102,11 +102,11 @@ impl Operator {
         key: Option<&AuditorKey>,
     ) -> Result<InputUse, OperatorError> {
         let inner = &*self.inner;
-        let epochs = inner.epochs()?;
+        let epochs = inner.shelf.epochs()?;
         let found = {
-            let log = inner.log()?;
-            let opener = key.map_or(Opener::Operator(&inner.keyring), Opener::Auditor);
-            Evidence { storage: &*inner.storage, log: &log, sandbox: &inner.file.id, epochs: &epochs }
+            let log = inner.books.log()?;
+            let opener = key.map_or(Opener::Operator(&inner.shelf.keyring), Opener::Auditor);
+            Evidence { storage: &*inner.storage, log: &log, sandbox: &inner.id, epochs: &epochs }
                 .uses(epoch, digest, &opener)?
         };
         let role = if key.is_some() { Role::Auditor } else { Role::Operator };

@@ -3,15 +3,65 @@
 //! The texts lie in the folder, so that a newer crate does not change the law of a sandbox that runs.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 
 use serde_json::{Map, Value, json};
 
 use super::sandbox::{InForce, SANDBOX, SANDBOX_NEW, SandboxFile, regime_path, signatures_path, study_path};
 use super::{Adopted, OperatorError};
 use crate::audit::{ApprovalFault, Entry, Kind, Log, Pinned, pinned_by};
+use crate::dp::Accounting;
+use crate::keys::AuditorPublicKey;
 use crate::policy::{Regime, Study};
 use crate::storage::Storage;
 use crate::types::{HandlerId, StudyId};
+
+/// The studies under which a sandbox works, each with its regime.
+pub(super) type Studies = BTreeMap<StudyId, Arc<Adopted>>;
+
+/// What is in force at one moment: never changed, only replaced.
+pub(super) struct InForceLaw {
+    pub(super) file: SandboxFile,
+    pub(super) studies: Studies,
+}
+
+/// The second part of a sandbox: sandbox file, studies, regimes, pinned keys, accounting. A query and the last part of a seal keep it as it
+/// is from plan to entry; adoption, renewal and both rotations wait for them and replace it alone.
+pub(super) struct Law {
+    current: Mutex<Arc<InForceLaw>>,
+    /// Held to read by who needs the law unchanged, to write by who replaces it. Always taken before any other lock.
+    changing: RwLock<()>,
+    pub(super) accounting: Accounting,
+    pub(super) auditor: Option<AuditorPublicKey>,
+}
+
+const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it changed what is in force");
+
+impl Law {
+    pub(super) fn new(law: InForceLaw, accounting: Accounting, auditor: Option<AuditorPublicKey>) -> Self {
+        Self { current: Mutex::new(Arc::new(law)), changing: RwLock::default(), accounting, auditor }
+    }
+
+    /// What is in force now. It stays what it was for who has it, whatever is adopted meanwhile.
+    pub(super) fn in_force(&self) -> Arc<InForceLaw> {
+        Arc::clone(&self.current.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// While it is held, nothing else comes into force. Nothing that waits for [`Law::changing`] may run under it.
+    pub(super) fn unchanged(&self) -> Result<RwLockReadGuard<'_, ()>, OperatorError> {
+        self.changing.read().map_err(|_| STOPPED)
+    }
+
+    /// Waits until nobody needs what is in force, and keeps others away from it.
+    pub(super) fn changing(&self) -> Result<RwLockWriteGuard<'_, ()>, OperatorError> {
+        self.changing.write().map_err(|_| STOPPED)
+    }
+
+    /// Puts something else in force, for who has [`Law::changing`].
+    pub(super) fn replace(&self, _: &RwLockWriteGuard<'_, ()>, law: InForceLaw) {
+        *self.current.lock().unwrap_or_else(PoisonError::into_inner) = Arc::new(law);
+    }
+}
 
 /// A study as `init` and `adopt` entries name it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -143,7 +193,7 @@ pub(super) fn in_force(
     storage: &dyn Storage,
     file: &SandboxFile,
     log: &Log,
-) -> Result<BTreeMap<StudyId, Adopted>, OperatorError> {
+) -> Result<Studies, OperatorError> {
     let damaged = |why: String| OperatorError::damaged(SANDBOX, why);
     let pinned = pinned_by(&log.proven_entry(0)?).map_err(|error| damaged(error.to_string()))?;
     if file.pinned()? != pinned {
@@ -161,7 +211,7 @@ pub(super) fn in_force(
         if let Some(pinned) = &pinned {
             check_signatures(storage, &adopted, pinned, &signers(&adopted.study, None))?;
         }
-        all.insert(study.id.clone(), adopted);
+        all.insert(study.id.clone(), Arc::new(adopted));
     }
     Ok(all)
 }

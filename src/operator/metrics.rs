@@ -203,19 +203,20 @@ impl Analyst {
     /// # Privacy
     /// That of its questions: each leaves by the door, and the formulas see released numbers only.
     pub fn metrics(&self, epoch: Option<&EpochId>) -> Result<Metrics, OperatorError> {
-        let program = Program::adopted(self.adopted()?, self.accounting())?;
+        self.in_slot(|| self.under_law(|adopted| self.metrics_under(adopted, epoch)))
+    }
+
+    fn metrics_under(&self, adopted: &Adopted, epoch: Option<&EpochId>) -> Result<Metrics, OperatorError> {
+        let program = Program::adopted(adopted, self.accounting())?;
         let mut answers = BTreeMap::new();
         let mut refused = BTreeMap::new();
-        self.in_slot(|| {
-            for (question, ask) in program.asks.iter().enumerate() {
-                match self.ask_parsed(ask, epoch)? {
-                    Answer::Released(released) => answers.insert(question, *released).map_or((), drop),
-                    Answer::Refused(reasons) => refused.insert(question, reasons).map_or((), drop),
-                }
+        for (question, ask) in program.asks.iter().enumerate() {
+            match self.ask_under(adopted, ask, epoch)? {
+                Answer::Released(released) => answers.insert(question, *released).map_or((), drop),
+                Answer::Refused(reasons) => refused.insert(question, reasons).map_or((), drop),
             }
-            Ok::<(), OperatorError>(())
-        })?;
-        let study = &self.adopted()?.study;
+        }
+        let study = &adopted.study;
         let catalogue = &study.catalogue;
         let declared = study.metrics.iter().zip(&program.nodes);
         let metrics = declared.map(|(metric, node)| {

@@ -6,6 +6,7 @@ mod access;
 mod adopt;
 mod analyst;
 mod anchor;
+mod books;
 mod check;
 mod closed;
 mod consent_tree;
@@ -41,6 +42,7 @@ mod rotate_root;
 mod sandbox;
 mod seal;
 mod sealed;
+mod shelf;
 mod shown;
 mod source;
 mod status;
@@ -51,8 +53,7 @@ mod verify_law;
 mod verify_renewals;
 mod view;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 pub use access::{Act, Role};
@@ -83,17 +84,17 @@ pub use status::{EpochStatus, Status};
 pub use verify::{Anchoring, Verification, VerifyTerms, verify_log, verify_sandbox};
 pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
 
-use crate::audit::{Log, Signer};
+use crate::audit::Signer;
 use crate::dp::{Accounting, Delta};
-use crate::keys::{AuditorPublicKey, Keyring, SigningKey};
-use crate::ledger::{Ledger, PoolKind};
+use crate::keys::SigningKey;
+use crate::ledger::PoolKind;
 use crate::policy::{Regime, Study};
-use crate::release::{Askers, Cube, Exact};
-use crate::storage::{AnchorFile, Storage, WriterLock};
-use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
-use person::Told;
+use crate::storage::{Storage, WriterLock};
+use crate::types::Clock;
+use books::Books;
+use law::Law;
 use register::RegisterPlace;
-use sandbox::{EpochFile, SandboxFile};
+use shelf::Shelf;
 
 /// A study under which the sandbox works, and its regime.
 struct Adopted {
@@ -101,37 +102,22 @@ struct Adopted {
     regime: Regime,
 }
 
-/// The cube of one tag set for one recipient of one study in one epoch.
-type CubeKey = (EpochId, StudyId, RecipientId, usize);
-
-/// Everything that the operator and its analysts share.
-struct Inner {
+/// Everything that the operator and its analysts share: four parts, each with its own locks. Order of locks: law, shelf, register, books.
+struct SandboxState {
     storage: Arc<dyn Storage>,
     clock: Box<dyn Clock>,
-    file: SandboxFile,
-    keyring: Keyring,
-    answers: Secret,
-    signer: NamedKey,
-    ledger: Box<dyn Ledger>,
-    accounting: Accounting,
-    log: Mutex<Log>,
-    askers: Askers,
-    anchor: Option<AnchorFile>,
-    auditor: Option<AuditorPublicKey>,
-    studies: BTreeMap<StudyId, Adopted>,
-    /// Every epoch that the log seals.
-    epochs: RwLock<Vec<EpochFile>>,
-    /// Held to read while something is opened that is sealed under the key of an epoch, to write while one is retired.
-    retiring: RwLock<()>,
-    cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
+    /// The id of the sandbox, which never changes.
+    id: String,
+    books: Books,
+    law: Law,
+    shelf: Shelf,
     register: RegisterPlace,
-    told: Mutex<Told>,
     response_slot: Option<Duration>,
 }
 
 /// Runs a sandbox: one writing process at a time.
 pub struct Operator {
-    inner: Arc<Inner>,
+    inner: Arc<SandboxState>,
     /// Held as long as the operator lives; `None` on a storage that is not a folder.
     _lock: Option<WriterLock>,
 }

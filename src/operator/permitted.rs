@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use super::law::{InForceLaw, Studies};
 use super::register::former_namespaces;
 use super::view::View;
-use super::{Adopted, Inner, OperatorError, Reader};
+use super::{Adopted, OperatorError, Reader, SandboxState};
 use crate::consent::{Demand, Standing};
 use crate::dp::Accounting;
 use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, faults_of_files};
@@ -23,7 +24,7 @@ pub(super) type Flows = Vec<(RecipientId, Demand)>;
 pub(super) type RefusedFlow = (String, String, Vec<Reason>);
 
 /// Every study with its permitted recipients, and the refused ones.
-pub(super) type Permitted<'a> = (Vec<(&'a Adopted, Flows)>, Vec<RefusedFlow>);
+pub(super) type Permitted<'a> = (Vec<(&'a Arc<Adopted>, Flows)>, Vec<RefusedFlow>);
 
 /// Why nothing may be sealed.
 pub(super) enum NotPermitted {
@@ -61,17 +62,18 @@ pub(super) struct Building<'a> {
 
 /// What decides on a seal: the studies in force with their regimes, and the budget.
 pub(super) struct SealRules<'a> {
-    studies: &'a BTreeMap<StudyId, Adopted>,
+    studies: &'a Studies,
     accounting: Accounting,
     book: &'a dyn Book,
     /// Namespaces of texts that were replaced: what is left of events that were removed there counts on.
     former: Arc<BTreeSet<String>>,
 }
 
-impl Inner {
-    pub(super) fn seal_rules(&self) -> Result<SealRules<'_>, OperatorError> {
+impl SandboxState {
+    pub(super) fn seal_rules<'a>(&'a self, law: &'a InForceLaw) -> Result<SealRules<'a>, OperatorError> {
         let former = self.former_namespaces()?;
-        Ok(SealRules { studies: &self.studies, accounting: self.accounting, book: &*self.ledger, former })
+        let accounting = self.law.accounting;
+        Ok(SealRules { studies: &law.studies, accounting, book: &*self.books.ledger, former })
     }
 }
 
@@ -127,14 +129,14 @@ impl<'a> SealRules<'a> {
     /// The reasons why the budget cannot pay for the consent counts of these flows.
     fn unpaid_consents<'f>(
         &self,
-        flows: impl Iterator<Item = (&'f Adopted, &'f RecipientId)>,
+        flows: impl Iterator<Item = (&'f Arc<Adopted>, &'f RecipientId)>,
         now: Timestamp,
     ) -> Result<Vec<Reason>, OperatorError> {
         let (mut before, mut reasons) = (0u128, Vec::new());
         for (adopted, recipient) in flows {
             let Some(question) = consent_counts(adopted, now, self.accounting)? else { continue };
             let view = View {
-                adopted,
+                adopted: Arc::clone(adopted),
                 recipient,
                 accounting: self.accounting,
                 book: self.book,
@@ -188,7 +190,7 @@ impl<'a> SealRules<'a> {
     pub(super) fn build_each(
         &self,
         (sources, register): (Sources, Option<&Snapshot>),
-        flows: &[(&Adopted, Flows)],
+        flows: &[(&Arc<Adopted>, Flows)],
         building: &Building<'_>,
         mut each: impl FnMut(usize, Vec<Built>) -> Result<(), OperatorError>,
     ) -> Result<Hygiene, OperatorError> {
@@ -288,11 +290,11 @@ pub(super) fn again(sources: &Sources) -> Option<Sources> {
 fn only_declared<'a>(
     mut sources: Sources,
     adopted: &Adopted,
-    studies: impl Iterator<Item = &'a Adopted> + Clone,
+    studies: impl Iterator<Item = &'a Arc<Adopted>> + Clone,
 ) -> Sources {
     sources.data.retain(|(name, _)| {
         let declares = |adopted: &Adopted| adopted.study.tables().any(|table| table == name);
-        declares(adopted) || !studies.clone().any(declares)
+        declares(adopted) || !studies.clone().any(|other| declares(other))
     });
     sources
 }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value, json};
 
 use super::law::{Named, named_in, stored};
 use super::prove::keys;
-use super::{Adopted, Inner, Operator, OperatorError};
+use super::{Adopted, Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Hash, Kind, Log, Look, PersonProof, Place, commit, consents_of, places_text};
 use crate::consent::{Account, AgeFact, Demand, Row, Standing, Tombstone, account_with};
 use crate::keys::random_secret;
@@ -110,7 +110,7 @@ impl Operator {
         let events = consents.events_of((ids, id))?;
         let tombstone = consents.tombstone_of((ids, id))?;
         // Only now: opening the register asks for it too.
-        let unretired = inner.unretired()?;
+        let unretired = inner.shelf.unretired()?;
         let mut epochs = inner.epochs_of_person(ids, (&events, tombstone.as_ref()))?;
         // One spelling for the whole view, so that its proof is about one id.
         let mut named = None;
@@ -139,7 +139,7 @@ impl Operator {
         let shown = places_text((ids, id), shown);
         let shown = shown.map_err(|_| OperatorError::Invalid("the id fits no commitment".into()))?;
         body.insert("places".into(), json!(commit(&opening, shown.as_bytes()).to_string()));
-        let entry = inner.append(Kind::Person, inner.clock.now(), body)?;
+        let entry = inner.books.append(Kind::Person, inner.clock.now(), body)?;
         let salt = salt.expose().iter().map(|byte| format!("{byte:02x}")).collect();
         let erased = tombstone.and_then(|tombstone| tombstone.erased_at());
         let who = (ids.to_owned(), id.to_owned());
@@ -158,8 +158,8 @@ impl Operator {
         let inner = &*self.inner;
         let who = (view.who.0.as_str(), view.who.1.as_str());
         let bug = |_| OperatorError::Bug("an entry that was read has a text");
-        let _unretired = inner.unretired()?;
-        let log = inner.log()?;
+        let _unretired = inner.shelf.unretired()?;
+        let log = inner.books.log()?;
         let mut places = Vec::new();
         for epoch in &view.epochs {
             // What the look showed, and the log committed to.
@@ -276,12 +276,12 @@ impl Told {
     }
 }
 
-impl Inner {
+impl SandboxState {
     /// The log is let go before anything is judged: an answer waits for no more than the reading of new entries.
     fn epochs_of_person(&self, ids: &str, recorded: Recorded<'_>) -> Result<Vec<PersonEpoch>, OperatorError> {
-        let told = self.told.lock();
+        let told = self.register.told.lock();
         let mut told = told.map_err(|_| OperatorError::Bug("a thread stopped while it read the log"))?;
-        told.catch_up(&*self.log()?, &*self.storage)?;
+        told.catch_up(&*self.books.log()?, &*self.storage)?;
         let epochs = told.seals.iter().map(|seal| told.epochs(seal, ids, recorded));
         Ok(epochs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }

@@ -4,7 +4,7 @@ use super::access::{Act, Role};
 use super::law::{named_in, text};
 use super::rotate::log_key;
 use super::sandbox::{SandboxFile, regime_path, signatures_path, study_path};
-use super::{Inner, Operator, OperatorError};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Bundle, Entry, Ground, KeyChange, Kind, Log, Proof, RotationFault};
 use crate::storage::Folder;
 use std::path::Path;
@@ -20,7 +20,7 @@ impl Operator {
     /// None: the answer left through the door when it was given. The act is logged before the bundle is made.
     pub fn prove(&self, index: u64) -> Result<Bundle, OperatorError> {
         let inner = &*self.inner;
-        let log = inner.log()?;
+        let log = inner.books.log()?;
         let unknown = || OperatorError::Unknown {
             kind: "answer",
             name: index.to_string(),
@@ -31,13 +31,13 @@ impl Operator {
         }
         let entry = log.entry(index)?;
         let seq = entry.ledger_seq.filter(|_| entry.kind == Kind::Ask).ok_or_else(unknown)?;
-        let stored = inner.ledger.answer(seq)?.ok_or_else(|| {
+        let stored = inner.books.ledger.answer(seq)?.ok_or_else(|| {
             OperatorError::damaged(format!("ledger record {seq}"), "has no answer, and the log names one")
         })?;
         drop(log);
         inner.log_access(Act::Prove, Role::Operator, None)?;
-        let log = inner.log()?;
-        let (opening, answer) = inner.door().opening(&stored)?;
+        let log = inner.books.log()?;
+        let (opening, answer) = inner.with_door(|door| door.opening(&stored))?;
         let policy = entry.body.get("policy").and_then(|hash| hash.as_str()).unwrap_or_default();
         let ground = ground(inner, &log, policy, index)?;
         let text = entry.to_text().map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
@@ -46,13 +46,13 @@ impl Operator {
 }
 
 /// By what right the study with the hash `policy` was in force when entry `index` was made.
-fn ground(inner: &Inner, log: &Log, policy: &str, index: u64) -> Result<Ground, OperatorError> {
+fn ground(inner: &SandboxState, log: &Log, policy: &str, index: u64) -> Result<Ground, OperatorError> {
     let storage = &*inner.storage;
     let study = text(storage, &study_path(policy), policy)?;
     let init = log.proven_entry(0)?;
     let init = init.to_text().map_err(|_| OperatorError::Bug("an entry that was read has a text"))?;
     let mut approval = None;
-    if inner.file.pinned()?.is_some() {
+    if inner.law.in_force().file.pinned()?.is_some() {
         let mut regime = None;
         for (_, entry) in (0..index).zip(log.entries()) {
             // One text has one regime, so that any entry that names it will do.

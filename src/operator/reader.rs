@@ -1,11 +1,10 @@
 //! Reading beside the one writer: the state of a sandbox as it stood a moment ago, without its lock.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use super::anchor::{anchor, read_anchor};
-use super::law::in_force;
+use super::law::{Studies, in_force};
 use super::open::{Keys, answers, begins_as_seen, keyring, knows_all};
 use super::permitted::again;
 use super::register::register_copy;
@@ -33,7 +32,7 @@ pub struct Reader {
     pub(super) answers: Secret,
     pub(super) log: Log,
     clock: Box<dyn Clock>,
-    pub(super) studies: BTreeMap<StudyId, Adopted>,
+    pub(super) studies: Studies,
     epochs: Vec<EpochFile>,
     pub(super) keyring: Keyring,
     logged: Option<u64>,
@@ -101,7 +100,7 @@ impl Reader {
         recipient: &'a RecipientId,
         study: Option<&StudyId>,
     ) -> Result<View<'a>, OperatorError> {
-        let adopted = naming(&self.studies, recipient, study)?;
+        let adopted = Arc::clone(naming(&self.studies, recipient, study)?);
         Ok(View {
             adopted,
             recipient,
@@ -212,7 +211,7 @@ impl Reader {
 
     /// The studies in force with their regimes.
     pub(super) fn adopted(&self) -> impl Iterator<Item = &Adopted> {
-        self.studies.values()
+        self.studies.values().map(|adopted| &**adopted)
     }
 
     /// The newest signed checkpoint, as a note.
@@ -250,7 +249,7 @@ impl Reader {
 struct Read {
     book: Box<dyn Book>,
     log: Log,
-    studies: BTreeMap<StudyId, Adopted>,
+    studies: Studies,
     epochs: Vec<EpochFile>,
 }
 

@@ -2,16 +2,17 @@
 //! number would tell who withdrew.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Map, Value, json};
 
-use super::law::{Named, named_in, stored};
+use super::law::{InForceLaw, Named, Studies, named_in, stored};
+use super::person::Told;
 use super::sandbox::EpochFile;
 use super::sealed::found_at;
 use super::view::{named_study, naming};
-use super::{Adopted, Inner, Operator, OperatorError};
+use super::{Adopted, Operator, OperatorError, SandboxState};
 use crate::audit::{Kind, Log, commit, verify_commitment};
 use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, Tombstone, account_with};
 use crate::deidentify::IdForms;
@@ -31,7 +32,7 @@ const SEALED: &str = "hushtag 2026-11 v1 sealed state of the register";
 
 /// The consent register of an [`Operator`]; the file `consents.redb` is made with the first event.
 pub struct Consents<'o> {
-    pub(super) inner: &'o Inner,
+    pub(super) inner: &'o SandboxState,
 }
 
 impl Operator {
@@ -46,8 +47,8 @@ impl Consents<'_> {
     /// The namespaces that the studies of the sandbox give ids in.
     #[must_use]
     pub fn namespaces(&self) -> BTreeSet<String> {
-        let studies = self.inner.studies.values();
-        studies.flat_map(|adopted| adopted.study.namespaces()).map(str::to_owned).collect()
+        let law = self.inner.law.in_force();
+        law.studies.values().flat_map(|adopted| adopted.study.namespaces()).map(str::to_owned).collect()
     }
 
     /// The forms in which the studies of the sandbox declare the ids of every namespace.
@@ -90,7 +91,7 @@ impl Consents<'_> {
     /// The ids of the studies whose words are known.
     #[must_use]
     pub fn studies(&self) -> Vec<String> {
-        self.inner.studies.keys().map(ToString::to_string).collect()
+        self.inner.law.in_force().studies.keys().map(ToString::to_string).collect()
     }
 
     /// The words that the studies of the sandbox and their regimes know, whether or not a use is permitted today.
@@ -198,7 +199,8 @@ impl Consents<'_> {
         study: Option<&StudyId>,
         as_of: Timestamp,
     ) -> Result<Vec<Account>, OperatorError> {
-        let adopted = naming(&self.inner.studies, recipient, study)?;
+        let law = self.inner.law.in_force();
+        let adopted = naming(&law.studies, recipient, study)?;
         let known =
             adopted.study.recipient(recipient).ok_or(OperatorError::Bug("a study names its recipient"))?;
         match decide(&adopted.study, &adopted.regime, known, self.inner.clock.now()) {
@@ -235,7 +237,8 @@ impl Consents<'_> {
         progress: &Progress,
     ) -> Result<Imported, OperatorError> {
         let plain = ConsentTable::default();
-        let declared = study.map(|study| named_study(&self.inner.studies, study)).transpose()?;
+        let law = self.inner.law.in_force();
+        let declared = study.map(|study| named_study(&law.studies, study)).transpose()?;
         let table = declared.map_or(&plain, |adopted| &adopted.study.consents);
         let namespaces = self.id_forms().with_default(table.namespace.as_deref());
         let known = self.known_words();
@@ -272,15 +275,10 @@ pub(super) struct RegisterPlace {
     writing: Mutex<()>,
     /// Why events past their retention were not removed after a write.
     unswept: Mutex<Option<OperatorError>>,
-    /// Namespaces in which only texts of before gave ids, once they were needed.
-    former: OnceLock<Arc<BTreeSet<String>>>,
-}
-
-impl RegisterPlace {
-    /// The studies in force are others now.
-    pub(super) fn forget_namespaces(&mut self) {
-        self.former = OnceLock::new();
-    }
+    /// Namespaces in which only texts of before gave ids, once they were needed, and the law that replaced those texts.
+    former: Mutex<Option<(Arc<InForceLaw>, Arc<BTreeSet<String>>)>>,
+    /// What the log says about epochs, as far as it was read.
+    pub(super) told: Mutex<Told>,
 }
 
 /// The register of an open sandbox, once it was needed.
@@ -311,11 +309,11 @@ impl RegisterSlot {
     }
 }
 
-impl Inner {
+impl SandboxState {
     /// The forms in which the studies of the sandbox declare the ids of every namespace.
     pub(super) fn id_forms(&self) -> Namespaces {
         let mut all: BTreeMap<String, IdForms> = BTreeMap::new();
-        for adopted in self.studies.values() {
+        for adopted in self.law.in_force().studies.values() {
             for namespace in adopted.study.namespaces() {
                 all.entry(namespace.to_owned()).or_default().add(adopted.study.form(namespace));
             }
@@ -325,11 +323,16 @@ impl Inner {
 
     /// The namespaces in which some text that the log names gave ids and no study in force does.
     pub(super) fn former_namespaces(&self) -> Result<Arc<BTreeSet<String>>, OperatorError> {
-        if let Some(known) = self.register.former.get() {
+        let (law, former) = (self.law.in_force(), &self.register.former);
+        if let Some((of, known)) = &*former.lock().unwrap_or_else(PoisonError::into_inner)
+            && Arc::ptr_eq(of, &law)
+        {
             return Ok(Arc::clone(known));
         }
-        let former = former_namespaces(&*self.log()?, &*self.storage, &self.studies)?;
-        Ok(Arc::clone(self.register.former.get_or_init(|| Arc::new(former))))
+        // Not under that lock: who adopts a study holds the log.
+        let known = Arc::new(former_namespaces(&*self.books.log()?, &*self.storage, &law.studies)?);
+        *former.lock().unwrap_or_else(PoisonError::into_inner) = Some((law, Arc::clone(&known)));
+        Ok(known)
     }
 
     /// What is left of all removed events of a register, whatever their namespaces are called now.
@@ -340,23 +343,31 @@ impl Inner {
     /// The words that the studies of the sandbox and their regimes know.
     pub(super) fn known_words(&self) -> KnownWords {
         let mut known = KnownWords::default();
-        self.studies.values().for_each(|adopted| known.and(adopted.study.known_words(&adopted.regime)));
+        self.law
+            .in_force()
+            .studies
+            .values()
+            .for_each(|adopted| known.and(adopted.study.known_words(&adopted.regime)));
         known
     }
 
     pub(super) fn register(&self) -> Result<Option<Arc<Register>>, OperatorError> {
         let mut slot = self.register_slot()?;
         slot.or_open(|| {
-            let register = Register::open(&*self.storage, &self.register_key(), &self.file.id)?;
-            let _unretired = self.unretired()?;
-            has_all(register.as_ref(), (&*self.storage, &self.keyring, &self.file.id), &self.epochs()?)?;
+            let register = Register::open(&*self.storage, &self.register_key(), &self.id)?;
+            let _unretired = self.shelf.unretired()?;
+            has_all(
+                register.as_ref(),
+                (&*self.storage, &self.shelf.keyring, &self.id),
+                &self.shelf.epochs()?,
+            )?;
             Ok((register, ()))
         })?;
         Ok(slot.open.clone())
     }
 
     fn register_key(&self) -> Secret {
-        self.keyring.derive(KEY)
+        self.shelf.keyring.derive(KEY)
     }
 
     /// The lock of those who write to the register.
@@ -396,7 +407,7 @@ impl Inner {
         Ok(Some((snapshot, state)))
     }
 
-    /// As [`Inner::record`], for who has the lock.
+    /// As [`SandboxState::record`], for who has the lock.
     pub(super) fn record_locked<T>(
         &self,
         _: &MutexGuard<'_, ()>,
@@ -406,7 +417,7 @@ impl Inner {
             return register.record(work);
         }
         let made = self.register_slot()?.or_open(|| {
-            let (made, value) = Register::create(&*self.storage, &self.register_key(), &self.file.id, work)?;
+            let (made, value) = Register::create(&*self.storage, &self.register_key(), &self.id, work)?;
             Ok((Some(made), value))
         })?;
         made.ok_or(OperatorError::Bug("a register that is open is not made"))
@@ -421,7 +432,7 @@ impl Inner {
         swept: (Option<Timestamp>, Option<SystemTime>),
     ) -> Result<(), OperatorError> {
         let key = self.register_key();
-        let rewritten = register.rewritten(&*self.storage, (&key, &self.file.id), judge, swept)?;
+        let rewritten = register.rewritten(&*self.storage, (&key, &self.id), judge, swept)?;
         self.register_slot()?.open = Some(Arc::new(rewritten));
         Ok(())
     }
@@ -446,7 +457,7 @@ impl Inner {
         key: &Secret,
         folder: &str,
     ) -> Result<[(String, Value); 2], OperatorError> {
-        let sealed = seal(&key.derive(SEALED), &binding(&self.file.id, epoch), &state.to_bytes());
+        let sealed = seal(&key.derive(SEALED), &binding(&self.id, epoch), &state.to_bytes());
         let sealed = sealed.map_err(crate::release::ReleaseError::Seal)?;
         self.storage.write(&sealed_path(folder), &sealed)?;
         let commitment = commit(&key.derive(COMMITMENT), &state.to_bytes()).to_string();
@@ -461,7 +472,7 @@ impl Inner {
 pub(super) fn former_namespaces(
     log: &Log,
     storage: &dyn Storage,
-    studies: &BTreeMap<StudyId, Adopted>,
+    studies: &Studies,
 ) -> Result<BTreeSet<String>, OperatorError> {
     let in_force = |named: &Named| studies.values().any(|adopted| adopted.study.hash == named.hash);
     let mut replaced = BTreeMap::new();

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use serde_json::{Map, json};
 
 use super::view::units;
-use super::{Inner, Operator, OperatorError};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Kind, Log, Note, Pinned, RenewalFault, RenewalText};
 use crate::ledger::{Book, Ledger, LogHead, Pool, Renewal};
 use crate::policy::Reason;
@@ -39,17 +39,17 @@ impl Operator {
     ) -> Result<RenewalText, OperatorError> {
         let inner = &*self.inner;
         RenewalText::check_reason(reason).map_err(|error| OperatorError::Invalid(error.to_string()))?;
-        let pool = inner.ledger.pool()?;
+        let pool = inner.books.ledger.pool()?;
         let own = pool.window_days.and_then(Days::new);
         let window = own.map(|own| window.unwrap_or(own));
         let window = window.ok_or_else(|| OperatorError::Invalid(NO_WINDOW.into()))?;
-        let limit = epsilon.map_or(pool.limit, |epsilon| units(epsilon, inner.accounting));
-        let (log_size, log_root) = inner.log()?.head();
+        let limit = epsilon.map_or(pool.limit, |epsilon| units(epsilon, inner.law.accounting));
+        let (log_size, log_root) = inner.books.log()?.head();
         Ok(RenewalText {
-            sandbox: inner.file.id.clone(),
-            number: inner.ledger.spent()?.renewals.saturating_add(1),
+            sandbox: inner.law.in_force().file.id.clone(),
+            number: inner.books.ledger.spent()?.renewals.saturating_add(1),
             limit,
-            accounting: inner.accounting,
+            accounting: inner.law.accounting,
             window,
             log_size,
             log_root,
@@ -63,30 +63,25 @@ impl Operator {
     /// the entry, the next open renews.
     ///
     /// # Errors
-    /// [`OperatorError::Refused`] (logged) for whatever is missing; [`OperatorError::Invalid`] for a text that is none, and
-    /// while an [`Analyst`](super::Analyst) of this operator lives.
+    /// [`OperatorError::Refused`] (logged) for whatever is missing; [`OperatorError::Invalid`] for a text that is none.
     ///
     /// # Privacy
     /// Reads no data. From here on everybody may lose the new limit once more: the sums of all time stay and are shown.
-    pub fn renew(&mut self, text: &str, notes: &[String]) -> Result<Renewed, OperatorError> {
-        // Each question is charged to the pool that it was asked under, so none may be under way.
-        let inner = Arc::get_mut(&mut self.inner).ok_or_else(|| {
-            OperatorError::Invalid(
-                "analysts still hold the sandbox: drop them, renew, and take new ones".into(),
-            )
-        })?;
-        inner.renew(text, notes)
+    pub fn renew(&self, text: &str, notes: &[String]) -> Result<Renewed, OperatorError> {
+        // Each query is charged to the pool that it was asked under: those under way come to their end first.
+        let _changing = self.inner.law.changing()?;
+        self.inner.renew(text, notes)
     }
 }
 
 const NO_WINDOW: &str = "the pool was made without a window, so it is never renewed";
 
-impl Inner {
+impl SandboxState {
     fn renew(&self, given: &str, notes: &[String]) -> Result<Renewed, OperatorError> {
         let now = self.clock.now();
         let text = RenewalText::parse(given)
             .map_err(|error| OperatorError::Invalid(format!("the text of the renewal: {error}")))?;
-        let mut log = self.log()?;
+        let mut log = self.books.log()?;
         let note = match self.signed(&text, notes, &log, now)? {
             Ok(note) => note,
             Err(faults) => {
@@ -97,10 +92,10 @@ impl Inner {
         let body = text.entry_body(&note);
         let entry = Entry { kind: Kind::Renew, at: now, ledger_seq: None, body };
         // If we stop after it, the next open renews the ledger.
-        let index = log.append(&entry, &self.signer)?.index();
-        settle(&*self.ledger, &log, self.file.pinned()?.as_ref(), index, &entry)?;
+        let index = log.append(&entry, &*self.books.signer())?.index();
+        settle(&*self.books.ledger, &log, self.law.in_force().file.pinned()?.as_ref(), index, &entry)?;
         // If we stop before it, the anchor is behind: the next hand-out moves it.
-        if let Some(anchor) = &self.anchor {
+        if let Some(anchor) = &self.books.anchor {
             log.advance_anchor(anchor)?;
         }
         Ok(Renewed {
@@ -120,10 +115,10 @@ impl Inner {
         now: Timestamp,
     ) -> Result<Result<Note, Vec<RenewalFault>>, OperatorError> {
         let mut faults = Vec::new();
-        if text.sandbox != self.file.id {
+        if text.sandbox != self.law.in_force().file.id {
             faults.push(RenewalFault::Sandbox { sandbox: text.sandbox.clone() });
         }
-        let next = self.ledger.spent()?.renewals.saturating_add(1);
+        let next = self.books.ledger.spent()?.renewals.saturating_add(1);
         if text.number != next {
             faults.push(RenewalFault::Number { number: text.number, next });
         }
@@ -131,14 +126,14 @@ impl Inner {
         {
             faults.push(RenewalFault::Log);
         }
-        if text.accounting != self.accounting {
+        if text.accounting != self.law.accounting {
             faults.push(RenewalFault::Accounting);
         }
-        if let Some(why) = too_early(&self.ledger.pool()?, now) {
+        if let Some(why) = too_early(&self.books.ledger.pool()?, now) {
             faults.push(RenewalFault::Window(why));
         }
         let note = merged(text, notes).map_err(|fault| faults.push(fault)).ok();
-        match (&note, self.file.pinned()?) {
+        match (&note, self.law.in_force().file.pinned()?) {
             (_, None) => faults.push(RenewalFault::NoHandlers),
             (Some(note), Some(pinned)) => faults.extend(pinned.all_signed(note).err().into_iter().flatten()),
             (None, Some(_)) => {}
@@ -157,7 +152,7 @@ impl Inner {
         body.insert("act".into(), json!("renew"));
         body.insert("number".into(), crate::audit::amount(u128::from(text.number)));
         body.insert("rules".into(), json!(["RENEWAL"]));
-        self.append(Kind::Refuse, now, body)?;
+        self.books.append(Kind::Refuse, now, body)?;
         let reasons = faults.iter().map(|fault| Reason {
             rule: "RENEWAL".into(),
             article: String::new(),

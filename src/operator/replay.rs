@@ -2,11 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
+use std::sync::Arc;
 
 use serde_json::Value;
 
 use super::inputs::sealed_by;
-use super::law::{Named, named_in, stored};
+use super::law::{Named, Studies, named_in, stored};
 use super::public::Public;
 use super::sandbox::EpochFile;
 use super::view::naming;
@@ -31,7 +32,7 @@ pub struct Replay {
     /// Whether the log names the demand of a permitted use; a seal of an earlier version does not.
     pub names_demand: bool,
     recipient: RecipientId,
-    law: Adopted,
+    law: Arc<Adopted>,
 }
 
 impl Replay {
@@ -91,7 +92,7 @@ impl Replay {
     pub fn explain(&self, lang: Lang) -> Result<Explanation, OperatorError> {
         let known = self.law.study.recipient(&self.recipient);
         let known = known.ok_or(OperatorError::Bug("a recipient that was found is there"))?;
-        let Adopted { study, regime } = &self.law;
+        let Adopted { study, regime } = &*self.law;
         Ok(with_opinion(study, regime, known, self.at, |opinion| opinion.explain(lang)))
     }
 }
@@ -105,7 +106,7 @@ fn unknown_epoch(storage: &dyn Storage, epoch: &EpochId) -> Option<OperatorError
 }
 
 /// The studies of a seal with their regimes, and for each the entry that adopted it.
-type SealedUnder = (BTreeMap<StudyId, Adopted>, BTreeMap<StudyId, u64>);
+type SealedUnder = (Studies, BTreeMap<StudyId, u64>);
 
 fn sealed_under(
     storage: &dyn Storage,
@@ -122,7 +123,7 @@ fn sealed_under(
             found.ok_or_else(|| OperatorError::damaged("log", format!("does not adopt the study {what}")))?;
         let law = stored(storage, &named)?;
         adopted.insert(law.study.id.clone(), index);
-        laws.insert(law.study.id.clone(), law);
+        laws.insert(law.study.id.clone(), Arc::new(law));
         Ok::<_, OperatorError>(())
     };
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();

@@ -30,8 +30,8 @@ impl Consents<'_> {
             let why = "near relatives of a deceased person may ask for access, copy, correction and erasure (PIPL 49)";
             return Err(OperatorError::Invalid(why.into()));
         }
-        let studies = self.inner.studies.values();
-        let declared = studies.filter_map(|adopted| adopted.study.consents.answer_within).min();
+        let law = self.inner.law.in_force();
+        let declared = law.studies.values().filter_map(|adopted| adopted.study.consents.answer_within).min();
         let within = declared.or(Days::new(ANSWER_WITHIN)).unwrap_or(Days::ONE);
         let opened_at = self.inner.clock.now();
         let due = opened_at.saturating_add(within);

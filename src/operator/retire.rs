@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};
 
 use super::sandbox::EpochFile;
-use super::{Inner, Operator, OperatorError};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Kind};
 use crate::keys::Keyring;
 use crate::storage::Storage;
@@ -59,53 +59,39 @@ impl Operator {
     /// `retired.json`; after it, the next open finishes.
     ///
     /// # Errors
-    /// [`OperatorError::Unknown`]; [`OperatorError::Invalid`] while an [`Analyst`](super::Analyst) of this operator lives.
+    /// [`OperatorError::Unknown`]
     ///
     /// # Privacy
     /// Reads no data. What overwriting cannot reach, and that a backup of `keys/` undoes it, is said at
     /// [`Keyring::destroy_epoch`]. Source: PIPL art. 47.
-    pub fn retire(&mut self, epoch: &EpochId) -> Result<Retired, OperatorError> {
-        // A question is answered from one cube from its plan to its entry, so none may be under way.
-        let inner = Arc::get_mut(&mut self.inner).ok_or_else(|| {
-            OperatorError::Invalid(
-                "analysts still hold the sandbox: drop them, retire, and take new ones".into(),
-            )
-        })?;
-        inner.retire(epoch, Cause::Operator)
+    pub fn retire(&self, epoch: &EpochId) -> Result<Retired, OperatorError> {
+        self.inner.retire(epoch, Cause::Operator)
     }
 }
 
-impl Inner {
+impl SandboxState {
     /// Retires every epoch whose retention is over, and destroys the key of any that the log retired where a step failed before. Each act of a writer that touches epochs begins with it, so that none ends
     /// later than the first of them, however long the sandbox stays open.
     pub(super) fn retire_ended(&self) -> Result<(), OperatorError> {
         let now = self.clock.now();
-        let ended: Vec<EpochId> = {
-            let epochs = self.epochs.read().map_err(|_| STOPPED)?;
-            let keys = self.storage.list("keys")?;
-            let has_key = |epoch: &EpochFile| {
-                let key = Keyring::epoch_file(&epoch.epoch);
-                keys.iter().any(|name| key.strip_prefix("keys/") == Some(name))
-            };
-            let ended = epochs.iter().filter(|epoch| match epoch.retired {
-                None => epoch.is_over(now),
-                Some(_) => has_key(epoch),
-            });
-            ended.map(|epoch| epoch.epoch.clone()).collect()
+        let epochs = self.shelf.epochs()?;
+        let keys = self.storage.list("keys")?;
+        let has_key = |epoch: &EpochFile| {
+            let key = Keyring::epoch_file(&epoch.epoch);
+            keys.iter().any(|name| key.strip_prefix("keys/") == Some(name))
         };
+        let ended = epochs.into_iter().filter(|epoch| match epoch.retired {
+            None => epoch.is_over(now),
+            Some(_) => has_key(epoch),
+        });
+        let ended: Vec<EpochId> = ended.map(|epoch| epoch.epoch).collect();
         ended.iter().try_for_each(|epoch| self.retire(epoch, Cause::Retention).map(drop))
-    }
-
-    /// While it is held, no epoch is retired: for a caller that opens something sealed under the key of one. Nothing that calls
-    /// [`Inner::retire_ended`] or asks for this once more may run under it.
-    pub(super) fn unretired(&self) -> Result<RwLockReadGuard<'_, ()>, OperatorError> {
-        self.retiring.read().map_err(|_| STOPPED)
     }
 
     fn retire(&self, id: &EpochId, cause: Cause) -> Result<Retired, OperatorError> {
         // A question is answered from one cube from its plan to its entry: those under way come to their end first.
-        let _alone = self.retiring.write().map_err(|_| STOPPED)?;
-        let epochs = self.epochs()?;
+        let _alone = self.shelf.retiring()?;
+        let epochs = self.shelf.epochs()?;
         let Some(epoch) = epochs.iter().find(|epoch| epoch.epoch == *id) else {
             let known = epochs.iter().map(|epoch| epoch.epoch.to_string()).collect();
             return Err(OperatorError::Unknown { kind: "epoch", name: id.to_string(), known });
@@ -114,12 +100,12 @@ impl Inner {
             Some(entry) => (entry, false),
             None => (self.log_retirement(id, cause)?, true),
         };
-        self.cubes.lock().unwrap_or_else(PoisonError::into_inner).retain(|(epoch, ..), _| epoch != id);
+        self.shelf.forget_cubes(id);
         // If we stop before it, the anchor is behind: the next hand-out moves it.
-        let moved = self
-            .anchor
-            .as_ref()
-            .map_or(Ok(()), |anchor| self.log()?.advance_anchor(anchor).map_err(OperatorError::from));
+        let moved =
+            self.books.anchor.as_ref().map_or(Ok(()), |anchor| {
+                self.books.log()?.advance_anchor(anchor).map_err(OperatorError::from)
+            });
         // The log has the entry: an anchor that cannot be moved keeps no key.
         finish(&*self.storage, id)?;
         moved?;
@@ -128,7 +114,7 @@ impl Inner {
 
     /// Writes the entry by which an epoch is retired.
     fn log_retirement(&self, id: &EpochId, cause: Cause) -> Result<u64, OperatorError> {
-        let mut log = self.log()?;
+        let mut log = self.books.log()?;
         // After a failed append only the next open knows whether there is an entry.
         log.tidy()?;
         let entry = log.head().0;
@@ -139,15 +125,18 @@ impl Inner {
         body.insert("because".into(), json!(cause.as_str()));
         let retire = Entry { kind: Kind::Retire, at: self.clock.now(), ledger_seq: None, body };
         // If we stop after it, the epoch is retired, and the next open destroys its key.
-        let _recorded = log.append(&retire, &self.signer)?;
+        let _recorded = log.append(&retire, &*self.books.signer())?;
         drop(log);
-        let mut epochs = self.epochs.write().map_err(|_| STOPPED)?;
-        epochs.iter_mut().filter(|epoch| epoch.epoch == *id).for_each(|epoch| epoch.retired = Some(entry));
+        self.shelf.with_epochs(|epochs| {
+            epochs
+                .iter_mut()
+                .filter(|epoch| epoch.epoch == *id)
+                .for_each(|epoch| epoch.retired = Some(entry));
+            Ok(())
+        })?;
         Ok(entry)
     }
 }
-
-const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it retired an epoch");
 
 impl Cause {
     const fn as_str(self) -> &'static str {

@@ -1,9 +1,8 @@
 //! `key rotate`: another key signs the log from here on, and the way from the old key to it stands in the log.
 
-use std::sync::Arc;
-
+use super::law::InForceLaw;
 use super::sandbox::{SANDBOX, SandboxFile};
-use super::{Inner, NamedKey, Operator, OperatorError};
+use super::{NamedKey, Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Kind, Log, Rotation, VerifierKey, rotation_to_signer};
 use crate::keys::{KeyError, Keyring, SigningKey};
 use crate::storage::Storage;
@@ -21,55 +20,51 @@ pub struct Rotated {
 }
 
 impl Operator {
-    /// Makes a fresh key that signs the log from here on, and destroys the old one.
+    /// Makes a fresh key that signs the log from here on, and destroys the old one. Waits for queries under way; later ones wait for it.
     ///
     /// Order: the new key, as `keys/sign.key.new`; the log's `key` entry, signed by both keys, under a checkpoint by the new
     /// one, which decides; the anchor; `sandbox.toml`; the old key is overwritten and removed, and the new one gets its name.
     /// If we stop before the checkpoint, the next open destroys the new key; after it, the next open finishes.
     ///
     /// # Errors
-    /// [`OperatorError::Invalid`] while an [`Analyst`](super::Analyst) of this operator lives. After a failure that leaves the
-    /// checkpoint in place the new key is in force, and the next rotation or open finishes.
+    /// [`OperatorError`]. After a failure that leaves the checkpoint in place the new key is in force, and the next rotation or open
+    /// finishes.
     ///
     /// # Privacy
     /// Reads no data and changes no budget.
-    pub fn rotate_key(&mut self) -> Result<Rotated, OperatorError> {
-        // Each answer is signed by the key under which it was asked, so none may be under way.
-        let inner = Arc::get_mut(&mut self.inner).ok_or_else(|| {
-            OperatorError::Invalid(
-                "analysts still hold the sandbox: drop them, rotate, and take new ones".into(),
-            )
-        })?;
-        inner.rotate_key()
+    pub fn rotate_key(&self) -> Result<Rotated, OperatorError> {
+        self.inner.rotate_key()
     }
 }
 
-impl Inner {
-    fn rotate_key(&mut self) -> Result<Rotated, OperatorError> {
-        let storage = &*self.storage;
-        // Not by `Inner::log`: the file and the signer change under it.
-        let mut log =
-            self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))?;
+impl SandboxState {
+    fn rotate_key(&self) -> Result<Rotated, OperatorError> {
+        // Each answer is signed by the key under which it was asked: those under way come to their end first.
+        let changing = self.law.changing()?;
+        let (storage, law) = (&*self.storage, self.law.in_force());
+        let mut file = law.file.clone();
+        let mut log = self.books.log()?;
         // After a failed append only the next open knows which key is in force.
         log.tidy()?;
-        settle_rotation(storage, &self.keyring, &mut self.file, &log)?;
+        settle_rotation(storage, &self.shelf.keyring, &mut file, &log)?;
         // If we stop after it, no entry names the key and it has signed nothing that is durable: the next open destroys it.
-        let next = named(SigningKey::create_next(storage, &self.keyring)?, &self.file);
+        let next = named(SigningKey::create_next(storage, &self.shelf.keyring)?, &file);
         let (log_size, log_root) = log.head();
-        let sandbox = self.file.id.clone();
+        let sandbox = file.id.clone();
         let rotation = Rotation { sandbox, log_size, log_root, old: log.key().clone(), new: vkey(&next)? };
-        let body = rotation.entry_body(&self.signer, &next);
+        let body = rotation.entry_body(&*self.books.signer(), &next);
         let body = body.map_err(|_| OperatorError::Bug("both keys of a rotation are at hand"))?;
         let entry = Entry { kind: Kind::Key, at: self.clock.now(), ledger_seq: None, body };
         // If we stop after it, the next open finds `keys/sign.key.new` as the key of the checkpoint: it is in force.
         let index = log.append_rotation(&entry, &next)?.index();
-        self.signer = next;
-        self.file.vkey = rotation.new.to_string();
+        self.books.set_signer(&log, next);
+        file.vkey = rotation.new.to_string();
+        self.law.replace(&changing, InForceLaw { file: file.clone(), studies: law.studies.clone() });
         // If we stop before it, the anchor is behind, under the old key: the next hand-out moves it.
-        if let Some(anchor) = &self.anchor {
+        if let Some(anchor) = &self.books.anchor {
             log.advance_anchor(anchor)?;
         }
-        finish(storage, &self.file)?;
+        finish(storage, &file)?;
         Ok(Rotated { old: rotation.old.to_string(), new: rotation.new.to_string(), entry: index })
     }
 }

@@ -1,8 +1,6 @@
 //! `key rotate-root`: the key of the sandbox is sealed under another root key. Nothing that it protects is read or written anew.
 
-use std::sync::Arc;
-
-use super::{Inner, Operator, OperatorError};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, KeyChange, Kind, Log};
 use crate::keys::{KeyError, Keyring, RootKey, RootNumber};
 
@@ -33,42 +31,38 @@ impl Operator {
     /// after it, the new key is in force, and the next open with it finishes: the entry that is missing says so.
     ///
     /// # Errors
-    /// [`OperatorError::Invalid`] while an [`Analyst`](super::Analyst) of this operator lives, or for the root key that is in force.
+    /// [`OperatorError::Invalid`] for the root key that is in force.
     /// After [`OperatorError::Storage`] and [`OperatorError::Key`] either key may be in force: keep both until it has succeeded, here
     /// or at the next open.
     ///
     /// # Privacy
     /// Reads no data and changes no budget. The old key is overwritten as `retire` does it, with the same limits; with a copy of the
     /// old `keys/sandbox.key` it opens everything still, because the key that it seals is the same.
-    pub fn rotate_root(&mut self, new: NewRoot) -> Result<RootRotated, OperatorError> {
-        let inner = Arc::get_mut(&mut self.inner).ok_or_else(|| {
-            OperatorError::Invalid(
-                "analysts still hold the sandbox: drop them, rotate, and take new ones".into(),
-            )
-        })?;
-        inner.rotate_root(new)
+    pub fn rotate_root(&self, new: NewRoot) -> Result<RootRotated, OperatorError> {
+        self.inner.rotate_root(new)
     }
 }
 
-impl Inner {
-    fn rotate_root(&mut self, new: NewRoot) -> Result<RootRotated, OperatorError> {
+impl SandboxState {
+    fn rotate_root(&self, new: NewRoot) -> Result<RootRotated, OperatorError> {
+        let _changing = self.law.changing()?;
         // After a failed append only the next open knows what is recorded.
-        self.log()?.tidy()?;
-        let logged = root_changes(&*self.log()?, 0)?;
-        check_root_number(&self.keyring, logged)?;
-        let (storage, log_size) = (&*self.storage, self.log()?.head().0);
+        self.books.log()?.tidy()?;
+        let logged = root_changes(&*self.books.log()?, 0)?;
+        check_root_number(&self.shelf.keyring, logged)?;
+        let (storage, log_size) = (&*self.storage, self.books.log()?.head().0);
         let root = match new {
             NewRoot::InFolder => self.next_in_folder()?,
             NewRoot::Given(root) => root,
         };
-        let under = self.keyring.is_under(storage, &root)?;
-        if under && Keyring::open(storage, &root, &self.file.id)?.sealed_for().number == logged {
+        let under = self.shelf.keyring.is_under(storage, &root)?;
+        if under && Keyring::open(storage, &root, &self.id)?.sealed_for().number == logged {
             return Err(OperatorError::Invalid("this root key is in force already: give another one".into()));
         }
         let number = logged.checked_add(1).ok_or(OperatorError::Bug("a root key is changed by hand"))?;
         // If we stop before it, the old root key is in force; after it, the new one. An attempt that failed here is done again, so
         // that what lies there is durable before another key is destroyed.
-        self.keyring.seal_under(storage, &root, RootNumber { number, log_size })?;
+        self.shelf.keyring.seal_under(storage, &root, RootNumber { number, log_size })?;
         self.leave_key_in_force()?;
         let entry = self.log_root(number)?;
         Ok(RootRotated { number, entry })
@@ -78,7 +72,7 @@ impl Inner {
     fn next_in_folder(&self) -> Result<RootKey, OperatorError> {
         let storage = &*self.storage;
         Ok(match RootKey::load_next(storage)? {
-            Some(next) if self.keyring.is_under(storage, &next)? => next,
+            Some(next) if self.shelf.keyring.is_under(storage, &next)? => next,
             // If we stop after it, `keys/sandbox.key` does not open under it, and the next open destroys it.
             _ => RootKey::create_next(storage)?,
         })
@@ -86,8 +80,8 @@ impl Inner {
 
     /// Finishes or undoes a change that a stop interrupted: `keys/sandbox.key` decides, and it has opened.
     pub(super) fn settle_root(&self) -> Result<(), OperatorError> {
-        let number = self.keyring.sealed_for().number;
-        let missing = number > 0 && !self.is_logged(self.keyring.sealed_for())?;
+        let number = self.shelf.keyring.sealed_for().number;
+        let missing = number > 0 && !self.is_logged(self.shelf.keyring.sealed_for())?;
         if missing || RootKey::has_next(&*self.storage)? {
             // What was read may not be durable yet, if the write before failed late.
             Keyring::settle(&*self.storage)?;
@@ -104,12 +98,12 @@ impl Inner {
     fn leave_key_in_force(&self) -> Result<(), OperatorError> {
         let storage = &*self.storage;
         if let Some(next) = RootKey::load_next(storage)?
-            && self.keyring.is_under(storage, &next)?
+            && self.shelf.keyring.is_under(storage, &next)?
         {
             return Ok(RootKey::put_next_in_force(storage)?);
         }
         let in_force = match RootKey::load(storage) {
-            Ok(root) => self.keyring.is_under(storage, &root)?,
+            Ok(root) => self.shelf.keyring.is_under(storage, &root)?,
             // Absent, or overwritten and not yet removed.
             Err(KeyError::Absent(_) | KeyError::Malformed { .. }) => false,
             Err(other) => return Err(other.into()),
@@ -122,12 +116,12 @@ impl Inner {
 
     /// The last step: with its entry a change is over.
     fn log_root(&self, number: u64) -> Result<u64, OperatorError> {
-        self.append(Kind::Key, self.clock.now(), KeyChange::root_body(number))
+        self.books.append(Kind::Key, self.clock.now(), KeyChange::root_body(number))
     }
 
     /// Whether the log has the entry of the change after which `keys/sandbox.key` was sealed.
     fn is_logged(&self, sealed: RootNumber) -> Result<bool, OperatorError> {
-        let log = self.log()?;
+        let log = self.books.log()?;
         let (size, _) = log.head();
         let own = KeyChange::Root { number: sealed.number };
         // Where it belongs, unless the change was finished later.

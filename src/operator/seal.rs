@@ -1,14 +1,16 @@
 //! `seal`: files in, sealed cubes of every permitted study and recipient out, in one run.
 
-use std::sync::Arc;
+use std::sync::{Arc, RwLockReadGuard};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
+use super::law::InForceLaw;
 use super::permitted::{Building, Flows, NotPermitted, RefusedFlow};
 use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::sealed::unfinished;
-use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
+use super::shelf::CubeKey;
+use super::{Adopted, Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Kind};
 use crate::engine::{Built, Hygiene, Reading, Sources, shapes};
 use crate::keys::Keyring;
@@ -70,7 +72,9 @@ impl Operator {
         let now = inner.clock.now();
         inner.retire_ended()?;
         self.check_epoch(&terms.epoch)?;
-        let rules = inner.seal_rules()?;
+        // Files are read and cubes are built under this law, and nobody waits for it; it has to be in force still when the seal ends.
+        let law = inner.law.in_force();
+        let rules = inner.seal_rules(&law)?;
         let (flows, refused) = match rules.permitted(terms.as_of, now) {
             Ok(permitted) => permitted,
             Err(not) => {
@@ -89,12 +93,12 @@ impl Operator {
         };
         inner.sweep_register(file_time(now, 0)).map_err(failed)?;
         let register = inner.mark_seal(file_time(now, 1)).map_err(failed)?;
-        let key = inner.keyring.create_epoch(&*inner.storage, &terms.epoch);
+        let key = inner.shelf.keyring.create_epoch(&*inner.storage, &terms.epoch);
         let key = key.map_err(|error| failed(error.into()))?;
         // What is there was left by a seal that failed in this process and could not remove it.
         inner.storage.remove(&staged).map_err(|error| failed(error.into()))?;
-        let sealed = inner.stage(terms, (sources, register.as_ref()), &flows, &key, now, &staged);
-        let (hygiene, consents, file, entry) = match sealed {
+        let sealed = inner.stage(terms, (sources, register.as_ref()), (&law, &flows), &key, now, &staged);
+        let Staged { hygiene, consents, file, entry, unchanged: _unchanged } = match sealed {
             Ok(staged) => staged,
             Err(error) => {
                 // If removing fails too, the next open does it.
@@ -106,9 +110,9 @@ impl Operator {
         if !refused.is_empty() {
             inner.log_refusal(&refused, &terms.epoch, now)?;
         }
-        inner.append(Kind::Seal, now, entry)?;
+        inner.books.append(Kind::Seal, now, entry)?;
         inner.add_epoch(file)?;
-        let names = |(study, flows): (&Adopted, Flows)| {
+        let names = |(study, flows): (&Arc<Adopted>, Flows)| {
             let id = study.study.id.to_string();
             flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient.to_string()))
         };
@@ -133,8 +137,8 @@ impl Operator {
     ) -> Result<Hygiene, OperatorError> {
         let inner = &*self.inner;
         let register = inner.register_snapshot()?;
-        let instants = (as_of, inner.clock.now());
-        inner.seal_rules()?.check_sources(instants, reading, sources, register.as_ref())
+        let (law, instants) = (inner.law.in_force(), (as_of, inner.clock.now()));
+        inner.seal_rules(&law)?.check_sources(instants, reading, sources, register.as_ref())
     }
 }
 
@@ -152,19 +156,26 @@ pub(super) struct CubeEntry {
     pub(super) consents: Option<String>,
 }
 
-/// What staging yields: the hygiene, the noised counts by consent, the public file of the epoch and the body of its log entry.
-type Staged = (Hygiene, Vec<Released>, EpochFile, Map<String, Value>);
+/// What staging yields: the hygiene, the noised counts by consent, the public file of the epoch and the body of its log entry, under a law
+/// that stays in force.
+struct Staged<'a> {
+    hygiene: Hygiene,
+    consents: Vec<Released>,
+    file: EpochFile,
+    entry: Map<String, Value>,
+    unchanged: RwLockReadGuard<'a, ()>,
+}
 
-impl Inner {
+impl SandboxState {
     fn stage(
         &self,
         terms: &SealTerms,
         (sources, register): (Sources, Option<&(Snapshot, State)>),
-        flows: &[(&Adopted, Flows)],
+        (law, flows): (&Arc<InForceLaw>, &[(&Arc<Adopted>, Flows)]),
         key: &Secret,
         now: Timestamp,
         folder: &str,
-    ) -> Result<Staged, OperatorError> {
+    ) -> Result<Staged<'_>, OperatorError> {
         let entries = flows.iter().map(|(adopted, _)| StudyEntry {
             id: adopted.study.id.clone(),
             hash: adopted.study.hash.clone(),
@@ -173,13 +184,13 @@ impl Inner {
         let ends = flows.iter().map(|(adopted, _)| now.saturating_add(adopted.study.retention)).min();
         let ends = ends.ok_or(OperatorError::Bug("an epoch is sealed under a study"))?;
         let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, ends, entries.collect());
-        let reading = Reading { figures: self.auditor.is_some(), ..terms.reading.clone() };
+        let reading = Reading { figures: self.law.auditor.is_some(), ..terms.reading.clone() };
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
         let sealing = Building { as_of: terms.as_of, key, reading: &reading };
         let (sources, records) = sources.recorded()?;
         let (register, state) = register.map(|(register, state)| (register, *state)).unzip();
         let hygiene =
-            self.seal_rules()?.build_each((sources, register), flows, &sealing, |position, built| {
+            self.seal_rules(law)?.build_each((sources, register), flows, &sealing, |position, built| {
                 let (Some(study), Some((adopted, demands))) =
                     (file.studies.get(position), flows.get(position))
                 else {
@@ -200,9 +211,14 @@ impl Inner {
         }
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
-        let studies = flows.iter().map(|(adopted, _)| *adopted);
+        let studies = flows.iter().map(|(adopted, _)| &***adopted);
         let (inputs, openings) = self.write_inputs(&records, studies, &file, key, folder)?;
-        // Everything that a file can spoil is done: from here a seal costs budget.
+        // Everything that a file can spoil is done: from here a seal costs budget, and nothing else comes into force.
+        let unchanged = self.law.unchanged()?;
+        if !Arc::ptr_eq(law, &self.law.in_force()) {
+            let why = "a study or a key was changed while the files were read: seal again";
+            return Err(OperatorError::Invalid(why.into()));
+        }
         let mut consents = Vec::new();
         for (adopted, recipient, standings) in standings {
             consents.extend(self.release_consents(adopted, &recipient, &file, &standings)?);
@@ -223,7 +239,7 @@ impl Inner {
         body.insert("inputs".into(), inputs);
         body.insert("openings".into(), json!(openings));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
-        Ok((hygiene, consents, file, body))
+        Ok(Staged { hygiene, consents, file, entry: body, unchanged })
     }
 
     fn write_cubes(
@@ -239,7 +255,7 @@ impl Inner {
         let sets = adopted.study.catalogue.sets().iter().zip(shapes(&adopted.study)?);
         let mut sealed = Vec::new();
         for ((set, shape), cube) in sets.zip(&built.cubes) {
-            let binding = file.binding(&self.file.id, study, recipient, &set.name);
+            let binding = file.binding(&self.id, study, recipient, &set.name);
             let parts: Vec<&[u8]> = binding.iter().map(Vec::as_slice).collect();
             sealed.push(cube.seal(&shape, &key, &parts).map_err(crate::release::ReleaseError::Seal)?);
         }
@@ -256,7 +272,8 @@ impl Inner {
         })
     }
 
-    /// The cube of one tag set, from memory or from its sealed file.
+    /// The cube of one tag set, from memory or from its sealed file, which is read and decrypted under no lock that another query needs; for
+    /// who holds [`Shelf::unretired`](super::shelf::Shelf::unretired).
     pub(super) fn cube(
         &self,
         epoch: &EpochFile,
@@ -265,10 +282,8 @@ impl Inner {
         set: usize,
     ) -> Result<Arc<Exact<Cube>>, OperatorError> {
         let at: CubeKey = (epoch.epoch.clone(), adopted.study.id.clone(), recipient.clone(), set);
-        let mut cubes =
-            self.cubes.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the cubes"))?;
-        if let Some(cube) = cubes.get(&at) {
-            return Ok(Arc::clone(cube));
+        if let Some(cube) = self.shelf.cube(&at) {
+            return Ok(cube);
         }
         let place =
             cube_path(&format!("epochs/{}", epoch.epoch), adopted.study.id.as_str(), recipient.as_str());
@@ -276,35 +291,18 @@ impl Inner {
         let study = StudyEntry { id: adopted.study.id.clone(), hash: adopted.study.hash.clone() };
         let file = self.storage.read(&place)?.ok_or_else(|| damaged("is missing"))?;
         let sealed = split_cube(&file, set).ok_or_else(|| damaged("is cut off"))?;
-        let key = cube_key(&self.keyring.epoch(&*self.storage, &epoch.epoch)?, &study, recipient.as_str());
+        let key =
+            cube_key(&self.shelf.keyring.epoch(&*self.storage, &epoch.epoch)?, &study, recipient.as_str());
         let shapes = shapes(&adopted.study)?;
         let sets = adopted.study.catalogue.sets();
         let (Some(shape), Some(declared)) = (shapes.get(set), sets.get(set)) else {
             return Err(OperatorError::Bug("a plan names a tag set of its study"));
         };
-        let binding = epoch.binding(&self.file.id, &study, recipient.as_str(), &declared.name);
+        let binding = epoch.binding(&self.id, &study, recipient.as_str(), &declared.name);
         let parts: Vec<&[u8]> = binding.iter().map(Vec::as_slice).collect();
         let cube = Exact::<Cube>::unseal(sealed, shape, &key, &parts)
             .map_err(|_| damaged("does not open: changed bytes, another key, or another place"))?;
-        let cube = Arc::new(cube);
-        cubes.insert(at, Arc::clone(&cube));
-        Ok(cube)
-    }
-
-    /// Writes an entry that belongs to no charge, and anchors it.
-    pub(super) fn append(
-        &self,
-        kind: Kind,
-        at: Timestamp,
-        body: Map<String, Value>,
-    ) -> Result<u64, OperatorError> {
-        let mut log = self.log()?;
-        let entry = Entry { kind, at, ledger_seq: None, body };
-        let index = log.append(&entry, &self.signer)?.index();
-        if let Some(anchor) = &self.anchor {
-            log.advance_anchor(anchor)?;
-        }
-        Ok(index)
+        Ok(self.shelf.keep_cube(at, cube))
     }
 
     fn log_unpaid(&self, reasons: &[Reason], epoch: &EpochId, now: Timestamp) -> Result<(), OperatorError> {
@@ -312,7 +310,7 @@ impl Inner {
         body.insert("act".into(), json!("seal"));
         body.insert("epoch".into(), json!(epoch));
         body.insert("rules".into(), reasons.iter().map(|reason| json!(reason.rule)).collect());
-        self.append(Kind::Refuse, now, body).map(|_| ())
+        self.books.append(Kind::Refuse, now, body).map(|_| ())
     }
 
     fn log_refusal(
@@ -329,7 +327,7 @@ impl Inner {
             body.insert("recipient".into(), json!(recipient));
             let rules: Vec<&str> = reasons.iter().map(|reason| reason.rule.as_str()).collect();
             body.insert("rules".into(), json!(rules));
-            self.append(Kind::Refuse, now, body)?;
+            self.books.append(Kind::Refuse, now, body)?;
         }
         Ok(())
     }

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use super::access::failed_seal;
 use super::retire::settle_retirements;
 use super::sandbox::EpochFile;
-use super::{Inner, Operator, OperatorError};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Entry, Kind, Log, Signer};
 use crate::keys::Keyring;
 use crate::storage::{AnchorFile, Storage, file_time};
@@ -20,8 +20,6 @@ pub(super) const UNFINISHED: &str = ".new";
 pub(super) fn unfinished(epoch: &EpochId) -> String {
     format!("epochs/{epoch}{UNFINISHED}")
 }
-
-const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it held the epochs");
 
 fn folder(epoch: &EpochId) -> String {
     format!("epochs/{epoch}")
@@ -200,7 +198,7 @@ impl Operator {
     /// [`OperatorError::Damaged`] where the folder of a sealed epoch is missing or another one.
     pub fn check_epoch(&self, epoch: &EpochId) -> Result<(), OperatorError> {
         self.inner.check_folders()?;
-        is_free(&self.inner.epochs()?, epoch)
+        is_free(&self.inner.shelf.epochs()?, epoch)
     }
 }
 
@@ -212,22 +210,18 @@ pub(super) fn is_free(sealed: &[EpochFile], epoch: &EpochId) -> Result<(), Opera
     Ok(())
 }
 
-impl Inner {
-    /// Every epoch that the log seals.
-    pub(super) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
-        Ok(self.epochs.read().map_err(|_| STOPPED)?.clone())
-    }
-
+impl SandboxState {
     /// Takes in an epoch that the log has sealed, and gives its folder its name: a reader sees both or neither. If we stop
     /// before, or it fails, the id is used all the same.
     pub(super) fn add_epoch(&self, epoch: EpochFile) -> Result<(), OperatorError> {
-        let mut epochs = self.epochs.write().map_err(|_| STOPPED)?;
-        epochs.push(epoch.clone());
-        finish_seal(&*self.storage, &epoch)
+        self.shelf.with_epochs(|epochs| {
+            epochs.push(epoch.clone());
+            finish_seal(&*self.storage, &epoch)
+        })
     }
 
     /// The folder agrees with the log now, also where somebody changed it since the sandbox was opened.
     pub(super) fn check_folders(&self) -> Result<(), OperatorError> {
-        check_folders(&*self.storage, &self.epochs.read().map_err(|_| STOPPED)?, false)
+        check_folders(&*self.storage, &self.shelf.epochs()?, false)
     }
 }

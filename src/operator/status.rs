@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::closed::{is_under, until};
+use super::law::Studies;
 use super::sandbox::{EpochFile, SandboxFile};
 use super::{Adopted, Approval, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
@@ -76,7 +77,7 @@ impl Operator {
     /// # Errors
     /// [`OperatorError::Invalid`] for a day that is several instants in the time zones of the studies.
     pub fn instant(&self, as_of: AsOf) -> Result<Timestamp, OperatorError> {
-        instant(&self.inner.studies, as_of)
+        instant(&self.inner.law.in_force().studies, as_of)
     }
 
     /// What is public about the sandbox. An epoch whose retention is over is retired before.
@@ -87,13 +88,20 @@ impl Operator {
         let inner = &*self.inner;
         inner.retire_ended()?;
         inner.check_folders()?;
-        let (epochs, size) = (inner.epochs()?, inner.log()?.head().0);
-        status(&inner.file, &inner.studies, &epochs, &*inner.ledger, size, inner.clock.now())
+        let (epochs, size) = (inner.shelf.epochs()?, inner.books.log()?.head().0);
+        status(
+            &inner.law.in_force().file,
+            &inner.law.in_force().studies,
+            &epochs,
+            &*inner.books.ledger,
+            size,
+            inner.clock.now(),
+        )
     }
 }
 
 /// The instant that an as-of means under these studies.
-pub(super) fn instant(studies: &BTreeMap<StudyId, Adopted>, as_of: AsOf) -> Result<Timestamp, OperatorError> {
+pub(super) fn instant(studies: &Studies, as_of: AsOf) -> Result<Timestamp, OperatorError> {
     let mut instants = studies.values().map(|adopted| adopted.study.instant(as_of));
     let first = instants.next().unwrap_or_else(|| as_of.at(&Zone::utc()));
     if instants.all(|other| other == first) {
@@ -106,7 +114,7 @@ pub(super) fn instant(studies: &BTreeMap<StudyId, Adopted>, as_of: AsOf) -> Resu
 /// What is public about a sandbox, from its parts.
 pub(super) fn status(
     file: &SandboxFile,
-    studies: &BTreeMap<StudyId, Adopted>,
+    studies: &Studies,
     epochs: &[EpochFile],
     book: &dyn Book,
     log_size: u64,

@@ -1,8 +1,9 @@
 //! What anyone who may ask sees before asking: forecasts, what is left, the vocabulary. Nothing here can charge or draw.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::analyst::plan;
+use super::law::Studies;
 use super::metrics::Program;
 use super::sandbox::EpochFile;
 use super::{Adopted, MetricsForecast, OperatorError};
@@ -82,7 +83,7 @@ pub struct Vocabulary {
 
 /// A sandbox as one recipient under one study sees it.
 pub struct View<'a> {
-    pub(super) adopted: &'a Adopted,
+    pub(super) adopted: Arc<Adopted>,
     pub(super) recipient: &'a RecipientId,
     pub(super) accounting: Accounting,
     pub(super) book: &'a dyn Book,
@@ -97,7 +98,7 @@ impl View<'_> {
     /// [`OperatorError::Question`]
     pub fn forecast(&self, question: &str) -> Result<Forecast, OperatorError> {
         let ask = parse(question, &self.adopted.study.catalogue)?;
-        Ok(plan(&ask, self.adopted, self.accounting)?.forecast())
+        Ok(plan(&ask, &self.adopted, self.accounting)?.forecast())
     }
 
     /// What the metrics of the study cost, question by question; free, and no data is touched.
@@ -107,7 +108,7 @@ impl View<'_> {
     pub fn forecast_metrics(&self) -> Result<MetricsForecast, OperatorError> {
         let metrics = self.adopted.study.metrics.iter();
         let metrics = metrics.map(|m| (m.name.clone(), m.unit.clone(), m.means.clone())).collect();
-        let questions = Program::adopted(self.adopted, self.accounting)?;
+        let questions = Program::adopted(&self.adopted, self.accounting)?;
         Ok(MetricsForecast { metrics, questions: questions.plans().map(Plan::forecast).collect() })
     }
 
@@ -183,9 +184,9 @@ pub(super) fn units(epsilon: NanoEpsilon, accounting: Accounting) -> u128 {
 
 /// The study of this id.
 pub(super) fn named_study<'a>(
-    studies: &'a BTreeMap<StudyId, Adopted>,
+    studies: &'a Studies,
     study: &StudyId,
-) -> Result<&'a Adopted, OperatorError> {
+) -> Result<&'a Arc<Adopted>, OperatorError> {
     let unknown = || OperatorError::Unknown {
         kind: "study",
         name: study.to_string(),
@@ -196,13 +197,13 @@ pub(super) fn named_study<'a>(
 
 /// The study under which `recipient` asks; `study` may be left out where only one study names the recipient.
 pub(super) fn naming<'a>(
-    studies: &'a BTreeMap<StudyId, Adopted>,
+    studies: &'a Studies,
     recipient: &RecipientId,
     study: Option<&StudyId>,
-) -> Result<&'a Adopted, OperatorError> {
+) -> Result<&'a Arc<Adopted>, OperatorError> {
     study.map(|study| named_study(studies, study)).transpose()?;
     let naming = studies.values().filter(|adopted| study.is_none_or(|study| adopted.study.id == *study));
-    let naming: Vec<&Adopted> =
+    let naming: Vec<&Arc<Adopted>> =
         naming.filter(|adopted| adopted.study.recipient(recipient).is_some()).collect();
     match naming.as_slice() {
         [only] => Ok(only),

@@ -55,7 +55,7 @@ fn look(operator: &Operator, person: &(String, String)) -> PersonView {
 #[test]
 fn the_view_says_what_the_register_and_the_log_say() {
     let image = Image::new();
-    let mut operator = support::init(Arc::new(image.clone()), "8").unwrap();
+    let operator = support::init(Arc::new(image.clone()), "8").unwrap();
     import(&operator);
     seal(&operator, "e1");
     seal(&operator, "e2");
