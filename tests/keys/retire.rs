@@ -107,9 +107,8 @@ fn files(image: &Image, folder: &str) -> Vec<(String, Vec<u8>)> {
 fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
     let (image, operator) = made();
     let size = entries(&image, &operator).len() as u64;
-    let analyst = support::analyst(&operator);
-    assert!(matches!(operator.retire(&id("e2")), Err(OperatorError::Invalid(_))), "an analyst may ask");
-    drop(analyst);
+    // A handle of an analyst does not stand in the way.
+    let _analyst = support::analyst(&operator);
     assert!(matches!(operator.retire(&id("e3")), Err(OperatorError::Unknown { kind: "epoch", .. })));
     let retired = operator.retire(&id("e2")).unwrap();
     assert_eq!((retired.entry, retired.changed), (size, true));
