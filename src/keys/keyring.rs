@@ -271,7 +271,7 @@ mod tests {
     fn the_key_of_a_sandbox_changes_its_seal_and_nothing_else() {
         let image = Image::new();
         let root = |byte: &str| RootKey::from_hex(&byte.repeat(32), "test").unwrap();
-        let mut made = Keyring::create(&image, &root("01"), "s").unwrap();
+        let made = Keyring::create(&image, &root("01"), "s").unwrap();
         assert!(matches!(Keyring::create(&image, &root("01"), "s"), Err(KeyError::Exists(_))));
         let derived = *made.ledger_mac().expose();
         let opens = |root: &RootKey, sandbox: &str| match Keyring::open(&image, root, sandbox) {

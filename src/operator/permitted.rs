@@ -1,6 +1,6 @@
 //! What a seal may do and how it reads its files; the same for [`Operator::seal`](super::Operator::seal) and for the check before it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::law::{InForceLaw, Studies};
@@ -15,7 +15,7 @@ use crate::ledger::Book;
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::query::ConsentCounts;
 use crate::register::{FILE, Snapshot};
-use crate::types::{Days, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::{Days, RecipientId, Secret, Timestamp};
 
 /// The permitted recipients of a study and what each demands of people.
 pub(super) type Flows = Vec<(RecipientId, Demand)>;

@@ -175,7 +175,8 @@ pub(super) fn filter(tags: &[&Tag], depth: u32, rng: &mut StdRng) -> String {
 
 /// Questions, of which some exclude everybody or price what they do not ask and are no questions.
 fn questions(operator: &Operator, seed: u64) -> impl Iterator<Item = (String, Plan)> {
-    let adopted = operator.inner.law.in_force().studies.values().next().unwrap();
+    let law = operator.inner.law.in_force();
+    let adopted = law.studies.values().next().unwrap();
     let mut rng = StdRng::seed_from_u64(seed);
     std::iter::repeat_with(move || {
         let text = question(&adopted.study.catalogue, &mut rng);
@@ -219,7 +220,8 @@ fn the_forecast_is_the_charge_to_the_unit() {
 fn with_the_same_noise_neighbours_differ_by_no_more_than_the_claim() {
     const PEOPLE: u32 = 60;
     let operator = sandbox(2, false);
-    let adopted = operator.inner.law.in_force().studies.values().next().unwrap();
+    let law = operator.inner.law.in_force();
+    let adopted = law.studies.values().next().unwrap();
     let shapes = shapes(&adopted.study).unwrap();
     let ids: Vec<String> = made_up(PEOPLE)
         .members()

@@ -12,7 +12,7 @@ use super::person::Told;
 use super::sandbox::EpochFile;
 use super::sealed::found_at;
 use super::view::{named_study, naming};
-use super::{Adopted, Operator, OperatorError, SandboxState};
+use super::{Operator, OperatorError, SandboxState};
 use crate::audit::{Kind, Log, commit, verify_commitment};
 use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, Tombstone, account_with};
 use crate::deidentify::IdForms;
@@ -268,6 +268,9 @@ impl Consents<'_> {
     }
 }
 
+/// Namespaces of texts that a law replaced, and that law.
+type Former = (Arc<InForceLaw>, Arc<BTreeSet<String>>);
+
 /// The register of an open sandbox, and the lock of those who write to it: a store that is written anew must not miss an event.
 #[derive(Default)]
 pub(super) struct RegisterPlace {
@@ -276,7 +279,7 @@ pub(super) struct RegisterPlace {
     /// Why events past their retention were not removed after a write.
     unswept: Mutex<Option<OperatorError>>,
     /// Namespaces in which only texts of before gave ids, once they were needed, and the law that replaced those texts.
-    former: Mutex<Option<(Arc<InForceLaw>, Arc<BTreeSet<String>>)>>,
+    former: Mutex<Option<Former>>,
     /// What the log says about epochs, as far as it was read.
     pub(super) told: Mutex<Told>,
 }

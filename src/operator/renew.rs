@@ -1,6 +1,5 @@
 //! `budget renew`: a new pool in place of one whose window is over, once every handler has signed for it.
 
-use std::sync::Arc;
 
 use serde_json::{Map, json};
 

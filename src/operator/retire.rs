@@ -1,7 +1,6 @@
 //! `retire`: the key of an epoch is destroyed, and with it everything that was sealed under it; at the end of retention by
 //! itself.
 
-use std::sync::{Arc, PoisonError, RwLockReadGuard};
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, json};

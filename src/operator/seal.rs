@@ -11,7 +11,7 @@ use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::sealed::unfinished;
 use super::shelf::CubeKey;
 use super::{Adopted, Operator, OperatorError, SandboxState};
-use crate::audit::{Entry, Kind};
+use crate::audit::Kind;
 use crate::engine::{Built, Hygiene, Reading, Sources, shapes};
 use crate::keys::Keyring;
 use crate::policy::Reason;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::closed::{is_under, until};
 use super::law::Studies;
 use super::sandbox::{EpochFile, SandboxFile};
-use super::{Adopted, Approval, Operator, OperatorError, accounting};
+use super::{Approval, Operator, OperatorError, accounting};
 use crate::dp::Accounting;
 use crate::ledger::{Book, Pool, Totals};
 use crate::types::{AsOf, EpochId, RecipientId, StudyId, Timestamp, Zone};
