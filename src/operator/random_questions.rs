@@ -176,13 +176,13 @@ pub(super) fn filter(tags: &[&Tag], depth: u32, rng: &mut StdRng) -> String {
 /// Questions, of which some exclude everybody or price what they do not ask and are no questions.
 fn questions(operator: &Operator, seed: u64) -> impl Iterator<Item = (String, Plan)> {
     let law = operator.inner.law.in_force();
-    let adopted = law.studies.values().next().unwrap();
+    let adopted = std::sync::Arc::clone(law.studies.values().next().unwrap());
     let mut rng = StdRng::seed_from_u64(seed);
     std::iter::repeat_with(move || {
         let text = question(&adopted.study.catalogue, &mut rng);
         let ask =
             parse(&text, &adopted.study.catalogue).unwrap_or_else(|error| panic!("{}", error.render(&text)));
-        plan(&ask, adopted, operator.inner.law.accounting).ok().map(|plan| (text, plan))
+        plan(&ask, &adopted, operator.inner.law.accounting).ok().map(|plan| (text, plan))
     })
     .flatten()
 }
