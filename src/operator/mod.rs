@@ -2,87 +2,57 @@
 //!
 //! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
 
-mod access;
-mod adopt;
-mod analyst;
-mod anchor;
 mod books;
-mod check;
-mod closed;
-mod consent_tree;
 #[cfg(test)]
 mod cube_questions;
-mod documents;
-mod erase;
 mod error;
-mod export;
-mod figures;
-mod given;
 mod init;
-mod inputs;
+mod keys;
 mod law;
-mod metrics;
 mod open;
-mod permitted;
-mod person;
-mod prove;
 mod public;
+mod query;
 #[cfg(test)]
 mod random_measures;
 #[cfg(test)]
 mod random_questions;
-mod reader;
 mod register;
-mod renew;
-mod replay;
-mod requests;
-mod retire;
-mod rotate;
-mod rotate_root;
 mod sandbox;
 mod seal;
-mod sealed;
 mod shelf;
-mod shown;
-mod source;
-mod status;
 mod verify;
-mod verify_epochs;
-mod verify_files;
-mod verify_law;
-mod verify_renewals;
-mod view;
 
 use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Act, Role};
-pub use adopt::Adoption;
-pub use analyst::{Analyst, Answer};
-pub use check::{check_regime, check_sandbox, check_study};
-pub use closed::AskedEpoch;
-pub use documents::studies_in_force;
-pub use erase::Erased;
+pub use books::access::{Act, Role};
+pub use books::prove::show_log;
+pub use books::renew::Renewed;
 pub use error::{ErrorKind, OperatorError};
-pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
-pub use inputs::InputUse;
-pub use metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
+pub use keys::rotate::Rotated;
+pub use keys::rotate_root::{NewRoot, RootRotated};
+pub use law::adopt::Adoption;
+pub use law::check::{check_regime, check_sandbox, check_study};
+pub use law::documents::studies_in_force;
+pub use law::replay::Replay;
+pub use law::source::StudySource;
 pub use open::Keys;
-pub use person::{PersonEpoch, PersonView};
-pub use prove::show_log;
-pub use reader::Reader;
-pub use register::{Consents, RegisterCheck};
-pub use renew::Renewed;
-pub use replay::Replay;
-pub use retire::Retired;
-pub use rotate::Rotated;
-pub use rotate_root::{NewRoot, RootRotated};
-pub use seal::{SealTerms, Sealed};
-pub use source::StudySource;
-pub use status::{EpochStatus, Status};
-pub use verify::{Anchoring, Verification, VerifyTerms, verify_log, verify_sandbox};
-pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
+pub use query::analyst::{Analyst, Answer};
+pub use query::metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
+pub use query::reader::Reader;
+pub use query::released_history::Given;
+pub use query::status::{EpochStatus, Status};
+pub use query::vocabulary::{MeasureView, Remaining, TagView, View, Vocabulary};
+pub use register::consents::Consents;
+pub use register::erase::Erased;
+pub use register::person::{PersonEpoch, PersonView};
+pub use register::state::RegisterCheck;
+pub use seal::epoch::{SealTerms, Sealed};
+pub use shelf::epoch_selection::AskedEpoch;
+pub use shelf::inputs::InputUse;
+pub use shelf::retire::Retired;
+pub use verify::sandbox::{Anchoring, Verification, VerifyTerms, verify_log, verify_sandbox};
 
 use crate::audit::Signer;
 use crate::dp::{Accounting, Delta};
@@ -91,10 +61,10 @@ use crate::ledger::PoolKind;
 use crate::policy::{Regime, Study};
 use crate::storage::{Storage, WriterLock};
 use crate::types::Clock;
-use books::Books;
-use law::Law;
-use register::RegisterPlace;
-use shelf::Shelf;
+use books::ledger_and_log::Books;
+use law::in_force::Law;
+use register::part::RegisterPlace;
+use shelf::epochs::Shelf;
 
 /// A study under which the sandbox works, and its regime.
 struct Adopted {

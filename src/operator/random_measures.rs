@@ -8,11 +8,11 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use super::Adopted;
-use super::analyst::{plan_under, selection};
 use super::random_questions::filter;
 use crate::dp::Accounting;
 use crate::engine::reference_tests::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, World, text};
 use crate::engine::{Reading, build, shapes};
+use crate::operator::query::analyst::{plan_under, selection};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};

@@ -9,10 +9,10 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
-use super::analyst::{plan, selection};
 use super::{Adopted, Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use crate::engine::{Input, Reading, Sources, build, shapes};
 use crate::keys::RootKey;
+use crate::operator::query::analyst::{plan, selection};
 use crate::policy::{Decision, decide};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};
