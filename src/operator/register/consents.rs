@@ -10,7 +10,6 @@ use crate::operator::query::vocabulary::{named_study, naming};
 use crate::operator::{Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, decide};
 use crate::register::{Event, EventError, EventFault, EventTerms, Namespaces, Snapshot};
-use crate::storage::Storage;
 use crate::types::{RecipientId, StudyId, Timestamp, Zone};
 
 /// The consent register of an [`Operator`]; the file `consents.redb` is made with the first event.

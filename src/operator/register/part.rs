@@ -19,7 +19,6 @@ use crate::operator::{OperatorError, SandboxState};
 use crate::register::{
     Event, Namespaces, Register, RegisterError, Removal, Snapshot, State, Tombstones, Writer,
 };
-use crate::storage::Storage;
 use crate::types::{EpochId, Secret, Timestamp};
 
 /// Namespaces of texts that a law replaced, and that law.
