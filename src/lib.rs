@@ -133,7 +133,7 @@ pub mod input {
 #[doc(hidden)]
 pub mod mentioned {
     pub use crate::deidentify::IdForms;
-    pub use crate::engine::hygiene::InvalidPercentage;
+    pub use crate::engine::read::ingest_report::InvalidPercentage;
     pub use crate::engine::read::{CsvFault, FolderFault, JsonFault, Record, RecordPlace, RecordedFile};
     pub use crate::engine::{FileColumn, InputRecords, columns};
     pub use crate::keys::{Keyring, RootNumber, SealError, SigningKey};

@@ -282,7 +282,7 @@ impl Input {
     }
 
     /// The same input, where it is recorded as a part of what was handed in at a position.
-    pub(in crate::engine) fn part_of(self, position: usize) -> Self {
+    pub(super) fn part_of(self, position: usize) -> Self {
         match self {
             Self::Recorded(file) => Self::Recorded(RecordedFile { part_of: Some(position), ..file }),
             other => other,

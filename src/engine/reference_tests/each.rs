@@ -13,10 +13,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::super::{Input, Reading, Sources, build};
 use super::slow::Terms;
 use super::{DAY, PLAIN, consents, input};
 use crate::deidentify::{CutKey, PseudonymKey};
+use crate::engine::{Input, Reading, Sources, build};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 
@@ -577,11 +577,15 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
         ("referrer", words([None, Some(""), None, Some("p1"), None])),
         ("at", words([Some("1971-01-01T00:00:00Z"); 5])),
     ];
-    let mut interner = super::super::intern::Interner::default();
+    let mut interner = crate::engine::ids::intern::Interner::default();
     let phone = interner.intern_namespace("phone");
-    interner.intern_id(phone, &super::super::read::Id::Text("p0")).unwrap();
-    let gathered =
-        super::super::records::Records::new(records, &study.catalogue, Timestamp::from_seconds(AS_OF), 1);
+    interner.intern_id(phone, &crate::engine::read::Id::Text("p0")).unwrap();
+    let gathered = crate::engine::records::gather::Records::new(
+        records,
+        &study.catalogue,
+        Timestamp::from_seconds(AS_OF),
+        1,
+    );
     let inputs: Vec<Input> = vec![input("payments", columns)];
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
     let (reports, _) = gathered.gather(inputs, &interner.into(), &reading).unwrap();

@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::super::{EngineError, Input, MemoryBudget, Reading, Sources, build};
 use super::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, PEOPLE, STRANGERS, World, terms, text};
 use super::{DAY, PLAIN, consents_or_refusals, input};
+use crate::engine::{EngineError, Input, MemoryBudget, Reading, Sources, build};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 
