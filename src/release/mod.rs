@@ -16,8 +16,9 @@ mod lay_out;
 mod released;
 mod steps;
 
+pub use crate::tags::CubeShape;
 pub use again::StoredAnswers;
-pub use cube::{Cube, CubeShape};
+pub use cube::Cube;
 #[cfg(test)]
 pub(crate) use door::noised_in_test;
 pub use door::{Door, Outcome, Question, ReleaseError, Selection, Value};

@@ -11,6 +11,7 @@ mod condition;
 mod grid;
 mod measure;
 mod reads;
+mod shape;
 
 #[doc(hidden)]
 pub use band::MAX_LABELS;
@@ -32,6 +33,8 @@ pub use grid::MAX_GRID;
 pub use measure::{Aggregate, Clamp, Measure, Rows, Source, Window};
 #[doc(hidden)]
 pub use measure::{Arrival, Naming};
+#[doc(hidden)]
+pub use shape::CubeShape;
 
 pub(crate) use crate::types::nearest;
 

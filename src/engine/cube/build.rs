@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use super::cells::{Table, shape};
+use super::cells::Table;
 use super::join_diagnostics::{Facts, Present, standings};
 use crate::consent::{AgeFact, Ages, Demand, Fold};
 use crate::engine::consent::events::Consents;
@@ -48,8 +48,7 @@ pub struct Built {
 /// # Errors
 /// [`EngineError::TooManyCells`]
 pub fn shapes(study: &Study) -> Result<Vec<CubeShape>, EngineError> {
-    let sets = study.catalogue.sets().iter();
-    sets.map(|set| shape(&study.catalogue, set).ok_or(EngineError::TooManyCells)).collect()
+    study.catalogue.shapes().ok_or(EngineError::TooManyCells)
 }
 
 /// Builds the cubes of every permitted recipient of one study.

@@ -9,15 +9,8 @@ use crate::engine::read::reading::Reading;
 use crate::engine::read::scan::together;
 use crate::engine::read::work::Step;
 use crate::engine::records::values::Values;
-use crate::release::{Cube, CubeShape};
-use crate::tags::{Catalogue, Grid, MeasureColumns, TagSet, TagSource};
-
-/// The public shape of the cube of one tag set.
-pub(in crate::engine) fn shape(catalogue: &Catalogue, set: &TagSet) -> Option<CubeShape> {
-    let radices = set.tags.iter().map(|tag| catalogue.tags().get(*tag).map_or(1, |tag| tag.labels().len()));
-    let columns = catalogue.columns();
-    CubeShape::new(radices.collect(), columns.counts, columns.measures.len())
-}
+use crate::release::Cube;
+use crate::tags::{Catalogue, CubeShape, Grid, MeasureColumns, TagSet, TagSource};
 
 /// A measure that has columns in the cubes: where they are, its grid and everybody's values.
 type Used<'a> = (&'a MeasureColumns, Option<&'a Grid>, Option<&'a Values>);
@@ -68,7 +61,7 @@ impl Table<'_> {
             .collect();
         let part = self.people.div_ceil(self.reading.threads().max(1)).max(1);
         let sets = self.catalogue.sets().iter().map(|set| {
-            let shape = shape(self.catalogue, set).ok_or(EngineError::TooManyCells)?;
+            let shape = self.catalogue.shape(set).ok_or(EngineError::TooManyCells)?;
             let parts = (0..self.people).step_by(part).map(|first| first..(first + part).min(self.people));
             let cubes = together(parts, |people| self.cube(set, &shape, &used, coverage, people));
             let cube = cubes.into_iter().reduce(|all, more| all.and(&more));

@@ -3,7 +3,7 @@
 use super::csv_fault::CsvFault;
 use super::folder_fault::FolderFault;
 use super::json::JsonFault;
-use super::rfc4180;
+use super::limits::LONGEST_RECORD;
 use crate::types::Separator;
 
 /// A file that cannot be read as its dataset declares.
@@ -209,7 +209,7 @@ pub enum ReadError {
         found: Separator,
     },
     /// A cell of a declared column that is longer than any row of a CSV file may be.
-    #[error("{file}: column `{column}` has a cell of more than {} MiB", rfc4180::LONGEST_RECORD >> 20)]
+    #[error("{file}: column `{column}` has a cell of more than {} MiB", LONGEST_RECORD >> 20)]
     LongCell {
         /// The file.
         file: String,

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use super::ReadError;
 use super::bytes::{Magic, open_file};
 use super::folder_fault::FolderFault;
-use super::input::is_table;
 use super::partition::{partition, partitions};
+use super::path::is_table;
 
 /// The tables in a folder, in the order of their names, each with how many folders and files it is below.
 ///

@@ -9,12 +9,8 @@ use std::collections::BTreeMap;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::csv_fault::CsvFault;
+use super::limits::{LONGEST_RECORD, MOST_COLUMNS};
 use super::quoting::{Habits, QuotedCell};
-
-/// The most columns of a file.
-pub(super) const MOST_COLUMNS: usize = 10_000;
-/// The most bytes of one record; memory is bounded by it.
-pub(super) const LONGEST_RECORD: u64 = 16 << 20;
 
 /// Where in a cell the next byte is.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -6,7 +6,6 @@ use super::lists::Lists;
 use super::pointers::Pointed;
 use crate::consent::Coverage;
 use crate::deidentify::{CutKey, Pseudonym};
-use crate::engine::cube::build::shapes;
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::Interner;
 use crate::engine::memory::Held;
@@ -97,7 +96,8 @@ impl Graph {
         // One measure at a time is added up by every thread.
         let threads = if measures > 0 { self.threads } else { 0 };
         let values = (measures + threads).saturating_mul(self.people).saturating_mul(of_person);
-        let cubes = shapes(study)?.iter().map(CubeShape::bytes).fold(0, usize::saturating_add);
+        let shapes = study.catalogue.shapes().ok_or(EngineError::TooManyCells)?;
+        let cubes = shapes.iter().map(CubeShape::bytes).fold(0, usize::saturating_add);
         Ok(cubes.saturating_mul(self.threads + 1).saturating_add(values).saturating_add(self.people))
     }
 

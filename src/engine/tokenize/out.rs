@@ -19,7 +19,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
 use parquet::schema::types::ColumnPath;
 
-use super::TokeniseError;
+use super::terms::TokeniseError;
 use crate::engine::read::Tokenised;
 
 /// The file under way.

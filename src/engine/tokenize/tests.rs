@@ -3,9 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use super::*;
+use crate::deidentify::TokenKey;
 use crate::engine::{MaxBadRows, Sources, build};
 use crate::policy::{Decision, decide};
+use crate::policy::{Regime, Study};
 use crate::types::Secret;
+use crate::types::Timestamp;
 use hushtag_population::{Files, Population, PopulationConfig};
 
 const DEMO: &str = include_str!("../../../policies/demo/study.toml");

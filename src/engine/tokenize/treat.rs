@@ -8,7 +8,7 @@ use arrow_array::types::TimestampSecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
-use super::{TokeniseError, TokeniseTerms, is_consents};
+use super::terms::{CONSENTS, TokeniseError, TokeniseTerms, is_consents};
 use crate::consent::{COLUMNS, ConsentTable, STATEMENTS};
 use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
 use crate::engine::consent::events::wanted;
@@ -22,9 +22,6 @@ use crate::engine::records::rows::{Cells, Findings};
 use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
 use crate::tags::nearest;
 use crate::types::{AmountFormat, Timestamp};
-
-/// The name by which consent events are tokenised.
-pub(super) const CONSENTS: &str = "consents";
 
 /// What becomes of one table.
 pub(super) enum Plan<'a> {
