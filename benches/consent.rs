@@ -136,7 +136,7 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
     let start = Watch::start();
     for _ in 0..10 {
         for (position, row) in rows.iter().enumerate() {
-            fold.hear(u32::try_from(position % people)?, row);
+            fold.observe(u32::try_from(position % people)?, row);
         }
     }
     let coverage = fold.finish(people, &[]);
@@ -150,7 +150,7 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
     let start = Watch::start();
     for _ in 0..10 {
         for (position, times) in times.iter().enumerate() {
-            fold.hear_read(u32::try_from(position % people)?, &reading, times);
+            fold.observe_reading(u32::try_from(position % people)?, &reading, times);
         }
     }
     let coverage = fold.finish(people, &[]);

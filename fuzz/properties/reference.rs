@@ -239,7 +239,7 @@ fn folded<'a>(
     as_of: Timestamp,
 ) -> Coverage {
     let mut fold = Fold::new(demand.clone(), as_of);
-    events.for_each(|event| fold.hear(event.person, &event.row()));
+    events.for_each(|event| fold.observe(event.person, &event.row()));
     let fact = |born: &Born| match *born {
         Born::Unknown => AgeFact::UNKNOWN,
         Born::Year(year) => AgeFact::from_birth_year(year),

@@ -36,7 +36,7 @@ pub fn account_with(
     born: AgeFact,
 ) -> Vec<Account> {
     let mut fold = Fold::new(demand.clone(), as_of);
-    rows.iter().for_each(|row| fold.hear(0, row));
+    rows.iter().for_each(|row| fold.observe(0, row));
     tombstone.into_iter().for_each(|tombstone| fold.apply(0, tombstone));
     let reasons = fold.reasons_of_the_first(born).into_iter();
     reasons.map(|(trigger, failing)| Account { trigger, failing: failing.all().collect() }).collect()

@@ -58,19 +58,19 @@ impl Fold {
     }
 
     /// Hears one event of the person with this dense number. Events may come in any order, more than once.
-    pub fn hear(&mut self, person: u32, row: &Row<'_>) {
+    pub fn observe(&mut self, person: u32, row: &Row<'_>) {
         let reading = self.read(row);
-        self.hear_read(person, &reading, &row.times());
+        self.observe_reading(person, &reading, &row.times());
     }
 
     /// Hears one event whose cells were read before.
-    pub fn hear_read(&mut self, person: u32, reading: &Reading, times: &Times) {
+    pub fn observe_reading(&mut self, person: u32, reading: &Reading, times: &Times) {
         let start = self.slots_of(person);
         let slots = self.slots.iter_mut().skip(start);
         for (position, (requirement, slot)) in self.demand.requirements.iter().zip(slots).enumerate() {
             // A reading of another fold may lack this requirement: what it would say is then unreadable.
             let gist = reading.0.get(position).copied().unwrap_or(Gist::Unreadable);
-            slot.raise(Flag::Heard);
+            slot.raise(Flag::Observed);
             match requirement.word(gist, times, self.as_of) {
                 Word::Silent => {}
                 Word::Unreadable => slot.raise(Flag::Unreadable),
@@ -83,7 +83,7 @@ impl Fold {
                     let position = u16::try_from(position).unwrap_or(u16::MAX);
                     let latest =
                         self.further.entry((person, position, recipient)).or_insert(LatestHold::NONE);
-                    latest.hear(at, hold);
+                    latest.observe(at, hold);
                 }
                 Word::Deceased => slot.raise(Flag::Deceased),
                 Word::Elsewhere(Standing::OtherPurpose) => slot.raise(Flag::OtherPurpose),
@@ -100,14 +100,14 @@ impl Fold {
             let start = self.slots_of(person);
             let width = self.demand.requirements.len();
             for slot in self.slots.iter_mut().skip(start).take(width) {
-                slot.raise(Flag::Heard);
+                slot.raise(Flag::Observed);
                 match at {
                     Some(at) => slot.withdraw(at),
                     None => slot.raise(Flag::Unreadable),
                 }
             }
         }
-        tombstone.rows().for_each(|row| self.hear(person, &row));
+        tombstone.rows().for_each(|row| self.observe(person, &row));
     }
 
     /// Makes room for the people numbered `0..people`, so that memory does not depend on whom events name.
@@ -149,8 +149,8 @@ impl Fold {
             let first = if width == 0 { Standing::Absent } else { first.first() };
             *bit = first == Standing::Live;
             // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
-            let heard = own.iter().any(|slot| slot.has(Flag::Heard));
-            if let Some(count) = coverage.reasons.get_mut(first as usize).filter(|_| heard) {
+            let observed = own.iter().any(|slot| slot.has(Flag::Observed));
+            if let Some(count) = coverage.reasons.get_mut(first as usize).filter(|_| observed) {
                 *count += 1;
             }
         }
@@ -165,7 +165,7 @@ impl Fold {
         self.demand.requirements.iter().map(|requirement| requirement.trigger.clone()).zip(failing).collect()
     }
 
-    /// What fails under each requirement; of a person of whom nothing was heard, nothing is there.
+    /// What fails under each requirement; of a person of whom nothing was observed, nothing is there.
     fn failing<'a>(&'a self, slots: &'a [Slot], judged: Judged) -> impl Iterator<Item = Failing> + 'a {
         let slots = slots.iter().copied().chain(std::iter::repeat(Slot::EMPTY));
         self.demand

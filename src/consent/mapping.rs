@@ -13,10 +13,10 @@ use super::meaning::{is_nothing, is_wildcard};
 use crate::types::folded_word;
 
 /// How many columns of [`COLUMNS`] say something other than who and when; they are the last ones.
-pub const STATEMENTS: usize = COLUMNS.len() - 5;
+pub const STATEMENT_COLUMNS: usize = COLUMNS.len() - 5;
 
-/// The statements of one row as text, in the order of the last [`STATEMENTS`] columns of [`COLUMNS`].
-pub type Statements<'a> = [Option<Cow<'a, str>>; STATEMENTS];
+/// The statements of one row as text, in the order of the last [`STATEMENT_COLUMNS`] columns of [`COLUMNS`].
+pub type Statements<'a> = [Option<Cow<'a, str>>; STATEMENT_COLUMNS];
 
 /// Rows that one row of a handler's table may stand for: the most words that a constant may list.
 const MOST_ROWS: usize = 16;
@@ -35,7 +35,7 @@ pub struct StatementMapping {
 #[non_exhaustive]
 pub enum MappingError {
     /// A column that no consent table has, or one that says who or when.
-    #[error("`{column}` is no column whose words can be mapped; they are {}", COLUMNS.iter().skip(COLUMNS.len() - STATEMENTS).copied().collect::<Vec<_>>().join(", "))]
+    #[error("`{column}` is no column whose words can be mapped; they are {}", COLUMNS.iter().skip(COLUMNS.len() - STATEMENT_COLUMNS).copied().collect::<Vec<_>>().join(", "))]
     Column {
         /// As it was written.
         column: String,
@@ -392,14 +392,14 @@ fn differ(column: &str, word: &str, to: &str) -> bool {
 
 /// The position of a column among the statements.
 fn position(column: &str) -> Result<usize, MappingError> {
-    let statements = COLUMNS.iter().skip(COLUMNS.len() - STATEMENTS);
+    let statements = COLUMNS.iter().skip(COLUMNS.len() - STATEMENT_COLUMNS);
     let mut statements = statements.enumerate();
     let found = statements.find(|(_, known)| **known == column).map(|(at, _)| at);
     found.ok_or_else(|| MappingError::Column { column: column.to_owned() })
 }
 
 fn name(at: usize) -> Option<&'static str> {
-    COLUMNS.get(COLUMNS.len() - STATEMENTS + at).copied()
+    COLUMNS.get(COLUMNS.len() - STATEMENT_COLUMNS + at).copied()
 }
 
 #[cfg(test)]

@@ -48,7 +48,7 @@ pub use fold::{Coverage, Fold};
 #[doc(hidden)]
 pub use known::{KnownWords, Named};
 #[doc(hidden)]
-pub use mapping::{MappingError, STATEMENTS, Stated, StatementMapping, Statements};
+pub use mapping::{MappingError, STATEMENT_COLUMNS, Stated, StatementMapping, Statements};
 pub use moment::Moment;
 #[doc(hidden)]
 pub use moment::Times;

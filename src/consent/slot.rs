@@ -83,7 +83,7 @@ pub(super) struct LatestHold(Second, Hold);
 impl LatestHold {
     pub(super) const NONE: Self = Self(Second::NEVER, Hold::Ends);
 
-    pub(super) fn hear(&mut self, at: Second, hold: Hold) {
+    pub(super) fn observe(&mut self, at: Second, hold: Hold) {
         *self = (*self).max(Self(at, hold));
     }
 
@@ -92,7 +92,7 @@ impl LatestHold {
     }
 }
 
-/// What was heard about one person and requirement. No `Debug`: it says whether she consented.
+/// What was observed about one person and requirement. No `Debug`: it says whether she consented.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
     given: Second,
@@ -119,7 +119,7 @@ pub(super) enum Flag {
     OtherPurpose,
     OtherRecipient,
     /// There is an event of hers, whatever it says.
-    Heard,
+    Observed,
 }
 
 /// For whom a slot is judged, and when.
@@ -169,7 +169,7 @@ impl Slot {
     /// A block or its end that names trigger, purpose and recipient.
     pub(super) fn hold_exactly(&mut self, at: Second, hold: Hold) {
         let mut latest = self.latest(self.exact_hold, Flag::ExactHoldStarts);
-        latest.hear(at, hold);
+        latest.observe(at, hold);
         self.exact_hold = latest.0;
         self.set(Flag::ExactHoldStarts, latest.stands());
     }
@@ -177,7 +177,7 @@ impl Slot {
     /// A block that leaves one of the three out, or an end that leaves all of them out.
     pub(super) fn hold_widely(&mut self, at: Second, hold: Hold) {
         let mut latest = self.latest(self.wide_hold, Flag::WideHoldStarts);
-        latest.hear(at, hold);
+        latest.observe(at, hold);
         self.wide_hold = latest.0;
         self.set(Flag::WideHoldStarts, latest.stands());
     }

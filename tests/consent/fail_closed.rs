@@ -97,7 +97,7 @@ fn after<'a>(row: Row<'a>, event: &'a str, at: &'a str) -> Row<'a> {
 
 fn is_in(demand: &Demand, rows: &[Row<'_>]) -> bool {
     let mut fold = Fold::new(demand.clone(), Timestamp::parse(AS_OF).unwrap());
-    rows.iter().for_each(|row| fold.hear(0, row));
+    rows.iter().for_each(|row| fold.observe(0, row));
     fold.finish(1, &[AgeFact::UNKNOWN]).contains(0)
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use hushtag::consent::{Act, COLUMNS, REQUIRED, STATEMENTS, Standing};
+use hushtag::consent::{Act, COLUMNS, REQUIRED, STATEMENT_COLUMNS, Standing};
 use hushtag::dp::{Delta, epsilon_of, rho_of};
 use hushtag::types::{NanoEpsilon, NanoRho};
 use serde_json::Value;
@@ -168,7 +168,7 @@ fn the_page_on_consent_columns_is_that_of_the_code() {
             ["person", "ids", "at", "event", "trigger", "purpose", "recipient"].contains(&column.as_str());
         assert_eq!(says["events"].as_str() == Some("all"), named, "{column}");
     }
-    assert_eq!(COLUMNS.len() - STATEMENTS, 5, "who and when");
+    assert_eq!(COLUMNS.len() - STATEMENT_COLUMNS, 5, "who and when");
 }
 
 /// Every reason by which a person is out has its row on the page that goes from the reason to the cause.

@@ -66,7 +66,7 @@ fn failing_for(demand: &Demand, rows: &[Row<'_>], born: AgeFact) -> Vec<&'static
     all.sort();
     all.dedup();
     let mut fold = Fold::new(demand.clone(), as_of);
-    rows.iter().for_each(|row| fold.hear(0, row));
+    rows.iter().for_each(|row| fold.observe(0, row));
     let coverage = fold.finish(1, &[born]);
     let first = all.first().copied().unwrap_or(Standing::Live);
     assert_eq!(coverage.contains(0), first == Standing::Live);
@@ -247,7 +247,7 @@ fn a_day_without_a_time_is_read_as_what_exposes_least() {
             let at = moment(at);
             let times = Times { at, shown_at: at.start(), valid_to: moment(valid_to) };
             let reading = fold.read(&Row { event: Some(event), ..clean() });
-            fold.hear_read(0, &reading, &times);
+            fold.observe_reading(0, &reading, &times);
         }
         fold.finish(1, &[AgeFact::UNKNOWN]).contains(0)
     };
@@ -286,13 +286,13 @@ fn a_day_without_a_time_is_read_as_what_exposes_least() {
 fn every_requirement_must_be_live_and_none_means_nobody() {
     let as_of = Timestamp::parse(AS_OF).unwrap();
     let mut both = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
-    both.hear(0, &clean());
-    both.hear(1, &clean());
-    both.hear(1, &Row { trigger: Some("SC29"), ..clean() });
+    both.observe(0, &clean());
+    both.observe(1, &clean());
+    both.observe(1, &Row { trigger: Some("SC29"), ..clean() });
     let coverage = both.finish(3, &[]);
     assert_eq!([0, 1, 2].map(|person| coverage.contains(person)), [false, true, false]);
     let mut none = Fold::new(demand(vec![]), as_of);
-    none.hear(0, &clean());
+    none.observe(0, &clean());
     assert!(!none.finish(1, &[]).contains(0));
 }
 
@@ -467,7 +467,7 @@ fn one_persons_events_move_one_count_by_one() {
     let counts = |events: &[(u32, usize)]| {
         let as_of = Timestamp::parse(AS_OF).unwrap();
         let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
-        events.iter().for_each(|(person, kind)| fold.hear(*person, &kinds[*kind]));
+        events.iter().for_each(|(person, kind)| fold.observe(*person, &kinds[*kind]));
         // Links name three people of whom nothing is heard.
         fold.finish(8, &[]).standings().map(|(_, count)| count).collect::<Vec<_>>()
     };
@@ -488,7 +488,7 @@ fn room_does_not_depend_on_whom_events_name() {
     let bytes = |person: u32| {
         let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
         fold.cover(1_000);
-        fold.hear(person, &clean());
+        fold.observe(person, &clean());
         fold.bytes()
     };
     assert_eq!(bytes(0), bytes(999));

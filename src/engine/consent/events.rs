@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::namespaces::Namespaces;
-use super::statements::{Said, Sayings};
-use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, STATEMENTS, Times};
+use super::statements::{StatementCache, StatementColumn};
+use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, STATEMENT_COLUMNS, Times};
 use crate::deidentify::Form;
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::{Interner, Namespace};
@@ -58,25 +58,25 @@ impl<'a> Consents<'a> {
         let elsewhere = &self.reading.elsewhere;
         let namespaces = Namespaces::new(known, written.namespace.as_deref(), &elsewhere.namespaces);
         let wanted = wanted(written, namespaces.default().is_some());
-        let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
-        let terms = OpenTerms { repeating: statements, csv: &written.csv, ..OpenTerms::new(&wanted) };
+        let (_, repeating) = COLUMNS.split_at(COLUMNS.len() - STATEMENT_COLUMNS);
+        let terms = OpenTerms { repeating, csv: &written.csv, ..OpenTerms::new(&wanted) };
         let mut table = open(input, terms)?;
         self.begin(position, &table.name)?;
         let mut report = FileHygiene::new("consents", &table);
         let lists = Lists::new(self.folds.iter().map(Fold::demand), &elsewhere.recipients);
-        let mut sayings = Sayings::new(&written.statements, lists, self.folds.first().map(Fold::as_of));
+        let mut cache = StatementCache::new(&written.statements, lists, self.folds.first().map(Fold::as_of));
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
-            self.reading.heard(batch.num_rows());
+            self.reading.count_rows(batch.num_rows());
             let events = Events::new(&table, &batch, written.timezone.as_ref())?;
-            sayings.begin(&events.said, batch.num_rows());
+            cache.begin(&events.statements, batch.num_rows());
             let ids = ids(&events, &namespaces, interner, rows, &mut report, batch.num_rows())?;
             self.cover(interner.len());
             self.owned.add(ids.iter().map(|(_, id)| *id));
             for (row, id) in ids {
                 let (person, times) = (interner.person(id), events.times(row, written));
-                sayings.tell((&events.said, row, &times), &mut self.folds, |fold, reading| {
-                    fold.hear_read(person, reading, &times)
+                cache.apply((&events.statements, row, &times), &mut self.folds, |fold, reading| {
+                    fold.observe_reading(person, reading, &times)
                 });
             }
             let folds: usize = self.folds.iter().map(Fold::bytes).sum();
@@ -86,7 +86,7 @@ impl<'a> Consents<'a> {
         if is_register {
             report.forget_shapes();
         }
-        sayings.finish().write_to(&mut report);
+        cache.finish().write_to(&mut report);
         report.finish_consents(rows)
     }
 
@@ -197,7 +197,7 @@ pub(in crate::engine) struct Events {
     person: Option<Column>,
     ids: Option<Column>,
     times: [Option<Column>; 3],
-    said: [Said; STATEMENTS],
+    statements: [StatementColumn; STATEMENT_COLUMNS],
 }
 
 impl Events {
@@ -221,13 +221,13 @@ impl Events {
         let ids = next(&Column::texts)?;
         let instants = |file: &str, name: &str, array: &ArrayRef| Column::instants(file, name, array, zone);
         let times = [next(&instants)?, next(&instants)?, next(&instants)?];
-        let mut said = [const { Said::Nothing }; STATEMENTS];
-        for (said, (name, array)) in said.iter_mut().zip(columns) {
+        let mut statements = [const { StatementColumn::Nothing }; STATEMENT_COLUMNS];
+        for (column, (name, array)) in statements.iter_mut().zip(columns) {
             if let Some(array) = array {
-                *said = Said::new(file, name, array)?;
+                *column = StatementColumn::new(file, name, array)?;
             }
         }
-        Ok(Self { person, ids, times, said })
+        Ok(Self { person, ids, times, statements })
     }
 
     /// The cells of one row as text, in the order of [`COLUMNS`].
@@ -243,8 +243,8 @@ impl Events {
             Some(column) => column.text(row).map(str::to_owned),
             None => None,
         });
-        let said = self.said.iter().map(|said| said.text(row).map(Cow::into_owned));
-        let all = [person, ids].into_iter().chain(times).chain(said);
+        let statements = self.statements.iter().map(|column| column.text(row).map(Cow::into_owned));
+        let all = [person, ids].into_iter().chain(times).chain(statements);
         cells.iter_mut().zip(all).for_each(|(cell, text)| *cell = text);
         cells
     }
@@ -448,9 +448,9 @@ mod tests {
             let mut cells =
                 columns.iter().map(|column| Some(column[row].as_str()).filter(|cell| !cell.is_empty()));
             let [at, shown_at, valid_to, _ids] = [(); 4].map(|()| cells.next().flatten());
-            let said = [(); STATEMENTS].map(|()| cells.next().flatten().map(Cow::Borrowed));
-            let event = Row { at, shown_at, valid_to, ..crate::engine::consent::statements::row(&said) };
-            folds.iter_mut().for_each(|fold| fold.hear(*person, &event));
+            let stated = [(); STATEMENT_COLUMNS].map(|()| cells.next().flatten().map(Cow::Borrowed));
+            let event = Row { at, shown_at, valid_to, ..crate::engine::consent::statements::row(&stated) };
+            folds.iter_mut().for_each(|fold| fold.observe(*person, &event));
         }
         coverages(folds)
     }

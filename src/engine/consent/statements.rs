@@ -1,4 +1,4 @@
-//! What rows of consent say, each combination of cells read once: millions of events differ only in who and when.
+//! What rows of consent state, each combination of cells read once: millions of events differ only in person and time.
 
 use std::borrow::Cow;
 
@@ -9,7 +9,7 @@ use arrow_schema::DataType;
 use hashbrown::HashMap;
 
 use super::unclear::UnclearRows;
-use crate::consent::{Fold, Lists, Reading, Row, STATEMENTS, StatementMapping, Times, Unclear};
+use crate::consent::{Fold, Lists, Reading, Row, STATEMENT_COLUMNS, StatementMapping, Times, Unclear};
 use crate::engine::read::{Cell, Column, ReadError};
 use crate::types::Timestamp;
 
@@ -17,7 +17,7 @@ use crate::types::Timestamp;
 const MOST: usize = 4_096;
 
 /// One column of statements in a batch.
-pub(in crate::engine) enum Said {
+pub(in crate::engine) enum StatementColumn {
     /// The file has no such column.
     Nothing,
     Flags(BooleanArray),
@@ -47,7 +47,7 @@ impl Dictionary {
     }
 }
 
-impl Said {
+impl StatementColumn {
     /// Words, flags or whole numbers.
     pub(in crate::engine) fn new(file: &str, name: &str, array: &ArrayRef) -> Result<Self, ReadError> {
         Ok(match array.data_type() {
@@ -98,9 +98,9 @@ struct Words {
 
 impl Words {
     /// Numbers the words of a batch's dictionary. A long one would cost more than its rows.
-    fn begin(&mut self, said: &Said) {
+    fn begin(&mut self, column: &StatementColumn) {
         self.of_batch.clear();
-        if let Said::Repeats(dictionary) = said
+        if let StatementColumn::Repeats(dictionary) = column
             && dictionary.len <= usize::from(u8::MAX)
         {
             for position in 0..dictionary.len {
@@ -113,20 +113,23 @@ impl Words {
     }
 
     /// `None` when the column has more distinct cells than fit a byte.
-    fn number(&mut self, said: &Said, at: usize) -> Option<u8> {
-        match said {
-            Said::Nothing => Some(0),
-            Said::Flags(flags) => Some(Said::flag(flags, at).map_or(0, |flag| 1 + u8::from(flag))),
-            Said::Repeats(words) => match words.key(at).map(|key| self.of_batch.get(key).copied()) {
+    fn number(&mut self, column: &StatementColumn, at: usize) -> Option<u8> {
+        match column {
+            StatementColumn::Nothing => Some(0),
+            StatementColumn::Flags(flags) => {
+                Some(StatementColumn::flag(flags, at).map_or(0, |flag| 1 + u8::from(flag)))
+            }
+            StatementColumn::Repeats(words) => match words.key(at).map(|key| self.of_batch.get(key).copied())
+            {
                 None => Some(0),
                 Some(Some(number)) => Some(number),
                 Some(None) => words.text(at).map_or(Some(0), |word| self.intern(word)),
             },
-            Said::Cells(column @ Column::Words(_)) => {
-                column.text(at).map_or(Some(0), |word| self.intern(word))
+            StatementColumn::Cells(cells @ Column::Words(_)) => {
+                cells.text(at).map_or(Some(0), |word| self.intern(word))
             }
-            Said::Cells(column) => {
-                let Cell::Value(number) = column.number(at) else { return Some(0) };
+            StatementColumn::Cells(cells) => {
+                let Cell::Value(number) = cells.number(at) else { return Some(0) };
                 if let Some((_, known)) = self.last_number.filter(|(last, _)| *last == number) {
                     return Some(known);
                 }
@@ -162,11 +165,11 @@ struct Readings {
     count: u64,
 }
 
-/// What the rows of one file said so far. It knows no person.
-pub(super) struct Sayings<'a> {
+/// What the rows of one file have stated so far, by combination of cells. It holds nothing of a person.
+pub(super) struct StatementCache<'a> {
     statements: &'a StatementMapping,
-    columns: [Words; STATEMENTS],
-    /// What each row of this batch says, a byte for each column; `None` where a column has too many distinct cells.
+    words: [Words; STATEMENT_COLUMNS],
+    /// The cells of each row of this batch, a byte for each column; `None` where a column has too many distinct cells.
     keys: Vec<Option<u128>>,
     known: HashMap<u128, usize>,
     last: Option<(u128, usize)>,
@@ -176,7 +179,7 @@ pub(super) struct Sayings<'a> {
     unclear: UnclearRows,
 }
 
-impl<'a> Sayings<'a> {
+impl<'a> StatementCache<'a> {
     pub(in crate::engine) fn new(
         statements: &'a StatementMapping,
         lists: Lists,
@@ -187,7 +190,7 @@ impl<'a> Sayings<'a> {
             lists,
             as_of,
             unclear: UnclearRows::default(),
-            columns: Default::default(),
+            words: Default::default(),
             keys: Vec::new(),
             known: HashMap::new(),
             last: None,
@@ -196,34 +199,34 @@ impl<'a> Sayings<'a> {
     }
 
     /// Looks at all rows of one batch, column by column.
-    pub(in crate::engine) fn begin(&mut self, said: &[Said; STATEMENTS], rows: usize) {
+    pub(in crate::engine) fn begin(&mut self, columns: &[StatementColumn; STATEMENT_COLUMNS], rows: usize) {
         self.keys.clear();
         self.keys.resize(rows, Some(0));
-        for (place, (words, said)) in (0_u32..).step_by(8).zip(self.columns.iter_mut().zip(said)) {
-            words.begin(said);
-            if matches!(said, Said::Nothing) {
+        for (place, (words, column)) in (0_u32..).step_by(8).zip(self.words.iter_mut().zip(columns)) {
+            words.begin(column);
+            if matches!(column, StatementColumn::Nothing) {
                 continue;
             }
             for (row, key) in self.keys.iter_mut().enumerate() {
-                let number = words.number(said, row);
+                let number = words.number(column, row);
                 *key = key.zip(number).map(|(key, number)| key | u128::from(number) << place);
             }
         }
     }
 
-    /// Lets every fold hear what a row says.
-    pub(in crate::engine) fn tell(
+    /// Passes what a row states to every fold.
+    pub(in crate::engine) fn apply(
         &mut self,
-        (said, at, times): (&[Said; STATEMENTS], usize, &Times),
+        (columns, at, times): (&[StatementColumn; STATEMENT_COLUMNS], usize, &Times),
         folds: &mut [Fold],
-        mut hear: impl FnMut(&mut Fold, &Reading),
+        mut observe: impl FnMut(&mut Fold, &Reading),
     ) {
         let mut fresh;
-        let position = self.position(said, at, folds);
+        let position = self.position(columns, at, folds);
         let readings = match position.and_then(|position| self.readings.get_mut(position)) {
             Some(known) => known,
             None => {
-                fresh = self.read(said, at, folds);
+                fresh = self.read(columns, at, folds);
                 self.unclear.add(&fresh.unclear, 1);
                 &mut fresh
             }
@@ -231,7 +234,7 @@ impl<'a> Sayings<'a> {
         readings.count += 1;
         self.unclear.add_times(times, readings.unclear.gives, self.as_of);
         for row in &readings.rows {
-            folds.iter_mut().zip(row).for_each(|(fold, reading)| hear(fold, reading));
+            folds.iter_mut().zip(row).for_each(|(fold, reading)| observe(fold, reading));
         }
     }
 
@@ -244,7 +247,12 @@ impl<'a> Sayings<'a> {
     }
 
     /// Where the readings of this combination are kept, if there is room for them.
-    fn position(&mut self, said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Option<usize> {
+    fn position(
+        &mut self,
+        columns: &[StatementColumn; STATEMENT_COLUMNS],
+        at: usize,
+        folds: &[Fold],
+    ) -> Option<usize> {
         let key = self.keys.get(at).copied().flatten()?;
         if let Some((_, position)) = self.last.filter(|(last, _)| *last == key) {
             return Some(position);
@@ -252,7 +260,7 @@ impl<'a> Sayings<'a> {
         let position = match self.known.get(&key) {
             Some(position) => *position,
             None if self.readings.len() < MOST => {
-                self.readings.push(self.read(said, at, folds));
+                self.readings.push(self.read(columns, at, folds));
                 *self.known.entry(key).insert(self.readings.len() - 1).get()
             }
             None => return None,
@@ -262,9 +270,9 @@ impl<'a> Sayings<'a> {
     }
 }
 
-impl Sayings<'_> {
-    fn read(&self, said: &[Said; STATEMENTS], at: usize, folds: &[Fold]) -> Readings {
-        let cells = said.each_ref().map(|said| said.text(at));
+impl StatementCache<'_> {
+    fn read(&self, columns: &[StatementColumn; STATEMENT_COLUMNS], at: usize, folds: &[Fold]) -> Readings {
+        let cells = columns.each_ref().map(|column| column.text(at));
         let rows = self.statements.rows(cells);
         let of_all = |cells| folds.iter().map(|fold| fold.read(&row(cells))).collect();
         let unclear = rows.iter().map(|cells| self.lists.unclear(&row(cells)));
@@ -274,7 +282,7 @@ impl Sayings<'_> {
 }
 
 /// What the statements of one row are, without its instants.
-pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENTS]) -> Row<'a> {
+pub(super) fn row<'a>(cells: &'a [Option<Cow<'_, str>>; STATEMENT_COLUMNS]) -> Row<'a> {
     let [
         event,
         trigger,

@@ -75,7 +75,7 @@ impl Links {
         let ([left, right], [left_ids, right_ids]) = (names, self.namespaces);
         let (tokenised, mut rows) = (table.tokenised.is_some(), 0);
         while let Some(batch) = table.next_batch()? {
-            reading.heard(batch.num_rows());
+            reading.count_rows(batch.num_rows());
             let [lefts, rights] = batch.columns() else { break };
             let [left_form, right_form] = declared.columns.each_ref().map(|column| column.form);
             let lefts = Ids::read(&table.name, left, lefts, tokenised, left_form)?;

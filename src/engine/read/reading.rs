@@ -61,7 +61,7 @@ impl Reading {
     }
 
     /// Tells whoever looks that so many more rows were read.
-    pub(in crate::engine) fn heard(&self, rows: usize) {
+    pub(in crate::engine) fn count_rows(&self, rows: usize) {
         if let Some(progress) = &self.progress {
             progress.add(rows as u64);
         }

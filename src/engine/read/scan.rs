@@ -118,7 +118,7 @@ impl Scan<'_> {
         let start = table.first;
         let mut first = start;
         while let Some(batch) = table.next_batch()? {
-            self.reading.heard(batch.num_rows());
+            self.reading.count_rows(batch.num_rows());
             let (name, tokenised) = (&table.name, table.tokenised.is_some());
             hear(state, Piece { name, tokenised, batch: &batch, first, report: &mut report })?;
             first += batch.num_rows() as u64;

@@ -156,7 +156,7 @@ fn work(
         let mut group = out.group(number).map_err(failed)?;
         let mut before = first;
         for batch in &batches {
-            reading.heard(batch.num_rows());
+            reading.count_rows(batch.num_rows());
             plan.look(present, batch, &mut report).map_err(|error| failed(error.into()))?;
             let treated = plan.treat(name, present, batch).map_err(|error| failed(error.into()))?;
             let kept = treated.keep(batch.num_rows(), before, &mut report);

@@ -9,11 +9,11 @@ use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, PrimitiveArray
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
 use super::terms::{CONSENTS, TokeniseError, TokeniseTerms, is_consents};
-use crate::consent::{COLUMNS, ConsentTable, STATEMENTS};
+use crate::consent::{COLUMNS, ConsentTable, STATEMENT_COLUMNS};
 use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
 use crate::engine::consent::events::wanted;
 use crate::engine::consent::namespaces::Namespaces;
-use crate::engine::consent::statements::Said;
+use crate::engine::consent::statements::StatementColumn;
 use crate::engine::read::ingest_report::FileHygiene;
 use crate::engine::read::{Column, Ids, ReadError, Use, Wanted};
 use crate::engine::records::ages::{Aged, ages as read_ages};
@@ -101,7 +101,7 @@ impl<'a> Plan<'a> {
     /// The columns whose words repeat.
     pub(super) fn repeating(&self) -> &'static [&'static str] {
         match self {
-            Self::Consents(_) => COLUMNS.split_at(COLUMNS.len() - STATEMENTS).1,
+            Self::Consents(_) => COLUMNS.split_at(COLUMNS.len() - STATEMENT_COLUMNS).1,
             Self::Table { .. } => &[],
         }
     }
@@ -140,7 +140,7 @@ impl<'a> Plan<'a> {
                 texts.into_iter().try_for_each(|(column, array)| report.look(column.column(), array))
             }
             Self::Consents(_) => {
-                let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENTS);
+                let (_, statements) = COLUMNS.split_at(COLUMNS.len() - STATEMENT_COLUMNS);
                 let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present);
                 let here = here.zip(batch.columns()).filter(|((name, _), _)| statements.contains(name));
                 here.into_iter().try_for_each(|((name, _), array)| report.look(name, array))
@@ -375,7 +375,7 @@ impl Consents<'_> {
                 "at" | "shown_at" | "valid_to" => {
                     drop(Column::instants(file, name, array, self.table.timezone.as_ref())?)
                 }
-                name => drop(Said::new(file, name, array)?),
+                name => drop(StatementColumn::new(file, name, array)?),
             }
             columns.push(Arc::clone(array));
         }
