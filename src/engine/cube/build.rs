@@ -20,7 +20,7 @@ use crate::engine::read::ingest_report::Hygiene;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::sources::{Inputs, Sources, Tables, by_dataset};
 use crate::engine::read::{Input, Position};
-use crate::engine::records::gather::{OfRecords, Records};
+use crate::engine::records::measures::{OfRecords, Records};
 use crate::engine::records::people::People;
 use crate::engine::records::values::Values;
 use crate::engine::relations::graph::Graph;
@@ -238,9 +238,9 @@ impl<'s> Seal<'s> {
     ) -> Result<OfRecords, EngineError> {
         let known = self.interner().len();
         let records = Records::new(dataset, &self.study.catalogue, self.as_of, known);
-        let (reports, gathered) = records.gather(files, &self.interner, self.reading)?;
+        let (reports, accumulated) = records.read(files, &self.interner, self.reading)?;
         self.hygiene.files.extend(reports);
-        Ok(gathered.finish())
+        Ok(accumulated.finish())
     }
 
     pub(in crate::engine) fn relation(

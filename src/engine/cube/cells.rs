@@ -6,7 +6,7 @@ use std::ops::Range;
 use crate::consent::Coverage;
 use crate::engine::error::EngineError;
 use crate::engine::read::reading::Reading;
-use crate::engine::read::scan::together;
+use crate::engine::read::scan::in_parallel;
 use crate::engine::read::work::Step;
 use crate::engine::records::values::Values;
 use crate::release::Cube;
@@ -63,7 +63,7 @@ impl Table<'_> {
         let sets = self.catalogue.sets().iter().map(|set| {
             let shape = self.catalogue.shape(set).ok_or(EngineError::TooManyCells)?;
             let parts = (0..self.people).step_by(part).map(|first| first..(first + part).min(self.people));
-            let cubes = together(parts, |people| self.cube(set, &shape, &used, coverage, people));
+            let cubes = in_parallel(parts, |people| self.cube(set, &shape, &used, coverage, people));
             let cube = cubes.into_iter().reduce(|all, more| all.and(&more));
             let cube = cube.unwrap_or_else(|| Cube::empty(&shape));
             Ok((shape, cube))

@@ -10,7 +10,7 @@ use super::numbers::Numbers;
 use crate::deidentify::{Pseudonym, PseudonymKey, Token};
 use crate::engine::error::EngineError;
 use crate::engine::memory::{Held, MemoryBudget};
-use crate::engine::read::scan::together;
+use crate::engine::read::scan::in_parallel;
 use crate::engine::read::{Column, Id};
 use crate::types::Secret;
 
@@ -210,7 +210,7 @@ impl Interner {
     ) -> Vec<(u32, T)> {
         let mut all = Vec::new();
         for (name, ids) in &self.namespaces {
-            let parts = together(ids.numbers.parts(threads), |part| {
+            let parts = in_parallel(ids.numbers.parts(threads), |part| {
                 let of_id = |(number, id): &(i64, u32)| Some((*id, find(name, &number.to_string())?));
                 part.filter_map(of_id).collect::<Vec<_>>()
             });
@@ -231,7 +231,7 @@ impl Interner {
         };
         for (name, ids) in &self.namespaces {
             let key = PseudonymKey::derive(epoch_key, name);
-            let parts = together(ids.numbers.parts(threads), |part| {
+            let parts = in_parallel(ids.numbers.parts(threads), |part| {
                 let mut spelled = String::new();
                 let of_id = |(number, id): &(i64, u32)| {
                     use std::fmt::Write as _;

@@ -22,7 +22,7 @@ pub(in crate::engine) struct Numbers {
 const FREE: (i64, u32) = (0, NOBODY);
 
 /// Ids that are looked for together.
-const TOGETHER: usize = 256;
+const LOOKAHEAD: usize = 256;
 
 impl Numbers {
     /// The number of an id.
@@ -36,9 +36,9 @@ impl Numbers {
             found.extend(ids.iter().map(|_| NOBODY));
             return;
         }
-        let mut homes = [0; TOGETHER];
-        let mut firsts = [FREE; TOGETHER];
-        for ids in ids.chunks(TOGETHER) {
+        let mut homes = [0; LOOKAHEAD];
+        let mut firsts = [FREE; LOOKAHEAD];
+        for ids in ids.chunks(LOOKAHEAD) {
             for (home, id) in homes.iter_mut().zip(ids) {
                 *home = self.home(*id).unwrap_or(0);
             }
@@ -73,7 +73,7 @@ impl Numbers {
     /// Adds an id that is not there yet.
     pub(in crate::engine) fn add(&mut self, id: i64, number: u32) {
         if (self.taken + 1) * 2 > self.places.len() {
-            let larger = vec![FREE; (self.places.len() * 2).max(TOGETHER)];
+            let larger = vec![FREE; (self.places.len() * 2).max(LOOKAHEAD)];
             for (id, number) in std::mem::replace(&mut self.places, larger) {
                 if number != NOBODY {
                     self.put(id, number);

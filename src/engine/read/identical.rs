@@ -15,7 +15,7 @@ use super::ReadError;
 ///
 /// # Errors
 /// [`ReadError::Damaged`] for a column that cannot be spelled.
-pub(in crate::engine) fn marks(file: &str, batch: &RecordBatch) -> Result<Vec<u64>, ReadError> {
+pub(in crate::engine) fn fingerprints(file: &str, batch: &RecordBatch) -> Result<Vec<u64>, ReadError> {
     let damaged =
         || ReadError::Damaged { file: file.to_owned(), format: "rows that can be compared", row: None };
     let arrays: Vec<ArrayRef> =
@@ -23,7 +23,7 @@ pub(in crate::engine) fn marks(file: &str, batch: &RecordBatch) -> Result<Vec<u6
     let options = FormatOptions::default();
     let columns = arrays.iter().map(|array| Ok((array, ArrayFormatter::try_new(array, &options)?)));
     let columns: Vec<_> = columns.collect::<Result<_, ArrowError>>().map_err(|_| damaged())?;
-    let mark = |row: usize| {
+    let fingerprint = |row: usize| {
         let mut marked = Marked(DefaultHasher::new());
         for (array, cells) in &columns {
             marked.0.write_u8(u8::from(array.is_null(row)));
@@ -33,7 +33,7 @@ pub(in crate::engine) fn marks(file: &str, batch: &RecordBatch) -> Result<Vec<u6
         }
         Ok(marked.0.finish())
     };
-    let spelled: Result<Vec<u64>, fmt::Error> = (0..batch.num_rows()).map(mark).collect();
+    let spelled: Result<Vec<u64>, fmt::Error> = (0..batch.num_rows()).map(fingerprint).collect();
     spelled.map_err(|_| damaged())
 }
 
@@ -46,11 +46,11 @@ fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
 }
 
 /// How many rows repeat another one.
-pub(in crate::engine) fn repeats(mut marks: Vec<u64>) -> u64 {
-    marks.sort_unstable();
-    let all = marks.len();
-    marks.dedup();
-    (all - marks.len()) as u64
+pub(in crate::engine) fn repeats(mut fingerprints: Vec<u64>) -> u64 {
+    fingerprints.sort_unstable();
+    let all = fingerprints.len();
+    fingerprints.dedup();
+    (all - fingerprints.len()) as u64
 }
 
 /// Takes text into a hash.
@@ -77,9 +77,9 @@ mod tests {
         let words = [Some("a"), Some("a"), Some("b"), Some("a"), None, Some("a")];
         let words: ArrayRef = Arc::new(StringArray::from(words.to_vec()));
         let batch = RecordBatch::try_from_iter([("id", ids), ("word", words)]).unwrap();
-        let marks = marks("x", &batch).unwrap();
-        assert!(marks[0] == marks[1] && marks[3] == marks[5]);
-        assert_eq!(repeats(marks), 2);
+        let fingerprints = fingerprints("x", &batch).unwrap();
+        assert!(fingerprints[0] == fingerprints[1] && fingerprints[3] == fingerprints[5]);
+        assert_eq!(repeats(fingerprints), 2);
     }
 
     #[test]
@@ -88,8 +88,8 @@ mod tests {
         let first = column([Some("ab"), Some("a"), Some("")]);
         let second = column([Some("c"), Some("bc"), None]);
         let batch = RecordBatch::try_from_iter([("first", first), ("second", second)]).unwrap();
-        assert_eq!(repeats(marks("x", &batch).unwrap()), 0);
+        assert_eq!(repeats(fingerprints("x", &batch).unwrap()), 0);
         let nothing = RecordBatch::try_from_iter([("word", column([Some(""), None, Some("")]))]).unwrap();
-        assert_eq!(repeats(marks("x", &nothing).unwrap()), 1);
+        assert_eq!(repeats(fingerprints("x", &nothing).unwrap()), 1);
     }
 }

@@ -11,7 +11,7 @@ use super::{Input, OpenTerms, Part, parts};
 use crate::engine::error::EngineError;
 
 /// One batch of a file, and where it stands in it.
-pub(in crate::engine) struct Piece<'a> {
+pub(in crate::engine) struct BatchRef<'a> {
     /// How reports call the file.
     pub(in crate::engine) name: &'a str,
     /// Whether its ids are tokens.
@@ -25,14 +25,14 @@ pub(in crate::engine) struct Piece<'a> {
 }
 
 /// How the files of one dataset are read.
-pub(in crate::engine) struct Scan<'a> {
+pub(in crate::engine) struct ParallelScan<'a> {
     pub(in crate::engine) dataset: &'a str,
     pub(in crate::engine) terms: OpenTerms<'a>,
     pub(in crate::engine) reading: &'a Reading,
 }
 
 /// What threads make of parts, one thread a part, in the order of the parts.
-pub(in crate::engine) fn together<P: Send, M: Send>(
+pub(in crate::engine) fn in_parallel<P: Send, M: Send>(
     parts: impl IntoIterator<Item = P>,
     work: impl Fn(P) -> M + Sync,
 ) -> Vec<M> {
@@ -60,7 +60,7 @@ struct Read {
     report: FileHygiene,
 }
 
-impl Scan<'_> {
+impl ParallelScan<'_> {
     /// Reads all files; every thread has a state of its own.
     ///
     /// # Errors
@@ -69,7 +69,7 @@ impl Scan<'_> {
         &self,
         files: Vec<Input>,
         start: impl Fn() -> S + Sync,
-        hear: impl Fn(&mut S, Piece<'_>) -> Result<(), EngineError> + Sync,
+        observe: impl Fn(&mut S, BatchRef<'_>) -> Result<(), EngineError> + Sync,
     ) -> Result<(Vec<FileHygiene>, Vec<S>), EngineError> {
         let mut all = Vec::new();
         let mut count = 0;
@@ -86,7 +86,7 @@ impl Scan<'_> {
                 };
                 // A part that was begun is read to its end whatever happens elsewhere, so which error is the first does
                 // not depend on time.
-                match self.part(part, &mut state, &hear) {
+                match self.part(part, &mut state, &observe) {
                     Ok(report) => done.push(Read { file, report }),
                     Err(error) => {
                         next.store(all.len(), Ordering::Relaxed);
@@ -111,7 +111,7 @@ impl Scan<'_> {
         &self,
         part: Part,
         state: &mut S,
-        hear: &impl Fn(&mut S, Piece<'_>) -> Result<(), EngineError>,
+        observe: &impl Fn(&mut S, BatchRef<'_>) -> Result<(), EngineError>,
     ) -> Result<FileHygiene, EngineError> {
         let mut table = part.open(self.terms)?;
         let mut report = FileHygiene::new(self.dataset, &table);
@@ -120,7 +120,7 @@ impl Scan<'_> {
         while let Some(batch) = table.next_batch()? {
             self.reading.count_rows(batch.num_rows());
             let (name, tokenised) = (&table.name, table.tokenised.is_some());
-            hear(state, Piece { name, tokenised, batch: &batch, first, report: &mut report })?;
+            observe(state, BatchRef { name, tokenised, batch: &batch, first, report: &mut report })?;
             first += batch.num_rows() as u64;
         }
         report.rows = first - start;

@@ -1,7 +1,7 @@
-//! What accumulates for each person of a range while records stream past, in whatever order.
+//! The state of each measure for a partition of people while records stream past, in any order.
 
-use super::distinct::Marks;
-use super::partition_buffer::Together;
+use super::distinct::DistinctSets;
+use super::partition_buffer::PartitionBatch;
 use super::values::Values;
 use crate::tags::Clamp;
 use crate::types::Timestamp;
@@ -10,14 +10,14 @@ use crate::types::Timestamp;
 const DAY: i64 = 86_400;
 
 /// A measure over the records of one dataset. Positions are of columns that are read, and of selections.
-pub(super) struct Kernel {
+pub(super) struct MeasureKernel {
     pub(in crate::engine) measure: usize,
     pub(in crate::engine) selection: usize,
-    pub(in crate::engine) what: What,
+    pub(in crate::engine) op: AggregateOp,
 }
 
-/// What is made of the selected rows.
-pub(in crate::engine) enum What {
+/// The aggregate of the selected rows.
+pub(in crate::engine) enum AggregateOp {
     Count,
     Sum(usize),
     Mean(usize),
@@ -30,8 +30,8 @@ pub(in crate::engine) enum What {
     Retained { later: usize },
 }
 
-/// What is gathered for one measure and range of people. Counts stop at their type's end, far above any clamp.
-pub(super) enum Gathered {
+/// The state of one measure for a partition of people. Counts stop at their type's end, far above any clamp.
+pub(super) enum Accumulator {
     Count(Vec<u32>),
     Sum(Vec<i128>),
     Mean {
@@ -41,7 +41,7 @@ pub(super) enum Gathered {
     /// `i64::MAX` for none.
     Least(Vec<i64>, Vec<bool>),
     Greatest(Vec<i64>, Vec<bool>),
-    Distinct(Marks),
+    Distinct(DistinctSets),
     Share {
         met: Vec<u32>,
         all: Vec<u32>,
@@ -52,21 +52,23 @@ pub(super) enum Gathered {
     },
 }
 
-impl What {
-    /// Nothing gathered yet, for people numbered `0..people`.
-    pub(super) fn start(&self, people: usize) -> Gathered {
+impl AggregateOp {
+    /// An accumulator of no rows yet, for people numbered `0..people`.
+    pub(super) fn start(&self, people: usize) -> Accumulator {
         match self {
-            Self::Count => Gathered::Count(vec![0; people]),
-            Self::Sum(_) => Gathered::Sum(vec![0; people]),
-            Self::Mean(_) => Gathered::Mean { sums: vec![0; people], counts: vec![0; people] },
-            Self::Least(_) | Self::First(_) => Gathered::Least(vec![i64::MAX; people], vec![false; people]),
-            Self::Greatest(_) | Self::Last(_) => {
-                Gathered::Greatest(vec![i64::MIN; people], vec![false; people])
+            Self::Count => Accumulator::Count(vec![0; people]),
+            Self::Sum(_) => Accumulator::Sum(vec![0; people]),
+            Self::Mean(_) => Accumulator::Mean { sums: vec![0; people], counts: vec![0; people] },
+            Self::Least(_) | Self::First(_) => {
+                Accumulator::Least(vec![i64::MAX; people], vec![false; people])
             }
-            Self::Distinct { cap, .. } => Gathered::Distinct(Marks::new(people, *cap)),
-            Self::Share { .. } => Gathered::Share { met: vec![0; people], all: vec![0; people] },
+            Self::Greatest(_) | Self::Last(_) => {
+                Accumulator::Greatest(vec![i64::MIN; people], vec![false; people])
+            }
+            Self::Distinct { cap, .. } => Accumulator::Distinct(DistinctSets::new(people, *cap)),
+            Self::Share { .. } => Accumulator::Share { met: vec![0; people], all: vec![0; people] },
             Self::Retained { .. } => {
-                Gathered::Retained { before: vec![false; people], later: vec![false; people] }
+                Accumulator::Retained { before: vec![false; people], later: vec![false; people] }
             }
         }
     }
@@ -80,7 +82,7 @@ impl What {
             Self::Least(_) | Self::First(_) | Self::Greatest(_) | Self::Last(_) => {
                 size_of::<i64>() + size_of::<bool>()
             }
-            Self::Distinct { .. } => Marks::BYTES_OF_PERSON,
+            Self::Distinct { .. } => DistinctSets::BYTES_OF_PERSON,
             Self::Share { .. } => 2 * size_of::<u32>(),
             Self::Retained { .. } => 2 * size_of::<bool>(),
         }
@@ -101,7 +103,7 @@ impl What {
     }
 }
 
-/// Every owner is inside the range that was asked for.
+/// Every owner is inside the partition that was asked for.
 fn at<T>(list: &mut [T], person: usize) -> Option<&mut T> {
     list.get_mut(person)
 }
@@ -114,7 +116,7 @@ fn tally(counts: &mut [u32], owners: impl Iterator<Item = usize>) {
     }
 }
 
-fn mark(seen: &mut [bool], owners: impl Iterator<Item = usize>) {
+fn set_seen(seen: &mut [bool], owners: impl Iterator<Item = usize>) {
     for person in owners {
         if let Some(seen) = at(seen, person) {
             *seen = true;
@@ -135,26 +137,26 @@ fn best(
     }
 }
 
-impl Gathered {
+impl Accumulator {
     /// Bytes of the sets of distinct values.
     pub(super) fn bytes_of_sets(&self) -> usize {
-        if let Self::Distinct(marks) = self { marks.bytes_of_sets() } else { 0 }
+        if let Self::Distinct(sets) = self { sets.bytes_of_sets() } else { 0 }
     }
 
-    /// Hears rows of the range of people that this is about.
-    pub(in crate::engine) fn hear(&mut self, kernel: &Kernel, rows: &Together<'_>) {
+    /// Adds rows of the partition of people that this is about.
+    pub(in crate::engine) fn accumulate(&mut self, kernel: &MeasureKernel, rows: &PartitionBatch<'_>) {
         let own = || rows.owners(kernel.selection);
         let numbers = |column: usize| rows.numbers(kernel.selection, column);
-        match (self, &kernel.what) {
+        match (self, &kernel.op) {
             (Self::Count(counts), _) => tally(counts, own()),
-            (Self::Sum(sums), What::Sum(column)) => {
+            (Self::Sum(sums), AggregateOp::Sum(column)) => {
                 for (person, number) in numbers(*column) {
                     if let Some(sum) = at(sums, person) {
                         *sum = sum.saturating_add(i128::from(number));
                     }
                 }
             }
-            (Self::Mean { sums, counts }, What::Mean(column)) => {
+            (Self::Mean { sums, counts }, AggregateOp::Mean(column)) => {
                 for (person, number) in numbers(*column) {
                     if let (Some(sum), Some(count)) = (at(sums, person), at(counts, person)) {
                         // A mean of the first four thousand million rows: both stop together.
@@ -164,31 +166,31 @@ impl Gathered {
                     }
                 }
             }
-            (Self::Least(least, some), What::Least(column) | What::First(column)) => {
+            (Self::Least(least, some), AggregateOp::Least(column) | AggregateOp::First(column)) => {
                 best(least, some, numbers(*column), i64::min);
             }
-            (Self::Greatest(greatest, some), What::Greatest(column) | What::Last(column)) => {
+            (Self::Greatest(greatest, some), AggregateOp::Greatest(column) | AggregateOp::Last(column)) => {
                 best(greatest, some, numbers(*column), i64::max);
             }
-            (Self::Distinct(marks), What::Distinct { column, .. }) => {
-                marks.add_all(rows.marks(kernel.selection, *column));
+            (Self::Distinct(sets), AggregateOp::Distinct { column, .. }) => {
+                sets.add_all(rows.fingerprints(kernel.selection, *column));
             }
-            (Self::Share { met, all }, What::Share { met: of_met, .. }) => {
+            (Self::Share { met, all }, AggregateOp::Share { met: of_met, .. }) => {
                 tally(all, own());
                 tally(met, rows.owners(*of_met));
             }
-            (Self::Retained { before, later }, What::Retained { later: of_later }) => {
-                mark(before, own());
-                mark(later, rows.owners(*of_later));
+            (Self::Retained { before, later }, AggregateOp::Retained { later: of_later }) => {
+                set_seen(before, own());
+                set_seen(later, rows.owners(*of_later));
             }
             _ => {}
         }
     }
 
     /// The values, which the clamp holds when they are read.
-    pub(in crate::engine) fn finish(self, what: &What, range: Clamp, as_of: Timestamp) -> Values {
+    pub(in crate::engine) fn finish(self, op: &AggregateOp, range: Clamp, as_of: Timestamp) -> Values {
         let counts = |counts: Vec<u32>| Values::whole_numbers(range, counts.into_iter().map(i128::from));
-        let since = matches!(what, What::First(_) | What::Last(_));
+        let since = matches!(op, AggregateOp::First(_) | AggregateOp::Last(_));
         let best = |best: Vec<i64>, some: Vec<bool>| {
             let value = |best: i64| {
                 let days = || as_of.seconds().saturating_sub(best).div_euclid(DAY);
@@ -201,9 +203,9 @@ impl Gathered {
             Self::Sum(sums) => Values::whole_numbers(range, sums.into_iter()),
             Self::Mean { sums, counts } => Values::ratio(range, sums, counts),
             Self::Least(values, some) | Self::Greatest(values, some) => best(values, some),
-            Self::Distinct(marks) => counts(marks.counts().collect()),
+            Self::Distinct(sets) => counts(sets.counts().collect()),
             Self::Share { met, all } => {
-                let unit = if let What::Share { unit, .. } = what { *unit } else { 1 };
+                let unit = if let AggregateOp::Share { unit, .. } = op { *unit } else { 1 };
                 let numerators = met.into_iter().map(|met| i128::from(met) * i128::from(unit)).collect();
                 Values::ratio(range, numerators, all)
             }

@@ -1,4 +1,4 @@
-//! Sets of marks, one a person, for counting different values up to a cap: small open tables in one arena.
+//! Sets of fingerprints, one a person, for counting different values up to a cap: small open tables in one arena.
 
 use std::hash::BuildHasher as _;
 
@@ -7,10 +7,10 @@ use hashbrown::DefaultHashBuilder;
 /// The smallest table; larger ones are twice, four times as large, and so on.
 const SMALLEST: usize = 4;
 
-/// Marks that are looked for together.
-const TOGETHER: usize = 128;
+/// Fingerprints that are looked for together.
+const LOOKAHEAD: usize = 128;
 
-/// Marks in places; a free one has 0. Places have 32 bits until a mark comes that needs more, which no mark of many a column
+/// Fingerprints in places; a free one has 0. Places have 32 bits until a fingerprint comes that needs more, which no fingerprint of many a column
 /// does: half the memory to wait for.
 struct Arena {
     words: Vec<u32>,
@@ -32,15 +32,15 @@ impl Arena {
     }
 
     #[expect(clippy::cast_possible_truncation, reason = "the lower and the upper half")]
-    fn set(&mut self, place: usize, mark: u64) {
+    fn set(&mut self, place: usize, fingerprint: u64) {
         let mut put = |place: usize, half: u32| {
             if let Some(word) = self.words.get_mut(place) {
                 *word = half;
             }
         };
-        put(place * self.width, mark as u32);
+        put(place * self.width, fingerprint as u32);
         if self.width > 1 {
-            put(place * 2 + 1, (mark >> 32) as u32);
+            put(place * 2 + 1, (fingerprint >> 32) as u32);
         }
     }
 
@@ -65,14 +65,14 @@ impl Arena {
 struct Set {
     /// Where its table begins, counted in smallest tables.
     start: u32,
-    /// How many marks it has, the mark 0 included.
+    /// How many fingerprints it has, the fingerprint 0 included.
     len: u16,
-    /// Whether it has the mark 0, which means a free place in the table.
+    /// Whether it has the fingerprint 0, which means a free place in the table.
     zero: bool,
 }
 
-/// The sets of everybody. A set that has as many marks as are counted takes no more and is not looked into again.
-pub(super) struct Marks {
+/// The sets of everybody. A set that has as many fingerprints as are counted takes no more and is not looked into again.
+pub(super) struct DistinctSets {
     cap: u16,
     hasher: DefaultHashBuilder,
     sets: Vec<Set>,
@@ -81,18 +81,18 @@ pub(super) struct Marks {
     free: Vec<Vec<u32>>,
 }
 
-impl Marks {
+impl DistinctSets {
     /// Bytes that are held for a person whose set is empty.
     pub(super) const BYTES_OF_PERSON: usize = size_of::<Set>();
 
-    /// Empty sets for people numbered `0..people`, each of at most `cap` marks.
+    /// Empty sets for people numbered `0..people`, each of at most `cap` fingerprints.
     pub(in crate::engine) fn new(people: usize, cap: u16) -> Self {
         let arena = Arena { words: Vec::new(), width: 1 };
         let sets = vec![Set::default(); people];
         Self { cap, hasher: DefaultHashBuilder::default(), sets, arena, free: Vec::new() }
     }
 
-    /// The size of the table of a set with so many marks: never more than three quarters full, but for the largest one, which
+    /// The size of the table of a set with so many fingerprints: never more than three quarters full, but for the largest one, which
     /// is as large as the cap.
     fn size(&self, len: u16) -> usize {
         let wanted = usize::from(len) + usize::from(len) / 3 + 1;
@@ -100,58 +100,59 @@ impl Marks {
         wanted.min(largest).next_power_of_two().max(SMALLEST)
     }
 
-    /// Adds marks to the sets of people. Looking first where many of them may be lets the waits for memory overlap.
-    pub(super) fn add_all(&mut self, marks: impl Iterator<Item = (usize, u64)>) {
-        let mut marks = marks.fuse();
-        let mut ahead = [(0, 0, None); TOGETHER];
-        let mut there = [0; TOGETHER];
+    /// Adds fingerprints to the sets of people. Looking first where many of them may be lets the waits for memory overlap.
+    pub(super) fn add_all(&mut self, fingerprints: impl Iterator<Item = (usize, u64)>) {
+        let mut fingerprints = fingerprints.fuse();
+        let mut ahead = [(0, 0, None); LOOKAHEAD];
+        let mut there = [0; LOOKAHEAD];
         loop {
             let mut count = 0;
-            for (slot, (person, mark)) in ahead.iter_mut().zip(&mut marks) {
+            for (slot, (person, fingerprint)) in ahead.iter_mut().zip(&mut fingerprints) {
                 let open = self.sets.get(person).filter(|set| set.len > 0 && set.len < self.cap);
-                let home = open.and_then(|set| self.places(set.start, self.size(set.len), mark).next());
-                *slot = (person, mark, home);
+                let home =
+                    open.and_then(|set| self.places(set.start, self.size(set.len), fingerprint).next());
+                *slot = (person, fingerprint, home);
                 count += 1;
             }
             // In a loop of its own: the shorter it is, the more waits overlap.
             for (there, (.., home)) in there.iter_mut().zip(&ahead).take(count) {
                 *there = home.and_then(|home| self.arena.get(home)).unwrap_or(0);
             }
-            for ((person, mark, _), there) in ahead.iter().zip(&there).take(count) {
-                // No mark ever goes, so one that was there is there.
-                if there != mark || *mark == 0 {
-                    self.add(*person, *mark);
+            for ((person, fingerprint, _), there) in ahead.iter().zip(&there).take(count) {
+                // No fingerprint ever goes, so one that was there is there.
+                if there != fingerprint || *fingerprint == 0 {
+                    self.add(*person, *fingerprint);
                 }
             }
-            if count < TOGETHER {
+            if count < LOOKAHEAD {
                 return;
             }
         }
     }
 
-    /// Adds a mark to the set of a person.
-    fn add(&mut self, person: usize, mark: u64) {
+    /// Adds a fingerprint to the set of a person.
+    fn add(&mut self, person: usize, fingerprint: u64) {
         let Some(mut set) = self.sets.get(person).copied().filter(|set| set.len < self.cap) else {
             return;
         };
-        let known = if mark == 0 { set.zero } else { set.len > 0 && self.holds(set, mark) };
+        let known = if fingerprint == 0 { set.zero } else { set.len > 0 && self.holds(set, fingerprint) };
         if known {
             return;
         }
-        // The mark 0 has no place in the table, and counts as if it had.
+        // The fingerprint 0 has no place in the table, and counts as if it had.
         self.make_room(&mut set);
         set.len += 1;
-        if mark == 0 {
+        if fingerprint == 0 {
             set.zero = true;
         } else {
-            self.put(set.start, self.size(set.len), mark);
+            self.put(set.start, self.size(set.len), fingerprint);
         }
         if let Some(slot) = self.sets.get_mut(person) {
             *slot = set;
         }
     }
 
-    /// A table that is large enough for one more mark.
+    /// A table that is large enough for one more fingerprint.
     fn make_room(&mut self, set: &mut Set) {
         let (old, new) = (self.size(set.len), self.size(set.len + 1));
         if set.len > 0 && old == new {
@@ -161,8 +162,8 @@ impl Marks {
         if set.len > 0 {
             let first = set.start as usize * SMALLEST;
             for place in first..first + old {
-                if let Some(mark) = self.arena.get(place).filter(|mark| *mark != 0) {
-                    self.put(start, new, mark);
+                if let Some(fingerprint) = self.arena.get(place).filter(|fingerprint| *fingerprint != 0) {
+                    self.put(start, new, fingerprint);
                 }
             }
             if let Some(tables) = self.free.get_mut(old.ilog2() as usize) {
@@ -188,28 +189,29 @@ impl Marks {
         u32::try_from(start).unwrap_or(u32::MAX)
     }
 
-    fn places(&self, start: u32, size: usize, mark: u64) -> impl Iterator<Item = usize> + use<> {
+    fn places(&self, start: u32, size: usize, fingerprint: u64) -> impl Iterator<Item = usize> + use<> {
         let first = start as usize * SMALLEST;
         let mask = size - 1;
         #[expect(clippy::cast_possible_truncation, reason = "the lower bits of a hash are as good as all")]
-        let home = self.hasher.hash_one(mark) as usize;
+        let home = self.hasher.hash_one(fingerprint) as usize;
         (0..size).map(move |step| first + (home.wrapping_add(step) & mask))
     }
 
-    fn holds(&self, set: Set, mark: u64) -> bool {
-        let places = self.places(set.start, self.size(set.len), mark);
-        let found =
-            places.filter_map(|place| self.arena.get(place)).find(|known| *known == mark || *known == 0);
-        found == Some(mark)
+    fn holds(&self, set: Set, fingerprint: u64) -> bool {
+        let places = self.places(set.start, self.size(set.len), fingerprint);
+        let found = places
+            .filter_map(|place| self.arena.get(place))
+            .find(|known| *known == fingerprint || *known == 0);
+        found == Some(fingerprint)
     }
 
-    fn put(&mut self, start: u32, size: usize, mark: u64) {
-        if mark > u64::from(u32::MAX) && self.arena.width == 1 {
+    fn put(&mut self, start: u32, size: usize, fingerprint: u64) {
+        if fingerprint > u64::from(u32::MAX) && self.arena.width == 1 {
             self.arena.widen();
         }
-        let free = self.places(start, size, mark).find(|place| self.arena.get(*place) == Some(0));
+        let free = self.places(start, size, fingerprint).find(|place| self.arena.get(*place) == Some(0));
         if let Some(place) = free {
-            self.arena.set(place, mark);
+            self.arena.set(place, fingerprint);
         }
     }
 
@@ -218,7 +220,7 @@ impl Marks {
         self.arena.words.capacity() * size_of::<u32>()
     }
 
-    /// How many different marks everybody has, at most the cap.
+    /// How many different fingerprints everybody has, at most the cap.
     pub(in crate::engine) fn counts(&self) -> impl Iterator<Item = u32> {
         self.sets.iter().map(|set| u32::from(set.len))
     }
@@ -238,23 +240,26 @@ mod tests {
         let mut rng = StdRng::seed_from_u64(8);
         for cap in [1, 2, 3, 4, 5, 7, 8, 16, 63, 64, 65, 300, 4096] {
             let mut plain = vec![BTreeSet::new(); 30];
-            let mut marks = Marks::new(30, cap);
-            let heard = (0..20_000).map(|heard| {
+            let mut fingerprints = DistinctSets::new(30, cap);
+            let observed = (0..20_000).map(|observed| {
                 let person = rng.random_range(0..31_usize);
-                // Few people have many different marks; 0 is one of them, and some need more than 32 bits.
-                let mark = rng.random_range(0..1_u64 << (person / 2).min(13));
-                (person, if mark % 5 == 4 && heard > 9_000 { mark << 40 } else { mark })
+                // Few people have many different fingerprints; 0 is one of them, and some need more than 32 bits.
+                let fingerprint = rng.random_range(0..1_u64 << (person / 2).min(13));
+                (
+                    person,
+                    if fingerprint % 5 == 4 && observed > 9_000 { fingerprint << 40 } else { fingerprint },
+                )
             });
-            let heard: Vec<(usize, u64)> = heard.collect();
-            for part in heard.chunks(777) {
-                marks.add_all(part.iter().copied());
+            let observed: Vec<(usize, u64)> = observed.collect();
+            for part in observed.chunks(777) {
+                fingerprints.add_all(part.iter().copied());
             }
-            for (person, mark) in heard {
+            for (person, fingerprint) in observed {
                 if let Some(plain) = plain.get_mut(person) {
-                    plain.insert(mark);
+                    plain.insert(fingerprint);
                 }
             }
-            let counts: Vec<u32> = marks.counts().collect();
+            let counts: Vec<u32> = fingerprints.counts().collect();
             let wanted: Vec<u32> =
                 plain.iter().map(|set| u32::try_from(set.len()).unwrap().min(u32::from(cap))).collect();
             assert_eq!(counts, wanted, "cap {cap}");

@@ -2,10 +2,10 @@
 
 use std::sync::RwLock;
 
-use super::accumulator::{Kernel, What};
-use super::partition_buffer::{Layout, Together, Waiting};
-use super::partitions::Ranges;
-use super::rows::{Cells, Findings, Rows, Selection, TimeSpan};
+use super::accumulator::{AggregateOp, MeasureKernel};
+use super::partition_buffer::{PartitionBuffer, RowLayout};
+use super::partitions::Partitions;
+use super::rows::{ColumnCells, Findings, Rows, Selection, TimeSpan};
 use super::values::Values;
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::{Interner, numbers, people};
@@ -15,7 +15,7 @@ use crate::engine::memory::Held;
 use crate::engine::read::identical;
 use crate::engine::read::ingest_report::FileHygiene;
 use crate::engine::read::reading::Reading;
-use crate::engine::read::scan::{Piece, Scan, together};
+use crate::engine::read::scan::{BatchRef, ParallelScan, in_parallel};
 use crate::engine::read::{Ids, Input, OpenTerms, Use, Wanted};
 use crate::engine::relations::pointers::{Pointed, Pointer};
 use crate::policy::{Dataset, Field, FieldKind};
@@ -33,17 +33,27 @@ pub(in crate::engine) struct Records<'a> {
     selections: Vec<Selection<'a>>,
     /// The windows that measures declare; all before as-of where none declares one.
     windows: Vec<Vec<TimeSpan>>,
-    kernels: Vec<Kernel>,
+    kernels: Vec<MeasureKernel>,
     pointers: Vec<Pointer>,
 }
 
-/// What a thread has at hand.
+/// One pass over the files of a dataset: what all threads share.
+struct Pass<'a> {
+    records: &'a Records<'a>,
+    interner: &'a RwLock<Interner>,
+    reading: &'a Reading,
+    /// The narrow one and the wide one.
+    layouts: [RowLayout; 2],
+    partitions: Partitions,
+}
+
+/// The state of one thread.
 struct State {
-    /// Rows that wait, lane by lane.
-    waiting: [Waiting; 2],
+    /// One for each layout.
+    buffers: [PartitionBuffer; 2],
     pointers: Vec<Pointed>,
     /// One of every row, where identical ones are counted.
-    marks: Vec<u64>,
+    fingerprints: Vec<u64>,
     /// Who has a row, where figures are counted.
     present: Vec<bool>,
     owned: OwnerRows,
@@ -83,39 +93,41 @@ impl<'a> Records<'a> {
 
     fn own(&mut self, measure: usize, rows: &'a crate::tags::Rows, what: &'a Aggregate) {
         let mut spans = self.spans(rows);
-        let what = match what {
-            Aggregate::Count => Some(What::Count),
-            Aggregate::Sum { field } => self.column(field).map(What::Sum),
-            Aggregate::Mean { field } => self.column(field).map(What::Mean),
-            Aggregate::Least { field } => self.column(field).map(What::Least),
-            Aggregate::Greatest { field } => self.column(field).map(What::Greatest),
+        let op = match what {
+            Aggregate::Count => Some(AggregateOp::Count),
+            Aggregate::Sum { field } => self.column(field).map(AggregateOp::Sum),
+            Aggregate::Mean { field } => self.column(field).map(AggregateOp::Mean),
+            Aggregate::Least { field } => self.column(field).map(AggregateOp::Least),
+            Aggregate::Greatest { field } => self.column(field).map(AggregateOp::Greatest),
             Aggregate::DaysSinceFirst { field } | Aggregate::DaysSinceLast { field } => {
                 let first = matches!(what, Aggregate::DaysSinceFirst { .. });
-                let what = if first { What::First } else { What::Last };
+                let op = if first { AggregateOp::First } else { AggregateOp::Last };
                 let column = self.column(field);
                 // The window may be one of another field, and what happens at or after as-of is never a time since.
                 let before = column.map(|column| (column, i64::MIN, self.as_of.seconds()));
                 spans.extend(before.filter(|(column, ..)| spans.iter().all(|(known, ..)| known != column)));
-                column.map(what)
+                column.map(op)
             }
             Aggregate::Distinct { field, cap } => {
                 let cap = u16::try_from(*cap).unwrap_or(u16::MAX);
-                self.column(field).map(|column| What::Distinct { column, cap })
+                self.column(field).map(|column| AggregateOp::Distinct { column, cap })
             }
             Aggregate::Share { of, unit } => {
                 let met = self.selection(spans.clone(), rows.conditions.iter().chain(of));
-                Some(What::Share { met, unit: *unit })
+                Some(AggregateOp::Share { met, unit: *unit })
             }
             Aggregate::Retained => {
                 let later = rows.window.as_ref().and_then(|window| {
                     let from = self.as_of.saturating_sub(window.ending?);
                     Some((self.column(&window.field)?, from.seconds(), self.as_of.seconds()))
                 });
-                Some(What::Retained { later: self.selection(later.into_iter().collect(), &rows.conditions) })
+                Some(AggregateOp::Retained {
+                    later: self.selection(later.into_iter().collect(), &rows.conditions),
+                })
             }
         };
         let selection = self.selection(spans, &rows.conditions);
-        self.kernels.extend(what.map(|what| Kernel { measure, selection, what }));
+        self.kernels.extend(op.map(|op| MeasureKernel { measure, selection, op }));
     }
 
     fn referred(&mut self, measure: usize, relation: usize, rows: &'a crate::tags::Rows, what: &'a Naming) {
@@ -188,107 +200,71 @@ impl<'a> Records<'a> {
         })
     }
 
-    /// Streams all files past all measures. Rows of all owners count, independent of who is in.
+    /// Streams all files past all measures. Rows of all owners count, independent of consents.
     ///
     /// # Errors
     /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.
-    pub(in crate::engine) fn gather(
+    pub(in crate::engine) fn read(
         &self,
         files: Vec<Input>,
         interner: &RwLock<Interner>,
         reading: &Reading,
-    ) -> Result<(Vec<FileHygiene>, GatheredRecords<'_>), EngineError> {
-        let mut wanted = vec![Wanted { column: &self.dataset.owner, used: Use::Required }];
-        wanted.extend(self.read.iter().map(|field| Wanted { column: &field.column, used: Use::Required }));
-        let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
-        let used = if reading.count_identical { Use::Required } else { Use::Declared };
-        wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
-        wanted.extend(Wanted::dropped(self.dataset));
+    ) -> Result<(Vec<FileHygiene>, AccumulatedRecords<'_>), EngineError> {
+        let wanted = self.wanted(reading.count_identical);
         let terms = OpenTerms { csv: &self.dataset.csv, ..OpenTerms::new(&wanted) };
-        let scan = Scan { dataset: self.dataset.name.as_str(), terms, reading };
-        let columns = self.kernels.iter().filter_map(|kernel| kernel.what.column());
-        let lanes = Layout::lanes(self.selections.len(), columns);
-        // Room for everybody whom earlier tables name, whether or not they name the owners of this one.
-        let ranges = Ranges::new(&reading.memory);
-        ranges.grow(self.people, &self.kernels)?;
-        let settle = |range: usize, rows: &Together<'_>| ranges.observe(range, &self.kernels, rows);
-        let start = || State {
-            waiting: lanes.each_ref().map(|layout| Waiting::new(layout, self.people)),
-            pointers: self.pointers.iter().map(Pointer::start).collect(),
-            marks: Vec::new(),
-            present: vec![false; if reading.figures { self.people } else { 0 }],
-            owned: OwnerRows::new(self.people),
-            rows: 0,
-            held: reading.memory.nothing(),
-            is_inside: self.windows.is_empty(),
-        };
-        let hear = |state: &mut State, piece: Piece<'_>| {
-            if reading.count_identical {
-                state.marks.extend(identical::marks(piece.name, piece.batch)?);
-            }
-            let rows = self.rows(piece, interner, &mut state.owned)?;
-            ranges.grow(rows.people(), &self.kernels)?;
-            state.is_inside = state.is_inside || rows.is_any_inside(&self.windows);
-            if reading.figures {
-                state.present.resize(state.present.len().max(rows.people()), false);
-                for owner in &rows.owners {
-                    if let Some(present) = state.present.get_mut(*owner as usize) {
-                        *present = true;
-                    }
-                }
-            }
-            let chosen: Vec<Vec<u32>> =
-                self.selections.iter().map(|selection| rows.select(selection)).collect();
-            let lane = lanes.iter().zip(&mut state.waiting).find(|(layout, _)| layout.fits(&rows));
-            if let Some((layout, waiting)) = lane {
-                waiting.take(layout, &rows, &chosen, reading, settle);
-            }
-            for (pointer, pointed) in self.pointers.iter().zip(&mut state.pointers) {
-                pointed.hear(pointer, &rows, &chosen, reading);
-            }
-            state.rows += rows.owners.len() as u64;
-            state.held.set(state.bytes(&lanes))
-        };
-        let (mut reports, mut states) = scan.read(files, start, hear)?;
-        let marks = states.iter_mut().flat_map(|state| std::mem::take(&mut state.marks)).collect();
-        // Records may repeat across files; they are counted with the dataset's first one.
-        if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
-            report.identical = Some(identical::repeats(marks));
-        }
+        let scan = ParallelScan { dataset: self.dataset.name.as_str(), terms, reading };
+        let pass = Pass::new(self, interner, reading)?;
+        let (mut reports, mut states) =
+            scan.read(files, || pass.start(), |state, input| pass.observe(state, input))?;
+        self.note_identical(&mut reports, &mut states, reading);
         self.note_outside(&mut reports, states.iter().map(|state| state.is_inside));
         let mut owned = OwnerRows::default();
         states.iter_mut().for_each(|state| owned.and(std::mem::take(&mut state.owned)));
         owned.check(self.dataset)?;
         let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
-        let finished = together(states, |state: State| {
-            for (layout, waiting) in lanes.iter().zip(state.waiting) {
-                waiting.finish(layout, settle);
-            }
-            state.pointers
-        });
+        let finished = in_parallel(states, |state| pass.finish(state));
         let pointers = finished.into_iter().reduce(|mut all, more| {
             all.iter_mut().zip(more).for_each(|(all, more)| all.and(more));
             all
         });
         let (pointers, present) = (pointers.unwrap_or_default(), present.unwrap_or_default());
-        Ok((reports, GatheredRecords { of: self, ranges, pointers, present }))
+        Ok((reports, AccumulatedRecords { of: self, partitions: pass.partitions, pointers, present }))
     }
 
-    /// The rows of one batch: whose each is, or nobody's, and the cells that are read.
+    /// The owner, the fields that are read, and all others that are declared.
+    fn wanted(&self, count_identical: bool) -> Vec<Wanted<'_>> {
+        let mut wanted = vec![Wanted { column: &self.dataset.owner, used: Use::Required }];
+        wanted.extend(self.read.iter().map(|field| Wanted { column: &field.column, used: Use::Required }));
+        let unread = self.dataset.fields.iter().filter(|field| !self.read.contains(field));
+        let used = if count_identical { Use::Required } else { Use::Declared };
+        wanted.extend(unread.map(|field| Wanted { column: &field.column, used }));
+        wanted.extend(Wanted::dropped(self.dataset));
+        wanted
+    }
+
+    /// Records may repeat across files; they are counted with the dataset's first one.
+    fn note_identical(&self, reports: &mut [FileHygiene], states: &mut [State], reading: &Reading) {
+        let fingerprints = states.iter_mut().flat_map(|state| std::mem::take(&mut state.fingerprints));
+        if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
+            report.identical = Some(identical::repeats(fingerprints.collect()));
+        }
+    }
+
+    /// The rows of one batch: their owners, if they have one, and the cells that are read.
     fn rows(
         &self,
-        piece: Piece<'_>,
+        input: BatchRef<'_>,
         interner: &RwLock<Interner>,
         owned: &mut OwnerRows,
     ) -> Result<Rows, EngineError> {
-        let Some((owners, fields)) = piece.batch.columns().split_first() else {
+        let Some((owners, fields)) = input.batch.columns().split_first() else {
             return Ok(Rows { owners: Vec::new(), cells: Vec::new() });
         };
         let owner = self.dataset.owner.as_str();
-        let owners = Ids::read(piece.name, owner, owners, piece.tokenised, self.dataset.form)?;
-        piece.report.observe_ids(piece.first, owner, &owners);
+        let owners = Ids::read(input.name, owner, owners, input.tokenised, self.dataset.form)?;
+        input.report.observe_ids(input.first, owner, &owners);
         let mut found = Findings::default();
-        let count = piece.batch.num_rows();
+        let count = input.batch.num_rows();
         found.bad.extend(
             (0..count)
                 .filter(|row| owners.id(*row).is_none())
@@ -298,26 +274,26 @@ impl<'a> Records<'a> {
         for (field, array) in self.read.iter().zip(fields) {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
             if field.kind == FieldKind::Text {
-                piece.report.look(&field.column, array)?;
+                input.report.look(&field.column, array)?;
             }
             cells.push(if of_people {
-                let named = Ids::read(piece.name, &field.column, array, piece.tokenised, field.form)?;
-                piece.report.observe_ids(piece.first, &field.column, &named);
+                let named = Ids::read(input.name, &field.column, array, input.tokenised, field.form)?;
+                input.report.observe_ids(input.first, &field.column, &named);
                 found
                     .bad
                     .extend(named.bad().iter().map(|(row, reason)| (*row, field.column.as_str(), *reason)));
                 let ids = field.ids.as_ref().unwrap_or(&self.dataset.ids);
-                Cells::People(people(interner, numbers(interner, ids, &named.column, count)?))
+                ColumnCells::People(people(interner, numbers(interner, ids, &named.column, count)?))
             } else {
-                let cells = Cells::as_is(piece.name, field, array, &mut found)?;
+                let cells = ColumnCells::as_is(input.name, field, array, &mut found)?;
                 if let Some(seconds) = cells.numbers().filter(|_| field.kind == FieldKind::Time) {
-                    piece.report.observe_times(&field.column, seconds, self.as_of);
+                    input.report.observe_times(&field.column, seconds, self.as_of);
                 }
                 cells.treated(&field.treatment)
             });
         }
         for (column, spellings) in &found.spellings {
-            piece.report.observe_spellings(column, *spellings);
+            input.report.observe_spellings(column, *spellings);
         }
         let mut bad = found.bad;
         // By row, then in the order of reading: a row is dropped once, for the first thing that is wrong with it.
@@ -328,7 +304,7 @@ impl<'a> Records<'a> {
         owned.add(ids.iter().copied());
         let mut all = people(interner, ids);
         for (row, column, reason) in bad {
-            piece.report.drop_row(piece.first + row as u64, column, reason);
+            input.report.drop_row(input.first + row as u64, column, reason);
             if let Some(owner) = all.get_mut(row) {
                 *owner = NOBODY;
             }
@@ -337,15 +313,93 @@ impl<'a> Records<'a> {
     }
 }
 
+impl<'a> Pass<'a> {
+    fn new(
+        records: &'a Records<'a>,
+        interner: &'a RwLock<Interner>,
+        reading: &'a Reading,
+    ) -> Result<Self, EngineError> {
+        let columns = records.kernels.iter().filter_map(|kernel| kernel.op.column());
+        let layouts = RowLayout::narrow_and_wide(records.selections.len(), columns);
+        // Room for all people whom earlier tables name, whether or not they name the owners of this one.
+        let partitions = Partitions::new(&reading.memory);
+        partitions.grow(records.people, &records.kernels)?;
+        Ok(Self { records, interner, reading, layouts, partitions })
+    }
+
+    /// The state of a thread that has read nothing yet.
+    fn start(&self) -> State {
+        let records = self.records;
+        State {
+            buffers: self.layouts.each_ref().map(|layout| PartitionBuffer::new(layout, records.people)),
+            pointers: records.pointers.iter().map(Pointer::start).collect(),
+            fingerprints: Vec::new(),
+            present: vec![false; if self.reading.figures { records.people } else { 0 }],
+            owned: OwnerRows::new(records.people),
+            rows: 0,
+            held: self.reading.memory.nothing(),
+            is_inside: records.windows.is_empty(),
+        }
+    }
+
+    /// Reads one batch: its rows go to the buffer of their owner's partition, and to the pairs of people they name.
+    fn observe(&self, state: &mut State, input: BatchRef<'_>) -> Result<(), EngineError> {
+        let records = self.records;
+        if self.reading.count_identical {
+            state.fingerprints.extend(identical::fingerprints(input.name, input.batch)?);
+        }
+        let rows = records.rows(input, self.interner, &mut state.owned)?;
+        self.partitions.grow(rows.people(), &records.kernels)?;
+        state.is_inside = state.is_inside || rows.is_any_inside(&records.windows);
+        if self.reading.figures {
+            state.observe_present(&rows);
+        }
+        let selected: Vec<Vec<u32>> =
+            records.selections.iter().map(|selection| rows.select(selection)).collect();
+        let fitting = self.layouts.iter().zip(&mut state.buffers).find(|(layout, _)| layout.fits(&rows));
+        if let Some((layout, buffer)) = fitting {
+            buffer.take(layout, &rows, &selected, self.reading, |partition, rows| {
+                self.partitions.observe(partition, &records.kernels, rows);
+            });
+        }
+        for (pointer, pointed) in records.pointers.iter().zip(&mut state.pointers) {
+            pointed.accumulate(pointer, &rows, &selected, self.reading);
+        }
+        state.rows += rows.owners.len() as u64;
+        state.held.set(state.bytes(&self.layouts))
+    }
+
+    /// Accumulates what a thread still has in its buffers.
+    fn finish(&self, state: State) -> Vec<Pointed> {
+        for (layout, buffer) in self.layouts.iter().zip(state.buffers) {
+            buffer.finish(layout, |partition, rows| {
+                self.partitions.observe(partition, &self.records.kernels, rows);
+            });
+        }
+        state.pointers
+    }
+}
+
 impl State {
+    /// Notes who owns a row.
+    fn observe_present(&mut self, rows: &Rows) {
+        self.present.resize(self.present.len().max(rows.people()), false);
+        for owner in &rows.owners {
+            if let Some(present) = self.present.get_mut(*owner as usize) {
+                *present = true;
+            }
+        }
+    }
+
     /// Bytes that grow with rows and pairs.
-    fn bytes(&self, lanes: &[Layout; 2]) -> usize {
-        let waiting = lanes.iter().zip(&self.waiting).map(|(layout, lane)| lane.bytes(layout, self.rows));
+    fn bytes(&self, layouts: &[RowLayout; 2]) -> usize {
+        let buffers = layouts.iter().zip(&self.buffers);
+        let buffered = buffers.map(|(layout, buffer)| buffer.bytes(layout, self.rows));
         let pointers = self.pointers.iter().map(Pointed::bytes);
-        let marks = self.marks.capacity() * size_of::<u64>();
-        waiting
+        let fingerprints = self.fingerprints.capacity() * size_of::<u64>();
+        buffered
             .chain(pointers)
-            .fold(marks + self.present.capacity() + self.owned.bytes(), usize::saturating_add)
+            .fold(fingerprints + self.present.capacity() + self.owned.bytes(), usize::saturating_add)
     }
 }
 
@@ -359,30 +413,32 @@ fn either(mut all: Vec<bool>, mut more: Vec<bool>) -> Vec<bool> {
 /// Own measures with their values, what points at people, by relation, and who has a row, where figures are counted.
 pub(in crate::engine) type OfRecords = (Vec<(usize, Values)>, Vec<(usize, Pointed)>, Vec<bool>);
 
-/// Everything that was gathered from the records of one dataset.
-pub(in crate::engine) struct GatheredRecords<'a> {
+/// Everything that was accumulated from the records of one dataset.
+pub(in crate::engine) struct AccumulatedRecords<'a> {
     of: &'a Records<'a>,
-    ranges: Ranges,
+    partitions: Partitions,
     pointers: Vec<Pointed>,
     present: Vec<bool>,
 }
 
-impl GatheredRecords<'_> {
-    /// Everything that was gathered.
+impl AccumulatedRecords<'_> {
+    /// The values of all measures.
     pub(in crate::engine) fn finish(self) -> OfRecords {
-        let Self { of, ranges, pointers, present } = self;
+        let Self { of, partitions, pointers, present } = self;
         let measures = of.catalogue.measures();
-        // Of a table without rows nobody has any, and everybody has a value.
-        let nothing = |kernel: &Kernel| {
+        // In a table without rows all people have the value of no rows.
+        let nothing = |kernel: &MeasureKernel| {
             let declared = measures.get(kernel.measure)?;
-            let nobody = kernel.what.start(0);
-            Some((kernel.measure, nobody.finish(&kernel.what, declared.range(), of.as_of)))
+            let empty = kernel.op.start(0);
+            Some((kernel.measure, empty.finish(&kernel.op, declared.range(), of.as_of)))
         };
         let mut values: Vec<(usize, Values)> = of.kernels.iter().filter_map(nothing).collect();
-        for gathered in ranges.finish() {
-            for ((kernel, gathered), (measure, all)) in of.kernels.iter().zip(gathered).zip(&mut values) {
+        for accumulators in partitions.finish() {
+            for ((kernel, accumulator), (measure, all)) in
+                of.kernels.iter().zip(accumulators).zip(&mut values)
+            {
                 let Some(declared) = measures.get(*measure) else { continue };
-                all.append(gathered.finish(&kernel.what, declared.range(), of.as_of));
+                all.append(accumulator.finish(&kernel.op, declared.range(), of.as_of));
             }
         }
         let pointed = of.pointers.iter().map(|pointer| pointer.relation).zip(pointers);

@@ -6,7 +6,7 @@
 pub(super) mod accumulator;
 pub(super) mod ages;
 pub(super) mod distinct;
-pub(super) mod gather;
+pub(super) mod measures;
 pub(super) mod partition_buffer;
 pub(super) mod partitions;
 pub(super) mod people;

@@ -1,64 +1,74 @@
-//! What accumulates for everybody, range by range of people; ranges are added while tables bring new people.
+//! What accumulates for everybody, partition by partition of people; partitions are added while tables bring new people.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, RwLock};
 
-use super::accumulator::{Gathered, Kernel};
-use super::partition_buffer::{RANGE, Together};
+use super::accumulator::{Accumulator, MeasureKernel};
+use super::partition_buffer::{PARTITION_SIZE, PartitionBatch};
 use crate::engine::error::EngineError;
 use crate::engine::memory::{Held, MemoryBudget};
 
-/// What is gathered for the people of one range, kernel by kernel.
-type Range = Mutex<Vec<Gathered>>;
+/// What is accumulator for the people of one partition, kernel by kernel.
+type Range = Mutex<Vec<Accumulator>>;
 
-/// All ranges of one dataset, filled by several threads.
-pub(super) struct Ranges {
+/// All partitions of one dataset, filled by several threads.
+pub(super) struct Partitions {
     list: RwLock<Vec<Range>>,
     /// Bytes of the sets of distinct values, which grow with values.
     sets: AtomicUsize,
     held: Mutex<Held>,
 }
 
-impl Ranges {
+impl Partitions {
     /// None yet.
     pub(in crate::engine) fn new(memory: &MemoryBudget) -> Self {
         Self { list: RwLock::default(), sets: AtomicUsize::new(0), held: Mutex::new(memory.nothing()) }
     }
 
-    /// Adds empty ranges until there is one for everybody numbered `0..people`.
+    /// Adds empty partitions until there is one for everybody numbered `0..people`.
     ///
     /// # Errors
     /// [`EngineError::Memory`]
-    pub(in crate::engine) fn grow(&self, people: usize, kernels: &[Kernel]) -> Result<(), EngineError> {
-        let wanted = people.div_ceil(RANGE);
+    pub(in crate::engine) fn grow(
+        &self,
+        people: usize,
+        kernels: &[MeasureKernel],
+    ) -> Result<(), EngineError> {
+        let wanted = people.div_ceil(PARTITION_SIZE);
         let mut count = self.list.read().unwrap_or_else(PoisonError::into_inner).len();
         if count < wanted {
             let mut list = self.list.write().unwrap_or_else(PoisonError::into_inner);
-            let range = || Mutex::new(kernels.iter().map(|kernel| kernel.what.start(RANGE)).collect());
+            let partition =
+                || Mutex::new(kernels.iter().map(|kernel| kernel.op.start(PARTITION_SIZE)).collect());
             let missing = wanted.saturating_sub(list.len());
-            list.extend(std::iter::repeat_with(range).take(missing));
+            list.extend(std::iter::repeat_with(partition).take(missing));
             count = list.len();
         }
-        let of_person: usize = kernels.iter().map(|kernel| kernel.what.bytes_of_person()).sum();
-        let bytes = count * RANGE * of_person + self.sets.load(Ordering::Relaxed);
+        let of_person: usize = kernels.iter().map(|kernel| kernel.op.bytes_of_person()).sum();
+        let bytes = count * PARTITION_SIZE * of_person + self.sets.load(Ordering::Relaxed);
         self.held.lock().unwrap_or_else(PoisonError::into_inner).set(bytes)
     }
 
-    /// Observes rows of one range.
-    pub(in crate::engine) fn observe(&self, range: usize, kernels: &[Kernel], rows: &Together<'_>) {
+    /// Observes rows of one partition.
+    pub(in crate::engine) fn observe(
+        &self,
+        partition: usize,
+        kernels: &[MeasureKernel],
+        rows: &PartitionBatch<'_>,
+    ) {
         let list = self.list.read().unwrap_or_else(PoisonError::into_inner);
-        let Some(range) = list.get(range) else { return };
-        let mut range = range.lock().unwrap_or_else(PoisonError::into_inner);
-        for (kernel, gathered) in kernels.iter().zip(range.iter_mut()) {
-            let before = gathered.bytes_of_sets();
-            gathered.hear(kernel, rows);
-            self.sets.fetch_add(gathered.bytes_of_sets().saturating_sub(before), Ordering::Relaxed);
+        let Some(partition) = list.get(partition) else { return };
+        let mut partition = partition.lock().unwrap_or_else(PoisonError::into_inner);
+        for (kernel, accumulator) in kernels.iter().zip(partition.iter_mut()) {
+            let before = accumulator.bytes_of_sets();
+            accumulator.accumulate(kernel, rows);
+            self.sets.fetch_add(accumulator.bytes_of_sets().saturating_sub(before), Ordering::Relaxed);
         }
     }
 
-    /// Range by range, in the order of people.
-    pub(in crate::engine) fn finish(self) -> impl Iterator<Item = Vec<Gathered>> {
+    /// Range by partition, in the order of people.
+    pub(in crate::engine) fn finish(self) -> impl Iterator<Item = Vec<Accumulator>> {
         let list = self.list.into_inner().unwrap_or_else(PoisonError::into_inner);
-        list.into_iter().map(|range| range.into_inner().unwrap_or_else(PoisonError::into_inner))
+        list.into_iter().map(|partition| partition.into_inner().unwrap_or_else(PoisonError::into_inner))
     }
 }

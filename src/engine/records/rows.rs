@@ -1,4 +1,4 @@
-//! The rows of one batch of records: whose each is, its cells, and which of them a measure reads.
+//! The rows of one batch of records: the owner of each, its cells, and which of them a measure reads.
 
 use std::hash::{DefaultHasher, Hasher as _};
 
@@ -12,19 +12,19 @@ use crate::tags::{Test, Word};
 
 /// One batch.
 pub(in crate::engine) struct Rows {
-    /// The owner of each row, or nobody for a row that counts nowhere.
+    /// The owner of each row, or no person for a row that counts nowhere.
     pub(in crate::engine) owners: Vec<u32>,
     /// The columns that are read.
-    pub(in crate::engine) cells: Vec<Cells>,
+    pub(in crate::engine) cells: Vec<ColumnCells>,
 }
 
 /// The cells of one column.
-pub(in crate::engine) enum Cells {
-    /// Amounts, integers, instants in seconds, flags as 1 and 0; null where a row says nothing.
+pub(in crate::engine) enum ColumnCells {
+    /// Amounts, integers, instants in seconds, flags as 1 and 0; null where a row has no value.
     Numbers(Int64Array),
-    /// Texts; null or empty where a row says nothing.
+    /// Texts; null or empty where a row has no value.
     Words(StringArray),
-    /// People by number, or nobody.
+    /// People by number, or no person.
     People(Vec<u32>),
 }
 
@@ -50,7 +50,7 @@ pub(in crate::engine) struct Findings<'a> {
     pub(in crate::engine) spellings: Vec<(&'a str, Spellings)>,
 }
 
-impl Cells {
+impl ColumnCells {
     /// Reads a column as its field declares it, as coarse as declared; bad cells are named in `found`.
     pub(in crate::engine) fn read<'a>(
         file: &str,
@@ -67,7 +67,7 @@ impl Cells {
             all if *treatment == Treatment::AsIs => all,
             Self::Numbers(numbers) => Self::Numbers(numbers.unary(|number| treatment.number(number))),
             Self::Words(words) => {
-                // An empty word says nothing, and goes on doing so.
+                // An empty word is no value, and stays one.
                 let words = words.iter().map(|word| word.filter(|word| !word.is_empty()));
                 Self::Words(words.map(|word| Some(treatment.word(word?))).collect())
             }
@@ -167,12 +167,12 @@ impl Cells {
         }
     }
 
-    /// The numbers of a column of numbers, row by row; 0 where a row says nothing, and whether it does.
+    /// The numbers of a column of numbers, row by row; 0 where a row has no value, and whether it has one.
     pub(in crate::engine) fn numbers(&self) -> Option<&Int64Array> {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
     }
 
-    /// Whether every mark has 32 bits.
+    /// Whether every fingerprint has 32 bits.
     pub(super) fn are_narrow(&self) -> bool {
         match self {
             // Under a null may be any number, which only makes it wide for nothing.
@@ -182,27 +182,31 @@ impl Cells {
         }
     }
 
-    /// Sixty-four bits for every cell that says something, told to its one of `rows`: the same for equal cells, and others for
-    /// different ones but for one chance in 2^64; a number's are its own.
-    pub(in crate::engine) fn tell<R>(&self, rows: impl Iterator<Item = R>, mut hear: impl FnMut(R, u64)) {
+    /// Calls `observe` for every cell that has a value with its one of `rows` and 64 bits: equal for equal cells, and different for
+    /// different ones but for one chance in 2^64; a number is its own 64 bits.
+    pub(in crate::engine) fn for_each_value<R>(
+        &self,
+        rows: impl Iterator<Item = R>,
+        mut observe: impl FnMut(R, u64),
+    ) {
         match self {
             Self::Numbers(numbers) if numbers.null_count() == 0 => {
-                rows.zip(numbers.values()).for_each(|(row, number)| hear(row, number.cast_unsigned()));
+                rows.zip(numbers.values()).for_each(|(row, number)| observe(row, number.cast_unsigned()));
             }
             Self::Numbers(numbers) => {
-                let told = rows.zip(numbers).filter_map(|(row, number)| Some((row, number?)));
-                told.for_each(|(row, number)| hear(row, number.cast_unsigned()));
+                let valid = rows.zip(numbers).filter_map(|(row, number)| Some((row, number?)));
+                valid.for_each(|(row, number)| observe(row, number.cast_unsigned()));
             }
             Self::People(people) => {
                 let named = rows.zip(people).filter(|(_, person)| **person != NOBODY);
-                named.for_each(|(row, person)| hear(row, u64::from(*person)));
+                named.for_each(|(row, person)| observe(row, u64::from(*person)));
             }
             Self::Words(words) => {
                 for (row, text) in rows.zip(words) {
                     if let Some(text) = text.filter(|text| !text.is_empty()) {
                         let mut hasher = DefaultHasher::new();
                         hasher.write(text.as_bytes());
-                        hear(row, hasher.finish());
+                        observe(row, hasher.finish());
                     }
                 }
             }
@@ -220,7 +224,7 @@ impl Rows {
     /// Whether a row has an instant inside all of these spans.
     fn is_inside(&self, spans: &[TimeSpan], row: usize) -> bool {
         spans.iter().all(|(column, from, to)| {
-            let times = self.cells.get(*column).and_then(Cells::numbers);
+            let times = self.cells.get(*column).and_then(ColumnCells::numbers);
             times.is_none_or(|times| times.is_valid(row) && (*from..*to).contains(&times.value(row)))
         })
     }
@@ -230,7 +234,7 @@ impl Rows {
         windows.iter().any(|spans| (0..self.owners.len()).any(|row| self.is_inside(spans, row)))
     }
 
-    /// The owners of the selected rows; nobody for all others.
+    /// The owners of the selected rows; no person for all others.
     pub(super) fn select(&self, selection: &Selection<'_>) -> Vec<u32> {
         let mut chosen = self.owners.clone();
         let mut drop = |keep: &dyn Fn(usize) -> bool| {

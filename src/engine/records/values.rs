@@ -6,11 +6,11 @@ use crate::tags::Clamp;
 /// `Debug`: these are facts about people.
 pub(in crate::engine) struct Values {
     range: Clamp,
-    of: Gathered,
+    of: Stored,
 }
 
-/// As gathered; what is beyond 64 bits is at their end, and so beyond every clamp.
-enum Gathered {
+/// As accumulated; what is beyond 64 bits is at their end, and so beyond every clamp.
+enum Stored {
     /// Everybody has a whole number, which is 0 without rows.
     Whole(Vec<i64>),
     /// Some have none.
@@ -26,27 +26,27 @@ fn narrow(value: i128) -> i64 {
 impl Values {
     /// A whole number for everybody.
     pub(in crate::engine) fn whole_numbers(range: Clamp, values: impl Iterator<Item = i128>) -> Self {
-        Self { range, of: Gathered::Whole(values.map(narrow).collect()) }
+        Self { range, of: Stored::Whole(values.map(narrow).collect()) }
     }
 
     /// A whole number for some.
     pub(in crate::engine) fn partial(range: Clamp, values: impl Iterator<Item = Option<i128>>) -> Self {
-        Self { range, of: Gathered::Partial(values.map(|value| value.map(narrow)).collect()) }
+        Self { range, of: Stored::Partial(values.map(|value| value.map(narrow)).collect()) }
     }
 
     /// A fraction for everybody whose denominator is not 0.
     pub(in crate::engine) fn ratio(range: Clamp, numerators: Vec<i128>, denominators: Vec<u32>) -> Self {
-        Self { range, of: Gathered::Ratio { numerators, denominators } }
+        Self { range, of: Stored::Ratio { numerators, denominators } }
     }
 
     /// Adds the values of the people who come next; of the same measure, so of the same kind.
     pub(in crate::engine) fn append(&mut self, next: Self) {
         match (&mut self.of, next.of) {
-            (Gathered::Whole(all), Gathered::Whole(next)) => all.extend(next),
-            (Gathered::Partial(all), Gathered::Partial(next)) => all.extend(next),
+            (Stored::Whole(all), Stored::Whole(next)) => all.extend(next),
+            (Stored::Partial(all), Stored::Partial(next)) => all.extend(next),
             (
-                Gathered::Ratio { numerators, denominators },
-                Gathered::Ratio { numerators: next, denominators: more },
+                Stored::Ratio { numerators, denominators },
+                Stored::Ratio { numerators: next, denominators: more },
             ) => {
                 numerators.extend(next);
                 denominators.extend(more);
@@ -57,7 +57,7 @@ impl Values {
 
     /// Whether every value is a whole number.
     pub(in crate::engine) const fn are_whole(&self) -> bool {
-        !matches!(self.of, Gathered::Ratio { .. })
+        !matches!(self.of, Stored::Ratio { .. })
     }
 
     /// The value as a whole number, rounded down and clamped; `None` when absent.
@@ -84,9 +84,9 @@ impl Values {
 
     fn gathered(&self, person: usize) -> Option<(i128, u32)> {
         match &self.of {
-            Gathered::Whole(values) => Some((values.get(person).copied().map_or(0, i128::from), 1)),
-            Gathered::Partial(values) => Some((i128::from((*values.get(person)?)?), 1)),
-            Gathered::Ratio { numerators, denominators } => {
+            Stored::Whole(values) => Some((values.get(person).copied().map_or(0, i128::from), 1)),
+            Stored::Partial(values) => Some((i128::from((*values.get(person)?)?), 1)),
+            Stored::Ratio { numerators, denominators } => {
                 let denominator = *denominators.get(person).filter(|denominator| **denominator > 0)?;
                 Some((*numerators.get(person)?, denominator))
             }

@@ -580,7 +580,7 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
     let mut interner = crate::engine::ids::intern::Interner::default();
     let phone = interner.intern_namespace("phone");
     interner.intern_id(phone, &crate::engine::read::Id::Text("p0")).unwrap();
-    let gathered = crate::engine::records::gather::Records::new(
+    let records = crate::engine::records::measures::Records::new(
         records,
         &study.catalogue,
         Timestamp::from_seconds(AS_OF),
@@ -588,7 +588,7 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
     );
     let inputs: Vec<Input> = vec![input("payments", columns)];
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
-    let (reports, _) = gathered.gather(inputs, &interner.into(), &reading).unwrap();
+    let (reports, _) = records.read(inputs, &interner.into(), &reading).unwrap();
     let dropped: Vec<_> = reports[0].dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
     assert_eq!(
         dropped,

@@ -16,7 +16,7 @@ use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::ingest_report::FileHygiene;
 use crate::engine::read::reading::Reading;
-use crate::engine::read::scan::{Piece, Scan, together};
+use crate::engine::read::scan::{BatchRef, ParallelScan, in_parallel};
 use crate::engine::read::work::Step;
 use crate::engine::read::{Ids, Input, OpenTerms, Use, Wanted};
 use crate::engine::records::values::Values;
@@ -133,33 +133,33 @@ impl Lists {
         wanted.extend(Wanted::dropped(dataset));
         let target_column = target.column.as_str();
         let terms = OpenTerms { csv: &dataset.csv, ..OpenTerms::new(&wanted) };
-        let scan = Scan { dataset: dataset.name.as_str(), terms, reading };
-        let hear = |state: &mut State, piece: Piece<'_>| {
+        let scan = ParallelScan { dataset: dataset.name.as_str(), terms, reading };
+        let observe = |state: &mut State, input: BatchRef<'_>| {
             let read = &mut state.lists;
-            let [owners, targets] = piece.batch.columns() else { return Ok(()) };
-            let count = piece.batch.num_rows();
-            let owner_ids = Ids::read(piece.name, &dataset.owner, owners, piece.tokenised, dataset.form)?;
-            let target_ids = Ids::read(piece.name, target_column, targets, piece.tokenised, target.form)?;
-            piece.report.observe_ids(piece.first, &dataset.owner, &owner_ids);
-            piece.report.observe_ids(piece.first, target_column, &target_ids);
+            let [owners, targets] = input.batch.columns() else { return Ok(()) };
+            let count = input.batch.num_rows();
+            let owner_ids = Ids::read(input.name, &dataset.owner, owners, input.tokenised, dataset.form)?;
+            let target_ids = Ids::read(input.name, target_column, targets, input.tokenised, target.form)?;
+            input.report.observe_ids(input.first, &dataset.owner, &owner_ids);
+            input.report.observe_ids(input.first, target_column, &target_ids);
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
             let owners = numbers(interner, &dataset.ids, &owner_ids.column, count)?;
             let targets = numbers(interner, &target.ids, &target_ids.column, count)?;
             let before = read.edges.len() + read.selves.len();
             state.rows.add(owners.iter().copied());
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
-                let place = piece.first + row as u64;
+                let place = input.first + row as u64;
                 match (owner, target) {
                     (NOBODY, _) => {
                         let reason = owner_ids.why_none(row, "no owner");
-                        piece.report.drop_row(place, &dataset.owner, reason);
+                        input.report.drop_row(place, &dataset.owner, reason);
                     }
                     (_, NOBODY) => {
                         let reason = target_ids.why_none(row, "no target");
-                        piece.report.drop_row(place, target_column, reason);
+                        input.report.drop_row(place, target_column, reason);
                     }
                     (owner, target) if owner == target => {
-                        piece.report.self_follows += 1;
+                        input.report.self_follows += 1;
                         read.selves.push(owner);
                     }
                     (owner, target) => read.edges.push(edge(owner, target)),
@@ -171,7 +171,7 @@ impl Lists {
         let known = interner.read().unwrap_or_else(PoisonError::into_inner).len();
         let start =
             || State { lists: Self::default(), rows: OwnerRows::new(known), held: reading.memory.nothing() };
-        let (reports, states) = scan.read(files, start, hear)?;
+        let (reports, states) = scan.read(files, start, observe)?;
         let (mut rows, mut every) = (OwnerRows::default(), Vec::new());
         for state in states {
             rows.and(state.rows);
@@ -180,7 +180,7 @@ impl Lists {
         rows.check(dataset)?;
         drop(rows);
         // Each thread's edges are sorted by themselves; sorting them together then only merges ordered runs.
-        together(every.iter_mut(), |(read, _)| read.edges.sort_unstable());
+        in_parallel(every.iter_mut(), |(read, _)| read.edges.sort_unstable());
         let all = every.into_iter().reduce(|(mut all, held), (more, _)| {
             all.edges.extend(more.edges);
             all.selves.extend(more.selves);
@@ -277,7 +277,7 @@ impl Lists {
 
     /// What each thread makes of its part of the lists, in their order.
     fn in_parts<T: Send>(&self, threads: usize, work: impl Fn(&[Edge]) -> T + Sync) -> Vec<T> {
-        together(self.parts(threads), work)
+        in_parallel(self.parts(threads), work)
     }
 
     /// About as many parts, none of which ends inside somebody's list.

@@ -7,7 +7,7 @@ use crate::consent::Coverage;
 use crate::engine::ids::numbers::NOBODY;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::work::Step;
-use crate::engine::records::rows::{Cells, Rows};
+use crate::engine::records::rows::{ColumnCells, Rows};
 use crate::engine::records::values::Values;
 use crate::tags::{Catalogue, Naming, Source};
 
@@ -27,7 +27,7 @@ pub(in crate::engine) struct Pointed {
 }
 
 impl Pointer {
-    /// Nothing gathered yet.
+    /// No records yet.
     pub(in crate::engine) fn start(&self) -> Pointed {
         let sums = self.measures.iter().map(|(measure, ..)| (*measure, HashMap::new()));
         Pointed { named: HashSet::new(), sums: sums.collect() }
@@ -35,15 +35,15 @@ impl Pointer {
 }
 
 impl Pointed {
-    /// Hears one batch; `chosen` are the owners of the rows of every selection.
-    pub(in crate::engine) fn hear(
+    /// Adds one batch; `chosen` are the owners of the rows of every selection.
+    pub(in crate::engine) fn accumulate(
         &mut self,
         pointer: &Pointer,
         rows: &Rows,
         chosen: &[Vec<u32>],
         reading: &Reading,
     ) {
-        let Some(Cells::People(targets)) = rows.cells.get(pointer.column) else { return };
+        let Some(ColumnCells::People(targets)) = rows.cells.get(pointer.column) else { return };
         let pairs = |owners: &[u32]| {
             let pairs = owners.iter().zip(targets).enumerate();
             let named = pairs
@@ -54,7 +54,7 @@ impl Pointed {
         reading.count(Step::Insert, named.len());
         self.named.extend(named.into_iter().map(|(_, edge)| edge));
         for ((_, selection, summed), (_, sums)) in pointer.measures.iter().zip(&mut self.sums) {
-            let numbers = summed.map(|column| rows.cells.get(column).and_then(Cells::numbers));
+            let numbers = summed.map(|column| rows.cells.get(column).and_then(ColumnCells::numbers));
             let owners = chosen.get(*selection).map_or(&[][..], Vec::as_slice);
             let summed = pairs(owners);
             reading.count(Step::Insert, summed.len());

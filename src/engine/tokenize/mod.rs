@@ -26,7 +26,7 @@ use terms::is_consents;
 use treat::Plan;
 
 /// Rows that are taken, treated and written together: a row group.
-const TOGETHER: usize = 1 << 18;
+const ROW_GROUP: usize = 1 << 18;
 
 /// Tokenises one table into a new Parquet file, and says what was read and dropped.
 ///
@@ -116,7 +116,7 @@ impl Source {
     fn take(&mut self) -> Result<Option<Chunk>, (usize, TokeniseError)> {
         let mut chunk = Chunk { number: self.chunks, first: self.rows, batches: Vec::new() };
         let mut rows = 0;
-        while rows < TOGETHER && !self.failed {
+        while rows < ROW_GROUP && !self.failed {
             let next = match self.next.take() {
                 Some(batch) => Some(batch),
                 None => self.table.next_batch().map_err(|error| {

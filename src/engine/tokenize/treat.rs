@@ -18,7 +18,7 @@ use crate::engine::read::ingest_report::FileHygiene;
 use crate::engine::read::{Column, Ids, ReadError, Use, Wanted};
 use crate::engine::records::ages::{Aged, ages as read_ages};
 use crate::engine::records::people::field_word;
-use crate::engine::records::rows::{Cells, Findings};
+use crate::engine::records::rows::{ColumnCells, Findings};
 use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
 use crate::tags::nearest;
 use crate::types::{AmountFormat, Timestamp};
@@ -252,7 +252,7 @@ impl<'a> Written<'a> {
                 shapes.push((*column, ids.shapes().clone()));
                 Ok(tokenised(&ids.column, array.len(), |_| Some((tokens, Form::AsIs))))
             }
-            Self::Strict(field) => Ok(as_written(field, Cells::read(file, field, array, found)?)),
+            Self::Strict(field) => Ok(as_written(field, ColumnCells::read(file, field, array, found)?)),
             Self::Lenient(field) => lenient(file, field, array, ages, found),
         }
     }
@@ -271,26 +271,26 @@ fn amount_type(format: AmountFormat) -> DataType {
 /// The decimal digits of 64 bits.
 const DIGITS: u8 = 19;
 
-fn as_written(field: &Field, cells: Cells) -> ArrayRef {
+fn as_written(field: &Field, cells: ColumnCells) -> ArrayRef {
     match (cells, field.kind) {
-        (Cells::Numbers(numbers), FieldKind::Amount { format, .. }) => match amount_type(format) {
+        (ColumnCells::Numbers(numbers), FieldKind::Amount { format, .. }) => match amount_type(format) {
             kind @ DataType::Decimal128(..) => {
                 let decimals: Decimal128Array = numbers.unary(i128::from);
                 Arc::new(decimals.with_data_type(kind))
             }
             _ => Arc::new(numbers),
         },
-        (Cells::Numbers(numbers), FieldKind::Time) => {
+        (ColumnCells::Numbers(numbers), FieldKind::Time) => {
             let instants: PrimitiveArray<TimestampSecondType> = numbers.reinterpret_cast();
             Arc::new(instants.with_timezone(UTC))
         }
-        (Cells::Numbers(numbers), FieldKind::Flag) => {
+        (ColumnCells::Numbers(numbers), FieldKind::Flag) => {
             Arc::new(numbers.iter().map(|number| number.map(|number| number != 0)).collect::<BooleanArray>())
         }
-        (Cells::Numbers(numbers), _) => Arc::new(numbers),
-        (Cells::Words(words), _) => Arc::new(words),
+        (ColumnCells::Numbers(numbers), _) => Arc::new(numbers),
+        (ColumnCells::Words(words), _) => Arc::new(words),
         // Pointers are ids.
-        (Cells::People(_), _) => Arc::new(StringArray::new_null(0)),
+        (ColumnCells::People(_), _) => Arc::new(StringArray::new_null(0)),
     }
 }
 
@@ -322,7 +322,7 @@ fn lenient<'f>(
         }
         FieldKind::Amount { .. } | FieldKind::Time | FieldKind::Person { .. } => {
             let mut unread = Findings::default();
-            let cells = Cells::read(file, field, array, &mut unread)?;
+            let cells = ColumnCells::read(file, field, array, &mut unread)?;
             found.spellings.append(&mut unread.spellings);
             Ok(as_written(field, cells))
         }
