@@ -139,9 +139,9 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
             fold.observe(u32::try_from(position % people)?, row);
         }
     }
-    let coverage = fold.finish(people, &[]);
+    let covered = fold.finish(people, &[]);
     report("the fold alone, every row read anew", rows.len() as u64 * 10, &start);
-    assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
+    assert!(covered.contains(0) || !covered.contains(u32::MAX));
 
     let mut fold = Fold::new(demand.clone(), Timestamp::from_seconds(config.as_of));
     let first = rows.first().ok_or("there is no row")?;
@@ -153,9 +153,9 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
             fold.observe_reading(u32::try_from(position % people)?, &reading, times);
         }
     }
-    let coverage = fold.finish(people, &[]);
+    let covered = fold.finish(people, &[]);
     report("the fold alone, rows read before", rows.len() as u64 * 10, &start);
-    assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
+    assert!(covered.contains(0) || !covered.contains(u32::MAX));
     Ok(())
 }
 

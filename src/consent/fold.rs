@@ -130,13 +130,13 @@ impl Fold {
 
     /// Who is in, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
     #[must_use]
-    pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Coverage {
+    pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
         self.settle();
         let width = self.demand.requirements.len();
-        let mut coverage = Coverage { bits: vec![false; people], reasons: [0; Standing::COUNT] };
+        let mut covered = Covered { bits: vec![false; people], reasons: [0; Standing::COUNT] };
         let mut slots = self.slots.chunks(width.max(1));
         let as_of = Calendar::of(self.as_of);
-        for (person, bit) in coverage.bits.iter_mut().enumerate() {
+        for (person, bit) in covered.bits.iter_mut().enumerate() {
             let born = ages.get(person).copied().unwrap_or(AgeFact::UNKNOWN);
             let judged = Judged { ages: self.demand.ages, born, as_of };
             let own = slots.next().unwrap_or(&[]);
@@ -150,11 +150,11 @@ impl Fold {
             *bit = first == Standing::Live;
             // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
             let observed = own.iter().any(|slot| slot.has(Flag::Observed));
-            if let Some(count) = coverage.reasons.get_mut(first as usize).filter(|_| observed) {
+            if let Some(count) = covered.reasons.get_mut(first as usize).filter(|_| observed) {
                 *count += 1;
             }
         }
-        coverage
+        covered
     }
 
     /// All reasons why the person numbered 0 is out, requirement by requirement.
@@ -191,12 +191,12 @@ impl Fold {
 ///
 /// # Privacy
 /// Facts of the join: no `Debug`, `Display`, `Serialize` or `Clone`.
-pub struct Coverage {
+pub struct Covered {
     bits: Vec<bool>,
     reasons: [u64; Standing::COUNT],
 }
 
-impl Coverage {
+impl Covered {
     /// Whether the person with this dense number is in; nobody outside the folded numbers is.
     #[must_use]
     pub fn contains(&self, person: u32) -> bool {

@@ -44,7 +44,7 @@ pub use event::Row;
 pub use event::{COLUMNS, REQUIRED};
 #[doc(hidden)]
 pub use fold::Reading;
-pub use fold::{Coverage, Fold};
+pub use fold::{Covered, Fold};
 #[doc(hidden)]
 pub use known::{KnownWords, Named};
 #[doc(hidden)]

@@ -3,7 +3,7 @@
 /// How a person stands under one requirement; the order is that in which reasons count.
 ///
 /// The words are public, and a regime says which rule each belongs to. Who stands how is a fact about people: it stays
-/// inside [`Fold`](super::Fold) and [`Coverage`](super::Coverage), which cannot be printed.
+/// inside [`Fold`](super::Fold) and [`Covered`](super::Covered), which cannot be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Standing {

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dp::{Accounting, Delta};
-use crate::tags::{Aggregate, Arrival, Rows};
+use crate::tags::{Aggregate, Inbound, Rows};
 use crate::tags::{
     Bands, Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Relation, Source, Tag, TagSource,
 };
@@ -45,11 +45,11 @@ fn catalogue_draft() -> CatalogueDraft {
         relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: Some(8) }],
         measures: vec![
             measure("spend", spend.clone(), Some((0, 1000))),
-            measure("fans", Source::Audience { relation: 0, what: Arrival::Size }, Some((0, 50))),
+            measure("fans", Source::Audience { relation: 0, what: Inbound::Size }, Some((0, 50))),
             measure("unbounded", spend, None),
             measure(
                 "fans_spend",
-                Source::Audience { relation: 0, what: Arrival::Mean { of: 0 } },
+                Source::Audience { relation: 0, what: Inbound::Mean { of: 0 } },
                 Some((0, 1000)),
             ),
         ],

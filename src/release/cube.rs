@@ -44,7 +44,7 @@ impl Cube {
         shape: &CubeShape,
         position: usize,
         (counted, values): (impl IntoIterator<Item = usize>, impl IntoIterator<Item = i64>),
-        is_in: bool,
+        covered: bool,
     ) {
         if position >= shape.cells() {
             return;
@@ -52,10 +52,10 @@ impl Cube {
         let start = position * shape.counts();
         for column in counted {
             if let Some(count) = self.counts.get_mut(start + column) {
-                *count += u64::from(is_in);
+                *count += u64::from(covered);
             }
         }
-        let (start, mask) = (position * shape.sums(), i128::from(is_in).wrapping_neg());
+        let (start, mask) = (position * shape.sums(), i128::from(covered).wrapping_neg());
         self.sums
             .iter_mut()
             .skip(start)

@@ -374,9 +374,9 @@ impl Catalogue {
             Some(TagSource::Field { .. } | TagSource::FieldBands { .. }) | None => None,
         };
         let used = tags.into_iter().filter_map(of_tag).chain(measures.into_iter().copied());
-        let carrying: BTreeSet<usize> =
+        let contributing: BTreeSet<usize> =
             used.filter_map(|measure| self.measures.get(measure)?.source.contributing_relation()).collect();
-        let through: Vec<(String, u32)> = carrying
+        let through: Vec<(String, u32)> = contributing
             .into_iter()
             .filter_map(|index| self.relations.get(index))
             .map(|relation| (relation.name(), relation.max_reach.unwrap_or(u32::MAX)))
@@ -450,7 +450,7 @@ pub fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tags::{Aggregate, Arrival, Clamp, Rows, Source};
+    use crate::tags::{Aggregate, Clamp, Inbound, Rows, Source};
 
     fn dataset(name: &str) -> DatasetName {
         DatasetName::new(name).unwrap()
@@ -476,7 +476,7 @@ mod tests {
             relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: Some(8) }],
             measures: vec![
                 named("spend", spend),
-                named("of_fans", Source::Audience { relation: 0, what: Arrival::Mean { of: 0 } }),
+                named("of_fans", Source::Audience { relation: 0, what: Inbound::Mean { of: 0 } }),
             ],
             tags: vec![banded("tier", 0, None), banded("audience", 1, Some("none"))],
             sets: vec![],
@@ -498,7 +498,7 @@ mod tests {
         let mut nested = draft();
         nested.measures.push(Measure {
             name: Some("twice".into()),
-            source: Source::Audience { relation: 0, what: Arrival::Mean { of: 1 } },
+            source: Source::Audience { relation: 0, what: Inbound::Mean { of: 1 } },
             clamp: None,
             grid: None,
             floor: Some(0),

@@ -32,7 +32,7 @@ pub use grid::Grid;
 pub use grid::MAX_GRID;
 pub use measure::{Aggregate, Clamp, Measure, Rows, Source, Window};
 #[doc(hidden)]
-pub use measure::{Arrival, Naming};
+pub use measure::{Inbound, Naming};
 #[doc(hidden)]
 pub use shape::CubeShape;
 

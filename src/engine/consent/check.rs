@@ -50,8 +50,8 @@ pub fn check_consents(
     }
     let (folds, _held) = consents.finish(&interner)?;
     let checks = flows.iter().zip(folds).map(|((recipient, _), fold)| {
-        let coverage = fold.finish(interner.len(), &[]);
-        let people = coverage.standings().filter(|(_, people)| *people > 0).collect();
+        let covered = fold.finish(interner.len(), &[]);
+        let people = covered.standings().filter(|(_, people)| *people > 0).collect();
         ConsentCheck { recipient: recipient.clone(), people }
     });
     Ok((checks.collect(), Hygiene { files: reports }))

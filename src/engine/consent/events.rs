@@ -11,7 +11,7 @@ use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, STATEMENT_COLUM
 use crate::deidentify::Form;
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::{Interner, Namespace};
-use crate::engine::ids::numbers::NOBODY;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::ingest_report::FileHygiene;
@@ -132,7 +132,7 @@ fn ids(
     report: &mut FileHygiene,
     count: usize,
 ) -> Result<Vec<(usize, u32)>, EngineError> {
-    const NO_PERSON: &str = "no person";
+    const UNATTRIBUTED: &str = "no person";
     let mut all = Vec::with_capacity(count);
     if let (Some(column), Some((_, form))) = (&events.person, namespaces.default())
         && (events.ids.is_none() || !namespaces.has_others())
@@ -144,8 +144,8 @@ fn ids(
         && column.is_free_of_suspicious_ids()
     {
         for (row, id) in interner.intern_all(namespace, column, count)?.into_iter().enumerate() {
-            if id == NOBODY {
-                report.drop_row(before + row as u64, "person", NO_PERSON);
+            if id == NO_PERSON {
+                report.drop_row(before + row as u64, "person", UNATTRIBUTED);
             } else {
                 all.push((row, id));
             }
@@ -166,7 +166,7 @@ fn ids(
             }
         };
         let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
-            report.drop_row(place, "person", NO_PERSON);
+            report.drop_row(place, "person", UNATTRIBUTED);
             continue;
         };
         let is_plain = form.is_bytewise() && matches!(person, Id::Number(_));
@@ -280,7 +280,7 @@ mod tests {
     use rand::{RngExt, SeedableRng};
 
     use super::*;
-    use crate::consent::{Ages, Check, ConsentKind, Coverage, Demand, Requirement, Row};
+    use crate::consent::{Ages, Check, ConsentKind, Covered, Demand, Requirement, Row};
     use crate::types::Days;
 
     const PEOPLE: u32 = 400;
@@ -347,7 +347,7 @@ mod tests {
         [&Check::ALL[..], &[]].map(|checks| Fold::new(demand(checks), AS_OF)).into()
     }
 
-    fn coverages(folds: Vec<Fold>) -> Vec<Coverage> {
+    fn coverages(folds: Vec<Fold>) -> Vec<Covered> {
         folds.into_iter().map(|fold| fold.finish(PEOPLE as usize, &[])).collect()
     }
 
@@ -415,7 +415,7 @@ mod tests {
         RecordBatch::try_new(schema, arrays.into_iter().map(|(_, array)| array).collect()).unwrap()
     }
 
-    fn from_file(people: &[u32], columns: &[Vec<String>], form: Form) -> Vec<Coverage> {
+    fn from_file(people: &[u32], columns: &[Vec<String>], form: Form) -> Vec<Covered> {
         let parts = [0..700, 700..people.len()].map(|rows| batch(people, columns, rows, form));
         let schema = parts[0].schema();
         let folder = tempfile::tempdir().unwrap();
@@ -442,7 +442,7 @@ mod tests {
     }
 
     /// The same table, row by row and past all that is kept.
-    fn row_by_row(people: &[u32], columns: &[Vec<String>]) -> Vec<Coverage> {
+    fn row_by_row(people: &[u32], columns: &[Vec<String>]) -> Vec<Covered> {
         let mut folds = folds();
         for (row, person) in people.iter().enumerate() {
             let mut cells =
@@ -461,8 +461,7 @@ mod tests {
         for various in [false, true] {
             let (people, columns) = table(&mut rng, if various { 12_000 } else { 2_000 }, various);
             let expected = row_by_row(&people, &columns);
-            let inside =
-                |coverage: &Coverage| (0..PEOPLE).filter(|person| coverage.contains(*person)).count();
+            let inside = |covered: &Covered| (0..PEOPLE).filter(|person| covered.contains(*person)).count();
             for form in [Form::Text, Form::Typed, Form::Dictionary, Form::Parquet] {
                 for (found, expected) in from_file(&people, &columns, form).iter().zip(&expected) {
                     let differ = |person: &u32| found.contains(*person) != expected.contains(*person);

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
-use super::cells::Table;
+use super::cells::CubeCounter;
 use super::join_diagnostics::{Facts, Present, standings};
 use crate::consent::{AgeFact, Ages, Demand, Fold};
 use crate::engine::consent::events::Consents;
@@ -89,18 +89,19 @@ pub fn build(
     let mut built = Vec::new();
     for ((recipient, _), fold) in flows.iter().zip(folds) {
         // From here on it is known who is in.
-        let coverage = fold.finish(people, &rows.ages);
+        let covered = fold.finish(people, &rows.ages);
         let _held = reading.memory.hold(graph.bytes_of_recipient(study)?)?;
-        let audience = graph.arriving(&study.catalogue, &own, (&coverage, reading));
+        let audience = graph.inbound(&study.catalogue, &own, (&covered, reading));
         let measures = own.iter().chain(&audience).map(|(measure, values)| (*measure, values)).collect();
-        let table = Table { catalogue: &study.catalogue, measures, fields: &rows.fields, people, reading };
-        let cubes = table.cubes(&coverage)?;
+        let counter =
+            CubeCounter { catalogue: &study.catalogue, measures, fields: &rows.fields, people, reading };
+        let cubes = counter.cubes(&covered)?;
         let facts = Facts { study, present: &rows.present, sizes: &graph.sizes, people };
         let figures = reading
             .figures
-            .then(|| Exact::new(facts.figures(recipient, (&coverage, reading), &table.measures, &cubes)));
+            .then(|| Exact::new(facts.figures(recipient, (&covered, reading), &counter.measures, &cubes)));
         let cubes = cubes.into_iter().map(|(_, cube)| Exact::new(cube)).collect();
-        built.push(Built { recipient: recipient.clone(), cubes, standings: standings(&coverage), figures });
+        built.push(Built { recipient: recipient.clone(), cubes, standings: standings(&covered), figures });
     }
     disjoint::note(study, &mut seal.hygiene.files);
     Ok((built, seal.hygiene))

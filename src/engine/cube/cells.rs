@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use crate::consent::Coverage;
+use crate::consent::Covered;
 use crate::engine::error::EngineError;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::scan::in_parallel;
@@ -16,7 +16,7 @@ use crate::tags::{Catalogue, CubeShape, Grid, MeasureColumns, TagSet, TagSource}
 type Used<'a> = (&'a MeasureColumns, Option<&'a Grid>, Option<&'a Values>);
 
 /// Everything known about people, ready to be counted. No `Debug`.
-pub(in crate::engine) struct Table<'a> {
+pub(in crate::engine) struct CubeCounter<'a> {
     pub(in crate::engine) catalogue: &'a Catalogue,
     /// Values by measure.
     pub(in crate::engine) measures: BTreeMap<usize, &'a Values>,
@@ -26,7 +26,7 @@ pub(in crate::engine) struct Table<'a> {
     pub(in crate::engine) reading: &'a Reading,
 }
 
-impl Table<'_> {
+impl CubeCounter<'_> {
     /// The code of one person in one tag.
     fn code(&self, tag: usize, person: usize) -> usize {
         let Some(source) = self.catalogue.tags().get(tag).map(crate::tags::Tag::source) else { return 0 };
@@ -47,10 +47,7 @@ impl Table<'_> {
     }
 
     /// Counts everybody who is in into the cube of every tag set. Codes and values are computed for everybody.
-    pub(in crate::engine) fn cubes(
-        &self,
-        coverage: &Coverage,
-    ) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
+    pub(in crate::engine) fn cubes(&self, covered: &Covered) -> Result<Vec<(CubeShape, Cube)>, EngineError> {
         let columns = self.catalogue.columns().measures;
         let used: Vec<Used<'_>> = columns
             .iter()
@@ -63,7 +60,7 @@ impl Table<'_> {
         let sets = self.catalogue.sets().iter().map(|set| {
             let shape = self.catalogue.shape(set).ok_or(EngineError::TooManyCells)?;
             let parts = (0..self.people).step_by(part).map(|first| first..(first + part).min(self.people));
-            let cubes = in_parallel(parts, |people| self.cube(set, &shape, &used, coverage, people));
+            let cubes = in_parallel(parts, |people| self.cube(set, &shape, &used, covered, people));
             let cube = cubes.into_iter().reduce(|all, more| all.and(&more));
             let cube = cube.unwrap_or_else(|| Cube::empty(&shape));
             Ok((shape, cube))
@@ -77,7 +74,7 @@ impl Table<'_> {
         set: &TagSet,
         shape: &CubeShape,
         used: &[Used<'_>],
-        coverage: &Coverage,
+        covered: &Covered,
         people: Range<usize>,
     ) -> Cube {
         let mut values = vec![None; used.len()];
@@ -96,8 +93,8 @@ impl Table<'_> {
             });
             let counted = std::iter::once(0).chain(counted.flatten());
             let values = values.iter().map(|value| value.unwrap_or(0));
-            let is_in = u32::try_from(person).is_ok_and(|person| coverage.contains(person));
-            cube.count(shape, position, (counted, values), is_in);
+            let covered = u32::try_from(person).is_ok_and(|person| covered.contains(person));
+            cube.count(shape, position, (counted, values), covered);
         }
         cube
     }

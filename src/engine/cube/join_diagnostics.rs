@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::consent::Coverage;
+use crate::consent::Covered;
 use crate::deidentify::Risk;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::work::Step;
@@ -49,8 +49,8 @@ pub(super) struct Facts<'a> {
 }
 
 /// The people with each standing under one recipient's flow, as a cube of one count.
-pub(in crate::engine) fn standings(coverage: &Coverage) -> Exact<Cube> {
-    let counts = coverage.standings().map(|(_, count)| count);
+pub(in crate::engine) fn standings(covered: &Covered) -> Exact<Cube> {
+    let counts = covered.standings().map(|(_, count)| count);
     Exact::new(Cube::of_counts(counts.collect()))
 }
 
@@ -59,17 +59,17 @@ impl Facts<'_> {
     pub(in crate::engine) fn figures(
         &self,
         recipient: &RecipientId,
-        (coverage, reading): (&Coverage, &Reading),
+        (covered, reading): (&Covered, &Reading),
         measures: &BTreeMap<usize, &Values>,
         cubes: &[(CubeShape, Cube)],
     ) -> Figures {
         let catalogue = &self.study.catalogue;
         // Looked at for everybody, so that the work does not depend on who is in.
         let count = |holds: &dyn Fn(usize) -> bool| {
-            let is_in = |person: usize| u32::try_from(person).is_ok_and(|person| coverage.contains(person));
+            let covered = |person: usize| u32::try_from(person).is_ok_and(|person| covered.contains(person));
             let look = |person: usize| {
                 reading.count(Step::Person, 1);
-                u64::from(holds(person) & is_in(person))
+                u64::from(holds(person) & covered(person))
             };
             (0..self.people).map(look).sum::<u64>()
         };
@@ -95,7 +95,7 @@ impl Facts<'_> {
         Figures {
             study: self.study.id.to_string(),
             recipient: recipient.to_string(),
-            consents: coverage
+            consents: covered
                 .standings()
                 .map(|(standing, count)| (standing.as_str().to_owned(), count))
                 .collect(),

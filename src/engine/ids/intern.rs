@@ -5,7 +5,7 @@ use std::sync::{PoisonError, RwLock};
 use arrow_array::Array as _;
 use hashbrown::HashMap;
 
-use super::numbers::NOBODY;
+use super::numbers::NO_PERSON;
 use super::numbers::Numbers;
 use crate::deidentify::{Pseudonym, PseudonymKey, Token};
 use crate::engine::error::EngineError;
@@ -52,7 +52,7 @@ impl Ids {
                 self.numbers.find_all(numbers.values(), &mut all);
             }
             Column::Tokens(_) => {
-                let known = |row| column.id(row).and_then(|id| self.find(&id)).unwrap_or(NOBODY);
+                let known = |row| column.id(row).and_then(|id| self.find(&id)).unwrap_or(NO_PERSON);
                 all.extend((0..count).map(known));
             }
             column => {
@@ -65,8 +65,8 @@ impl Ids {
                 for (row, found) in all.iter_mut().enumerate() {
                     match column.id(row) {
                         Some(Id::Number(_)) => {}
-                        Some(id) => *found = self.find(&id).unwrap_or(NOBODY),
-                        None => *found = NOBODY,
+                        Some(id) => *found = self.find(&id).unwrap_or(NO_PERSON),
+                        None => *found = NO_PERSON,
                     }
                 }
             }
@@ -163,7 +163,7 @@ impl Interner {
         Ok(found)
     }
 
-    /// The numbers of the first `count` ids of a column, new or known; `NOBODY` for a missing one.
+    /// The numbers of the first `count` ids of a column, new or known; `NO_PERSON` for a missing one.
     pub(in crate::engine) fn intern_all(
         &mut self,
         namespace: Namespace,
@@ -171,7 +171,7 @@ impl Interner {
         count: usize,
     ) -> Result<Vec<u32>, EngineError> {
         let ids = self.namespaces.get(namespace.0);
-        let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
+        let mut all = ids.map_or_else(|| vec![NO_PERSON; count], |(_, ids)| ids.find_all(column, count));
         self.add_missing(namespace, column, &mut all)?;
         Ok(all)
     }
@@ -183,7 +183,7 @@ impl Interner {
         column: &Column,
         found: &mut [u32],
     ) -> Result<(), EngineError> {
-        for (row, number) in found.iter_mut().enumerate().filter(|(_, number)| **number == NOBODY) {
+        for (row, number) in found.iter_mut().enumerate().filter(|(_, number)| **number == NO_PERSON) {
             if let Some(id) = column.id(row) {
                 *number = self.intern_id(namespace, &id)?;
             }
@@ -254,7 +254,7 @@ impl Interner {
     }
 }
 
-/// The numbers of the first `count` ids of a column, new or known, before links are applied; `NOBODY` for a missing one.
+/// The numbers of the first `count` ids of a column, new or known, before links are applied; `NO_PERSON` for a missing one.
 ///
 /// # Errors
 /// [`EngineError::TooManyIds`], [`EngineError::Memory`]
@@ -266,9 +266,9 @@ pub(in crate::engine) fn numbers(
 ) -> Result<Vec<u32>, EngineError> {
     let known = interner.read().unwrap_or_else(PoisonError::into_inner);
     let ids = known.namespace(namespace).and_then(|namespace| known.namespaces.get(namespace.0));
-    let mut all = ids.map_or_else(|| vec![NOBODY; count], |(_, ids)| ids.find_all(column, count));
+    let mut all = ids.map_or_else(|| vec![NO_PERSON; count], |(_, ids)| ids.find_all(column, count));
     drop(known);
-    let unknown = |(row, number): (usize, &u32)| *number == NOBODY && column.id(row).is_some();
+    let unknown = |(row, number): (usize, &u32)| *number == NO_PERSON && column.id(row).is_some();
     if all.iter().enumerate().any(unknown) {
         let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
         let namespace = known.intern_namespace(namespace);

@@ -8,7 +8,7 @@ use std::hash::BuildHasher as _;
 use hashbrown::DefaultHashBuilder;
 
 /// The number of no person: no list of people is so long.
-pub(in crate::engine) const NOBODY: u32 = u32::MAX;
+pub(in crate::engine) const NO_PERSON: u32 = u32::MAX;
 
 /// A map with open addressing and random hashing; at most half of its places are taken, and nothing is ever removed.
 #[derive(Default)]
@@ -19,7 +19,7 @@ pub(in crate::engine) struct Numbers {
     taken: usize,
 }
 
-const FREE: (i64, u32) = (0, NOBODY);
+const FREE: (i64, u32) = (0, NO_PERSON);
 
 /// Ids that are looked for together.
 const LOOKAHEAD: usize = 256;
@@ -33,7 +33,7 @@ impl Numbers {
     /// The number of each id, or nobody's, added to `found`.
     pub(super) fn find_all(&self, ids: &[i64], found: &mut Vec<u32>) {
         if self.places.is_empty() {
-            found.extend(ids.iter().map(|_| NOBODY));
+            found.extend(ids.iter().map(|_| NO_PERSON));
             return;
         }
         let mut homes = [0; LOOKAHEAD];
@@ -46,10 +46,10 @@ impl Numbers {
                 *first = self.places.get(*home).copied().unwrap_or(FREE);
             }
             found.extend(ids.iter().zip(&homes).zip(&firsts).map(|((id, home), first)| {
-                if first.1 == NOBODY || first.0 == *id {
+                if first.1 == NO_PERSON || first.0 == *id {
                     first.1
                 } else {
-                    self.probe(*id, home + 1).unwrap_or(NOBODY)
+                    self.probe(*id, home + 1).unwrap_or(NO_PERSON)
                 }
             }));
         }
@@ -61,7 +61,7 @@ impl Numbers {
         parts: usize,
     ) -> impl Iterator<Item = impl Iterator<Item = &(i64, u32)>> {
         let size = self.places.len().div_ceil(parts.max(1)).max(1);
-        let taken = |(_, number): &&(i64, u32)| *number != NOBODY;
+        let taken = |(_, number): &&(i64, u32)| *number != NO_PERSON;
         self.places.chunks(size).map(move |part| part.iter().filter(taken))
     }
 
@@ -75,7 +75,7 @@ impl Numbers {
         if (self.taken + 1) * 2 > self.places.len() {
             let larger = vec![FREE; (self.places.len() * 2).max(LOOKAHEAD)];
             for (id, number) in std::mem::replace(&mut self.places, larger) {
-                if number != NOBODY {
+                if number != NO_PERSON {
                     self.put(id, number);
                 }
             }
@@ -94,14 +94,14 @@ impl Numbers {
     fn probe(&self, id: i64, from: usize) -> Option<u32> {
         let places = self.from(from).filter_map(|place| self.places.get(place));
         places
-            .take_while(|place| place.1 != NOBODY)
+            .take_while(|place| place.1 != NO_PERSON)
             .find_map(|(known, number)| (*known == id).then_some(*number))
     }
 
     fn put(&mut self, id: i64, number: u32) {
         let home = self.home(id).unwrap_or(0);
         let free =
-            self.from(home).find(|place| self.places.get(*place).is_some_and(|place| place.1 == NOBODY));
+            self.from(home).find(|place| self.places.get(*place).is_some_and(|place| place.1 == NO_PERSON));
         if let Some(slot) = free.and_then(|place| self.places.get_mut(place)) {
             *slot = (id, number);
         }
@@ -126,7 +126,7 @@ mod tests {
             (0..3_000_i64).map(|n| n.wrapping_mul(0x9e37_79b9_7f4a_7c15_u64.cast_signed())).collect();
         let mut none = Vec::new();
         numbers.find_all(&ids, &mut none);
-        assert!(none.len() == ids.len() && none.iter().all(|number| *number == NOBODY));
+        assert!(none.len() == ids.len() && none.iter().all(|number| *number == NO_PERSON));
         for (number, id) in (0_u32..).zip(&ids) {
             assert_eq!(numbers.find(*id), None);
             // Several ids may have one number.
@@ -136,8 +136,8 @@ mod tests {
         let asked: Vec<i64> = ids.iter().flat_map(|id| [*id, id ^ 1]).collect();
         let mut found = Vec::new();
         numbers.find_all(&asked, &mut found);
-        let alone: Vec<u32> = asked.iter().map(|id| numbers.find(*id).unwrap_or(NOBODY)).collect();
-        assert!(found == alone && found.contains(&NOBODY));
+        let alone: Vec<u32> = asked.iter().map(|id| numbers.find(*id).unwrap_or(NO_PERSON)).collect();
+        assert!(found == alone && found.contains(&NO_PERSON));
         assert!((1..9).all(|parts| numbers.parts(parts).flatten().count() == ids.len()));
     }
 }

@@ -2,7 +2,7 @@
 //!
 //! A row names at most one target and holds one value of each field, so the limit of rows is also one of distinct names.
 
-use super::numbers::NOBODY;
+use super::numbers::NO_PERSON;
 use crate::engine::error::EngineError;
 use crate::policy::Dataset;
 
@@ -29,7 +29,7 @@ impl OwnerRows {
 
     /// Counts the rows of one batch; a row without an owner is not counted.
     pub(in crate::engine) fn add(&mut self, owners: impl Iterator<Item = u32> + Clone) {
-        let Some(last) = owners.clone().filter(|owner| *owner != NOBODY).max() else { return };
+        let Some(last) = owners.clone().filter(|owner| *owner != NO_PERSON).max() else { return };
         if self.0.len() <= last as usize {
             self.0.resize(last as usize + 1, 0);
         }
@@ -84,9 +84,9 @@ mod tests {
     #[test]
     fn rows_are_counted_across_batches_and_threads_and_nobodys_are_not() {
         let mut one = OwnerRows::default();
-        one.add([3, NOBODY, 3, 0].into_iter());
+        one.add([3, NO_PERSON, 3, 0].into_iter());
         let mut other = OwnerRows::default();
-        other.add([5, 3, NOBODY, NOBODY].into_iter());
+        other.add([5, 3, NO_PERSON, NO_PERSON].into_iter());
         one.and(other);
         assert_eq!(one.0, [1, 0, 0, 3, 0, 1]);
         assert_eq!([0, 1, 2, 3].map(|limit| one.above(limit)), [3, 1, 1, 0]);

@@ -89,7 +89,7 @@ impl World {
     }
 
     /// Whether she has given both consents, under whichever id, and has withdrawn none under any.
-    fn is_in(&self, person: &Person) -> bool {
+    fn covered(&self, person: &Person) -> bool {
         let said = |trigger: &str, event: &str| {
             let mut hers = self.consents.iter().filter(|(id, ..)| person.contains(id));
             hers.any(|(_, about, what)| *about == trigger && *what == event)
@@ -117,7 +117,7 @@ impl World {
         let people: Vec<Person> = self.people().into_iter().collect();
         let of: BTreeMap<&Id, usize> =
             people.iter().enumerate().flat_map(|(at, ids)| ids.iter().map(move |id| (id, at))).collect();
-        let inside: Vec<bool> = people.iter().map(|person| self.is_in(person)).collect();
+        let inside: Vec<bool> = people.iter().map(|person| self.covered(person)).collect();
         let edges = |rows: &[(String, String)], from: fn(&str) -> Id| -> Vec<(Id, usize)> {
             rows.iter().map(|(owner, target)| (from(owner), of[&phone(target)])).collect()
         };

@@ -9,7 +9,7 @@ use super::rows::{ColumnCells, Findings, Rows, Selection, TimeSpan};
 use super::values::Values;
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::{Interner, numbers, people};
-use crate::engine::ids::numbers::NOBODY;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::identical;
@@ -306,7 +306,7 @@ impl<'a> Records<'a> {
         for (row, column, reason) in bad {
             input.report.drop_row(input.first + row as u64, column, reason);
             if let Some(owner) = all.get_mut(row) {
-                *owner = NOBODY;
+                *owner = NO_PERSON;
             }
         }
         Ok(Rows { owners: all, cells })

@@ -2,7 +2,7 @@
 //! cache, those of all people do not. How many rows are buffered grows with people, never with rows.
 
 use super::rows::{ColumnCells, Rows};
-use crate::engine::ids::numbers::NOBODY;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::work::Step;
 
@@ -132,7 +132,7 @@ impl PartitionBuffer {
         self.grow(layout, rows.people(), &mut accumulate);
         self.encode(layout, rows, chosen);
         let width = layout.width();
-        reading.count(Step::Row, rows.owners.iter().filter(|owner| **owner != NOBODY).count());
+        reading.count(Step::Row, rows.owners.iter().filter(|owner| **owner != NO_PERSON).count());
         for (row, owner) in self.batch.chunks_exact(width).zip(&rows.owners) {
             let partition = *owner as usize / PARTITION_SIZE;
             let held = row.iter().zip(&layout.selected).any(|(word, selected)| word & selected != 0);
@@ -172,7 +172,7 @@ impl PartitionBuffer {
         for (selection, chosen) in chosen.iter().enumerate() {
             let (word, mask) = bit(selection);
             for (row, owner) in self.batch.chunks_exact_mut(width).zip(chosen) {
-                set(row, word, if *owner == NOBODY { 0 } else { mask });
+                set(row, word, if *owner == NO_PERSON { 0 } else { mask });
             }
         }
         for column in &layout.columns {

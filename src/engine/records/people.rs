@@ -10,7 +10,7 @@ use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::{Interner, numbers as id_numbers, people as people_of};
-use crate::engine::ids::numbers::NOBODY;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::ingest_report::FileHygiene;
@@ -136,7 +136,7 @@ impl<'a> People<'a> {
             self.owned.add(ids.iter().copied());
             let people = people_of(interner, ids).into_iter();
             let people: Vec<Option<u32>> =
-                people.map(|person| Some(person).filter(|person| *person != NOBODY)).collect();
+                people.map(|person| Some(person).filter(|person| *person != NO_PERSON)).collect();
             self.reading.count(Step::Row, people.iter().flatten().count());
             let last = people.iter().flatten().max();
             self.grow(last.map_or(0, |last| *last as usize + 1))?;

@@ -5,7 +5,7 @@ use std::hash::{DefaultHasher, Hasher as _};
 use arrow_array::{Array, ArrayRef, Int64Array, StringArray};
 
 use crate::deidentify::Treatment;
-use crate::engine::ids::numbers::NOBODY;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::read::{Amounts, Cell, Column, ReadError, Spellings};
 use crate::policy::{Field, FieldKind};
 use crate::tags::{Test, Word};
@@ -153,7 +153,7 @@ impl ColumnCells {
         match self {
             Self::Numbers(numbers) => numbers.iter().map(|number| test.holds(number)).collect(),
             Self::People(people) => {
-                people.iter().map(|person| test.holds((*person != NOBODY).then_some(0))).collect()
+                people.iter().map(|person| test.holds((*person != NO_PERSON).then_some(0))).collect()
             }
             Self::Words(words) => {
                 let holds = |text: Option<&str>| match (test, text.filter(|text| !text.is_empty())) {
@@ -198,7 +198,7 @@ impl ColumnCells {
                 valid.for_each(|(row, number)| observe(row, number.cast_unsigned()));
             }
             Self::People(people) => {
-                let named = rows.zip(people).filter(|(_, person)| **person != NOBODY);
+                let named = rows.zip(people).filter(|(_, person)| **person != NO_PERSON);
                 named.for_each(|(row, person)| observe(row, u64::from(*person)));
             }
             Self::Words(words) => {
@@ -217,7 +217,7 @@ impl ColumnCells {
 impl Rows {
     /// One more than the largest number of an owner.
     pub(in crate::engine) fn people(&self) -> usize {
-        let owners = self.owners.iter().filter(|owner| **owner != NOBODY);
+        let owners = self.owners.iter().filter(|owner| **owner != NO_PERSON);
         owners.max().map_or(0, |last| *last as usize + 1)
     }
 
@@ -240,7 +240,7 @@ impl Rows {
         let mut drop = |keep: &dyn Fn(usize) -> bool| {
             for (row, owner) in chosen.iter_mut().enumerate() {
                 if !keep(row) {
-                    *owner = NOBODY;
+                    *owner = NO_PERSON;
                 }
             }
         };

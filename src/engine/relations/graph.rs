@@ -1,10 +1,10 @@
-//! Lists as written, cut and turned around, and the measures that travel along them.
+//! Lists as written, truncated and transposed, and the measures that travel along them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::lists::Lists;
 use super::pointers::Pointed;
-use crate::consent::Coverage;
+use crate::consent::Covered;
 use crate::deidentify::{CutKey, Pseudonym};
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::Interner;
@@ -13,17 +13,17 @@ use crate::engine::read::reading::Reading;
 use crate::engine::records::values::Values;
 use crate::policy::Study;
 use crate::release::CubeShape;
-use crate::tags::{Arrival, Catalogue, Clamp, Measure, Source};
+use crate::tags::{Catalogue, Clamp, Inbound, Measure, Source};
 use crate::types::Secret;
 
-/// Who lists whom, as written and cut, ready for every recipient.
+/// Who lists whom, as written and truncated, ready for every recipient.
 pub(in crate::engine) struct Graph {
     /// How many people each person lists, by relation.
     pub(in crate::engine) sizes: BTreeMap<usize, Vec<u32>>,
-    cut: BTreeMap<usize, Lists>,
-    /// The cut lists turned around, where fractions travel along them.
-    inbound: BTreeMap<usize, Lists>,
-    /// Pairs of the cut lists turned around that the own list of the first one holds, too.
+    truncated: BTreeMap<usize, Lists>,
+    /// The truncated lists transposed, where fractions travel along them.
+    transposed: BTreeMap<usize, Lists>,
+    /// Pairs of the transposed truncated lists that the own list of the first person holds, too.
     mutual: BTreeMap<usize, Lists>,
     pointers: Vec<(usize, Pointed)>,
     people: usize,
@@ -32,7 +32,7 @@ pub(in crate::engine) struct Graph {
 }
 
 impl Graph {
-    /// One cut per relation and epoch, shared by all measures and recipients, and what is made of it once for all of them.
+    /// One truncation per relation and epoch, shared by all measures and recipients, and what is made of it once for all of them.
     ///
     /// # Errors
     /// [`EngineError::Memory`]
@@ -44,7 +44,7 @@ impl Graph {
         (epoch_key, reading): (&Secret, &Reading),
     ) -> Result<Self, EngineError> {
         let (people, threads, catalogue) = (interner.len(), reading.threads(), &study.catalogue);
-        let (mut held, mut cut) = (Vec::new(), BTreeMap::new());
+        let (mut held, mut truncated) = (Vec::new(), BTreeMap::new());
         if !lists.is_empty() {
             let _held = reading.memory.hold(people.saturating_mul(size_of::<Pseudonym>()))?;
             let pseudonyms = interner.pseudonyms(epoch_key, threads);
@@ -52,27 +52,30 @@ impl Graph {
                 let (Some(list), Some(max_reach)) = (lists.get(&index), relation.max_reach) else { continue };
                 held.push(reading.memory.hold(list.bytes())?);
                 let key = CutKey::derive(epoch_key, &relation.name());
-                cut.insert(index, list.cut(max_reach, (&key, pseudonyms.as_slice()), reading));
+                truncated.insert(
+                    index,
+                    list.truncate_out_degree(max_reach, (&key, pseudonyms.as_slice()), reading),
+                );
             }
         }
         let (fractions, mut mutual) = (relations_of_fractions(catalogue, own), BTreeMap::new());
-        let mut inbound = BTreeMap::new();
+        let mut transposed = BTreeMap::new();
         let ties = relations_of_ties(catalogue);
         for relation in fractions.union(&ties) {
-            let (Some(cut), Some(list)) = (cut.get(relation), lists.get(relation)) else { continue };
-            held.push(reading.memory.hold(cut.bytes())?);
-            let turned = cut.inbound(reading);
+            let (Some(kept), Some(list)) = (truncated.get(relation), lists.get(relation)) else { continue };
+            held.push(reading.memory.hold(kept.bytes())?);
+            let transposed_list = kept.transposed(reading);
             if ties.contains(relation) {
-                held.push(reading.memory.hold(cut.bytes())?);
-                mutual.insert(*relation, list.mutual(&turned, threads));
+                held.push(reading.memory.hold(kept.bytes())?);
+                mutual.insert(*relation, list.mutual(&transposed_list, threads));
             }
             if fractions.contains(relation) {
-                inbound.insert(*relation, turned);
+                transposed.insert(*relation, transposed_list);
             }
         }
         held.push(reading.memory.hold(lists.len() * people.saturating_mul(size_of::<u32>()))?);
-        let sizes = lists.iter().map(|(relation, lists)| (*relation, lists.own_sizes(people))).collect();
-        Ok(Self { sizes, cut, inbound, mutual, pointers, people, threads, _held: held })
+        let sizes = lists.iter().map(|(relation, lists)| (*relation, lists.out_degrees(people))).collect();
+        Ok(Self { sizes, truncated, transposed, mutual, pointers, people, threads, _held: held })
     }
 
     /// Values of every measure that is the length of an own list.
@@ -102,17 +105,17 @@ impl Graph {
     }
 
     /// Every measure that other people move, for one recipient.
-    pub(in crate::engine) fn arriving(
+    pub(in crate::engine) fn inbound(
         &self,
         catalogue: &Catalogue,
         own: &BTreeMap<usize, Values>,
-        (coverage, reading): (&Coverage, &Reading),
+        (covered, reading): (&Covered, &Reading),
     ) -> BTreeMap<usize, Values> {
-        let audience = (self.people, coverage, reading);
+        let audience = (self.people, covered, reading);
         let mut all = BTreeMap::new();
         for (relation, pointed) in &self.pointers {
-            if let Some(cut) = self.cut.get(relation) {
-                all.extend(pointed.values(cut, catalogue, audience));
+            if let Some(kept) = self.truncated.get(relation) {
+                all.extend(pointed.values(kept, catalogue, audience));
             }
         }
         let measures = catalogue.measures().iter().enumerate();
@@ -126,7 +129,7 @@ impl Graph {
         &self,
         measure: &Measure,
         own: &BTreeMap<usize, Values>,
-        audience: (usize, &Coverage, &Reading),
+        audience: (usize, &Covered, &Reading),
     ) -> Option<Values> {
         let range = measure.range();
         let mutual = |relation| Some(self.mutual.get(relation)?.ties(audience));
@@ -135,18 +138,21 @@ impl Graph {
                 let inner = what.of().and_then(|inner| own.get(&inner));
                 match inner.filter(|_| is_of_fractions(what, own)) {
                     Some(inner) => {
-                        let is_mean = matches!(what, Arrival::Mean { .. });
-                        Some(self.inbound.get(relation)?.arriving_fractions(is_mean, inner, audience, range))
+                        let is_mean = matches!(what, Inbound::Mean { .. });
+                        Some(
+                            self.transposed.get(relation)?.inbound_fractions(is_mean, inner, audience, range),
+                        )
                     }
-                    None => Some(self.cut.get(relation)?.arriving(what, inner, audience, range)),
+                    None => Some(self.truncated.get(relation)?.inbound(what, inner, audience, range)),
                 }
             }
             Source::Mutual { relation } => Some(whole(&mutual(relation)?, range)),
             Source::Ties { relation, strong, unit } => {
                 let sizes = self.sizes.get(relation)?.clone();
                 let ties = mutual(relation)?.into_iter().zip(&sizes);
-                let told = |(ties, size): (u32, &u32)| if *strong { ties } else { size.saturating_sub(ties) };
-                let numerators = ties.map(|tie| i128::from(told(tie)) * i128::from(*unit)).collect();
+                let counted =
+                    |(ties, size): (u32, &u32)| if *strong { ties } else { size.saturating_sub(ties) };
+                let numerators = ties.map(|tie| i128::from(counted(tie)) * i128::from(*unit)).collect();
                 Some(Values::ratio(range, numerators, sizes))
             }
             Source::Own { .. } | Source::OwnListSize { .. } | Source::Referred { .. } => None,
@@ -172,9 +178,9 @@ fn relations_of_ties(catalogue: &Catalogue) -> BTreeSet<usize> {
     catalogue.measures().iter().filter_map(of_ties).collect()
 }
 
-fn is_of_fractions(what: &Arrival, own: &BTreeMap<usize, Values>) -> bool {
+fn is_of_fractions(what: &Inbound, own: &BTreeMap<usize, Values>) -> bool {
     let inner = what.of().and_then(|inner| own.get(&inner));
-    matches!(what, Arrival::Sum { .. } | Arrival::Mean { .. })
+    matches!(what, Inbound::Sum { .. } | Inbound::Mean { .. })
         && inner.is_some_and(|values| !values.are_whole())
 }
 

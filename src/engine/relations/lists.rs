@@ -1,17 +1,17 @@
-//! Lists and what travels along them: distinct, no self, one cut of the owner's own list, then contributions.
+//! Lists and what travels along them: distinct, no self, one truncation of the owner's own list, then contributions.
 //!
-//! The order is that of PRIVACY.md, normal form, and nothing here may change it: the cut comes before any look at who is
-//! in, so that one person moves at most `max_reach` others. Who is in masks contributions at their targets and nothing before:
+//! The order is that of PRIVACY.md, normal form, and nothing here may change it: lists are truncated before any look at who is
+//! covered, so that one person affects at most `max_reach` others. Coverage masks contributions at their targets and nothing before:
 //! what is read, sorted, looked up and added depends on the tables alone.
 
 use std::sync::{PoisonError, RwLock};
 
 use super::fractions::quotient;
-use crate::consent::Coverage;
+use crate::consent::Covered;
 use crate::deidentify::{CutKey, Pseudonym};
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::{Interner, numbers};
-use crate::engine::ids::numbers::NOBODY;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::ingest_report::FileHygiene;
@@ -21,7 +21,7 @@ use crate::engine::read::work::Step;
 use crate::engine::read::{Ids, Input, OpenTerms, Use, Wanted};
 use crate::engine::records::values::Values;
 use crate::policy::{Dataset, IdColumn};
-use crate::tags::{Arrival, Clamp};
+use crate::tags::{Clamp, Inbound};
 
 /// Owner and target as one number, ordered by owner, then target.
 pub(super) type Edge = u64;
@@ -44,9 +44,9 @@ fn by_owner(edges: &[Edge]) -> impl Iterator<Item = &[Edge]> {
 
 /// Whether what an owner sends counts at its target: a mask instead of a branch.
 #[derive(Clone, Copy)]
-pub(super) struct Joined(bool);
+pub(super) struct BothCovered(bool);
 
-impl Joined {
+impl BothCovered {
     /// The value, or 0.
     pub(in crate::engine) fn mask(self, value: i128) -> i128 {
         value & i128::from(self.0).wrapping_neg()
@@ -62,9 +62,9 @@ impl Joined {
 ///
 /// # Privacy
 /// Membership is applied last: only a contribution that was computed asks for it.
-pub(super) fn is_joined(edge: Edge, coverage: &Coverage) -> Joined {
-    let owner = u32::try_from(owner(edge)).is_ok_and(|owner| coverage.contains(owner));
-    Joined(owner & coverage.contains(target(edge)))
+pub(super) fn both_covered(edge: Edge, covered: &Covered) -> BothCovered {
+    let owner = u32::try_from(owner(edge)).is_ok_and(|owner| covered.contains(owner));
+    BothCovered(owner & covered.contains(target(edge)))
 }
 
 /// All lists of one relation as written: distinct, without self.
@@ -103,7 +103,7 @@ impl Lists {
         ends.chain(self.selves.iter().map(|person| *person as usize))
     }
 
-    /// Owner and target of every row, ascending by owner unless the lists were cut.
+    /// Owner and target of every row, ascending by owner unless the lists were truncated.
     pub(in crate::engine) fn edges(&self) -> &[Edge] {
         &self.edges
     }
@@ -150,11 +150,11 @@ impl Lists {
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
                 let place = input.first + row as u64;
                 match (owner, target) {
-                    (NOBODY, _) => {
+                    (NO_PERSON, _) => {
                         let reason = owner_ids.why_none(row, "no owner");
                         input.report.drop_row(place, &dataset.owner, reason);
                     }
-                    (_, NOBODY) => {
+                    (_, NO_PERSON) => {
                         let reason = target_ids.why_none(row, "no target");
                         input.report.drop_row(place, target_column, reason);
                     }
@@ -210,7 +210,7 @@ impl Lists {
     }
 
     /// How many distinct people each person lists, whoever they are.
-    pub(super) fn own_sizes(&self, people: usize) -> Vec<u32> {
+    pub(super) fn out_degrees(&self, people: usize) -> Vec<u32> {
         let mut sizes = vec![0; people];
         for list in by_owner(&self.edges) {
             if let Some(slot) = list.first().and_then(|edge| sizes.get_mut(owner(*edge))) {
@@ -221,24 +221,24 @@ impl Lists {
     }
 
     /// These lists turned around, in order: under each person those whose list holds them.
-    pub(super) fn inbound(&self, reading: &Reading) -> Self {
-        let turn = |edges: &[Edge]| {
-            let turned = edges
+    pub(super) fn transposed(&self, reading: &Reading) -> Self {
+        let transpose = |edges: &[Edge]| {
+            let swapped = edges
                 .iter()
                 .filter_map(|joined| Some(edge(target(*joined), u32::try_from(owner(*joined)).ok()?)));
-            let mut turned: Vec<Edge> = turned.collect();
+            let mut turned: Vec<Edge> = swapped.collect();
             turned.sort_unstable();
             turned
         };
-        let mut edges = self.in_parts(reading.threads(), turn).concat();
+        let mut edges = self.in_parts(reading.threads(), transpose).concat();
         // The parts are ordered runs, which this only merges.
         edges.sort();
         reading.count(Step::Pair, edges.len());
         Self { edges, selves: Vec::new() }
     }
 
-    /// Those of `inbound`, the cut lists turned around, whom a person's own list here, as written, holds, too.
-    pub(in crate::engine) fn mutual(&self, inbound: &Self, threads: usize) -> Self {
+    /// Those of `transposed`, the truncated lists, whom a person's own list here, as written, holds, too.
+    pub(in crate::engine) fn mutual(&self, transposed: &Self, threads: usize) -> Self {
         let both = |edges: &[Edge]| {
             let first = edges.first().copied().unwrap_or_default();
             // Both are ordered, so both are read once, from one end to the other.
@@ -250,20 +250,20 @@ impl Lists {
             });
             held.copied().collect::<Vec<_>>()
         };
-        Self { edges: inbound.in_parts(threads, both).concat(), selves: Vec::new() }
+        Self { edges: transposed.in_parts(threads, both).concat(), selves: Vec::new() }
     }
 
     /// How many of the people under each person count for one recipient: both must be in. Called on mutual pairs.
     pub(in crate::engine) fn ties(
         &self,
-        (people, coverage, reading): (usize, &Coverage, &Reading),
+        (people, covered, reading): (usize, &Covered, &Reading),
     ) -> Vec<u32> {
         let count = |edges: &[Edge]| {
             let mut ties = vec![0u32; people];
             for edge in edges {
                 reading.count(Step::Contribution, 1);
                 if let Some(ties) = ties.get_mut(owner(*edge)) {
-                    *ties += is_joined(*edge, coverage).one();
+                    *ties += both_covered(*edge, covered).one();
                 }
             }
             ties
@@ -293,18 +293,18 @@ impl Lists {
         parts
     }
 
-    /// All lists, each cut to its `max_reach` smallest ranks over *all* its targets.
+    /// All lists, each truncated to its `max_reach` smallest ranks over *all* its targets.
     ///
     /// # Privacy
     /// Reads the owner's own list and a key; never who is in.
-    pub(in crate::engine) fn cut(
+    pub(in crate::engine) fn truncate_out_degree(
         &self,
         max_reach: u32,
         (key, pseudonyms): (&CutKey, &[Pseudonym]),
         reading: &Reading,
     ) -> Lists {
         let keep = max_reach as usize;
-        let cut = |edges: &[Edge]| {
+        let truncate = |edges: &[Edge]| {
             let mut kept = Vec::new();
             for list in by_owner(edges) {
                 if list.len() <= keep {
@@ -323,38 +323,38 @@ impl Lists {
             }
             kept
         };
-        let edges = self.in_parts(reading.threads(), cut).concat();
+        let edges = self.in_parts(reading.threads(), truncate).concat();
         reading.count(Step::Pair, edges.len());
         Lists { edges, selves: Vec::new() }
     }
 
-    /// What arrives at each person from those who list them, for one recipient. Called on cut lists. What is sent is computed for
+    /// What arrives at each person from those who list them, for one recipient. Called on truncated lists. What is sent is computed for
     /// every pair, and counts if both are in.
-    pub(in crate::engine) fn arriving(
+    pub(in crate::engine) fn inbound(
         &self,
-        what: &Arrival,
+        what: &Inbound,
         inner: Option<&Values>,
-        (people, coverage, reading): (usize, &Coverage, &Reading),
+        (people, covered, reading): (usize, &Covered, &Reading),
         range: Clamp,
     ) -> Values {
-        let arrive = |edges: &[Edge]| {
-            let mut sums = vec![0i128; if *what == Arrival::Size { 0 } else { people }];
+        let contributions = |edges: &[Edge]| {
+            let mut sums = vec![0i128; if *what == Inbound::Size { 0 } else { people }];
             let mut counts = vec![0u32; people];
             for list in by_owner(edges) {
                 let from = list.first().map_or(usize::MAX, |edge| owner(*edge));
                 let value = inner.and_then(|values| values.fraction(from));
                 let sent = match what {
-                    Arrival::Size => Some(0),
-                    Arrival::Share { test, unit, .. } => {
+                    Inbound::Size => Some(0),
+                    Inbound::Share { test, unit, .. } => {
                         Some(if test.holds_fraction(value) { i128::from(*unit) } else { 0 })
                     }
                     // Whole numbers, so the denominator is 1.
-                    Arrival::Sum { .. } | Arrival::Mean { .. } => value.map(|(whole, _)| whole),
+                    Inbound::Sum { .. } | Inbound::Mean { .. } => value.map(|(whole, _)| whole),
                 };
                 let Some(sent) = sent else { continue };
                 reading.count(Step::Contribution, list.len());
                 for edge in list {
-                    let (to, joined) = (target(*edge) as usize, is_joined(*edge, coverage));
+                    let (to, joined) = (target(*edge) as usize, both_covered(*edge, covered));
                     if let Some(count) = counts.get_mut(to) {
                         *count += joined.one();
                     }
@@ -365,24 +365,24 @@ impl Lists {
             }
             (sums, counts)
         };
-        let (mut sums, mut counts) = arrive(&[]);
-        for (more, others) in self.in_parts(reading.threads(), arrive) {
+        let (mut sums, mut counts) = contributions(&[]);
+        for (more, others) in self.in_parts(reading.threads(), contributions) {
             sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
             counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
         }
         match what {
-            Arrival::Size => Values::whole_numbers(range, counts.into_iter().map(i128::from)),
-            Arrival::Sum { .. } => Values::whole_numbers(range, sums.into_iter()),
+            Inbound::Size => Values::whole_numbers(range, counts.into_iter().map(i128::from)),
+            Inbound::Sum { .. } => Values::whole_numbers(range, sums.into_iter()),
             _ => Values::ratio(range, sums, counts),
         }
     }
 
-    /// The sum or mean of fractions that arrive at each person: exact, in whatever order they come. Called on inbound lists.
-    pub(super) fn arriving_fractions(
+    /// The sum or mean of fractions that arrive at each person: exact, in whatever order they come. Called on transposed lists.
+    pub(super) fn inbound_fractions(
         &self,
         is_mean: bool,
         inner: &Values,
-        (people, coverage, reading): (usize, &Coverage, &Reading),
+        (people, covered, reading): (usize, &Covered, &Reading),
         range: Clamp,
     ) -> Values {
         let total = |edges: &[Edge]| {
@@ -393,7 +393,7 @@ impl Lists {
                 for edge in list {
                     let Some((sent, of)) = inner.fraction(target(*edge) as usize) else { continue };
                     // Symmetric, so that the direction of a turned pair does not matter.
-                    let joined = is_joined(*edge, coverage);
+                    let joined = both_covered(*edge, covered);
                     terms.push((joined.mask(sent), of));
                     count += joined.one();
                 }

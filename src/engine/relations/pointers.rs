@@ -1,10 +1,10 @@
-//! Records that name another person: each owner's names are one list, cut before any window or condition is looked at.
+//! Records that name another person: each owner's names are one list, truncated before any window or condition is looked at.
 
 use hashbrown::{HashMap, HashSet};
 
-use super::lists::{Edge, Lists, edge, is_joined, target};
-use crate::consent::Coverage;
-use crate::engine::ids::numbers::NOBODY;
+use super::lists::{Edge, Lists, both_covered, edge, target};
+use crate::consent::Covered;
+use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::work::Step;
 use crate::engine::records::rows::{ColumnCells, Rows};
@@ -46,8 +46,9 @@ impl Pointed {
         let Some(ColumnCells::People(targets)) = rows.cells.get(pointer.column) else { return };
         let pairs = |owners: &[u32]| {
             let pairs = owners.iter().zip(targets).enumerate();
-            let named = pairs
-                .filter(|(_, (owner, target))| **owner != NOBODY && **target != NOBODY && owner != target);
+            let named = pairs.filter(|(_, (owner, target))| {
+                **owner != NO_PERSON && **target != NO_PERSON && owner != target
+            });
             named.map(|(row, (owner, target))| (row, edge(*owner, *target))).collect::<Vec<_>>()
         };
         let named = pairs(&rows.owners);
@@ -91,29 +92,29 @@ impl Pointed {
         sums.fold(named, usize::saturating_add)
     }
 
-    /// Everybody's names as a list, which is cut like that of a relation.
+    /// The names of all owners as lists, which are truncated like those of a relation.
     pub(in crate::engine) fn lists(&self) -> Lists {
         Lists::of(self.named.iter().copied().collect())
     }
 
-    /// Every measure for one recipient, from the lists after the cut. What is sent is computed for every pair, and counts if both
+    /// Every measure for one recipient, from the truncated lists. What is sent is computed for every pair, and counts if both
     /// are in.
     pub(in crate::engine) fn values(
         &self,
-        cut: &Lists,
+        truncated: &Lists,
         catalogue: &Catalogue,
-        (people, coverage, reading): (usize, &Coverage, &Reading),
+        (people, covered, reading): (usize, &Covered, &Reading),
     ) -> Vec<(usize, Values)> {
         let value = |(measure, sums): &(usize, HashMap<Edge, i128>)| {
             let declared = catalogue.measures().get(*measure)?;
             let Source::Referred { what, .. } = &declared.source else { return None };
             let mut totals = vec![0i128; people];
-            for edge in cut.edges() {
+            for edge in truncated.edges() {
                 let Some(value) = sums.get(edge) else { continue };
                 let value = if *what == Naming::People { 1 } else { *value };
                 reading.count(Step::Contribution, 1);
                 if let Some(total) = totals.get_mut(target(*edge) as usize) {
-                    *total = total.saturating_add(is_joined(*edge, coverage).mask(value));
+                    *total = total.saturating_add(both_covered(*edge, covered).mask(value));
                 }
             }
             Some((*measure, Values::whole_numbers(declared.range(), totals.into_iter())))

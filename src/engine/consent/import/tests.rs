@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use proptest::prelude::*;
 
 use super::*;
-use crate::consent::{Ages, Coverage, Demand, Fold};
+use crate::consent::{Ages, Covered, Demand, Fold};
 use crate::deidentify::{Form, IdForms};
 use crate::engine::consent::events::Consents;
 use crate::engine::ids::intern::Interner;
@@ -69,11 +69,11 @@ fn inside(study: &Study, demands: &[Demand], input: Input) -> Vec<Vec<bool>> {
     let reading = Reading::default();
     let mut consents = Consents::new(folds, &reading);
     consents.read((Position::Given(0), input), (&study.consents, &namespaces), &mut interner).unwrap();
-    let coverage = |fold: Fold| -> Coverage { fold.finish(PEOPLE as usize, &[]) };
+    let covered = |fold: Fold| -> Covered { fold.finish(PEOPLE as usize, &[]) };
     let (folds, _held) = consents.finish(&interner).unwrap();
     folds
         .into_iter()
-        .map(coverage)
+        .map(covered)
         .map(|all| (0..PEOPLE).map(|person| all.contains(person)).collect())
         .collect()
 }
