@@ -101,7 +101,7 @@ mod types;
 #[doc(hidden)]
 pub mod types;
 
-pub use consent::Standing;
+pub use consent::ConsentStatus;
 pub use engine::{Input, Reading, Sources};
 pub use keys::{AuditorKey, AuditorPublicKey, KeyProvider, RootKey};
 pub use operator::{

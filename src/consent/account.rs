@@ -4,7 +4,7 @@ use super::age::AgeFact;
 use super::demand::Demand;
 use super::event::Row;
 use super::fold::Fold;
-use super::standing::Standing;
+use super::status::ConsentStatus;
 use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
@@ -14,7 +14,7 @@ pub struct Account {
     /// The trigger.
     pub trigger: String,
     /// Everything that keeps her out, in the order in which reasons count; empty when her consent is live.
-    pub failing: Vec<Standing>,
+    pub failing: Vec<ConsentStatus>,
 }
 
 /// Judges one person by rows that the caller has, exactly as the fold does.

@@ -7,7 +7,7 @@ use super::demand::Demand;
 use super::event::{Gist, Row, Whose, Word};
 use super::moment::Times;
 use super::slot::{Flag, Judged, LatestHold, Second, Slot};
-use super::standing::{Failing, Standing};
+use super::status::{ConsentStatus, Failing};
 use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
@@ -86,7 +86,7 @@ impl Fold {
                     latest.observe(at, hold);
                 }
                 Word::Deceased => slot.raise(Flag::Deceased),
-                Word::Elsewhere(Standing::OtherPurpose) => slot.raise(Flag::OtherPurpose),
+                Word::Elsewhere(ConsentStatus::OtherPurpose) => slot.raise(Flag::OtherPurpose),
                 Word::Elsewhere(_) => slot.raise(Flag::OtherRecipient),
             }
         }
@@ -133,7 +133,7 @@ impl Fold {
     pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
         self.settle();
         let width = self.demand.requirements.len();
-        let mut covered = Covered { bits: vec![false; people], reasons: [0; Standing::COUNT] };
+        let mut covered = Covered { bits: vec![false; people], reasons: [0; ConsentStatus::COUNT] };
         let mut slots = self.slots.chunks(width.max(1));
         let as_of = Calendar::of(self.as_of);
         for (person, bit) in covered.bits.iter_mut().enumerate() {
@@ -146,8 +146,8 @@ impl Fold {
                 all
             });
             // INVARIANT: without a requirement nothing fails, and nobody is in.
-            let first = if width == 0 { Standing::Absent } else { first.first() };
-            *bit = first == Standing::Live;
+            let first = if width == 0 { ConsentStatus::Absent } else { first.first() };
+            *bit = first == ConsentStatus::Live;
             // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
             let observed = own.iter().any(|slot| slot.has(Flag::Observed));
             if let Some(count) = covered.reasons.get_mut(first as usize).filter(|_| observed) {
@@ -193,7 +193,7 @@ impl Fold {
 /// Facts of the join: no `Debug`, `Display`, `Serialize` or `Clone`.
 pub struct Covered {
     bits: Vec<bool>,
-    reasons: [u64; Standing::COUNT],
+    reasons: [u64; ConsentStatus::COUNT],
 }
 
 impl Covered {
@@ -203,13 +203,13 @@ impl Covered {
         self.bits.get(person as usize).copied().unwrap_or(false)
     }
 
-    /// How many people with at least one event stand how, each under the first standing that fails, in the order of
-    /// [`Standing::ALL`]; who is in counts as [`Standing::Live`].
+    /// How many people with at least one event stand how, each under the first status that fails, in the order of
+    /// [`ConsentStatus::ALL`]; who is in counts as [`ConsentStatus::Live`].
     ///
     /// # Privacy
     /// Neighbours that differ in one person's events: one of the counts differs by one.
-    pub fn standings(&self) -> impl Iterator<Item = (Standing, u64)> {
-        Standing::ALL.into_iter().zip(self.reasons)
+    pub fn statuses(&self) -> impl Iterator<Item = (ConsentStatus, u64)> {
+        ConsentStatus::ALL.into_iter().zip(self.reasons)
     }
 }
 

@@ -20,7 +20,7 @@ mod meaning;
 mod moment;
 mod separate;
 mod slot;
-mod standing;
+mod status;
 mod table;
 mod terms;
 mod tombstone;
@@ -55,7 +55,7 @@ pub use moment::Times;
 pub(crate) use moment::zoned;
 #[doc(hidden)]
 pub use separate::{Shortfall, not_separate};
-pub use standing::Standing;
+pub use status::ConsentStatus;
 #[doc(hidden)]
 pub use table::ConsentTable;
 #[doc(hidden)]

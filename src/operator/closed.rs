@@ -4,7 +4,7 @@
 
 use super::sandbox::EpochFile;
 use super::{Adopted, OperatorError, View};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::policy::Reason;
 use crate::types::{EpochId, MaxAge, Timestamp};
 
@@ -113,7 +113,7 @@ pub(super) fn closed(epoch: &EpochFile, adopted: &Adopted, now: Timestamp) -> Ve
         )
     });
     let fix = "seal a new epoch; an answer that was given before is opened by `audit prove`";
-    let over = over.map(|because| reason(Standing::Expired, "RETENTION", because, fix));
-    let stale = stale.map(|because| reason(Standing::Withdrawn, "MAX-AGE", because, fix));
+    let over = over.map(|because| reason(ConsentStatus::Expired, "RETENTION", because, fix));
+    let stale = stale.map(|because| reason(ConsentStatus::Withdrawn, "MAX-AGE", because, fix));
     over.into_iter().chain(stale).collect()
 }

@@ -10,7 +10,7 @@ use super::sealed::check_folder;
 use super::view::units_of;
 use super::{Adopted, Inner, Operator, OperatorError};
 use crate::audit::{Kind, Log};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::keys::{AuditorKey, AuditorPublicKey};
 use crate::policy::{Decision, decide};
 use crate::release::{
@@ -122,7 +122,7 @@ impl Inner {
             Decision::Permit(flow) => flow.permit(counts.claim().question),
             Decision::Deny(reasons) => return Err(OperatorError::Refused(reasons)),
         };
-        let shape = CubeShape::new(vec![Standing::ALL.len()], 1, 0)
+        let shape = CubeShape::new(vec![ConsentStatus::ALL.len()], 1, 0)
             .ok_or(OperatorError::Bug("a few counts fit memory"))?;
         let question = Question {
             study_cap: units_of(study.cap, self.accounting),
@@ -156,7 +156,7 @@ impl Inner {
 pub(super) fn layout(min_people: u64) -> Layout {
     Layout {
         tags: vec!["consent".into()],
-        groups: Standing::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
+        groups: ConsentStatus::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
         columns: vec![("people".into(), Holds::Number { part: 0, offset: 0, people: true })],
         denominations: BTreeMap::new(),
         counted: Some(0),

@@ -10,7 +10,7 @@ use super::law::text;
 use super::sandbox::study_path;
 use super::{OperatorError, Reader};
 use crate::audit::{Entry, Kind};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::policy::Study;
 use crate::query::{ConsentCounts, parse};
 use crate::release::{BudgetView, Evidence, Released, StoredAnswers};
@@ -73,7 +73,7 @@ impl Reader {
         let min_people = study.release.min_people;
         let (text, claim, layout) = match (ConsentCounts::sealed_at(question), study.release.consent_error) {
             (Some(sealed_at), Some(error)) => {
-                let counts = ConsentCounts::new(error, Standing::ALL.len(), sealed_at, self.accounting);
+                let counts = ConsentCounts::new(error, ConsentStatus::ALL.len(), sealed_at, self.accounting);
                 let counts = counts.map_err(|_| damaged("asks what has no price under its study"))?;
                 (counts.question().to_owned(), counts.claim().clone(), consents_layout(min_people))
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::register::former_namespaces;
 use super::view::View;
 use super::{Adopted, Inner, OperatorError, Reader};
-use crate::consent::{Demand, Standing};
+use crate::consent::{ConsentStatus, Demand};
 use crate::dp::Accounting;
 use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, faults_of_files};
 use crate::keys::random_secret;
@@ -251,7 +251,7 @@ pub(super) fn consent_counts(
     accounting: Accounting,
 ) -> Result<Option<ConsentCounts>, OperatorError> {
     let Some(error) = adopted.study.release.consent_error else { return Ok(None) };
-    let question = ConsentCounts::new(error, Standing::ALL.len(), sealed_at, accounting);
+    let question = ConsentCounts::new(error, ConsentStatus::ALL.len(), sealed_at, accounting);
     question.map(Some).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         OperatorError::Invalid(format!("study `{}`: {error}: {source}", adopted.study.id))

@@ -190,7 +190,7 @@ impl Inner {
                     let demand = demand.map(|(_, demand)| demand.hash());
                     let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
                     cubes.push(self.write_cubes(&file, (study, adopted), (&one, demand), key, folder)?);
-                    standings.push((*adopted, one.recipient, one.standings));
+                    standings.push((*adopted, one.recipient, one.statuses));
                     figures.extend(one.figures);
                 }
                 Ok(())

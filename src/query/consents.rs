@@ -21,10 +21,10 @@ pub enum ConsentsError {
     Cost(#[from] CostError),
 }
 
-/// The counts of people by standing, at the price that the study reserves, once an epoch.
+/// The counts of people by status, at the price that the study reserves, once an epoch.
 ///
 /// # Privacy
-/// Neighbours: one person's events added or removed. Each person counts under one standing, so that one number moves by one:
+/// Neighbours: one person's events added or removed. Each person counts under one status, so that one number moves by one:
 /// exclusive cells of reach 1. The price depends on the study alone.
 pub struct ConsentCounts {
     text: String,
@@ -33,21 +33,21 @@ pub struct ConsentCounts {
 }
 
 impl ConsentCounts {
-    /// The question for `standings` words, each count within `error` people of the exact one in 95 of 100 cases, of the epoch
+    /// The question for `statuses` words, each count within `error` people of the exact one in 95 of 100 cases, of the epoch
     /// that is sealed at this instant: a seal that is tried again asks anew.
     ///
     /// # Errors
     /// [`ConsentsError`]
     pub fn new(
         error: u64,
-        standings: usize,
+        statuses: usize,
         sealed_at: Timestamp,
         accounting: Accounting,
     ) -> Result<Self, ConsentsError> {
         let text = format!("CONSENTS SEALED AT '{sealed_at}' WITH (error = {error})");
         let mechanism = Mechanism::for_error(error, accounting)?;
         let norms = Norms::of(Contribution::COUNT, 1, Shape::Exclusive)?;
-        let parts = vec![Part { mechanism, norms, cells: standings }];
+        let parts = vec![Part { mechanism, norms, cells: statuses }];
         let claim = Claim { question: hash(&text), parts, reach: 1 };
         let cost = claim.cost(accounting)?;
         Ok(Self { text, claim, cost })

@@ -62,17 +62,17 @@ fn demand(requirements: Vec<Requirement>) -> Demand {
 fn failing_for(demand: &Demand, rows: &[Row<'_>], born: AgeFact) -> Vec<&'static str> {
     let as_of = Timestamp::parse(AS_OF).unwrap();
     let accounts = account(demand, rows, as_of, born);
-    let mut all: Vec<Standing> = accounts.into_iter().flat_map(|account| account.failing).collect();
+    let mut all: Vec<ConsentStatus> = accounts.into_iter().flat_map(|account| account.failing).collect();
     all.sort();
     all.dedup();
     let mut fold = Fold::new(demand.clone(), as_of);
     rows.iter().for_each(|row| fold.observe(0, row));
     let covered = fold.finish(1, &[born]);
-    let first = all.first().copied().unwrap_or(Standing::Live);
-    assert_eq!(covered.contains(0), first == Standing::Live);
+    let first = all.first().copied().unwrap_or(ConsentStatus::Live);
+    assert_eq!(covered.contains(0), first == ConsentStatus::Live);
     // Of whom no event was heard, nothing is counted.
     assert_eq!(covered.reasons[first as usize], u64::from(!rows.is_empty()));
-    all.into_iter().map(Standing::as_str).collect()
+    all.into_iter().map(ConsentStatus::as_str).collect()
 }
 
 fn failing(rows: &[Row<'_>]) -> Vec<&'static str> {
@@ -457,7 +457,7 @@ proptest! {
     }
 }
 
-/// Somebody's events, added to those of others: exactly one of the counts by standing grows, by one.
+/// Somebody's events, added to those of others: exactly one of the counts by status grows, by one.
 #[test]
 fn one_persons_events_move_one_count_by_one() {
     let kinds = [
@@ -472,7 +472,7 @@ fn one_persons_events_move_one_count_by_one() {
         let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
         events.iter().for_each(|(person, kind)| fold.observe(*person, &kinds[*kind]));
         // Links name three people of whom nothing is heard.
-        fold.finish(8, &[]).standings().map(|(_, count)| count).collect::<Vec<_>>()
+        fold.finish(8, &[]).statuses().map(|(_, count)| count).collect::<Vec<_>>()
     };
     let others = [(0, 0), (1, 1), (4, 2)];
     let before = counts(&others);

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::events::Consents;
-use crate::consent::{Ages, Demand, Fold, Standing};
+use crate::consent::{Ages, ConsentStatus, Demand, Fold};
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::Interner;
 use crate::engine::read::ingest_report::{FileHygiene, Hygiene};
@@ -17,8 +17,8 @@ use crate::types::{RecipientId, Timestamp};
 pub struct ConsentCheck {
     /// The recipient.
     pub recipient: RecipientId,
-    /// People by how they stand, in the order of [`Standing::ALL`], those without anybody left out; [`Standing::Live`] is in.
-    pub people: Vec<(Standing, u64)>,
+    /// People by how they stand, in the order of [`ConsentStatus::ALL`], those without anybody left out; [`ConsentStatus::Live`] is in.
+    pub people: Vec<(ConsentStatus, u64)>,
 }
 
 /// Folds consent files for every permitted recipient of a study. Nobody's age is known here, so all count as adults.
@@ -51,7 +51,7 @@ pub fn check_consents(
     let (folds, _held) = consents.finish(&interner)?;
     let checks = flows.iter().zip(folds).map(|((recipient, _), fold)| {
         let covered = fold.finish(interner.len(), &[]);
-        let people = covered.standings().filter(|(_, people)| *people > 0).collect();
+        let people = covered.statuses().filter(|(_, people)| *people > 0).collect();
         ConsentCheck { recipient: recipient.clone(), people }
     });
     Ok((checks.collect(), Hygiene { files: reports }))

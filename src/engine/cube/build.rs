@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use super::cells::CubeCounter;
-use super::join_diagnostics::{Facts, Present, standings};
+use super::join_diagnostics::{Facts, Present, statuses};
 use crate::consent::{AgeFact, Ages, Demand, Fold};
 use crate::engine::consent::events::Consents;
 use crate::engine::error::EngineError;
@@ -36,9 +36,9 @@ pub struct Built {
     pub recipient: RecipientId,
     /// The cubes.
     pub cubes: Vec<Exact<Cube>>,
-    /// How many people with consent events stand how, in the order of [`Standing::ALL`](crate::consent::Standing::ALL): a cube of
+    /// How many people with consent events stand how, in the order of [`ConsentStatus::ALL`](crate::consent::ConsentStatus::ALL): a cube of
     /// one count.
-    pub standings: Exact<Cube>,
+    pub statuses: Exact<Cube>,
     /// What the auditor may open, if the reading counts it.
     pub figures: Option<Exact<Figures>>,
 }
@@ -101,7 +101,7 @@ pub fn build(
             .figures
             .then(|| Exact::new(facts.figures(recipient, (&covered, reading), &counter.measures, &cubes)));
         let cubes = cubes.into_iter().map(|(_, cube)| Exact::new(cube)).collect();
-        built.push(Built { recipient: recipient.clone(), cubes, standings: standings(&covered), figures });
+        built.push(Built { recipient: recipient.clone(), cubes, statuses: statuses(&covered), figures });
     }
     disjoint::note(study, &mut seal.hygiene.files);
     Ok((built, seal.hygiene))

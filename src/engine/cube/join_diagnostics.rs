@@ -48,9 +48,9 @@ pub(super) struct Facts<'a> {
     pub(in crate::engine) people: usize,
 }
 
-/// The people with each standing under one recipient's flow, as a cube of one count.
-pub(in crate::engine) fn standings(covered: &Covered) -> Exact<Cube> {
-    let counts = covered.standings().map(|(_, count)| count);
+/// The people with each status under one recipient's flow, as a cube of one count.
+pub(in crate::engine) fn statuses(covered: &Covered) -> Exact<Cube> {
+    let counts = covered.statuses().map(|(_, count)| count);
     Exact::new(Cube::of_counts(counts.collect()))
 }
 
@@ -95,10 +95,7 @@ impl Facts<'_> {
         Figures {
             study: self.study.id.to_string(),
             recipient: recipient.to_string(),
-            consents: covered
-                .standings()
-                .map(|(standing, count)| (standing.as_str().to_owned(), count))
-                .collect(),
+            consents: covered.statuses().map(|(status, count)| (status.as_str().to_owned(), count)).collect(),
             present: present.collect(),
             matched: count(&|person| handlers(person) > 1),
             cut: cut.collect::<Vec<Counted>>(),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::people::{Person, Population, Standing};
+use super::people::{Consented, Person, Population};
 use crate::deidentify::{CutKey, PseudonymKey};
 use crate::types::Secret;
 
@@ -97,7 +97,7 @@ pub(super) fn cells(
     let covered: Vec<bool> = people
         .iter()
         .enumerate()
-        .map(|(own, p)| there(own) && p.standing[recipient] == Standing::Live)
+        .map(|(own, p)| there(own) && p.standing[recipient] == Consented::Live)
         .collect();
     let relation = |name, keep, list: fn(&Person) -> &Vec<usize>| {
         let written = |(own, person): (usize, &Person)| {

@@ -6,7 +6,7 @@
 /// inside [`Fold`](super::Fold) and [`Covered`](super::Covered), which cannot be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
-pub enum Standing {
+pub enum ConsentStatus {
     /// She is dead (PIPL art. 49).
     Deceased,
     /// An objection, a restriction or a hold stands (art. 44, 47).
@@ -57,11 +57,11 @@ pub enum Standing {
     Live,
 }
 
-impl Standing {
-    /// The number of standings.
+impl ConsentStatus {
+    /// The number of statuses.
     pub(super) const COUNT: usize = Self::Live as usize + 1;
 
-    /// All standings, in the order in which they count.
+    /// All statuses, in the order in which they count.
     pub const ALL: [Self; Self::COUNT] = [
         Self::Deceased,
         Self::Blocked,
@@ -147,27 +147,27 @@ impl Standing {
     }
 }
 
-/// A set of failing standings: empty for a person who is live. No `Debug`: it belongs to a person.
+/// A set of failing statuses: empty for a person who is live. No `Debug`: it belongs to a person.
 #[derive(Clone, Copy, Default, PartialEq, Eq)]
 pub(super) struct Failing(u32);
 
 impl Failing {
-    pub(super) fn add_if(&mut self, holds: bool, standing: Standing) {
-        self.0 |= u32::from(holds) << standing as u32;
+    pub(super) fn add_if(&mut self, holds: bool, status: ConsentStatus) {
+        self.0 |= u32::from(holds) << status as u32;
     }
 
     pub(super) fn add_all(&mut self, other: Self) {
         self.0 |= other.0;
     }
 
-    /// The first failing standing, or [`Standing::Live`].
-    pub(super) fn first(self) -> Standing {
-        self.all().next().unwrap_or(Standing::Live)
+    /// The first failing status, or [`ConsentStatus::Live`].
+    pub(super) fn first(self) -> ConsentStatus {
+        self.all().next().unwrap_or(ConsentStatus::Live)
     }
 
-    /// All failing standings, in order.
-    pub(super) fn all(self) -> impl Iterator<Item = Standing> {
-        Standing::ALL.into_iter().filter(move |standing| self.0 & (1 << *standing as u32) != 0)
+    /// All failing statuses, in order.
+    pub(super) fn all(self) -> impl Iterator<Item = ConsentStatus> {
+        ConsentStatus::ALL.into_iter().filter(move |status| self.0 & (1 << *status as u32) != 0)
     }
 }
 
@@ -177,16 +177,16 @@ mod tests {
 
     #[test]
     fn all_standings_are_listed_in_their_order_and_called_by_their_names() {
-        for (position, standing) in Standing::ALL.into_iter().enumerate() {
-            assert_eq!(standing as usize, position);
+        for (position, status) in ConsentStatus::ALL.into_iter().enumerate() {
+            assert_eq!(status as usize, position);
             let mut kebab = String::new();
-            for letter in format!("{standing:?}").chars() {
+            for letter in format!("{status:?}").chars() {
                 if letter.is_uppercase() && !kebab.is_empty() {
                     kebab.push('-');
                 }
                 kebab.push(letter.to_ascii_lowercase());
             }
-            assert_eq!(standing.as_str(), kebab);
+            assert_eq!(status.as_str(), kebab);
         }
     }
 }
