@@ -14,7 +14,7 @@ use self::model::{Cells, Design, RECIPIENTS, cells};
 use self::people::Population;
 use super::{Reading, build};
 use crate::consent::Demand;
-use crate::dp::{Accounting, Norms};
+use crate::dp::{Accounting, Sensitivity};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Ask, Defaults, Filter, Item, PartKind, Plan, Probability, Problem, tag};
 use crate::tags::{Catalogue, Columns};
@@ -38,7 +38,7 @@ struct Survey {
 struct Question {
     text: String,
     groups: Vec<Option<usize>>,
-    parts: Vec<(PartKind, Norms)>,
+    parts: Vec<(PartKind, Sensitivity)>,
     columns: Columns,
 }
 
@@ -161,7 +161,7 @@ fn planned(plan: &Plan, catalogue: &Catalogue) -> Question {
     for (cell, group) in plan.groups() {
         groups[cell as usize] = Some(group as usize);
     }
-    let norms = plan.claim().parts.iter().map(|part| part.norms);
+    let norms = plan.claim().parts.iter().map(|part| part.sensitivity);
     Question {
         text: plan.question().to_owned(),
         groups,

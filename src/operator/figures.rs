@@ -14,7 +14,7 @@ use crate::consent::ConsentStatus;
 use crate::keys::{AuditorKey, AuditorPublicKey};
 use crate::policy::{Decision, decide};
 use crate::release::{
-    Cube, CubeShape, Exact, Figures, Holds, Layout, Outcome, Question, Released, Selection, Value,
+    ColumnSpec, Cube, CubeShape, Exact, Figures, Layout, Outcome, Question, Released, Selection, Value,
     open_figures, seal_figures,
 };
 use crate::types::{EpochId, RecipientId, Secret};
@@ -157,7 +157,7 @@ pub(super) fn layout(min_people: u64) -> Layout {
     Layout {
         tags: vec!["consent".into()],
         groups: ConsentStatus::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
-        columns: vec![("people".into(), Holds::Number { part: 0, offset: 0, people: true })],
+        columns: vec![("people".into(), ColumnSpec::Number { part: 0, offset: 0, people: true })],
         denominations: BTreeMap::new(),
         counted: Some(0),
         min_people,

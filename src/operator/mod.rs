@@ -88,7 +88,7 @@ use crate::dp::{Accounting, Delta};
 use crate::keys::{AuditorPublicKey, Keyring, SigningKey};
 use crate::ledger::{Ledger, PoolKind};
 use crate::policy::{Regime, Study};
-use crate::release::{Askers, Cube, Exact};
+use crate::release::{CommitQueue, Cube, Exact};
 use crate::storage::{AnchorFile, Storage, WriterLock};
 use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
 use person::Told;
@@ -115,7 +115,7 @@ struct Inner {
     ledger: Box<dyn Ledger>,
     accounting: Accounting,
     log: Mutex<Log>,
-    askers: Askers,
+    askers: CommitQueue,
     anchor: Option<AnchorFile>,
     auditor: Option<AuditorPublicKey>,
     studies: BTreeMap<StudyId, Adopted>,

@@ -18,7 +18,7 @@ use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
 use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
 use crate::register::Register;
-use crate::release::{Askers, Door};
+use crate::release::{CommitQueue, Releaser};
 use crate::storage::{Folder, Storage};
 use crate::types::{Clock, Secret};
 
@@ -89,7 +89,7 @@ impl Operator {
             answers: answers(&keyring),
             ledger: Box::new(ledger),
             log: Mutex::new(log),
-            askers: Askers::default(),
+            askers: CommitQueue::default(),
             anchor,
             auditor,
             epochs: RwLock::new(epochs),
@@ -183,8 +183,8 @@ impl Inner {
     }
 
     /// The door between the two books.
-    pub(super) fn door(&self) -> Door<'_> {
-        Door {
+    pub(super) fn door(&self) -> Releaser<'_> {
+        Releaser {
             sandbox: &self.file.id,
             ledger: &*self.ledger,
             log: &self.log,
@@ -192,7 +192,7 @@ impl Inner {
             answers: &self.answers,
             anchor: self.anchor.as_ref(),
             clock: &*self.clock,
-            askers: &self.askers,
+            queue: &self.askers,
         }
     }
 }

@@ -153,16 +153,16 @@ impl Forecast {
         let part = |(planned, part): (&super::PlannedPart, &dp::Part)| {
             let (mechanism, parameter, sensitivity) = match part.mechanism {
                 Mechanism::DiscreteGaussian(noise) => {
-                    ("discrete-gaussian", noise.sigma_squared(), part.norms.l2_squared)
+                    ("discrete-gaussian", noise.sigma_squared(), part.sensitivity.l2_squared)
                 }
-                Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale(), part.norms.l1),
+                Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale(), part.sensitivity.l1),
             };
             PartForecast {
                 name: planned.name.clone(),
                 hidden: planned.hidden,
                 half_width: part.mechanism.half_width(shown),
                 // The plan exists, so every part has a cost.
-                cost: part.mechanism.cost_units(part.norms, plan.accounting).unwrap_or(u128::MAX),
+                cost: part.mechanism.cost_units(part.sensitivity, plan.accounting).unwrap_or(u128::MAX),
                 mechanism,
                 parameter: parameter.to_string(),
                 sensitivity: sensitivity.to_string(),

@@ -8,14 +8,14 @@ use rand::{Rng, SeedableRng};
 use serde_json::{Map, Value as Json, json};
 use zeroize::{Zeroize, Zeroizing};
 
-use super::again::{StoredAnswers, place};
 use super::body::{Body, BodyPart};
-use super::lay_out::{Evidence, lay_out};
+use super::durable_steps::{CommitQueue, STOPPED};
 use super::released::{BudgetView, Layout, Released};
-use super::steps::{Askers, STOPPED};
+use super::render::{Evidence, render};
+use super::stored_answer::{StoredAnswers, place};
 use super::{Cube, CubeShape, Exact};
 use crate::audit::{AuditError, Entry, Kind, Log, Signer, commit};
-use crate::dp::Claim;
+use crate::dp::PrivacyClaim;
 use crate::keys::{KeyError, SealError, random_secret, seal_padded};
 use crate::ledger::{Charge, Ledger, LedgerError, OverBudget, Reservation, StoredAnswer};
 use crate::policy::Permit;
@@ -105,7 +105,7 @@ pub struct Question<'a> {
     /// The canonical text.
     pub text: &'a str,
     /// What it costs and draws.
-    pub claim: &'a Claim,
+    pub claim: &'a PrivacyClaim,
     /// The charge, in units of the pool: the cost of the claim under the pool's accounting.
     pub units: u128,
     /// Which cells it reads.
@@ -129,7 +129,7 @@ pub enum Outcome {
 }
 
 /// The two books and the keys that an answer needs.
-pub struct Door<'a> {
+pub struct Releaser<'a> {
     /// The id of the sandbox.
     pub sandbox: &'a str,
     /// The budget.
@@ -145,7 +145,7 @@ pub struct Door<'a> {
     /// The time of charges.
     pub clock: &'a dyn Clock,
     /// Where the askers of this ledger and this log meet.
-    pub askers: &'a Askers,
+    pub queue: &'a CommitQueue,
 }
 
 /// Where the log has an answer, and a checkpoint that covers it, if it was just written.
@@ -154,7 +154,7 @@ struct Place {
     checkpoint: Option<String>,
 }
 
-impl Door<'_> {
+impl Releaser<'_> {
     /// Lets one answer out: reserve, draw, add, store, log, commit, hand out.
     ///
     /// # Errors
@@ -162,7 +162,7 @@ impl Door<'_> {
     ///
     /// # Privacy
     /// (epsilon, delta) or zCDP by the claim: one person's data, consent included, moves the exact vector of each part by
-    /// at most its norms; the noise is fresh from the system's generator and never kept; cost and refusals depend on the
+    /// at most its sensitivity; the noise is fresh from the system's generator and never kept; cost and refusals depend on the
     /// question and the books alone. Source: Canonne, Kamath, Steinke 2020 (arXiv 2004.00010).
     pub fn release(
         &self,
@@ -176,7 +176,7 @@ impl Door<'_> {
         }
         let key = question_key(&permit, question);
         // The same question asked at once waits here for its answer, and none is drawn a second time.
-        let _turn = self.askers.under_way.enter(key).ok_or(STOPPED)?;
+        let _turn = self.queue.under_way.enter(key).ok_or(STOPPED)?;
         // 2. Reserve. If we stop after it, the units are spent and nothing was drawn.
         let (reservation, at) = self.reserve(&permit, question, key)?;
         let charge = match reservation {
@@ -339,7 +339,7 @@ impl Door<'_> {
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
         let (index, anchored) = (place.index, self.anchor.is_some());
         let evidence = Evidence { budget, stored, index, checkpoint, anchored };
-        Ok(Outcome::Released(Box::new(lay_out(body, question.claim, question.layout, evidence)?)))
+        Ok(Outcome::Released(Box::new(render(body, question.claim, question.layout, evidence)?)))
     }
 }
 
@@ -377,7 +377,7 @@ fn fresh_rng() -> Result<StdRng, ReleaseError> {
 
 /// The noisy numbers of every part. The noise of all of them comes first, before any exact number is looked at.
 fn noised<R: Rng + ?Sized>(
-    claim: &Claim,
+    claim: &PrivacyClaim,
     selection: &Selection,
     shape: &CubeShape,
     cube: &Exact<Cube>,
@@ -395,7 +395,7 @@ fn noised<R: Rng + ?Sized>(
 /// has come.
 #[cfg(test)]
 pub(crate) fn noised_in_test(
-    claim: &Claim,
+    claim: &PrivacyClaim,
     selection: &Selection,
     shape: &CubeShape,
     cube: &Exact<Cube>,
@@ -428,14 +428,14 @@ fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Valu
 }
 
 /// Adds up the chosen cells; those of one group that stand together, as they mostly do, are told as one number.
-fn of_groups(selection: &Selection, exact: impl Fn(usize) -> i128, mut tell: impl FnMut(usize, i128)) {
+fn of_groups(selection: &Selection, exact: impl Fn(usize) -> i128, mut emit: impl FnMut(usize, i128)) {
     let (mut of, mut sum) = (0, 0);
     for (cell, group) in &selection.cells {
         if *group != of {
-            tell(of as usize, std::mem::take(&mut sum));
+            emit(of as usize, std::mem::take(&mut sum));
             of = *group;
         }
         sum += exact(*cell as usize);
     }
-    tell(of as usize, sum);
+    emit(of as usize, sum);
 }

@@ -1,9 +1,9 @@
-//! The durable steps of the door. Those who ask at once take each of them together, and wait for the disk once.
+//! The durable steps of a release. Concurrent queries take each of them together, and wait for the disk once.
 
 use std::sync::{Mutex, TryLockError};
 
-use super::door::{Door, Question, ReleaseError};
-use super::group::{Group, UnderWay};
+use super::group_commit::{Group, UnderWay};
+use super::releaser::{Question, ReleaseError, Releaser};
 use crate::audit::{Entry, Recorded};
 use crate::ledger::{Charge, Done, LogHead, Request, Reservation, Step, StoredAnswer};
 use crate::policy::Permit;
@@ -12,20 +12,20 @@ use crate::types::Timestamp;
 /// A step that wants the head of the log and the time at which it is taken.
 type Wanted = Box<dyn FnOnce(LogHead, Timestamp) -> Step + Send>;
 
-/// Those who ask at once: they take each durable step together. One for each pair of books.
+/// Groups the durable steps of concurrent queries. One for each budget ledger and audit log.
 #[derive(Default)]
-pub struct Askers {
+pub struct CommitQueue {
     pub(super) under_way: UnderWay,
     ledger: Group<Wanted, Result<(Done, Timestamp), ReleaseError>>,
     log: Group<Entry, Result<Recorded, ReleaseError>>,
-    /// The last head that was seen durable, for whoever comes while the log is being written.
+    /// The last head that was seen durable, for a query that arrives while the log is being written.
     head: Mutex<Option<LogHead>>,
 }
 
 pub(super) const STOPPED: ReleaseError = ReleaseError::Bug("a thread stopped in the middle of a step");
 const OTHER: ReleaseError = ReleaseError::Bug("a step of the ledger has the outcome of its kind");
 
-impl Door<'_> {
+impl Releaser<'_> {
     /// Step 2: the charge, and its time.
     pub(super) fn reserve(
         &self,
@@ -65,10 +65,10 @@ impl Door<'_> {
         self.take(Box::new(move |_, _| Step::Commit { seq, log_index })).map(drop)
     }
 
-    /// Takes a step of the ledger together with all who wait for one. One group follows another, so that charges stand in the
+    /// Takes a step of the ledger together with all that are queued. One group follows another, so that charges are in the
     /// order of their times and of the heads that they saw.
     fn take(&self, step: Wanted) -> Result<(Done, Timestamp), ReleaseError> {
-        let taken = self.askers.ledger.join(step, |steps| {
+        let taken = self.queue.ledger.join(step, |steps| {
             each(steps.len(), || {
                 let (head, now) = (self.head()?, self.clock.now());
                 let steps = steps.into_iter().map(|step| step(head, now)).collect();
@@ -80,7 +80,7 @@ impl Door<'_> {
 
     /// The newest head of the log that is durable, without waiting for one that is being written.
     fn head(&self) -> Result<LogHead, ReleaseError> {
-        let mut known = self.askers.head.lock().map_err(|_| STOPPED)?;
+        let mut known = self.queue.head.lock().map_err(|_| STOPPED)?;
         let log = match (self.log.try_lock(), *known) {
             (Ok(log), _) => log,
             (Err(TryLockError::WouldBlock), Some(head)) => return Ok(head),
@@ -91,15 +91,15 @@ impl Door<'_> {
         Ok(*known.insert(LogHead { size, root }))
     }
 
-    /// Step 5: one checkpoint for the entries of all who wait.
+    /// Step 5: one checkpoint for the entries of all that are queued.
     pub(super) fn append(&self, entry: Entry) -> Result<Recorded, ReleaseError> {
-        let recorded = self.askers.log.join(entry, |entries| {
+        let recorded = self.queue.log.join(entry, |entries| {
             each(entries.len(), || {
                 let mut log = self.log()?;
                 let recorded = log.append_all(&entries, self.signer)?;
                 let (size, root) = log.head();
                 drop(log);
-                *self.askers.head.lock().map_err(|_| STOPPED)? = Some(LogHead { size, root });
+                *self.queue.head.lock().map_err(|_| STOPPED)? = Some(LogHead { size, root });
                 Ok(recorded.into_iter().map(Ok).collect())
             })
         });
@@ -107,7 +107,7 @@ impl Door<'_> {
     }
 }
 
-/// The outcomes of one step for `count` askers. When the step fails as a whole, one of them gets the reason.
+/// The outcomes of one step for `count` queries. When the step fails as a whole, one of them gets the reason.
 fn each<T>(
     count: usize,
     step: impl FnOnce() -> Result<Vec<Result<T, ReleaseError>>, ReleaseError>,

@@ -2,9 +2,9 @@
 
 use super::ReleaseError;
 use super::body::{Body, BodyPart};
-use super::lay_out::{Evidence, lay_out};
 use super::released::{Layout, Released};
-use crate::dp::Claim;
+use super::render::{Evidence, render};
+use crate::dp::PrivacyClaim;
 use crate::keys::open;
 use crate::ledger::StoredAnswer;
 use crate::types::Secret;
@@ -28,7 +28,7 @@ impl StoredAnswers<'_> {
     pub fn read(
         &self,
         stored: &StoredAnswer,
-        claim: &Claim,
+        claim: &PrivacyClaim,
         layout: &Layout,
         evidence: Evidence,
     ) -> Result<Released, ReleaseError> {
@@ -40,7 +40,7 @@ impl StoredAnswers<'_> {
         if !drawn || claim.parts.len() != body.parts.len() {
             return Err(ReleaseError::Damaged);
         }
-        lay_out(&body, claim, layout, evidence)
+        render(&body, claim, layout, evidence)
     }
 
     /// The key of an answer's commitment and the text that it opens.

@@ -2,8 +2,8 @@
 
 use super::ReleaseError;
 use super::body::Body;
-use super::released::{BudgetView, Cell, Holds, Layout, NoisySelection, Part, PartUse, Released, Row};
-use crate::dp::{Claim, Noisy, Spread, quantile, ratio_interval};
+use super::released::{BudgetView, Cell, ColumnSpec, Layout, NoisySelection, Part, PartUse, Released, Row};
+use crate::dp::{Noisy, PrivacyClaim, Spread, quantile, ratio_interval};
 use crate::types::Decimal;
 
 /// What the books say about an answer.
@@ -21,9 +21,9 @@ pub struct Evidence {
     pub anchored: bool,
 }
 
-pub(super) fn lay_out(
+pub(super) fn render(
     body: &Body,
-    claim: &Claim,
+    claim: &PrivacyClaim,
     layout: &Layout,
     evidence: Evidence,
 ) -> Result<Released, ReleaseError> {
@@ -75,10 +75,10 @@ pub(super) fn lay_out(
 fn columns_of(place: usize, layout: &Layout) -> Vec<(String, PartUse)> {
     let used = layout.columns.iter().filter_map(|(name, holds)| {
         let used = match holds {
-            Holds::Number { part, .. } if *part == place => PartUse::Number,
-            Holds::Average { sum, .. } if *sum == place => PartUse::Sum,
-            Holds::Average { count, .. } if *count == place => PartUse::Count,
-            Holds::Quantile { part, .. } if *part == place => PartUse::Histogram,
+            ColumnSpec::Number { part, .. } if *part == place => PartUse::Number,
+            ColumnSpec::Average { sum, .. } if *sum == place => PartUse::Sum,
+            ColumnSpec::Average { count, .. } if *count == place => PartUse::Count,
+            ColumnSpec::Quantile { part, .. } if *part == place => PartUse::Histogram,
             _ => return None,
         };
         Some((name.clone(), used))
@@ -97,7 +97,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn new(body: &Body, claim: &Claim, layout: &Layout) -> Self {
+    fn new(body: &Body, claim: &PrivacyClaim, layout: &Layout) -> Self {
         let groups = layout.groups.len().max(1);
         Self {
             values: body.parts.iter().map(super::body::BodyPart::numbers).collect(),
@@ -130,10 +130,10 @@ impl Numbers {
         (0..layout.groups.len()).filter_map(|group| self.noisy(part, group, 0)).any(reaches)
     }
 
-    fn cell(&self, name: &str, holds: &Holds, group: usize) -> Option<Cell> {
+    fn cell(&self, name: &str, holds: &ColumnSpec, group: usize) -> Option<Cell> {
         let mut relative_error = None;
         let (estimate, unbiased, noisy, low, high) = match holds {
-            Holds::Number { part, offset, people } => {
+            ColumnSpec::Number { part, offset, people } => {
                 let noisy = self.noisy(*part, group, *offset)?;
                 let half = i128::from(*self.half_widths.get(*part)?);
                 // No count is below zero; limiting it is post-processing and costs nothing.
@@ -147,7 +147,7 @@ impl Numbers {
                     shown(noisy + half),
                 )
             }
-            Holds::Average { sum, count, range } => {
+            ColumnSpec::Average { sum, count, range } => {
                 let number = |part: usize| {
                     Some(Noisy { value: self.noisy(part, group, 0)?, spread: *self.spreads.get(part)? })
                 };
@@ -164,7 +164,7 @@ impl Numbers {
                     None => (None, None, None, least, most),
                 }
             }
-            Holds::Quantile { part, level, ranges } => {
+            ColumnSpec::Quantile { part, level, ranges } => {
                 let (histogram, spread) = (self.group(*part, group)?, *self.spreads.get(*part)?);
                 let whole = |value: i64| Decimal::from(i128::from(value));
                 match quantile(histogram, spread, *level) {
@@ -202,5 +202,5 @@ fn between((low, high): (i64, i64), share: f64) -> Decimal {
 }
 
 #[cfg(test)]
-#[path = "lay_out_tests.rs"]
+#[path = "render_tests.rs"]
 mod tests;

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::dp::{Confidence, Contribution, Mechanism, Norms, Part as ClaimPart, QuestionHash, Shape};
+use crate::dp::{Confidence, Contribution, Mechanism, Part as ClaimPart, QuestionHash, Sensitivity, Shape};
 use crate::release::body::BodyPart;
 use crate::types::Ratio;
 
@@ -13,18 +13,18 @@ const COUNTS: [i128; 3] = [-12, 130, 1_000];
 /// An answer of a count and a sum of values from 0 to 100 in three groups, noise with a half-width of 19.
 fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
     let mechanism = Mechanism::gaussian(Ratio::new(100, 1).unwrap()).unwrap();
-    let norms = Norms::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
-    let part = ClaimPart { mechanism, norms, cells: 3 };
-    let claim = Claim { question: QuestionHash::new([0; 32]), parts: vec![part, part], reach: 1 };
+    let sensitivity = Sensitivity::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
+    let part = ClaimPart { mechanism, sensitivity, cells: 3 };
+    let claim = PrivacyClaim { question: QuestionHash::new([0; 32]), parts: vec![part, part], reach: 1 };
     let noisy = [counts, sums].map(|numbers| BodyPart::new(&part, numbers.to_vec()));
     let body = Body::of_parts(noisy.to_vec());
     let layout = Layout {
         tags: vec!["tier".into()],
         groups: ["low", "mid", "top"].map(|label| vec![label.to_owned()]).to_vec(),
         columns: vec![
-            ("people".into(), Holds::Number { part: 0, offset: 0, people: true }),
-            ("total".into(), Holds::Number { part: 1, offset: 0, people: false }),
-            ("mean".into(), Holds::Average { sum: 1, count: 0, range: (0, 100) }),
+            ("people".into(), ColumnSpec::Number { part: 0, offset: 0, people: true }),
+            ("total".into(), ColumnSpec::Number { part: 1, offset: 0, people: false }),
+            ("mean".into(), ColumnSpec::Average { sum: 1, count: 0, range: (0, 100) }),
         ],
         denominations: BTreeMap::new(),
         counted: Some(0),
@@ -33,7 +33,7 @@ fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
     };
     let budget = BudgetView { spent: 0, limit: 0, lifetime: 0 };
     let evidence = Evidence { budget, stored: false, index: 0, checkpoint: String::new(), anchored: false };
-    lay_out(&body, &claim, &layout, evidence).unwrap()
+    render(&body, &claim, &layout, evidence).unwrap()
 }
 
 fn texts(cell: &Cell) -> [String; 3] {
