@@ -121,7 +121,7 @@ pub use types::{
 pub mod input {
     pub use crate::deidentify::{Form, Span, Treatment};
     pub use crate::engine::{
-        Elsewhere, EngineError, FileHygiene, Hygiene, Imported, Instants, InvalidMemory, MaxBadRows,
+        Elsewhere, EngineError, FileReport, Imported, IngestReport, Instants, InvalidMemory, MaxBadRows,
         MemoryBudget, Place, Progress, ReadError, is_decoding,
     };
     pub use crate::types::{
@@ -188,7 +188,7 @@ pub mod sandbox {
     pub use crate::register::{
         EventError, EventFault, NewRequest, RegisterError, Request, RequestKind, State as RegisterState,
     };
-    pub use crate::release::Figures;
+    pub use crate::release::JoinDiagnostics;
     pub use crate::report::{registry_yaml, sarif};
     pub use crate::storage::{AnchorFile, Folder, LockError, Storage, StorageError, WriterLock};
 }

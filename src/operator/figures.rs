@@ -14,8 +14,8 @@ use crate::consent::ConsentStatus;
 use crate::keys::{AuditorKey, AuditorPublicKey};
 use crate::policy::{Decision, decide};
 use crate::release::{
-    ColumnSpec, Cube, CubeShape, Exact, Figures, Layout, Outcome, Question, Released, Selection, Value,
-    open_figures, seal_figures,
+    ColumnSpec, Cube, CubeShape, Exact, JoinDiagnostics, Layout, Outcome, Question, Released, Selection,
+    Value, open_figures, seal_figures,
 };
 use crate::types::{EpochId, RecipientId, Secret};
 
@@ -52,7 +52,7 @@ impl Operator {
     ///
     /// # Privacy
     /// Exact facts about people, for the auditor alone: not differentially private. What is kept of them is up to her.
-    pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<Figures>, OperatorError> {
+    pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<JoinDiagnostics>, OperatorError> {
         let inner = &*self.inner;
         let auditor = inner.auditor.as_ref().ok_or_else(|| {
             OperatorError::Figures("the sandbox was made without an auditor, so no figures were kept".into())
@@ -92,7 +92,7 @@ impl Inner {
     /// Writes the figures of all recipients into a staged epoch; the hash of the ciphertext, which may be public.
     pub(super) fn write_figures(
         &self,
-        all: &[Exact<Figures>],
+        all: &[Exact<JoinDiagnostics>],
         file: &EpochFile,
         key: &Secret,
         folder: &str,

@@ -8,7 +8,7 @@ use super::view::View;
 use super::{Adopted, Inner, OperatorError, Reader};
 use crate::consent::{ConsentStatus, Demand};
 use crate::dp::Accounting;
-use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, faults_of_files};
+use crate::engine::{BuiltEpoch, Elsewhere, IngestReport, Input, Reading, Sources, build, faults_of_files};
 use crate::keys::random_secret;
 use crate::ledger::Book;
 use crate::policy::{Decision, Reason, Study, decide};
@@ -162,7 +162,7 @@ impl<'a> SealRules<'a> {
         reading: &Reading,
         sources: Sources,
         register: Option<&Snapshot>,
-    ) -> Result<Hygiene, OperatorError> {
+    ) -> Result<IngestReport, OperatorError> {
         let (flows, _) = self.permitted(as_of, now)?;
         let key = random_secret()?;
         let building = Building { as_of, key: &key, reading };
@@ -190,9 +190,9 @@ impl<'a> SealRules<'a> {
         (sources, register): (Sources, Option<&Snapshot>),
         flows: &[(&Adopted, Flows)],
         building: &Building<'_>,
-        mut each: impl FnMut(usize, Vec<Built>) -> Result<(), OperatorError>,
-    ) -> Result<Hygiene, OperatorError> {
-        let mut hygiene = Hygiene::default();
+        mut each: impl FnMut(usize, Vec<BuiltEpoch>) -> Result<(), OperatorError>,
+    ) -> Result<IngestReport, OperatorError> {
+        let mut hygiene = IngestReport::default();
         let mut sources = Some(sources);
         for (position, (adopted, flows_of_study)) in flows.iter().enumerate() {
             let last = position + 1 == flows.len();

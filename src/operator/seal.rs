@@ -10,7 +10,7 @@ use super::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
 use super::sealed::unfinished;
 use super::{Adopted, CubeKey, Inner, Operator, OperatorError};
 use crate::audit::{Entry, Kind};
-use crate::engine::{Built, Hygiene, Reading, Sources, shapes};
+use crate::engine::{BuiltEpoch, IngestReport, Reading, Sources, shapes};
 use crate::keys::Keyring;
 use crate::policy::Reason;
 use crate::register::{Snapshot, State};
@@ -32,7 +32,7 @@ pub struct SealTerms {
 #[derive(Debug)]
 pub struct Sealed {
     /// What was read and dropped, file by file.
-    pub hygiene: Hygiene,
+    pub hygiene: IngestReport,
     /// Recipients (study, recipient) that have a cube now.
     pub recipients: Vec<(String, String)>,
     /// People in, and out by reason, noised: one answer for each recipient whose study pays for it.
@@ -130,7 +130,7 @@ impl Operator {
         as_of: Timestamp,
         reading: &Reading,
         sources: Sources,
-    ) -> Result<Hygiene, OperatorError> {
+    ) -> Result<IngestReport, OperatorError> {
         let inner = &*self.inner;
         let register = inner.register_snapshot()?;
         let instants = (as_of, inner.clock.now());
@@ -153,7 +153,7 @@ pub(super) struct CubeEntry {
 }
 
 /// What staging yields: the hygiene, the noised counts by consent, the public file of the epoch and the body of its log entry.
-type Staged = (Hygiene, Vec<Released>, EpochFile, Map<String, Value>);
+type Staged = (IngestReport, Vec<Released>, EpochFile, Map<String, Value>);
 
 impl Inner {
     fn stage(
@@ -230,7 +230,7 @@ impl Inner {
         &self,
         file: &EpochFile,
         (study, adopted): (&StudyEntry, &Adopted),
-        (built, demand): (&Built, String),
+        (built, demand): (&BuiltEpoch, String),
         key: &Secret,
         folder: &str,
     ) -> Result<CubeEntry, OperatorError> {

@@ -20,7 +20,7 @@ pub use crate::tags::CubeShape;
 pub use cube::Cube;
 pub use durable_steps::CommitQueue;
 pub use exact::Exact;
-pub use figures::{Counted, Figures, open_figures, seal_figures};
+pub use figures::{Counted, JoinDiagnostics, open_figures, seal_figures};
 pub use released::{BudgetView, Cell, ColumnSpec, Layout, NoisySelection, Part, PartUse, Released, Row};
 #[cfg(test)]
 pub(crate) use releaser::noised_in_test;

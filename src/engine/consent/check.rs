@@ -6,7 +6,7 @@ use super::events::Consents;
 use crate::consent::{Ages, ConsentStatus, Demand, Fold};
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::Interner;
-use crate::engine::read::ingest_report::{FileHygiene, Hygiene};
+use crate::engine::read::ingest_report::{FileReport, IngestReport};
 use crate::engine::read::reading::Reading;
 use crate::engine::read::{Input, handed_in};
 use crate::policy::Study;
@@ -34,7 +34,7 @@ pub fn check_consents(
     files: Vec<Input>,
     as_of: Timestamp,
     reading: &Reading,
-) -> Result<(Vec<ConsentCheck>, Hygiene), EngineError> {
+) -> Result<(Vec<ConsentCheck>, IngestReport), EngineError> {
     let mut folds: Vec<Fold> = Vec::new();
     for (_, demand) in flows {
         let demand = Demand { ages: Ages::DeclaredAdults, ..demand.clone() };
@@ -44,7 +44,7 @@ pub fn check_consents(
     let namespaces: BTreeMap<_, _> = namespaces.map(|name| (name, study.form(name))).collect();
     let mut interner = Interner::within(&reading.memory);
     let mut consents = Consents::new(folds, reading);
-    let mut reports: Vec<FileHygiene> = Vec::new();
+    let mut reports: Vec<FileReport> = Vec::new();
     for (position, _, file) in handed_in(files.into_iter().map(|file| (None, file)).collect())? {
         reports.push(consents.read((position, file), (&study.consents, &namespaces), &mut interner)?);
     }
@@ -54,5 +54,5 @@ pub fn check_consents(
         let people = covered.statuses().filter(|(_, people)| *people > 0).collect();
         ConsentCheck { recipient: recipient.clone(), people }
     });
-    Ok((checks.collect(), Hygiene { files: reports }))
+    Ok((checks.collect(), IngestReport { files: reports }))
 }

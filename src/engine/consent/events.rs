@@ -14,7 +14,7 @@ use crate::engine::ids::intern::{Interner, Namespace};
 use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::{Column, Id, Input, OpenTerms, Position, ReadError, Table, Use, Wanted, open};
 use crate::types::{Timestamp, Zone};
@@ -49,7 +49,7 @@ impl<'a> Consents<'a> {
         (position, input): (Position, Input),
         (written, namespaces): (&ConsentTable, &BTreeMap<&str, Form>),
         interner: &mut Interner,
-    ) -> Result<FileHygiene, EngineError> {
+    ) -> Result<FileReport, EngineError> {
         let is_register = matches!(input, Input::Register(..));
         // Events of a register are rows of the consent table, however the files of a study are written.
         let plain = ConsentTable::default();
@@ -62,7 +62,7 @@ impl<'a> Consents<'a> {
         let terms = OpenTerms { repeating, csv: &written.csv, ..OpenTerms::new(&wanted) };
         let mut table = open(input, terms)?;
         self.begin(position, &table.name)?;
-        let mut report = FileHygiene::new("consents", &table);
+        let mut report = FileReport::new("consents", &table);
         let lists = Lists::new(self.folds.iter().map(Fold::demand), &elsewhere.recipients);
         let mut cache = StatementCache::new(&written.statements, lists, self.folds.first().map(Fold::as_of));
         let mut rows = 0;
@@ -129,7 +129,7 @@ fn ids(
     namespaces: &Namespaces<'_, (Namespace, Form)>,
     interner: &mut Interner,
     before: u64,
-    report: &mut FileHygiene,
+    report: &mut FileReport,
     count: usize,
 ) -> Result<Vec<(usize, u32)>, EngineError> {
     const UNATTRIBUTED: &str = "no person";

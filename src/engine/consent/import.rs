@@ -10,7 +10,7 @@ use crate::consent::{COLUMNS, ConsentTable, KnownWords, Lists};
 use crate::deidentify::{IdShape, IdShapes};
 use crate::engine::error::EngineError;
 use crate::engine::read::Place;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Progress;
 use crate::engine::read::{Input, OpenTerms, ReadError, broken, known_rows, open};
 use crate::register::{Event, Namespaces};
@@ -43,7 +43,7 @@ pub struct ImportTerms<'a> {
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// What was read, and what of it is unclear.
-    pub report: FileHygiene,
+    pub report: FileReport,
     /// Events that were handed over: of a row that names several triggers by a constant, one for each.
     pub events: u64,
 }
@@ -91,7 +91,7 @@ type Unattributed = (Option<&'static str>, &'static str);
 /// A file under way.
 struct Import<'a> {
     terms: &'a ImportTerms<'a>,
-    report: FileHygiene,
+    report: FileReport,
     events: u64,
     lists: Lists,
     unclear: UnclearRows,
@@ -105,7 +105,7 @@ struct Import<'a> {
 
 impl<'a> Import<'a> {
     fn new(terms: &'a ImportTerms<'a>, file: String) -> Self {
-        let mut report = FileHygiene::default();
+        let mut report = FileReport::default();
         (report.dataset, report.file) = (DATASET.to_owned(), file);
         let (shapes, first, unclear) = Default::default();
         let lists = terms.known.lists();
@@ -240,7 +240,7 @@ impl<'a> Import<'a> {
         }
         let Self { mut report, events, unclear, bad, first, .. } = self;
         if bad > 0 {
-            let FileHygiene { file, rows, .. } = report;
+            let FileReport { file, rows, .. } = report;
             return Err(EngineError::UnattributedConsents { file, bad, rows, first });
         }
         unclear.write_to(&mut report);

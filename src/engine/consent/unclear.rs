@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::consent::{Times, Unclear};
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::types::Timestamp;
 
 /// Words of a column that are counted; those that first occur after them are not.
@@ -46,7 +46,7 @@ impl UnclearRows {
     }
 
     /// Writes the counts into the report of the file.
-    pub(super) fn write_to(self, report: &mut FileHygiene) {
+    pub(super) fn write_to(self, report: &mut FileReport) {
         for ((column, reason), rows) in self.faults.into_iter().filter(|(_, rows)| *rows > 0) {
             report.unclear.entry(column).or_default().insert(reason, rows);
         }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
 
 use super::cells::CubeCounter;
-use super::join_diagnostics::{Facts, Present, statuses};
+use super::join_diagnostics::{JoinTables, Present, statuses};
 use crate::consent::{AgeFact, Ages, Demand, Fold};
 use crate::engine::consent::events::Consents;
 use crate::engine::error::EngineError;
@@ -16,7 +16,7 @@ use crate::engine::ids::intern::Interner;
 use crate::engine::ids::links;
 use crate::engine::ids::one_key;
 use crate::engine::memory::Held;
-use crate::engine::read::ingest_report::Hygiene;
+use crate::engine::read::ingest_report::IngestReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::sources::{Inputs, Sources, Tables, by_dataset};
 use crate::engine::read::{Input, Position};
@@ -27,11 +27,11 @@ use crate::engine::relations::graph::Graph;
 use crate::engine::relations::lists::{Lists, ReadLists};
 use crate::engine::relations::pointers::Pointed;
 use crate::policy::{Dataset, IdColumn, Shape, Study};
-use crate::release::{Cube, CubeShape, Exact, Figures};
+use crate::release::{Cube, CubeShape, Exact, JoinDiagnostics};
 use crate::types::{RecipientId, Secret, Timestamp};
 
 /// The cubes of one recipient, one for each tag set of the study, in order.
-pub struct Built {
+pub struct BuiltEpoch {
     /// The recipient.
     pub recipient: RecipientId,
     /// The cubes.
@@ -40,7 +40,7 @@ pub struct Built {
     /// one count.
     pub statuses: Exact<Cube>,
     /// What the auditor may open, if the reading counts it.
-    pub figures: Option<Exact<Figures>>,
+    pub figures: Option<Exact<JoinDiagnostics>>,
 }
 
 /// The public shapes of a study's cubes, one for each tag set, in order.
@@ -57,7 +57,7 @@ pub fn shapes(study: &Study) -> Result<Vec<CubeShape>, EngineError> {
 /// [`EngineError`] for missing, damaged or too dirty files; depends on single files, never on the join.
 ///
 /// # Privacy
-/// The cubes are [`Exact`]; the hygiene is a function of single files. Raw ids and rows are gone on return.
+/// The cubes are [`Exact`]; the ingest report is a function of single files. Raw ids and rows are gone on return.
 pub fn build(
     study: &Study,
     flows: &[(RecipientId, Demand)],
@@ -65,7 +65,7 @@ pub fn build(
     as_of: Timestamp,
     epoch_key: &Secret,
     reading: &Reading,
-) -> Result<(Vec<Built>, Hygiene), EngineError> {
+) -> Result<(Vec<BuiltEpoch>, IngestReport), EngineError> {
     let Tables { mut data, mut consents } = Tables::of(sources)?;
     let events = consents.iter_mut().map(|(_, input)| input);
     data.iter_mut().map(|(_, input)| input).chain(events).try_for_each(Input::begin)?;
@@ -76,7 +76,7 @@ pub fn build(
     let mut seal = Seal::new(study, as_of, reading);
     // Links say who a person is, so they are read whole before anything else.
     let links = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
-    seal.hygiene.files = links::resolve(links, seal.interner_mut(), reading)?;
+    seal.report.files = links::resolve(links, seal.interner_mut(), reading)?;
     let (folds, _held) = seal.consents(flows, consents)?;
     let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
     let rows = seal.rows(inputs, read_ages)?;
@@ -96,15 +96,15 @@ pub fn build(
         let counter =
             CubeCounter { catalogue: &study.catalogue, measures, fields: &rows.fields, people, reading };
         let cubes = counter.cubes(&covered)?;
-        let facts = Facts { study, present: &rows.present, sizes: &graph.sizes, people };
-        let figures = reading
-            .figures
-            .then(|| Exact::new(facts.figures(recipient, (&covered, reading), &counter.measures, &cubes)));
+        let joined = JoinTables { study, present: &rows.present, sizes: &graph.sizes, people };
+        let figures = reading.figures.then(|| {
+            Exact::new(joined.diagnostics(recipient, (&covered, reading), &counter.measures, &cubes))
+        });
         let cubes = cubes.into_iter().map(|(_, cube)| Exact::new(cube)).collect();
-        built.push(Built { recipient: recipient.clone(), cubes, statuses: statuses(&covered), figures });
+        built.push(BuiltEpoch { recipient: recipient.clone(), cubes, statuses: statuses(&covered), figures });
     }
-    disjoint::note(study, &mut seal.hygiene.files);
-    Ok((built, seal.hygiene))
+    disjoint::note(study, &mut seal.report.files);
+    Ok((built, seal.report))
 }
 
 /// One seal under way. Dropped at its end, and all raw ids with it.
@@ -113,7 +113,7 @@ pub(super) struct Seal<'a> {
     as_of: Timestamp,
     reading: &'a Reading,
     interner: RwLock<Interner>,
-    hygiene: Hygiene,
+    report: IngestReport,
 }
 
 /// What all tables but consents and links hold, independent of who is in.
@@ -135,7 +135,7 @@ struct OfTables {
 impl<'s> Seal<'s> {
     pub(in crate::engine) fn new(study: &'s Study, as_of: Timestamp, reading: &'s Reading) -> Self {
         let interner = RwLock::new(Interner::within(&reading.memory));
-        Self { study, as_of, reading, interner, hygiene: Hygiene::default() }
+        Self { study, as_of, reading, interner, report: IngestReport::default() }
     }
 
     pub(super) fn interner_mut(&mut self) -> &mut Interner {
@@ -162,7 +162,7 @@ impl<'s> Seal<'s> {
                 tombstones.push(of_register.clone());
             }
             let report = consents.read(file, (&self.study.consents, &namespaces), interner)?;
-            self.hygiene.files.push(report);
+            self.report.files.push(report);
         }
         let (mut folds, held) = consents.finish(interner)?;
         // Every id that has a consent is known now. Whether there is any tombstone does not decide whether they are looked for.
@@ -226,7 +226,7 @@ impl<'s> Seal<'s> {
         let mut table = People::new(dataset, &self.study.catalogue, known, (self.reading, read_ages));
         for file in files {
             let report = table.read(file, &self.interner)?;
-            self.hygiene.files.push(report);
+            self.report.files.push(report);
         }
         table.check_owners()?;
         Ok(table)
@@ -240,7 +240,7 @@ impl<'s> Seal<'s> {
         let known = self.interner().len();
         let records = Records::new(dataset, &self.study.catalogue, self.as_of, known);
         let (reports, accumulated) = records.read(files, &self.interner, self.reading)?;
-        self.hygiene.files.extend(reports);
+        self.report.files.extend(reports);
         Ok(accumulated.finish())
     }
 
@@ -257,7 +257,7 @@ impl<'s> Seal<'s> {
             report.duplicates = duplicates;
             report.used = report.used.saturating_sub(duplicates);
         }
-        self.hygiene.files.extend(reports);
+        self.report.files.extend(reports);
         let lists = if self.study.links.is_empty() { lists } else { lists.join(&self.interner()) };
         Ok(lists)
     }

@@ -1,4 +1,4 @@
-//! Facts about the join for the auditor, beside the cubes and from the same values.
+//! JoinTables about the join for the auditor, beside the cubes and from the same values.
 
 use std::collections::BTreeMap;
 
@@ -9,7 +9,7 @@ use crate::engine::read::work::Step;
 use crate::engine::records::values::Values;
 use crate::engine::relations::lists::Lists;
 use crate::policy::{Handler, Study};
-use crate::release::{Counted, Cube, CubeShape, Exact, Figures};
+use crate::release::{Counted, Cube, CubeShape, Exact, JoinDiagnostics};
 use crate::tags::{Catalogue, Tag, TagSet, TagSource};
 use crate::types::RecipientId;
 
@@ -40,7 +40,7 @@ impl Present {
 }
 
 /// Everything that figures of one study are counted from.
-pub(super) struct Facts<'a> {
+pub(super) struct JoinTables<'a> {
     pub(in crate::engine) study: &'a Study,
     pub(in crate::engine) present: &'a Present,
     /// How many people each person lists, by relation.
@@ -54,15 +54,15 @@ pub(in crate::engine) fn statuses(covered: &Covered) -> Exact<Cube> {
     Exact::new(Cube::of_counts(counts.collect()))
 }
 
-impl Facts<'_> {
+impl JoinTables<'_> {
     /// The figures of one recipient; `cubes` are those of the study's tag sets.
-    pub(in crate::engine) fn figures(
+    pub(in crate::engine) fn diagnostics(
         &self,
         recipient: &RecipientId,
         (covered, reading): (&Covered, &Reading),
         measures: &BTreeMap<usize, &Values>,
         cubes: &[(CubeShape, Cube)],
-    ) -> Figures {
+    ) -> JoinDiagnostics {
         let catalogue = &self.study.catalogue;
         // Looked at for everybody, so that the work does not depend on who is in.
         let count = |holds: &dyn Fn(usize) -> bool| {
@@ -92,7 +92,7 @@ impl Facts<'_> {
             let values = measures.get(&at)?;
             Some((measure_name(catalogue, at)?, count(&|person| values.is_clamped(person))))
         });
-        Figures {
+        JoinDiagnostics {
             study: self.study.id.to_string(),
             recipient: recipient.to_string(),
             consents: covered.statuses().map(|(status, count)| (status.as_str().to_owned(), count)).collect(),

@@ -1,7 +1,7 @@
 //! Columns of ids of one namespace that can never meet, seen from the shapes of each file's ids and from nobody's ids.
 
 use crate::deidentify::IdShapes;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::policy::{FieldKind, Shape, Study};
 
 /// One column of ids.
@@ -18,7 +18,7 @@ struct IdsOfFile<'a> {
 /// # Privacy
 /// A function of the shapes of ids in each file alone: how many digits, and whether they begin with zeros. Nothing is said of which
 /// ids two files share.
-pub(in crate::engine) fn note(study: &Study, reports: &mut [FileHygiene]) {
+pub(in crate::engine) fn note(study: &Study, reports: &mut [FileReport]) {
     let known: Vec<IdsOfFile<'_>> = (reports.iter().enumerate())
         .flat_map(|(at, report)| {
             columns(study, &report.dataset).into_iter().map(move |ids| (at, report, ids))

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::intern::{Interner, Namespace};
 use crate::engine::error::EngineError;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::{Ids, Input, OpenTerms, Use, Wanted, open};
 use crate::policy::LinksTable;
@@ -24,7 +24,7 @@ pub(in crate::engine) fn resolve<'a>(
     tables: impl Iterator<Item = (&'a LinksTable, Vec<Input>)>,
     interner: &mut Interner,
     reading: &Reading,
-) -> Result<Vec<FileHygiene>, EngineError> {
+) -> Result<Vec<FileReport>, EngineError> {
     let (mut all, mut reports) = (Vec::new(), Vec::new());
     for (table, files) in tables {
         let first = reports.len();
@@ -67,11 +67,11 @@ impl Links {
         declared: &LinksTable,
         interner: &mut Interner,
         reading: &Reading,
-    ) -> Result<FileHygiene, EngineError> {
+    ) -> Result<FileReport, EngineError> {
         let names = declared.columns.each_ref().map(|column| column.column.as_str());
         let wanted = names.map(|column| Wanted { column, used: Use::Required });
         let mut table = open(input, OpenTerms { csv: &declared.csv, ..OpenTerms::new(&wanted) })?;
-        let mut report = FileHygiene::new(declared.name.as_str(), &table);
+        let mut report = FileReport::new(declared.name.as_str(), &table);
         let ([left, right], [left_ids, right_ids]) = (names, self.namespaces);
         let (tokenised, mut rows) = (table.tokenised.is_some(), 0);
         while let Some(batch) = table.next_batch()? {
@@ -220,7 +220,7 @@ mod tests {
     }
 
     /// Everybody who has several ids, each id as its namespace and its spelling; and the reports.
-    fn resolved(tables: &[(&LinksTable, &[&[[&str; 2]]])]) -> (Vec<Vec<String>>, Vec<FileHygiene>) {
+    fn resolved(tables: &[(&LinksTable, &[&[[&str; 2]]])]) -> (Vec<Vec<String>>, Vec<FileReport>) {
         let mut interner = Interner::default();
         let inputs = tables
             .iter()
@@ -244,7 +244,7 @@ mod tests {
         (several, reports)
     }
 
-    fn one(several: &[&str], rows: &[[&str; 2]]) -> (Vec<Vec<String>>, FileHygiene) {
+    fn one(several: &[&str], rows: &[[&str; 2]]) -> (Vec<Vec<String>>, FileReport) {
         let (people, mut reports) = resolved(&[(&table(["phone", "card"], several), &[rows])]);
         (people, reports.remove(0))
     }

@@ -1,4 +1,4 @@
-//! File hygiene: what was dropped from each file and why; a function of that file only.
+//! The ingest report: what was dropped from each file and why; a function of that file only.
 
 use std::collections::BTreeMap;
 
@@ -22,7 +22,7 @@ const FIRST_PLACES: usize = 5;
 /// # Privacy
 /// A function of one party's file alone; shown to whoever seals with that file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct FileHygiene {
+pub struct FileReport {
     /// The dataset, or `consents`.
     pub dataset: String,
     /// The file's name, with as many of its folders as make it unique in the seal.
@@ -95,9 +95,9 @@ const fn is_zero(count: &u64) -> bool {
 
 /// What a seal read and dropped, file by file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
-pub struct Hygiene {
+pub struct IngestReport {
     /// Every file, in the order it was read.
-    pub files: Vec<FileHygiene>,
+    pub files: Vec<FileReport>,
 }
 
 /// The share of bad rows that a file may have, in thousandths of a percent.
@@ -139,7 +139,7 @@ fn add_one(counts: &mut BTreeMap<String, BTreeMap<&'static str, u64>>, column: &
     *of_column.entry(reason).or_default() += 1;
 }
 
-impl FileHygiene {
+impl FileReport {
     /// Starts the report of a file.
     pub(in crate::engine) fn new(dataset: &str, table: &super::Table) -> Self {
         Self {
@@ -171,7 +171,7 @@ impl FileHygiene {
         self.observe_shapes(row, column, ids.shapes());
     }
 
-    /// As [`FileHygiene::observe_ids`], for shapes by row of the batch.
+    /// As [`FileReport::observe_ids`], for shapes by row of the batch.
     pub(in crate::engine) fn observe_shapes(&mut self, row: u64, column: &str, shapes: &IdShapes) {
         let known = match self.shapes.get_mut(column) {
             Some(known) => known,

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 
-use super::ingest_report::FileHygiene;
+use super::ingest_report::FileReport;
 use super::reading::Reading;
 use super::{Input, OpenTerms, Part, parts};
 use crate::engine::error::EngineError;
@@ -21,7 +21,7 @@ pub(in crate::engine) struct BatchRef<'a> {
     /// Rows of the file before the batch.
     pub(in crate::engine) first: u64,
     /// The report of the file.
-    pub(in crate::engine) report: &'a mut FileHygiene,
+    pub(in crate::engine) report: &'a mut FileReport,
 }
 
 /// How the files of one dataset are read.
@@ -57,7 +57,7 @@ type Outcome<S> = Result<(S, Vec<Read>), (usize, EngineError)>;
 /// The report of one part.
 struct Read {
     file: usize,
-    report: FileHygiene,
+    report: FileReport,
 }
 
 impl ParallelScan<'_> {
@@ -70,7 +70,7 @@ impl ParallelScan<'_> {
         files: Vec<Input>,
         start: impl Fn() -> S + Sync,
         observe: impl Fn(&mut S, BatchRef<'_>) -> Result<(), EngineError> + Sync,
-    ) -> Result<(Vec<FileHygiene>, Vec<S>), EngineError> {
+    ) -> Result<(Vec<FileReport>, Vec<S>), EngineError> {
         let mut all = Vec::new();
         let mut count = 0;
         for (file, input) in files.into_iter().enumerate() {
@@ -112,9 +112,9 @@ impl ParallelScan<'_> {
         part: Part,
         state: &mut S,
         observe: &impl Fn(&mut S, BatchRef<'_>) -> Result<(), EngineError>,
-    ) -> Result<FileHygiene, EngineError> {
+    ) -> Result<FileReport, EngineError> {
         let mut table = part.open(self.terms)?;
-        let mut report = FileHygiene::new(self.dataset, &table);
+        let mut report = FileReport::new(self.dataset, &table);
         let start = table.first;
         let mut first = start;
         while let Some(batch) = table.next_batch()? {
@@ -131,9 +131,9 @@ impl ParallelScan<'_> {
         &self,
         outcomes: Vec<Outcome<S>>,
         files: usize,
-    ) -> Result<(Vec<FileHygiene>, Vec<S>), EngineError> {
+    ) -> Result<(Vec<FileReport>, Vec<S>), EngineError> {
         let mut states = Vec::new();
-        let mut reports: Vec<Option<FileHygiene>> = (0..files).map(|_| None).collect();
+        let mut reports: Vec<Option<FileReport>> = (0..files).map(|_| None).collect();
         let mut failed: Option<(usize, EngineError)> = None;
         for outcome in outcomes {
             match outcome {

@@ -13,7 +13,7 @@ use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::identical;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::scan::{BatchRef, ParallelScan, in_parallel};
 use crate::engine::read::{Ids, Input, OpenTerms, Use, Wanted};
@@ -174,7 +174,7 @@ impl<'a> Records<'a> {
     }
 
     /// Says of a dataset whose records all lie outside every window that they do: a function of its files and of as-of alone.
-    fn note_outside(&self, reports: &mut [FileHygiene], mut is_inside: impl Iterator<Item = bool>) {
+    fn note_outside(&self, reports: &mut [FileReport], mut is_inside: impl Iterator<Item = bool>) {
         let some = reports.iter().any(|report| report.rows > 0);
         if let Some(report) = reports.first_mut().filter(|_| some && !is_inside.any(|inside| inside)) {
             report.notes.push(format!(
@@ -209,7 +209,7 @@ impl<'a> Records<'a> {
         files: Vec<Input>,
         interner: &RwLock<Interner>,
         reading: &Reading,
-    ) -> Result<(Vec<FileHygiene>, AccumulatedRecords<'_>), EngineError> {
+    ) -> Result<(Vec<FileReport>, AccumulatedRecords<'_>), EngineError> {
         let wanted = self.wanted(reading.count_identical);
         let terms = OpenTerms { csv: &self.dataset.csv, ..OpenTerms::new(&wanted) };
         let scan = ParallelScan { dataset: self.dataset.name.as_str(), terms, reading };
@@ -243,7 +243,7 @@ impl<'a> Records<'a> {
     }
 
     /// Records may repeat across files; they are counted with the dataset's first one.
-    fn note_identical(&self, reports: &mut [FileHygiene], states: &mut [State], reading: &Reading) {
+    fn note_identical(&self, reports: &mut [FileReport], states: &mut [State], reading: &Reading) {
         let fingerprints = states.iter_mut().flat_map(|state| std::mem::take(&mut state.fingerprints));
         if let Some(report) = reports.first_mut().filter(|_| reading.count_identical) {
             report.identical = Some(identical::repeats(fingerprints.collect()));

@@ -13,7 +13,7 @@ use crate::engine::ids::intern::{Interner, numbers as id_numbers, people as peop
 use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::work::Step;
 use crate::engine::read::{Cell, Column, Ids, Input, OpenTerms, ReadError, Table, Use, Wanted, open};
@@ -110,7 +110,7 @@ impl<'a> People<'a> {
         &mut self,
         input: Input,
         interner: &RwLock<Interner>,
-    ) -> Result<FileHygiene, EngineError> {
+    ) -> Result<FileReport, EngineError> {
         let owner = self.dataset.owner.as_str();
         let read = self.read_columns();
         let mut wanted = vec![Wanted { column: owner, used: Use::Required }];
@@ -119,7 +119,7 @@ impl<'a> People<'a> {
         wanted.extend(unread.map(|field| Wanted { column: &field.column, used: Use::Declared }));
         wanted.extend(Wanted::dropped(self.dataset));
         let mut table = open(input, OpenTerms { csv: &self.dataset.csv, ..OpenTerms::new(&wanted) })?;
-        let mut report = FileHygiene::new(self.dataset.name.as_str(), &table);
+        let mut report = FileReport::new(self.dataset.name.as_str(), &table);
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
             self.reading.count_rows(batch.num_rows());
@@ -166,7 +166,7 @@ impl<'a> People<'a> {
         table: &Table,
         fields: &[ArrayRef],
         people: &[Option<u32>],
-        report: &mut FileHygiene,
+        report: &mut FileReport,
     ) -> Result<(), ReadError> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
             let (Some(field), Some(tag)) =
@@ -311,7 +311,7 @@ impl Born<'_> {
         table: &Table,
         array: &ArrayRef,
         (people, as_of): (&[Option<u32>], Timestamp),
-        report: &mut FileHygiene,
+        report: &mut FileReport,
     ) -> Result<(), ReadError> {
         let ages = ages(&table.name, self.field, array, as_of, table.tokenised.is_some())?;
         for (aged, person) in ages.into_iter().zip(people) {

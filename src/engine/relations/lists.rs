@@ -14,7 +14,7 @@ use crate::engine::ids::intern::{Interner, numbers};
 use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::scan::{BatchRef, ParallelScan, in_parallel};
 use crate::engine::read::work::Step;
@@ -85,7 +85,7 @@ struct State {
 /// The lists of a relation, the reports of its files, and how many rows repeat another one.
 pub(in crate::engine) struct ReadLists {
     pub(in crate::engine) lists: Lists,
-    pub(in crate::engine) reports: Vec<FileHygiene>,
+    pub(in crate::engine) reports: Vec<FileReport>,
     pub(in crate::engine) duplicates: u64,
 }
 

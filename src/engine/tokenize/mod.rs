@@ -15,7 +15,7 @@ use std::sync::{Mutex, PoisonError};
 use arrow_array::RecordBatch;
 
 use crate::engine::error::EngineError;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::{Input, OpenTerms, ReadError, Table, Tokenised, open};
 use crate::types::CsvDialect;
@@ -38,7 +38,7 @@ const ROW_GROUP: usize = 1 << 18;
 /// # Privacy
 /// No raw id, no undeclared column and no birth year is written. Tokens are personal information, which either party can
 /// reverse by trying ids.
-pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<FileHygiene, TokeniseError> {
+pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<FileReport, TokeniseError> {
     let plan = Plan::new(terms)?;
     let (wanted, repeating) = (plan.wanted(), plan.repeating());
     let mut input = input;
@@ -48,7 +48,7 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
     if table.tokenised.is_some() {
         return Err(ReadError::Tokenised { file: table.name }.into());
     }
-    let report = FileHygiene::new(terms.table, &table);
+    let report = FileReport::new(terms.table, &table);
     let (name, present) = (table.name.clone(), table.present.clone());
     let first = table.next_batch()?;
     let schema = plan.schema(first.as_ref(), &present);
@@ -142,8 +142,8 @@ fn work(
     source: &Mutex<Source>,
     out: &Out,
     reading: &Reading,
-) -> Result<FileHygiene, (usize, TokeniseError)> {
-    let mut report = FileHygiene::default();
+) -> Result<FileReport, (usize, TokeniseError)> {
+    let mut report = FileReport::default();
     report.file.push_str(name);
     let lock = || source.lock().unwrap_or_else(PoisonError::into_inner);
     loop {

@@ -34,7 +34,7 @@ fn reading(threads: usize) -> Reading {
 }
 
 /// Tokenises one table.
-fn one(study: &Study, table: &str, key: u8, input: &Path, out: &Path) -> FileHygiene {
+fn one(study: &Study, table: &str, key: u8, input: &Path, out: &Path) -> FileReport {
     let (regime, key) = (Regime::built_in("cn-pipl").unwrap(), TokenKey::new(&Secret::new([key; 32])));
     let (as_of, reading) = (Timestamp::from_seconds(config().as_of), reading(2));
     let terms = TokeniseTerms { study, regime: &regime, table, key: &key, as_of, reading };

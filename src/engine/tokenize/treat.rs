@@ -14,7 +14,7 @@ use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
 use crate::engine::consent::events::wanted;
 use crate::engine::consent::namespaces::Namespaces;
 use crate::engine::consent::statements::StatementColumn;
-use crate::engine::read::ingest_report::FileHygiene;
+use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::{Column, Ids, ReadError, Use, Wanted};
 use crate::engine::records::ages::{Aged, ages as read_ages};
 use crate::engine::records::people::field_word;
@@ -26,7 +26,7 @@ use crate::types::{AmountFormat, Timestamp};
 /// What becomes of one table.
 pub(super) enum Plan<'a> {
     Consents(Consents<'a>),
-    Table { columns: Vec<Written<'a>>, dropped: &'a [String], ages: Ages },
+    Table { columns: Vec<OutputColumn<'a>>, dropped: &'a [String], ages: Ages },
 }
 
 /// The tokens of consent events, whose rows say their namespace where there are several.
@@ -36,7 +36,7 @@ pub(super) struct Consents<'a> {
 }
 
 /// What becomes of one column.
-pub(super) enum Written<'a> {
+pub(super) enum OutputColumn<'a> {
     /// Tokens; a row without an id is bad for this reason, if there is one.
     Ids { column: &'a str, tokens: Tokens, form: Form, missing: Option<&'static str> },
     /// As the records of a seal read it: a row that cannot be read is bad.
@@ -109,7 +109,7 @@ impl<'a> Plan<'a> {
     /// The columns that are written. Consent events keep the types that they come in.
     pub(super) fn schema(&self, first: Option<&RecordBatch>, present: &[bool]) -> SchemaRef {
         let fields: Vec<ArrowField> = match self {
-            Self::Table { columns, .. } => columns.iter().map(Written::written).collect(),
+            Self::Table { columns, .. } => columns.iter().map(OutputColumn::written).collect(),
             Self::Consents(_) => {
                 let here = COLUMNS.iter().zip(present).filter(|(_, present)| **present);
                 let kind = |at: usize, name: &str| match first {
@@ -132,7 +132,7 @@ impl<'a> Plan<'a> {
         &self,
         present: &[bool],
         batch: &RecordBatch,
-        report: &mut FileHygiene,
+        report: &mut FileReport,
     ) -> Result<(), ReadError> {
         match self {
             Self::Table { columns, .. } => {
@@ -175,8 +175,9 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
-    let ids = |column, ids: &str, form, missing| Written::Ids { column, tokens: tokens(ids), form, missing };
+fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<OutputColumn<'a>> {
+    let ids =
+        |column, ids: &str, form, missing| OutputColumn::Ids { column, tokens: tokens(ids), form, missing };
     let mut all = vec![ids(&dataset.owner, &dataset.ids, dataset.form, Some("no owner"))];
     if let Shape::Relation { target, .. } = &dataset.shape {
         all.push(ids(&target.column, &target.ids, target.form, Some("no target")));
@@ -185,14 +186,14 @@ fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<
         FieldKind::Person { .. } => {
             ids(&field.column, field.ids.as_ref().unwrap_or(&dataset.ids), field.form, None)
         }
-        _ if dataset.shape == Shape::Records => Written::Strict(field),
-        _ => Written::Lenient(field),
+        _ if dataset.shape == Shape::Records => OutputColumn::Strict(field),
+        _ => OutputColumn::Lenient(field),
     }));
     all
 }
 
-fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<Written<'a>> {
-    let ids = links.columns.iter().map(|column| Written::Ids {
+fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<OutputColumn<'a>> {
+    let ids = links.columns.iter().map(|column| OutputColumn::Ids {
         column: &column.column,
         tokens: tokens(&column.ids),
         form: column.form,
@@ -206,7 +207,7 @@ fn token_type() -> DataType {
     DataType::FixedSizeBinary(i32::try_from(TOKEN_BYTES).unwrap_or_default())
 }
 
-impl<'a> Written<'a> {
+impl<'a> OutputColumn<'a> {
     fn column(&self) -> &'a str {
         match self {
             Self::Ids { column, .. } => column,
@@ -409,7 +410,7 @@ impl Consents<'_> {
 
 impl Treated<'_> {
     /// The runs of rows that are kept, each by its start and length; counts all others.
-    pub(super) fn keep(&self, rows: usize, before: u64, report: &mut FileHygiene) -> Vec<(usize, usize)> {
+    pub(super) fn keep(&self, rows: usize, before: u64, report: &mut FileReport) -> Vec<(usize, usize)> {
         let (mut runs, mut from) = (Vec::new(), 0);
         for (column, shapes) in &self.shapes {
             report.observe_shapes(before, column, shapes);

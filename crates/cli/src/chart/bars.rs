@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::text::{cut, width};
-use super::{Told, WIDTH, along, drawing, number, px, ticks};
+use super::{Rendered, WIDTH, along, drawing, number, px, ticks};
 
 /// One bar.
 pub(crate) struct Bar {
@@ -27,7 +27,7 @@ pub(crate) struct Panel {
 
 /// One chart of several panels.
 pub(crate) struct Bars<'a> {
-    pub(crate) told: Told<'a>,
+    pub(crate) rendered: Rendered<'a>,
     pub(crate) panels: &'a [Panel],
     /// What stands at a suppressed bar.
     pub(crate) suppressed: &'a str,
@@ -61,11 +61,11 @@ impl Bars<'_> {
             }
             @for panel in &drawn { (panel) }
         };
-        drawing(&self.told, top, alone, &content)
+        drawing(&self.rendered, top, alone, &content)
     }
 
     fn hatch(&self) -> String {
-        format!("{}-hatch", self.told.id)
+        format!("{}-hatch", self.rendered.id)
     }
 
     fn panel(&self, panel: &Panel, top: f64) -> Markup {
@@ -166,8 +166,8 @@ mod tests {
             suppressed: value.is_none(),
         });
         let panels = [Panel { title: "people".into(), bars: bars.collect() }];
-        let told = Told { id: "b", title: "bars", description: "bars" };
-        Bars { told, panels: &panels, suppressed: "few", unknown: "unknown" }.draw(false).into_string()
+        let rendered = Rendered { id: "b", title: "bars", description: "bars" };
+        Bars { rendered, panels: &panels, suppressed: "few", unknown: "unknown" }.draw(false).into_string()
     }
 
     /// The lengths of all bars of a class.

@@ -21,7 +21,7 @@ pub(super) const STYLE: &str = include_str!("chart.css");
 pub(super) const THEME: &str = include_str!("theme.css");
 
 /// What a chart is called and says to who cannot see it.
-pub(super) struct Told<'a> {
+pub(super) struct Rendered<'a> {
     /// An id that no other chart of the page has.
     pub(super) id: &'a str,
     /// What it shows.
@@ -31,14 +31,14 @@ pub(super) struct Told<'a> {
 }
 
 /// A drawing of this height with its text alternatives.
-fn drawing(told: &Told<'_>, height: f64, alone: bool, content: &Markup) -> Markup {
-    let (title, description) = (format!("{}-title", told.id), format!("{}-desc", told.id));
+fn drawing(rendered: &Rendered<'_>, height: f64, alone: bool, content: &Markup) -> Markup {
+    let (title, description) = (format!("{}-title", rendered.id), format!("{}-desc", rendered.id));
     let space = alone.then_some("http://www.w3.org/2000/svg");
     html! {
         svg xmlns=[space] class="chart" role="img" viewBox=(format!("0 0 {} {}", px(WIDTH), px(height)))
             aria-labelledby=(format!("{title} {description}")) {
-            title id=(title) { (told.title) }
-            desc id=(description) { (told.description) }
+            title id=(title) { (rendered.title) }
+            desc id=(description) { (rendered.description) }
             @if alone {
                 style { (PreEscaped(plain_style())) }
                 rect class="paper" width="100%" height="100%" {}

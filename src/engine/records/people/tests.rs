@@ -72,7 +72,7 @@ fn an_age_is_what_all_rows_of_a_person_say() {
 }
 
 /// The people of a table read under a study in which `members` has one field `born`, and the report of the file.
-fn read(declared: &str, tags: &str, born: ArrayRef) -> (Vec<AgeFact>, Vec<Vec<usize>>, FileHygiene) {
+fn read(declared: &str, tags: &str, born: ArrayRef) -> (Vec<AgeFact>, Vec<Vec<usize>>, FileReport) {
     let field = format!("born = {declared}, region = \"text\"");
     let study = study(&[
         ("region = \"text\"", &field),
