@@ -8,12 +8,12 @@ use super::status::ConsentStatus;
 use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
-/// How one person stands under one requirement.
+/// The consent status of one person under one requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The trigger.
     pub trigger: String,
-    /// Everything that keeps her out, in the order in which reasons count; empty when her consent is live.
+    /// Everything that excludes the person, in the order in which reasons count; empty when the consent is live.
     pub failing: Vec<ConsentStatus>,
 }
 

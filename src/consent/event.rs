@@ -149,7 +149,7 @@ pub(super) enum Gist {
     /// The end of blocks that this requirement does not know.
     EndsNothing,
     Deceased,
-    /// A consent for the trigger that cannot count here; it only tells a better reason than none.
+    /// A consent for the trigger that cannot count here; it only gives a better reason than none.
     Elsewhere(ConsentStatus),
 }
 
@@ -256,7 +256,7 @@ impl Requirement {
         row.recipient.map(|_| ConsentStatus::OtherRecipient)
     }
 
-    /// A block that names all three belongs to that recipient; one by the study's own id of it to nobody in particular.
+    /// A block that names all three belongs to that recipient; one by the study's own id of it to no recipient in particular.
     fn block(&self, row: &Row<'_>) -> Gist {
         let whose = self.named_recipient(row).map_or(Whose::Anybody, Whose::Recipient);
         Gist::Hold(whose, Hold::Starts)

@@ -26,7 +26,7 @@ pub struct Fold {
 pub struct Reading(Vec<Gist>);
 
 impl Fold {
-    /// Starts with nobody in. Without any requirement nobody will ever be in.
+    /// Starts with no one covered. Without any requirement no one ever is.
     #[must_use]
     pub fn new(demand: Demand, as_of: Timestamp) -> Self {
         Self { demand, as_of, slots: Vec::new(), further: BTreeMap::new() }
@@ -57,13 +57,13 @@ impl Fold {
         Reading(self.demand.requirements.iter().map(|requirement| requirement.gist(row)).collect())
     }
 
-    /// Hears one event of the person with this dense number. Events may come in any order, more than once.
+    /// Observes one event of the person with this dense number. Events may come in any order, more than once.
     pub fn observe(&mut self, person: u32, row: &Row<'_>) {
         let reading = self.read(row);
         self.observe_reading(person, &reading, &row.times());
     }
 
-    /// Hears one event whose cells were read before.
+    /// Observes one event whose cells were read before.
     pub fn observe_reading(&mut self, person: u32, reading: &Reading, times: &Times) {
         let start = self.slots_of(person);
         let slots = self.slots.iter_mut().skip(start);
@@ -128,7 +128,7 @@ impl Fold {
         start
     }
 
-    /// Who is in, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
+    /// Who is covered, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
     #[must_use]
     pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
         self.settle();
@@ -145,7 +145,7 @@ impl Fold {
                 all.add_all(one);
                 all
             });
-            // INVARIANT: without a requirement nothing fails, and nobody is in.
+            // INVARIANT: without a requirement nothing fails, and no one is covered.
             let first = if width == 0 { ConsentStatus::Absent } else { first.first() };
             *bit = first == ConsentStatus::Live;
             // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
@@ -197,7 +197,7 @@ pub struct Covered {
 }
 
 impl Covered {
-    /// Whether the person with this dense number is in; nobody outside the folded numbers is.
+    /// Whether the person with this dense number is covered; no one outside the folded numbers is.
     #[must_use]
     pub fn contains(&self, person: u32) -> bool {
         self.bits.get(person as usize).copied().unwrap_or(false)

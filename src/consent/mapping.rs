@@ -122,7 +122,7 @@ pub struct Stated<'a> {
 const NAMED: [&str; 4] = ["event", "trigger", "purpose", "recipient"];
 
 impl StatementMapping {
-    /// Whether rows are read as they stand.
+    /// Whettheir rows are read as they stand.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -189,7 +189,7 @@ impl StatementMapping {
         self.shown_at_is_at
     }
 
-    /// Declares that `word` of the table's column stands for these words of columns of the consent table; an empty word stands
+    /// Declares that `word` of the table's column means these words of columns of the consent table; an empty word stands
     /// for nothing, so that it drops out of lists.
     ///
     /// # Errors
@@ -272,7 +272,7 @@ impl StatementMapping {
         Ok(self)
     }
 
-    /// The rows of the consent table that a row of the handler's table stands for: one, or one for each trigger of a constant list.
+    /// The rows of the consent table that a row of the handler's table means: one, or one for each trigger of a constant list.
     ///
     /// Constants are statements about consents: an event that gives none stays as it is, so that whatever it leaves out counts
     /// against everything it could mean.

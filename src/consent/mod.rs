@@ -3,7 +3,7 @@
 //! [`Demand`] says what one recipient's use demands of everybody: a [`Requirement`] for each trigger, and ages; [`Row`]
 //! is one event as written; [`Fold`] keeps, for every person and requirement, only the latest words not after as-of, so
 //! that millions of events stream through in bounded memory and in any order; [`account`] explains one person to
-//! whoever has her rows.
+//! anyone who has their rows.
 
 mod account;
 mod act;

@@ -76,7 +76,7 @@ pub(super) enum Hold {
     Starts,
 }
 
-/// The latest word on whether a block stands. At equal time the block wins.
+/// The most recent event on whether a block is in force. At equal time the block wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LatestHold(Second, Hold);
 
@@ -92,7 +92,7 @@ impl LatestHold {
     }
 }
 
-/// What was observed about one person and requirement. No `Debug`: it says whether she consented.
+/// What was observed about one person and requirement. No `Debug`: it shows whether the person consented.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
     given: Second,
@@ -112,13 +112,13 @@ const _: () = assert!(size_of::<Slot>() == 24, "the memory of a fold is promised
 pub(super) enum Flag {
     ExactHoldStarts,
     WideHoldStarts,
-    /// A block that names one of the further recipients stands.
+    /// A block that names one of the further recipients is in force.
     FurtherHold,
     Unreadable,
     Deceased,
     OtherPurpose,
     OtherRecipient,
-    /// There is an event of hers, whatever it says.
+    /// There is an event of the person, whatever it states.
     Observed,
 }
 
@@ -190,7 +190,7 @@ impl Slot {
         self.flags = self.flags & !(1 << flag as u16) | u16::from(holds) << flag as u16;
     }
 
-    /// Everything that keeps her out under this requirement.
+    /// Everything that excludes the person under this requirement.
     pub(super) fn failing(&self, requirement: &Requirement, judged: Judged) -> Failing {
         let mut failing = Failing::default();
         failing.add_if(self.has(Flag::Deceased), ConsentStatus::Deceased);

@@ -1,19 +1,19 @@
 //! Why a person is out under a requirement, as a word, and sets of such reasons.
 
-/// How a person stands under one requirement; the order is that in which reasons count.
+/// The consent status of a person under one requirement, in the order in which reasons count.
 ///
-/// The words are public, and a regime says which rule each belongs to. Who stands how is a fact about people: it stays
+/// The words are public, and a regime says which rule each belongs to. The status of a person is a fact about them: it stays
 /// inside [`Fold`](super::Fold) and [`Covered`](super::Covered), which cannot be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum ConsentStatus {
-    /// She is dead (PIPL art. 49).
+    /// The person is dead (PIPL Art. 49).
     Deceased,
-    /// An objection, a restriction or a hold stands (art. 44, 47).
+    /// An objection, a restriction or a hold is in force (Art. 44, 47).
     Blocked,
-    /// Nothing readable says how old she is (art. 28, 31).
+    /// No readable age of the person (Art. 28, 31).
     AgeUnknown,
-    /// She is a child or a minor, and the study admits none.
+    /// The person is a child or a minor, and the study admits none.
     AgeNotAdmitted,
     /// No event names the requirement.
     Absent,
@@ -21,11 +21,11 @@ pub enum ConsentStatus {
     OtherPurpose,
     /// The only consents for this trigger and purpose name another recipient.
     OtherRecipient,
-    /// A row of hers that could name the requirement cannot be read.
+    /// A row of the person that could name the requirement cannot be read.
     Unreadable,
-    /// She refused, and has not consented since.
+    /// The person refused, and has not consented since.
     Refused,
-    /// She withdrew, or it was revoked, and she has not consented since.
+    /// The person withdrew, or it was revoked, and they have not consented since.
     Withdrawn,
     /// The consent is over.
     Expired,

@@ -48,7 +48,7 @@ impl ConsentTable {
         cells
     }
 
-    /// The rows of the consent table that one row of a file stands for, all cells in the order of [`COLUMNS`].
+    /// The rows of the consent table that one row of a file means, all cells in the order of [`COLUMNS`].
     #[must_use]
     pub fn rows(&self, cells: [Option<String>; COLUMNS.len()]) -> Vec<[Option<String>; COLUMNS.len()]> {
         let mut who_and_when: Vec<Option<String>> = cells.into();

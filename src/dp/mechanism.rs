@@ -205,7 +205,7 @@ impl Mechanism {
     /// One draw of the noise.
     ///
     /// # Privacy
-    /// Private only with a generator that nobody can predict or restore.
+    /// Private only with a generator that no one can predict or restore.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> i64 {
         match self {
             Self::DiscreteGaussian(noise) => noise.sample(rng),

@@ -12,7 +12,7 @@ pub struct Contribution {
 }
 
 impl Contribution {
-    /// One person counts one, wherever she is counted.
+    /// One person counts one, wherever they are counted.
     ///
     /// The clamp is [1, 1]; together with "not counted" that is 0 or 1, so M = W = 1.
     pub const COUNT: Self = Self { low: 1, high: 1 };
@@ -49,7 +49,7 @@ pub enum SensitivityError {
         /// The reach.
         reach: u32,
     },
-    /// A reach of nobody; everyone reaches at least the person's own row.
+    /// A reach of 0; everyone reaches at least the person's own row.
     #[error("the reach must be at least 1")]
     NoReach,
 }
@@ -57,7 +57,7 @@ pub enum SensitivityError {
 /// How far one person can move the released numbers of one part of a question.
 ///
 /// # Privacy
-/// Neighbours differ in everything that one person owns; `reach` rows change, their own and those she contributes to.
+/// Neighbours differ in everything that one person owns; `reach` rows change, their own and those they contribute to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Sensitivity {
     /// The largest sum of absolute changes.

@@ -23,7 +23,7 @@ pub enum EngineError {
         /// The first places.
         first: Vec<Place>,
     },
-    /// Rows of a consent file that are nobody's. Each may be a withdrawal, so that no limit of bad rows holds for them.
+    /// Rows of a consent file without a person. Each may be a withdrawal, so that no limit of bad rows holds for them.
     #[error(
         "{file}: {bad} of {rows} rows cannot be attributed to a person, and one may be a withdrawal; the first: {}",
         .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")

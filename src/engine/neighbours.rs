@@ -64,7 +64,7 @@ impl Survey {
         let key = Secret::new([9; 32]);
         let (sources, reading) = (people.tables(without, AS_OF), Reading::default());
         let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, &reading).unwrap();
-        let of = |built: &super::Built| {
+        let of = |built: &super::BuiltEpoch| {
             let [cube] = built.cubes.as_slice() else { panic!("the study has one tag set") };
             let (counts, sums) = cube.reveal_in_test().cells_in_test();
             let columns = self.study.catalogue.columns();
@@ -149,7 +149,7 @@ fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
     let accounting = Accounting::Zcdp { delta: "1e-12".parse().unwrap() };
     match Plan::new(&ask, catalogue, &defaults, accounting) {
         Ok(plan) => Some(planned(&plan, catalogue)),
-        Err(error) if error.what == Problem::Nobody => None,
+        Err(error) if error.what == Problem::EmptySelection => None,
         Err(error) => panic!("{error}"),
     }
 }

@@ -82,7 +82,7 @@ pub enum Problem {
     NoNumber,
     /// A filter that no label combination passes.
     #[error("the filter excludes everybody, whatever the data")]
-    Nobody,
+    EmptySelection,
     /// A selected tag that is not grouped by.
     #[error("tag `{tag}` is selected but not grouped by")]
     NotGrouped {

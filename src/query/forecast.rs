@@ -48,7 +48,7 @@ pub struct Width {
     pub half_width: Option<Decimal>,
 }
 
-/// An average or a quantile: its width depends on how many people are in the cell, which nobody knows before.
+/// An average or a quantile: its width depends on how many people are in the cell, which is unknown before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnForecast {
     /// The shown name.

@@ -30,7 +30,7 @@ pub enum PartKind {
 }
 
 impl PartKind {
-    /// The people who have a value of `measure`: where nobody lacks one, all people.
+    /// The people who have a value of `measure`: where no one lacks one, all people.
     pub(super) fn present(measure: usize, catalogue: &Catalogue) -> Self {
         match catalogue.measures().get(measure) {
             Some(declared) if declared.source.can_be_absent() => Self::Present { measure },

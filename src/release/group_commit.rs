@@ -1,4 +1,4 @@
-//! Group commit: whoever comes while a durable step is under way waits, and the next one is taken for all who wait.
+//! Group commit: a query that arrives while a durable step is under way is queued, and the next step is taken for all that are queued.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Condvar, Mutex};
@@ -66,7 +66,7 @@ impl<I, O> Drop for Led<'_, I, O> {
     }
 }
 
-/// The keys that somebody works on. Whoever comes with the same one waits for its end.
+/// The keys that are being worked on. A query with the same key waits for its end.
 #[derive(Default)]
 pub(super) struct UnderWay {
     keys: Mutex<BTreeSet<[u8; 32]>>,
@@ -80,7 +80,7 @@ pub(super) struct Turn<'u> {
 }
 
 impl UnderWay {
-    /// Waits until nobody works on `key`. `None` after a panic with the list in hand.
+    /// Waits until no other query works on `key`. `None` after a panic with the list in hand.
     pub(super) fn enter(&self, key: [u8; 32]) -> Option<Turn<'_>> {
         let mut keys = self.ended.wait_while(self.keys.lock().ok()?, |keys| keys.contains(&key)).ok()?;
         keys.insert(key);

@@ -1,4 +1,4 @@
-//! What has left: noisy numbers with their intervals, price and evidence. Freely printable.
+//! Released answers: noisy numbers with their intervals, cost and evidence. Freely printable.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -267,7 +267,7 @@ impl Releaser<'_> {
         Ok(seal_padded(self.answers, &[self.sandbox.as_bytes(), &place(seq)], &plain, size)?)
     }
 
-    /// The key of a stored answer's commitment and the text that it opens, for whoever the operator lets check it.
+    /// The key of a stored answer's commitment and the text that it opens, for anyone whom the operator lets check it.
     ///
     /// # Errors
     /// [`ReleaseError::Damaged`]
@@ -343,7 +343,7 @@ impl Releaser<'_> {
     }
 }
 
-/// A question of one study text, recipient and epoch: charged once, whoever asks it how often.
+/// A question of one study text, recipient and epoch: charged once, however often and by whom it is asked.
 fn question_key(permit: &Permit, question: &Question<'_>) -> [u8; 32] {
     let mut key = blake3::Hasher::new_derive_key("hushtag 2026-11 v1 key of a question");
     for part in [question.epoch.as_str(), permit.study_hash(), permit.recipient().as_str()] {

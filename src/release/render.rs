@@ -9,7 +9,7 @@ use crate::types::Decimal;
 /// What the books say about an answer.
 #[derive(Debug, Clone)]
 pub struct Evidence {
-    /// The budget as it stands.
+    /// The budget at this time.
     pub budget: BudgetView,
     /// Whether the answer was given before.
     pub stored: bool,

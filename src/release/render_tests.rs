@@ -1,5 +1,5 @@
 //! Promise: what a reader sees of noisy numbers keeps the unbiased ones, says how wide they are in relation to their size, and
-//! whether rows were selected by noise.
+//! whettheir rows were selected by noise.
 
 use std::collections::{BTreeMap, BTreeSet};
 

@@ -9,7 +9,7 @@ use crate::keys::open;
 use crate::ledger::StoredAnswer;
 use crate::types::Secret;
 
-/// The stored answers of one sandbox, for whoever holds their key.
+/// The stored answers of one sandbox, for anyone who holds their key.
 pub struct StoredAnswers<'a> {
     /// The id of the sandbox.
     pub sandbox: &'a str,

@@ -140,14 +140,13 @@ pub struct Reach {
 impl std::fmt::Display for Reach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.through.is_empty() {
-            return write!(f, "can be moved by nobody else because it reads the person's own rows only");
+            return write!(f, "sensitivity 1: depends on the person's own records only");
         }
-        write!(f, "can be moved by other people; one person moves at most {} because", self.people)?;
-        for (position, (relation, reach)) in self.through.iter().enumerate() {
-            let join = if position == 0 { "" } else { " and" };
-            write!(f, "{join} her list in `{relation}` is cut to {reach}")?;
+        write!(f, "one person affects at most {} people's tags (", self.people)?;
+        for (relation, reach) in &self.through {
+            write!(f, "`max_reach` {reach} of `{relation}`, ")?;
         }
-        write!(f, ", and she moves her own")
+        write!(f, "and themselves)")
     }
 }
 
@@ -361,8 +360,8 @@ impl Catalogue {
     /// The reach of a question that uses these tags and measures anywhere (SELECT, WHERE or GROUP BY).
     ///
     /// # Privacy
-    /// Adding or removing one person changes the tags or measures of at most [`Reach::people`] people: herself, and for
-    /// every relation that carries contributions the `max_reach` people to which her list is cut.
+    /// Adding or removing one person changes the tags or measures of at most [`Reach::people`] people: themselves, and for
+    /// every relation that carries contributions the `max_reach` people to which their list is truncated.
     #[must_use]
     pub fn reach<'a>(
         &self,

@@ -123,7 +123,7 @@ pub enum Aggregate {
     Retained,
 }
 
-/// What arrives at a person from those whose cut list holds her.
+/// What arrives at a person from those whose truncated list holds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Inbound {
@@ -199,12 +199,12 @@ pub enum Source {
         /// What arrives.
         what: Inbound,
     },
-    /// How many people list the person whom she lists, too: their cut lists, her own as written.
+    /// How many people list the person whom they list, too: the others' truncated lists, the person's own as written.
     Mutual {
         /// Index of the relation in the catalogue.
         relation: usize,
     },
-    /// The share of her own list that lists her, too, in parts of `unit`, exactly; absent for an empty list.
+    /// The share of their own list that lists them, too, in parts of `unit`, exactly; absent for an empty list.
     Ties {
         /// Index of the relation in the catalogue.
         relation: usize,

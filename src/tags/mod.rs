@@ -1,6 +1,6 @@
 //! Layer 1: measures, bands and tags as a closed catalogue; pure, exact, and knowing its own reach.
 //!
-//! A tag is a closed list of labels. Its value for a person is computed from her own records and from bounded
+//! A tag is a closed list of labels. Its value for a person is computed from the person's own records and from bounded
 //! contributions of others (normal form, PRIVACY.md); the catalogue knows which relations carry contributions into
 //! which tag, so the reach of any question is computed and never typed by hand.
 

@@ -58,7 +58,7 @@ fn demand(requirements: Vec<Requirement>) -> Demand {
     Demand { requirements, ages: Ages::DeclaredAdults }
 }
 
-/// Why a person with these rows is out; empty when she is in. The fold and the account must agree.
+/// Why a person with these rows is out; empty when the person is covered. The fold and the account must agree.
 fn failing_for(demand: &Demand, rows: &[Row<'_>], born: AgeFact) -> Vec<&'static str> {
     let as_of = Timestamp::parse(AS_OF).unwrap();
     let accounts = account(demand, rows, as_of, born);

@@ -21,13 +21,13 @@ pub struct ConsentCheck {
     pub people: Vec<(ConsentStatus, u64)>,
 }
 
-/// Folds consent files for every permitted recipient of a study. Nobody's age is known here, so all count as adults.
+/// Folds consent files for every permitted recipient of a study. No age is known here, so all count as adults.
 ///
 /// # Errors
 /// [`EngineError`] for a file that cannot be read.
 ///
 /// # Privacy
-/// The counts are exact, and a function of the files alone: they are for whoever holds the files, and never leave a sandbox.
+/// The counts are exact, and a function of the files alone: they are for the party that holds the files, and never leave a sandbox.
 pub fn check_consents(
     study: &Study,
     flows: &[(RecipientId, Demand)],

@@ -50,10 +50,10 @@ pub struct Imported {
 
 /// Hands over every event of a file, each as the words of the consent table that its handler's table means.
 ///
-/// A statement that cannot be read, or has a word that nobody knows, is kept as it is and counted: it puts its person out.
+/// A statement that cannot be read, or has an unknown word, is kept as it is and counted: it puts its person out.
 ///
 /// # Errors
-/// [`EngineError`] for a file that cannot be read, or of which one row is nobody's, or what `take` says: whatever was handed over
+/// [`EngineError`] for a file that cannot be read, or of which one row has no person, or what `take` says: whatever was handed over
 /// must then be given up.
 pub fn import<E: From<EngineError>>(
     mut input: Input,
@@ -85,7 +85,7 @@ fn are_documents(head: &[u8]) -> bool {
     !head.trim_ascii_start().starts_with(b"{") || head.windows(DPV.len()).any(|bytes| bytes == DPV)
 }
 
-/// Why a row is nobody's: a column, if it is one's, and the reason.
+/// Why a row has no person: a column, if it is one's, and the reason.
 type Unattributed = (Option<&'static str>, &'static str);
 
 /// A file under way.
@@ -98,7 +98,7 @@ struct Import<'a> {
     unit: &'static str,
     /// The shapes of ids whose form is open, by namespace.
     shapes: BTreeMap<&'a str, IdShapes>,
-    /// Rows that are nobody's, and the first of them.
+    /// Rows without a person, and the first of them.
     bad: u64,
     first: Vec<Place>,
 }
@@ -189,7 +189,7 @@ impl<'a> Import<'a> {
         })
     }
 
-    /// Takes the events of a row; none any more once a row is nobody's, since nothing of the file is kept then.
+    /// Takes the events of a row; none any more once a row has no person, since nothing of the file is kept then.
     fn row<E>(
         &mut self,
         number: u64,

@@ -40,7 +40,7 @@ impl<'a, T: Copy> Namespaces<'a, T> {
     /// The namespace that a cell names; `None` for one of another study alone, whose people are none of this one.
     ///
     /// # Errors
-    /// Why the row is nobody's: it may be of a person of any namespace.
+    /// Why the row has no person: it may be of a person of any namespace.
     pub(in crate::engine) fn of(&self, cell: Option<&str>) -> Result<Option<T>, &'static str> {
         let Some(text) = cell else { return self.blank() };
         if let Some((_, found)) = self.known.iter().find(|(name, _)| *name == text) {

@@ -1,4 +1,4 @@
-//! The consent events of one person in a file of her own, for explaining how she stands. Nothing here meets a sandbox.
+//! The consent events of one person in a file of their own, for explaining their consent status. Nothing here meets a sandbox.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,7 +12,7 @@ use crate::types::Timestamp;
 /// The most rows that one person's file may have.
 const MOST_ROWS: usize = 100_000;
 
-/// All consent events of one person. It has no `Debug`: it is hers.
+/// All consent events of one person. It has no `Debug`: it belongs to the person.
 pub struct PersonFile {
     rows: Vec<BTreeMap<&'static str, String>>,
 }
@@ -48,7 +48,7 @@ impl PersonFile {
         Ok(Self { rows })
     }
 
-    /// How she stands under a demand at `as_of`.
+    /// The consent status under a demand at `as_of`.
     #[must_use]
     pub fn account(&self, demand: &Demand, as_of: Timestamp, age: AgeFact) -> Vec<Account> {
         let row = |cells| Row::from_cells(|column| cell(cells, column));

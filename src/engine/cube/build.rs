@@ -1,7 +1,7 @@
 //! From files to cubes: consents, then people, records and relations, then one cube a tag set and recipient.
 //!
-//! Consents are read first and looked at last: what is read, gathered, listed and cut is a function of the tables, as if everybody
-//! were in. Who is in masks contributions at their targets, and people in the cubes and figures.
+//! Consents are read first and looked at last: what is read, accumulated, listed and truncated is a function of the tables, as if all people
+//! were covered. Coverage masks contributions at their targets, and people in the cubes and figures.
 
 use std::collections::BTreeMap;
 use std::sync::{PoisonError, RwLock};
@@ -88,7 +88,7 @@ pub fn build(
     own.extend(graph.own_lists(&study.catalogue));
     let mut built = Vec::new();
     for ((recipient, _), fold) in flows.iter().zip(folds) {
-        // From here on it is known who is in.
+        // From here on coverage is known.
         let covered = fold.finish(people, &rows.ages);
         let _held = reading.memory.hold(graph.bytes_of_recipient(study)?)?;
         let audience = graph.inbound(&study.catalogue, &own, (&covered, reading));
@@ -116,7 +116,7 @@ pub(super) struct Seal<'a> {
     report: IngestReport,
 }
 
-/// What all tables but consents and links hold, independent of who is in.
+/// What all tables but consents and links hold, independent of coverage.
 #[derive(Default)]
 struct OfTables {
     /// Codes by field tag.

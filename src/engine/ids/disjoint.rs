@@ -1,4 +1,4 @@
-//! Columns of ids of one namespace that can never meet, seen from the shapes of each file's ids and from nobody's ids.
+//! Columns of ids of one namespace that can never be equal, judged by the shapes of each file's ids alone.
 
 use crate::deidentify::IdShapes;
 use crate::engine::read::ingest_report::FileReport;

@@ -44,7 +44,7 @@ impl Ids {
         }
     }
 
-    /// The numbers of the first `count` ids of a column; nobody's for an unknown or missing one.
+    /// The numbers of the first `count` ids of a column; no person's for an unknown or missing one.
     fn find_all(&self, column: &Column, count: usize) -> Vec<u32> {
         let mut all = Vec::with_capacity(count);
         match column {
@@ -83,7 +83,7 @@ pub(in crate::engine) struct Interner {
     /// Rows of one person mostly follow each other.
     last: Option<(Namespace, i64, u32)>,
     len: u32,
-    /// The person of each of the first ids: the smallest number of hers. Everybody after them has one id.
+    /// The person of each of the first ids: the smallest number of theirs. Everybody after them has one id.
     people: Vec<u32>,
     held: Held,
 }
@@ -97,7 +97,7 @@ impl Interner {
         Self { held: memory.nothing(), ..Self::default() }
     }
 
-    /// How many numbers there are. With links some of them are nobody's: those of a person's further ids.
+    /// How many numbers there are. With links some of them are no person's: those of a person's further ids.
     pub(in crate::engine) fn len(&self) -> usize {
         self.len as usize
     }
@@ -122,7 +122,7 @@ impl Interner {
         ids.find(id).map(|number| self.person(number))
     }
 
-    /// The number of an id itself, new or known, whoever it is linked to.
+    /// The number of an id itself, new or known, independent of its links.
     pub(in crate::engine) fn intern_id(
         &mut self,
         namespace: Namespace,
@@ -221,7 +221,7 @@ impl Interner {
         all
     }
 
-    /// The pseudonym of everybody, by number: the smallest of her ids' pseudonyms. By so many threads.
+    /// The pseudonym of each person, by number: the smallest of their ids' pseudonyms. By so many threads.
     pub(in crate::engine) fn pseudonyms(&self, epoch_key: &Secret, threads: usize) -> Vec<Pseudonym> {
         let mut all = vec![Pseudonym::LARGEST; self.len()];
         let mut lower = |id: u32, pseudonym: Pseudonym| {

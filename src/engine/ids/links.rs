@@ -1,4 +1,4 @@
-//! Links: which ids are one person's. Resolved before everything else over all rows, whoever is in, so that neighbours have
+//! Links: which ids are one person's. Resolved before everything else over all rows, independent of coverage, so that neighbours have
 //! the same people.
 
 use std::collections::BTreeSet;
@@ -13,13 +13,13 @@ use crate::policy::LinksTable;
 /// The most ids of one namespace that one person may have where the study allows several.
 const MOST_IDS: usize = 16;
 
-/// Reads all links and tells the interner whose its ids are.
+/// Reads all links and gives the interner the person of each id.
 ///
 /// # Errors
 /// [`EngineError`] for missing, damaged or too dirty files.
 ///
 /// # Privacy
-/// Each report is a function of its own dataset; what several tables make ambiguous together is told to nobody.
+/// Each report is a function of its own dataset; what several tables make ambiguous together is reported nowhere.
 pub(in crate::engine) fn resolve<'a>(
     tables: impl Iterator<Item = (&'a LinksTable, Vec<Input>)>,
     interner: &mut Interner,

@@ -14,7 +14,7 @@ pub(in crate::engine) const NO_PERSON: u32 = u32::MAX;
 #[derive(Default)]
 pub(in crate::engine) struct Numbers {
     hasher: DefaultHashBuilder,
-    /// As many as a power of two; a free one has nobody's number.
+    /// As many as a power of two; a free one has the number of no person.
     places: Vec<(i64, u32)>,
     taken: usize,
 }
@@ -30,7 +30,7 @@ impl Numbers {
         self.probe(id, self.home(id)?)
     }
 
-    /// The number of each id, or nobody's, added to `found`.
+    /// The number of each id, or that of no person, added to `found`.
     pub(super) fn find_all(&self, ids: &[i64], found: &mut Vec<u32>) {
         if self.places.is_empty() {
             found.extend(ids.iter().map(|_| NO_PERSON));

@@ -1,4 +1,4 @@
-//! Ids of one namespace are all raw or all tokens of one key: others would never meet, and nobody would be told.
+//! Ids of one namespace are all raw or all tokens of one key: others would never be equal, without any error.
 
 use std::collections::BTreeMap;
 

@@ -43,7 +43,7 @@ struct Relation<'a> {
 }
 
 impl Relation<'_> {
-    /// For each person the people whose list, after the cut, holds her: what a measure over the audience reads.
+    /// For each person the people whose truncated list holds them: what a measure over the audience reads.
     fn audiences(&self, measure: &str) -> Vec<Vec<usize>> {
         let mut audiences = vec![Vec::new(); self.lists.len()];
         for own in (0..self.lists.len()).filter(|own| self.covered[*own]) {

@@ -21,7 +21,7 @@ use crate::types::{CsvDialect, Separator};
 pub struct FileColumn {
     /// Its name.
     pub name: String,
-    /// Its type, where the format tells it; CSV does not.
+    /// Its type, where the format has one; CSV does not.
     pub kind: Option<DataType>,
 }
 

@@ -1,5 +1,5 @@
-//! Identical records: rows that say the same in every declared column as another one. They stay (two purchases may look
-//! alike); whoever asks learns how many there are.
+//! Identical records: rows that are equal in every declared column as another one. They stay (two purchases may look
+//! alike); a query for them learns how many there are.
 
 use std::fmt::{self, Write};
 use std::hash::{DefaultHasher, Hasher as _};

@@ -20,7 +20,7 @@ const FIRST_PLACES: usize = 5;
 /// What was read from one file and what was dropped.
 ///
 /// # Privacy
-/// A function of one party's file alone; shown to whoever seals with that file.
+/// A function of one party's file alone; shown to anyone who seals with that file.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct FileReport {
     /// The dataset, or `consents`.
@@ -33,7 +33,7 @@ pub struct FileReport {
     pub used: u64,
     /// Bad rows by reason.
     pub dropped: BTreeMap<&'static str, u64>,
-    /// Rows of a relation in which somebody lists herself.
+    /// Rows of a relation in which somebody lists themselves.
     pub self_follows: u64,
     /// Rows of a relation or of links that repeat an earlier one.
     pub duplicates: u64,
@@ -307,7 +307,7 @@ impl FileReport {
         Ok(report)
     }
 
-    /// Ends the report of a consent file: one row that is nobody's stops the seal, whatever is allowed elsewhere.
+    /// Ends the report of a consent file: one row without a person stops the seal, whatever is allowed elsewhere.
     pub(in crate::engine) fn finish_consents(self, rows: u64) -> Result<Self, crate::engine::EngineError> {
         let (report, bad) = self.end(rows)?;
         if bad > 0 {

@@ -10,7 +10,7 @@ use super::work::Step;
 use super::{Input, known_rows};
 use crate::engine::memory::MemoryBudget;
 
-/// The most threads that one dataset is read by where nobody says how many.
+/// The most threads that one dataset is read by where no number is given.
 const MOST_THREADS: usize = 4;
 
 /// How the tables of a seal are read. Cubes do not depend on it.
@@ -60,14 +60,14 @@ impl Reading {
         self.threads.map_or_else(known, usize::from)
     }
 
-    /// Tells whoever looks that so many more rows were read.
+    /// Counts so many more rows as read.
     pub(in crate::engine) fn count_rows(&self, rows: usize) {
         if let Some(progress) = &self.progress {
             progress.add(rows as u64);
         }
     }
 
-    /// Tells whoever looks how many rows there will be, if all inputs say so.
+    /// Sets how many rows there will be, if all inputs state it.
     pub(in crate::engine) fn expect<'a>(&self, inputs: impl Iterator<Item = &'a Input>) {
         if let Some(progress) = &self.progress {
             let rows: Option<Vec<u64>> = inputs.map(known_rows).collect();
@@ -98,12 +98,12 @@ impl Progress {
         self.rows.fetch_add(rows, Ordering::Relaxed);
     }
 
-    /// So many more rows are to come; none, if nobody knows.
+    /// So many more rows follow; 0 if it is unknown.
     pub(crate) fn expect(&self, rows: u64) {
         self.expected.store(self.rows().saturating_add(rows), Ordering::Relaxed);
     }
 
-    /// Rows that there are; `None` while nobody knows, as when a file does not say how many it has.
+    /// Rows that there are; `None` while it is unknown, as when a file does not say how many it has.
     #[must_use]
     pub fn expected(&self) -> Option<u64> {
         Some(self.expected.load(Ordering::Relaxed)).filter(|expected| *expected > self.rows())

@@ -10,7 +10,7 @@ use super::reading::Reading;
 use super::{Input, OpenTerms, Part, parts};
 use crate::engine::error::EngineError;
 
-/// One batch of a file, and where it stands in it.
+/// One batch of a file, and its place in it.
 pub(in crate::engine) struct BatchRef<'a> {
     /// How reports call the file.
     pub(in crate::engine) name: &'a str,

@@ -21,7 +21,7 @@ use crate::policy::{Dataset, Field, FieldKind};
 use crate::tags::{Bands, Catalogue, TagSource};
 use crate::types::Timestamp;
 
-/// The code of one tag for everybody. Rows of one person that disagree make her `other`, in whatever order they come.
+/// The code of one tag for everybody. Rows of one person that disagree make the person `other`, in whatever order they come.
 struct Codes<'a> {
     tag: usize,
     column: &'a str,
@@ -31,7 +31,7 @@ struct Codes<'a> {
     other: usize,
 }
 
-/// What her own rows say about the age of everybody; `None` for whom no row was read yet.
+/// What the own rows of each person hold about their age; `None` for whom no row was read yet.
 struct Born<'a> {
     field: &'a Field,
     people: Vec<Option<AgeFact>>,

@@ -1,4 +1,4 @@
-//! Every kind of measure, person by person: a tag that names each person makes of the cube a table of her values.
+//! Every kind of measure, person by person: a tag that names each person makes of the cube a table of their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -179,7 +179,7 @@ impl World {
         Self { follows, payments, inside, design: Design::Right }
     }
 
-    /// The world without what one person owns; rows of others that name her stay.
+    /// The world without what one person owns; rows of others that name them stay.
     pub(crate) fn without(&self, person: &str) -> Self {
         let mut world = self.clone();
         world.follows.retain(|(owner, _)| *owner != person);
@@ -223,7 +223,7 @@ impl World {
         Sources { data, consents: vec![consents(&inside, "READER", &terms(), PLAIN)] }
     }
 
-    /// The people that `owner` lists or names: distinct, without herself, the first two by rank.
+    /// The people that `owner` lists or names: distinct, without themselves, the first two by rank.
     fn cut(
         &self,
         relation: &str,
@@ -242,7 +242,7 @@ impl World {
         list.into_iter().take(reach).collect()
     }
 
-    /// Whom an owner lists or, in those of her payments that are asked for, names.
+    /// Whom an owner lists or, in those of their payments that are asked for, names.
     fn list(&self, relation: &str, owner: &str, asked: &dyn Fn(&Payment) -> bool) -> Vec<&'static str> {
         if relation == "follows" {
             let own = self.follows.iter().filter(|(from, to)| *from == owner && to != from);

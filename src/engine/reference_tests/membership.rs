@@ -1,4 +1,4 @@
-//! Membership is applied last: what a seal does is independent of who is in, for every kind of measure.
+//! Membership is applied last: what a seal does is independent of coverage, for every kind of measure.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 //!
 //! A value is only ever compared with declared bounds: a band starts at a fraction whose denominator is at most
 //! [`Bound::MOST_DENOMINATOR`], a clamp and a floor are whole numbers. The largest fraction with such a denominator that is not
-//! above the exact value reaches exactly the bounds that the exact value reaches, so it stands for it.
+//! above the exact value reaches exactly the bounds that the exact value reaches, so it replaces it.
 
 use num_bigint::BigUint;
 

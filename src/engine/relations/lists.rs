@@ -71,7 +71,7 @@ pub(super) fn both_covered(edge: Edge, covered: &Covered) -> BothCovered {
 #[derive(Default)]
 pub(in crate::engine) struct Lists {
     edges: Vec<Edge>,
-    /// Who follows herself: no edge, and a row all the same.
+    /// Who follows themselves: no edge, and a row all the same.
     selves: Vec<u32>,
 }
 
@@ -113,7 +113,7 @@ impl Lists {
         self.edges.capacity() * size_of::<Edge>() + self.selves.capacity() * size_of::<u32>()
     }
 
-    /// Reads all files of a relation. Every row is read, independent of who is in, so that the reports depend on the files alone.
+    /// Reads all files of a relation. Every row is read, independent of coverage, so that the reports depend on the files alone.
     ///
     /// # Errors
     /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.
@@ -195,7 +195,7 @@ impl Lists {
         Ok(ReadLists { lists: all, reports, duplicates })
     }
 
-    /// From ids as written to the people they are of: distinct, and nobody lists herself under another id.
+    /// From ids as written to the people they are of: distinct, and no person lists themselves under another id.
     pub(in crate::engine) fn join(self, interner: &Interner) -> Self {
         let person = |joined: &Edge| {
             let from = u32::try_from(*joined >> 32).unwrap_or(u32::MAX);

@@ -19,7 +19,7 @@ pub(in crate::engine) struct Pointer {
     pub(in crate::engine) measures: Vec<(usize, usize, Option<usize>)>,
 }
 
-/// What the records of all owners point at, independent of who is in; grows with pairs of people, not with rows.
+/// What the records of all owners point at, independent of coverage; grows with pairs of people, not with rows.
 pub(in crate::engine) struct Pointed {
     named: HashSet<Edge>,
     /// For every measure: what the selected records of a pair add up to.

@@ -55,7 +55,7 @@ struct Temporary {
 impl Drop for Temporary {
     fn drop(&mut self) {
         if !self.kept {
-            // Whoever looks is told by the error that led here.
+            // The error that led here reports it.
             let _ = std::fs::remove_file(&self.path);
         }
     }
