@@ -19,7 +19,7 @@ use crate::operator::shelf::epochs::Shelf;
 use crate::operator::shelf::figures::auditor;
 use crate::operator::shelf::sealed::settle_epochs;
 use crate::register::Register;
-use crate::release::Door;
+use crate::release::Releaser;
 use crate::storage::{Folder, Storage};
 use crate::types::{Clock, Secret};
 
@@ -169,7 +169,7 @@ fn settle_renewal(ledger: &dyn Ledger, log: &Log, pinned: Option<&Pinned>) -> Re
 
 impl SandboxState {
     /// Runs `release` with the trust boundary between ledger and log; see [`Books::with_door`].
-    pub(super) fn with_door<T>(&self, release: impl FnOnce(&Door<'_>) -> T) -> T {
+    pub(super) fn with_door<T>(&self, release: impl FnOnce(&Releaser<'_>) -> T) -> T {
         self.books.with_door(&self.id, &*self.clock, release)
     }
 }

@@ -246,7 +246,10 @@ fn with_the_same_noise_neighbours_differ_by_no_more_than_the_claim() {
                 assert_eq!((a.len(), b.len()), (part.cells, part.cells), "{text}");
                 let change: Vec<u128> = a.iter().zip(b).map(|(a, b)| (a - b).unsigned_abs()).collect();
                 let (l1, l2): (u128, u128) = (change.iter().sum(), change.iter().map(|by| by * by).sum());
-                assert!(l1 <= part.norms.l1 && l2 <= part.norms.l2_squared, "{text} moves by {change:?}");
+                assert!(
+                    l1 <= part.sensitivity.l1 && l2 <= part.sensitivity.l2_squared,
+                    "{text} moves by {change:?}"
+                );
                 moved += usize::from(l1 > 0);
                 beyond_one += usize::from(change.iter().filter(|by| **by > 0).count() > 2);
             }

@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 use crate::audit::{Entry, Kind, Log, Signer};
 use crate::ledger::Ledger;
 use crate::operator::{NamedKey, OperatorError};
-use crate::release::{Askers, Door};
+use crate::release::{CommitQueue, Releaser};
 use crate::storage::AnchorFile;
 use crate::types::{Clock, Secret, Timestamp};
 
@@ -20,7 +20,7 @@ pub(in crate::operator) struct Books {
     pub(in crate::operator) anchor: Option<AnchorFile>,
     /// The key under which answers are stored.
     pub(in crate::operator) answers: Secret,
-    askers: Askers,
+    askers: CommitQueue,
 }
 
 impl Books {
@@ -32,7 +32,7 @@ impl Books {
         answers: Secret,
     ) -> Self {
         let (log, signer) = (Mutex::new(log), Mutex::new(Arc::new(signer)));
-        Self { ledger, log, signer, anchor, answers, askers: Askers::default() }
+        Self { ledger, log, signer, anchor, answers, askers: CommitQueue::default() }
     }
 
     /// The log, once no other thread has it.
@@ -73,10 +73,10 @@ impl Books {
         &self,
         sandbox: &str,
         clock: &dyn Clock,
-        release: impl FnOnce(&Door<'_>) -> T,
+        release: impl FnOnce(&Releaser<'_>) -> T,
     ) -> T {
         let signer = self.signer();
-        release(&Door {
+        release(&Releaser {
             sandbox,
             ledger: &*self.ledger,
             log: &self.log,
@@ -84,7 +84,7 @@ impl Books {
             answers: &self.answers,
             anchor: self.anchor.as_ref(),
             clock,
-            askers: &self.askers,
+            queue: &self.askers,
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use crate::audit::Log;
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::operator::keys::rotate::log_key;
 use crate::operator::law::in_force::{in_force, text};
@@ -149,7 +149,8 @@ fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(Str
     // What it costs does not depend on when it is sealed.
     let error = adopted.study.release.consent_error;
     let counts = error.and_then(|error| {
-        let counts = ConsentCounts::new(error, Standing::ALL.len(), Timestamp::from_seconds(0), accounting);
+        let counts =
+            ConsentCounts::new(error, ConsentStatus::ALL.len(), Timestamp::from_seconds(0), accounting);
         Some(("counting people by consent at every seal".to_owned(), counts.ok()?.cost()))
     });
     questions.chain(counts).filter_map(|(name, cost)| Some((name, dear(cost, limit)?))).collect()

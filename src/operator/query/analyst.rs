@@ -17,7 +17,7 @@ use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, MetricsForecast, Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::query::{Ask, Column, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
-use crate::release::{Holds, Layout, Outcome, Question, Released, Selection, Value};
+use crate::release::{ColumnSpec, Layout, Outcome, Question, Released, Selection, Value};
 use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
 /// What became of a question.
@@ -275,13 +275,13 @@ pub(in crate::operator) fn layout(plan: &Plan, min_people: u64) -> Layout {
     let columns = plan.columns().iter().filter_map(|column| {
         let holds = match &column.kind {
             ColumnKind::Number { part, offset } => {
-                Holds::Number { part: *part, offset: *offset, people: people(*part) }
+                ColumnSpec::Number { part: *part, offset: *offset, people: people(*part) }
             }
             ColumnKind::Average { sum, count, range } => {
-                Holds::Average { sum: *sum, count: *count, range: *range }
+                ColumnSpec::Average { sum: *sum, count: *count, range: *range }
             }
             ColumnKind::Quantile { part, level, ranges } => {
-                Holds::Quantile { part: *part, level: level.thousandths(), ranges: ranges.clone() }
+                ColumnSpec::Quantile { part: *part, level: level.thousandths(), ranges: ranges.clone() }
             }
             ColumnKind::Tag(_) => return None,
         };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::audit::{Entry, Log};
 use crate::dp::Accounting;
-use crate::engine::{Hygiene, Reading, Sources};
+use crate::engine::{IngestReport, Reading, Sources};
 use crate::keys::Keyring;
 use crate::ledger::{Book, Record, Renewal, read_copy};
 use crate::operator::books::anchor::{anchor, read_anchor};
@@ -168,7 +168,7 @@ impl Reader {
         as_of: Timestamp,
         reading: &Reading,
         sources: Sources,
-    ) -> Result<Hygiene, OperatorError> {
+    ) -> Result<IngestReport, OperatorError> {
         for _ in 1..TRIES {
             let Some(again) = again(&sources) else { break };
             match self.check_once(as_of, reading, again) {
@@ -185,7 +185,7 @@ impl Reader {
         as_of: Timestamp,
         reading: &Reading,
         sources: Sources,
-    ) -> Result<Hygiene, OperatorError> {
+    ) -> Result<IngestReport, OperatorError> {
         let register = register_copy(&*self.storage, &self.keyring, &self.file.id, &self.epochs)?;
         let snapshot = register.as_ref().map(Register::snapshot).transpose()?;
         let instants = (as_of, self.clock.now());

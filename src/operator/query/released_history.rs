@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use crate::audit::{Entry, Kind};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::operator::law::in_force::text;
 use crate::operator::query::analyst::{layout, plan_under};
 use crate::operator::sandbox::study_path;
@@ -73,7 +73,7 @@ impl Reader {
         let min_people = study.release.min_people;
         let (text, claim, layout) = match (ConsentCounts::sealed_at(question), study.release.consent_error) {
             (Some(sealed_at), Some(error)) => {
-                let counts = ConsentCounts::new(error, Standing::ALL.len(), sealed_at, self.accounting);
+                let counts = ConsentCounts::new(error, ConsentStatus::ALL.len(), sealed_at, self.accounting);
                 let counts = counts.map_err(|_| damaged("asks what has no price under its study"))?;
                 (counts.question().to_owned(), counts.claim().clone(), consents_layout(min_people))
             }

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value, json};
 
 use crate::audit::{Entry, Hash, Kind, Log, Look, PersonProof, Place, commit, consents_of, places_text};
-use crate::consent::{Account, AgeFact, Demand, Row, Standing, Tombstone, account_with};
+use crate::consent::{Account, AgeFact, ConsentStatus, Demand, Row, Tombstone, account_with};
 use crate::keys::random_secret;
 use crate::operator::books::prove::keys;
 use crate::operator::law::in_force::{Named, named_in, stored};
@@ -305,7 +305,9 @@ pub(in crate::operator) fn judged(
     let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
     let mut accounts = account_with(demand, &rows, tombstone, as_of, AgeFact::UNKNOWN);
     for account in &mut accounts {
-        account.failing.retain(|why| !matches!(why, Standing::AgeUnknown | Standing::AgeNotAdmitted));
+        account
+            .failing
+            .retain(|why| !matches!(why, ConsentStatus::AgeUnknown | ConsentStatus::AgeNotAdmitted));
     }
     let inside = !accounts.is_empty() && accounts.iter().all(|account| account.failing.is_empty());
     (accounts, inside)

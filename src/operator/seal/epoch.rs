@@ -6,7 +6,7 @@ use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::audit::Kind;
-use crate::engine::{Built, Hygiene, Reading, Sources, shapes};
+use crate::engine::{BuiltEpoch, IngestReport, Reading, Sources, shapes};
 use crate::keys::Keyring;
 use crate::operator::law::in_force::InForceLaw;
 use crate::operator::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
@@ -34,7 +34,7 @@ pub struct SealTerms {
 #[derive(Debug)]
 pub struct Sealed {
     /// What was read and dropped, file by file.
-    pub hygiene: Hygiene,
+    pub hygiene: IngestReport,
     /// Recipients (study, recipient) that have a cube now.
     pub recipients: Vec<(String, String)>,
     /// People in, and out by reason, noised: one answer for each recipient whose study pays for it.
@@ -134,7 +134,7 @@ impl Operator {
         as_of: Timestamp,
         reading: &Reading,
         sources: Sources,
-    ) -> Result<Hygiene, OperatorError> {
+    ) -> Result<IngestReport, OperatorError> {
         let inner = &*self.inner;
         let register = inner.register_snapshot()?;
         let (law, instants) = (inner.law.in_force(), (as_of, inner.clock.now()));
@@ -159,7 +159,7 @@ pub(in crate::operator) struct CubeEntry {
 /// What staging yields: the hygiene, the noised counts by consent, the public file of the epoch and the body of its log entry, under a law
 /// that stays in force.
 struct Staged<'a> {
-    hygiene: Hygiene,
+    hygiene: IngestReport,
     consents: Vec<Released>,
     file: EpochFile,
     entry: Map<String, Value>,
@@ -201,7 +201,7 @@ impl SandboxState {
                     let demand = demand.map(|(_, demand)| demand.hash());
                     let demand = demand.ok_or(OperatorError::Bug("a cube is built of a flow"))?;
                     cubes.push(self.write_cubes(&file, (study, adopted), (&one, demand), key, folder)?);
-                    standings.push((*adopted, one.recipient, one.standings));
+                    standings.push((*adopted, one.recipient, one.statuses));
                     figures.extend(one.figures);
                 }
                 Ok(())
@@ -246,7 +246,7 @@ impl SandboxState {
         &self,
         file: &EpochFile,
         (study, adopted): (&StudyEntry, &Adopted),
-        (built, demand): (&Built, String),
+        (built, demand): (&BuiltEpoch, String),
         key: &Secret,
         folder: &str,
     ) -> Result<CubeEntry, OperatorError> {

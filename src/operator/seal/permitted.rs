@@ -3,9 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::consent::{Demand, Standing};
+use crate::consent::{ConsentStatus, Demand};
 use crate::dp::Accounting;
-use crate::engine::{Built, Elsewhere, Hygiene, Input, Reading, Sources, build, faults_of_files};
+use crate::engine::{BuiltEpoch, Elsewhere, IngestReport, Input, Reading, Sources, build, faults_of_files};
 use crate::keys::random_secret;
 use crate::ledger::Book;
 use crate::operator::law::in_force::{InForceLaw, Studies};
@@ -171,7 +171,7 @@ impl<'a> SealRules<'a> {
         reading: &Reading,
         sources: Sources,
         register: Option<&Snapshot>,
-    ) -> Result<Hygiene, OperatorError> {
+    ) -> Result<IngestReport, OperatorError> {
         let (flows, _) = self.permitted(as_of, now)?;
         let key = random_secret()?;
         let building = Building { as_of, key: &key, reading };
@@ -199,9 +199,9 @@ impl<'a> SealRules<'a> {
         (sources, register): (Sources, Option<&Snapshot>),
         flows: &[(&Arc<Adopted>, Flows)],
         building: &Building<'_>,
-        mut each: impl FnMut(usize, Vec<Built>) -> Result<(), OperatorError>,
-    ) -> Result<Hygiene, OperatorError> {
-        let mut hygiene = Hygiene::default();
+        mut each: impl FnMut(usize, Vec<BuiltEpoch>) -> Result<(), OperatorError>,
+    ) -> Result<IngestReport, OperatorError> {
+        let mut hygiene = IngestReport::default();
         let mut sources = Some(sources);
         for (position, (adopted, flows_of_study)) in flows.iter().enumerate() {
             let last = position + 1 == flows.len();
@@ -260,7 +260,7 @@ pub(in crate::operator) fn consent_counts(
     accounting: Accounting,
 ) -> Result<Option<ConsentCounts>, OperatorError> {
     let Some(error) = adopted.study.release.consent_error else { return Ok(None) };
-    let question = ConsentCounts::new(error, Standing::ALL.len(), sealed_at, accounting);
+    let question = ConsentCounts::new(error, ConsentStatus::ALL.len(), sealed_at, accounting);
     question.map(Some).map_err(|error| {
         let source = std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
         OperatorError::Invalid(format!("study `{}`: {error}: {source}", adopted.study.id))

@@ -2,7 +2,7 @@
 //!
 //! All of it follows from public constants and the clock, and is the same for everybody.
 
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::operator::sandbox::EpochFile;
 use crate::operator::{Adopted, OperatorError, View};
 use crate::policy::Reason;
@@ -113,7 +113,7 @@ pub(in crate::operator) fn closed(epoch: &EpochFile, adopted: &Adopted, now: Tim
         )
     });
     let fix = "seal a new epoch; an answer that was given before is opened by `audit prove`";
-    let over = over.map(|because| reason(Standing::Expired, "RETENTION", because, fix));
-    let stale = stale.map(|because| reason(Standing::Withdrawn, "MAX-AGE", because, fix));
+    let over = over.map(|because| reason(ConsentStatus::Expired, "RETENTION", because, fix));
+    let stale = stale.map(|because| reason(ConsentStatus::Withdrawn, "MAX-AGE", because, fix));
     over.into_iter().chain(stale).collect()
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, json};
 
 use crate::audit::{Kind, Log};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::keys::{AuditorKey, AuditorPublicKey};
 use crate::operator::query::vocabulary::units_of;
 use crate::operator::sandbox::EpochFile;
@@ -14,8 +14,8 @@ use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, decide};
 use crate::release::{
-    Cube, CubeShape, Exact, Figures, Holds, Layout, Outcome, Question, Released, Selection, Value,
-    open_figures, seal_figures,
+    ColumnSpec, Cube, CubeShape, Exact, JoinDiagnostics, Layout, Outcome, Question, Released, Selection,
+    Value, open_figures, seal_figures,
 };
 use crate::types::{EpochId, RecipientId, Secret};
 
@@ -52,7 +52,7 @@ impl Operator {
     ///
     /// # Privacy
     /// Exact facts about people, for the auditor alone: not differentially private. What is kept of them is up to her.
-    pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<Figures>, OperatorError> {
+    pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<JoinDiagnostics>, OperatorError> {
         let inner = &*self.inner;
         let auditor = inner.law.auditor.as_ref().ok_or_else(|| {
             OperatorError::Figures("the sandbox was made without an auditor, so no figures were kept".into())
@@ -92,7 +92,7 @@ impl SandboxState {
     /// Writes the figures of all recipients into a staged epoch; the hash of the ciphertext, which may be public.
     pub(in crate::operator) fn write_figures(
         &self,
-        all: &[Exact<Figures>],
+        all: &[Exact<JoinDiagnostics>],
         file: &EpochFile,
         key: &Secret,
         folder: &str,
@@ -122,7 +122,7 @@ impl SandboxState {
             Decision::Permit(flow) => flow.permit(counts.claim().question),
             Decision::Deny(reasons) => return Err(OperatorError::Refused(reasons)),
         };
-        let shape = CubeShape::new(vec![Standing::ALL.len()], 1, 0)
+        let shape = CubeShape::new(vec![ConsentStatus::ALL.len()], 1, 0)
             .ok_or(OperatorError::Bug("a few counts fit memory"))?;
         let question = Question {
             study_cap: units_of(study.cap, self.law.accounting),
@@ -156,8 +156,8 @@ impl SandboxState {
 pub(in crate::operator) fn layout(min_people: u64) -> Layout {
     Layout {
         tags: vec!["consent".into()],
-        groups: Standing::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
-        columns: vec![("people".into(), Holds::Number { part: 0, offset: 0, people: true })],
+        groups: ConsentStatus::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
+        columns: vec![("people".into(), ColumnSpec::Number { part: 0, offset: 0, people: true })],
         denominations: BTreeMap::new(),
         counted: Some(0),
         min_people,
