@@ -9,6 +9,7 @@ mod build;
 mod cells;
 mod consent_check;
 mod consents;
+mod differing;
 mod figures;
 mod file_faults;
 mod fractions;
