@@ -97,7 +97,8 @@ impl<'a> People<'a> {
 
     /// Room for the owners of a batch.
     fn grow(&mut self, owners: &Owners) -> Result<(), EngineError> {
-        let above = |numbers: &mut dyn Iterator<Item = u32>| numbers.max().map_or(0, |last| last as usize + 1);
+        let above =
+            |numbers: &mut dyn Iterator<Item = u32>| numbers.max().map_or(0, |last| last as usize + 1);
         let people = above(&mut owners.people.iter().flatten().copied()).max(self.present.len());
         let ids = above(&mut owners.ids.iter().copied().filter(|id| *id != NOBODY));
         self.present.resize(people, false);

@@ -306,7 +306,8 @@ impl Ask {
     #[must_use]
     pub fn with_computed(self, catalogue: &Catalogue) -> Self {
         let parts = |item: &Item| parts_of(item, catalogue).unwrap_or_default();
-        let paid: BTreeSet<PartKind> = self.select.iter().flat_map(|selected| parts(&selected.item)).collect();
+        let paid: BTreeSet<PartKind> =
+            self.select.iter().flat_map(|selected| parts(&selected.item)).collect();
         let computed = |item: &Item| match item {
             Item::Sum(measure) => vec![Item::Average(measure.clone())],
             Item::Histogram(measure) => {

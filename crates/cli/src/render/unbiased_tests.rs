@@ -104,7 +104,10 @@ fn a_table_shows_the_unbiased_value_where_it_differs_and_marks_noisy_groups() {
     let cut = answer_table(&released, Accounting::Pure);
     assert!(cut.contains("0 to 0 *") && cut.contains("this is no exact value"), "{cut}");
     let json = answer_json(&released, Accounting::Pure);
-    assert_eq!((&json["rows"][0]["people"]["outside"], &json["rows"][1]["people"]["outside"]), (&true.into(), &().into()));
+    assert_eq!(
+        (&json["rows"][0]["people"]["outside"], &json["rows"][1]["people"]["outside"]),
+        (&true.into(), &().into())
+    );
     // Numbers stay whole, however wide the table is, and relative errors are rounded up.
     for row in &mut released.rows {
         for cell in &mut row.cells {
