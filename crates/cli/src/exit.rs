@@ -138,9 +138,11 @@ impl Failure {
     }
 
     /// Prints each message with its next step, and gives the code; with `--format json` the first one, and all if there are several, also
-    /// as an object on stdout.
+    /// as an object on stdout, unless a result was printed there: stdout holds one JSON text.
     pub(super) fn report(&self, output: &Output) -> ExitCode {
-        if let (Format::Json, Some(first)) = (output.format(), self.faults.first()) {
+        if let (Format::Json, Some(first), false) =
+            (output.format(), self.faults.first(), output.has_result())
+        {
             let mut result = json!({ "error": first.to_json() });
             if let (Some(map), true) = (result.as_object_mut(), self.faults.len() > 1) {
                 map.insert("errors".into(), self.faults.iter().map(Fault::to_json).collect());
