@@ -92,6 +92,14 @@ impl Failure {
         Self::new(FAILED, message, next)
     }
 
+    /// The same failure in other words.
+    pub(super) fn saying(mut self, message: String) -> Self {
+        if let Some(first) = self.faults.first_mut() {
+            first.message = message;
+        }
+        self
+    }
+
     /// Evidence that does not hold.
     pub(super) fn damaged(place: &dyn std::fmt::Display, error: &dyn Error, next: &str) -> Self {
         Self::new(DAMAGED, format!("{place}: {}", chain(error)), next)
