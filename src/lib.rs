@@ -166,9 +166,9 @@ pub mod answer {
     };
     pub use crate::release::{BudgetView, Cell, NoisySelection, Part, PartUse, ReleaseError, Row};
     pub use crate::report::{
-        NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, answer_csv, answer_json, budget_json, forecast_json,
-        hygiene_json, metrics_forecast_json, metrics_json, refusal_json, selection_note, status_json,
-        vocabulary_json,
+        NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, answer_csv, answer_json, budget_json,
+        forecast_json, hygiene_json, metrics_forecast_json, metrics_json, refusal_json, selection_note,
+        status_json, vocabulary_json,
     };
     pub use crate::types::Decimal;
 }

@@ -1,8 +1,12 @@
 //! A question as a value: what SQL, the builder and JSON all become.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 
-use super::{Price, Probability, Shown};
+use super::part::parts_of;
+use super::{PartKind, Price, Probability, Shown};
+use crate::tags::Catalogue;
 use crate::types::NanoEpsilon;
 
 /// One number or tag of the SELECT list.
@@ -295,6 +299,25 @@ impl Ask {
     pub fn confidence(mut self, confidence: Probability) -> Self {
         self.confidence = confidence;
         self
+    }
+
+    /// Also what can be computed from the numbers that are selected: averages, and quartiles and the ninth decile of histograms. The
+    /// canonical question and its cost stay the same.
+    #[must_use]
+    pub fn with_computed(self, catalogue: &Catalogue) -> Self {
+        let parts = |item: &Item| parts_of(item, catalogue).unwrap_or_default();
+        let paid: BTreeSet<PartKind> =
+            self.select.iter().flat_map(|selected| parts(&selected.item)).collect();
+        let computed = |item: &Item| match item {
+            Item::Sum(measure) => vec![Item::Average(measure.clone())],
+            Item::Histogram(measure) => {
+                let of = |level| Item::Quantile { measure: measure.clone(), level };
+                Probability::SHOWN.map(of).into()
+            }
+            _ => Vec::new(),
+        };
+        let items: Vec<Item> = self.select.iter().flat_map(|selected| computed(&selected.item)).collect();
+        items.into_iter().filter(|item| parts(item).is_subset(&paid)).fold(self, Self::and)
     }
 
     /// What is selected, in the order it is shown.

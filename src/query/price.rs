@@ -37,6 +37,9 @@ impl Probability {
     /// One half: the median.
     pub const HALF: Self = Self(500);
 
+    /// The levels of quantiles that are shown where none is asked for: the quartiles, and the ninth decile.
+    pub(super) const SHOWN: [Self; 4] = [Self(250), Self::HALF, Self(750), Self(900)];
+
     /// 0.95: the confidence of intervals unless another is given.
     #[must_use]
     pub const fn nominal() -> Self {

@@ -85,6 +85,13 @@ impl Cell {
         self.unbiased.is_some() && self.unbiased != self.estimate
     }
 
+    /// Whether the whole interval was outside of what is possible before it was limited, as that of a count far below zero: what is left of
+    /// it is one point, which the noise decided and not the data.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        self.is_limited() && self.low == self.high
+    }
+
     /// Whether the interval is wider than the number on both sides of it together: it has no relative error, or one above 50 %.
     #[must_use]
     pub fn is_uncertain(&self) -> bool {

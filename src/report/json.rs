@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
+use super::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::engine::IngestReport;
@@ -62,7 +62,8 @@ fn notes(released: &Released) -> Vec<String> {
     let cells = || released.rows.iter().flat_map(|row| &row.cells);
     let limited = cells().any(Cell::is_limited).then(|| UNBIASED_NOTE.to_owned());
     let uncertain = cells().any(Cell::is_uncertain).then(|| UNCERTAIN_NOTE.to_owned());
-    [limited, uncertain, selection_note(released)].into_iter().flatten().collect()
+    let outside = cells().any(Cell::is_outside).then(|| OUTSIDE_NOTE.to_owned());
+    [limited, uncertain, outside, selection_note(released)].into_iter().flatten().collect()
 }
 
 fn anchor(anchored: bool) -> &'static str {
@@ -90,7 +91,7 @@ fn decimal(value: Decimal) -> Value {
 }
 
 /// The number to read, the unbiased one before it was limited to what is possible, its interval and its relative error; of an amount
-/// in minor units, and in major ones as texts. `noisy` is the integer that left through the door, where there is one.
+/// in minor units, and in major ones as texts. `outside` is there for an interval that was wholly outside of what is possible. `noisy` is the integer that left through the door, where there is one.
 fn cell_json(cell: &Cell, denomination: Option<&Denomination>) -> Value {
     let mut all = Map::new();
     all.insert("estimate".into(), cell.estimate.map_or(Value::Null, decimal));
@@ -99,6 +100,9 @@ fn cell_json(cell: &Cell, denomination: Option<&Denomination>) -> Value {
     all.insert("high".into(), decimal(cell.high));
     all.insert("relative_error_percent".into(), cell.relative_error.map_or(Value::Null, decimal));
     all.insert("uncertain".into(), json!(cell.is_uncertain()));
+    if cell.is_outside() {
+        all.insert("outside".into(), json!(true));
+    }
     all.extend(cell.noisy.map(|noisy| ("noisy".to_owned(), integer(noisy))));
     all.extend(denomination.map(|unit| {
         let [estimate, unbiased, low, high] = [cell.estimate, cell.unbiased, Some(cell.low), Some(cell.high)]

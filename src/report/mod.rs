@@ -22,6 +22,9 @@ pub const NOISE_NOTE: &str = "every number has noise of its own, so parts need n
 /// What a reader has to know of a number that was limited to what is possible.
 pub const UNBIASED_NOTE: &str = "a number that is limited to what is possible (a count below zero is shown as 0) is biased: use the unbiased values in totals and averages";
 
+/// What a reader has to know of an interval that was wholly outside of what is possible, such as 0 to 0.
+pub const OUTSIDE_NOTE: &str = "*: the noise was larger than the interval allows for, so the whole interval was outside of what is possible before it was limited: this is no exact value";
+
 /// What a reader has to know of a number that is smaller than its interval.
 pub const UNCERTAIN_NOTE: &str = "!: the half-width exceeds half of the number, or the number is not above zero, or unknown: too noisy to compare; small groups are hit hardest";
 

@@ -203,12 +203,14 @@ fn a_stopped_change_to_a_key_outside_leaves_one_key_in_force() {
 }
 
 #[test]
-fn analysts_are_dropped_before_a_change() {
+fn handles_of_analysts_go_on_after_a_change() {
     let (operator, _) = made(&Image::new());
     let analyst = support::analyst(&operator);
-    assert!(matches!(operator.rotate_root(NewRoot::InFolder), Err(OperatorError::Invalid(_))));
-    drop(analyst);
     operator.rotate_root(NewRoot::InFolder).unwrap();
+    assert!(matches!(
+        analyst.ask("SELECT COUNT(*) FROM tags WITH (error = 999)", None).unwrap(),
+        Answer::Released(_)
+    ));
 }
 
 /// A folder with a sandbox that answers by the clock of the machine.

@@ -31,7 +31,8 @@ pub(super) struct AskCommand {
 pub(super) fn with_caret(error: OperatorError, question: &str) -> Failure {
     match error {
         OperatorError::Question(error) => {
-            Failure::usage(error.render(question), "see `hushtag vocabulary` for tags, labels and measures")
+            let message = error.render(question);
+            Failure::from(OperatorError::Question(error)).saying(message)
         }
         error => error.into(),
     }

@@ -92,6 +92,14 @@ impl Failure {
         Self::new(FAILED, message, next)
     }
 
+    /// The same failure in other words.
+    pub(super) fn saying(mut self, message: String) -> Self {
+        if let Some(first) = self.faults.first_mut() {
+            first.message = message;
+        }
+        self
+    }
+
     /// Evidence that does not hold.
     pub(super) fn damaged(place: &dyn std::fmt::Display, error: &dyn Error, next: &str) -> Self {
         Self::new(DAMAGED, format!("{place}: {}", chain(error)), next)
@@ -138,9 +146,11 @@ impl Failure {
     }
 
     /// Prints each message with its next step, and gives the code; with `--format json` the first one, and all if there are several, also
-    /// as an object on stdout.
+    /// as an object on stdout, unless a result was printed there: stdout holds one JSON text.
     pub(super) fn report(&self, output: &Output) -> ExitCode {
-        if let (Format::Json, Some(first)) = (output.format(), self.faults.first()) {
+        if let (Format::Json, Some(first), false) =
+            (output.format(), self.faults.first(), output.has_result())
+        {
             let mut result = json!({ "error": first.to_json() });
             if let (Some(map), true) = (result.as_object_mut(), self.faults.len() > 1) {
                 map.insert("errors".into(), self.faults.iter().map(Fault::to_json).collect());

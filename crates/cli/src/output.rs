@@ -1,6 +1,7 @@
 //! Where results and notes go.
 
 use std::io::{self, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::Value;
 
@@ -10,11 +11,12 @@ use super::{Failure, Format};
 pub(super) struct Output {
     format: Format,
     quiet: bool,
+    printed: AtomicBool,
 }
 
 impl Output {
     pub(super) const fn new(format: Format, quiet: bool) -> Self {
-        Self { format, quiet }
+        Self { format, quiet, printed: AtomicBool::new(false) }
     }
 
     pub(super) const fn format(&self) -> Format {
@@ -25,8 +27,14 @@ impl Output {
         self.quiet
     }
 
+    /// Whether a result was printed.
+    pub(super) fn has_result(&self) -> bool {
+        self.printed.load(Ordering::Relaxed)
+    }
+
     /// Prints a result.
     pub(super) fn result(&self, text: &str) -> Result<(), Failure> {
+        self.printed.store(true, Ordering::Relaxed);
         let mut out = io::stdout().lock();
         let text = text.trim_end_matches('\n');
         match writeln!(out, "{text}").and_then(|()| out.flush()) {

@@ -71,6 +71,10 @@ pub struct FileReport {
     /// Rows of people with a value that cannot be read and is a tag, by column and reason: the label of these people is `other`.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
     pub unreadable_labels: BTreeMap<String, BTreeMap<&'static str, u64>>,
+    /// Ids of people with rows that differ in a column that is a tag or an age, by column: the label of these people is `other`, their age
+    /// is unknown. Counted with the file that holds the first row that differs from an earlier row of the dataset.
+    #[serde(skip_serializing_if = "BTreeMap::is_empty")]
+    pub differing: BTreeMap<String, u64>,
     /// Columns that nothing declares; never decoded.
     pub undeclared_columns: Vec<String>,
     /// What was taken for granted in reading the file, such as a separator that nothing declares.
@@ -195,6 +199,11 @@ impl FileReport {
         add_one(&mut self.unreadable_labels, column, reason);
     }
 
+    /// Counts an id whose rows differ in a column.
+    pub(in crate::engine) fn observe_differing(&mut self, column: &str) {
+        *self.differing.entry(column.to_owned()).or_default() += 1;
+    }
+
     /// Counts how a column of amounts spells them.
     pub(in crate::engine) fn observe_spellings(&mut self, column: &str, spellings: Spellings) {
         if spellings != Spellings::default() {
@@ -259,6 +268,9 @@ impl FileReport {
         }
         self.rows += other.rows;
         self.self_follows += other.self_follows;
+        for (column, ids) in other.differing {
+            *self.differing.entry(column).or_default() += ids;
+        }
         for (column, looked) in &other.looked {
             self.looked.entry(column.clone()).or_default().and(looked);
         }

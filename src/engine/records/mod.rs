@@ -5,6 +5,7 @@
 
 pub(super) mod accumulator;
 pub(super) mod ages;
+pub(super) mod differing;
 pub(super) mod distinct;
 pub(super) mod measures;
 pub(super) mod partition_buffer;

@@ -6,6 +6,7 @@ use std::sync::RwLock;
 use arrow_array::{Array as _, ArrayRef};
 
 use super::ages::ages;
+use super::differing::Differing;
 use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
 use crate::engine::error::EngineError;
@@ -29,12 +30,22 @@ struct Codes<'a> {
     bands: Option<&'a Bands>,
     codes: Vec<Option<usize>>,
     other: usize,
+    differing: Differing<u32>,
 }
 
 /// What the own rows of each person hold about their age; `None` for whom no row was read yet.
 struct Born<'a> {
     field: &'a Field,
     people: Vec<Option<AgeFact>>,
+    differing: Differing<AgeFact>,
+}
+
+/// Whose the rows of a batch are.
+struct Owners {
+    /// The numbers of the ids as they are written.
+    ids: Vec<u32>,
+    /// The people of these ids.
+    people: Vec<Option<u32>>,
 }
 
 /// The field tags of one people dataset, and ages if it has them.
@@ -71,26 +82,39 @@ impl<'a> People<'a> {
                     return None;
                 }
             };
-            Some(Codes { tag, column, bands, codes: vec![None; people], other })
+            let differing = Differing::new(people);
+            Some(Codes { tag, column, bands, codes: vec![None; people], other, differing })
         });
         let born = dataset.age_field().filter(|_| read_ages);
-        let born = born.map(|field| Born { field, people: vec![None; people] });
+        let born = born.map(|field| {
+            let differing = Differing::new(people);
+            Born { field, people: vec![None; people], differing }
+        });
         let (tags, present) = (tags.collect(), vec![false; people]);
         let (owned, held) = (OwnerRows::new(people), reading.memory.nothing());
         Self { dataset, catalogue, as_of, tags, born, present, owned, reading, held }
     }
 
-    /// Room for everybody numbered `0..people`.
-    fn grow(&mut self, people: usize) -> Result<(), EngineError> {
-        let people = people.max(self.present.len());
+    /// Room for the owners of a batch.
+    fn grow(&mut self, owners: &Owners) -> Result<(), EngineError> {
+        let above =
+            |numbers: &mut dyn Iterator<Item = u32>| numbers.max().map_or(0, |last| last as usize + 1);
+        let people = above(&mut owners.people.iter().flatten().copied()).max(self.present.len());
+        let ids = above(&mut owners.ids.iter().copied().filter(|id| *id != NO_PERSON));
         self.present.resize(people, false);
-        self.tags.iter_mut().for_each(|codes| codes.codes.resize(people, None));
+        for codes in &mut self.tags {
+            codes.codes.resize(people, None);
+            codes.differing.cover(ids);
+        }
         if let Some(born) = &mut self.born {
             born.people.resize(people, None);
+            born.differing.cover(ids);
         }
         let of_tags = self.tags.len() * size_of::<Option<usize>>();
         let of_ages = self.born.as_ref().map_or(0, |_| size_of::<Option<AgeFact>>());
-        self.held.set(people * (of_tags + of_ages + size_of::<bool>()) + self.owned.bytes())
+        let differing = self.tags.iter().map(|codes| codes.differing.bytes()).sum::<usize>()
+            + self.born.as_ref().map_or(0, |born| born.differing.bytes());
+        self.held.set(people * (of_tags + of_ages + size_of::<bool>()) + self.owned.bytes() + differing)
     }
 
     /// # Errors
@@ -134,13 +158,13 @@ impl<'a> People<'a> {
             // People whom no other table knows are numbered, too, as owners of records are.
             let ids = id_numbers(interner, &self.dataset.ids, &owners.column, batch.num_rows())?;
             self.owned.add(ids.iter().copied());
-            let people = people_of(interner, ids).into_iter();
+            let people = people_of(interner, ids.clone()).into_iter();
             let people: Vec<Option<u32>> =
                 people.map(|person| Some(person).filter(|person| *person != NO_PERSON)).collect();
-            self.reading.count(Step::Row, people.iter().flatten().count());
-            let last = people.iter().flatten().max();
-            self.grow(last.map_or(0, |last| *last as usize + 1))?;
-            for person in people.iter().flatten() {
+            let owners = Owners { ids, people };
+            self.reading.count(Step::Row, owners.people.iter().flatten().count());
+            self.grow(&owners)?;
+            for person in owners.people.iter().flatten() {
                 if let Some(present) = self.present.get_mut(*person as usize) {
                     *present = true;
                 }
@@ -151,9 +175,9 @@ impl<'a> People<'a> {
                     report.look(column, array)?;
                 }
             }
-            self.observe_tags(&table, tags, &people, &mut report)?;
+            self.observe_tags(&table, tags, &owners, &mut report)?;
             if let (Some(born), Some(array)) = (&mut self.born, ages.first()) {
-                born.observe(&table, array, (&people, self.as_of), &mut report)?;
+                born.observe(&table, array, (&owners, self.as_of), &mut report)?;
             }
             rows += batch.num_rows() as u64;
         }
@@ -165,7 +189,7 @@ impl<'a> People<'a> {
         &mut self,
         table: &Table,
         fields: &[ArrayRef],
-        people: &[Option<u32>],
+        owners: &Owners,
         report: &mut FileReport,
     ) -> Result<(), ReadError> {
         for (codes, array) in self.tags.iter_mut().zip(fields) {
@@ -190,11 +214,15 @@ impl<'a> People<'a> {
                     (0..array.len()).map(|row| words.word(row).and_then(code)).collect()
                 }
             };
-            for (code, person) in read.into_iter().zip(people) {
+            for (code, (id, person)) in read.into_iter().zip(owners.ids.iter().zip(&owners.people)) {
                 if let Err(Some(reason)) = code {
                     report.observe_unreadable_label(codes.column, reason);
                 }
-                codes.observe(*person, code.unwrap_or(codes.other));
+                let code = code.unwrap_or(codes.other);
+                if codes.differing.add(*id, u32::try_from(code).unwrap_or(u32::MAX)) {
+                    report.observe_differing(codes.column);
+                }
+                codes.observe(*person, code);
             }
         }
         Ok(())
@@ -310,16 +338,19 @@ impl Born<'_> {
         &mut self,
         table: &Table,
         array: &ArrayRef,
-        (people, as_of): (&[Option<u32>], Timestamp),
+        (owners, as_of): (&Owners, Timestamp),
         report: &mut FileReport,
     ) -> Result<(), ReadError> {
         let ages = ages(&table.name, self.field, array, as_of, table.tokenised.is_some())?;
-        for (aged, person) in ages.into_iter().zip(people) {
+        for (aged, (id, person)) in ages.into_iter().zip(owners.ids.iter().zip(&owners.people)) {
             if let Err(reason) = aged {
                 report.observe_unreadable_age(&self.field.column, reason);
             }
-            let Some(slot) = person.and_then(|person| self.people.get_mut(person as usize)) else { continue };
             let fact = aged.map_or(AgeFact::UNKNOWN, |aged| aged.fact());
+            if self.differing.add(*id, fact) {
+                report.observe_differing(&self.field.column);
+            }
+            let Some(slot) = person.and_then(|person| self.people.get_mut(person as usize)) else { continue };
             *slot = Some(slot.map_or(fact, |known| known.and(fact)));
         }
         Ok(())

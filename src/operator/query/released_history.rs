@@ -21,8 +21,8 @@ use crate::types::Timestamp;
 pub struct Given {
     /// When.
     pub at: Timestamp,
-    /// The answer to the canonical question: every number of it in its own column, in the order of the vocabulary. Its
-    /// budget is that of now.
+    /// The answer to the canonical question: every number of it in its own column, in the order of the vocabulary, then averages and
+    /// quantiles that are computed from them. Its budget is that of now.
     pub released: Released,
 }
 
@@ -80,7 +80,7 @@ impl Reader {
             _ => {
                 let ask = parse(question, &study.catalogue);
                 let ask = ask.map_err(|_| damaged("asks nothing of its study"))?;
-                let plan = plan_under(&ask, study, self.accounting)?;
+                let plan = plan_under(&ask.with_computed(&study.catalogue), study, self.accounting)?;
                 (plan.question().to_owned(), plan.claim().clone(), layout(&plan, min_people))
             }
         };

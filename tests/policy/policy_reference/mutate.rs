@@ -73,7 +73,7 @@ pub(crate) fn words_of(regime: &Table, fact: &str) -> Vec<String> {
 /// All facts that a regime of these tables can name.
 pub(crate) fn all_facts(regime: &Table) -> Vec<String> {
     let plain = "action purpose purpose-class basis recipient-role recipient-place recipient-named recipient-standing \
-                 succession handlers handler-kinds age admits-children admits-minors sub-processors pointer-fields \
+                 succession handlers read-categories handler-kinds age admits-children admits-minors sub-processors pointer-fields \
                  own-list-counts category sensitive";
     let tables = [
         ("document", "documents"),

@@ -23,7 +23,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let content = html! {
         p { (t.lead) }
         @if facts.given.is_empty() { p { (t.none) } }
-        @else { p { (t.noise_note) } p { (t.unbiased_note) } }
+        @else { p { (t.noise_note) } p { (t.unbiased_note) } p { (parts::marked(&t.computed_note)) } }
         @for given in &facts.given { (answer(facts, given)) }
     };
     parts::section("releases", &t.heading, &content)
@@ -80,15 +80,17 @@ fn mechanisms(facts: &Facts<'_>, released: &Released) -> Markup {
     }
 }
 
-/// What a vector is in the answer.
+/// What a vector is in the answer: its own columns where it has some, otherwise those that are computed from it.
 fn noised(facts: &Facts<'_>, part: &Part) -> Markup {
     let t = &facts.t.releases;
-    match part.columns.as_slice() {
+    let own: Vec<_> = part.columns.iter().filter(|(_, used)| *used == PartUse::Number).cloned().collect();
+    let columns = if own.is_empty() { part.columns.as_slice() } else { own.as_slice() };
+    match columns {
         [] => html! { (t.minimum) },
         // The cells of a histogram.
         [(first, PartUse::Number), _, .., (last, PartUse::Number)] => {
             let places: [(&str, &dyn std::fmt::Display); 3] =
-                [("first", first), ("last", last), ("n", &part.columns.len())];
+                [("first", first), ("last", last), ("n", &columns.len())];
             name(&fill(&t.first_to_last, &places))
         }
         columns => {
@@ -227,6 +229,7 @@ fn beside(facts: &Facts<'_>, cell: &Cell, unit: Option<&Denomination>) -> Markup
     html! {
         @if let Some(unbiased) = unbiased { " " small class="line" { (fill(&t.unbiased, &[("n", &shown(unbiased, unit))])) } }
         @if let Some(error) = cell.relative_error { " " small class="line" { "\u{b1} " (decimal(error)) " %" } }
+        @if cell.is_outside() { " " small class="line bad" { (t.outside) } }
         @if cell.is_uncertain() { " " small class="line bad" { (t.uncertain) } }
     }
 }

@@ -77,7 +77,7 @@ texts! {
     }
     releases: ReleaseTexts {
         heading, lead, none, question, study, recipient, epoch, index, cost, mechanism, half_width, reach, estimate,
-        interval, block, unbiased, unbiased_note, uncertain, selected_note, gaussian, laplace, scale, sum_of, count_of, histogram_of, first_to_last, minimum,
+        interval, block, unbiased, unbiased_note, uncertain, outside, computed_note, selected_note, gaussian, laplace, scale, sum_of, count_of, histogram_of, first_to_last, minimum,
         suppressed, suppressed_note, noise_note, everybody, group, chart_says, shown_bars, policy, prove,
     }
     metrics: MetricTexts { heading, lead, metric, formula, means, value, unit, of }

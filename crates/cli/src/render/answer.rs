@@ -5,7 +5,7 @@ use comfy_table::ContentArrangement;
 use super::table::{right, short, shown, table, titled, units};
 use hushtag::dp::Accounting;
 use hushtag::release::{Cell, Released, Row};
-use hushtag::report::{NOISE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
+use hushtag::report::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
 use hushtag::types::Decimal;
 
 /// An answer as a table with its price and place in the log.
@@ -51,7 +51,8 @@ fn number(released: &Released, cell: &Cell) -> [String; 3] {
     let error = cell.relative_error.map(whole_percent);
     let mark = cell.is_uncertain().then(|| "!".to_owned());
     let error: Vec<String> = error.into_iter().chain(mark).collect();
-    [estimate, format!("{} to {}", shown(cell.low), shown(cell.high)), error.join(" ")]
+    let outside = if cell.is_outside() { " *" } else { "" };
+    [estimate, format!("{} to {}{outside}", shown(cell.low), shown(cell.high)), error.join(" ")]
 }
 
 /// A relative error in whole percent, rounded up; beyond ten times the number it says nothing more.
@@ -88,6 +89,7 @@ fn notes(released: &Released) -> Vec<String> {
         suppressed.then(|| FEW_NOTE.to_owned()),
         cells().any(Cell::is_limited).then(|| UNBIASED_NOTE.to_owned()),
         cells().any(Cell::is_uncertain).then(|| UNCERTAIN_NOTE.to_owned()),
+        cells().any(Cell::is_outside).then(|| OUTSIDE_NOTE.to_owned()),
         selection_note(released),
     ];
     notes.into_iter().flatten().collect()

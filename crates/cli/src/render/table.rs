@@ -319,7 +319,12 @@ pub(crate) fn hygiene_text(hygiene: &IngestReport) -> String {
     let unclear = hygiene.files.iter().map(unclear_text);
     let ages = hygiene.files.iter().map(|file| {
         let out = unreadable_text(file, &file.unreadable_ages, "these people are out");
-        out + &unreadable_text(file, &file.unreadable_labels, "the label of these people is `other`")
+        let labels = unreadable_text(file, &file.unreadable_labels, "the label of these people is `other`");
+        let differing = file.differing.iter().map(|(column, ids)| {
+            let (file, ids) = (&file.file, grouped((*ids).into()));
+            format!("{file}: column `{column}`: {ids} people have rows that differ: the label of these people is `other`, their age is unknown\n")
+        });
+        out + &labels + &differing.collect::<String>()
     });
     let notes = hygiene
         .files

@@ -96,6 +96,18 @@ fn a_table_shows_the_unbiased_value_where_it_differs_and_marks_noisy_groups() {
     assert!(line("west").contains("2 %") && !line("west").contains('!'), "{table}");
     assert!(!line("west").contains("unbiased"), "{table}");
     assert!(line("north").contains("67 % !"), "{table}");
+    // An interval that was cut to one point is marked.
+    assert!(!table.contains(" *"), "{table}");
+    if let Some(cell) = released.rows.first_mut().and_then(|row| row.cells.first_mut()) {
+        cell.high = 0.into();
+    }
+    let cut = answer_table(&released, Accounting::Pure);
+    assert!(cut.contains("0 to 0 *") && cut.contains("this is no exact value"), "{cut}");
+    let json = answer_json(&released, Accounting::Pure);
+    assert_eq!(
+        (&json["rows"][0]["people"]["outside"], &json["rows"][1]["people"]["outside"]),
+        (&true.into(), &().into())
+    );
     // Numbers stay whole, however wide the table is, and relative errors are rounded up.
     for row in &mut released.rows {
         for cell in &mut row.cells {

@@ -64,7 +64,7 @@ fn no_mark_leaves_in_any_output_error_or_file() {
     run("short line", case.seal("e1"), 1);
     case.write("payments.csv", &good);
     run("seal", case.seal("e1"), 0);
-    run("seal again", case.seal("e1"), 2);
+    run("seal again", case.seal("e1"), 6);
     run("count", case.ask("SELECT region, COUNT(*), SUM(spend) FROM tags GROUP BY region"), 0);
     run("unknown label", case.ask("SELECT COUNT(*) FROM tags WHERE region = 'nowhere'"), 2);
     run("over budget", case.ask("SELECT COUNT(*) FROM tags WITH (error = 1)"), 3);

@@ -1,5 +1,5 @@
 //! Promise: every error says what is wrong, where and why, and its last lines what to do next; none tells a value of a row. The
-//! whole set stands in `crates/cli/tests/command/errors.txt`, word for word; `cargo test --test errors -- --ignored` writes it anew.
+//! whole set stands in `crates/cli/tests/command/errors.txt`, word for word; `cargo test -p hushtag-cli --test command errors:: -- --ignored` writes it anew.
 
 use crate::command;
 use std::os::unix::fs::PermissionsExt as _;
@@ -395,7 +395,7 @@ fn errors_say_what_where_why_and_what_next() {
     for (now, then) in told.text.split("\n\n").zip(golden.split("\n\n")) {
         assert_eq!(
             now, then,
-            "crates/cli/tests/command/errors.txt says otherwise: cargo test --test errors -- --ignored"
+            "crates/cli/tests/command/errors.txt says otherwise: cargo test -p hushtag-cli --test command errors:: -- --ignored"
         );
     }
     assert_eq!(told.text.len(), golden.len(), "crates/cli/tests/command/errors.txt is not current");

@@ -52,8 +52,18 @@ fn hex(bytes: &[u8]) -> String {
 fn errors_are_json_where_results_are() {
     let case = Case::new(30);
     case.write("broken.toml", "[study]\nid = 7\n");
-    let failed =
-        case.run(&["policy", "explain", "--study", "broken.toml", "--recipient", "x", "--format", "json"]);
+    let failed = case.run(&[
+        "policy",
+        "explain",
+        "--study",
+        "broken.toml",
+        "--recipient",
+        "x",
+        "--as-of",
+        "2026-10-01",
+        "--format",
+        "json",
+    ]);
     let error = &json(&failed)["error"];
     assert_eq!(
         (error["kind"].as_str(), error["place"]["line"].as_u64()),

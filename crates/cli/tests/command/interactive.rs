@@ -233,8 +233,8 @@ fn wrong_answers_are_told_and_leave_nothing() {
     }
     case.init("1");
     let there = talk(&case, "", &[]);
-    assert_eq!(there.status.code(), Some(1), "{}", stderr(&there));
-    assert!(stderr(&there).contains("is not an empty folder"));
+    assert_eq!(there.status.code(), Some(6), "{}", stderr(&there));
+    assert!(stderr(&there).contains("is a sandbox already"));
 }
 
 /// Answers about a consent log of the handler's own, in the place of the one that there is none.

@@ -142,3 +142,12 @@ pub fn stdout(output: &Output) -> String {
 pub fn stderr(output: &Output) -> String {
     String::from_utf8(output.stderr.clone()).unwrap()
 }
+
+/// Whether stdout has no result: nothing, or an error as JSON.
+pub fn has_no_result(output: &Output) -> bool {
+    let error = || serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(&output.stdout);
+    output.stdout.is_empty()
+        || error().is_ok_and(|map| {
+            map.contains_key("error") && map.keys().all(|key| ["error", "errors"].contains(&key.as_str()))
+        })
+}

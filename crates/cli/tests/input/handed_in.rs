@@ -233,8 +233,8 @@ fn consents_by_folder_are_what_the_folder_says() {
             ["consent", "check", "--study", "study.toml", "--as-of", "2026-10-01", "--format", "json"];
         let output = case.run(&[&arguments[..], paths].concat());
         let said = stderr(&output);
-        let all: Value = serde_json::from_str(&stdout(&output)).map_err(|_| said)?;
-        Ok::<_, String>(all["recipients"][0]["in"].as_u64().unwrap())
+        let all: Value = serde_json::from_str(&stdout(&output)).map_err(|_| said.clone())?;
+        all["recipients"][0]["in"].as_u64().ok_or(said)
     };
     assert_eq!(people(&["log"]), Ok(2));
     assert_eq!(people(&["log/event=*/*.csv"]), Ok(2));

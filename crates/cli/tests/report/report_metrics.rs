@@ -128,6 +128,11 @@ fn the_page_names_parties_terms_documents_and_the_number_of_each_noise() {
             .contains("histogram_spend_to_0 to histogram_spend_to_500000 (13 columns): discrete Gaussian"),
         "{quantile}"
     );
+    // What can be computed from released numbers stands beside them.
+    for computed in ["median_spend", "p25_spend", "p75_spend", "p90_spend"] {
+        assert!(quantile.contains(computed), "{computed}: {quantile}");
+    }
+    assert!(noise.contains("avg_spend"), "{noise}");
     // Chinese: the clocks of Beijing with their offset, and no instant in UTC but inside canonical questions.
     let chinese = Page::read(&self::page(&case, "zh"));
     let text = chinese.text();

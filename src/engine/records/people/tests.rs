@@ -71,6 +71,30 @@ fn an_age_is_what_all_rows_of_a_person_say() {
     }
 }
 
+/// Promise: people whose rows differ are counted by column, once each and over all files of the dataset, with the file that differs.
+#[test]
+fn people_whose_rows_differ_are_counted() {
+    let study = study(&[("region = \"text\"", "born = \"birth-year\", region = \"text\"")]);
+    let members = study.dataset(&"members".parse().unwrap()).unwrap();
+    let (interner, reading) = (RwLock::new(Interner::default()), Reading::default());
+    let mut people = People::new(members, &study.catalogue, (0, as_of()), (&reading, true));
+    let mut differing = |ids: &[&str], regions: &[&str], born: &[&str]| {
+        let columns = [("user", words(ids)), ("region", words(regions)), ("born", words(born))];
+        people.read(table("members", &columns), &interner).unwrap().differing.into_iter().collect::<Vec<_>>()
+    };
+    let counted = |column: &str, ids| (column.to_owned(), ids);
+    let ids = ["a", "a", "b", "b", "b", "c", "d", "d"];
+    let regions = ["east", "east", "east", "west", "south", "east", "east", ""];
+    let born = ["1990", "1990", "1990", "1990", "1990", "1991", "1992", "1992-01-01"];
+    assert_eq!(differing(&ids, &regions, &born), [counted("region", 2)]);
+    let (ids, regions) = (["a", "b", "c", "e"], ["west", "north", "east", "east"]);
+    let born = ["1990", "1990", "1990", "1990"];
+    assert_eq!(differing(&ids, &regions, &born), [counted("born", 1), counted("region", 1)]);
+    let (_, codes) = people.finish().0.next().unwrap();
+    let other = codes.iter().max().copied().unwrap();
+    assert_eq!(codes.iter().map(|code| *code == other).collect::<Vec<_>>(), [true, true, false, true, false]);
+}
+
 /// The people of a table read under a study in which `members` has one field `born`, and the report of the file.
 fn read(declared: &str, tags: &str, born: ArrayRef) -> (Vec<AgeFact>, Vec<Vec<usize>>, FileReport) {
     let field = format!("born = {declared}, region = \"text\"");
