@@ -128,7 +128,7 @@ impl Fold {
         start
     }
 
-    /// Who is covered, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
+    /// Who is covered, for people numbered `0..people`, of whose ages this is known; anyone beyond it has none.
     #[must_use]
     pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
         self.settle();
