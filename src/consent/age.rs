@@ -118,7 +118,7 @@ impl AgeFact {
         if self == other { self } else { Self::UNKNOWN }
     }
 
-    /// The band that stands for it as of an instant, under the regime's thresholds; `None` for an age that is unknown.
+    /// The band that it is as of an instant, under the regime's thresholds; `None` for an age that is unknown.
     #[must_use]
     pub fn band(self, child_below: u8, adult_from: u8, as_of: Timestamp) -> Option<String> {
         let ages = Ages::Read { child_below, adult_from, admits: Admits::default() };

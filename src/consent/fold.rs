@@ -51,7 +51,7 @@ impl Fold {
         &self.demand
     }
 
-    /// Reads all cells of a row but its instants, for [`Fold::hear_read`] of this very fold.
+    /// Reads all cells of a row but its instants, for [`Fold::observe_reading`] of this very fold.
     #[must_use]
     pub fn read(&self, row: &Row<'_>) -> Reading {
         Reading(self.demand.requirements.iter().map(|requirement| requirement.gist(row)).collect())
@@ -128,7 +128,7 @@ impl Fold {
         start
     }
 
-    /// Who is covered, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
+    /// Who is covered, for people numbered `0..people`, of whose ages this is known; anyone beyond it has none.
     #[must_use]
     pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
         self.settle();

@@ -189,8 +189,8 @@ impl StatementMapping {
         self.shown_at_is_at
     }
 
-    /// Declares that `word` of the table's column means these words of columns of the consent table; an empty word stands
-    /// for nothing, so that it drops out of lists.
+    /// Declares that `word` of the table's column means these words of columns of the consent table; an empty word
+    /// means none, so that it drops out of lists.
     ///
     /// # Errors
     /// [`MappingError`] for an unknown column, a word that ends consents and is to give one, or a second mapping of the word.

@@ -156,7 +156,7 @@ impl Mechanism {
         if units == 0 {
             return Err(NoiseError::NoCost);
         }
-        // Nobody has 2^120 units; the cap keeps the divisor within the range of the division.
+        // No pool has 2^120 units; the cap keeps the divisor within the range of the division.
         let units = units.min(1 << 120);
         let (size, divisor) = match accounting {
             Accounting::Pure => (sensitivity.l1, units),

@@ -151,7 +151,7 @@ impl Questions {
     }
 }
 
-/// Cuts `COUNT(*) WHERE ...` before its WHERE. No label stands before the first quote, so it is the first WHERE there.
+/// Cuts `COUNT(*) WHERE ...` before its WHERE. No label is before the first quote, so it is the first WHERE there.
 fn cut(text: &str) -> (&str, String) {
     let unquoted = text.find('\'').and_then(|quote| text.get(..quote)).unwrap_or(text);
     let lower = unquoted.to_ascii_lowercase();

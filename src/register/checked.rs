@@ -324,7 +324,7 @@ mod tests {
     }
 
     proptest! {
-        /// What is recorded is recorded again as it is, and means what was said: no use more and none less.
+        /// What is recorded is recorded again as it is, and means what was stated: no use more and none less.
         #[test]
         fn what_is_recorded_means_what_was_said(
             event in proptest::sample::select(vec!["given", "withdraw", "opt_out", "hold", "objected", "拒绝"]),

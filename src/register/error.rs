@@ -36,7 +36,7 @@ pub enum RegisterError {
     TooLarge,
 }
 
-/// What the embedded store said.
+/// The error of the embedded store.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct RegisterFault(redb::Error);

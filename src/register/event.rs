@@ -185,7 +185,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// Whatever stands in a cell comes back letter by letter.
+        /// The text of a cell comes back letter by letter.
         #[test]
         fn cells_come_back_as_they_were(
             cells in proptest::collection::vec(

@@ -1,4 +1,4 @@
-//! Layer 2: the register of consent events, `consents.redb`: what people said, durable, for services without a store of
+//! Layer 2: the register of consent events, `consents.redb`: what people stated, durable, for services without a store of
 //! their own.
 //!
 //! An [`Event`] is one row of the consent table as it was written. [`Register`] keeps events under keyed pseudonyms, each

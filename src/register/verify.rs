@@ -84,7 +84,7 @@ impl Register {
         snapshot.held()
     }
 
-    /// There is no table and no row of `meta` that nobody reads.
+    /// There is no table and no row of `meta` that is never read.
     fn check_tables(&self) -> Result<(), RegisterError> {
         let transaction = self.database()?.begin_read().map_err(fault)?;
         let mut tables = transaction.list_tables().map_err(fault)?;

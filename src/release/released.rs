@@ -62,7 +62,7 @@ pub struct Cell {
     /// The column.
     pub name: String,
     /// The number to read, limited to what is possible: for counts not below zero. `None` for an average or quantile over
-    /// what may be nobody.
+    /// what may be no one.
     pub estimate: Option<Decimal>,
     /// The number before it was limited: for counts and sums the unbiased one (NIST SP 800-226, bias), which is to be used in
     /// totals; for an average the quotient of the two. `None` where there is no estimate, and for quantiles.

@@ -129,17 +129,17 @@ pub enum Aggregate {
 pub enum Inbound {
     /// How many people.
     Size,
-    /// The sum of an own-record measure over them; 0 for nobody.
+    /// The sum of an own-record measure over them; 0 for none.
     Sum {
         /// Index of the inner measure in the catalogue.
         of: usize,
     },
-    /// The mean of an own-record measure over those who have it, exactly; absent for nobody.
+    /// The mean of an own-record measure over those who have it, exactly; absent for none.
     Mean {
         /// Index of the inner measure in the catalogue.
         of: usize,
     },
-    /// The share of them whose own-record measure meets a test, in parts of `unit`, exactly; absent for nobody.
+    /// The share of them whose own-record measure meets a test, in parts of `unit`, exactly; absent for none.
     Share {
         /// Index of the inner measure in the catalogue.
         of: usize,
@@ -187,7 +187,7 @@ pub enum Source {
         /// What is made of them.
         what: Aggregate,
     },
-    /// How many distinct people the person lists, whoever they are. Moved by the owner only.
+    /// How many distinct people the person lists, covered or not. Affected by the owner only.
     OwnListSize {
         /// Index of the relation in the catalogue.
         relation: usize,

@@ -16,7 +16,7 @@ struct IdsOfFile<'a> {
 /// Notes in the reports which columns of ids can meet no id of another column of the same namespace.
 ///
 /// # Privacy
-/// A function of the shapes of ids in each file alone: how many digits, and whether they begin with zeros. Nothing is said of which
+/// A function of the shapes of ids in each file alone: how many digits, and whether they begin with zeros. Nothing is reported of which
 /// ids two files share.
 pub(in crate::engine) fn note(study: &Study, reports: &mut [FileReport]) {
     let known: Vec<IdsOfFile<'_>> = (reports.iter().enumerate())

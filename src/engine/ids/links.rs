@@ -166,7 +166,7 @@ impl Groups {
 
     fn first(&mut self, mut id: u32) -> u32 {
         while self.next(id) != id {
-            // Halves the path for whoever comes this way again.
+            // Halves the path for the next look-up on this path.
             let after = self.next(self.next(id));
             if let Some(next) = self.towards_first.get_mut(id as usize) {
                 *next = after;
@@ -292,7 +292,7 @@ mod tests {
 
     #[test]
     fn repeated_rows_cycles_order_and_files_change_nothing() {
-        // 1-a-2-b-1 is a cycle; 3-c stands twice.
+        // 1-a-2-b-1 is a cycle; 3-c occurs twice.
         let rows =
             [["1", "a"], ["2", "a"], ["2", "b"], ["1", "b"], ["3", "c"], ["3", "c"], ["4", "d"], ["5", "d"]];
         let declared = table(["phone", "card"], &["phone", "card"]);

@@ -13,7 +13,7 @@ use crate::types::Timestamp;
 
 const DAY: i64 = 86_400;
 
-/// What one person said about one recipient.
+/// What one person consented to for one recipient.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Consented {
     Live,

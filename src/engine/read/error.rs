@@ -15,7 +15,7 @@ pub enum ReadError {
     Open {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },
@@ -103,7 +103,7 @@ pub enum ReadError {
     Read {
         /// The file.
         file: String,
-        /// What the system said.
+        /// The error of the system.
         #[source]
         source: std::io::Error,
     },

@@ -37,7 +37,7 @@ pub(in crate::engine) fn fingerprints(file: &str, batch: &RecordBatch) -> Result
     spelled.map_err(|_| damaged())
 }
 
-/// Instants as numbers: their zones are names that nobody here knows, and one column has one.
+/// Instants as numbers: their zones are names that are not known here, and one column has one.
 fn plain(array: &ArrayRef) -> Result<ArrayRef, ArrowError> {
     match array.data_type() {
         DataType::Timestamp(..) => cast(array, &DataType::Int64),

@@ -80,7 +80,7 @@ impl Reading {
 /// How many rows of files a seal or an import has read, or entries of a log were verified; another thread may look at any time.
 ///
 /// # Privacy
-/// Rows are counted as they are read, whoever they are of: a function of the files alone, as the ingest report is.
+/// Rows are counted as they are read, for every person alike: a function of the files alone, as the ingest report is.
 #[derive(Debug, Default)]
 pub struct Progress {
     rows: AtomicU64,

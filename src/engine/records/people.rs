@@ -228,7 +228,7 @@ impl<'a> People<'a> {
         Ok(())
     }
 
-    /// What is known of the age of everybody; nobody's if this dataset does not say or nobody asked. Once.
+    /// What is known of the age of each person; empty if this dataset has no age or none was wanted. Once.
     pub(in crate::engine) fn take_ages(&mut self) -> Vec<AgeFact> {
         let born = self.born.take().map(|born| born.people).unwrap_or_default();
         born.into_iter().map(|fact| fact.unwrap_or(AgeFact::UNKNOWN)).collect()

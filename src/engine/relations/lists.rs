@@ -209,7 +209,7 @@ impl Lists {
         Self { selves, ..Self::of(joined.into_iter().map(|(from, to)| edge(from, to)).collect()) }
     }
 
-    /// How many distinct people each person lists, whoever they are.
+    /// How many distinct people each person lists, covered or not.
     pub(super) fn out_degrees(&self, people: usize) -> Vec<u32> {
         let mut sizes = vec![0; people];
         for list in by_owner(&self.edges) {

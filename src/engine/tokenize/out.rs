@@ -164,7 +164,7 @@ fn absent(path: &Path) -> Result<(), TokeniseError> {
     }
 }
 
-/// The encoder's own text may quote a value, so only what the system said is passed on.
+/// The encoder's own text may quote a value, so only the error of the system is passed on.
 fn failed(path: &Path, error: ParquetError) -> TokeniseError {
     match error {
         ParquetError::External(source) => match source.downcast::<std::io::Error>() {

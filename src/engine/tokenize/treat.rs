@@ -1,4 +1,4 @@
-//! What becomes of each column: ids become tokens, fields what a seal makes of them, consent events stay as they are said.
+//! What becomes of each column: ids become tokens, fields what a seal makes of them, consent events stay as they are.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;

@@ -2,7 +2,7 @@
 
 use super::*;
 
-/// The price that is said to fit what is left does, and nothing finer would.
+/// The cost that is reported to fit what is left does, and nothing finer would.
 #[test]
 fn a_price_that_fits_is_the_finest_that_does() {
     let asked = [

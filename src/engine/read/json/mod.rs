@@ -56,7 +56,7 @@ pub(super) fn table(name: &str, plain: Plain, terms: &OpenTerms<'_>) -> Option<T
             Some(Err(Ended::Because(error))) => Stop::Because(error),
             None => Stop::Damaged,
         };
-        // A table that nobody reads any more needs no error.
+        // A table that is no longer read needs no error.
         let _ = sender.send(Err(stopped));
     });
     let batches: Batches = Box::new(receiver.into_iter());
