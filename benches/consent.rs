@@ -136,12 +136,12 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
     let start = Watch::start();
     for _ in 0..10 {
         for (position, row) in rows.iter().enumerate() {
-            fold.hear(u32::try_from(position % people)?, row);
+            fold.observe(u32::try_from(position % people)?, row);
         }
     }
-    let coverage = fold.finish(people, &[]);
+    let covered = fold.finish(people, &[]);
     report("the fold alone, every row read anew", rows.len() as u64 * 10, &start);
-    assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
+    assert!(covered.contains(0) || !covered.contains(u32::MAX));
 
     let mut fold = Fold::new(demand.clone(), Timestamp::from_seconds(config.as_of));
     let first = rows.first().ok_or("there is no row")?;
@@ -150,12 +150,12 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
     let start = Watch::start();
     for _ in 0..10 {
         for (position, times) in times.iter().enumerate() {
-            fold.hear_read(u32::try_from(position % people)?, &reading, times);
+            fold.observe_reading(u32::try_from(position % people)?, &reading, times);
         }
     }
-    let coverage = fold.finish(people, &[]);
+    let covered = fold.finish(people, &[]);
     report("the fold alone, rows read before", rows.len() as u64 * 10, &start);
-    assert!(coverage.contains(0) || !coverage.contains(u32::MAX));
+    assert!(covered.contains(0) || !covered.contains(u32::MAX));
     Ok(())
 }
 

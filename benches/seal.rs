@@ -10,7 +10,7 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use hushtag::dp::Delta;
-use hushtag::engine::{Hygiene, Input, Reading, Sources};
+use hushtag::engine::{IngestReport, Input, Reading, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, Timestamp};
 use hushtag_population::{Files, Population, PopulationConfig};
@@ -89,7 +89,7 @@ fn sources(files: &Files) -> Result<Sources, Box<dyn Error>> {
     })
 }
 
-fn report(hygiene: &Hygiene, took: Duration) {
+fn report(hygiene: &IngestReport, took: Duration) {
     for file in &hygiene.files {
         println!("{:>10}: {:>10} rows, {} used", file.dataset, file.rows, file.used);
     }

@@ -101,7 +101,7 @@ mod types;
 #[doc(hidden)]
 pub mod types;
 
-pub use consent::Standing;
+pub use consent::ConsentStatus;
 pub use engine::{Input, Reading, Sources};
 pub use keys::{AuditorKey, AuditorPublicKey, KeyProvider, RootKey};
 pub use operator::{
@@ -121,7 +121,7 @@ pub use types::{
 pub mod input {
     pub use crate::deidentify::{Form, Span, Treatment};
     pub use crate::engine::{
-        Elsewhere, EngineError, FileHygiene, Hygiene, Imported, Instants, InvalidMemory, MaxBadRows,
+        Elsewhere, EngineError, FileReport, Imported, IngestReport, Instants, InvalidMemory, MaxBadRows,
         MemoryBudget, Place, Progress, ReadError, is_decoding,
     };
     pub use crate::types::{
@@ -133,7 +133,7 @@ pub mod input {
 #[doc(hidden)]
 pub mod mentioned {
     pub use crate::deidentify::IdForms;
-    pub use crate::engine::hygiene::InvalidPercentage;
+    pub use crate::engine::read::ingest_report::InvalidPercentage;
     pub use crate::engine::read::{CsvFault, FolderFault, JsonFault, Record, RecordPlace, RecordedFile};
     pub use crate::engine::{FileColumn, InputRecords, columns};
     pub use crate::keys::{Keyring, RootNumber, SealError, SigningKey};
@@ -188,7 +188,7 @@ pub mod sandbox {
     pub use crate::register::{
         EventError, EventFault, NewRequest, RegisterError, Request, RequestKind, State as RegisterState,
     };
-    pub use crate::release::Figures;
+    pub use crate::release::JoinDiagnostics;
     pub use crate::report::{registry_yaml, sarif};
     pub use crate::storage::{AnchorFile, Folder, LockError, Storage, StorageError, WriterLock};
 }

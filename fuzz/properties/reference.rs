@@ -1,7 +1,7 @@
 //! The consent rule once more: slow, over all events of a person at once, written from the description of the table and
 //! sharing no code with the fold; and the promise that the fold keeps to it.
 
-use hushtag::consent::{AgeFact, Ages, Check, ConsentKind, Coverage, Demand, Fold, Requirement};
+use hushtag::consent::{AgeFact, Ages, Check, ConsentKind, Covered, Demand, Fold, Requirement};
 use hushtag::types::Timestamp;
 
 use super::events::{AS_OF, Event};
@@ -237,9 +237,9 @@ fn folded<'a>(
     born: &[Born],
     demand: &Demand,
     as_of: Timestamp,
-) -> Coverage {
+) -> Covered {
     let mut fold = Fold::new(demand.clone(), as_of);
-    events.for_each(|event| fold.hear(event.person, &event.row()));
+    events.for_each(|event| fold.observe(event.person, &event.row()));
     let fact = |born: &Born| match *born {
         Born::Unknown => AgeFact::UNKNOWN,
         Born::Year(year) => AgeFact::from_birth_year(year),
@@ -253,7 +253,7 @@ fn folded<'a>(
 /// each is heard. Returns how many are in.
 pub(crate) fn fold_keeps_the_rule(events: &[Event], born: &[Born], demand: &Demand) -> usize {
     let Ok(as_of) = Timestamp::parse(AS_OF) else { return 0 };
-    let coverage = folded(events.iter(), born, demand, as_of);
+    let covered = folded(events.iter(), born, demand, as_of);
     let backwards = folded(events.iter().rev(), born, demand, as_of);
     let middle = events.len() / 2;
     let turned_and_twice = folded(events.iter().skip(middle).chain(events), born, demand, as_of);
@@ -261,7 +261,7 @@ pub(crate) fn fold_keeps_the_rule(events: &[Event], born: &[Born], demand: &Dema
     for (person, born) in (0..).zip(born) {
         let own: Vec<&Event> = events.iter().filter(|event| event.person == person).collect();
         let rule = is_in(&own, *born, demand, as_of);
-        let fold = coverage.contains(person);
+        let fold = covered.contains(person);
         assert!(rule || !fold, "the fold lets in whom the rule keeps out: {born:?} {demand:#?} {own:#?}");
         assert!(fold || !rule, "the fold keeps out whom the rule lets in: {born:?} {demand:#?} {own:#?}");
         assert_eq!(fold, backwards.contains(person), "the order of events decides: {own:#?}");
@@ -269,6 +269,6 @@ pub(crate) fn fold_keeps_the_rule(events: &[Event], born: &[Born], demand: &Dema
         inside += usize::from(fold);
     }
     let beyond = u32::try_from(born.len()).unwrap_or(u32::MAX);
-    assert!(!coverage.contains(beyond), "nobody beyond the folded numbers is in");
+    assert!(!covered.contains(beyond), "nobody beyond the folded numbers is in");
     inside
 }

@@ -4,17 +4,17 @@ use super::age::AgeFact;
 use super::demand::Demand;
 use super::event::Row;
 use super::fold::Fold;
-use super::standing::Standing;
+use super::status::ConsentStatus;
 use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
-/// How one person stands under one requirement.
+/// The consent status of one person under one requirement.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Account {
     /// The trigger.
     pub trigger: String,
-    /// Everything that keeps her out, in the order in which reasons count; empty when her consent is live.
-    pub failing: Vec<Standing>,
+    /// Everything that excludes the person, in the order in which reasons count; empty when the consent is live.
+    pub failing: Vec<ConsentStatus>,
 }
 
 /// Judges one person by rows that the caller has, exactly as the fold does.
@@ -36,7 +36,7 @@ pub fn account_with(
     born: AgeFact,
 ) -> Vec<Account> {
     let mut fold = Fold::new(demand.clone(), as_of);
-    rows.iter().for_each(|row| fold.hear(0, row));
+    rows.iter().for_each(|row| fold.observe(0, row));
     tombstone.into_iter().for_each(|tombstone| fold.apply(0, tombstone));
     let reasons = fold.reasons_of_the_first(born).into_iter();
     reasons.map(|(trigger, failing)| Account { trigger, failing: failing.all().collect() }).collect()

@@ -98,7 +98,7 @@ const SPELLINGS: [(Act, &[&str]); 9] = [
 ];
 
 impl Act {
-    /// What a cell says that happened; `None` for a word that stands for nothing known.
+    /// What a cell says that happened; `None` for an unknown word.
     #[must_use]
     pub fn read(cell: &str) -> Option<Self> {
         let word = folded_word(cell);

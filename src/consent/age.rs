@@ -12,7 +12,7 @@ pub enum Ages {
     DeclaredAdults,
     /// Read from a field of the people dataset.
     Read {
-        /// A person younger than this, in years, is a child: the guardian consents for her (14 under PIPL art. 31).
+        /// A person younger than this, in years, is a child: the guardian consents for them (14 under PIPL art. 31).
         child_below: u8,
         /// A person of this age, in years, is an adult (18).
         adult_from: u8,
@@ -30,7 +30,7 @@ pub struct Admits {
     pub minors: bool,
 }
 
-/// What a person's own record says about her age.
+/// What a person's own record states about their age.
 ///
 /// A fact about a person: no `Debug`, no `Display`.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl AgeFact {
     /// Nothing is known: no record, a cell that cannot be read, or records that disagree.
     pub const UNKNOWN: Self = Self(Known::Nothing);
 
-    /// The year that she was born in.
+    /// The year of birth.
     #[must_use]
     pub fn from_birth_year(year: i64) -> Self {
         Self(u16::try_from(year).map_or(Known::Nothing, Known::BirthYear))
@@ -162,7 +162,7 @@ impl AgeFact {
         }
     }
 
-    /// Whether she was certainly reckoned a child at `at`; a band does not say what was.
+    /// Whether the person was certainly reckoned a child at `at`; a band does not say what was.
     pub(super) fn was_a_child(self, ages: Ages, at: Calendar) -> bool {
         match (self.lowest(at), ages) {
             (Some(age), Ages::Read { child_below, .. }) => age < i64::from(child_below),
@@ -185,7 +185,7 @@ impl Calendar {
         Self { year: at.year(), day: u16::from(month) * 32 + u16::from(day) }
     }
 
-    /// The lowest age that somebody born in a year can have: her birthday may be on the last day. -1 for this year.
+    /// The lowest age that somebody born in a year can have: their birthday may be on the last day. -1 for this year.
     fn lowest_age(self, born: u16) -> i64 {
         self.year.saturating_sub(i64::from(born)).saturating_sub(1)
     }

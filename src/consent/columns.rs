@@ -1,4 +1,4 @@
-//! The columns of a consent file: which one a name stands for, however it is spelled, and which names are refused.
+//! The columns of a consent file: which one a name means, however it is spelled, and which names are refused.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -130,7 +130,7 @@ pub enum ColumnError {
     Unknown {
         /// Its name in backticks, or its position from 1.
         column: String,
-        /// The column that such a name mostly stands for.
+        /// The column that such a name mostly means.
         meant: Option<&'static str>,
     },
     /// Two columns of a file, or of a declaration, that stand for the same.
@@ -168,7 +168,7 @@ impl ConsentColumns {
     /// say nothing about a consent.
     ///
     /// # Errors
-    /// [`ColumnError`] for a column that no consent table has, and for one name that stands for two columns.
+    /// [`ColumnError`] for a column that no consent table has, and for one name that means two columns.
     pub fn new<'a>(
         columns: impl IntoIterator<Item = (&'a str, &'a str)>,
         ignored: impl IntoIterator<Item = &'a str>,
@@ -224,7 +224,7 @@ impl ConsentColumns {
         self.records.as_deref()
     }
 
-    /// Which column a name stands for; `None` for one that is ignored. `place` is its position, from 0.
+    /// Which column a name means; `None` for one that is ignored. `place` is its position, from 0.
     ///
     /// # Errors
     /// [`ColumnError`] for a name that is neither known nor ignored, and for a constant.

@@ -118,7 +118,7 @@ impl ConsentKind {
 /// Everything that one flow demands of every person.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Demand {
-    /// The consents; all of them must be live. Without any, nobody is in.
+    /// The consents; all of them must be live. Without any, no one is covered.
     pub requirements: Vec<Requirement>,
     /// How old people have to be, and how that is known.
     pub ages: Ages,

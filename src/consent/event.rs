@@ -9,7 +9,7 @@ use super::demand::{Check, Requirement};
 use super::meaning::{Meaning, is_known, of_categories, of_closed, of_recipient};
 use super::moment::{Moment, Times};
 use super::slot::{Flaws, Hold, Second};
-use super::standing::Standing;
+use super::status::ConsentStatus;
 use crate::types::{Timestamp, is_blank, is_same_word};
 
 /// One row of the consent table, cells as text; `None` is an absent column, a null or an empty cell.
@@ -149,8 +149,8 @@ pub(super) enum Gist {
     /// The end of blocks that this requirement does not know.
     EndsNothing,
     Deceased,
-    /// A consent for the trigger that cannot count here; it only tells a better reason than none.
-    Elsewhere(Standing),
+    /// A consent for the trigger that cannot count here; it only gives a better reason than none.
+    Elsewhere(ConsentStatus),
 }
 
 /// Which blocks a row speaks about.
@@ -173,7 +173,7 @@ pub(super) enum Word {
     Hold(Second, Whose, Hold),
     /// Nothing lifts it.
     Deceased,
-    Elsewhere(Standing),
+    Elsewhere(ConsentStatus),
 }
 
 impl Requirement {
@@ -246,17 +246,17 @@ impl Requirement {
     }
 
     /// A readable consent for this trigger, but for another purpose, or for this one and another recipient.
-    fn elsewhere(&self, row: &Row<'_>, act: Option<Act>) -> Option<Standing> {
+    fn elsewhere(&self, row: &Row<'_>, act: Option<Act>) -> Option<ConsentStatus> {
         let consent = act == Some(Act::Given) && is(row.trigger, &self.trigger);
         let purpose = row.purpose.filter(|_| consent)?;
         self.examine(row)?;
         if !is_same_word(purpose, &self.purpose) {
-            return Some(Standing::OtherPurpose);
+            return Some(ConsentStatus::OtherPurpose);
         }
-        row.recipient.map(|_| Standing::OtherRecipient)
+        row.recipient.map(|_| ConsentStatus::OtherRecipient)
     }
 
-    /// A block that names all three belongs to that recipient; one by the study's own id of it to nobody in particular.
+    /// A block that names all three belongs to that recipient; one by the study's own id of it to no recipient in particular.
     fn block(&self, row: &Row<'_>) -> Gist {
         let whose = self.named_recipient(row).map_or(Whose::Anybody, Whose::Recipient);
         Gist::Hold(whose, Hold::Starts)
@@ -305,7 +305,7 @@ impl Requirement {
             Gist::Hold(whose, Hold::Starts) => Word::Hold(until, whose, Hold::Starts),
             Gist::Hold(whose, Hold::Ends) => Word::Hold(first, whose, Hold::Ends),
             Gist::Deceased => Word::Deceased,
-            Gist::Elsewhere(standing) => in_time().map_or(Word::Silent, |_| Word::Elsewhere(standing)),
+            Gist::Elsewhere(status) => in_time().map_or(Word::Silent, |_| Word::Elsewhere(status)),
         }
     }
 
@@ -329,15 +329,15 @@ impl Requirement {
         let informed = is(row.notice, &self.notice)
             && version.is_some_and(|version| self.notice_versions.contains(&version));
         let found = [
-            (!kind.is_some_and(|kind| self.kinds.contains(&kind)), Standing::Kind),
-            (asked(Check::OwnStep, own_step == Some(true)), Standing::OwnStep),
-            (asked(Check::NotPreTicked, pre_ticked == Some(false)), Standing::PreTicked),
-            (asked(Check::Single, bundle == Some(1)), Standing::Bundled),
-            (asked(Check::NotGated, free), Standing::Gated),
-            (asked(Check::Notice, informed), Standing::Notice),
-            (!lists(row.categories, &self.categories), Standing::Categories),
-            (!lists(row.methods, &self.methods), Standing::Methods),
-            (!row.handler.is_some_and(|handler| is_known(handler, &self.handlers)), Standing::Handler),
+            (!kind.is_some_and(|kind| self.kinds.contains(&kind)), ConsentStatus::Kind),
+            (asked(Check::OwnStep, own_step == Some(true)), ConsentStatus::OwnStep),
+            (asked(Check::NotPreTicked, pre_ticked == Some(false)), ConsentStatus::PreTicked),
+            (asked(Check::Single, bundle == Some(1)), ConsentStatus::Bundled),
+            (asked(Check::NotGated, free), ConsentStatus::Gated),
+            (asked(Check::Notice, informed), ConsentStatus::Notice),
+            (!lists(row.categories, &self.categories), ConsentStatus::Categories),
+            (!lists(row.methods, &self.methods), ConsentStatus::Methods),
+            (!row.handler.is_some_and(|handler| is_known(handler, &self.handlers)), ConsentStatus::Handler),
         ];
         Some(found.into_iter().fold(giver, |flaws, (holds, flaw)| flaws.with_if(holds, Flaws::of(flaw))))
     }
@@ -351,8 +351,8 @@ impl Requirement {
             Moment::At(end) | Moment::Day(end, _) => end,
         };
         let late = shown_at.is_none_or(|shown| shown > at) && self.checks.contains(&Check::ShownBefore);
-        let expired = Flaws::default().with_if(ends <= as_of.seconds(), Flaws::of(Standing::Expired));
-        Some(expired.with_if(late, Flaws::of(Standing::ShownLate)))
+        let expired = Flaws::default().with_if(ends <= as_of.seconds(), Flaws::of(ConsentStatus::Expired));
+        Some(expired.with_if(late, Flaws::of(ConsentStatus::ShownLate)))
     }
 }
 

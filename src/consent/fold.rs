@@ -7,7 +7,7 @@ use super::demand::Demand;
 use super::event::{Gist, Row, Whose, Word};
 use super::moment::Times;
 use super::slot::{Flag, Judged, LatestHold, Second, Slot};
-use super::standing::{Failing, Standing};
+use super::status::{ConsentStatus, Failing};
 use super::tombstone::Tombstone;
 use crate::types::Timestamp;
 
@@ -26,7 +26,7 @@ pub struct Fold {
 pub struct Reading(Vec<Gist>);
 
 impl Fold {
-    /// Starts with nobody in. Without any requirement nobody will ever be in.
+    /// Starts with no one covered. Without any requirement no one ever is.
     #[must_use]
     pub fn new(demand: Demand, as_of: Timestamp) -> Self {
         Self { demand, as_of, slots: Vec::new(), further: BTreeMap::new() }
@@ -57,20 +57,20 @@ impl Fold {
         Reading(self.demand.requirements.iter().map(|requirement| requirement.gist(row)).collect())
     }
 
-    /// Hears one event of the person with this dense number. Events may come in any order, more than once.
-    pub fn hear(&mut self, person: u32, row: &Row<'_>) {
+    /// Observes one event of the person with this dense number. Events may come in any order, more than once.
+    pub fn observe(&mut self, person: u32, row: &Row<'_>) {
         let reading = self.read(row);
-        self.hear_read(person, &reading, &row.times());
+        self.observe_reading(person, &reading, &row.times());
     }
 
-    /// Hears one event whose cells were read before.
-    pub fn hear_read(&mut self, person: u32, reading: &Reading, times: &Times) {
+    /// Observes one event whose cells were read before.
+    pub fn observe_reading(&mut self, person: u32, reading: &Reading, times: &Times) {
         let start = self.slots_of(person);
         let slots = self.slots.iter_mut().skip(start);
         for (position, (requirement, slot)) in self.demand.requirements.iter().zip(slots).enumerate() {
             // A reading of another fold may lack this requirement: what it would say is then unreadable.
             let gist = reading.0.get(position).copied().unwrap_or(Gist::Unreadable);
-            slot.raise(Flag::Heard);
+            slot.raise(Flag::Observed);
             match requirement.word(gist, times, self.as_of) {
                 Word::Silent => {}
                 Word::Unreadable => slot.raise(Flag::Unreadable),
@@ -83,10 +83,10 @@ impl Fold {
                     let position = u16::try_from(position).unwrap_or(u16::MAX);
                     let latest =
                         self.further.entry((person, position, recipient)).or_insert(LatestHold::NONE);
-                    latest.hear(at, hold);
+                    latest.observe(at, hold);
                 }
                 Word::Deceased => slot.raise(Flag::Deceased),
-                Word::Elsewhere(Standing::OtherPurpose) => slot.raise(Flag::OtherPurpose),
+                Word::Elsewhere(ConsentStatus::OtherPurpose) => slot.raise(Flag::OtherPurpose),
                 Word::Elsewhere(_) => slot.raise(Flag::OtherRecipient),
             }
         }
@@ -100,14 +100,14 @@ impl Fold {
             let start = self.slots_of(person);
             let width = self.demand.requirements.len();
             for slot in self.slots.iter_mut().skip(start).take(width) {
-                slot.raise(Flag::Heard);
+                slot.raise(Flag::Observed);
                 match at {
                     Some(at) => slot.withdraw(at),
                     None => slot.raise(Flag::Unreadable),
                 }
             }
         }
-        tombstone.rows().for_each(|row| self.hear(person, &row));
+        tombstone.rows().for_each(|row| self.observe(person, &row));
     }
 
     /// Makes room for the people numbered `0..people`, so that memory does not depend on whom events name.
@@ -128,15 +128,15 @@ impl Fold {
         start
     }
 
-    /// Who is in, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
+    /// Who is covered, for people numbered `0..people`, of whose ages this is known; whoever is beyond it has none.
     #[must_use]
-    pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Coverage {
+    pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
         self.settle();
         let width = self.demand.requirements.len();
-        let mut coverage = Coverage { bits: vec![false; people], reasons: [0; Standing::COUNT] };
+        let mut covered = Covered { bits: vec![false; people], reasons: [0; ConsentStatus::COUNT] };
         let mut slots = self.slots.chunks(width.max(1));
         let as_of = Calendar::of(self.as_of);
-        for (person, bit) in coverage.bits.iter_mut().enumerate() {
+        for (person, bit) in covered.bits.iter_mut().enumerate() {
             let born = ages.get(person).copied().unwrap_or(AgeFact::UNKNOWN);
             let judged = Judged { ages: self.demand.ages, born, as_of };
             let own = slots.next().unwrap_or(&[]);
@@ -145,16 +145,16 @@ impl Fold {
                 all.add_all(one);
                 all
             });
-            // INVARIANT: without a requirement nothing fails, and nobody is in.
-            let first = if width == 0 { Standing::Absent } else { first.first() };
-            *bit = first == Standing::Live;
+            // INVARIANT: without a requirement nothing fails, and no one is covered.
+            let first = if width == 0 { ConsentStatus::Absent } else { first.first() };
+            *bit = first == ConsentStatus::Live;
             // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
-            let heard = own.iter().any(|slot| slot.has(Flag::Heard));
-            if let Some(count) = coverage.reasons.get_mut(first as usize).filter(|_| heard) {
+            let observed = own.iter().any(|slot| slot.has(Flag::Observed));
+            if let Some(count) = covered.reasons.get_mut(first as usize).filter(|_| observed) {
                 *count += 1;
             }
         }
-        coverage
+        covered
     }
 
     /// All reasons why the person numbered 0 is out, requirement by requirement.
@@ -165,7 +165,7 @@ impl Fold {
         self.demand.requirements.iter().map(|requirement| requirement.trigger.clone()).zip(failing).collect()
     }
 
-    /// What fails under each requirement; of a person of whom nothing was heard, nothing is there.
+    /// What fails under each requirement; of a person of whom nothing was observed, nothing is there.
     fn failing<'a>(&'a self, slots: &'a [Slot], judged: Judged) -> impl Iterator<Item = Failing> + 'a {
         let slots = slots.iter().copied().chain(std::iter::repeat(Slot::EMPTY));
         self.demand
@@ -191,25 +191,25 @@ impl Fold {
 ///
 /// # Privacy
 /// Facts of the join: no `Debug`, `Display`, `Serialize` or `Clone`.
-pub struct Coverage {
+pub struct Covered {
     bits: Vec<bool>,
-    reasons: [u64; Standing::COUNT],
+    reasons: [u64; ConsentStatus::COUNT],
 }
 
-impl Coverage {
-    /// Whether the person with this dense number is in; nobody outside the folded numbers is.
+impl Covered {
+    /// Whether the person with this dense number is covered; no one outside the folded numbers is.
     #[must_use]
     pub fn contains(&self, person: u32) -> bool {
         self.bits.get(person as usize).copied().unwrap_or(false)
     }
 
-    /// How many people with at least one event stand how, each under the first standing that fails, in the order of
-    /// [`Standing::ALL`]; who is in counts as [`Standing::Live`].
+    /// How many people with at least one event stand how, each under the first status that fails, in the order of
+    /// [`ConsentStatus::ALL`]; who is in counts as [`ConsentStatus::Live`].
     ///
     /// # Privacy
     /// Neighbours that differ in one person's events: one of the counts differs by one.
-    pub fn standings(&self) -> impl Iterator<Item = (Standing, u64)> {
-        Standing::ALL.into_iter().zip(self.reasons)
+    pub fn statuses(&self) -> impl Iterator<Item = (ConsentStatus, u64)> {
+        ConsentStatus::ALL.into_iter().zip(self.reasons)
     }
 }
 

@@ -13,10 +13,10 @@ use super::meaning::{is_nothing, is_wildcard};
 use crate::types::folded_word;
 
 /// How many columns of [`COLUMNS`] say something other than who and when; they are the last ones.
-pub const STATEMENTS: usize = COLUMNS.len() - 5;
+pub const STATEMENT_COLUMNS: usize = COLUMNS.len() - 5;
 
-/// The statements of one row as text, in the order of the last [`STATEMENTS`] columns of [`COLUMNS`].
-pub type Statements<'a> = [Option<Cow<'a, str>>; STATEMENTS];
+/// The statements of one row as text, in the order of the last [`STATEMENT_COLUMNS`] columns of [`COLUMNS`].
+pub type Statements<'a> = [Option<Cow<'a, str>>; STATEMENT_COLUMNS];
 
 /// Rows that one row of a handler's table may stand for: the most words that a constant may list.
 const MOST_ROWS: usize = 16;
@@ -35,7 +35,7 @@ pub struct StatementMapping {
 #[non_exhaustive]
 pub enum MappingError {
     /// A column that no consent table has, or one that says who or when.
-    #[error("`{column}` is no column whose words can be mapped; they are {}", COLUMNS.iter().skip(COLUMNS.len() - STATEMENTS).copied().collect::<Vec<_>>().join(", "))]
+    #[error("`{column}` is no column whose words can be mapped; they are {}", COLUMNS.iter().skip(COLUMNS.len() - STATEMENT_COLUMNS).copied().collect::<Vec<_>>().join(", "))]
     Column {
         /// As it was written.
         column: String,
@@ -122,7 +122,7 @@ pub struct Stated<'a> {
 const NAMED: [&str; 4] = ["event", "trigger", "purpose", "recipient"];
 
 impl StatementMapping {
-    /// Whether rows are read as they stand.
+    /// Whettheir rows are read as they stand.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -189,7 +189,7 @@ impl StatementMapping {
         self.shown_at_is_at
     }
 
-    /// Declares that `word` of the table's column stands for these words of columns of the consent table; an empty word stands
+    /// Declares that `word` of the table's column means these words of columns of the consent table; an empty word stands
     /// for nothing, so that it drops out of lists.
     ///
     /// # Errors
@@ -272,7 +272,7 @@ impl StatementMapping {
         Ok(self)
     }
 
-    /// The rows of the consent table that a row of the handler's table stands for: one, or one for each trigger of a constant list.
+    /// The rows of the consent table that a row of the handler's table means: one, or one for each trigger of a constant list.
     ///
     /// Constants are statements about consents: an event that gives none stays as it is, so that whatever it leaves out counts
     /// against everything it could mean.
@@ -392,14 +392,14 @@ fn differ(column: &str, word: &str, to: &str) -> bool {
 
 /// The position of a column among the statements.
 fn position(column: &str) -> Result<usize, MappingError> {
-    let statements = COLUMNS.iter().skip(COLUMNS.len() - STATEMENTS);
+    let statements = COLUMNS.iter().skip(COLUMNS.len() - STATEMENT_COLUMNS);
     let mut statements = statements.enumerate();
     let found = statements.find(|(_, known)| **known == column).map(|(at, _)| at);
     found.ok_or_else(|| MappingError::Column { column: column.to_owned() })
 }
 
 fn name(at: usize) -> Option<&'static str> {
-    COLUMNS.get(COLUMNS.len() - STATEMENTS + at).copied()
+    COLUMNS.get(COLUMNS.len() - STATEMENT_COLUMNS + at).copied()
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 //! [`Demand`] says what one recipient's use demands of everybody: a [`Requirement`] for each trigger, and ages; [`Row`]
 //! is one event as written; [`Fold`] keeps, for every person and requirement, only the latest words not after as-of, so
 //! that millions of events stream through in bounded memory and in any order; [`account`] explains one person to
-//! whoever has her rows.
+//! anyone who has their rows.
 
 mod account;
 mod act;
@@ -20,7 +20,7 @@ mod meaning;
 mod moment;
 mod separate;
 mod slot;
-mod standing;
+mod status;
 mod table;
 mod terms;
 mod tombstone;
@@ -44,18 +44,18 @@ pub use event::Row;
 pub use event::{COLUMNS, REQUIRED};
 #[doc(hidden)]
 pub use fold::Reading;
-pub use fold::{Coverage, Fold};
+pub use fold::{Covered, Fold};
 #[doc(hidden)]
 pub use known::{KnownWords, Named};
 #[doc(hidden)]
-pub use mapping::{MappingError, STATEMENTS, Stated, StatementMapping, Statements};
+pub use mapping::{MappingError, STATEMENT_COLUMNS, Stated, StatementMapping, Statements};
 pub use moment::Moment;
 #[doc(hidden)]
 pub use moment::Times;
 pub(crate) use moment::zoned;
 #[doc(hidden)]
 pub use separate::{Shortfall, not_separate};
-pub use standing::Standing;
+pub use status::ConsentStatus;
 #[doc(hidden)]
 pub use table::ConsentTable;
 #[doc(hidden)]

@@ -2,7 +2,7 @@
 
 use super::age::{AgeFact, Ages, Calendar, Stage};
 use super::demand::Requirement;
-use super::standing::{Failing, Standing};
+use super::status::{ConsentStatus, Failing};
 use crate::types::Timestamp;
 
 /// An instant as events may have it: from 1970-01-02, since 1970-01-01 is what a null becomes, to 2106-02-07T06:28:15Z.
@@ -33,26 +33,26 @@ impl Flaws {
     pub(super) const BY_GUARDIAN: Self = Self(1 << 12);
     pub(super) const BY_NOBODY: Self = Self(1 << 13);
 
-    /// The standings that are bits here, from the lowest bit on.
-    const STANDINGS: [Standing; 11] = [
-        Standing::Expired,
-        Standing::Kind,
-        Standing::OwnStep,
-        Standing::PreTicked,
-        Standing::Bundled,
-        Standing::Gated,
-        Standing::Notice,
-        Standing::ShownLate,
-        Standing::Categories,
-        Standing::Methods,
-        Standing::Handler,
+    /// The statuses that are bits here, from the lowest bit on.
+    const STANDINGS: [ConsentStatus; 11] = [
+        ConsentStatus::Expired,
+        ConsentStatus::Kind,
+        ConsentStatus::OwnStep,
+        ConsentStatus::PreTicked,
+        ConsentStatus::Bundled,
+        ConsentStatus::Gated,
+        ConsentStatus::Notice,
+        ConsentStatus::ShownLate,
+        ConsentStatus::Categories,
+        ConsentStatus::Methods,
+        ConsentStatus::Handler,
     ];
 
-    /// One flaw; nothing for a standing that is no flaw of the consent itself.
-    pub(super) const fn of(standing: Standing) -> Self {
-        let first = Standing::Expired as u16;
-        let last = Standing::Handler as u16;
-        let number = standing as u16;
+    /// One flaw; nothing for a status that is no flaw of the consent itself.
+    pub(super) const fn of(status: ConsentStatus) -> Self {
+        let first = ConsentStatus::Expired as u16;
+        let last = ConsentStatus::Handler as u16;
+        let number = status as u16;
         if first <= number && number <= last { Self(1 << (number - first)) } else { Self(0) }
     }
 
@@ -76,14 +76,14 @@ pub(super) enum Hold {
     Starts,
 }
 
-/// The latest word on whether a block stands. At equal time the block wins.
+/// The most recent event on whether a block is in force. At equal time the block wins.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct LatestHold(Second, Hold);
 
 impl LatestHold {
     pub(super) const NONE: Self = Self(Second::NEVER, Hold::Ends);
 
-    pub(super) fn hear(&mut self, at: Second, hold: Hold) {
+    pub(super) fn observe(&mut self, at: Second, hold: Hold) {
         *self = (*self).max(Self(at, hold));
     }
 
@@ -92,7 +92,7 @@ impl LatestHold {
     }
 }
 
-/// What was heard about one person and requirement. No `Debug`: it says whether she consented.
+/// What was observed about one person and requirement. No `Debug`: it shows whether the person consented.
 #[derive(Clone, Copy)]
 pub(super) struct Slot {
     given: Second,
@@ -112,14 +112,14 @@ const _: () = assert!(size_of::<Slot>() == 24, "the memory of a fold is promised
 pub(super) enum Flag {
     ExactHoldStarts,
     WideHoldStarts,
-    /// A block that names one of the further recipients stands.
+    /// A block that names one of the further recipients is in force.
     FurtherHold,
     Unreadable,
     Deceased,
     OtherPurpose,
     OtherRecipient,
-    /// There is an event of hers, whatever it says.
-    Heard,
+    /// There is an event of the person, whatever it states.
+    Observed,
 }
 
 /// For whom a slot is judged, and when.
@@ -169,7 +169,7 @@ impl Slot {
     /// A block or its end that names trigger, purpose and recipient.
     pub(super) fn hold_exactly(&mut self, at: Second, hold: Hold) {
         let mut latest = self.latest(self.exact_hold, Flag::ExactHoldStarts);
-        latest.hear(at, hold);
+        latest.observe(at, hold);
         self.exact_hold = latest.0;
         self.set(Flag::ExactHoldStarts, latest.stands());
     }
@@ -177,7 +177,7 @@ impl Slot {
     /// A block that leaves one of the three out, or an end that leaves all of them out.
     pub(super) fn hold_widely(&mut self, at: Second, hold: Hold) {
         let mut latest = self.latest(self.wide_hold, Flag::WideHoldStarts);
-        latest.hear(at, hold);
+        latest.observe(at, hold);
         self.wide_hold = latest.0;
         self.set(Flag::WideHoldStarts, latest.stands());
     }
@@ -190,28 +190,28 @@ impl Slot {
         self.flags = self.flags & !(1 << flag as u16) | u16::from(holds) << flag as u16;
     }
 
-    /// Everything that keeps her out under this requirement.
+    /// Everything that excludes the person under this requirement.
     pub(super) fn failing(&self, requirement: &Requirement, judged: Judged) -> Failing {
         let mut failing = Failing::default();
-        failing.add_if(self.has(Flag::Deceased), Standing::Deceased);
+        failing.add_if(self.has(Flag::Deceased), ConsentStatus::Deceased);
         let held = [Flag::ExactHoldStarts, Flag::WideHoldStarts, Flag::FurtherHold];
-        failing.add_if(held.into_iter().any(|flag| self.has(flag)), Standing::Blocked);
+        failing.add_if(held.into_iter().any(|flag| self.has(flag)), ConsentStatus::Blocked);
         let stage = judged.born.stage(judged.ages, judged.as_of);
-        failing.add_if(stage == Stage::Unknown, Standing::AgeUnknown);
-        failing.add_if(!is_admitted(stage, judged.ages), Standing::AgeNotAdmitted);
-        failing.add_if(self.has(Flag::Unreadable), Standing::Unreadable);
+        failing.add_if(stage == Stage::Unknown, ConsentStatus::AgeUnknown);
+        failing.add_if(!is_admitted(stage, judged.ages), ConsentStatus::AgeNotAdmitted);
+        failing.add_if(self.has(Flag::Unreadable), ConsentStatus::Unreadable);
         let denied = self.refused.max(self.withdrawn);
         if self.given == Second::NEVER && denied == Second::NEVER && !self.has(Flag::Unreadable) {
             let elsewhere = [
-                (Flag::OtherPurpose, Standing::OtherPurpose),
-                (Flag::OtherRecipient, Standing::OtherRecipient),
+                (Flag::OtherPurpose, ConsentStatus::OtherPurpose),
+                (Flag::OtherRecipient, ConsentStatus::OtherRecipient),
             ];
-            failing.add_if(!elsewhere.iter().any(|(flag, _)| self.has(*flag)), Standing::Absent);
-            elsewhere.iter().for_each(|(flag, standing)| failing.add_if(self.has(*flag), *standing));
+            failing.add_if(!elsewhere.iter().any(|(flag, _)| self.has(*flag)), ConsentStatus::Absent);
+            elsewhere.iter().for_each(|(flag, status)| failing.add_if(self.has(*flag), *status));
         }
         let since = |word: Second| word != Second::NEVER && word >= self.given;
-        failing.add_if(since(self.refused), Standing::Refused);
-        failing.add_if(since(self.withdrawn), Standing::Withdrawn);
+        failing.add_if(since(self.refused), ConsentStatus::Refused);
+        failing.add_if(since(self.withdrawn), ConsentStatus::Withdrawn);
         if self.given != Second::NEVER {
             failing.add_all(self.flaws_of_the_consent(requirement, stage, judged));
         }
@@ -220,8 +220,8 @@ impl Slot {
 
     fn flaws_of_the_consent(&self, requirement: &Requirement, stage: Stage, judged: Judged) -> Failing {
         let mut failing = Failing::default();
-        for standing in Flaws::STANDINGS {
-            failing.add_if(self.flaws.has(Flaws::of(standing)), standing);
+        for status in Flaws::STANDINGS {
+            failing.add_if(self.flaws.has(Flaws::of(status)), status);
         }
         let guardian_then = || {
             judged.born.was_a_child(judged.ages, Calendar::of(Timestamp::from_seconds(self.given.seconds())))
@@ -232,13 +232,13 @@ impl Slot {
             Stage::Minor | Stage::Adult => self.flaws.has(Flaws::BY_GUARDIAN) && !guardian_then(),
             Stage::Unknown => false,
         };
-        failing.add_if(wrong || self.flaws.has(Flaws::BY_NOBODY), Standing::Giver);
+        failing.add_if(wrong || self.flaws.has(Flaws::BY_NOBODY), ConsentStatus::Giver);
         let too_soon = self.refused != Second::NEVER
             && self.refused < self.given
             && requirement
                 .cool_down
                 .is_some_and(|cool_down| self.given.seconds() - self.refused.seconds() < cool_down.seconds());
-        failing.add_if(too_soon, Standing::AskedTooSoon);
+        failing.add_if(too_soon, ConsentStatus::AskedTooSoon);
         failing
     }
 }

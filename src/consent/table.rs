@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use super::columns::ConsentColumns;
 use super::event::{COLUMNS, REQUIRED};
-use super::mapping::{STATEMENTS, StatementMapping, Statements};
+use super::mapping::{STATEMENT_COLUMNS, StatementMapping, Statements};
 use super::moment::{start, zoned};
 use crate::types::{CsvDialect, Days, Zone};
 
@@ -48,11 +48,11 @@ impl ConsentTable {
         cells
     }
 
-    /// The rows of the consent table that one row of a file stands for, all cells in the order of [`COLUMNS`].
+    /// The rows of the consent table that one row of a file means, all cells in the order of [`COLUMNS`].
     #[must_use]
     pub fn rows(&self, cells: [Option<String>; COLUMNS.len()]) -> Vec<[Option<String>; COLUMNS.len()]> {
         let mut who_and_when: Vec<Option<String>> = cells.into();
-        let statements = who_and_when.split_off(COLUMNS.len() - STATEMENTS);
+        let statements = who_and_when.split_off(COLUMNS.len() - STATEMENT_COLUMNS);
         let mut all = statements.into_iter();
         let statements = std::array::from_fn(|_| all.next().flatten().map(Cow::Owned));
         if let [_, ids, at, shown_at, ..] = who_and_when.as_mut_slice() {

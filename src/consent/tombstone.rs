@@ -144,8 +144,8 @@ pub struct Expiry<'a> {
 impl Expiry<'_> {
     /// Which of all events of one id decide nothing any more but by what [`Tombstone`] keeps of them, and that tombstone.
     ///
-    /// For every demand nobody is in afterwards who was out before, whatever the as-of; and with an as-of that is not before
-    /// [`Expiry::before`] everybody stands as they did.
+    /// For every demand no one is covered afterwards who was not before, whatever the as-of; and with an as-of that is not before
+    /// [`Expiry::before`] everyone has the status they had.
     ///
     /// A consent goes once it ended, was followed by another one for the same trigger, purpose and recipient, or was withdrawn or
     /// refused; a withdrawal in its place and at its time keeps older consents, also those of files, from counting again. Of any

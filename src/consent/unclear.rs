@@ -26,7 +26,7 @@ pub struct Unclear {
     pub faults: BTreeSet<(&'static str, &'static str)>,
     /// Words that are on no list, by column, as far as they look like words.
     pub words: BTreeSet<(&'static str, String)>,
-    /// Whether it names a recipient that nobody knows.
+    /// Whether it names an unknown recipient.
     pub stranger: bool,
 }
 

@@ -1,6 +1,6 @@
 //! What a question asks of the budget, known before any data is touched.
 
-use crate::dp::{Accounting, CostError, Mechanism, Norms};
+use crate::dp::{Accounting, CostError, Mechanism, Sensitivity};
 use std::fmt;
 
 /// The hash of a canonical question.
@@ -33,7 +33,7 @@ pub struct Part {
     /// The noise on each cell.
     pub mechanism: Mechanism,
     /// How far one person moves all cells together.
-    pub norms: Norms,
+    pub sensitivity: Sensitivity,
     /// The number of cells; it does not change the cost.
     pub cells: usize,
 }
@@ -43,23 +43,24 @@ pub struct Part {
 /// # Privacy
 /// A function of the question, the policy and public constants only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Claim {
+pub struct PrivacyClaim {
     /// The canonical question.
     pub question: QuestionHash,
     /// What is released; parts may overlap, so their costs add up.
     pub parts: Vec<Part>,
-    /// The rows that one person can move, her own included.
+    /// The rows that one person can move, their own included.
     pub reach: u32,
 }
 
-impl Claim {
+impl PrivacyClaim {
     /// The charge in the units of the pool: the sum of the parts, each rounded up.
     ///
     /// # Errors
     /// [`CostError`] when a part has no cost in this pool or the sum does not fit.
     pub fn cost(&self, accounting: Accounting) -> Result<u128, CostError> {
         self.parts.iter().try_fold(0_u128, |sum, part| {
-            sum.checked_add(part.mechanism.cost_units(part.norms, accounting)?).ok_or(CostError::TooLarge)
+            sum.checked_add(part.mechanism.cost_units(part.sensitivity, accounting)?)
+                .ok_or(CostError::TooLarge)
         })
     }
 }
@@ -73,17 +74,17 @@ mod tests {
     #[test]
     fn each_part_is_rounded_up_before_the_sum() {
         let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
-        let part = |norms| Part {
+        let part = |sensitivity| Part {
             mechanism: Mechanism::gaussian(Ratio::new(3, 1).unwrap()).unwrap(),
-            norms,
+            sensitivity,
             cells: 4,
         };
-        let one = part(Norms { l1: 1, l2_squared: 1 });
-        let claim = |parts| Claim { question: QuestionHash::new([0xab; 32]), parts, reach: 1 };
+        let one = part(Sensitivity { l1: 1, l2_squared: 1 });
+        let claim = |parts| PrivacyClaim { question: QuestionHash::new([0xab; 32]), parts, reach: 1 };
         // 10^9 / 6 = 166,666,666.67 each
         assert_eq!(claim(vec![one, one]).cost(accounting).unwrap(), 2 * 166_666_667);
         assert_eq!(claim(vec![]).cost(accounting).unwrap(), 0);
-        let huge = part(Norms { l1: 1, l2_squared: u128::MAX });
+        let huge = part(Sensitivity { l1: 1, l2_squared: u128::MAX });
         assert!(matches!(claim(vec![one, huge]).cost(accounting), Err(CostError::TooLarge)));
         assert_eq!(claim(vec![]).question.to_string(), "ab".repeat(32));
     }

@@ -98,7 +98,7 @@ pub struct Quantile {
 }
 
 /// The quantile at `level` thousandths of the people counted by `histogram`: the first cell up to which there are at least
-/// that share of them. `None` where the people cannot be told from nobody.
+/// that share of them. `None` where the number of people cannot be told from 0.
 ///
 /// For a cell i let D(i) = (1000 - level) (people up to i) - level (people above i), which never falls and is below zero
 /// exactly before the quantile. The estimate is where the nearest such sequence (isotonic regression of the noisy D)

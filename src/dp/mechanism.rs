@@ -1,7 +1,7 @@
 //! Noise together with what it costs and how wide it is.
 
 use crate::dp::interval::{self, Confidence};
-use crate::dp::{Delta, DiscreteGaussian, DiscreteLaplace, Norms, epsilon_of, rho_of_pure};
+use crate::dp::{Delta, DiscreteGaussian, DiscreteLaplace, Sensitivity, epsilon_of, rho_of_pure};
 use crate::types::amount::NANO;
 use crate::types::{NanoEpsilon, NanoRho, Ratio};
 use rand::Rng;
@@ -148,15 +148,19 @@ impl Mechanism {
     ///
     /// # Errors
     /// [`NoiseError::NoCost`] for 0, [`NoiseError::TooWide`] beyond what can be drawn.
-    pub fn for_cost(units: u128, norms: Norms, accounting: Accounting) -> Result<Self, NoiseError> {
+    pub fn for_cost(
+        units: u128,
+        sensitivity: Sensitivity,
+        accounting: Accounting,
+    ) -> Result<Self, NoiseError> {
         if units == 0 {
             return Err(NoiseError::NoCost);
         }
         // Nobody has 2^120 units; the cap keeps the divisor within the range of the division.
         let units = units.min(1 << 120);
         let (size, divisor) = match accounting {
-            Accounting::Pure => (norms.l1, units),
-            Accounting::Zcdp { .. } => (norms.l2_squared, 2 * units),
+            Accounting::Pure => (sensitivity.l1, units),
+            Accounting::Zcdp { .. } => (sensitivity.l2_squared, 2 * units),
         };
         let needed =
             |parts: u64| multiply_divide_up(size, NANO * u128::from(parts), divisor).map(|part| part.max(1));
@@ -176,25 +180,24 @@ impl Mechanism {
         }
     }
 
-    /// The charge for numbers of these norms: nano-rho in a zCDP pool, nano-epsilon in a pure one, rounded up.
+    /// The charge for numbers of these sensitivity: nano-rho in a zCDP pool, nano-epsilon in a pure one, rounded up.
     ///
     /// # Errors
     /// [`CostError`]
     ///
     /// # Privacy
     /// rho = L2^2 / (2 sigma^2), epsilon = L1 / scale; a pure epsilon is (epsilon^2 / 2)-zCDP.
-    pub fn cost_units(&self, norms: Norms, accounting: Accounting) -> Result<u128, CostError> {
+    pub fn cost_units(&self, sensitivity: Sensitivity, accounting: Accounting) -> Result<u128, CostError> {
         let cost = match (self, accounting) {
             (Self::DiscreteGaussian(_), Accounting::Pure) => return Err(CostError::GaussianInPurePool),
             (Self::DiscreteGaussian(noise), Accounting::Zcdp { .. }) => {
                 let (p, q) = (noise.sigma_squared().numerator(), noise.sigma_squared().denominator());
                 NANO.checked_mul(q)
-                    .and_then(|factor| multiply_divide_up(norms.l2_squared, factor, p.checked_mul(2)?))
+                    .and_then(|factor| multiply_divide_up(sensitivity.l2_squared, factor, p.checked_mul(2)?))
             }
-            (Self::DiscreteLaplace(noise), Accounting::Pure) => nano_epsilon(noise, norms),
-            (Self::DiscreteLaplace(noise), Accounting::Zcdp { .. }) => {
-                nano_epsilon(noise, norms).and_then(|nano| Some(rho_of_pure(NanoEpsilon::new(nano))?.get()))
-            }
+            (Self::DiscreteLaplace(noise), Accounting::Pure) => nano_epsilon(noise, sensitivity),
+            (Self::DiscreteLaplace(noise), Accounting::Zcdp { .. }) => nano_epsilon(noise, sensitivity)
+                .and_then(|nano| Some(rho_of_pure(NanoEpsilon::new(nano))?.get())),
         };
         cost.ok_or(CostError::TooLarge)
     }
@@ -202,7 +205,7 @@ impl Mechanism {
     /// One draw of the noise.
     ///
     /// # Privacy
-    /// Private only with a generator that nobody can predict or restore.
+    /// Private only with a generator that no one can predict or restore.
     pub fn draw<R: Rng + ?Sized>(&self, rng: &mut R) -> i64 {
         match self {
             Self::DiscreteGaussian(noise) => noise.sample(rng),
@@ -242,9 +245,9 @@ impl Mechanism {
     }
 }
 
-fn nano_epsilon(noise: &DiscreteLaplace, norms: Norms) -> Option<u128> {
+fn nano_epsilon(noise: &DiscreteLaplace, sensitivity: Sensitivity) -> Option<u128> {
     let (t, s) = (noise.scale().numerator(), noise.scale().denominator());
-    multiply_divide_up(norms.l1, NANO.checked_mul(s)?, t)
+    multiply_divide_up(sensitivity.l1, NANO.checked_mul(s)?, t)
 }
 
 fn ratio(numerator: u64, denominator: u64) -> Result<Ratio, NoiseError> {
@@ -290,7 +293,7 @@ mod tests {
     use proptest::prelude::*;
 
     const ZCDP: Accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
-    const COUNT: Norms = Norms { l1: 1, l2_squared: 1 };
+    const COUNT: Sensitivity = Sensitivity { l1: 1, l2_squared: 1 };
 
     fn gaussian(p: u128, q: u128) -> Mechanism {
         Mechanism::gaussian(Ratio::new(p, q).unwrap()).unwrap()
@@ -314,7 +317,7 @@ mod tests {
         assert_eq!(gaussian(1, 1).cost_units(COUNT, Accounting::Pure), Err(CostError::GaussianInPurePool));
         assert_eq!(laplace(3, 1).cost_units(COUNT, Accounting::Pure), Ok(333_333_334));
         assert_eq!(laplace(3, 1).cost_units(COUNT, ZCDP), Ok(55_555_556));
-        let wide = Norms { l1: u128::MAX, l2_squared: u128::MAX };
+        let wide = Sensitivity { l1: u128::MAX, l2_squared: u128::MAX };
         assert_eq!(gaussian(1 << 112, 1).cost_units(wide, ZCDP), Ok((1 << 15) * 1_000_000_000));
         assert_eq!(gaussian(1, 1).cost_units(wide, ZCDP), Err(CostError::TooLarge));
         assert_eq!(laplace(1, 1).cost_units(wide, Accounting::Pure), Err(CostError::TooLarge));
@@ -355,24 +358,27 @@ mod tests {
 
     #[test]
     fn a_cost_takes_the_narrowest_noise_within_it() {
-        let spend = Norms::of(Contribution { low: 0, high: 1_000_000 }, 33, Shape::Exclusive).unwrap();
+        let spend = Sensitivity::of(Contribution { low: 0, high: 1_000_000 }, 33, Shape::Exclusive).unwrap();
         for accounting in [ZCDP, Accounting::Pure] {
-            for norms in [COUNT, spend, Norms { l1: 3, l2_squared: 7 }] {
+            for sensitivity in [COUNT, spend, Sensitivity { l1: 3, l2_squared: 7 }] {
                 for units in [1_000, 999_983, 500_000_000, 12_345_678_901, 1 << 60] {
-                    let found = Mechanism::for_cost(units, norms, accounting).unwrap();
-                    assert!(found.cost_units(norms, accounting).unwrap() <= units);
+                    let found = Mechanism::for_cost(units, sensitivity, accounting).unwrap();
+                    assert!(found.cost_units(sensitivity, accounting).unwrap() <= units);
                     let (p, q) = (parameter(found).numerator(), parameter(found).denominator());
                     let less =
                         if p <= q { Ratio::new(p * 1_000 / q - 1, 1_000) } else { Ratio::new(p - 1, 1) };
                     // Above 2^40 sigma is an integer, so a smaller square need not cost more than `units`.
                     if let Some(less) = less.filter(|_| p <= 1 << 40) {
                         let less = Mechanism::of(accounting, less).unwrap();
-                        assert!(less.cost_units(norms, accounting).unwrap() > units, "{units} {norms:?}");
+                        assert!(
+                            less.cost_units(sensitivity, accounting).unwrap() > units,
+                            "{units} {sensitivity:?}"
+                        );
                     }
                 }
             }
             assert_eq!(Mechanism::for_cost(0, COUNT, accounting), Err(NoiseError::NoCost));
-            let widest = Norms { l1: u128::MAX, l2_squared: u128::MAX };
+            let widest = Sensitivity { l1: u128::MAX, l2_squared: u128::MAX };
             assert_eq!(Mechanism::for_cost(1, widest, accounting), Err(NoiseError::TooWide));
             assert!(Mechanism::for_cost(u128::MAX, COUNT, accounting).is_ok());
         }

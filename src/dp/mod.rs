@@ -15,8 +15,8 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! From a question to its price: [`Contribution`], reach and [`Shape`] give [`Norms`]; an error or a cost gives a
-//! [`Mechanism`]; both together, once for each part, are a [`Claim`], whose cost under an [`Accounting`] is the charge.
+//! From a question to its price: [`Contribution`], reach and [`Shape`] give [`Sensitivity`]; an error or a cost gives a
+//! [`Mechanism`]; both together, once for each part, are a [`PrivacyClaim`], whose cost under an [`Accounting`] is the charge.
 //! Amounts that are charged are integers; floats appear only in what is shown and in conversions with directed rounding.
 
 mod bernoulli;
@@ -31,7 +31,7 @@ mod zcdp;
 
 #[doc(hidden)]
 pub use claim::QuestionHash;
-pub use claim::{Claim, Part};
+pub use claim::{Part, PrivacyClaim};
 pub(crate) use derived::float;
 pub use derived::{Noisy, Quantile, Spread, quantile, ratio_interval};
 #[doc(hidden)]
@@ -40,5 +40,5 @@ pub use gaussian::DiscreteGaussian;
 pub use interval::{Confidence, InvalidConfidence};
 pub use laplace::DiscreteLaplace;
 pub use mechanism::{Accounting, CostError, Mechanism, NoiseError};
-pub use sensitivity::{Contribution, Norms, NormsError, Shape};
+pub use sensitivity::{Contribution, Sensitivity, SensitivityError, Shape};
 pub use zcdp::{Delta, InvalidDelta, epsilon_of, rho_of, rho_of_pure};

@@ -12,7 +12,7 @@ pub struct Contribution {
 }
 
 impl Contribution {
-    /// One person counts one, wherever she is counted.
+    /// One person counts one, wherever they are counted.
     ///
     /// The clamp is [1, 1]; together with "not counted" that is 0 or 1, so M = W = 1.
     pub const COUNT: Self = Self { low: 1, high: 1 };
@@ -30,7 +30,7 @@ pub enum Shape {
 /// Why no sensitivity was computed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
-pub enum NormsError {
+pub enum SensitivityError {
     /// A clamp from high to low.
     #[error("the clamp [{low}, {high}] ends below its start")]
     Empty {
@@ -49,7 +49,7 @@ pub enum NormsError {
         /// The reach.
         reach: u32,
     },
-    /// A reach of nobody; everyone reaches at least her own row.
+    /// A reach of 0; everyone reaches at least the person's own row.
     #[error("the reach must be at least 1")]
     NoReach,
 }
@@ -57,30 +57,30 @@ pub enum NormsError {
 /// How far one person can move the released numbers of one part of a question.
 ///
 /// # Privacy
-/// Neighbours differ in everything that one person owns; `reach` rows change, her own and those she contributes to.
+/// Neighbours differ in everything that one person owns; `reach` rows change, their own and those they contribute to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Norms {
+pub struct Sensitivity {
     /// The largest sum of absolute changes.
     pub l1: u128,
     /// The square of the largest Euclidean length of the change.
     pub l2_squared: u128,
 }
 
-impl Norms {
-    /// The norms by the table in PRIVACY.md, "Sensitivities".
+impl Sensitivity {
+    /// The sensitivity by the table in PRIVACY.md, "Sensitivities".
     ///
     /// With M the largest absolute contribution, W the width of the clamp with 0 and D' = reach - 1: one number moves by
-    /// at most M + D' W; in exclusive cells her own row moves one cell by M and each other row leaves a cell and enters
+    /// at most M + D' W; in exclusive cells the person's own row moves one cell by M and each other row leaves a cell and enters
     /// another, or stays and moves by W.
     ///
     /// # Errors
-    /// [`NormsError`] when the clamp is empty, the reach 0, or a norm does not fit 128 bits.
-    pub fn of(contribution: Contribution, reach: u32, shape: Shape) -> Result<Self, NormsError> {
+    /// [`SensitivityError`] when the clamp is empty, the reach 0, or a norm does not fit 128 bits.
+    pub fn of(contribution: Contribution, reach: u32, shape: Shape) -> Result<Self, SensitivityError> {
         let Contribution { low, high } = contribution;
         if low > high {
-            return Err(NormsError::Empty { low, high });
+            return Err(SensitivityError::Empty { low, high });
         }
-        let others = u128::from(reach.checked_sub(1).ok_or(NormsError::NoReach)?);
+        let others = u128::from(reach.checked_sub(1).ok_or(SensitivityError::NoReach)?);
         let (below, above) = (u128::from(low.min(0).unsigned_abs()), u128::from(high.max(0).unsigned_abs()));
         let (largest, width) = (below.max(above), below + above);
         let norms = || {
@@ -96,7 +96,7 @@ impl Norms {
                 l2_squared: one_squared.max(spread_squared),
             })
         };
-        norms().ok_or(NormsError::TooLarge { low, high, reach })
+        norms().ok_or(SensitivityError::TooLarge { low, high, reach })
     }
 }
 
@@ -125,7 +125,7 @@ mod tests {
         all
     }
 
-    fn largest(low: i64, high: i64, reach: u32, cells: usize) -> Norms {
+    fn largest(low: i64, high: i64, reach: u32, cells: usize) -> Sensitivity {
         let mut sums = changes(low, high, true, cells);
         for _ in 1..reach {
             let step = changes(low, high, false, cells);
@@ -137,7 +137,7 @@ mod tests {
         let l1 = sums.iter().map(|s| s.iter().map(|x| u128::from(x.unsigned_abs())).sum()).max().unwrap();
         let l2_squared =
             sums.iter().map(|s| s.iter().map(|x| u128::from((x * x).unsigned_abs())).sum()).max().unwrap();
-        Norms { l1, l2_squared }
+        Sensitivity { l1, l2_squared }
     }
 
     #[test]
@@ -145,7 +145,7 @@ mod tests {
         for low in -2..=2 {
             for high in low..=2 {
                 for reach in 1..=3 {
-                    let table = |shape| Norms::of(Contribution { low, high }, reach, shape).unwrap();
+                    let table = |shape| Sensitivity::of(Contribution { low, high }, reach, shape).unwrap();
                     assert_eq!(
                         table(Shape::One),
                         largest(low, high, reach, 1),
@@ -164,16 +164,19 @@ mod tests {
     #[test]
     fn extremes_fit_or_are_refused() {
         let full = Contribution { low: i64::MIN, high: i64::MAX };
-        assert_eq!(Norms::of(full, 1, Shape::One).unwrap(), Norms { l1: 1 << 63, l2_squared: 1 << 126 });
+        assert_eq!(
+            Sensitivity::of(full, 1, Shape::One).unwrap(),
+            Sensitivity { l1: 1 << 63, l2_squared: 1 << 126 }
+        );
         for (reach, shape) in [(2, Shape::One), (2, Shape::Exclusive), (u32::MAX, Shape::One)] {
-            assert!(matches!(Norms::of(full, reach, shape), Err(NormsError::TooLarge { .. })));
+            assert!(matches!(Sensitivity::of(full, reach, shape), Err(SensitivityError::TooLarge { .. })));
         }
-        let widest = Norms::of(Contribution::COUNT, u32::MAX, Shape::Exclusive).unwrap();
+        let widest = Sensitivity::of(Contribution::COUNT, u32::MAX, Shape::Exclusive).unwrap();
         assert_eq!(widest.l1, 2 * u128::from(u32::MAX) - 1);
         assert_eq!(
-            Norms::of(Contribution { low: 1, high: 0 }, 1, Shape::One),
-            Err(NormsError::Empty { low: 1, high: 0 })
+            Sensitivity::of(Contribution { low: 1, high: 0 }, 1, Shape::One),
+            Err(SensitivityError::Empty { low: 1, high: 0 })
         );
-        assert_eq!(Norms::of(Contribution::COUNT, 0, Shape::One), Err(NormsError::NoReach));
+        assert_eq!(Sensitivity::of(Contribution::COUNT, 0, Shape::One), Err(SensitivityError::NoReach));
     }
 }

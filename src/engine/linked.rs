@@ -1,5 +1,5 @@
 //! Promise 3 where people have several ids: cubes are those of a naive model that first makes people out of the links, and
-//! one person moves at most `reach` rows, whatever she lists under which id.
+//! one person moves at most `reach` rows, whatever they list under which id.
 
 mod model;
 

@@ -8,7 +8,7 @@ use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::EngineError;
+use crate::engine::error::EngineError;
 
 const MIB: u64 = 1 << 20;
 

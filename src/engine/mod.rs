@@ -1,201 +1,38 @@
-//! Layer 4: rows in, sealed cubes out. Readers, interning, kernels, cube building.
+//! Layer 4: rows in, encrypted cubes out.
 //!
-//! Rows end here: they stream through as Arrow batches, become numbers per person in memory, and leave as
-//! [`Exact`](crate::release::Exact) cubes that only the door can open. Nothing of a row reaches the disk.
+//! Tables stream through as Arrow batches (`read`), ids become dense numbers (`ids`), consent events are merged for each recipient
+//! (`consent`), records and lists become one value a person and measure (`records`, `relations`), and those are counted into cubes
+//! (`cube`). Cubes are [`Exact`](crate::release::Exact) and can be opened by the releaser alone. No row is written to disk.
+//! `tokenize` de-identifies a table at the platform that owns it, before it is handed over.
 
-mod ages;
-mod apart;
-mod build;
-mod cells;
-mod consent_check;
-mod consents;
-mod differing;
-mod figures;
-mod file_faults;
-mod fractions;
-mod gathered;
-mod graph;
-pub(crate) mod hygiene;
-mod identical;
-mod import;
-mod input_digests;
-mod instants;
-mod intern;
+mod consent;
+mod cube;
+mod error;
+mod ids;
 #[cfg(test)]
 mod linked;
-mod links;
-mod marks;
 mod memory;
-mod namespaces;
 #[cfg(test)]
 mod neighbours;
-mod numbers;
-mod one_key;
-mod owner_rows;
-mod people;
-mod person_file;
-mod pointers;
-mod ranges;
 pub mod read;
-mod reading;
 mod records;
 mod relations;
-mod rows;
-mod sayings;
-mod scan;
-mod tokenise;
-mod unclear;
-mod values;
-mod waiting;
-mod work;
+mod tokenize;
 
 #[cfg(test)]
 pub(crate) mod reference_tests;
 
-pub use build::{Built, Sources, build, shapes};
-pub use consent_check::{ConsentCheck, check_consents};
-pub use file_faults::faults_of_files;
-pub use hygiene::{FileHygiene, Hygiene, MaxBadRows, Place};
-pub use import::{ImportTerms, Imported, import};
-pub use input_digests::InputRecords;
-pub use instants::Instants;
+pub use consent::check::{ConsentCheck, check_consents};
+pub use consent::import::{ImportTerms, Imported, import};
+pub use consent::person_file::PersonFile;
+pub use cube::build::{BuiltEpoch, build, shapes};
+pub use cube::file_faults::faults_of_files;
+pub use error::EngineError;
 pub use memory::{InvalidMemory, MemoryBudget};
-pub use person_file::PersonFile;
-pub use read::{FileColumn, HandedIn, Input, ReadError, columns, file_digest, handed_in, is_decoding};
-pub use reading::{Elsewhere, Progress, Reading};
-pub use tokenise::{TokeniseError, TokeniseTerms, tokenise};
-
-/// Why a seal stopped. Names the file, row, column and reason; never a value.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum EngineError {
-    /// More bad rows than allowed.
-    #[error(
-        "{file}: {bad} of {rows} rows are bad, more than the allowed {allowed} %; the first: {}",
-        .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    )]
-    BadRows {
-        /// The file.
-        file: String,
-        /// Bad rows in it.
-        bad: u64,
-        /// All rows in it.
-        rows: u64,
-        /// The limit in percent.
-        allowed: String,
-        /// The first places.
-        first: Vec<Place>,
-    },
-    /// Rows of a consent file that are nobody's. Each may be a withdrawal, so that no limit of bad rows holds for them.
-    #[error(
-        "{file}: {bad} of {rows} rows cannot be attributed to a person, and one may be a withdrawal; the first: {}",
-        .first.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
-    )]
-    UnattributedConsents {
-        /// The file.
-        file: String,
-        /// Such rows in it.
-        bad: u64,
-        /// All rows in it.
-        rows: u64,
-        /// The first places.
-        first: Vec<Place>,
-    },
-    /// A text column that identifies people directly.
-    #[error(
-        "{file}: column `{column}` identifies people directly: {count} of the {of} texts that were looked at are {like}"
-    )]
-    DirectIdentifier {
-        /// The file.
-        file: String,
-        /// The column.
-        column: String,
-        /// What its texts look like.
-        like: &'static str,
-        /// How many do.
-        count: u64,
-        /// How many were looked at.
-        of: u64,
-    },
-    /// A file could not be read.
-    #[error("{0}")]
-    Read(#[from] ReadError),
-    /// A dataset that a study declares was not handed in.
-    #[error("no file for dataset `{dataset}`: add `--data {dataset}=PATH`")]
-    MissingDataset {
-        /// The dataset.
-        dataset: String,
-    },
-    /// Ids of one namespace that can never meet.
-    #[error(
-        "{}: {}, and {}: {}: nobody of namespace `{namespace}` would be the same person in both",
-        .files[0].0, .files[0].1, .files[1].0, .files[1].1
-    )]
-    MixedTokens {
-        /// The namespace.
-        namespace: String,
-        /// Two files, and what the ids of each are.
-        files: [(String, String); 2],
-    },
-    /// A dataset that no study declares was handed in.
-    #[error("no study declares a dataset `{dataset}`{}", .nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default())]
-    UnknownDataset {
-        /// The dataset.
-        dataset: String,
-        /// The nearest declared name.
-        nearest: Option<String>,
-    },
-    /// A file of one person's events that names two.
-    #[error("{file}: holds the events of several people")]
-    SeveralPeople {
-        /// The file.
-        file: String,
-    },
-    /// More events than one person has.
-    #[error("{file}: more than 100,000 rows are not one person's events")]
-    LongPersonFile {
-        /// The file.
-        file: String,
-    },
-    /// Owners with more rows in a dataset than its study allows.
-    #[error(
-        "dataset `{dataset}`: {owners} of its owners have more than {limit} rows each (`max_rows_per_owner`)"
-    )]
-    RowsPerOwner {
-        /// The dataset.
-        dataset: String,
-        /// How many owners.
-        owners: u64,
-        /// The limit for each.
-        limit: u32,
-    },
-    /// People with more events in one consent input than a seal takes.
-    #[error("{file}: {people} people have more than {limit} consent events each")]
-    EventsPerPerson {
-        /// The file, or the first part of a folder.
-        file: String,
-        /// How many people.
-        people: u64,
-        /// The limit for each.
-        limit: u32,
-    },
-    /// More memory than the budget of a seal. A function of the tables and the study, never of who is in.
-    #[error(
-        "people, rows and pairs need at least {needed} MiB of memory, more than the {limit} MiB that the seal may use"
-    )]
-    Memory {
-        /// Mebibytes that were needed when the seal stopped, rounded up.
-        needed: u64,
-        /// Mebibytes of the budget, rounded down.
-        limit: u64,
-    },
-    /// More than 2^32 - 2 distinct ids.
-    #[error("too many distinct ids for one seal")]
-    TooManyIds,
-    /// A thread that read a file stopped: a bug.
-    #[error("a thread that read a file stopped; this is a bug")]
-    Stopped,
-    /// A vocabulary whose cube does not fit memory.
-    #[error("the cube of a tag set does not fit memory")]
-    TooManyCells,
-}
+pub use read::ingest_report::{FileReport, IngestReport, MaxBadRows};
+pub use read::input_digests::InputRecords;
+pub use read::instants::Instants;
+pub use read::reading::{Elsewhere, Progress, Reading};
+pub use read::sources::Sources;
+pub use read::{FileColumn, HandedIn, Input, Place, ReadError, columns, file_digest, handed_in, is_decoding};
+pub use tokenize::{TokeniseError, TokeniseTerms, tokenise};

@@ -14,7 +14,7 @@ use self::model::{Cells, Design, RECIPIENTS, cells};
 use self::people::Population;
 use super::{Reading, build};
 use crate::consent::Demand;
-use crate::dp::{Accounting, Norms};
+use crate::dp::{Accounting, Sensitivity};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Ask, Defaults, Filter, Item, PartKind, Plan, Probability, Problem, tag};
 use crate::tags::{Catalogue, Columns};
@@ -38,7 +38,7 @@ struct Survey {
 struct Question {
     text: String,
     groups: Vec<Option<usize>>,
-    parts: Vec<(PartKind, Norms)>,
+    parts: Vec<(PartKind, Sensitivity)>,
     columns: Columns,
 }
 
@@ -64,7 +64,7 @@ impl Survey {
         let key = Secret::new([9; 32]);
         let (sources, reading) = (people.tables(without, AS_OF), Reading::default());
         let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, &reading).unwrap();
-        let of = |built: &super::Built| {
+        let of = |built: &super::BuiltEpoch| {
             let [cube] = built.cubes.as_slice() else { panic!("the study has one tag set") };
             let (counts, sums) = cube.reveal_in_test().cells_in_test();
             let columns = self.study.catalogue.columns();
@@ -149,7 +149,7 @@ fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
     let accounting = Accounting::Zcdp { delta: "1e-12".parse().unwrap() };
     match Plan::new(&ask, catalogue, &defaults, accounting) {
         Ok(plan) => Some(planned(&plan, catalogue)),
-        Err(error) if error.what == Problem::Nobody => None,
+        Err(error) if error.what == Problem::EmptySelection => None,
         Err(error) => panic!("{error}"),
     }
 }
@@ -161,7 +161,7 @@ fn planned(plan: &Plan, catalogue: &Catalogue) -> Question {
     for (cell, group) in plan.groups() {
         groups[cell as usize] = Some(group as usize);
     }
-    let norms = plan.claim().parts.iter().map(|part| part.norms);
+    let norms = plan.claim().parts.iter().map(|part| part.sensitivity);
     Question {
         text: plan.question().to_owned(),
         groups,

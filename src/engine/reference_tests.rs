@@ -370,7 +370,7 @@ fn random_rows(rng: &mut StdRng, terms: &Terms) -> Rows {
         _ => number.to_string(),
     };
     let id = |rng: &mut StdRng| {
-        // Person 0 is a hub: listed by many, with a long list of her own. Some ids are missing or empty.
+        // Person 0 is a hub: listed by many, with a long list of their own. Some ids are missing or empty.
         let number = if rng.random_bool(0.3) { 0 } else { rng.random_range(0..many) };
         match rng.random_range(0..30) {
             0 => None,

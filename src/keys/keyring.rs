@@ -1,5 +1,7 @@
 //! The key of a sandbox, what is derived from it, and the epoch keys that are wrapped under it.
 
+use std::sync::{Mutex, PoisonError};
+
 use super::{KeyError, RootKey, open, seal};
 use crate::storage::Storage;
 use crate::types::{EpochId, Secret};
@@ -29,7 +31,7 @@ pub fn random_secret() -> Result<Secret, KeyError> {
 pub struct Keyring {
     key: Secret,
     sandbox: String,
-    sealed_for: RootNumber,
+    sealed_for: Mutex<RootNumber>,
 }
 
 /// Under which root key of a sandbox its key is sealed; sealed with it.
@@ -51,7 +53,7 @@ impl Keyring {
             return Err(KeyError::Exists(PLACE.to_owned()));
         }
         let first = RootNumber { number: 0, log_size: 0 };
-        let mut ring = Self { key: random_secret()?, sandbox: sandbox.to_owned(), sealed_for: first };
+        let ring = Self { key: random_secret()?, sandbox: sandbox.to_owned(), sealed_for: Mutex::new(first) };
         ring.seal_under(storage, root, first)?;
         Ok(ring)
     }
@@ -73,7 +75,7 @@ impl Keyring {
         };
         let malformed = || KeyError::Malformed { place: PLACE.to_owned(), wanted: "48 sealed bytes" };
         let (key, sealed_for) = parts().ok_or_else(malformed)?;
-        Ok(Self { key, sandbox: sandbox.to_owned(), sealed_for })
+        Ok(Self { key, sandbox: sandbox.to_owned(), sealed_for: Mutex::new(sealed_for) })
     }
 
     /// The keys of a sandbox whose root key lies in its folder: `keys/root.next` where a rotation has sealed for it, else
@@ -110,7 +112,7 @@ impl Keyring {
     /// # Errors
     /// [`KeyError::Storage`], [`KeyError::Sealed`]; after the first, only reading the file tells which seal is there.
     pub fn seal_under(
-        &mut self,
+        &self,
         storage: &dyn Storage,
         root: &RootKey,
         number: RootNumber,
@@ -123,7 +125,7 @@ impl Keyring {
         let sealed = seal(&root.sandbox_wrap(&self.sandbox), &[self.sandbox.as_bytes(), USE], &plain)
             .map_err(|source| KeyError::Sealed { place: PLACE.to_owned(), source })?;
         storage.write(PLACE, &sealed)?;
-        self.sealed_for = number;
+        *self.sealed_for.lock().unwrap_or_else(PoisonError::into_inner) = number;
         Ok(())
     }
 
@@ -138,8 +140,8 @@ impl Keyring {
 
     /// Under which root key the key was sealed when it was opened or sealed last.
     #[must_use]
-    pub const fn sealed_for(&self) -> RootNumber {
-        self.sealed_for
+    pub fn sealed_for(&self) -> RootNumber {
+        *self.sealed_for.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The key of the ledger's MACs.
@@ -237,7 +239,7 @@ mod tests {
     use crate::storage::{Fault, Image};
 
     fn ring(sandbox: &str) -> Keyring {
-        Keyring { key: Secret::new([7; 32]), sandbox: sandbox.into(), sealed_for: FIRST }
+        Keyring { key: Secret::new([7; 32]), sandbox: sandbox.into(), sealed_for: Mutex::new(FIRST) }
     }
 
     const FIRST: RootNumber = RootNumber { number: 0, log_size: 0 };
@@ -269,7 +271,7 @@ mod tests {
     fn the_key_of_a_sandbox_changes_its_seal_and_nothing_else() {
         let image = Image::new();
         let root = |byte: &str| RootKey::from_hex(&byte.repeat(32), "test").unwrap();
-        let mut made = Keyring::create(&image, &root("01"), "s").unwrap();
+        let made = Keyring::create(&image, &root("01"), "s").unwrap();
         assert!(matches!(Keyring::create(&image, &root("01"), "s"), Err(KeyError::Exists(_))));
         let derived = *made.ledger_mac().expose();
         let opens = |root: &RootKey, sandbox: &str| match Keyring::open(&image, root, sandbox) {

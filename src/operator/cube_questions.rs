@@ -9,9 +9,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::Adopted;
-use super::analyst::{plan_under, selection};
 use crate::dp::Accounting;
 use crate::engine::shapes;
+use crate::operator::query::analyst::{plan_under, selection};
 use crate::policy::{Regime, Study};
 use crate::query::parse;
 use crate::release::{Cube, Exact, noised_in_test};

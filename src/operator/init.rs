@@ -6,16 +6,16 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::adopt::Candidate;
-use super::anchor::{FIELD, absolute, path_hash};
 use super::open::Keys;
 use super::sandbox::{HandlerEntry, SANDBOX, SandboxFile};
-use super::view::units;
 use super::{NamedKey, Operator, OperatorError, StudySource, accounting};
 use crate::audit::{Entry, Kind, Log, Pinned, VerifierKey, amount};
 use crate::dp::{Accounting, Delta};
 use crate::keys::{AuditorPublicKey, Keyring, RootKey, SigningKey, random_secret};
 use crate::ledger::{Pool, PoolKind, RedbLedger};
+use crate::operator::books::anchor::{FIELD, absolute, path_hash};
+use crate::operator::law::adopt::Candidate;
+use crate::operator::query::vocabulary::units;
 use crate::storage::{AnchorFile, Folder, LockError, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
 

@@ -2,98 +2,69 @@
 //!
 //! [`Operator`] runs the sandbox and holds its keys; [`Analyst`] asks questions and can do nothing else.
 
-mod access;
-mod adopt;
-mod analyst;
-mod anchor;
-mod check;
-mod closed;
-mod consent_tree;
+mod books;
 #[cfg(test)]
 mod cube_questions;
-mod documents;
-mod erase;
 mod error;
-mod export;
-mod figures;
-mod given;
 mod init;
-mod inputs;
+mod keys;
 mod law;
-mod metrics;
 mod open;
-mod permitted;
-mod person;
-mod prove;
 mod public;
+mod query;
 #[cfg(test)]
 mod random_measures;
 #[cfg(test)]
 mod random_questions;
-mod reader;
 mod register;
-mod renew;
-mod replay;
-mod requests;
-mod retire;
-mod rotate;
-mod rotate_root;
 mod sandbox;
 mod seal;
-mod sealed;
-mod shown;
-mod source;
-mod status;
+mod shelf;
 mod verify;
-mod verify_epochs;
-mod verify_files;
-mod verify_law;
-mod verify_renewals;
-mod view;
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-pub use access::{Act, Role};
-pub use adopt::Adoption;
-pub use analyst::{Analyst, Answer};
-pub use check::{check_regime, check_sandbox, check_study};
-pub use closed::AskedEpoch;
-pub use documents::studies_in_force;
-pub use erase::Erased;
+pub use books::access::{Act, Role};
+pub use books::prove::show_log;
+pub use books::renew::Renewed;
 pub use error::{ErrorKind, OperatorError};
-pub use given::Given;
 pub use init::{Approval, PoolTerms, Setup};
-pub use inputs::InputUse;
-pub use metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
+pub use keys::rotate::Rotated;
+pub use keys::rotate_root::{NewRoot, RootRotated};
+pub use law::adopt::Adoption;
+pub use law::check::{check_regime, check_sandbox, check_study};
+pub use law::documents::studies_in_force;
+pub use law::replay::Replay;
+pub use law::source::StudySource;
 pub use open::Keys;
-pub use person::{PersonEpoch, PersonView};
-pub use prove::show_log;
-pub use reader::Reader;
-pub use register::{Consents, RegisterCheck};
-pub use renew::Renewed;
-pub use replay::Replay;
-pub use retire::Retired;
-pub use rotate::Rotated;
-pub use rotate_root::{NewRoot, RootRotated};
-pub use seal::{SealTerms, Sealed};
-pub use source::StudySource;
-pub use status::{EpochStatus, Status};
-pub use verify::{Anchoring, Verification, VerifyTerms, verify_log, verify_sandbox};
-pub use view::{MeasureView, Remaining, TagView, View, Vocabulary};
+pub use query::analyst::{Analyst, Answer};
+pub use query::metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
+pub use query::reader::Reader;
+pub use query::released_history::Given;
+pub use query::status::{EpochStatus, Status};
+pub use query::vocabulary::{MeasureView, Remaining, TagView, View, Vocabulary};
+pub use register::consents::Consents;
+pub use register::erase::Erased;
+pub use register::person::{PersonEpoch, PersonView};
+pub use register::state::RegisterCheck;
+pub use seal::epoch::{SealTerms, Sealed};
+pub use shelf::epoch_selection::AskedEpoch;
+pub use shelf::inputs::InputUse;
+pub use shelf::retire::Retired;
+pub use verify::sandbox::{Anchoring, Verification, VerifyTerms, verify_log, verify_sandbox};
 
-use crate::audit::{Log, Signer};
+use crate::audit::Signer;
 use crate::dp::{Accounting, Delta};
-use crate::keys::{AuditorPublicKey, Keyring, SigningKey};
-use crate::ledger::{Ledger, PoolKind};
+use crate::keys::SigningKey;
+use crate::ledger::PoolKind;
 use crate::policy::{Regime, Study};
-use crate::release::{Askers, Cube, Exact};
-use crate::storage::{AnchorFile, Storage, WriterLock};
-use crate::types::{Clock, EpochId, RecipientId, Secret, StudyId};
-use person::Told;
-use register::RegisterPlace;
-use sandbox::{EpochFile, SandboxFile};
+use crate::storage::{Storage, WriterLock};
+use crate::types::Clock;
+use books::ledger_and_log::Books;
+use law::in_force::Law;
+use register::part::RegisterPlace;
+use shelf::epochs::Shelf;
 
 /// A study under which the sandbox works, and its regime.
 struct Adopted {
@@ -101,37 +72,22 @@ struct Adopted {
     regime: Regime,
 }
 
-/// The cube of one tag set for one recipient of one study in one epoch.
-type CubeKey = (EpochId, StudyId, RecipientId, usize);
-
-/// Everything that the operator and its analysts share.
-struct Inner {
+/// Everything that the operator and its analysts share: four parts, each with its own locks. Order of locks: law, shelf, register, books.
+struct SandboxState {
     storage: Arc<dyn Storage>,
     clock: Box<dyn Clock>,
-    file: SandboxFile,
-    keyring: Keyring,
-    answers: Secret,
-    signer: NamedKey,
-    ledger: Box<dyn Ledger>,
-    accounting: Accounting,
-    log: Mutex<Log>,
-    askers: Askers,
-    anchor: Option<AnchorFile>,
-    auditor: Option<AuditorPublicKey>,
-    studies: BTreeMap<StudyId, Adopted>,
-    /// Every epoch that the log seals.
-    epochs: RwLock<Vec<EpochFile>>,
-    /// Held to read while something is opened that is sealed under the key of an epoch, to write while one is retired.
-    retiring: RwLock<()>,
-    cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
+    /// The id of the sandbox, which never changes.
+    id: String,
+    books: Books,
+    law: Law,
+    shelf: Shelf,
     register: RegisterPlace,
-    told: Mutex<Told>,
     response_slot: Option<Duration>,
 }
 
 /// Runs a sandbox: one writing process at a time.
 pub struct Operator {
-    inner: Arc<Inner>,
+    inner: Arc<SandboxState>,
     /// Held as long as the operator lives; `None` on a storage that is not a folder.
     _lock: Option<WriterLock>,
 }

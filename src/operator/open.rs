@@ -1,24 +1,25 @@
 //! `open`: the keys, the two books, their agreement, and what a stop has left unfinished.
 
-use std::collections::BTreeMap;
 use std::path::Path;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::anchor::{anchor, read_anchor};
-use super::figures::auditor;
-use super::law::{in_force, settle_adoption};
-use super::register::RegisterPlace;
-use super::renew::{last_seen, settle};
-use super::rotate::{settle_rotation, signer};
 use super::sandbox::{SANDBOX, SandboxFile};
-use super::sealed::settle_epochs;
-use super::{Inner, Operator, OperatorError, accounting};
-use crate::audit::{Kind, Log, Pinned, Signer, VerifierKey};
+use super::{Operator, OperatorError, SandboxState, accounting};
+use crate::audit::{Kind, Log, Pinned, VerifierKey};
 use crate::keys::{KeyProvider, Keyring, RootKey};
 use crate::ledger::{Book, Ledger, RedbLedger};
+use crate::operator::books::anchor::{anchor, read_anchor};
+use crate::operator::books::ledger_and_log::Books;
+use crate::operator::books::renew::{last_seen, settle};
+use crate::operator::keys::rotate::{settle_rotation, signer};
+use crate::operator::law::in_force::{InForceLaw, Law, in_force, settle_adoption};
+use crate::operator::register::part::RegisterPlace;
+use crate::operator::shelf::epochs::Shelf;
+use crate::operator::shelf::figures::auditor;
+use crate::operator::shelf::sealed::settle_epochs;
 use crate::register::Register;
-use crate::release::{Askers, Door};
+use crate::release::Releaser;
 use crate::storage::{Folder, Storage};
 use crate::types::{Clock, Secret};
 
@@ -84,31 +85,21 @@ impl Operator {
         settle_adoption(&*storage, &mut file, &log)?;
         let studies = in_force(&*storage, &file, &log)?;
         let auditor = auditor(&log)?;
-        let inner = Inner {
-            accounting: accounting(&ledger.pool()?.accounting)?,
-            answers: answers(&keyring),
-            ledger: Box::new(ledger),
-            log: Mutex::new(log),
-            askers: Askers::default(),
-            anchor,
-            auditor,
-            epochs: RwLock::new(epochs),
-            retiring: RwLock::default(),
-            cubes: Mutex::new(BTreeMap::new()),
+        let accounting = accounting(&ledger.pool()?.accounting)?;
+        let inner = SandboxState {
+            id: file.id.clone(),
+            books: Books::new(Box::new(ledger), log, signer, anchor, answers(&keyring)),
+            law: Law::new(InForceLaw { file, studies }, accounting, auditor),
+            shelf: Shelf::new(keyring, epochs),
             register: RegisterPlace::default(),
-            told: Mutex::default(),
             response_slot: Some(RESPONSE_SLOT),
             storage,
             clock,
-            file,
-            keyring,
-            signer,
-            studies,
         };
         inner.settle_root()?;
         // A register that was being written anew when we stopped stands as it was.
         Register::remove_unfinished(&*inner.storage)?;
-        inner.door().recover()?;
+        inner.with_door(|door| door.recover())?;
         inner.retire_ended()?;
         Ok(Self { inner: Arc::new(inner), _lock: None })
     }
@@ -176,23 +167,9 @@ fn settle_renewal(ledger: &dyn Ledger, log: &Log, pinned: Option<&Pinned>) -> Re
     Ok(())
 }
 
-impl Inner {
-    /// The log, once nobody else has it.
-    pub(super) fn log(&self) -> Result<MutexGuard<'_, Log>, OperatorError> {
-        self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))
-    }
-
-    /// The door between the two books.
-    pub(super) fn door(&self) -> Door<'_> {
-        Door {
-            sandbox: &self.file.id,
-            ledger: &*self.ledger,
-            log: &self.log,
-            signer: &self.signer as &(dyn Signer + Send + Sync),
-            answers: &self.answers,
-            anchor: self.anchor.as_ref(),
-            clock: &*self.clock,
-            askers: &self.askers,
-        }
+impl SandboxState {
+    /// Runs `release` with the trust boundary between ledger and log; see [`Books::with_door`].
+    pub(super) fn with_door<T>(&self, release: impl FnOnce(&Releaser<'_>) -> T) -> T {
+        self.books.with_door(&self.id, &*self.clock, release)
     }
 }

@@ -4,9 +4,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::OperatorError;
-use super::rotate::log_key;
 use super::sandbox::{SANDBOX, SandboxFile};
 use crate::audit::Log;
+use crate::operator::keys::rotate::log_key;
 use crate::storage::{Folder, Storage};
 
 /// The storage of a sandbox, its `sandbox.toml`, and its log under the key that the file names or the log leads to.

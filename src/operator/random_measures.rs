@@ -1,5 +1,5 @@
 //! Promise 3 for every kind of measure, question by question: without what one person owns, no exact answer moves by more
-//! than the norms that the catalogue declares for it.
+//! than the sensitivity that the catalogue declares for it.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,11 +8,11 @@ use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
 use super::Adopted;
-use super::analyst::{plan_under, selection};
 use super::random_questions::filter;
 use crate::dp::Accounting;
 use crate::engine::reference_tests::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, World, text};
 use crate::engine::{Reading, build, shapes};
+use crate::operator::query::analyst::{plan_under, selection};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};
@@ -130,7 +130,7 @@ fn no_answer_about_any_measure_moves_by_more_than_is_declared() {
                         with.iter().zip(&without).map(|(a, b)| (a - b).unsigned_abs()).collect();
                     let (l1, l2): (u128, u128) = (change.iter().sum(), change.iter().map(|by| by * by).sum());
                     assert!(
-                        l1 <= part.norms.l1 && l2 <= part.norms.l2_squared,
+                        l1 <= part.sensitivity.l1 && l2 <= part.sensitivity.l2_squared,
                         "case {case}: {text} moves by {change:?} without {person}"
                     );
                     if l1 > 0 {

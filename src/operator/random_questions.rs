@@ -9,10 +9,10 @@ use rand::rngs::StdRng;
 use rand::seq::{IndexedRandom, SliceRandom};
 use rand::{RngExt, SeedableRng};
 
-use super::analyst::{plan, selection};
 use super::{Adopted, Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use crate::engine::{Input, Reading, Sources, build, shapes};
 use crate::keys::RootKey;
+use crate::operator::query::analyst::{plan, selection};
 use crate::policy::{Decision, decide};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};
@@ -175,13 +175,14 @@ pub(super) fn filter(tags: &[&Tag], depth: u32, rng: &mut StdRng) -> String {
 
 /// Questions, of which some exclude everybody or price what they do not ask and are no questions.
 fn questions(operator: &Operator, seed: u64) -> impl Iterator<Item = (String, Plan)> {
-    let adopted = operator.inner.studies.values().next().unwrap();
+    let law = operator.inner.law.in_force();
+    let adopted = std::sync::Arc::clone(law.studies.values().next().unwrap());
     let mut rng = StdRng::seed_from_u64(seed);
     std::iter::repeat_with(move || {
         let text = question(&adopted.study.catalogue, &mut rng);
         let ask =
             parse(&text, &adopted.study.catalogue).unwrap_or_else(|error| panic!("{}", error.render(&text)));
-        plan(&ask, adopted, operator.inner.accounting).ok().map(|plan| (text, plan))
+        plan(&ask, &adopted, operator.inner.law.accounting).ok().map(|plan| (text, plan))
     })
     .flatten()
 }
@@ -219,7 +220,8 @@ fn the_forecast_is_the_charge_to_the_unit() {
 fn with_the_same_noise_neighbours_differ_by_no_more_than_the_claim() {
     const PEOPLE: u32 = 60;
     let operator = sandbox(2, false);
-    let adopted = operator.inner.studies.values().next().unwrap();
+    let law = operator.inner.law.in_force();
+    let adopted = law.studies.values().next().unwrap();
     let shapes = shapes(&adopted.study).unwrap();
     let ids: Vec<String> = made_up(PEOPLE)
         .members()
@@ -244,7 +246,10 @@ fn with_the_same_noise_neighbours_differ_by_no_more_than_the_claim() {
                 assert_eq!((a.len(), b.len()), (part.cells, part.cells), "{text}");
                 let change: Vec<u128> = a.iter().zip(b).map(|(a, b)| (a - b).unsigned_abs()).collect();
                 let (l1, l2): (u128, u128) = (change.iter().sum(), change.iter().map(|by| by * by).sum());
-                assert!(l1 <= part.norms.l1 && l2 <= part.norms.l2_squared, "{text} moves by {change:?}");
+                assert!(
+                    l1 <= part.sensitivity.l1 && l2 <= part.sensitivity.l2_squared,
+                    "{text} moves by {change:?}"
+                );
                 moved += usize::from(l1 > 0);
                 beyond_one += usize::from(change.iter().filter(|by| **by > 0).count() > 2);
             }

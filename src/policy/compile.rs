@@ -10,7 +10,7 @@ use super::consents::consent_table;
 use super::fields::field;
 use super::file::{
     Admitted, AgeStatement, ChangeSection, DatasetKind, DatasetSection, DocumentSection, MeasureSection,
-    Named, RecipientSection, StudyFile, TagSection, Written,
+    Named, RecipientSection, StudyFile, TagSection, WordOrTable,
 };
 use super::links::{IdColumn, LinksTable, check_namespaces, links_table, spell};
 use super::measures::Measures;
@@ -374,7 +374,7 @@ fn tag(
 
 fn banded(
     name: &Spanned<String>,
-    written: &Spanned<Written<MeasureSection>>,
+    written: &Spanned<WordOrTable<MeasureSection>>,
     section: &TagSection,
     datasets: &[Dataset],
     sections: &Named<MeasureSection>,
@@ -387,13 +387,13 @@ fn banded(
         return says(values.span(), "`values` belong to a tag of a field; a measure has `bands`");
     }
     let measure = match written.get_ref() {
-        Written::Word(word) => {
+        WordOrTable::Word(word) => {
             let position = draft.measures.iter().position(|measure| measure.name.as_ref() == Some(word));
             let known = || draft.measures.iter().filter_map(|measure| measure.name.as_deref());
             position
                 .ok_or_else(|| unknown("measure", &Spanned::new(written.span(), word.clone()), known()))?
         }
-        Written::Table(table) => {
+        WordOrTable::Table(table) => {
             let measure = Measures { datasets, sections, draft }.one(None, table, &written.span())?;
             draft.measures.push(measure);
             draft.measures.len() - 1

@@ -10,7 +10,7 @@ use super::outcome::Ruled;
 use super::phrases::{Phrases, state};
 use super::regime::{Lang, Mark, Names, Text, UNDECLARED, cell};
 use super::{RuleOutcome, RuleResult};
-use crate::consent::{Ages, Check, Requirement, Standing};
+use crate::consent::{Ages, Check, ConsentStatus, Requirement};
 use crate::types::{Days, Timestamp};
 
 /// A line of an explanation and what stands under it.
@@ -287,7 +287,7 @@ impl Opinion<'_> {
     fn stop_in_words(&self, lang: Lang) -> Line {
         let said = Phrases::of(lang);
         let study = self.case.study;
-        let article = self.case.regime.rule_of(Standing::Withdrawn).map_or("", |(_, article)| article);
+        let article = self.case.regime.rule_of(ConsentStatus::Withdrawn).map_or("", |(_, article)| article);
         let line = match study.release.max_age {
             Some(age) => {
                 Line::plain(said.stop_within.replace("{age}", &age.to_string()).replace("{article}", article))

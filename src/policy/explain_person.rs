@@ -6,7 +6,7 @@ use super::phrases::Phrases;
 use super::placed::Spanned;
 use super::regime::{Lang, Regime, Text};
 use super::{Reason, RuleResult};
-use crate::consent::{Account, Standing};
+use crate::consent::{Account, ConsentStatus};
 
 impl Opinion<'_> {
     /// How one person's consents stand under this use, with every reason that keeps her out.
@@ -50,7 +50,7 @@ impl Opinion<'_> {
     pub fn person_reasons(&self, account: &Account, lang: Lang) -> Vec<Reason> {
         let file = &self.case.regime.file;
         let own = || file.triggers.get(&account.trigger).map(|trigger| trigger.rule.get_ref());
-        let reason = |standing: &Standing| {
+        let reason = |standing: &ConsentStatus| {
             let text = file.person.get(standing.as_str())?;
             let rule = text.rule.as_ref().map(Spanned::get_ref).or_else(own)?;
             let article = file.rules.get(rule).map(|rule| rule.article.get_ref().clone()).unwrap_or_default();
@@ -65,7 +65,7 @@ impl Regime {
     /// The rule by which a consent that stands so keeps a person out, with its article, where the regime names one for all
     /// triggers: an epoch that is over, or too old to know of withdrawals, answers nothing by the same rule.
     #[must_use]
-    pub fn rule_of(&self, standing: Standing) -> Option<(&str, &str)> {
+    pub fn rule_of(&self, standing: ConsentStatus) -> Option<(&str, &str)> {
         let rule = self.file.person.get(standing.as_str())?.rule.as_ref()?.get_ref();
         Some((rule, self.file.rules.get(rule)?.article.get_ref()))
     }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::compile::{Outcome, day, says, unknown};
-use super::file::{FieldSection, FieldType, Written};
+use super::file::{FieldSection, FieldType, WordOrTable};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
 use crate::consent::AgeFact;
@@ -14,7 +14,7 @@ use crate::types::{AmountFormat, Denomination, Zone};
 /// The field of one column, with the time zone that its dataset declares; `None` for one that is never read.
 pub(super) fn field(
     column: &Spanned<String>,
-    written: &Written<FieldSection>,
+    written: &WordOrTable<FieldSection>,
     of_dataset: Option<&Zone>,
 ) -> Outcome<Option<Field>> {
     const TYPES: [(&str, FieldType); 10] = [
@@ -31,8 +31,8 @@ pub(super) fn field(
     ];
     let from_word;
     let section = match written {
-        Written::Table(section) => section,
-        Written::Word(word) => match TYPES.iter().find(|(known, _)| known == word) {
+        WordOrTable::Table(section) => section,
+        WordOrTable::Word(word) => match TYPES.iter().find(|(known, _)| known == word) {
             Some((_, kind)) => {
                 from_word = FieldSection::from(*kind);
                 &from_word

@@ -207,7 +207,7 @@ pub(super) struct DatasetSection {
     pub(super) max_reach: Option<Spanned<u32>>,
     pub(super) timezone: Option<Spanned<Zone>>,
     #[serde(default)]
-    pub(super) fields: Named<Written<FieldSection>>,
+    pub(super) fields: Named<WordOrTable<FieldSection>>,
     pub(super) encoding: Option<TextEncoding>,
     pub(super) separator: Option<Separator>,
     #[serde(default)]
@@ -331,7 +331,7 @@ pub(super) struct MeasureSection {
 #[derive(Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(super) struct TagSection {
-    pub(super) measure: Option<Spanned<Written<MeasureSection>>>,
+    pub(super) measure: Option<Spanned<WordOrTable<MeasureSection>>>,
     #[serde(default)]
     pub(super) bands: Option<Spanned<BTreeMap<String, BoundSection>>>,
     pub(super) absent: Option<Spanned<String>>,
@@ -397,31 +397,31 @@ struct Day(
 );
 
 /// Either a word or a table: `amount = "amount"` and `referrer = { type = "person", max_reach = 4 }`.
-pub(super) enum Written<T> {
+pub(super) enum WordOrTable<T> {
     Word(String),
     Table(T),
 }
 
-impl<'de, T: Deserialize<'de>> Deserialize<'de> for Written<T> {
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for WordOrTable<T> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct WordOrTable<T>(PhantomData<T>);
-        impl<'de, T: Deserialize<'de>> Visitor<'de> for WordOrTable<T> {
-            type Value = Written<T>;
+        struct Either<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for Either<T> {
+            type Value = WordOrTable<T>;
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("a name or a table")
             }
             fn visit_str<E: Error>(self, word: &str) -> Result<Self::Value, E> {
-                Ok(Written::Word(word.to_owned()))
+                Ok(WordOrTable::Word(word.to_owned()))
             }
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Self::Value, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(Written::Table)
+                T::deserialize(MapAccessDeserializer::new(map)).map(WordOrTable::Table)
             }
         }
-        deserializer.deserialize_any(WordOrTable(PhantomData))
+        deserializer.deserialize_any(Either(PhantomData))
     }
 }
 
-impl<T: JsonSchema> JsonSchema for Written<T> {
+impl<T: JsonSchema> JsonSchema for WordOrTable<T> {
     fn inline_schema() -> bool {
         true
     }

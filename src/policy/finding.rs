@@ -97,6 +97,6 @@ impl fmt::Display for Finding {
         }
         let article = if self.article.is_empty() { String::new() } else { format!(" ({})", self.article) };
         write!(f, ": {}: {}{article}: {}", self.level.as_str(), self.rule, self.message)?;
-        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n  mend: {}", self.fix) }
+        if self.fix.is_empty() { Ok(()) } else { write!(f, "\n  fix: {}", self.fix) }
     }
 }

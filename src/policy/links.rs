@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::compile::{Outcome, as_written, says, unknown};
-use super::file::{DatasetKind, DatasetSection, IdsSection, Named, Written};
+use super::file::{DatasetKind, DatasetSection, IdsSection, Named, WordOrTable};
 use super::placed::Spanned;
 use super::study::{Dataset, Shape};
 use crate::deidentify::Form;
@@ -159,8 +159,8 @@ pub(super) fn check_namespaces(datasets: &Datasets) -> Outcome<()> {
     let known = || namespaces.iter().map(|namespace| namespace.get_ref().as_str());
     for section in sections() {
         let fields = section.fields.values().filter_map(|field| match field {
-            Written::Table(field) => field.ids.as_ref(),
-            Written::Word(_) => None,
+            WordOrTable::Table(field) => field.ids.as_ref(),
+            WordOrTable::Word(_) => None,
         });
         for named in section.target_ids.iter().chain(fields) {
             if !namespaces.contains(named) {

@@ -7,7 +7,7 @@ use super::logic::{Cube, Words, uncovered};
 use super::regime::{Coarse, Lang, Regime, UNKNOWN, cell};
 use super::study::{FieldKind, Recipient, Study};
 use super::{Finding, Level, RuleResult};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::deidentify::Treatment;
 use crate::tags::{Aggregate, Source, TagSource, Window};
 use crate::types::Timestamp;
@@ -213,7 +213,7 @@ fn no_max_age(study: &Study, regime: &Regime) -> Option<Finding> {
         study.retention
     );
     let fix = "write `max_age = \"72h\"` under `[release]`: after so many hours a new epoch must be sealed";
-    let article = regime.rule_of(Standing::Withdrawn).map_or("", |(_, article)| article);
+    let article = regime.rule_of(ConsentStatus::Withdrawn).map_or("", |(_, article)| article);
     Some(Finding::new(Level::Warning, "MAX-AGE", message, fix).under(article))
 }
 

@@ -10,7 +10,7 @@ use super::record_measures::RecordMeasure;
 use super::study::{Dataset, Shape};
 use super::test_section::TestSection;
 use super::tests_written::{one_test, unit};
-use crate::tags::{Aggregate, Arrival, CatalogueDraft, Clamp, Grid, Measure, Naming, Rows, Source, TagError};
+use crate::tags::{Aggregate, CatalogueDraft, Clamp, Grid, Inbound, Measure, Naming, Rows, Source, TagError};
 use crate::types::Denomination;
 
 /// Turns measure sections into measures; own-record measures first, so that audience measures can refer to them.
@@ -142,17 +142,17 @@ impl Measures<'_> {
         )
     }
 
-    fn arrival(&self, told: Told<'_>, section: &MeasureSection) -> Outcome<Option<Arrival>> {
+    fn arrival(&self, told: Told<'_>, section: &MeasureSection) -> Outcome<Option<Inbound>> {
         Ok(Some(match told {
-            (Some(true), None, None, None) => Arrival::Size,
-            (None, Some(of), None, None) => Arrival::Sum { of: self.inner(of)? },
-            (None, None, Some(of), None) => Arrival::Mean { of: self.inner(of)? },
+            (Some(true), None, None, None) => Inbound::Size,
+            (None, Some(of), None, None) => Inbound::Sum { of: self.inner(of)? },
+            (None, None, Some(of), None) => Inbound::Mean { of: self.inner(of)? },
             (None, None, None, Some(share)) => {
                 let mut tests = share.get_ref().iter();
                 let (Some((of, test)), None) = (tests.next(), tests.next()) else {
                     return says(share.span(), "a share of the audience tests exactly one measure");
                 };
-                Arrival::Share { of: self.inner(of)?, test: one_test(of, test, true)?, unit: unit(section)? }
+                Inbound::Share { of: self.inner(of)?, test: one_test(of, test, true)?, unit: unit(section)? }
             }
             _ => return Ok(None),
         }))
@@ -174,7 +174,7 @@ impl Measures<'_> {
                     | Aggregate::Greatest { field: of },
             }
             | Source::Referred { rows, what: Naming::Sum { field: of }, .. } => field(rows, of),
-            Source::Audience { what: Arrival::Sum { of } | Arrival::Mean { of }, .. } => {
+            Source::Audience { what: Inbound::Sum { of } | Inbound::Mean { of }, .. } => {
                 self.draft.measures.get(*of)?.unit.clone()
             }
             _ => None,
@@ -184,8 +184,8 @@ impl Measures<'_> {
     fn floor(&self, source: &Source) -> Option<i64> {
         let inner = |of: usize| self.draft.measures.get(of).map_or(i64::MIN, Measure::lowest);
         match source {
-            Source::Audience { what: Arrival::Sum { of }, .. } => (inner(*of) >= 0).then_some(0),
-            Source::Audience { what: Arrival::Mean { of }, .. } => Some(inner(*of)),
+            Source::Audience { what: Inbound::Sum { of }, .. } => (inner(*of) >= 0).then_some(0),
+            Source::Audience { what: Inbound::Mean { of }, .. } => Some(inner(*of)),
             _ => Some(0),
         }
     }
@@ -212,7 +212,7 @@ type Told<'a> = (
 );
 
 const fn has_unit(source: &Source) -> bool {
-    matches!(source, Source::Ties { .. } | Source::Audience { what: Arrival::Share { .. }, .. })
+    matches!(source, Source::Ties { .. } | Source::Audience { what: Inbound::Share { .. }, .. })
 }
 
 /// Words of measures over records say nothing about a relation.

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::decide::{Considered, Opinion};
 use super::regime::{Lang, PersonReason, Rule};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 
 /// The result of a rule for one study, recipient and day.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
@@ -145,7 +145,8 @@ impl<'a> Opinion<'a> {
         let of_study = case.regime.compiled.demands.iter().any(|demand| demand.rule == id);
         let of_people = |reason: &PersonReason| reason.rule.as_ref().is_some_and(|rule| rule.get_ref() == id);
         if !of_study && file.person.values().any(of_people) {
-            let on_withdrawal = case.regime.rule_of(Standing::Withdrawn).is_some_and(|(rule, _)| rule == id);
+            let on_withdrawal =
+                case.regime.rule_of(ConsentStatus::Withdrawn).is_some_and(|(rule, _)| rule == id);
             return match (triggers.is_empty(), on_withdrawal && case.study.release.max_age.is_none()) {
                 (true, _) => RuleResult::NotApplicable,
                 (false, true) => RuleResult::Warning,

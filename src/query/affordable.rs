@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::payment::PartPrice;
 use super::{Plan, Problem, QuestionError};
-use crate::dp::{Claim, NoiseError, Part};
+use crate::dp::{NoiseError, Part, PrivacyClaim};
 use crate::types::NanoEpsilon;
 
 /// Beyond this no error is searched: no noise is so wide.
@@ -59,7 +59,7 @@ impl Plan {
     fn dearest(&self) -> Option<&str> {
         let mut costs: BTreeMap<&str, u128> = BTreeMap::new();
         for (name, part) in self.settings.iter().zip(&self.claim.parts) {
-            let cost = part.mechanism.cost_units(part.norms, self.accounting).unwrap_or(u128::MAX);
+            let cost = part.mechanism.cost_units(part.sensitivity, self.accounting).unwrap_or(u128::MAX);
             let sum = costs.entry(name).or_default();
             *sum = sum.saturating_add(cost);
         }
@@ -82,11 +82,13 @@ impl Plan {
     /// The cost at other prices of the same parts; `None` where noise cannot be so fine or wide.
     fn cost_at(&self, prices: &[PartPrice]) -> Option<u128> {
         let priced = |(part, price): (&Part, &PartPrice)| {
-            let mechanism = price.mechanism(part.norms, self.parts.len(), self.accounting).ok()?;
+            let mechanism = price.mechanism(part.sensitivity, self.parts.len(), self.accounting).ok()?;
             Some(Part { mechanism, ..*part })
         };
         let parts = self.claim.parts.iter().zip(prices).map(priced).collect::<Option<Vec<_>>>()?;
-        Claim { question: self.claim.question, parts, reach: self.claim.reach }.cost(self.accounting).ok()
+        PrivacyClaim { question: self.claim.question, parts, reach: self.claim.reach }
+            .cost(self.accounting)
+            .ok()
     }
 }
 

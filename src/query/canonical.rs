@@ -183,19 +183,20 @@ fn print_set(tag: usize, codes: &BTreeSet<usize>, catalogue: &Catalogue, text: &
 
 /// A condition, or a constant on the way to one.
 enum Normal {
-    Everybody,
-    Nobody,
+    Always,
+    Never,
     When(Condition),
 }
 
 fn condition(filter: &Filter, catalogue: &Catalogue) -> Result<Option<Condition>, QuestionError> {
     match (Normalise { catalogue, budget: MAX_CONDITIONS }).filter(filter, false, 0)? {
-        Normal::Everybody => Ok(None),
+        Normal::Always => Ok(None),
         Normal::When(condition) if condition.depth() > MAX_DEPTH => Err(too_deep()),
         Normal::When(condition) => Ok(Some(condition)),
-        Normal::Nobody => {
-            Err(QuestionError::new(Problem::Nobody, "use OR between labels of one tag, or drop a condition"))
-        }
+        Normal::Never => Err(QuestionError::new(
+            Problem::EmptySelection,
+            "use OR between labels of one tag, or drop a condition",
+        )),
     }
 }
 
@@ -242,8 +243,8 @@ pub(super) fn too_many() -> QuestionError {
 fn constant_or_set(tag: usize, codes: BTreeSet<usize>, catalogue: &Catalogue) -> Normal {
     let total = catalogue.tags().get(tag).map_or(0, |tag| tag.labels().len());
     match codes.len() {
-        0 => Normal::Nobody,
-        some if some == total => Normal::Everybody,
+        0 => Normal::Never,
+        some if some == total => Normal::Always,
         _ => Normal::When(Condition::In { tag, codes }),
     }
 }
@@ -254,9 +255,9 @@ fn merge(parts: Vec<Normal>, all: bool, catalogue: &Catalogue) -> Normal {
     let mut others: BTreeSet<Condition> = BTreeSet::new();
     for part in parts {
         let flat = match part {
-            Normal::Everybody if all => continue,
-            Normal::Nobody if !all => continue,
-            constant @ (Normal::Everybody | Normal::Nobody) => return constant,
+            Normal::Always if all => continue,
+            Normal::Never if !all => continue,
+            constant @ (Normal::Always | Normal::Never) => return constant,
             Normal::When(Condition::All(inner)) if all => inner,
             Normal::When(Condition::Any(inner)) if !all => inner,
             Normal::When(condition) => vec![condition],
@@ -284,9 +285,9 @@ fn merge(parts: Vec<Normal>, all: bool, catalogue: &Catalogue) -> Normal {
     }
     kept.extend(others);
     match (kept.len(), all) {
-        (0, true) => Normal::Everybody,
-        (0, false) => Normal::Nobody,
-        (1, _) => kept.pop().map_or(Normal::Everybody, Normal::When),
+        (0, true) => Normal::Always,
+        (0, false) => Normal::Never,
+        (1, _) => kept.pop().map_or(Normal::Always, Normal::When),
         (_, true) => Normal::When(Condition::All(kept)),
         (_, false) => Normal::When(Condition::Any(kept)),
     }

@@ -2,7 +2,8 @@
 
 use super::plan::hash;
 use crate::dp::{
-    Accounting, Claim, Contribution, CostError, Mechanism, NoiseError, Norms, NormsError, Part, Shape,
+    Accounting, Contribution, CostError, Mechanism, NoiseError, Part, PrivacyClaim, Sensitivity,
+    SensitivityError, Shape,
 };
 use crate::types::Timestamp;
 
@@ -15,40 +16,40 @@ pub enum ConsentsError {
     Noise(#[from] NoiseError),
     /// A sensitivity that cannot be.
     #[error("the consent counts have no sensitivity")]
-    Norms(#[from] NormsError),
+    Sensitivity(#[from] SensitivityError),
     /// The pool has no such cost.
     #[error("the consent counts have no cost in this pool")]
     Cost(#[from] CostError),
 }
 
-/// The counts of people by standing, at the price that the study reserves, once an epoch.
+/// The counts of people by status, at the price that the study reserves, once an epoch.
 ///
 /// # Privacy
-/// Neighbours: one person's events added or removed. Each person counts under one standing, so that one number moves by one:
+/// Neighbours: one person's events added or removed. Each person counts under one status, so that one number moves by one:
 /// exclusive cells of reach 1. The price depends on the study alone.
 pub struct ConsentCounts {
     text: String,
-    claim: Claim,
+    claim: PrivacyClaim,
     cost: u128,
 }
 
 impl ConsentCounts {
-    /// The question for `standings` words, each count within `error` people of the exact one in 95 of 100 cases, of the epoch
+    /// The question for `statuses` words, each count within `error` people of the exact one in 95 of 100 cases, of the epoch
     /// that is sealed at this instant: a seal that is tried again asks anew.
     ///
     /// # Errors
     /// [`ConsentsError`]
     pub fn new(
         error: u64,
-        standings: usize,
+        statuses: usize,
         sealed_at: Timestamp,
         accounting: Accounting,
     ) -> Result<Self, ConsentsError> {
         let text = format!("CONSENTS SEALED AT '{sealed_at}' WITH (error = {error})");
         let mechanism = Mechanism::for_error(error, accounting)?;
-        let norms = Norms::of(Contribution::COUNT, 1, Shape::Exclusive)?;
-        let parts = vec![Part { mechanism, norms, cells: standings }];
-        let claim = Claim { question: hash(&text), parts, reach: 1 };
+        let sensitivity = Sensitivity::of(Contribution::COUNT, 1, Shape::Exclusive)?;
+        let parts = vec![Part { mechanism, sensitivity, cells: statuses }];
+        let claim = PrivacyClaim { question: hash(&text), parts, reach: 1 };
         let cost = claim.cost(accounting)?;
         Ok(Self { text, claim, cost })
     }
@@ -68,7 +69,7 @@ impl ConsentCounts {
 
     /// What it costs and draws.
     #[must_use]
-    pub fn claim(&self) -> &Claim {
+    pub fn claim(&self) -> &PrivacyClaim {
         &self.claim
     }
 
@@ -93,7 +94,10 @@ mod tests {
         assert_eq!(one.cost(), other.cost());
         assert_eq!(
             one.cost(),
-            one.claim().parts[0].mechanism.cost_units(Norms { l1: 1, l2_squared: 1 }, accounting).unwrap()
+            one.claim().parts[0]
+                .mechanism
+                .cost_units(Sensitivity { l1: 1, l2_squared: 1 }, accounting)
+                .unwrap()
         );
         assert_ne!(one.claim().question, other.claim().question);
         assert_eq!(ConsentCounts::sealed_at(one.question()), Some(Timestamp::from_seconds(1_000_000)));

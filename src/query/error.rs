@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT};
-use crate::dp::{CostError, NoiseError, NormsError};
+use crate::dp::{CostError, NoiseError, SensitivityError};
 
 /// Where in the text a question goes wrong; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,7 +58,7 @@ pub enum Problem {
     Noise(#[source] NoiseError),
     /// One person could move the numbers further than is counted exactly.
     #[error("the question has no exact sensitivity")]
-    Sensitivity(#[source] NormsError),
+    Sensitivity(#[source] SensitivityError),
     /// A text that breaks off or has words in the wrong order.
     #[error("cannot read the question at `{found}`")]
     Syntax {
@@ -82,7 +82,7 @@ pub enum Problem {
     NoNumber,
     /// A filter that no label combination passes.
     #[error("the filter excludes everybody, whatever the data")]
-    Nobody,
+    EmptySelection,
     /// A selected tag that is not grouped by.
     #[error("tag `{tag}` is selected but not grouped by")]
     NotGrouped {

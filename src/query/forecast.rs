@@ -48,7 +48,7 @@ pub struct Width {
     pub half_width: Option<Decimal>,
 }
 
-/// An average or a quantile: its width depends on how many people are in the cell, which nobody knows before.
+/// An average or a quantile: its width depends on how many people are in the cell, which is unknown before.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct ColumnForecast {
     /// The shown name.
@@ -153,16 +153,16 @@ impl Forecast {
         let part = |(planned, part): (&super::PlannedPart, &dp::Part)| {
             let (mechanism, parameter, sensitivity) = match part.mechanism {
                 Mechanism::DiscreteGaussian(noise) => {
-                    ("discrete-gaussian", noise.sigma_squared(), part.norms.l2_squared)
+                    ("discrete-gaussian", noise.sigma_squared(), part.sensitivity.l2_squared)
                 }
-                Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale(), part.norms.l1),
+                Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale(), part.sensitivity.l1),
             };
             PartForecast {
                 name: planned.name.clone(),
                 hidden: planned.hidden,
                 half_width: part.mechanism.half_width(shown),
                 // The plan exists, so every part has a cost.
-                cost: part.mechanism.cost_units(part.norms, plan.accounting).unwrap_or(u128::MAX),
+                cost: part.mechanism.cost_units(part.sensitivity, plan.accounting).unwrap_or(u128::MAX),
                 mechanism,
                 parameter: parameter.to_string(),
                 sensitivity: sensitivity.to_string(),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::canonical::{find_gridded, find_summable, measure_name};
 use super::{Item, Problem, QuestionError};
-use crate::dp::{Contribution, Norms, Shape};
+use crate::dp::{Contribution, Sensitivity, Shape};
 use crate::tags::{Catalogue, Clamp, Grid};
 
 /// What one part releases in every cell; the order is that of the claim.
@@ -30,7 +30,7 @@ pub enum PartKind {
 }
 
 impl PartKind {
-    /// The people who have a value of `measure`: where nobody lacks one, all people.
+    /// The people who have a value of `measure`: where no one lacks one, all people.
     pub(super) fn present(measure: usize, catalogue: &Catalogue) -> Self {
         match catalogue.measures().get(measure) {
             Some(declared) if declared.source.can_be_absent() => Self::Present { measure },
@@ -76,7 +76,12 @@ impl PartKind {
     }
 
     /// How far one person moves it who reaches `reach` people, in one cell (`one`) or in several.
-    pub(super) fn norms(self, catalogue: &Catalogue, reach: u32, one: bool) -> Result<Norms, QuestionError> {
+    pub(super) fn sensitivity(
+        self,
+        catalogue: &Catalogue,
+        reach: u32,
+        one: bool,
+    ) -> Result<Sensitivity, QuestionError> {
         let contribution = match self {
             Self::Count | Self::Present { .. } | Self::Histogram { .. } => Contribution::COUNT,
             Self::Sum { measure } => {
@@ -86,7 +91,7 @@ impl PartKind {
         };
         let histogram = matches!(self, Self::Histogram { .. });
         let shape = if one && !histogram { Shape::One } else { Shape::Exclusive };
-        Norms::of(contribution, reach, shape).map_err(|error| {
+        Sensitivity::of(contribution, reach, shape).map_err(|error| {
             let hint = "declare a narrower clamp or a smaller max_reach in the study";
             QuestionError::new(Problem::Sensitivity(error), hint)
         })

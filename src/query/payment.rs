@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::canonical::{find_summable, measure_name};
 use super::{Defaults, PartKind, PlannedPart, Price, Problem, QuestionError};
-use crate::dp::{Accounting, Mechanism, NoiseError, Norms, rho_of};
+use crate::dp::{Accounting, Mechanism, NoiseError, Sensitivity, rho_of};
 use crate::tags::Catalogue;
 use crate::types::NanoEpsilon;
 
@@ -30,7 +30,7 @@ impl PartPrice {
 
     pub(super) fn mechanism(
         self,
-        norms: Norms,
+        sensitivity: Sensitivity,
         parts: usize,
         accounting: Accounting,
     ) -> Result<Mechanism, NoiseError> {
@@ -41,7 +41,7 @@ impl PartPrice {
                     Accounting::Pure => epsilon.get(),
                     Accounting::Zcdp { delta } => rho_of(epsilon, delta).get(),
                 };
-                Mechanism::for_cost(units / (parts.max(1) as u128), norms, accounting)
+                Mechanism::for_cost(units / (parts.max(1) as u128), sensitivity, accounting)
             }
         }
     }

@@ -7,7 +7,7 @@ use super::canonical::{find_gridded, find_summable};
 use super::groups::Cells;
 use super::payment::{PartPrice, Payment};
 use super::{Ask, Canonical, Forecast, Item, PartKind, Probability, Problem, QuestionError, Selected, Shown};
-use crate::dp::{Accounting, Claim, Part, QuestionHash};
+use crate::dp::{Accounting, Part, PrivacyClaim, QuestionHash};
 use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
 use crate::types::Denomination;
 
@@ -102,7 +102,7 @@ pub struct Plan {
     /// The price of every part, and the setting that gives it.
     pub(super) prices: Vec<PartPrice>,
     pub(super) settings: Vec<String>,
-    pub(super) claim: Claim,
+    pub(super) claim: PrivacyClaim,
     cost: u128,
 }
 
@@ -137,14 +137,14 @@ impl Plan {
 
         let priced = parts.iter().zip(&price.of_parts).map(|(part, price)| {
             let cells = released(cells, part, catalogue)?;
-            let norms = part.kind.norms(catalogue, reach.people, group.is_empty())?;
+            let sensitivity = part.kind.sensitivity(catalogue, reach.people, group.is_empty())?;
             let mechanism = price
-                .mechanism(norms, parts.len(), accounting)
+                .mechanism(sensitivity, parts.len(), accounting)
                 .map_err(|error| unpayable(error, &part.name))?;
-            Ok(Part { mechanism, norms, cells })
+            Ok(Part { mechanism, sensitivity, cells })
         });
         let priced = priced.collect::<Result<Vec<_>, QuestionError>>()?;
-        let claim = Claim { question: hash(&question), parts: priced, reach: reach.people };
+        let claim = PrivacyClaim { question: hash(&question), parts: priced, reach: reach.people };
         let cost = claim.cost(accounting).map_err(|error| {
             QuestionError::new(Problem::Cost(error), "allow a larger error, or declare narrower clamps")
         })?;
@@ -180,7 +180,7 @@ impl Plan {
 
     /// What is charged and released.
     #[must_use]
-    pub fn claim(&self) -> &Claim {
+    pub fn claim(&self) -> &PrivacyClaim {
         &self.claim
     }
 

@@ -71,7 +71,7 @@ pub struct Order {
 }
 
 impl Shown {
-    /// Whether rows are shown as they are released: all, in vocabulary order.
+    /// Whettheir rows are shown as they are released: all, in vocabulary order.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         *self == Self::default()

@@ -6,7 +6,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::dp::{Accounting, Delta};
-use crate::tags::{Aggregate, Arrival, Rows};
+use crate::tags::{Aggregate, Inbound, Rows};
 use crate::tags::{
     Bands, Catalogue, CatalogueDraft, Clamp, Grid, Label, Measure, Relation, Source, Tag, TagSource,
 };
@@ -45,11 +45,11 @@ fn catalogue_draft() -> CatalogueDraft {
         relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: Some(8) }],
         measures: vec![
             measure("spend", spend.clone(), Some((0, 1000))),
-            measure("fans", Source::Audience { relation: 0, what: Arrival::Size }, Some((0, 50))),
+            measure("fans", Source::Audience { relation: 0, what: Inbound::Size }, Some((0, 50))),
             measure("unbounded", spend, None),
             measure(
                 "fans_spend",
-                Source::Audience { relation: 0, what: Arrival::Mean { of: 0 } },
+                Source::Audience { relation: 0, what: Inbound::Mean { of: 0 } },
                 Some((0, 1000)),
             ),
         ],
@@ -171,8 +171,8 @@ fn a_histogram_releases_a_number_for_every_cell_of_the_grid() {
     assert_eq!((plan.claim().parts[1].cells, plan.cells()), (15, 5));
     // A histogram has several cells also without GROUP BY.
     let alone = self::plan("SELECT HISTOGRAM(spend) FROM tags WHERE audience = 'small'").unwrap();
-    let norms: Vec<_> = alone.claim().parts.iter().map(|part| part.norms.l2_squared).collect();
-    assert_eq!(norms, [81, 9 * 9 + 8 * 8]);
+    let sensitivity: Vec<_> = alone.claim().parts.iter().map(|part| part.sensitivity.l2_squared).collect();
+    assert_eq!(sensitivity, [81, 9 * 9 + 8 * 8]);
 }
 
 #[test]
@@ -220,8 +220,8 @@ fn the_plan_prices_each_part_by_what_it_reads() {
     let audience = plan("SELECT SUM(fans) FROM tags WITH (error(fans) = 900)").unwrap();
     assert_eq!((audience.claim().reach, audience.cells()), (9, 1));
     // The COUNT for min_people is paid and hidden: one number moved by 1 + 8, and a sum by 50 + 8 * 50.
-    let norms: Vec<_> = audience.claim().parts.iter().map(|part| part.norms.l2_squared).collect();
-    assert_eq!((norms.as_slice(), audience.parts()[0].hidden), ([81, 450 * 450].as_slice(), true));
+    let sensitivity: Vec<_> = audience.claim().parts.iter().map(|part| part.sensitivity.l2_squared).collect();
+    assert_eq!((sensitivity.as_slice(), audience.parts()[0].hidden), ([81, 450 * 450].as_slice(), true));
     let forecast = audience.forecast();
     assert_eq!(forecast.cost, audience.claim().cost(ZCDP).unwrap());
     assert_eq!(forecast.cost, forecast.parts.iter().map(|part| part.cost).sum::<u128>());

@@ -23,7 +23,7 @@ pub struct EventTerms<'a> {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum EventFault {
-    /// It is nobody's.
+    /// It has no person.
     #[error("{0}")]
     Event(#[from] EventError),
     /// It says of a later time than now that it happened.

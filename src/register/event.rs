@@ -31,7 +31,7 @@ pub enum EventError {
     /// Nothing says whose it is.
     #[error("no person")]
     NoPerson,
-    /// Nothing says of which namespace her id is.
+    /// Nothing says of which namespace their id is.
     #[error("no namespace, and the sandbox has several")]
     NoNamespace,
     /// No study of the sandbox has such ids.
@@ -105,7 +105,7 @@ impl Event {
         (self.cell("ids").unwrap_or_default(), self.cell("person").unwrap_or_default())
     }
 
-    /// The row that the fold hears.
+    /// The row that the fold observes.
     #[must_use]
     pub fn row(&self) -> Row<'_> {
         Row::from_cells(|column| self.cell(column))

@@ -19,7 +19,7 @@ fn shape(column: &str) -> Shape {
     }
 }
 
-/// The event words that have a term; any other word stands as it is under `cn-pipl:event`.
+/// The event words that have a term; any other word is kept as it is under `cn-pipl:event`.
 const STATUSES: [(&str, &str); 9] = [
     ("given", "dpv:ConsentGiven"),
     ("refused", "dpv:ConsentRefused"),
@@ -63,7 +63,7 @@ pub enum JsonEventError {
         /// The nearest known one.
         nearest: Option<&'static str>,
     },
-    /// A term that stands twice, or two terms of which one may stand.
+    /// A term that occurs twice, or two terms that exclude each other.
     #[error("`{term}` says a second time what was said before")]
     Twice {
         /// The beginning of the term.

@@ -10,7 +10,7 @@
 //! `meta[head] = AES-256-GCM(count, sum)`: how many rows there are, and the exclusive or of a keyed hash of each (the
 //! MSet-XOR-Hash of Clarke et al., ASIACRYPT 2003, kept secret), so that the walk over all rows finds any that was
 //! changed, taken out, added or put elsewhere. Version 2, once there was another row than an event or one was removed, also counts
-//! the other rows and those that were ever removed, so that a number of rows ever written never falls.
+//! the ottheir rows and those that were ever removed, so that a number of rows ever written never falls.
 
 use bincode::{Decode, Encode};
 use redb::TableDefinition;
@@ -44,7 +44,7 @@ pub(super) type Mark = [u8; PSEUDONYM];
 /// What a seal put into the register: random bytes.
 pub type SealMark = [u8; 32];
 
-/// A person as the file knows her. It has no `Debug`.
+/// A person as the file knows them. It has no `Debug`.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) struct Pseudonym([u8; PSEUDONYM]);
 
@@ -56,7 +56,7 @@ impl Pseudonym {
         key
     }
 
-    /// Whose row it is, and which of hers.
+    /// The owner of the row, and its number among theirs.
     pub(super) fn of(row: &RowKey) -> (Self, u64) {
         let (mut pseudonym, mut number) = ([0; PSEUDONYM], [0; 8]);
         pseudonym.iter_mut().chain(&mut number).zip(row).for_each(|(slot, byte)| *slot = *byte);

@@ -121,7 +121,7 @@ impl Snapshot {
         guarded(|| Tombstones::read(self.further.tombstones.as_ref(), &self.keys))
     }
 
-    /// What the walk over all events begins with: the other rows, each opened.
+    /// What the walk over all events begins with: the ottheir rows, each opened.
     fn others(&self) -> Result<Head, RegisterError> {
         let mut seen = Head { removed: self.head.removed, swept: self.head.swept, ..Head::EMPTY };
         for row in self.further.tombstones.iter().map(|table| table.range::<&Mark>(..).map_err(fault)) {

@@ -32,7 +32,7 @@ const CACHE: usize = 192 << 20;
 /// The durable register of consent events.
 ///
 /// What is found: any changed, added or missing row, by the walk over all of them ([`Snapshot::walk`]), which every seal and
-/// export makes; a changed row of one person, and a gap between hers, whenever she is read. What is not: the whole file put
+/// export makes; a changed row of one person, and a gap between their rows, whenever they are read. What is not: the whole file put
 /// back to an earlier state (the operator finds one from before the last seal).
 pub struct Register {
     /// Always there; taken out when the register is dropped.
@@ -252,7 +252,7 @@ impl Register {
         Ok(self.head()?.swept.map(Timestamp::from_seconds))
     }
 
-    /// Everything as it stands now, for walking it however long that takes.
+    /// The present state, for walking it however long that takes.
     ///
     /// # Errors
     /// [`RegisterError`]

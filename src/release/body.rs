@@ -48,8 +48,8 @@ impl BodyPart {
         Self {
             mechanism: mechanism.to_owned(),
             parameter: parameter.to_string(),
-            l1: part.norms.l1.to_string(),
-            l2_squared: part.norms.l2_squared.to_string(),
+            l1: part.sensitivity.l1.to_string(),
+            l2_squared: part.sensitivity.l2_squared.to_string(),
             values: values.iter().map(i128::to_string).collect(),
         }
     }

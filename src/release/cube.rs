@@ -4,50 +4,8 @@ use bincode::{Decode, Encode};
 
 use super::Exact;
 use crate::keys::{SealError, open, seal_padded};
+use crate::tags::CubeShape;
 use crate::types::{Secret, codec};
-
-/// The public shape of a cube: vocabulary sizes of its tags in order, and how many counts and sums each cell carries.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct CubeShape {
-    radices: Vec<usize>,
-    counts: usize,
-    sums: usize,
-    cells: usize,
-}
-
-impl CubeShape {
-    /// A shape, or `None` when its numbers do not fit the address space. The first count is that of all people.
-    #[must_use]
-    pub fn new(radices: Vec<usize>, counts: usize, sums: usize) -> Option<Self> {
-        let cells = radices.iter().try_fold(1usize, |cells, radix| cells.checked_mul(*radix))?;
-        cells.checked_mul(counts.checked_mul(9)?.checked_add(sums.checked_mul(17)?)?)?.checked_add(18)?;
-        Some(Self { radices, counts, sums, cells })
-    }
-
-    /// How many cells there are.
-    #[must_use]
-    pub fn cells(&self) -> usize {
-        self.cells
-    }
-
-    /// The position of the cell with these codes, one a tag, in order; the first tag varies slowest.
-    #[must_use]
-    pub fn position(&self, codes: impl IntoIterator<Item = usize>) -> usize {
-        codes.into_iter().zip(&self.radices).fold(0, |position, (code, radix)| position * radix + code)
-    }
-
-    /// Bytes of memory of a cube of this shape.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.cells * (size_of::<u64>() * self.counts + size_of::<i128>() * self.sums)
-    }
-
-    /// The length of a sealed cube in bytes before encryption: the longest that any cube of this shape can have.
-    fn padded(&self) -> usize {
-        // The codec writes an u64 in at most 9 bytes and an i128 in at most 17; two lengths come first.
-        18 + self.cells * (9 * self.counts + 17 * self.sums)
-    }
-}
 
 /// Counts and sums of every cell. A true cube is always inside an [`Exact`].
 #[derive(Encode, Decode)]
@@ -62,7 +20,7 @@ impl Cube {
     /// A cube of this shape without anybody in it.
     #[must_use]
     pub fn empty(shape: &CubeShape) -> Self {
-        Self { counts: vec![0; shape.cells * shape.counts], sums: vec![0; shape.cells * shape.sums] }
+        Self { counts: vec![0; shape.cells() * shape.counts()], sums: vec![0; shape.cells() * shape.sums()] }
     }
 
     /// A cube that has one count a cell and nothing else.
@@ -73,7 +31,7 @@ impl Cube {
 
     /// How many people are in each cell.
     pub fn people(&self, shape: &CubeShape) -> impl Iterator<Item = u64> {
-        self.counts.iter().step_by(shape.counts.max(1)).copied()
+        self.counts.iter().step_by(shape.counts().max(1)).copied()
     }
 
     /// Counts one person into a cell, if they are in: among `counted`, positions of the counts they belong to, and with their
@@ -86,18 +44,18 @@ impl Cube {
         shape: &CubeShape,
         position: usize,
         (counted, values): (impl IntoIterator<Item = usize>, impl IntoIterator<Item = i64>),
-        is_in: bool,
+        covered: bool,
     ) {
-        if position >= shape.cells {
+        if position >= shape.cells() {
             return;
         }
-        let start = position * shape.counts;
+        let start = position * shape.counts();
         for column in counted {
             if let Some(count) = self.counts.get_mut(start + column) {
-                *count += u64::from(is_in);
+                *count += u64::from(covered);
             }
         }
-        let (start, mask) = (position * shape.sums, i128::from(is_in).wrapping_neg());
+        let (start, mask) = (position * shape.sums(), i128::from(covered).wrapping_neg());
         self.sums
             .iter_mut()
             .skip(start)
@@ -121,12 +79,12 @@ impl Cube {
 
     /// One of a cell's counts.
     pub(super) fn counted(&self, shape: &CubeShape, cell: usize, column: usize) -> i128 {
-        self.counts.get(cell * shape.counts + column).copied().map_or(0, i128::from)
+        self.counts.get(cell * shape.counts() + column).copied().map_or(0, i128::from)
     }
 
     /// One of a cell's sums.
     pub(super) fn sum(&self, shape: &CubeShape, cell: usize, sum: usize) -> i128 {
-        self.sums.get(cell * shape.sums + sum).copied().unwrap_or(0)
+        self.sums.get(cell * shape.sums() + sum).copied().unwrap_or(0)
     }
 }
 
@@ -153,7 +111,9 @@ impl Exact<Cube> {
     ) -> Result<Self, SealError> {
         let plain = open(key, associated, sealed)?;
         let cube: Cube = codec::decode(&plain).map_err(|_| SealError::UnknownFormat)?;
-        if cube.counts.len() != shape.cells * shape.counts || cube.sums.len() != shape.cells * shape.sums {
+        if cube.counts.len() != shape.cells() * shape.counts()
+            || cube.sums.len() != shape.cells() * shape.sums()
+        {
             return Err(SealError::UnknownFormat);
         }
         Ok(Self::new(cube))

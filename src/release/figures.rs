@@ -13,7 +13,7 @@ pub type Counted = (String, u64);
 
 /// Facts about the join of one recipient's epoch. Until the auditor opens them they are inside an `Exact`.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
-pub struct Figures {
+pub struct JoinDiagnostics {
     /// The study.
     pub study: String,
     /// The recipient.
@@ -32,7 +32,7 @@ pub struct Figures {
     pub risks: Vec<(String, Risk)>,
 }
 
-impl Figures {
+impl JoinDiagnostics {
     /// The same names with the longest numbers.
     fn widest(&self) -> Self {
         let counted = |all: &[Counted]| all.iter().map(|(name, _)| (name.clone(), u64::MAX)).collect();
@@ -73,14 +73,14 @@ impl Figures {
 /// # Privacy
 /// The size follows from the names alone: the content is padded to what it would be with the longest numbers.
 pub fn seal_figures(
-    all: &[Exact<Figures>],
+    all: &[Exact<JoinDiagnostics>],
     auditor: &AuditorPublicKey,
     epoch: &Secret,
     associated: &[u8],
 ) -> Result<Vec<u8>, SealError> {
-    let figures: Vec<&Figures> = all.iter().map(Exact::open).collect();
-    let encode = |all: &Vec<&Figures>| codec::encode(all).map_err(|_| SealError::TooLarge);
-    let widest: Vec<Figures> = figures.iter().map(|one| one.widest()).collect();
+    let figures: Vec<&JoinDiagnostics> = all.iter().map(Exact::open).collect();
+    let encode = |all: &Vec<&JoinDiagnostics>| codec::encode(all).map_err(|_| SealError::TooLarge);
+    let widest: Vec<JoinDiagnostics> = figures.iter().map(|one| one.widest()).collect();
     let size = encode(&widest.iter().collect())?.len();
     let mut plain = zeroize::Zeroizing::new(Vec::with_capacity(size.saturating_add(LENGTH)));
     let content = zeroize::Zeroizing::new(encode(&figures)?);
@@ -102,7 +102,7 @@ pub fn open_figures(
     auditor: &AuditorKey,
     epoch: &Secret,
     associated: &[u8],
-) -> Result<Vec<Figures>, SealError> {
+) -> Result<Vec<JoinDiagnostics>, SealError> {
     let plain = auditor.open(associated, &open(epoch, &[associated], sealed)?)?;
     let (length, padded) = plain.split_first_chunk::<LENGTH>().ok_or(SealError::UnknownFormat)?;
     let length = usize::try_from(u64::from_be_bytes(*length)).map_err(|_| SealError::UnknownFormat)?;
@@ -114,9 +114,9 @@ pub fn open_figures(
 mod tests {
     use super::*;
 
-    fn figures(number: u64) -> Figures {
+    fn figures(number: u64) -> JoinDiagnostics {
         let one = |name: &str| vec![(name.to_owned(), number)];
-        Figures {
+        JoinDiagnostics {
             study: "demo".into(),
             recipient: "brand".into(),
             consents: one("live"),

@@ -1,4 +1,4 @@
-//! What has left: noisy numbers with their intervals, price and evidence. Freely printable.
+//! Released answers: noisy numbers with their intervals, cost and evidence. Freely printable.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -7,7 +7,7 @@ use crate::types::{Decimal, Denomination};
 
 /// What a column of an answer holds; parts are positions in the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Holds {
+pub enum ColumnSpec {
     /// One number of a part.
     Number {
         /// The part.
@@ -45,7 +45,7 @@ pub struct Layout {
     /// The labels of every group, in cell order; one empty group without GROUP BY.
     pub groups: Vec<Vec<String>>,
     /// The columns, each with its name.
-    pub columns: Vec<(String, Holds)>,
+    pub columns: Vec<(String, ColumnSpec)>,
     /// What columns of amounts are shown in, by name.
     pub denominations: BTreeMap<String, Denomination>,
     /// The part that counts people, by which cells are suppressed.

@@ -5,7 +5,7 @@ use serde_json::{Map, Value, json};
 use super::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
 use crate::audit::amount;
 use crate::dp::Accounting;
-use crate::engine::Hygiene;
+use crate::engine::IngestReport;
 use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::policy::Reason;
 use crate::query::Forecast;
@@ -288,6 +288,6 @@ pub fn vocabulary_json(vocabulary: &Vocabulary) -> Value {
 
 /// What a seal read and dropped.
 #[must_use]
-pub fn hygiene_json(hygiene: &Hygiene) -> Value {
+pub fn hygiene_json(hygiene: &IngestReport) -> Value {
     json!({ "files": hygiene.files })
 }

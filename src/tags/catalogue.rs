@@ -140,14 +140,13 @@ pub struct Reach {
 impl std::fmt::Display for Reach {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         if self.through.is_empty() {
-            return write!(f, "can be moved by nobody else because it reads the person's own rows only");
+            return write!(f, "sensitivity 1: depends on the person's own records only");
         }
-        write!(f, "can be moved by other people; one person moves at most {} because", self.people)?;
-        for (position, (relation, reach)) in self.through.iter().enumerate() {
-            let join = if position == 0 { "" } else { " and" };
-            write!(f, "{join} her list in `{relation}` is cut to {reach}")?;
+        write!(f, "one person affects at most {} people's tags (", self.people)?;
+        for (relation, reach) in &self.through {
+            write!(f, "`max_reach` {reach} of `{relation}`, ")?;
         }
-        write!(f, ", and she moves her own")
+        write!(f, "and themselves)")
     }
 }
 
@@ -361,8 +360,8 @@ impl Catalogue {
     /// The reach of a question that uses these tags and measures anywhere (SELECT, WHERE or GROUP BY).
     ///
     /// # Privacy
-    /// Adding or removing one person changes the tags or measures of at most [`Reach::people`] people: herself, and for
-    /// every relation that carries contributions the `max_reach` people to which her list is cut.
+    /// Adding or removing one person changes the tags or measures of at most [`Reach::people`] people: themselves, and for
+    /// every relation that carries contributions the `max_reach` people to which their list is truncated.
     #[must_use]
     pub fn reach<'a>(
         &self,
@@ -374,9 +373,9 @@ impl Catalogue {
             Some(TagSource::Field { .. } | TagSource::FieldBands { .. }) | None => None,
         };
         let used = tags.into_iter().filter_map(of_tag).chain(measures.into_iter().copied());
-        let carrying: BTreeSet<usize> =
+        let contributing: BTreeSet<usize> =
             used.filter_map(|measure| self.measures.get(measure)?.source.contributing_relation()).collect();
-        let through: Vec<(String, u32)> = carrying
+        let through: Vec<(String, u32)> = contributing
             .into_iter()
             .filter_map(|index| self.relations.get(index))
             .map(|relation| (relation.name(), relation.max_reach.unwrap_or(u32::MAX)))
@@ -450,7 +449,7 @@ pub fn check_name(kind: &'static str, name: &str) -> Result<(), TagError> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tags::{Aggregate, Arrival, Clamp, Rows, Source};
+    use crate::tags::{Aggregate, Clamp, Inbound, Rows, Source};
 
     fn dataset(name: &str) -> DatasetName {
         DatasetName::new(name).unwrap()
@@ -476,7 +475,7 @@ mod tests {
             relations: vec![Relation { dataset: dataset("follows"), field: None, max_reach: Some(8) }],
             measures: vec![
                 named("spend", spend),
-                named("of_fans", Source::Audience { relation: 0, what: Arrival::Mean { of: 0 } }),
+                named("of_fans", Source::Audience { relation: 0, what: Inbound::Mean { of: 0 } }),
             ],
             tags: vec![banded("tier", 0, None), banded("audience", 1, Some("none"))],
             sets: vec![],
@@ -498,7 +497,7 @@ mod tests {
         let mut nested = draft();
         nested.measures.push(Measure {
             name: Some("twice".into()),
-            source: Source::Audience { relation: 0, what: Arrival::Mean { of: 1 } },
+            source: Source::Audience { relation: 0, what: Inbound::Mean { of: 1 } },
             clamp: None,
             grid: None,
             floor: Some(0),

@@ -123,10 +123,10 @@ pub enum Aggregate {
     Retained,
 }
 
-/// What arrives at a person from those whose cut list holds her.
+/// What arrives at a person from those whose truncated list holds them.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Arrival {
+pub enum Inbound {
     /// How many people.
     Size,
     /// The sum of an own-record measure over them; 0 for nobody.
@@ -150,7 +150,7 @@ pub enum Arrival {
     },
 }
 
-impl Arrival {
+impl Inbound {
     /// The inner measure.
     #[must_use]
     pub const fn of(&self) -> Option<usize> {
@@ -197,14 +197,14 @@ pub enum Source {
         /// Index of the relation in the catalogue.
         relation: usize,
         /// What arrives.
-        what: Arrival,
+        what: Inbound,
     },
-    /// How many people list the person whom she lists, too: their cut lists, her own as written.
+    /// How many people list the person whom they list, too: the others' truncated lists, the person's own as written.
     Mutual {
         /// Index of the relation in the catalogue.
         relation: usize,
     },
-    /// The share of her own list that lists her, too, in parts of `unit`, exactly; absent for an empty list.
+    /// The share of their own list that lists them, too, in parts of `unit`, exactly; absent for an empty list.
     Ties {
         /// Index of the relation in the catalogue.
         relation: usize,
@@ -251,7 +251,7 @@ impl Source {
             Self::Own { what, .. } => {
                 !matches!(what, Aggregate::Count | Aggregate::Sum { .. } | Aggregate::Distinct { .. })
             }
-            Self::Audience { what, .. } => matches!(what, Arrival::Mean { .. } | Arrival::Share { .. }),
+            Self::Audience { what, .. } => matches!(what, Inbound::Mean { .. } | Inbound::Share { .. }),
             Self::Ties { .. } => true,
             Self::OwnListSize { .. } | Self::Mutual { .. } | Self::Referred { .. } => false,
         }

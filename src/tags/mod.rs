@@ -1,6 +1,6 @@
 //! Layer 1: measures, bands and tags as a closed catalogue; pure, exact, and knowing its own reach.
 //!
-//! A tag is a closed list of labels. Its value for a person is computed from her own records and from bounded
+//! A tag is a closed list of labels. Its value for a person is computed from the person's own records and from bounded
 //! contributions of others (normal form, PRIVACY.md); the catalogue knows which relations carry contributions into
 //! which tag, so the reach of any question is computed and never typed by hand.
 
@@ -11,6 +11,7 @@ mod condition;
 mod grid;
 mod measure;
 mod reads;
+mod shape;
 
 #[doc(hidden)]
 pub use band::MAX_LABELS;
@@ -31,7 +32,9 @@ pub use grid::Grid;
 pub use grid::MAX_GRID;
 pub use measure::{Aggregate, Clamp, Measure, Rows, Source, Window};
 #[doc(hidden)]
-pub use measure::{Arrival, Naming};
+pub use measure::{Inbound, Naming};
+#[doc(hidden)]
+pub use shape::CubeShape;
 
 pub(crate) use crate::types::nearest;
 

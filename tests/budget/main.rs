@@ -1,6 +1,7 @@
 //! Promises on budget, each in a module of its own.
 #![cfg(test)]
 
+mod administration;
 mod concurrency;
 mod readers;
 mod renewal;

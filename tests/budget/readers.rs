@@ -139,7 +139,7 @@ fn readers_beside_an_adoption_see_the_old_law_or_the_new_one_at_every_step() {
     let setup =
         Setup { anchor: Some(place.path().join("anchor")), ..support::signed_setup("8", STUDY, &handlers) };
     let keys = Keys::Given(support::root_key());
-    let mut operator =
+    let operator =
         Operator::init_on(Arc::new(storage), setup, keys, Box::new(FixedClock::default())).unwrap();
     let old = read(&dir);
     let seen = Arc::new(Mutex::new(Vec::new()));
@@ -184,7 +184,7 @@ fn answers_are_read_again_as_they_were_given_and_nothing_is_charged() {
     let handlers = support::handlers(1);
     let setup = support::signed_setup("100000", STUDY, &handlers);
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(FixedClock::default())).unwrap();
-    let mut operator = operator.without_response_slot();
+    let operator = operator.without_response_slot();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
     let ask = |operator: &Operator, question: &str| match support::analyst(operator).ask(question, None) {
         Ok(Answer::Released(released)) => *released,

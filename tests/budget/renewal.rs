@@ -84,7 +84,7 @@ fn a_renewed_pool_starts_at_zero_and_forgets_nothing() {
     let before = operator.status().unwrap();
     drop(operator);
 
-    let mut operator = open(&image, 90).unwrap();
+    let operator = open(&image, 90).unwrap();
     let text =
         operator.draft_renewal("the next quarter", Some("0.1".parse().unwrap()), Days::new(30)).unwrap();
     let text = text.to_string();
@@ -215,12 +215,12 @@ fn a_stop_at_any_step_leaves_the_old_pool_or_the_new_one() {
     for fault in [Fault::Error, Fault::TornWrite, Fault::LostSync, Fault::FullDisk] {
         for step in 1.. {
             let image = base.crash();
-            let mut operator = open(&image, 90).unwrap();
+            let operator = open(&image, 90).unwrap();
             image.fail_at(image.operations() + step, fault);
             let done = operator.renew(&text, &notes).is_ok();
             drop(operator);
             let survived = image.crash();
-            let mut operator = open(&survived, 91).unwrap();
+            let operator = open(&survived, 91).unwrap();
             let renewals = operator.status().unwrap().totals.renewals;
             assert!(renewals == 1 || !done, "a renewal that was told is lost at step {step}");
             if renewals == 0 {
@@ -278,7 +278,7 @@ fn one_book_from_before_the_renewal_is_found() {
     operator.seal(&support::terms("e1"), support::sources(&support::population(300, 1))).unwrap();
     drop(operator);
     let before = image.crash();
-    let mut operator = open(&image, 90).unwrap();
+    let operator = open(&image, 90).unwrap();
     let text = draft(&operator);
     operator.renew(&text, &sign(&text, &[&keys[0], &keys[1]])).unwrap();
     assert!(matches!(ask(&operator, &question(1)).unwrap(), Answer::Released(_)));

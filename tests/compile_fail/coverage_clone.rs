@@ -3,5 +3,5 @@
 fn copied<T: Clone>() {}
 
 fn main() {
-    copied::<hushtag::consent::Coverage>();
+    copied::<hushtag::consent::Covered>();
 }

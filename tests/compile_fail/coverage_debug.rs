@@ -3,5 +3,5 @@
 fn printed<T: std::fmt::Debug>() {}
 
 fn main() {
-    printed::<hushtag::consent::Coverage>();
+    printed::<hushtag::consent::Covered>();
 }

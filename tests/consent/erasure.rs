@@ -175,7 +175,7 @@ fn a_receipt_of_an_erasure_is_about_its_person() {
 /// An id that no study can read, or of a namespace that none has, is erased as it stands; one that is nowhere is refused.
 #[test]
 fn a_row_that_stops_every_seal_can_be_erased_by_its_text() {
-    let mut sandbox = sandbox(STUDY);
+    let sandbox = sandbox(STUDY);
     let odd = Event::from_cells(|column| match column {
         "person" => Some("+86 138 0000 000X".to_owned()),
         "ids" => Some("phone".to_owned()),
@@ -476,7 +476,7 @@ fn an_erased_person_stays_erased_when_their_namespace_is_renamed() {
         })
         .collect();
     let adopted = |erased: bool| {
-        let mut sandbox = sandbox(STUDY);
+        let sandbox = sandbox(STUDY);
         if erased {
             sandbox.operator.consents().erase(Some(ids), &id).unwrap();
         }

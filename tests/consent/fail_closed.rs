@@ -95,9 +95,9 @@ fn after<'a>(row: Row<'a>, event: &'a str, at: &'a str) -> Row<'a> {
     Row { event: Some(event), at: Some(at), trigger, purpose, recipient, ..Row::default() }
 }
 
-fn is_in(demand: &Demand, rows: &[Row<'_>]) -> bool {
+fn covered(demand: &Demand, rows: &[Row<'_>]) -> bool {
     let mut fold = Fold::new(demand.clone(), Timestamp::parse(AS_OF).unwrap());
-    rows.iter().for_each(|row| fold.hear(0, row));
+    rows.iter().for_each(|row| fold.observe(0, row));
     fold.finish(1, &[AgeFact::UNKNOWN]).contains(0)
 }
 
@@ -110,19 +110,19 @@ fn whatever_is_wrong_under_whatever_trigger_is_out() {
     assert_eq!(triggers(), words(&TRIGGERS), "a trigger came or went: the table must have all of them");
     let all = Demand { requirements: TRIGGERS.map(requirement).into(), ages: Ages::DeclaredAdults };
     for trigger in TRIGGERS {
-        assert!(is_in(&alone(trigger), &[clean(trigger)]), "clean {trigger}");
+        assert!(covered(&alone(trigger), &[clean(trigger)]), "clean {trigger}");
         for (name, flaw) in FLAWS {
-            assert!(!is_in(&alone(trigger), &flaw(clean(trigger))), "{name} {trigger}");
+            assert!(!covered(&alone(trigger), &flaw(clean(trigger))), "{name} {trigger}");
             // One flaw is enough where all triggers are demanded together, and all others are clean.
             let others = TRIGGERS.into_iter().filter(|other| *other != trigger).map(clean);
             let rows: Vec<Row<'_>> = flaw(clean(trigger)).into_iter().chain(others).collect();
-            assert!(!is_in(&all, &rows), "{name} {trigger} among all");
+            assert!(!covered(&all, &rows), "{name} {trigger} among all");
         }
         for other in TRIGGERS.into_iter().filter(|other| *other != trigger) {
-            assert!(!is_in(&alone(trigger), &[clean(other)]), "{other} is no {trigger}");
+            assert!(!covered(&alone(trigger), &[clean(other)]), "{other} is no {trigger}");
         }
     }
-    assert!(is_in(&all, &TRIGGERS.map(clean)));
+    assert!(covered(&all, &TRIGGERS.map(clean)));
 }
 
 #[test]
@@ -131,21 +131,21 @@ fn time_decides_to_the_second() {
         let demand = alone(trigger);
         let clean = clean(trigger);
         let at = |at| Row { at: Some(at), ..clean };
-        assert!(is_in(&demand, &[at(SECOND_BEFORE)]));
-        assert!(is_in(&demand, &[at(AS_OF)]), "what happens at as-of counts");
-        assert!(!is_in(&demand, &[at(SECOND_AFTER)]));
-        assert!(!is_in(&demand, &[clean, after(clean, "withdrawn", SECOND_BEFORE)]));
-        assert!(!is_in(&demand, &[clean, after(clean, "withdrawn", AS_OF)]));
-        assert!(is_in(&demand, &[clean, after(clean, "withdrawn", SECOND_AFTER)]));
+        assert!(covered(&demand, &[at(SECOND_BEFORE)]));
+        assert!(covered(&demand, &[at(AS_OF)]), "what happens at as-of counts");
+        assert!(!covered(&demand, &[at(SECOND_AFTER)]));
+        assert!(!covered(&demand, &[clean, after(clean, "withdrawn", SECOND_BEFORE)]));
+        assert!(!covered(&demand, &[clean, after(clean, "withdrawn", AS_OF)]));
+        assert!(covered(&demand, &[clean, after(clean, "withdrawn", SECOND_AFTER)]));
         let until = |end| Row { valid_to: Some(end), ..clean };
-        assert!(!is_in(&demand, &[until(SECOND_BEFORE)]) && !is_in(&demand, &[until(AS_OF)]));
-        assert!(is_in(&demand, &[until(SECOND_AFTER)]));
+        assert!(!covered(&demand, &[until(SECOND_BEFORE)]) && !covered(&demand, &[until(AS_OF)]));
+        assert!(covered(&demand, &[until(SECOND_AFTER)]));
         // 90 days before as-of, and a second less.
         let since = |at| Row { at: Some(at), shown_at: Some("2026-07-01T00:00:00Z"), ..clean };
-        assert!(!is_in(&demand, &[since("2026-07-03T00:00:00Z")]));
-        assert!(is_in(&demand, &[since("2026-07-03T00:00:01Z")]));
+        assert!(!covered(&demand, &[since("2026-07-03T00:00:00Z")]));
+        assert!(covered(&demand, &[since("2026-07-03T00:00:01Z")]));
         // 30 days after a refusal, and a second less.
-        assert!(is_in(&demand, &[after(clean, "refused", "2026-08-02T00:00:10Z"), clean]));
-        assert!(!is_in(&demand, &[after(clean, "refused", "2026-08-02T00:00:11Z"), clean]));
+        assert!(covered(&demand, &[after(clean, "refused", "2026-08-02T00:00:10Z"), clean]));
+        assert!(!covered(&demand, &[after(clean, "refused", "2026-08-02T00:00:11Z"), clean]));
     }
 }

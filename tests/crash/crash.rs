@@ -87,7 +87,7 @@ fn live(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
     let keys = Keys::Given(support::root_key());
     let setup = first_setup();
     let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default()));
-    let Ok(mut operator) = operator.map(Operator::without_response_slot) else { return };
+    let Ok(operator) = operator.map(Operator::without_response_slot) else { return };
     see(Event::Initialised);
     if seal(&operator).is_ok() {
         see(Event::Sealed);
@@ -341,14 +341,14 @@ fn an_adoption_that_failed_is_not_lost_with_the_next_one() {
     };
     let texts = [support::changed_study(), third_study()];
     let steps = {
-        let (image, mut operator) = made();
+        let (image, operator) = made();
         let before = image.operations();
         operator.adopt(&signed(&texts[0])).unwrap();
         image.operations() - before
     };
     for (first, second) in (1..=steps).flat_map(|first| (1..=steps + 2).map(move |second| (first, second))) {
         println!("failures at operations {first} and {second}");
-        let (image, mut operator) = made();
+        let (image, operator) = made();
         let mut seen = Vec::new();
         for (text, at) in texts.iter().zip([first, second]) {
             image.fail_at(image.operations() + at, Fault::Error);

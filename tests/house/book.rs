@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
-use hushtag::consent::{Act, COLUMNS, REQUIRED, STATEMENTS, Standing};
+use hushtag::consent::{Act, COLUMNS, ConsentStatus, REQUIRED, STATEMENT_COLUMNS};
 use hushtag::dp::{Delta, epsilon_of, rho_of};
 use hushtag::types::{NanoEpsilon, NanoRho};
 use serde_json::Value;
@@ -168,20 +168,20 @@ fn the_page_on_consent_columns_is_that_of_the_code() {
             ["person", "ids", "at", "event", "trigger", "purpose", "recipient"].contains(&column.as_str());
         assert_eq!(says["events"].as_str() == Some("all"), named, "{column}");
     }
-    assert_eq!(COLUMNS.len() - STATEMENTS, 5, "who and when");
+    assert_eq!(COLUMNS.len() - STATEMENT_COLUMNS, 5, "who and when");
 }
 
 /// Every reason by which a person is out has its row on the page that goes from the reason to the cause.
 #[test]
 fn every_reason_is_explained() {
     let page = std::fs::read_to_string(book().join("empty-epoch.md")).unwrap();
-    for standing in Standing::ALL.into_iter().filter(|standing| *standing != Standing::Live) {
-        let column = standing.column().map_or(String::new(), |column| format!("`{column}`"));
-        let row = format!("| `{}` | {column} |", standing.as_str());
+    for status in ConsentStatus::ALL.into_iter().filter(|status| *status != ConsentStatus::Live) {
+        let column = status.column().map_or(String::new(), |column| format!("`{column}`"));
+        let row = format!("| `{}` | {column} |", status.as_str());
         assert!(page.contains(&row), "{row} is missing");
     }
     let rows = page.lines().filter(|line| line.starts_with("| `")).count();
-    assert_eq!(rows, Standing::ALL.len() - 1, "and no other");
+    assert_eq!(rows, ConsentStatus::ALL.len() - 1, "and no other");
 }
 
 /// The numbers of the self-assessment are those of the code.

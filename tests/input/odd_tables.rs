@@ -18,7 +18,7 @@ use arrow_array::{
 use arrow_ipc::CompressionType;
 use arrow_ipc::writer::{FileWriter, IpcWriteOptions, StreamWriter};
 use arrow_schema::Schema;
-use hushtag::engine::{FileHygiene, Input, Sources};
+use hushtag::engine::{FileReport, Input, Sources};
 use hushtag::operator::{Answer, Operator, OperatorError, Sealed};
 use hushtag::storage::{Folder, Storage};
 use parquet::arrow::ArrowWriter;
@@ -64,7 +64,7 @@ impl Case {
     }
 
     /// The reports on these tables of a dataset.
-    fn reports(&self, epoch: &str, dataset: &str, tables: Vec<Input>) -> Vec<FileHygiene> {
+    fn reports(&self, epoch: &str, dataset: &str, tables: Vec<Input>) -> Vec<FileReport> {
         let names: Vec<String> = tables.iter().map(Input::name).collect();
         let sealed = self.seal(epoch, dataset, tables).unwrap();
         sealed.hygiene.files.into_iter().filter(|file| names.contains(&file.file)).collect()

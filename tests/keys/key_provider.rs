@@ -50,7 +50,7 @@ fn a_provided_key_opens_what_it_made_and_lies_nowhere() {
     }
     assert!(!folder.join("keys/root.key").exists());
     assert!(open(Some("a8")).unwrap_err().is_damage(), "another key opens nothing");
-    let mut rotated = Operator::open(&folder, keys(Some("a7")), clock(), Duration::ZERO).unwrap();
+    let rotated = Operator::open(&folder, keys(Some("a7")), clock(), Duration::ZERO).unwrap();
     let next = RootKey::from_hex(&"b6".repeat(32), "the service").unwrap();
     assert_eq!(rotated.rotate_root(NewRoot::Given(next)).unwrap().number, 1);
     drop(rotated);

@@ -105,11 +105,10 @@ fn files(image: &Image, folder: &str) -> Vec<(String, Vec<u8>)> {
 
 #[test]
 fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
-    let (image, mut operator) = made();
+    let (image, operator) = made();
     let size = entries(&image, &operator).len() as u64;
-    let analyst = support::analyst(&operator);
-    assert!(matches!(operator.retire(&id("e2")), Err(OperatorError::Invalid(_))), "an analyst may ask");
-    drop(analyst);
+    // A handle of an analyst does not stand in the way.
+    let _analyst = support::analyst(&operator);
     assert!(matches!(operator.retire(&id("e3")), Err(OperatorError::Unknown { kind: "epoch", .. })));
     let retired = operator.retire(&id("e2")).unwrap();
     assert_eq!((retired.entry, retired.changed), (size, true));
@@ -137,7 +136,7 @@ fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
     assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "sandbox.key", "sign.key"]);
     let found = verified(&image).unwrap();
     assert_eq!((found.retired, found.cubes), (1, 1));
-    let mut operator = support::open(Arc::new(image.clone())).unwrap();
+    let operator = support::open(Arc::new(image.clone())).unwrap();
     assert_eq!(status(&operator, "e2").retired, Some(size));
     operator.retire(&id("e1")).unwrap();
     assert_eq!(refused(&operator, CHEAP, None)[0].rule, "R47", "all are over");
@@ -145,7 +144,7 @@ fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
 
 #[test]
 fn an_answer_that_was_given_is_still_proved() {
-    let (_, mut operator) = made();
+    let (_, operator) = made();
     let index = answered(&operator, SOCIAL, Some("e1"));
     operator.retire(&id("e1")).unwrap();
     assert!(operator.prove(index).is_ok());
@@ -154,7 +153,7 @@ fn an_answer_that_was_given_is_still_proved() {
 /// The log says that the epoch is retired: a copy of everything else, with the key file or without, is finished at the next open.
 #[test]
 fn what_comes_back_of_a_retired_epoch_opens_nothing() {
-    let (image, mut operator) = made();
+    let (image, operator) = made();
     let before = files(&image, "epochs/e2");
     let key = image.read("keys/epoch-e2.key").unwrap().unwrap();
     operator.retire(&id("e2")).unwrap();
@@ -192,7 +191,7 @@ fn what_comes_back_of_a_retired_epoch_opens_nothing() {
 
 #[test]
 fn a_cube_that_is_missing_without_a_retirement_is_found() {
-    let (image, mut operator) = made();
+    let (image, operator) = made();
     operator.retire(&id("e2")).unwrap();
     drop(operator);
     let cube = image.list("epochs/e1").unwrap().into_iter().find(|name| name.ends_with(".cube")).unwrap();
@@ -351,7 +350,7 @@ fn an_end_under_many_questions_comes_once() {
 
 /// Everything that must hold of what a stop has left on `left`, and of going on from there.
 fn check(left: &Image, told: bool, now: Timestamp) {
-    let mut operator = open_at(left, now).unwrap();
+    let operator = open_at(left, now).unwrap();
     let logged = entries(left, &operator).iter().filter(|entry| entry.kind == Kind::Retire).count();
     let over = now >= status(&operator, "e2").ends;
     let retired = status(&operator, "e2").retired.is_some();
@@ -379,7 +378,7 @@ fn wherever_retiring_stops_the_epoch_answers_or_is_retired() {
     drop(operator);
     let steps = {
         let image = made.crash();
-        let mut operator = open_at(&image, now).unwrap();
+        let operator = open_at(&image, now).unwrap();
         let before = image.operations();
         operator.retire(&id("e2")).unwrap();
         image.operations() - before
@@ -387,7 +386,7 @@ fn wherever_retiring_stops_the_epoch_answers_or_is_retired() {
     assert!(steps >= 8, "marker, bundle, tile, checkpoint, zeros, sync, key, cube: {steps}");
     for (step, fault) in (1..=steps).flat_map(|step| FAULTS.map(|fault| (step, fault))) {
         let image = made.crash();
-        let mut operator = open_at(&image, now).unwrap();
+        let operator = open_at(&image, now).unwrap();
         image.fail_at(image.operations() + step, fault);
         let told = operator.retire(&id("e2")).is_ok();
         for (name, left) in [("clean", image.crash()), ("torn", image.crash_torn(step))] {

@@ -66,7 +66,7 @@ fn is_wrong_root<T>(outcome: Result<T, OperatorError>) -> bool {
 #[test]
 fn only_the_new_key_opens_and_nothing_was_made_anew() {
     let image = Image::new();
-    let (mut operator, index) = made(&image);
+    let (operator, index) = made(&image);
     let files = |image: &Image| {
         let names = image.list("epochs/e1").unwrap().into_iter().map(|name| format!("epochs/e1/{name}"));
         let names = names.chain([EPOCH_KEY, "keys/sign.key", "ledger.redb"].map(str::to_owned));
@@ -98,7 +98,7 @@ fn only_the_new_key_opens_and_nothing_was_made_anew() {
 #[test]
 fn a_root_key_and_the_key_of_the_log_change_in_any_order() {
     let image = Image::new();
-    let (mut operator, index) = made(&image);
+    let (operator, index) = made(&image);
     let first = operator.status().unwrap().vkey.parse().unwrap();
     operator.rotate_root(NewRoot::InFolder).unwrap();
     operator.rotate_key().unwrap();
@@ -116,7 +116,7 @@ fn a_root_key_and_the_key_of_the_log_change_in_any_order() {
     drop(operator);
     let found = verify_log(&image, Some(&first), Some(Keys::Given(root("02"))), None).unwrap();
     assert_eq!((found.rotations, found.root_changes), (2, 2));
-    let mut operator = support::open_under(Arc::new(image.clone()), &root("02")).unwrap();
+    let operator = support::open_under(Arc::new(image.clone()), &root("02")).unwrap();
     assert_eq!(operator.rotate_root(NewRoot::InFolder).unwrap().number, 3, "back into the folder");
     drop(operator);
     assert_eq!(ask(&open(&image).unwrap(), CHEAP), (index, true));
@@ -126,7 +126,7 @@ fn a_root_key_and_the_key_of_the_log_change_in_any_order() {
 #[test]
 fn keys_that_were_put_back_are_found() {
     let image = Image::new();
-    let (mut operator, _) = made(&image);
+    let (operator, _) = made(&image);
     let old = ["keys/root.key", "keys/sandbox.key"].map(|name| (name, image.read(name).unwrap().unwrap()));
     operator.rotate_root(NewRoot::InFolder).unwrap();
     operator.rotate_root(NewRoot::InFolder).unwrap();
@@ -152,7 +152,7 @@ fn stop_everywhere(given: bool) {
         let operator = open(&image).unwrap().without_response_slot();
         (image, operator)
     };
-    let (image, mut operator) = start();
+    let (image, operator) = start();
     let first = image.operations();
     operator.rotate_root(new()).unwrap();
     let steps = image.operations() - first;
@@ -161,7 +161,7 @@ fn stop_everywhere(given: bool) {
     for fault in [Fault::Error, Fault::FullDisk, Fault::LostSync, Fault::TornWrite] {
         for (step, again) in (1..=steps).flat_map(|step| [(step, false), (step, true)]) {
             println!("{fault:?} at step {step} of {steps}, tried again: {again}");
-            let (image, mut operator) = start();
+            let (image, operator) = start();
             let old = RootKey::load(&image).unwrap();
             image.fail_at(image.operations() + step, fault);
             let mut told = operator.rotate_root(new()).is_ok();
@@ -204,7 +204,7 @@ fn a_stopped_change_to_a_key_outside_leaves_one_key_in_force() {
 
 #[test]
 fn analysts_are_dropped_before_a_change() {
-    let (mut operator, _) = made(&Image::new());
+    let (operator, _) = made(&Image::new());
     let analyst = support::analyst(&operator);
     assert!(matches!(operator.rotate_root(NewRoot::InFolder), Err(OperatorError::Invalid(_))));
     drop(analyst);

@@ -56,7 +56,7 @@ fn signer(image: &Image, vkey: &VerifierKey) -> NamedKey {
 /// Everything that each key of a sandbox that was rotated twice says.
 #[test]
 fn every_key_that_was_ever_in_force_verifies_the_log() {
-    let (image, mut operator) = made();
+    let (image, operator) = made();
     ask(&operator, CHEAP);
     let first = vkey(&operator);
     let sealed = image.read("keys/sign.key").unwrap().unwrap();
@@ -90,7 +90,7 @@ fn every_key_that_was_ever_in_force_verifies_the_log() {
 
 #[test]
 fn analysts_are_dropped_before_a_rotation() {
-    let (_, mut operator) = made();
+    let (_, operator) = made();
     let analyst = support::analyst(&operator);
     assert!(matches!(operator.rotate_key(), Err(OperatorError::Invalid(_))));
     drop(analyst);
@@ -99,7 +99,7 @@ fn analysts_are_dropped_before_a_rotation() {
 
 #[test]
 fn bundles_convince_with_the_key_of_their_time_and_with_every_older_one() {
-    let (_, mut operator) = made();
+    let (_, operator) = made();
     let index = ask(&operator, CHEAP);
     let bundle = |operator: &Operator| operator.prove(index).unwrap().to_text().unwrap();
     let (mut keys, mut bundles) = (vec![vkey(&operator)], vec![bundle(&operator)]);
@@ -155,7 +155,7 @@ fn entry(old: &VerifierKey, new: &VerifierKey, note: &Note) -> Entry {
 
 #[test]
 fn a_forged_change_is_found_in_its_place() {
-    let (image, mut operator) = made();
+    let (image, operator) = made();
     let first = vkey(&operator);
     let second: VerifierKey = operator.rotate_key().unwrap().new.parse().unwrap();
     drop(operator);
@@ -213,7 +213,7 @@ fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
     let storage: Arc<dyn Storage> = Arc::new(left.clone());
     // Before anybody opens it, the oldest key and the one that sandbox.toml names lead to the checkpoint.
     let unopened = [verified(&left, Some(first)), verified(&left, None)];
-    let mut operator = support::open(storage).unwrap();
+    let operator = support::open(storage).unwrap();
     let key = vkey(&operator);
     for unopened in unopened {
         match unopened {
@@ -247,7 +247,7 @@ fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
 const FAULTS: [Fault; 4] = [Fault::Error, Fault::FullDisk, Fault::LostSync, Fault::TornWrite];
 
 fn steps() -> u64 {
-    let (image, mut operator) = made();
+    let (image, operator) = made();
     let before = image.operations();
     operator.rotate_key().unwrap();
     image.operations() - before
@@ -260,7 +260,7 @@ fn wherever_a_rotation_stops_one_key_is_in_force() {
     let (made, _) = made();
     for (at, fault) in (1..=steps).flat_map(|at| FAULTS.map(|fault| (at, fault))) {
         let image = made.crash();
-        let mut operator = support::open(Arc::new(image.clone())).unwrap();
+        let operator = support::open(Arc::new(image.clone())).unwrap();
         let first = vkey(&operator);
         image.fail_at(image.operations() + at, fault);
         let told = usize::from(operator.rotate_key().is_ok());
@@ -279,7 +279,7 @@ fn a_rotation_that_failed_is_not_lost_with_the_next_one() {
     for (one, two) in (1..=steps).flat_map(|one| (1..=steps + 3).map(move |two| (one, two))) {
         println!("failures at operations {one} and {two}");
         let image = made.crash();
-        let mut operator = support::open(Arc::new(image.clone())).unwrap();
+        let operator = support::open(Arc::new(image.clone())).unwrap();
         let first = vkey(&operator);
         image.fail_at(image.operations() + one, Fault::Error);
         let mut told = usize::from(operator.rotate_key().is_ok());
@@ -304,7 +304,7 @@ fn an_anchor_of_before_a_rotation_is_followed() {
     let mut setup = support::setup("8");
     setup.anchor = Some(anchor.clone());
     let keys = Keys::Given(support::root_key());
-    let mut operator = Operator::init(&dir, setup, keys, Box::new(FixedClock::default())).unwrap();
+    let operator = Operator::init(&dir, setup, keys, Box::new(FixedClock::default())).unwrap();
     let behind = std::fs::read(&anchor).unwrap();
     operator.rotate_key().unwrap();
     operator.rotate_key().unwrap();
@@ -314,7 +314,7 @@ fn an_anchor_of_before_a_rotation_is_followed() {
     let folder = hushtag::storage::Folder::open(&dir).unwrap();
     std::fs::write(&anchor, &behind).unwrap();
     assert_eq!(verify_log(&folder, None, None, None).unwrap().anchored, Some(1));
-    let mut operator = open(&dir).unwrap();
+    let operator = open(&dir).unwrap();
     operator.rotate_key().unwrap();
     drop(operator);
     assert_eq!(verify_log(&folder, Some(&old), None, None).unwrap().anchored, Some(4));

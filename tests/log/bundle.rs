@@ -89,7 +89,7 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
     let image = Image::new();
     let storage = Arc::new(image.clone());
     let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default()));
-    let mut operator = operator.unwrap().without_response_slot();
+    let operator = operator.unwrap().without_response_slot();
     operator.adopt(&signed(&changed_study(), &[social, payment])).unwrap();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
     let Answer::Released(answer) = support::analyst(&operator).ask(SOCIAL, None).unwrap() else {

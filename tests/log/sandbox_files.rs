@@ -70,8 +70,7 @@ impl Whole {
             ..setup
         };
         let clock = Box::new(FixedClock::default());
-        let mut operator =
-            Operator::init(&dir, setup, Keys::InFolder, clock).unwrap().without_response_slot();
+        let operator = Operator::init(&dir, setup, Keys::InFolder, clock).unwrap().without_response_slot();
         let old_vkey = operator.status().unwrap().vkey;
         let consents = Input::Reader("consents".into(), support::population(30, 1).consents());
         operator.consents().import(consents, None).unwrap();

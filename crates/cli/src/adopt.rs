@@ -23,7 +23,7 @@ impl Adopt {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let output = &context.output;
         let source = StudySource::load_signed(&self.study)?;
-        let mut operator = open(&self.dir, context)?;
+        let operator = open(&self.dir, context)?;
         let adoption = match operator.adopt(&source) {
             Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             other => other?,

@@ -201,7 +201,7 @@ pub(super) fn refusal_text(reasons: &[Reason]) -> String {
     for reason in reasons {
         let article =
             if reason.article.is_empty() { String::new() } else { format!(" ({})", reason.article) };
-        text.push_str(&format!("  {}{article}: {}\n    mend: {}\n", reason.rule, reason.because, reason.fix));
+        text.push_str(&format!("  {}{article}: {}\n    fix: {}\n", reason.rule, reason.because, reason.fix));
     }
     text
 }

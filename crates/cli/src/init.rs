@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
-use super::interactive::{Given, Written, study};
+use super::interactive::{Given, StudyDraft, study};
 use super::sandbox::keys;
 use super::target::is_sandbox;
 use super::{Context, Failure};
@@ -102,7 +102,7 @@ impl Init {
             return self.make(epsilon, approval.unwrap_or_default(), context);
         }
         let given = Given { epsilon: self.epsilon, approval };
-        let Written { study, epsilon, approval, data } = study(&self.dir, &given, context)?;
+        let StudyDraft { study, epsilon, approval, data } = study(&self.dir, &given, context)?;
         // If we stop here, the study is there as a whole, and `init --study` goes on.
         let shown = study.display().to_string();
         if approval == operator::Approval::Signatures {

@@ -12,7 +12,7 @@ use crate::page::{PageError, Report, report_page};
 use hushtag::keys::AuditorKey;
 use hushtag::operator::{Act, Anchoring, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
 use hushtag::policy::Lang;
-use hushtag::release::Figures;
+use hushtag::release::JoinDiagnostics;
 use hushtag::report::{REGISTRY_MARK, registry_yaml};
 use hushtag::storage::Folder;
 use hushtag::types::EpochId;
@@ -110,7 +110,7 @@ impl ReportCommand {
 }
 
 /// The exact figures of all epochs, each opening logged.
-fn opened(operator: &Operator, key: &AuditorKey) -> Result<Vec<(EpochId, Vec<Figures>)>, Failure> {
+fn opened(operator: &Operator, key: &AuditorKey) -> Result<Vec<(EpochId, Vec<JoinDiagnostics>)>, Failure> {
     // Of a retired epoch nothing can be opened.
     let epochs = operator.status()?.epochs.into_iter().filter(|epoch| epoch.retired.is_none());
     let opened = epochs.map(|epoch| Ok((epoch.id.clone(), operator.inspect(&epoch.id, key)?)));

@@ -10,7 +10,7 @@ use super::inputs::Inputs;
 use super::progress::shown;
 use super::{Context, Failure};
 use crate::render::hygiene_text;
-use hushtag::engine::{Hygiene, MaxBadRows, Progress, Reading, TokeniseTerms, tokenise};
+use hushtag::engine::{IngestReport, MaxBadRows, Progress, Reading, TokeniseTerms, tokenise};
 use hushtag::keys::load_token_key;
 use hushtag::operator::StudySource;
 use hushtag::report::hygiene_json;
@@ -55,7 +55,7 @@ impl Tokenize {
         let terms = TokeniseTerms { study: &study, regime: &regime, table, key: &key, as_of, reading };
         let input = Inputs::one(self.input);
         let file = shown(output, &progress, "rows", || tokenise(&terms, input, &self.out))?;
-        let hygiene = Hygiene { files: vec![file] };
+        let hygiene = IngestReport { files: vec![file] };
         let key = key.id().to_string();
         output.either(
             || {

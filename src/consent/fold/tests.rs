@@ -58,35 +58,35 @@ fn demand(requirements: Vec<Requirement>) -> Demand {
     Demand { requirements, ages: Ages::DeclaredAdults }
 }
 
-/// Why a person with these rows is out; empty when she is in. The fold and the account must agree.
+/// Why a person with these rows is out; empty when the person is covered. The fold and the account must agree.
 fn failing_for(demand: &Demand, rows: &[Row<'_>], born: AgeFact) -> Vec<&'static str> {
     let as_of = Timestamp::parse(AS_OF).unwrap();
     let accounts = account(demand, rows, as_of, born);
-    let mut all: Vec<Standing> = accounts.into_iter().flat_map(|account| account.failing).collect();
+    let mut all: Vec<ConsentStatus> = accounts.into_iter().flat_map(|account| account.failing).collect();
     all.sort();
     all.dedup();
     let mut fold = Fold::new(demand.clone(), as_of);
-    rows.iter().for_each(|row| fold.hear(0, row));
-    let coverage = fold.finish(1, &[born]);
-    let first = all.first().copied().unwrap_or(Standing::Live);
-    assert_eq!(coverage.contains(0), first == Standing::Live);
+    rows.iter().for_each(|row| fold.observe(0, row));
+    let covered = fold.finish(1, &[born]);
+    let first = all.first().copied().unwrap_or(ConsentStatus::Live);
+    assert_eq!(covered.contains(0), first == ConsentStatus::Live);
     // Of whom no event was heard, nothing is counted.
-    assert_eq!(coverage.reasons[first as usize], u64::from(!rows.is_empty()));
-    all.into_iter().map(Standing::as_str).collect()
+    assert_eq!(covered.reasons[first as usize], u64::from(!rows.is_empty()));
+    all.into_iter().map(ConsentStatus::as_str).collect()
 }
 
 fn failing(rows: &[Row<'_>]) -> Vec<&'static str> {
     failing_for(&demand(vec![requirement("SC23")]), rows, AgeFact::UNKNOWN)
 }
 
-fn is_in(rows: &[Row<'_>]) -> bool {
+fn covered(rows: &[Row<'_>]) -> bool {
     failing(rows).is_empty()
 }
 
 #[test]
 fn a_clean_consent_is_in_and_every_flaw_is_out() {
-    assert!(is_in(&[clean()]));
-    assert!(!is_in(&[]));
+    assert!(covered(&[clean()]));
+    assert!(!covered(&[]));
     type Flaw = fn(&mut Row<'static>);
     let flaws: [(&str, &str, Flaw); 30] = [
         ("no event", "unreadable", |r| r.event = None),
@@ -133,30 +133,33 @@ fn a_clean_consent_is_in_and_every_flaw_is_out() {
 #[test]
 fn the_latest_word_decides_to_the_second() {
     let at = |event, at| Row { event: Some(event), at: Some(at), ..clean() };
-    assert!(!is_in(&[clean(), at("withdrawn", "2026-10-01T00:00:00Z")]));
-    assert!(is_in(&[clean(), at("withdrawn", "2026-10-01T00:00:01Z")]));
-    assert!(!is_in(&[clean(), at("refused", "2026-09-01T00:00:10Z")]), "at equal time the negative wins");
-    assert!(is_in(&[at("withdrawn", "2026-08-01T00:00:00Z"), clean()]));
+    assert!(!covered(&[clean(), at("withdrawn", "2026-10-01T00:00:00Z")]));
+    assert!(covered(&[clean(), at("withdrawn", "2026-10-01T00:00:01Z")]));
+    assert!(!covered(&[clean(), at("refused", "2026-09-01T00:00:10Z")]), "at equal time the negative wins");
+    assert!(covered(&[at("withdrawn", "2026-08-01T00:00:00Z"), clean()]));
     let unscoped = Row { event: Some("hold"), at: Some("2026-08-01T00:00:00Z"), ..Row::default() };
-    assert!(!is_in(&[clean(), unscoped]));
-    assert!(is_in(&[
+    assert!(!covered(&[clean(), unscoped]));
+    assert!(covered(&[
         clean(),
         unscoped,
         Row { event: Some("lifted"), at: Some("2026-08-02T00:00:00Z"), ..unscoped }
     ]));
     let deceased = Row { event: Some("deceased"), ..unscoped };
-    assert!(!is_in(&[
+    assert!(!covered(&[
         clean(),
         deceased,
         Row { event: Some("lifted"), at: Some("2026-08-02T00:00:00Z"), ..unscoped }
     ]));
     let sloppy = |purpose, recipient| Row { purpose, recipient, ..at("withdrawn", "2026-09-02T00:00:00Z") };
-    assert!(!is_in(&[clean(), sloppy(Some(" Measurement"), Some("legal-c "))]), "a sloppy withdrawal counts");
-    assert!(is_in(&[clean(), sloppy(Some("ads"), Some("LEGAL-C"))]), "one for another purpose does not");
+    assert!(
+        !covered(&[clean(), sloppy(Some(" Measurement"), Some("legal-c "))]),
+        "a sloppy withdrawal counts"
+    );
+    assert!(covered(&[clean(), sloppy(Some("ads"), Some("LEGAL-C"))]), "one for another purpose does not");
     let elsewhere =
         Row { purpose: Some("ads"), recipient: Some("LEGAL-D"), trigger: Some("SC39"), ..deceased };
-    assert!(!is_in(&[clean(), elsewhere]), "a death is no matter of purpose");
-    assert!(!is_in(&[clean(), Row { at: Some("?"), ..clean() }]), "an unreadable row puts her out");
+    assert!(!covered(&[clean(), elsewhere]), "a death is no matter of purpose");
+    assert!(!covered(&[clean(), Row { at: Some("?"), ..clean() }]), "an unreadable row puts her out");
 }
 
 /// One function decides what a word means: a consent in other spellings is one, and one with a word that could be another is none.
@@ -200,7 +203,7 @@ fn a_consent_in_any_spelling_is_one_and_with_an_unclear_word_none() {
             Row { purpose: Some(odd), ..clean() },
             Row { recipient: Some(odd), ..clean() },
         ] {
-            assert!(!is_in(&[odd]), "an unclear word gives no consent");
+            assert!(!covered(&[odd]), "an unclear word gives no consent");
         }
     }
     for odd in ["", " ", "*", "all", "payment-record", "payment-record|social"] {
@@ -220,10 +223,10 @@ fn a_negative_event_counts_against_every_category_that_it_could_mean() {
         for counts in
             ["", " ", "*", "all", "unheard", "income|unheard", "Payment_Record", "income;social-relation"]
         {
-            assert!(!is_in(&[clean(), event(act, counts)]), "{act} {counts:?}");
+            assert!(!covered(&[clean(), event(act, counts)]), "{act} {counts:?}");
         }
         for other in ["income", " INCOME ", "income|income"] {
-            assert!(is_in(&[clean(), event(act, other)]), "{act} {other:?}");
+            assert!(covered(&[clean(), event(act, other)]), "{act} {other:?}");
         }
     }
     let elsewhere = Row {
@@ -247,7 +250,7 @@ fn a_day_without_a_time_is_read_as_what_exposes_least() {
             let at = moment(at);
             let times = Times { at, shown_at: at.start(), valid_to: moment(valid_to) };
             let reading = fold.read(&Row { event: Some(event), ..clean() });
-            fold.hear_read(0, &reading, &times);
+            fold.observe_reading(0, &reading, &times);
         }
         fold.finish(1, &[AgeFact::UNKNOWN]).contains(0)
     };
@@ -286,13 +289,13 @@ fn a_day_without_a_time_is_read_as_what_exposes_least() {
 fn every_requirement_must_be_live_and_none_means_nobody() {
     let as_of = Timestamp::parse(AS_OF).unwrap();
     let mut both = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
-    both.hear(0, &clean());
-    both.hear(1, &clean());
-    both.hear(1, &Row { trigger: Some("SC29"), ..clean() });
-    let coverage = both.finish(3, &[]);
-    assert_eq!([0, 1, 2].map(|person| coverage.contains(person)), [false, true, false]);
+    both.observe(0, &clean());
+    both.observe(1, &clean());
+    both.observe(1, &Row { trigger: Some("SC29"), ..clean() });
+    let covered = both.finish(3, &[]);
+    assert_eq!([0, 1, 2].map(|person| covered.contains(person)), [false, true, false]);
     let mut none = Fold::new(demand(vec![]), as_of);
-    none.hear(0, &clean());
+    none.observe(0, &clean());
     assert!(!none.finish(1, &[]).contains(0));
 }
 
@@ -319,10 +322,10 @@ fn a_lift_ends_what_it_names_in_full_or_naming_nothing_what_leaves_something_out
         (Row { recipient: Some("legal-c"), ..named(hold) }, later(named(hold)), true),
         (hold, Row { at: hold.at, ..later(hold) }, false),
     ] {
-        assert_eq!(is_in(&[clean(), block, lift]), free);
-        assert_eq!(is_in(&[lift, clean(), block]), free);
+        assert_eq!(covered(&[clean(), block, lift]), free);
+        assert_eq!(covered(&[lift, clean(), block]), free);
     }
-    assert!(!is_in(&[clean(), hold, named(hold), later(hold)]), "the named block is still there");
+    assert!(!covered(&[clean(), hold, named(hold), later(hold)]), "the named block is still there");
     let two = Requirement {
         recipients: ["LEGAL-B".into(), "LEGAL-C".into()].into(),
         other_recipients: [].into(),
@@ -450,11 +453,11 @@ proptest! {
             ..clean()
         }).collect();
         let shuffled: Vec<Row<'_>> = order.iter().map(|i| rows[*i]).collect();
-        prop_assert_eq!(is_in(&rows), is_in(&shuffled));
+        prop_assert_eq!(covered(&rows), covered(&shuffled));
     }
 }
 
-/// Somebody's events, added to those of others: exactly one of the counts by standing grows, by one.
+/// Somebody's events, added to those of others: exactly one of the counts by status grows, by one.
 #[test]
 fn one_persons_events_move_one_count_by_one() {
     let kinds = [
@@ -467,9 +470,9 @@ fn one_persons_events_move_one_count_by_one() {
     let counts = |events: &[(u32, usize)]| {
         let as_of = Timestamp::parse(AS_OF).unwrap();
         let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
-        events.iter().for_each(|(person, kind)| fold.hear(*person, &kinds[*kind]));
+        events.iter().for_each(|(person, kind)| fold.observe(*person, &kinds[*kind]));
         // Links name three people of whom nothing is heard.
-        fold.finish(8, &[]).standings().map(|(_, count)| count).collect::<Vec<_>>()
+        fold.finish(8, &[]).statuses().map(|(_, count)| count).collect::<Vec<_>>()
     };
     let others = [(0, 0), (1, 1), (4, 2)];
     let before = counts(&others);
@@ -488,7 +491,7 @@ fn room_does_not_depend_on_whom_events_name() {
     let bytes = |person: u32| {
         let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
         fold.cover(1_000);
-        fold.hear(person, &clean());
+        fold.observe(person, &clean());
         fold.bytes()
     };
     assert_eq!(bytes(0), bytes(999));

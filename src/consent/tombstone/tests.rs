@@ -68,7 +68,7 @@ fn given(at: &'static str) -> Row<'static> {
     }
 }
 
-fn is_in(rows: &[Row<'_>], tombstone: Option<&Tombstone>, as_of: &str) -> bool {
+fn covered(rows: &[Row<'_>], tombstone: Option<&Tombstone>, as_of: &str) -> bool {
     let accounts = account_with(&demand(None), rows, tombstone, at(as_of), AgeFact::UNKNOWN);
     accounts.iter().all(|account| account.failing.is_empty())
 }
@@ -78,14 +78,14 @@ fn is_in(rows: &[Row<'_>], tombstone: Option<&Tombstone>, as_of: &str) -> bool {
 fn an_erasure_ends_what_was_given_before_it_and_nothing_that_is_given_later() {
     let erased = Tombstone::of_erasure(at("2026-09-10T12:00:00Z"), []);
     let old = [given("2026-09-01T00:00:00Z")];
-    assert!(is_in(&old, None, NOW));
+    assert!(covered(&old, None, NOW));
     for as_of in [NOW, "2026-09-10T12:00:00Z", "2026-09-05T00:00:00Z"] {
-        assert!(!is_in(&old, Some(&erased), as_of), "{as_of}");
+        assert!(!covered(&old, Some(&erased), as_of), "{as_of}");
     }
-    assert!(!is_in(&[given("2026-09-10T12:00:00Z")], Some(&erased), NOW));
+    assert!(!covered(&[given("2026-09-10T12:00:00Z")], Some(&erased), NOW));
     let again = [given("2026-09-01T00:00:00Z"), given("2026-09-10T12:00:01Z")];
-    assert!(is_in(&again, Some(&erased), NOW));
-    assert!(!is_in(&again, Some(&erased), "2026-09-10T12:00:00Z"));
+    assert!(covered(&again, Some(&erased), NOW));
+    assert!(!covered(&again, Some(&erased), "2026-09-10T12:00:00Z"));
 }
 
 /// Promise: death and blocks outlive an erasure; withdrawals and refusals before it are part of it.
@@ -105,10 +105,10 @@ fn blocks_and_death_outlive_an_erasure() {
     ] {
         let before = Row { event: Some(event), at: Some("2026-09-01T00:00:00Z"), ..Row::default() };
         let erased = Tombstone::of_erasure(erased_at, [before]);
-        assert_eq!(is_in(&again, Some(&erased), NOW), wanted, "{event}");
+        assert_eq!(covered(&again, Some(&erased), NOW), wanted, "{event}");
         // Erased again, nothing of it is lost.
         let twice = erased.and(Tombstone::of_erasure(erased_at, []));
-        assert_eq!(is_in(&again, Some(&twice), NOW), wanted, "{event}");
+        assert_eq!(covered(&again, Some(&twice), NOW), wanted, "{event}");
     }
     let ended = ["hold", "lifted"].map(|event| Row {
         event: Some(event),
@@ -117,7 +117,7 @@ fn blocks_and_death_outlive_an_erasure() {
     });
     let [hold, lifted] = ended;
     let lifted = Row { at: Some("2026-09-02T00:00:00Z"), ..lifted };
-    assert!(is_in(&again, Some(&Tombstone::of_erasure(erased_at, [hold, lifted])), NOW));
+    assert!(covered(&again, Some(&Tombstone::of_erasure(erased_at, [hold, lifted])), NOW));
 }
 
 /// Promise: no text is kept, and a block or a death counts after an erasure whatever its cells hold.
@@ -140,7 +140,7 @@ fn a_block_with_a_text_in_place_of_a_word_or_without_a_time_outlives_an_erasure(
             Row { categories: long, ..plain },
         ] {
             let left = Tombstone::of_erasure(at("2026-09-10T12:00:00Z"), [row]);
-            assert!(!is_in(&again, Some(&left), NOW), "{event}");
+            assert!(!covered(&again, Some(&left), NOW), "{event}");
             let cells = left.rows().flat_map(|row| [row.at, row.trigger, row.purpose, row.recipient]);
             assert!(cells.flatten().all(|cell| cell.len() <= LONGEST), "{event}");
         }
@@ -148,7 +148,7 @@ fn a_block_with_a_text_in_place_of_a_word_or_without_a_time_outlives_an_erasure(
     // Left blank, an end of a block would end more than it named.
     let hold = Row { event: Some("hold"), at: then, ..Row::default() };
     let lifted = Row { event: Some("lifted"), at: Some("2020-09-02T00:00:00Z"), purpose: long, ..hold };
-    assert!(!is_in(&again, Some(&Tombstone::of_erasure(at("2026-09-10T12:00:00Z"), [hold, lifted])), NOW));
+    assert!(!covered(&again, Some(&Tombstone::of_erasure(at("2026-09-10T12:00:00Z"), [hold, lifted])), NOW));
     // Retention keeps the whole event.
     let (removed, left) = expired(&[Row { purpose: long, ..hold }]);
     assert!(removed == [false] && left == Tombstone::default());
@@ -169,7 +169,7 @@ fn a_consent_that_still_decides_stays_however_old_it_is() {
     let ended = Row { valid_to: Some("2025-01-01T00:00:00Z"), ..given("2021-01-01T00:00:00Z") };
     let (removed, left) = expired(&[ended]);
     assert_eq!(removed, [true]);
-    assert!(is_in(&[lasting], None, NOW) && !is_in(&[lasting], Some(&left), NOW));
+    assert!(covered(&[lasting], None, NOW) && !covered(&[lasting], Some(&left), NOW));
     // What cannot be read puts the person out for good, so it stays.
     for unclear in [Row { kind: Some("x"), ..ended }, Row { recipient: Some("LEGAL-D"), ..ended }] {
         assert_eq!(expired(&[unclear]).0, [false]);

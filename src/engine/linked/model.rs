@@ -21,9 +21,9 @@ type Row = (usize, Vec<i128>);
 /// How a person's list is cut.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Design {
-    /// Once, over all her ids.
+    /// Once, over all ids of the person.
     Right,
-    /// Once for each of her ids.
+    /// Once for each id of the person.
     CutPerId,
 }
 
@@ -77,7 +77,7 @@ impl World {
         people
     }
 
-    /// Without what one person owns under any of her ids; links and rows that merely name her stay.
+    /// Without what one person owns under any of their ids; links and rows that merely name them stay.
     pub(super) fn without(&self, person: &Person) -> Self {
         let mut rest = self.clone();
         rest.follows.retain(|row| !person.contains(&phone(&row.0)));
@@ -88,8 +88,8 @@ impl World {
         rest
     }
 
-    /// Whether she has given both consents, under whichever id, and has withdrawn none under any.
-    fn is_in(&self, person: &Person) -> bool {
+    /// Whether the person has given both consents, under whichever id, and has withdrawn none under any.
+    fn covered(&self, person: &Person) -> bool {
         let said = |trigger: &str, event: &str| {
             let mut hers = self.consents.iter().filter(|(id, ..)| person.contains(id));
             hers.any(|(_, about, what)| *about == trigger && *what == event)
@@ -112,12 +112,12 @@ impl World {
         }
     }
 
-    /// Whoever is in, with her row.
+    /// Whoever is covered, with their row.
     pub(super) fn rows(&self, reach: usize, design: Design) -> BTreeMap<Person, Row> {
         let people: Vec<Person> = self.people().into_iter().collect();
         let of: BTreeMap<&Id, usize> =
             people.iter().enumerate().flat_map(|(at, ids)| ids.iter().map(move |id| (id, at))).collect();
-        let inside: Vec<bool> = people.iter().map(|person| self.is_in(person)).collect();
+        let inside: Vec<bool> = people.iter().map(|person| self.covered(person)).collect();
         let edges = |rows: &[(String, String)], from: fn(&str) -> Id| -> Vec<(Id, usize)> {
             rows.iter().map(|(owner, target)| (from(owner), of[&phone(target)])).collect()
         };
@@ -175,7 +175,7 @@ impl World {
     }
 }
 
-/// The smallest of her ids' pseudonyms.
+/// The smallest of the ids' pseudonyms.
 fn pseudonym(person: &Person) -> Pseudonym {
     let of =
         |(namespace, id): &Id| PseudonymKey::derive(&Secret::new(EPOCH), namespace).pseudonym(id.as_bytes());

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::people::{Person, Population, Standing};
+use super::people::{Consented, Person, Population};
 use crate::deidentify::{CutKey, PseudonymKey};
 use crate::types::Secret;
 
@@ -38,15 +38,15 @@ struct Relation<'a> {
     name: &'static str,
     keep: u32,
     lists: Vec<BTreeSet<usize>>,
-    is_in: &'a [bool],
+    covered: &'a [bool],
     design: Design,
 }
 
 impl Relation<'_> {
-    /// For each person the people whose list, after the cut, holds her: what a measure over the audience reads.
+    /// For each person the people whose truncated list holds them: what a measure over the audience reads.
     fn audiences(&self, measure: &str) -> Vec<Vec<usize>> {
         let mut audiences = vec![Vec::new(); self.lists.len()];
-        for own in (0..self.lists.len()).filter(|own| self.is_in[*own]) {
+        for own in (0..self.lists.len()).filter(|own| self.covered[*own]) {
             self.cut(own, measure).into_iter().for_each(|target| audiences[target].push(own));
         }
         audiences
@@ -60,7 +60,7 @@ impl Relation<'_> {
         let pseudonym = |person: usize| pseudonyms.pseudonym(Population::id(person).as_bytes());
         let mut list: Vec<usize> = self.lists[own].iter().copied().collect();
         if self.design == Design::FilterBeforeCut {
-            list.retain(|target| self.is_in[*target]);
+            list.retain(|target| self.covered[*target]);
         }
         list.sort_by_cached_key(|target| key.rank(&pseudonym(own), &pseudonym(*target)));
         if self.design != Design::NoCut {
@@ -94,24 +94,24 @@ pub(super) fn cells(
 ) -> Cells {
     let people = &population.people;
     let there = |own: usize| !without.contains(&own);
-    let is_in: Vec<bool> = people
+    let covered: Vec<bool> = people
         .iter()
         .enumerate()
-        .map(|(own, p)| there(own) && p.standing[recipient] == Standing::Live)
+        .map(|(own, p)| there(own) && p.standing[recipient] == Consented::Live)
         .collect();
     let relation = |name, keep, list: fn(&Person) -> &Vec<usize>| {
         let written = |(own, person): (usize, &Person)| {
             list(person).iter().copied().filter(|target| there(own) && *target != own).collect()
         };
         let lists = people.iter().enumerate().map(written).collect();
-        Relation { name, keep, lists, is_in: &is_in, design }
+        Relation { name, keep, lists, covered: &covered, design }
     };
     let follows = relation("follows", reach, |person| &person.follows);
     let likes = relation("likes", 1, |person| &person.likes);
     let [by_size, by_net] = ["followers", "followers_net"].map(|measure| follows.audiences(measure));
     let [by_spend, by_like] = ["fans_spend", "liked"].map(|measure| likes.audiences(measure));
     let mut cells = Cells::new();
-    for (own, person) in people.iter().enumerate().filter(|(own, _)| is_in[*own]) {
+    for (own, person) in people.iter().enumerate().filter(|(own, _)| covered[*own]) {
         let size = |list: &[usize]| i128::try_from(list.len()).unwrap();
         let total =
             |list: &[usize], of: fn(&Person) -> i128| list.iter().map(|other| of(&people[*other])).sum();
@@ -122,7 +122,7 @@ pub(super) fn cells(
         let spend_of_fans: i128 = total(fans, spend);
         let mut listed = follows.lists[own].clone();
         if design == Design::OwnListOfMembers {
-            listed.retain(|target| is_in[*target]);
+            listed.retain(|target| covered[*target]);
         }
         let last = person.payments.iter().map(|payment| payment.ago / DAY).min();
         let region = match person.region {

@@ -15,7 +15,7 @@ const DAY: i64 = 86_400;
 
 /// What one person said about one recipient.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Standing {
+pub(super) enum Consented {
     Live,
     Absent,
     Future,
@@ -35,7 +35,7 @@ pub(super) struct Payment {
 
 /// What one person owns.
 pub(super) struct Person {
-    pub(super) standing: [Standing; RECIPIENTS],
+    pub(super) standing: [Consented; RECIPIENTS],
     pub(super) follows: Vec<usize>,
     pub(super) likes: Vec<usize>,
     pub(super) payments: Vec<Payment>,
@@ -109,7 +109,7 @@ impl Population {
 
 impl Person {
     fn random(own: usize, count: usize, rng: &mut StdRng) -> Self {
-        use Standing::{Absent, Future, Live, NotSeparate, OldNotice, OneTrigger, Unreadable, Withdrawn};
+        use Consented::{Absent, Future, Live, NotSeparate, OldNotice, OneTrigger, Unreadable, Withdrawn};
         let flaws = [Absent, Future, NotSeparate, OldNotice, OneTrigger, Unreadable, Withdrawn];
         let standing =
             [(); RECIPIENTS].map(|()| if rng.random_bool(0.75) { Live } else { *flaws.choose(rng).unwrap() });
@@ -137,16 +137,16 @@ impl Person {
         let mut events = Vec::new();
         for (recipient, standing) in self.standing.into_iter().enumerate() {
             for trigger in ["SC23", "SC29"] {
-                if standing == Standing::Absent || (standing == Standing::OneTrigger && trigger == "SC29") {
+                if standing == Consented::Absent || (standing == Consented::OneTrigger && trigger == "SC29") {
                     continue;
                 }
                 let given = match standing {
-                    Standing::Future => at(-1),
-                    Standing::Unreadable => "2026-09-01T00:00:00".to_owned(),
+                    Consented::Future => at(-1),
+                    Consented::Unreadable => "2026-09-01T00:00:00".to_owned(),
                     _ => at(20),
                 };
-                let version = if standing == Standing::OldNotice { "2" } else { "3" };
-                let own_step = if standing == Standing::NotSeparate { "false" } else { "true" };
+                let version = if standing == Consented::OldNotice { "2" } else { "3" };
+                let own_step = if standing == Consented::NotSeparate { "false" } else { "true" };
                 let legal_id = format!("LEGAL-{recipient}");
                 let row = |event: &str, when: String| {
                     let categories = "social-relation|payment-record|profile|content-interaction";
@@ -179,7 +179,7 @@ impl Person {
                     ]
                 };
                 events.push(row("given", given));
-                events.extend((standing == Standing::Withdrawn).then(|| row("withdrawn", at(5))));
+                events.extend((standing == Consented::Withdrawn).then(|| row("withdrawn", at(5))));
             }
         }
         events

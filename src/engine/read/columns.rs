@@ -9,10 +9,11 @@ use arrow_schema::{DataType, SchemaRef};
 use super::ReadError;
 use super::bytes::{Magic, file, open_file, plain};
 use super::csv::Head;
-use super::input::{Promise, file_name};
 use super::ipc::{IPC, ipc_reader, ipc_stream_reader};
-use super::open::{caught, damaged, footer};
+use super::parquet::footer;
 use super::partition::partitions;
+use super::path::{Promise, file_name};
+use super::table::{caught, damaged};
 use crate::types::{CsvDialect, Separator};
 
 /// A column of a file.
@@ -20,7 +21,7 @@ use crate::types::{CsvDialect, Separator};
 pub struct FileColumn {
     /// Its name.
     pub name: String,
-    /// Its type, where the format tells it; CSV does not.
+    /// Its type, where the format has one; CSV does not.
     pub kind: Option<DataType>,
 }
 

@@ -10,8 +10,9 @@ use encoding_rs::UTF_8;
 use memchr::{memchr, memchr2};
 
 use super::bytes::{Bytes, Decoded, Plain, broken, by_mark, guess, not_of_encoding};
-use super::open::{BATCH, Chosen, Stop, Table, choose};
-use super::rfc4180::{LONGEST_RECORD, Rfc4180};
+use super::limits::LONGEST_RECORD;
+use super::rfc4180::Rfc4180;
+use super::table::{BATCH, Chosen, Stop, Table, choose};
 use super::{CsvFault, OpenTerms, ReadError};
 use crate::types::{CsvDialect, Separator};
 
@@ -239,7 +240,7 @@ impl Head {
         };
         let format = format(separator);
         let names = format.infer_schema(text.get(..length).unwrap_or_default(), Some(0));
-        let (schema, _) = names.map_err(|_| super::open::damaged(&self.source.name, CSV))?;
+        let (schema, _) = names.map_err(|_| super::table::damaged(&self.source.name, CSV))?;
         let names = schema.fields().iter().map(|field| field.name().clone()).collect();
         Ok(Some(Header { separator, names, check, length }))
     }
@@ -345,7 +346,7 @@ impl Head {
                 (Err(_), _) => {}
             }
         }
-        best.map_err(|error| error.unwrap_or_else(|| super::open::damaged(&self.source.name, CSV)))
+        best.map_err(|error| error.unwrap_or_else(|| super::table::damaged(&self.source.name, CSV)))
     }
 
     /// All rows, as a table of the wanted columns.
@@ -376,7 +377,7 @@ impl Head {
             fed,
             rows,
         };
-        let batches: super::open::Batches =
+        let batches: super::table::Batches =
             if columns == 0 { Box::new(std::iter::empty()) } else { Box::new(rows) };
         let mut table = chosen.table(name, CSV, batches);
         table.notes = notes;

@@ -1,6 +1,6 @@
 //! What can be wrong with a CSV text, with its physical lines and never with what a cell holds.
 
-use super::rfc4180::{LONGEST_RECORD, MOST_COLUMNS};
+use super::limits::{LONGEST_RECORD, MOST_COLUMNS};
 
 /// What is wrong with a CSV text. Lines are physical ones, from 1, ended by LF, CR or CRLF.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

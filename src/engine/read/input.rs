@@ -8,9 +8,11 @@ use arrow_schema::SchemaRef;
 
 use super::bytes::{Bytes, Magic, broken, file, plain};
 use super::ipc::ipc_schema;
-use super::open::{PARQUET, caught};
+use super::parquet::PARQUET;
 use super::partition::{Partition, partitions};
+use super::path::{Promise, file_name, is_pipe};
 use super::recorded::{RecordedFile, Source};
+use super::table::caught;
 use super::{FolderFault, ReadError};
 use crate::register::{Batches as Events, Tombstones};
 
@@ -75,6 +77,15 @@ impl Input {
         }
     }
 
+    /// Where the bytes of its file are, if it is one.
+    pub(super) fn source<'a>(&'a self, name: &'a str) -> Option<Source<'a>> {
+        let record = match self {
+            Self::Recorded(file) => Some(&file.record),
+            _ => None,
+        };
+        self.path().map(|path| Source { path, name, record })
+    }
+
     /// The columns that the folders above its file name.
     pub(super) fn partitions(&self) -> Result<Vec<Partition>, ReadError> {
         self.path().map_or(Ok(Vec::new()), |path| partitions(path, &self.name()))
@@ -90,7 +101,7 @@ impl Input {
             Self::Path(path) | Self::Named(_, path) if is_pipe(path) => Box::new(file(path, &name)?),
             Self::Recorded(recorded) if is_pipe(&recorded.path) => {
                 let bytes = file(&recorded.path, &name)?;
-                Source::of(self, &name).map_or(Box::new(std::io::empty()), |source| source.in_order(bytes))
+                self.source(&name).map_or(Box::new(std::io::empty()), |source| source.in_order(bytes))
             }
             Self::Stream(_, bytes) => std::mem::replace(bytes, Box::new(std::io::empty())),
             Self::Path(_)
@@ -128,7 +139,7 @@ impl Input {
         let bytes: Bytes = match self {
             Self::Ipc(..) | Self::Reader(..) | Self::Register(..) => return Ok(None),
             Self::Path(_) | Self::Named(..) | Self::Recorded(_) => {
-                let Some(source) = Source::of(self, &name) else { return Ok(None) };
+                let Some(source) = self.source(&name) else { return Ok(None) };
                 if Promise::of(source.path).0 != Promise::JsonLines {
                     return Ok(None);
                 }
@@ -161,53 +172,4 @@ impl Input {
 
 fn after_mark(text: &[u8]) -> &[u8] {
     text.strip_prefix("\u{feff}".as_bytes()).unwrap_or(text)
-}
-
-/// Whether a path is neither file nor folder, so that its bytes come once.
-pub(super) fn is_pipe(path: &Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|data| !data.is_file() && !data.is_dir())
-}
-
-pub(super) fn file_name(path: &Path) -> String {
-    path.file_name().map_or_else(String::new, |name| name.to_string_lossy().into_owned())
-}
-
-/// The format that a file's name promises.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Promise {
-    Parquet,
-    Ipc,
-    Csv,
-    /// CSV with tabs between cells.
-    Tabs,
-    Json,
-    JsonLines,
-    Nothing,
-}
-
-impl Promise {
-    /// The format, and whether the file is compressed as a whole.
-    pub(super) fn of(path: &Path) -> (Self, Option<&'static str>) {
-        let name = file_name(path).to_ascii_lowercase();
-        let (stem, compression) = match (name.strip_suffix(".gz"), name.strip_suffix(".zst")) {
-            (Some(stem), _) => (stem, Some("gzip")),
-            (None, Some(stem)) => (stem, Some("Zstandard")),
-            (None, None) => (name.as_str(), None),
-        };
-        let promise = match Path::new(stem).extension().and_then(|extension| extension.to_str()) {
-            Some("parquet" | "parq" | "pq") => Self::Parquet,
-            Some("arrow" | "arrows" | "ipc" | "feather") => Self::Ipc,
-            Some("csv" | "txt") => Self::Csv,
-            Some("tsv" | "tab") => Self::Tabs,
-            Some("json" | "jsonld") => Self::Json,
-            Some("jsonl" | "ndjson") => Self::JsonLines,
-            _ => Self::Nothing,
-        };
-        (promise, compression)
-    }
-}
-
-/// Whether a file has a name by which its format is known.
-pub(super) fn is_table(path: &Path) -> bool {
-    Promise::of(path).0 != Promise::Nothing
 }

@@ -10,8 +10,8 @@ use arrow_schema::{Schema, SchemaRef};
 use super::ReadError;
 use super::bytes::{Bytes, file};
 use super::ipc_lengths::{CheckedLengths, check_file};
-use super::open::{OpenTerms, Stop, Table, arrow, choose, damaged, is_not_too_wide};
 use super::recorded::Source;
+use super::table::{OpenTerms, Stop, Table, arrow, choose, damaged, is_not_too_wide};
 
 pub(super) const IPC: &str = "Arrow IPC";
 

@@ -16,7 +16,7 @@ const LONGEST: i64 = i32::MAX as i64;
 const LENGTH: usize = 8;
 /// Bytes at the end of a file: the length of the footer and the magic.
 const TRAILER: usize = 10;
-/// What stands before the length of a message; very old writers leave it out.
+/// What precedes the length of a message; very old writers leave it out.
 const CONTINUATION: [u8; 4] = [0xff; 4];
 
 /// A declared length that no buffer has.

@@ -4,7 +4,7 @@ use arrow_array::cast::AsArray as _;
 use arrow_array::{Array, RecordBatch};
 use arrow_schema::DataType;
 
-use super::rfc4180::LONGEST_RECORD;
+use super::limits::LONGEST_RECORD;
 
 /// The column of a batch that has a longer text than a CSV row may be, if one does.
 pub(super) fn column_of_long_cell(batch: &RecordBatch) -> Option<usize> {

@@ -3,9 +3,10 @@
 use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReaderBuilder};
 
 use super::bytes::file;
-use super::input::Promise;
-use super::open::{PARQUET, batches, caught, footer, open};
-use super::recorded::Source;
+use super::open::open;
+use super::parquet::{PARQUET, batches, footer};
+use super::path::Promise;
+use super::table::caught;
 use super::{Input, OpenTerms, ReadError, Table};
 
 /// A part of an input that can be read by itself: whole row groups of a Parquet file, or all of any other input.
@@ -43,7 +44,7 @@ pub fn parts(mut input: Input) -> Result<Vec<Part>, ReadError> {
 
 /// The footer of an input that is a Parquet file.
 fn parquet_file(input: &Input, name: &str) -> Option<Result<ArrowReaderMetadata, ReadError>> {
-    let source = Source::of(input, name)?;
+    let source = input.source(name)?;
     let is_parquet = Promise::of(source.path) == (Promise::Parquet, None);
     let read = || footer(&source.at_random(file(source.path, name)?)?, name);
     is_parquet.then(|| caught(name, read))
@@ -68,7 +69,7 @@ impl Part {
                 let (name, partitions) = (input.name(), input.partitions()?);
                 let terms = OpenTerms { partitions: &partitions, ..terms.into() };
                 let missing = || ReadError::UnknownFormat { file: name.clone() };
-                let source = Source::of(&input, &name).ok_or_else(missing)?;
+                let source = input.source(&name).ok_or_else(missing)?;
                 let table = caught(&name, || {
                     let file = source.at_random(file(source.path, &name)?)?;
                     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);

@@ -11,9 +11,9 @@ use arrow_ipc::writer::StreamWriter;
 use arrow_schema::{ArrowError, SchemaRef};
 use ring::digest::{Context, SHA256};
 
+use super::ReadError;
 use super::bytes::{Bytes, Magic, file, open_file};
-use super::input::{file_name, is_pipe};
-use super::{Input, ReadError};
+use super::path::file_name;
 use crate::audit::{FileDigest, InputForm};
 
 /// Reads a file to its end.
@@ -33,7 +33,7 @@ pub struct RecordedFile {
     pub(super) path: PathBuf,
     /// The position of the file or folder that it was handed in as.
     pub(super) part_of: Option<usize>,
-    record: Arc<Record>,
+    pub(super) record: Arc<Record>,
 }
 
 /// What is remembered of one input while it is read, once for every study.
@@ -71,7 +71,7 @@ impl Identity {
 }
 
 /// One reading of an input from its first byte to its last.
-struct Pass {
+pub(super) struct Pass {
     bytes: Bytes,
     hash: Context,
     length: u64,
@@ -82,7 +82,7 @@ struct Pass {
 }
 
 impl Pass {
-    fn new(bytes: Bytes) -> Self {
+    pub(super) fn new(bytes: Bytes) -> Self {
         Self { bytes, hash: Context::new(&SHA256), length: 0, begun: false, ended: false }
     }
 
@@ -120,7 +120,7 @@ impl Read for Pass {
 }
 
 /// A pass as the decoder reads it.
-struct Shared(Arc<Mutex<Pass>>);
+pub(super) struct Shared(pub(super) Arc<Mutex<Pass>>);
 
 impl Read for Shared {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
@@ -140,10 +140,10 @@ impl Write for Shared {
 }
 
 /// Batches of the caller that are hashed as an Arrow IPC stream.
-struct RecordedBatches {
-    batches: Box<dyn RecordBatchReader + Send>,
-    stream: StreamWriter<Shared>,
-    pass: Arc<Mutex<Pass>>,
+pub(super) struct RecordedBatches {
+    pub(super) batches: Box<dyn RecordBatchReader + Send>,
+    pub(super) stream: StreamWriter<Shared>,
+    pub(super) pass: Arc<Mutex<Pass>>,
 }
 
 impl Iterator for RecordedBatches {
@@ -174,7 +174,7 @@ fn locked<T>(shared: &Mutex<T>) -> MutexGuard<'_, T> {
 }
 
 impl Record {
-    fn new(name: &str, form: InputForm, path: Option<PathBuf>) -> Arc<Self> {
+    pub(super) fn new(name: &str, form: InputForm, path: Option<PathBuf>) -> Arc<Self> {
         Arc::new(Self { name: name.to_owned(), form, path, state: Mutex::default() })
     }
 
@@ -184,7 +184,7 @@ impl Record {
         self.form
     }
 
-    fn pass(&self, bytes: Bytes) -> Arc<Mutex<Pass>> {
+    pub(super) fn pass(&self, bytes: Bytes) -> Arc<Mutex<Pass>> {
         let pass = Arc::new(Mutex::new(Pass::new(bytes)));
         locked(&self.state).passes.push(Arc::clone(&pass));
         pass
@@ -232,82 +232,15 @@ impl Record {
     }
 }
 
-impl Input {
-    /// The same input, of which the bytes are hashed as they are read, and the record of it. The events of a register have none: a seal
-    /// commits to the register's state.
-    ///
-    /// # Errors
-    /// [`ReadError`] for batches that no Arrow IPC stream can hold.
-    pub fn recorded(self) -> Result<(Self, Option<Arc<Record>>), ReadError> {
-        let name = self.name();
-        let stream = |bytes: Bytes| {
-            let record = Record::new(&name, InputForm::Stream, None);
-            let bytes: Bytes = Box::new(Shared(record.pass(bytes)));
-            (bytes, Some(record))
-        };
-        Ok(match self {
-            Self::Path(path) | Self::Named(_, path) => {
-                let form = if is_pipe(&path) { InputForm::Stream } else { InputForm::File };
-                let record = Record::new(&name, form, Some(path.clone()));
-                (
-                    Self::Recorded(RecordedFile { name, path, part_of: None, record: Arc::clone(&record) }),
-                    Some(record),
-                )
-            }
-            Self::Stream(name, bytes) => {
-                let (bytes, record) = stream(bytes);
-                (Self::Stream(name, bytes), record)
-            }
-            Self::Ipc(name, schema, bytes) => {
-                let (bytes, record) = stream(bytes);
-                (Self::Ipc(name, schema, bytes), record)
-            }
-            Self::Reader(name, batches) => {
-                let record = Record::new(&name, InputForm::Batches, None);
-                let pass = record.pass(Box::new(io::empty()));
-                let stream = StreamWriter::try_new(Shared(Arc::clone(&pass)), &batches.schema());
-                let stream = stream.map_err(|_| ReadError::Damaged {
-                    file: name.clone(),
-                    format: "Arrow batches",
-                    row: None,
-                })?;
-                (Self::Reader(name, Box::new(RecordedBatches { batches, stream, pass })), Some(record))
-            }
-            Self::Recorded(file) => {
-                let record = Arc::clone(&file.record);
-                (Self::Recorded(file), Some(record))
-            }
-            Self::Register(..) => (self, None),
-        })
-    }
-
-    /// The same input, where it is recorded as a part of what was handed in at a position.
-    pub(in crate::engine) fn part_of(self, position: usize) -> Self {
-        match self {
-            Self::Recorded(file) => Self::Recorded(RecordedFile { part_of: Some(position), ..file }),
-            other => other,
-        }
-    }
-}
-
 /// Where the bytes of a file are, and what records them.
 #[derive(Clone, Copy)]
 pub(super) struct Source<'a> {
     pub(super) path: &'a Path,
     pub(super) name: &'a str,
-    record: Option<&'a Arc<Record>>,
+    pub(super) record: Option<&'a Arc<Record>>,
 }
 
 impl<'a> Source<'a> {
-    /// The file of an input, if it is one.
-    pub(super) fn of(input: &'a Input, name: &'a str) -> Option<Self> {
-        let record = match input {
-            Input::Recorded(file) => Some(&file.record),
-            _ => None,
-        };
-        input.path().map(|path| Self { path, name, record })
-    }
-
     /// The open file, at its beginning, and what its first bytes say.
     pub(super) fn open(self) -> Result<(File, Magic), ReadError> {
         open_file(self.path, self.name)
@@ -338,6 +271,7 @@ mod tests {
 
     use super::super::{Part, Use, Wanted, open, parts};
     use super::*;
+    use crate::engine::read::Input;
 
     const WANTED: [Wanted<'_>; 1] = [Wanted { column: "user", used: Use::Required }];
 

@@ -9,16 +9,12 @@ use std::collections::BTreeMap;
 use memchr::{memchr, memchr_iter, memchr2, memchr3};
 
 use super::csv_fault::CsvFault;
+use super::limits::{LONGEST_RECORD, MOST_COLUMNS};
 use super::quoting::{Habits, QuotedCell};
-
-/// The most columns of a file.
-pub(super) const MOST_COLUMNS: usize = 10_000;
-/// The most bytes of one record; memory is bounded by it.
-pub(super) const LONGEST_RECORD: u64 = 16 << 20;
 
 /// Where in a cell the next byte is.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum CellState {
     /// Before the first byte of a cell.
     Start,
     /// Inside a cell without quotes.
@@ -36,7 +32,7 @@ pub(super) struct Rfc4180 {
     width: Option<usize>,
     /// The columns in which a line break is damage, by position.
     declared: BTreeMap<usize, String>,
-    place: Place,
+    state: CellState,
     /// The physical line of the next byte, from 1: ended by LF, CR or CRLF.
     line: u64,
     /// Where an LF would belong to the CR before it.
@@ -61,7 +57,7 @@ impl Rfc4180 {
             separator,
             width: None,
             declared: BTreeMap::new(),
-            place: Place::Start,
+            state: CellState::Start,
             line,
             after_return: None,
             before: 0,
@@ -90,7 +86,7 @@ impl Rfc4180 {
 
     /// Whether no record is under way.
     fn is_between_records(&self) -> bool {
-        self.place == Place::Start && self.cells == 0
+        self.state == CellState::Start && self.cells == 0
     }
 
     /// Follows the header alone: how many of the bytes belong to it, its line end included, or `None` if it goes on.
@@ -118,20 +114,20 @@ impl Rfc4180 {
                 continue;
             }
             let first = rest.first().copied().unwrap_or_default();
-            match self.place {
-                Place::Start if first == b'"' => {
-                    self.place = Place::Quoted;
+            match self.state {
+                CellState::Start if first == b'"' => {
+                    self.state = CellState::Quoted;
                     self.quoted = QuotedCell::opening(self.line);
                     at += 1;
                 }
-                Place::Start | Place::Bare => match memchr3(self.separator, b'\n', b'\r', rest) {
+                CellState::Start | CellState::Bare => match memchr3(self.separator, b'\n', b'\r', rest) {
                     None => {
-                        self.place = Place::Bare;
+                        self.state = CellState::Bare;
                         at = bytes.len();
                     }
                     Some(length) => {
                         if length > 0 {
-                            self.place = Place::Bare;
+                            self.state = CellState::Bare;
                         }
                         at += length;
                         if !self.is_between_records() {
@@ -147,12 +143,12 @@ impl Rfc4180 {
                         }
                     }
                 },
-                Place::Quoted => at = self.pass_quoted(bytes, at),
-                Place::Quote if first == b'"' => {
-                    self.place = Place::Quoted;
+                CellState::Quoted => at = self.pass_quoted(bytes, at),
+                CellState::Quote if first == b'"' => {
+                    self.state = CellState::Quoted;
                     at += 1;
                 }
-                Place::Quote => {
+                CellState::Quote => {
                     if first != self.separator && first != b'\n' && first != b'\r' {
                         return Err(CsvFault::AfterQuote { line: self.line, opened: self.quoted.opened });
                     }
@@ -231,7 +227,7 @@ impl Rfc4180 {
         match bytes.get(at) {
             Some(b'"') => {
                 self.quoted.quote(passed);
-                self.place = Place::Quote;
+                self.state = CellState::Quote;
             }
             Some(byte) if self.line_ends(*byte, at) => {
                 self.quoted.line_ends(self.width.unwrap_or_default());
@@ -261,7 +257,7 @@ impl Rfc4180 {
     /// Ends a cell at a separator or a line end; whether a record ends, too.
     fn cell_ends(&mut self, byte: u8, at: usize) -> Result<bool, CsvFault> {
         if byte == self.separator {
-            self.place = Place::Start;
+            self.state = CellState::Start;
             self.cells += 1;
             if self.width.is_none() && self.cells >= MOST_COLUMNS {
                 return Err(CsvFault::TooManyColumns { line: self.line });
@@ -291,15 +287,15 @@ impl Rfc4180 {
         }
         self.records += 1;
         self.cells = 0;
-        self.place = Place::Start;
+        self.state = CellState::Start;
         Ok(())
     }
 
     /// Counts a line at CR, LF or CRLF; whether this byte ends one.
     fn line_ends(&mut self, byte: u8, at: usize) -> bool {
-        let place = self.before + at as u64;
-        let joined = byte == b'\n' && self.after_return == Some(place);
-        self.after_return = (byte == b'\r').then_some(place + 1);
+        let position = self.before + at as u64;
+        let joined = byte == b'\n' && self.after_return == Some(position);
+        self.after_return = (byte == b'\r').then_some(position + 1);
         if !joined {
             self.line += 1;
         }
@@ -310,9 +306,11 @@ impl Rfc4180 {
         if self.before - self.begins.1 <= LONGEST_RECORD {
             return Ok(());
         }
-        Err(match self.place {
-            Place::Quoted => CsvFault::OpenQuote { line: self.quoted.opened },
-            Place::Start | Place::Bare | Place::Quote => CsvFault::LongRecord { line: self.begins.0 },
+        Err(match self.state {
+            CellState::Quoted => CsvFault::OpenQuote { line: self.quoted.opened },
+            CellState::Start | CellState::Bare | CellState::Quote => {
+                CsvFault::LongRecord { line: self.begins.0 }
+            }
         })
     }
 
@@ -321,10 +319,10 @@ impl Rfc4180 {
     /// # Errors
     /// [`CsvFault`] if it ends inside a quote or before all cells of a record.
     pub(super) fn end(&mut self) -> Result<(), CsvFault> {
-        match self.place {
-            Place::Quoted => return Err(CsvFault::OpenQuote { line: self.quoted.opened }),
-            Place::Quote => self.quote_closes()?,
-            Place::Start | Place::Bare => {}
+        match self.state {
+            CellState::Quoted => return Err(CsvFault::OpenQuote { line: self.quoted.opened }),
+            CellState::Quote => self.quote_closes()?,
+            CellState::Start | CellState::Bare => {}
         }
         if self.is_between_records() { Ok(()) } else { self.record_ends() }
     }

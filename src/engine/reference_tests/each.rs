@@ -1,4 +1,4 @@
-//! Every kind of measure, person by person: a tag that names each person makes of the cube a table of her values.
+//! Every kind of measure, person by person: a tag that names each person makes of the cube a table of their values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -13,10 +13,10 @@ use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
-use super::super::{Input, Reading, Sources, build};
 use super::slow::Terms;
 use super::{DAY, PLAIN, consents, input};
 use crate::deidentify::{CutKey, PseudonymKey};
+use crate::engine::{Input, Reading, Sources, build};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 
@@ -179,7 +179,7 @@ impl World {
         Self { follows, payments, inside, design: Design::Right }
     }
 
-    /// The world without what one person owns; rows of others that name her stay.
+    /// The world without what one person owns; rows of others that name them stay.
     pub(crate) fn without(&self, person: &str) -> Self {
         let mut world = self.clone();
         world.follows.retain(|(owner, _)| *owner != person);
@@ -223,7 +223,7 @@ impl World {
         Sources { data, consents: vec![consents(&inside, "READER", &terms(), PLAIN)] }
     }
 
-    /// The people that `owner` lists or names: distinct, without herself, the first two by rank.
+    /// The people that `owner` lists or names: distinct, without themselves, the first two by rank.
     fn cut(
         &self,
         relation: &str,
@@ -242,7 +242,7 @@ impl World {
         list.into_iter().take(reach).collect()
     }
 
-    /// Whom an owner lists or, in those of her payments that are asked for, names.
+    /// Whom an owner lists or, in those of their payments that are asked for, names.
     fn list(&self, relation: &str, owner: &str, asked: &dyn Fn(&Payment) -> bool) -> Vec<&'static str> {
         if relation == "follows" {
             let own = self.follows.iter().filter(|(from, to)| *from == owner && to != from);
@@ -577,14 +577,18 @@ fn bad_cells_of_every_type_are_dropped_and_named() {
         ("referrer", words([None, Some(""), None, Some("p1"), None])),
         ("at", words([Some("1971-01-01T00:00:00Z"); 5])),
     ];
-    let mut interner = super::super::intern::Interner::default();
+    let mut interner = crate::engine::ids::intern::Interner::default();
     let phone = interner.intern_namespace("phone");
-    interner.intern_id(phone, &super::super::read::Id::Text("p0")).unwrap();
-    let gathered =
-        super::super::records::Records::new(records, &study.catalogue, Timestamp::from_seconds(AS_OF), 1);
+    interner.intern_id(phone, &crate::engine::read::Id::Text("p0")).unwrap();
+    let records = crate::engine::records::measures::Records::new(
+        records,
+        &study.catalogue,
+        Timestamp::from_seconds(AS_OF),
+        1,
+    );
     let inputs: Vec<Input> = vec![input("payments", columns)];
     let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
-    let (reports, _) = gathered.gather(inputs, &interner.into(), &reading).unwrap();
+    let (reports, _) = records.read(inputs, &interner.into(), &reading).unwrap();
     let dropped: Vec<_> = reports[0].dropped.iter().map(|(reason, count)| (*reason, *count)).collect();
     assert_eq!(
         dropped,

@@ -1,4 +1,4 @@
-//! Membership is applied last: what a seal does is independent of who is in, for every kind of measure.
+//! Membership is applied last: what a seal does is independent of coverage, for every kind of measure.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -8,9 +8,9 @@ use proptest::prelude::*;
 use rand::SeedableRng;
 use rand::rngs::StdRng;
 
-use super::super::{EngineError, Input, MemoryBudget, Reading, Sources, build};
 use super::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, PEOPLE, STRANGERS, World, terms, text};
 use super::{DAY, PLAIN, consents_or_refusals, input};
+use crate::engine::{EngineError, Input, MemoryBudget, Reading, Sources, build};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::types::{Secret, Timestamp};
 

@@ -1,4 +1,4 @@
-//! Promise 3 for every kind of measure, person by person: without what one person owns, what is hers alone moves for nobody
+//! Promise 3 for every kind of measure, person by person: without what one person owns, what depends on their own records alone changes for no one
 //! else, and each relation or field that names people moves at most `max_reach` others; and the designs that PRIVACY.md calls
 //! wrong are seen to move more.
 
@@ -55,7 +55,7 @@ fn carried(catalogue: &Catalogue, measure: &Measure) -> Option<String> {
     Some(catalogue.relations()[relation].name())
 }
 
-/// What one person moves too far: `told` of everybody with and without what she owns.
+/// What one person moves too far: `told` of everybody with and without what they own.
 fn excess(study: &Study, with: &Told, without: &Told, person: &str) -> Option<String> {
     let mut moved: BTreeMap<Option<String>, BTreeSet<&str>> = BTreeMap::new();
     assert!(with.len() == without.len() + 1 && !without.contains_key(person));
@@ -92,7 +92,7 @@ fn one_person_moves_nobody_elses_own_measures_and_few_others() {
             most = most.max(without.iter().filter(|(other, values)| with[*other] != **values).count());
         }
     }
-    // Somebody reaches all whom she may reach, along both relations.
+    // Some person reaches all whom they may reach, along both relations.
     assert_eq!(most, 2 * REACH);
 }
 

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use super::file::{Cell, Facts, RegimeFile, Written};
 use super::vocabulary::{UNDECLARED, UNKNOWN, bounds_of, is_assumed, open_words};
-use crate::consent::Standing;
+use crate::consent::ConsentStatus;
 use crate::policy::compile::{Misplaced, Outcome, says, unknown};
 use crate::policy::logic::{Cube, Demand, MAX_WORDS, Vocabulary, Words};
 use crate::policy::placed::Spanned;
@@ -152,7 +152,7 @@ impl Compiler<'_> {
         if let Some(stage) = extra {
             return Err(unknown("stage", &nowhere(stage), file.regime.stages.iter().map(String::as_str)));
         }
-        let reasons = || Standing::ALL.iter().filter(|standing| **standing != Standing::Live);
+        let reasons = || ConsentStatus::ALL.iter().filter(|standing| **standing != ConsentStatus::Live);
         let is_reason = |name: &String| reasons().any(|reason| reason.as_str() == name.as_str());
         if let Some(name) = file.person.keys().find(|name| !is_reason(name)) {
             return Err(unknown("reason", &nowhere(name), reasons().map(|reason| reason.as_str())));

@@ -71,7 +71,7 @@ impl Register {
             let _ = storage.remove(NEW);
         })?;
         drop(snapshot);
-        // If we stop here, the old register stands whole and the new one is removed with the next.
+        // If we stop here, the old register is whole and the new one is removed with the next.
         storage.rename_over(NEW, FILE).inspect_err(|_| self.poisoned.store(true, Ordering::SeqCst))?;
         Ok(successor)
     }

@@ -3,11 +3,11 @@
 use maud::{Markup, html};
 
 use super::text::{cut, width};
-use super::{Told, WIDTH, along, drawing, number, px, ticks};
+use super::{Caption, WIDTH, along, drawing, number, px, ticks};
 
 /// One bar.
 pub(crate) struct Bar {
-    /// What it stands for.
+    /// Its meaning.
     pub(crate) label: String,
     /// The number, where there is one.
     pub(crate) value: Option<f64>,
@@ -27,11 +27,11 @@ pub(crate) struct Panel {
 
 /// One chart of several panels.
 pub(crate) struct Bars<'a> {
-    pub(crate) told: Told<'a>,
+    pub(crate) caption: Caption<'a>,
     pub(crate) panels: &'a [Panel],
-    /// What stands at a suppressed bar.
+    /// The text of a suppressed bar.
     pub(crate) suppressed: &'a str,
-    /// What stands at a number that is not known.
+    /// The text of an unknown number.
     pub(crate) unknown: &'a str,
 }
 
@@ -61,11 +61,11 @@ impl Bars<'_> {
             }
             @for panel in &drawn { (panel) }
         };
-        drawing(&self.told, top, alone, &content)
+        drawing(&self.caption, top, alone, &content)
     }
 
     fn hatch(&self) -> String {
-        format!("{}-hatch", self.told.id)
+        format!("{}-hatch", self.caption.id)
     }
 
     fn panel(&self, panel: &Panel, top: f64) -> Markup {
@@ -166,8 +166,8 @@ mod tests {
             suppressed: value.is_none(),
         });
         let panels = [Panel { title: "people".into(), bars: bars.collect() }];
-        let told = Told { id: "b", title: "bars", description: "bars" };
-        Bars { told, panels: &panels, suppressed: "few", unknown: "unknown" }.draw(false).into_string()
+        let caption = Caption { id: "b", title: "bars", description: "bars" };
+        Bars { caption, panels: &panels, suppressed: "few", unknown: "unknown" }.draw(false).into_string()
     }
 
     /// The lengths of all bars of a class.

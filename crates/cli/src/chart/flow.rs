@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::text::wrap;
-use super::{Told, WIDTH, drawing, px};
+use super::{Caption, WIDTH, drawing, px};
 
 /// A handler and what it hands in.
 pub(crate) struct Source {
@@ -22,7 +22,7 @@ pub(crate) struct Target {
 
 /// The diagram of one study.
 pub(crate) struct Flow<'a> {
-    pub(crate) told: Told<'a>,
+    pub(crate) caption: Caption<'a>,
     pub(crate) sources: &'a [Source],
     pub(crate) sandbox: &'a str,
     pub(crate) steps: Vec<&'a str>,
@@ -73,11 +73,11 @@ impl Flow<'_> {
                 (self.arrow((MIDDLE + WIDE, target), RIGHT, said.permitted))
             }
         };
-        drawing(&self.told, tall, false, &content)
+        drawing(&self.caption, tall, false, &content)
     }
 
     fn id(&self, part: &str) -> String {
-        format!("{}-{part}", self.told.id)
+        format!("{}-{part}", self.caption.id)
     }
 
     fn arrow(&self, (from, beside): (f64, &Boxed), to: f64, open: bool) -> Markup {

@@ -21,7 +21,7 @@ pub(super) const STYLE: &str = include_str!("chart.css");
 pub(super) const THEME: &str = include_str!("theme.css");
 
 /// What a chart is called and says to who cannot see it.
-pub(super) struct Told<'a> {
+pub(super) struct Caption<'a> {
     /// An id that no other chart of the page has.
     pub(super) id: &'a str,
     /// What it shows.
@@ -31,14 +31,14 @@ pub(super) struct Told<'a> {
 }
 
 /// A drawing of this height with its text alternatives.
-fn drawing(told: &Told<'_>, height: f64, alone: bool, content: &Markup) -> Markup {
-    let (title, description) = (format!("{}-title", told.id), format!("{}-desc", told.id));
+fn drawing(caption: &Caption<'_>, height: f64, alone: bool, content: &Markup) -> Markup {
+    let (title, description) = (format!("{}-title", caption.id), format!("{}-desc", caption.id));
     let space = alone.then_some("http://www.w3.org/2000/svg");
     html! {
         svg xmlns=[space] class="chart" role="img" viewBox=(format!("0 0 {} {}", px(WIDTH), px(height)))
             aria-labelledby=(format!("{title} {description}")) {
-            title id=(title) { (told.title) }
-            desc id=(description) { (told.description) }
+            title id=(title) { (caption.title) }
+            desc id=(description) { (caption.description) }
             @if alone {
                 style { (PreEscaped(plain_style())) }
                 rect class="paper" width="100%" height="100%" {}
@@ -71,7 +71,7 @@ fn px(value: f64) -> String {
     text.strip_suffix(".0").map(str::to_owned).unwrap_or(text)
 }
 
-/// Where a value of `0 ..= most` stands on a line of this length.
+/// Where a value of `0 ..= most` lies on a line of this length.
 fn along(value: f64, (least, most): (f64, f64), length: f64) -> f64 {
     let share = if most > least { (value - least) / (most - least) } else { 0.0 };
     share.clamp(0.0, 1.0) * length

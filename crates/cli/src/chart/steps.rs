@@ -3,7 +3,7 @@
 use maud::{Markup, html};
 
 use super::text::cut;
-use super::{Told, WIDTH, along, drawing, number, px, ticks};
+use super::{Caption, WIDTH, along, drawing, number, px, ticks};
 
 /// One stepped line: at a time, in seconds, the value that holds from then on.
 pub(crate) struct Line {
@@ -15,7 +15,7 @@ pub(crate) struct Line {
 
 /// One chart of several lines; values are in percent of the limit.
 pub(crate) struct Steps<'a> {
-    pub(crate) told: Told<'a>,
+    pub(crate) caption: Caption<'a>,
     pub(crate) lines: &'a [Line],
     /// The ends of the time axis, in seconds.
     pub(crate) span: (f64, f64),
@@ -67,7 +67,7 @@ impl Steps<'_> {
                 (legend(place, line, key))
             }
         };
-        drawing(&self.told, key + KEY * rows, false, &content)
+        drawing(&self.caption, key + KEY * rows, false, &content)
     }
 
     /// Where the axis of values ends: at the limit or above it, or a little above the lines where these are far below it.
@@ -110,9 +110,9 @@ mod tests {
     /// The chart of one line that ends at this percentage.
     fn drawn(spent: f64) -> String {
         let lines = [Line { label: "all".into(), points: vec![(5.0, spent / 2.0), (9.0, spent)] }];
-        let told = Told { id: "b", title: "budget", description: "spent" };
+        let caption = Caption { id: "b", title: "budget", description: "spent" };
         let (span, ends) = ((0.0, 10.0), ("a", "b"));
-        Steps { told, lines: &lines, span, ends, limit: "limit", beyond: "beyond" }.draw().into_string()
+        Steps { caption, lines: &lines, span, ends, limit: "limit", beyond: "beyond" }.draw().into_string()
     }
 
     /// How high the last step of the line ends, from 0 at the bottom to 1 at the top.

@@ -10,7 +10,7 @@ use crate::inputs::Inputs;
 use crate::policy::study_under_regime;
 use crate::render::hygiene_text;
 use crate::{Context, Failure};
-use hushtag::consent::Standing;
+use hushtag::consent::ConsentStatus;
 use hushtag::engine::{ConsentCheck, Reading, check_consents};
 use hushtag::operator::OperatorError;
 use hushtag::policy::{Decision, decide};
@@ -74,15 +74,15 @@ impl Check {
 }
 
 fn is_in(check: &ConsentCheck) -> u64 {
-    check.people.iter().filter(|(standing, _)| *standing == Standing::Live).map(|(_, people)| people).sum()
+    check.people.iter().filter(|(status, _)| *status == ConsentStatus::Live).map(|(_, people)| people).sum()
 }
 
-fn out(check: &ConsentCheck) -> impl Iterator<Item = &(Standing, u64)> {
-    check.people.iter().filter(|(standing, _)| *standing != Standing::Live)
+fn out(check: &ConsentCheck) -> impl Iterator<Item = &(ConsentStatus, u64)> {
+    check.people.iter().filter(|(status, _)| *status != ConsentStatus::Live)
 }
 
 fn check_json(check: &ConsentCheck) -> Value {
-    let reason = |(standing, people): &(Standing, u64)| json!({ "reason": standing.as_str(), "column": standing.column(), "people": people });
+    let reason = |(status, people): &(ConsentStatus, u64)| json!({ "reason": status.as_str(), "column": status.column(), "people": people });
     json!({ "id": check.recipient, "in": is_in(check), "out": out(check).map(reason).collect::<Vec<_>>() })
 }
 
@@ -93,9 +93,9 @@ fn check_text(check: &ConsentCheck, as_of: Timestamp) -> String {
         check.recipient,
         is_in(check)
     );
-    for (standing, people) in out(check) {
-        text.push_str(&format!("\n  {people} out: {}", standing.as_str()));
-        if let Some(column) = standing.column() {
+    for (status, people) in out(check) {
+        text.push_str(&format!("\n  {people} out: {}", status.as_str()));
+        if let Some(column) = status.column() {
             text.push_str(&format!(" (column `{column}`)"));
         }
     }

@@ -147,9 +147,9 @@ fn line(event: &Event, known: &KnownWords) -> String {
 
 /// Age is not known here: reasons that it gives are those of the seal.
 fn reasons(account: &Account) -> Vec<&'static str> {
-    use hushtag::consent::Standing::{AgeNotAdmitted, AgeUnknown};
-    let failing = account.failing.iter().filter(|standing| !matches!(standing, AgeUnknown | AgeNotAdmitted));
-    failing.map(|standing| standing.as_str()).collect()
+    use hushtag::consent::ConsentStatus::{AgeNotAdmitted, AgeUnknown};
+    let failing = account.failing.iter().filter(|status| !matches!(status, AgeUnknown | AgeNotAdmitted));
+    failing.map(|status| status.as_str()).collect()
 }
 
 pub(crate) fn account_json(account: &Account) -> Value {

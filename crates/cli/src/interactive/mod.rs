@@ -34,7 +34,7 @@ pub(super) struct Given {
 }
 
 /// A study that was written, and how the sandbox is to be made.
-pub(super) struct Written {
+pub(super) struct StudyDraft {
     pub(super) study: PathBuf,
     pub(super) epsilon: NanoEpsilon,
     pub(super) approval: Approval,
@@ -44,7 +44,7 @@ pub(super) struct Written {
 
 /// Asks on standard input and error for a study, shows what its check says, and writes it beside `dir`. Nothing is written before
 /// the last question is answered.
-pub(super) fn study(dir: &Path, given: &Given, context: &Context) -> Result<Written, Failure> {
+pub(super) fn study(dir: &Path, given: &Given, context: &Context) -> Result<StudyDraft, Failure> {
     if dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) || dir.is_file() {
         let message = format!("`{}` is not an empty folder", dir.display());
         return Err(Failure::failed(message, "give another folder: nothing was asked or written"));
@@ -88,7 +88,7 @@ pub(super) fn study(dir: &Path, given: &Given, context: &Context) -> Result<Writ
         return Err(Failure::failed("nothing was written, as you said", "start again whenever you like"));
     }
     write(&path, &text)?;
-    Ok(Written { study: path, epsilon, approval, data: draft.data_options() })
+    Ok(StudyDraft { study: path, epsilon, approval, data: draft.data_options() })
 }
 
 /// Everything but documents, and what the notice states: which of these the law wants follows from the rest.

@@ -7,7 +7,7 @@ use maud::{Markup, html};
 use super::facts::Facts;
 use super::parts::{self, name, time};
 use super::texts::fill;
-use crate::chart::{Line, Steps, Told, number};
+use crate::chart::{Caption, Line, Steps, number};
 use crate::render::table::{short, units};
 use hushtag::ledger::State;
 use hushtag::types::Timestamp;
@@ -75,7 +75,7 @@ fn burn_down(facts: &Facts<'_>) -> Markup {
     let described = fill(&t.chart_says, &[("lines", &ends.collect::<Vec<_>>().join(&facts.t.page.and))]);
     let [from, to] = [first, last].map(|at| parts::clock(at, facts.zone.as_ref()));
     let steps = Steps {
-        told: Told { id: "burn-down", title: &t.chart, description: &described },
+        caption: Caption { id: "burn-down", title: &t.chart, description: &described },
         lines: &lines,
         span: (seconds(first), seconds(last)),
         ends: (&from, &to),

@@ -5,7 +5,7 @@ use hushtag::dp::Accounting;
 use hushtag::ledger::{Record, Renewal};
 use hushtag::operator::{Given, GivenMetrics, OperatorError, Reader, Status, Verification};
 use hushtag::policy::{Lang, Regime, Study};
-use hushtag::release::Figures;
+use hushtag::release::JoinDiagnostics;
 use hushtag::types::{EpochId, Timestamp, Zone};
 
 use super::texts::Texts;
@@ -31,7 +31,7 @@ pub(super) struct Facts<'a> {
     /// Metrics of which every number was released.
     pub(super) metrics: Vec<GivenMetrics>,
     /// What the auditor's key opened, in the internal edition.
-    pub(super) figures: Option<&'a [(EpochId, Vec<Figures>)]>,
+    pub(super) figures: Option<&'a [(EpochId, Vec<JoinDiagnostics>)]>,
 }
 
 impl<'a> Facts<'a> {

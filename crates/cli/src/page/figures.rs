@@ -7,7 +7,7 @@ use super::parts::{self, code, name};
 use super::texts::fill;
 use crate::render::table::grouped;
 use hushtag::deidentify::{CLASS_SIZES, Risk, Sharing};
-use hushtag::release::{Counted, Figures};
+use hushtag::release::{Counted, JoinDiagnostics};
 
 /// The mark on the screen, which stays where the reader is.
 pub(super) fn mark(facts: &Facts<'_>) -> Markup {
@@ -35,7 +35,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Option<Markup> {
     Some(parts::section("figures", &t.heading, &content))
 }
 
-fn figures(facts: &Facts<'_>, epoch: &str, one: &Figures) -> Markup {
+fn figures(facts: &Facts<'_>, epoch: &str, one: &JoinDiagnostics) -> Markup {
     let t = &facts.t.figures;
     let title = fill(&t.one, &[("epoch", &epoch), ("study", &one.study), ("recipient", &one.recipient)]);
     let standing = |word: &str| facts.t.standings.get(word).map_or_else(|| word.to_owned(), Clone::clone);

@@ -6,7 +6,7 @@ use super::facts::Facts;
 use super::parties;
 use super::parts::{self, name, verdict};
 use super::texts::fill;
-use crate::chart::{Flow, Source, Target, Told};
+use crate::chart::{Caption, Flow, Source, Target};
 use hushtag::policy::{Category, Decision, Recipient, Regime, Study, decide};
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
@@ -88,7 +88,7 @@ fn diagram(facts: &Facts<'_>, place: usize, study: &Study, regime: &Regime) -> M
     let (id, title) = (format!("flow-{place}"), fill(&t.diagram, &[("study", &study.id)]));
     let steps = [&t.step_pseudonym, &t.step_consent, &t.step_tag, &t.step_count, &t.step_noise];
     let flow = Flow {
-        told: Told { id: &id, title: &title, description: &described },
+        caption: Caption { id: &id, title: &title, description: &described },
         sources: &sources,
         sandbox: &t.sandbox,
         steps: steps.map(String::as_str).to_vec(),

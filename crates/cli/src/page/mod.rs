@@ -29,7 +29,7 @@ use facts::Facts;
 use guide::Guide;
 use hushtag::operator::{OperatorError, Reader, Verification};
 use hushtag::policy::Lang;
-use hushtag::release::Figures;
+use hushtag::release::JoinDiagnostics;
 use hushtag::types::EpochId;
 
 /// The style of the page, after the variables that it shares with the charts.
@@ -60,7 +60,7 @@ pub(crate) struct Report<'a> {
     /// Whether a draft of the impact assessment is added.
     pub(crate) pipia: bool,
     /// What the auditor's key opened, by epoch, for the internal edition; `None` for the public one.
-    pub(crate) figures: Option<&'a [(EpochId, Vec<Figures>)]>,
+    pub(crate) figures: Option<&'a [(EpochId, Vec<JoinDiagnostics>)]>,
 }
 
 /// The auditor's page as one HTML document.

@@ -8,7 +8,7 @@ use super::budget::amount;
 use super::facts::Facts;
 use super::parts::{self, code, name, time};
 use super::texts::fill;
-use crate::chart::{Bars, Told};
+use crate::chart::{Bars, Caption};
 use crate::render::plot::{answer_panels, said};
 use crate::render::table::{decimal, grouped, shown, titled};
 use hushtag::operator::Given;
@@ -258,7 +258,7 @@ pub(super) fn bars(facts: &Facts<'_>, released: &Released, id: &str, title: &str
     let panels: Vec<_> = answer_panels(released, &t.everybody).into_iter().take(1).collect();
     let description = format!("{} {}", t.chart_says, said(&panels, &t.suppressed));
     let bars = Bars {
-        told: Told { id, title, description: &description },
+        caption: Caption { id, title, description: &description },
         panels: &panels,
         suppressed: &t.suppressed,
         unknown: &facts.t.page.unknown,

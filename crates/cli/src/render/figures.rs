@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 
 use super::table::{right, table};
 use hushtag::deidentify::{CLASS_SIZES, Risk, Sharing};
-use hushtag::release::{Counted, Figures};
+use hushtag::release::{Counted, JoinDiagnostics};
 
 /// What joined figures must not be used for.
 const NOT_FOR_TUNING: &str = "counts of clamped and truncated people are exact facts: they must not tune public constants; choose clamps, bands, grids and max_reach from public knowledge or from a charged QUANTILE";
@@ -16,8 +16,8 @@ const HEADER: &str = "exact figures about people, opened with the auditor's key:
 
 /// The figures of an epoch as JSON, with the risk per way of sharing.
 #[must_use]
-pub(crate) fn figures_json(all: &[Figures]) -> Value {
-    let one = |figures: &Figures| {
+pub(crate) fn figures_json(all: &[JoinDiagnostics]) -> Value {
+    let one = |figures: &JoinDiagnostics| {
         let counted = |counts: &[Counted]| -> Value {
             let map = counts.iter().map(|(name, count)| (name.clone(), json!(count)));
             Value::Object(map.collect())
@@ -47,7 +47,7 @@ pub(crate) fn figures_json(all: &[Figures]) -> Value {
 
 /// The figures of an epoch as tables.
 #[must_use]
-pub(crate) fn figures_text(all: &[Figures]) -> String {
+pub(crate) fn figures_text(all: &[JoinDiagnostics]) -> String {
     let mut text = format!("{HEADER}\n{NOT_FOR_TUNING}\n");
     for figures in all {
         let _ = writeln!(text, "\nstudy {}, recipient {}", figures.study, figures.recipient);

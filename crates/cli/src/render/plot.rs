@@ -1,7 +1,7 @@
 //! Answers and metrics as bars with intervals, in a file of their own.
 
 use super::table::titled;
-use crate::chart::{Bar, Bars, Panel, Told};
+use crate::chart::{Bar, Bars, Caption, Panel};
 use crate::target::MADE_BY;
 use hushtag::operator::{MetricAnswer, Metrics};
 use hushtag::release::{Released, Row};
@@ -36,8 +36,8 @@ pub(crate) fn metrics_plot(metrics: &Metrics) -> String {
 }
 
 fn file(title: &str, description: &str, panels: &[Panel]) -> String {
-    let told = Told { id: "plot", title, description };
-    let bars = Bars { told, panels, suppressed: "few people: not shown", unknown: "unknown" };
+    let caption = Caption { id: "plot", title, description };
+    let bars = Bars { caption, panels, suppressed: "few people: not shown", unknown: "unknown" };
     format!("{MADE_BY}\n{}\n", bars.draw(true).into_string())
 }
 

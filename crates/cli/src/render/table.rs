@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
 use hushtag::dp::Accounting;
-use hushtag::engine::{FileHygiene, Hygiene};
+use hushtag::engine::{FileReport, IngestReport};
 use hushtag::ledger::Pool;
 use hushtag::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use hushtag::query::{ColumnForecast, Forecast, Width, WidthUnit};
@@ -271,7 +271,7 @@ pub(crate) fn vocabulary_text(vocabulary: &Vocabulary) -> String {
 
 /// What a seal read and dropped.
 #[must_use]
-pub(crate) fn hygiene_text(hygiene: &Hygiene) -> String {
+pub(crate) fn hygiene_text(hygiene: &IngestReport) -> String {
     // Identical records are counted on request alone.
     let counted = hygiene.files.iter().any(|file| file.identical.is_some());
     let identical = counted.then_some("identical");
@@ -336,7 +336,7 @@ pub(crate) fn hygiene_text(hygiene: &Hygiene) -> String {
 
 /// How many rows of a column cannot be read, by reason, and what follows for the people of these rows.
 fn unreadable_text(
-    file: &FileHygiene,
+    file: &FileReport,
     columns: &BTreeMap<String, BTreeMap<&'static str, u64>>,
     effect: &str,
 ) -> String {
@@ -352,7 +352,7 @@ fn unreadable_text(
 
 /// What is unclear in a file of consents, a line each; empty where nothing is.
 #[must_use]
-pub(crate) fn unclear_text(file: &FileHygiene) -> String {
+pub(crate) fn unclear_text(file: &FileReport) -> String {
     let mut text = String::new();
     let (name, all) = (&file.file, grouped(file.rows.into()));
     for (column, reasons) in &file.unclear {

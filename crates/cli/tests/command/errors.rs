@@ -45,7 +45,7 @@ impl Told {
         let command = format!("$ hushtag {}", shown.join(" "));
         assert!(code != 0, "{command} is no failure: {}", command::stdout(output));
         assert!(said.starts_with("error: "), "{command}: {said}");
-        let next = ["\n  next: ", "\n    mend: ", "\nFor more information, try '--help'."];
+        let next = ["\n  next: ", "\n    fix: ", "\nFor more information, try '--help'."];
         assert!(next.iter().any(|next| said.contains(next)), "{command} does not say what next: {said}");
         assert!(!said.contains("1380000") && !said.contains("98765"), "{command} tells a value: {said}");
         let said = said.replace(self.case.path("").to_str().unwrap().trim_end_matches('/'), "DIR");

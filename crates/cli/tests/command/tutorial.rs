@@ -133,6 +133,6 @@ fn the_rows_and_commands_that_a_readme_begins_with_are_good() {
         }
         let hers = "hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-10-01 \
                     --person-file consents.csv";
-        assert!(reader.types(hers).contains("She is in."), "{name}");
+        assert!(reader.types(hers).contains("The person is covered."), "{name}");
     }
 }

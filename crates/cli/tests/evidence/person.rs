@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::folder::Folder;
 use crate::support::{CHEAP, FixedClock};
 use hushtag::audit::{Entry, Kind, verify_commitment, verify_each};
-use hushtag::consent::Standing;
+use hushtag::consent::ConsentStatus;
 use hushtag::engine::Input;
 use hushtag::operator::{Answer, Keys, Operator, PersonView, Setup, StudySource, verify_log};
 use hushtag::register::Event;
@@ -42,7 +42,8 @@ fn everybody(operator: &Operator) -> Vec<((String, String), bool)> {
         let events = operator.consents().events_of((&person.0, &person.1)).unwrap();
         let recipient = support::RECIPIENT.parse().unwrap();
         let all = operator.consents().standing(&events, &recipient, None, support::as_of()).unwrap();
-        let age = |why: &Standing| matches!(why, Standing::AgeUnknown | Standing::AgeNotAdmitted);
+        let age =
+            |why: &ConsentStatus| matches!(why, ConsentStatus::AgeUnknown | ConsentStatus::AgeNotAdmitted);
         all.iter().all(|account| account.failing.iter().all(age))
     };
     people.into_iter().map(|person| (person.clone(), inside(&person))).collect()
@@ -55,7 +56,7 @@ fn look(operator: &Operator, person: &(String, String)) -> PersonView {
 #[test]
 fn the_view_says_what_the_register_and_the_log_say() {
     let image = Image::new();
-    let mut operator = support::init(Arc::new(image.clone()), "8").unwrap();
+    let operator = support::init(Arc::new(image.clone()), "8").unwrap();
     import(&operator);
     seal(&operator, "e1");
     seal(&operator, "e2");

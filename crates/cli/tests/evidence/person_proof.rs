@@ -228,7 +228,7 @@ fn a_proof_whose_places_are_not_those_that_were_shown_is_refused() {
 
 #[test]
 fn a_stranger_an_epoch_without_a_register_and_a_retired_one_have_no_leaf() {
-    let (image, mut operator) = sandbox(&["e1"]);
+    let (image, operator) = sandbox(&["e1"]);
     let person = everybody(&operator).remove(0);
     let stranger = look(&operator, &(person.0.clone(), "nobody at all".into()));
     assert_eq!(stranger.epochs[0].sealed, None);
@@ -290,7 +290,7 @@ fn a_tree_that_was_changed_cut_or_taken_away_is_found() {
 
 #[test]
 fn whoever_has_an_older_key_of_the_log_follows_it() {
-    let (_, mut operator) = sandbox(&["e1"]);
+    let (_, operator) = sandbox(&["e1"]);
     let old = key(&operator);
     let person = everybody(&operator).remove(0);
     operator.rotate_key().unwrap();
@@ -360,7 +360,7 @@ fn proofs_and_receipts_from_before_a_rotation_hold_under_any_key_of_the_log() {
     let studies = vec![StudySource::new("study.toml", support::lasting_study())];
     let setup = Setup { studies, ..support::setup("8") };
     let clock = Box::new(FixedClock::default());
-    let mut operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
+    let operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
     import(&operator);
     seal(&operator, "e1");
     let person = everybody(&operator).remove(0);

@@ -14,7 +14,7 @@ use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef};
 use arrow_schema::DataType;
 use hushtag::dp::Delta;
-use hushtag::engine::{Hygiene, Input, Progress, Reading, Sources};
+use hushtag::engine::{IngestReport, Input, Progress, Reading, Sources};
 use hushtag::operator::{
     Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource, verify_log,
 };
@@ -186,7 +186,7 @@ fn tally<'a>(people: impl Iterator<Item = (&'static str, i128)> + 'a) -> Expecte
 struct Sandbox {
     folder: tempfile::TempDir,
     operator: Operator,
-    hygiene: Hygiene,
+    hygiene: IngestReport,
 }
 
 /// A sealed sandbox over the data under `study`, with consents by the rule above.

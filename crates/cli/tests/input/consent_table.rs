@@ -280,7 +280,7 @@ fn statements_of_the_handler_are_shown_with_their_evidence() {
         }
     }
     // One person's part of the log is explained by the same declaration.
-    for (person, inside) in [("1", "She is in."), ("3", "She is out.")] {
+    for (person, inside) in [("1", "The person is covered."), ("3", "The person is not covered.")] {
         let own = LOG.lines().filter(|line| line.starts_with(person) || line.starts_with("user_id"));
         case.write("own.csv", &own.map(|line| format!("{line}\n")).collect::<String>());
         let of = [

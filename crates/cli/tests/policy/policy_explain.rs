@@ -50,7 +50,7 @@ fn a_denied_use_says_what_mends_it_and_what_the_article_says() {
         "No. ",
         "[no] R20 (PIPL 20)",
         "[no] R55 (PIPL 55)",
-        "mend: ",
+        "fix: ",
         "PIPL 55 says: An impact assessment beforehand",
     ] {
         assert!(said.contains(part), "`{part}` is not in:\n{said}");
@@ -70,13 +70,15 @@ fn one_persons_account_names_every_rule_that_keeps_her_out() {
     let both = format!("{EVENTS}\n{}\n{}\n", consent("SC23", "false,1"), consent("SC29", "false,1"));
     case.write("hers.csv", &both);
     let said = explain(&case, &["--person-file", "hers.csv"]).stdout();
-    assert!(said.contains("She is in.") && said.contains("[ok] SC23: a live consent"), "{said}");
+    assert!(said.contains("The person is covered.") && said.contains("[ok] SC23: a live consent"), "{said}");
     assert!(!said.contains("13800000000"), "the file names her, the account does not");
 
     let flawed = format!("{EVENTS}\n{}\n{}\n", consent("SC23", "true,3"), consent("SC29", "false,1"));
     case.write("hers.csv", &flawed);
     let said = explain(&case, &["--person-file", "hers.csv"]).stdout();
-    for part in ["She is out.", "[no] SC23", "R14 (PIPL 14)", "R-SEP (", "[ok] SC29: a live consent"] {
+    for part in
+        ["The person is not covered.", "[no] SC23", "R14 (PIPL 14)", "R-SEP (", "[ok] SC29: a live consent"]
+    {
         assert!(said.contains(part), "`{part}` is not in:\n{said}");
     }
     case.write("hers.csv", &both.replacen("+8613800000000", "+8613900000000", 1));

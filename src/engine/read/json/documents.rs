@@ -4,7 +4,8 @@ use hashbrown::HashSet;
 use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::JsonFault;
-use super::record::{LONGEST_RECORD, Member, Paths, Row, Stopped, rows};
+use super::limits::LONGEST_RECORD;
+use super::record::{Member, Paths, Row, Stopped, rows};
 use crate::consent::shown_path;
 
 /// The records of a text, each handed over as its rows when it is whole.

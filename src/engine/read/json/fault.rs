@@ -1,6 +1,6 @@
 //! What can be wrong with a JSON text of consents, with its place and never with what a value holds.
 
-use super::record::{DEEPEST, LONGEST_RECORD, LONGEST_VALUE, MOST_ROWS};
+use super::limits::{DEEPEST, LONGEST_RECORD, LONGEST_VALUE, MOST_ROWS};
 use crate::consent::ColumnError;
 
 /// Which record of a text, from 1, and the line that reading has come to.

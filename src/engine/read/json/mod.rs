@@ -5,6 +5,7 @@
 
 mod documents;
 mod fault;
+mod limits;
 mod record;
 #[cfg(test)]
 mod tests;
@@ -21,7 +22,7 @@ use arrow_schema::{DataType, Field, Schema, SchemaRef};
 
 use super::bytes::{Plain, broken};
 use super::csv::{Bad, Source};
-use super::open::{BATCH, Batches, Stop, Table, unpanicked};
+use super::table::{BATCH, Batches, Stop, Table, unpanicked};
 use super::{OpenTerms, ReadError, Use};
 use crate::consent::{COLUMNS, ConsentColumns};
 use documents::Records;

@@ -11,17 +11,10 @@ use hashbrown::{HashMap, HashSet};
 use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
 use super::fault::{JsonFault, RecordPlace};
+use super::limits::{DEEPEST, LONGEST_RECORD, LONGEST_VALUE, MOST_ROWS};
 use super::text::Account;
 use crate::consent::{COLUMNS, ConsentColumns, PathUse, items, shown_path};
 
-/// The most bytes of one record.
-pub(super) const LONGEST_RECORD: u64 = 16 << 20;
-/// The most bytes of one text that is read.
-pub(super) const LONGEST_VALUE: usize = 64 << 10;
-/// The most rows that one record may expand to: lists multiply.
-pub(super) const MOST_ROWS: usize = 10_000;
-/// How deep objects and lists may lie in each other.
-pub(super) const DEEPEST: usize = 32;
 /// Values of one record, absent ones among them: memory is bounded by it.
 const MOST_VALUES: usize = 1 << 17;
 /// Paths that are kept; a file that spells one column in ever new ways does not take memory for it.

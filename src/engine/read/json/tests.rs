@@ -6,7 +6,7 @@ use arrow_array::Array as _;
 use arrow_array::cast::AsArray as _;
 
 use super::super::{Input, OpenTerms, Use, Wanted, open};
-use super::record::{DEEPEST, LONGEST_RECORD, LONGEST_VALUE, MOST_ROWS};
+use super::limits::{DEEPEST, LONGEST_RECORD, LONGEST_VALUE, MOST_ROWS};
 use super::*;
 
 fn columns() -> ConsentColumns {

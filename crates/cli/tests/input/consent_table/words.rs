@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
-use hushtag::engine::{ConsentCheck, Hygiene, Input, Reading, check_consents};
+use hushtag::engine::{ConsentCheck, IngestReport, Input, Reading, check_consents};
 use hushtag::policy::{Decision, Regime, Study, decide};
 use hushtag::types::Timestamp;
 use parquet::arrow::ArrowWriter;
@@ -135,7 +135,7 @@ fn what_cannot_be_read_is_counted_by_column_and_reason() {
 }
 
 /// Counts and report of one consent file under the study of the demo.
-fn counted(path: &Path) -> (Vec<ConsentCheck>, Hygiene) {
+fn counted(path: &Path) -> (Vec<ConsentCheck>, IngestReport) {
     let study = Study::parse("study.toml", &study()).unwrap();
     let regime = Regime::built_in("cn-pipl").unwrap();
     let as_of = Timestamp::parse("2026-10-01T16:00:00Z").unwrap();
@@ -287,7 +287,7 @@ proptest! {
             writer.write(&batch).unwrap();
             writer.close().unwrap();
             let ((people, report), (others, other)) = (counted(&csv), counted(&parquet));
-            let told = |report: Hygiene| {
+            let told = |report: IngestReport| {
                 let file = report.files.into_iter().next().unwrap();
                 (file.rows, file.used, file.unclear, file.unknown_words, file.unknown_recipients)
             };

@@ -1,0 +1,288 @@
+//! Reading beside the one writer: the state of a sandbox as it stood a moment ago, without its lock.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use crate::audit::{Entry, Log};
+use crate::dp::Accounting;
+use crate::engine::{IngestReport, Reading, Sources};
+use crate::keys::Keyring;
+use crate::ledger::{Book, Record, Renewal, read_copy};
+use crate::operator::books::anchor::{anchor, read_anchor};
+use crate::operator::keys::rotate::log_key;
+use crate::operator::law::in_force::{Studies, in_force};
+use crate::operator::open::{Keys, answers, begins_as_seen, keyring, knows_all};
+use crate::operator::query::status;
+use crate::operator::query::vocabulary::{View, naming};
+use crate::operator::register::state::register_copy;
+use crate::operator::sandbox::{EpochFile, SANDBOX, SandboxFile};
+use crate::operator::seal::permitted::again;
+use crate::operator::shelf::sealed::{check_folders, is_free, sealed};
+use crate::operator::{Adopted, Anchoring, OperatorError, Status, accounting};
+use crate::policy::{Regime, Study};
+use crate::register::{FILE, Register};
+use crate::storage::{Folder, Storage};
+use crate::types::{AsOf, Clock, EpochId, RecipientId, Secret, StudyId, Timestamp};
+
+/// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts.
+pub struct Reader {
+    pub(in crate::operator) file: SandboxFile,
+    pub(in crate::operator) storage: Arc<dyn Storage>,
+    pub(in crate::operator) book: Box<dyn Book>,
+    pub(in crate::operator) accounting: Accounting,
+    pub(in crate::operator) answers: Secret,
+    pub(in crate::operator) log: Log,
+    clock: Box<dyn Clock>,
+    pub(in crate::operator) studies: Studies,
+    epochs: Vec<EpochFile>,
+    pub(in crate::operator) keyring: Keyring,
+    logged: Option<u64>,
+}
+
+/// How often books are read that a writer changes meanwhile.
+const TRIES: usize = 5;
+
+impl Reader {
+    /// Reads the sandbox in `dir`; another process may be writing to it.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn open(dir: &Path, keys: Keys, clock: Box<dyn Clock>) -> Result<Self, OperatorError> {
+        Self::open_anchored(dir, keys, clock, Anchoring::Configured)
+    }
+
+    /// As [`Reader::open`], for a copy of a folder whose anchor is elsewhere, or not at hand.
+    ///
+    /// # Errors
+    /// As [`Reader::open`].
+    pub fn open_anchored(
+        dir: &Path,
+        keys: Keys,
+        clock: Box<dyn Clock>,
+        anchoring: Anchoring<'_>,
+    ) -> Result<Self, OperatorError> {
+        let folder = Folder::open(dir)?;
+        if folder.read(SANDBOX)?.is_none() {
+            return Err(OperatorError::NotASandbox(dir.display().to_string()));
+        }
+        let storage: Arc<dyn Storage> = Arc::new(folder);
+        let file = SandboxFile::read(&*storage)?;
+        let keyring = keyring(&*storage, &keys)?;
+        let mut tries = 1;
+        let Read { book, log, studies, epochs } = loop {
+            match books(&storage, &file, &keyring, anchoring) {
+                Err(error) if error.is_damage() && tries < TRIES => tries += 1,
+                other => break other?,
+            }
+        };
+        let accounting = accounting(&book.pool()?.accounting)?;
+        let answers = answers(&keyring);
+        Ok(Self {
+            file,
+            storage,
+            book,
+            accounting,
+            answers,
+            log,
+            clock,
+            studies,
+            epochs,
+            keyring,
+            logged: None,
+        })
+    }
+
+    /// What `recipient` sees; `study` may be left out where only one study names the recipient.
+    ///
+    /// # Errors
+    /// [`OperatorError::Unknown`]
+    pub fn view<'a>(
+        &'a self,
+        recipient: &'a RecipientId,
+        study: Option<&StudyId>,
+    ) -> Result<View<'a>, OperatorError> {
+        let adopted = Arc::clone(naming(&self.studies, recipient, study)?);
+        Ok(View {
+            adopted,
+            recipient,
+            accounting: self.accounting,
+            book: &*self.book,
+            epochs: self.epochs.clone(),
+            now: self.clock.now(),
+        })
+    }
+
+    /// What is public about the sandbox.
+    ///
+    /// # Errors
+    /// [`OperatorError`]
+    pub fn status(&self) -> Result<Status, OperatorError> {
+        let now = self.clock.now();
+        status::status(&self.file, &self.studies, &self.epochs, &*self.book, self.log.head().0, now)
+    }
+
+    /// The time of the clock that the reader was opened with.
+    #[must_use]
+    pub fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The studies in force, each with the regime that it stands under.
+    pub fn studies(&self) -> impl Iterator<Item = (&Study, &Regime)> {
+        self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
+    }
+
+    /// The instant that an as-of means here; as [`Operator::instant`](crate::operator::Operator::instant).
+    ///
+    /// # Errors
+    /// [`OperatorError::Invalid`] for a day that is several instants in the time zones of the studies.
+    pub fn instant(&self, as_of: AsOf) -> Result<Timestamp, OperatorError> {
+        status::instant(&self.studies, as_of)
+    }
+
+    /// Whether an epoch of this id can still be sealed, as far as the log goes.
+    ///
+    /// # Errors
+    /// [`OperatorError::EpochExists`] for an id that the log has sealed, whether or not it was retired since.
+    pub fn check_epoch(&self, epoch: &EpochId) -> Result<(), OperatorError> {
+        is_free(&self.epochs, epoch)
+    }
+
+    /// Whether there is a consent register.
+    ///
+    /// # Errors
+    /// [`OperatorError::Storage`]
+    pub fn has_register(&self) -> Result<bool, OperatorError> {
+        Ok(self.storage.read_blocks(FILE)?.is_some())
+    }
+
+    /// As [`Operator::check_sources`](crate::operator::Operator::check_sources), also beside the writer: nothing of the sandbox is written.
+    ///
+    /// # Errors
+    /// As [`Operator::check_sources`](crate::operator::Operator::check_sources).
+    ///
+    /// # Privacy
+    /// The report is a function of single files; the cubes are dropped unopened.
+    pub fn check_sources(
+        &self,
+        as_of: Timestamp,
+        reading: &Reading,
+        sources: Sources,
+    ) -> Result<IngestReport, OperatorError> {
+        for _ in 1..TRIES {
+            let Some(again) = again(&sources) else { break };
+            match self.check_once(as_of, reading, again) {
+                // A writer may have changed the register while it was read.
+                Err(error) if error.is_damage() => {}
+                checked => return checked,
+            }
+        }
+        self.check_once(as_of, reading, sources)
+    }
+
+    fn check_once(
+        &self,
+        as_of: Timestamp,
+        reading: &Reading,
+        sources: Sources,
+    ) -> Result<IngestReport, OperatorError> {
+        let register = register_copy(&*self.storage, &self.keyring, &self.file.id, &self.epochs)?;
+        let snapshot = register.as_ref().map(Register::snapshot).transpose()?;
+        let instants = (as_of, self.clock.now());
+        self.seal_rules()?.check_sources(instants, reading, sources, snapshot.as_ref())
+    }
+
+    /// The same reader, whose reading is entry `index` of the log: see [`Operator::log_access`](crate::operator::Operator::log_access).
+    #[must_use]
+    pub fn logged_as(mut self, index: u64) -> Self {
+        self.logged = Some(index);
+        self
+    }
+
+    /// The entry of the log that says that somebody read here; `None` if the log could not be written.
+    #[must_use]
+    pub const fn logged(&self) -> Option<u64> {
+        self.logged
+    }
+
+    /// The epochs that were sealed, oldest seal first.
+    pub(in crate::operator) fn epochs(&self) -> &[EpochFile] {
+        &self.epochs
+    }
+
+    /// The studies in force with their regimes.
+    pub(in crate::operator) fn adopted(&self) -> impl Iterator<Item = &Adopted> {
+        self.studies.values().map(|adopted| &**adopted)
+    }
+
+    /// The newest signed checkpoint, as a note.
+    #[must_use]
+    pub fn checkpoint(&self) -> &str {
+        self.log.checkpoint()
+    }
+
+    /// The entries of the log, oldest first.
+    ///
+    /// # Errors
+    /// [`OperatorError::Damaged`]
+    pub fn entries(&self) -> Result<Vec<Entry>, OperatorError> {
+        Ok(self.log.entries().collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Every charge, oldest first: public costs.
+    ///
+    /// # Errors
+    /// [`OperatorError::Ledger`]
+    pub fn charges(&self) -> Result<Vec<Record>, OperatorError> {
+        Ok(self.book.records()?.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Every renewal of the pool, oldest first.
+    ///
+    /// # Errors
+    /// [`OperatorError::Ledger`]
+    pub fn renewals(&self) -> Result<Vec<Renewal>, OperatorError> {
+        Ok(self.book.renewals()?)
+    }
+}
+
+/// What a reader takes from both books.
+struct Read {
+    book: Box<dyn Book>,
+    log: Log,
+    studies: Studies,
+    epochs: Vec<EpochFile>,
+}
+
+/// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
+/// what was read before them: then they are damaged for a moment, and are read again.
+fn books(
+    storage: &Arc<dyn Storage>,
+    file: &SandboxFile,
+    keyring: &Keyring,
+    anchoring: Anchoring<'_>,
+) -> Result<Read, OperatorError> {
+    let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
+    let mut book = copy()?;
+    let anchored = read_anchor(file);
+    let given = match anchoring {
+        Anchoring::At(place) => Some((place, place.read()?)),
+        Anchoring::Configured | Anchoring::Without => None,
+    };
+    let log = Log::open(Arc::clone(storage), &log_key(&**storage, file)?)?;
+    match (anchoring, given) {
+        (_, Some((place, content))) => log.check_anchor(place, content)?,
+        (Anchoring::Without, None) => {}
+        (_, None) => drop(anchor(anchored, &log)?),
+    }
+    begins_as_seen(&*book, &log)?;
+    if knows_all(&*book, &log).is_err() {
+        // Charged and logged since the ledger was read, or lost: a ledger read now has it, or it is lost.
+        book = copy()?;
+        knows_all(&*book, &log)?;
+    }
+    let studies = in_force(&**storage, file, &log)?;
+    let epochs = sealed(&log)?;
+    check_folders(&**storage, &epochs, true)?;
+    Ok(Read { book, log, studies, epochs })
+}
