@@ -168,6 +168,7 @@ impl Expiry<'_> {
             return None;
         }
         match row.event.and_then(Act::read)? {
+            Act::Given if has_another_in_its_day(row, rows) => None,
             Act::Given if self.is_clear(row) && self.is_over(row, rows) => Remainder::of(
                 Act::Withdrawn,
                 // A withdrawal of some categories would be one of all.
@@ -217,6 +218,17 @@ impl Expiry<'_> {
             _ => false,
         }
     }
+}
+
+/// Whether a consent of which only the day is known is followed by another one within that day. What would be left of it counts until the
+/// end of the day, and so would end the other one: it stays instead.
+fn has_another_in_its_day(given: &Row<'_>, rows: &[Row<'_>]) -> bool {
+    let own = given.times().at;
+    let (Some(Some(first)), Some(Some(last))) = (own.first(), own.last()) else { return false };
+    rows.iter().filter(|other| other.event.and_then(Act::read) == Some(Act::Given)).any(|other| {
+        let at = other.times().at.first().flatten();
+        at.is_some_and(|at| at.seconds() > first.seconds() && at.seconds() <= last.seconds())
+    })
 }
 
 #[cfg(test)]

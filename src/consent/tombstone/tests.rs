@@ -178,6 +178,17 @@ fn a_consent_that_still_decides_stays_however_old_it_is() {
     assert_eq!(expired(&[young]).0, [false]);
 }
 
+#[test]
+fn what_is_left_of_a_day_does_not_end_another_consent_of_that_day() {
+    let ended = Row { valid_to: Some("2025-03-01T00:00:00Z"), ..given("2025-06-01[UTC]") };
+    let live = Row { valid_to: Some("2026-09-30T00:00:00Z"), ..given("2025-06-01T00:00:20Z") };
+    let (removed, left) = expired(&[ended, live]);
+    assert_eq!(removed, [false, false]);
+    assert!(left == Tombstone::default());
+    // Alone it goes, as any that ended.
+    assert_eq!(expired(&[ended]).0, [true]);
+}
+
 fn cell(list: &'static [&'static str]) -> impl Strategy<Value = Option<&'static str>> {
     proptest::sample::select(list).prop_map(|text| (!text.is_empty()).then_some(text))
 }
