@@ -40,7 +40,7 @@ impl Books {
         self.log.lock().map_err(|_| OperatorError::Bug("a thread stopped while it held the log"))
     }
 
-    /// The key that signs the log now. Whoever appends takes it while holding the log: a rotation changes both under that lock.
+    /// The key that signs the log now. An appender takes it while holding the log: a rotation changes both under that lock.
     pub(in crate::operator) fn signer(&self) -> Arc<NamedKey> {
         Arc::clone(&self.signer.lock().unwrap_or_else(PoisonError::into_inner))
     }

@@ -58,7 +58,7 @@ impl Law {
         self.changing.read().map_err(|_| STOPPED)
     }
 
-    /// Waits until nobody needs what is in force, and keeps others away from it.
+    /// Waits until no query needs what is in force, and keeps others away from it.
     pub(in crate::operator) fn changing(&self) -> Result<RwLockWriteGuard<'_, ()>, OperatorError> {
         self.changing.write().map_err(|_| STOPPED)
     }

@@ -72,7 +72,7 @@ impl Operator {
         let now = inner.clock.now();
         inner.retire_ended()?;
         self.check_epoch(&terms.epoch)?;
-        // Files are read and cubes are built under this law, and nobody waits for it; it has to be in force still when the seal ends.
+        // Files are read and cubes are built under this law, and no query waits for it; it has to be in force still when the seal ends.
         let law = inner.law.in_force();
         let rules = inner.seal_rules(&law)?;
         let (flows, refused) = match rules.permitted(terms.as_of, now) {
