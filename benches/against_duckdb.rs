@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use arrow_array::{ArrayRef, RecordBatch, StringArray};
 use hushtag::dp::Delta;
-use hushtag::engine::{Input, Reading, Sources};
+use hushtag::engine::{Input, Sources};
 use hushtag::keys::Keyring;
 use hushtag::operator::{Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::storage::{Image, Storage as _};
@@ -30,7 +30,7 @@ const QUESTIONS: &str = include_str!("against_duckdb/questions.txt");
 /// How often each is asked.
 const TIMES: u32 = 200;
 
-/// A clock that stands after the payments that were made up.
+/// A clock that is after the payments that were made up.
 struct Fixed(Timestamp);
 
 impl Clock for Fixed {
@@ -52,18 +52,14 @@ fn main() -> Result<(), Box<dyn Error>> {
             Input::Path(folder.join(format!("{name}.parquet"))),
         ))
     };
-    let sources =
-        Sources { data: vec![table("follows")?, table("payments")?], consents: vec![Input::Path(consents)] };
-    let setup = Setup {
-        studies: vec![StudySource::new("study.toml", STUDY)],
-        pool: PoolTerms { epsilon: NanoEpsilon::parse("4")?, delta: Some(Delta::DEFAULT), window: None },
-        handlers: Vec::new(),
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let sources = Sources::new(vec![table("follows")?, table("payments")?], vec![Input::Path(consents)]);
+    let setup = Setup::new(
+        vec![StudySource::new("study.toml", STUDY)],
+        PoolTerms::new(NanoEpsilon::parse("4")?).with_delta(Delta::DEFAULT),
+    )
+    .with_approval(Approval::None);
     let operator = Operator::init(&work.path().join("box"), setup, Keys::InFolder, Box::new(Fixed(as_of)))?;
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
+    let terms = SealTerms::new(EpochId::new("bench")?, as_of);
     println!("peak memory before the seal: {}", support::peak_memory());
     let start = Instant::now();
     let sealed = operator.seal(&terms, sources)?;
@@ -141,7 +137,7 @@ fn write_consents(covered: &Path, to: &Path) -> Result<usize, Box<dyn Error>> {
             writer.write(&events)?;
         }
     }
-    writer.ok_or("nobody is covered")?.close()?;
+    writer.ok_or("no person is covered")?.close()?;
     Ok(people)
 }
 

@@ -1,27 +1,35 @@
 #!/usr/bin/env bash
-# Seals a folder and lets DuckDB do the same job without any privacy, right after each other, and asks both the same four questions;
-# ends with `ratio N.NN`.
+# Seals a folder, and lets DuckDB and Polars do the same job without any privacy, right after each other; asks us and DuckDB the same
+# four questions. Ends with `to DuckDB: ratio N.NNN` and, where there is a Polars job, `to Polars: ratio N.NNN`.
 #
-# usage: benches/against_duckdb.sh DIR [BASELINE.py]
+# usage: benches/against_duckdb.sh DIR [DUCKDB.py [POLARS.py]]
 # DIR holds follows.parquet (follower, followee), payments.parquet (payer, merchant, category, amount, at) and covered.parquet
-# (subject). BASELINE.py prints `JOB TOTAL  N s`; it needs a `python3` with duckdb, or $PYTHON.
+# (subject). Both jobs print `JOB TOTAL  N s`; they need a `python3` with duckdb and polars, or $PYTHON. $PROFILE is the profile of
+# ours, `bench` if not given; `dist` is what is given out.
 set -euo pipefail
 
-dir=$(realpath "${1:?"usage: benches/against_duckdb.sh DIR [BASELINE.py]"}")
+dir=$(realpath "${1:?"usage: benches/against_duckdb.sh DIR [DUCKDB.py [POLARS.py]]"}")
 cd "$(dirname "$0")/.."
-baseline=${2:-../shared/bench/duckdb_baseline.py}
-[ -f "$baseline" ] || { echo "no baseline at $baseline: give it as the second argument" >&2; exit 2; }
+duckdb=${2:-../shared/bench/duckdb_baseline.py}
+polars=${3:-../shared/bench/polars_job.py}
+[ -f "$duckdb" ] || { echo "no baseline at $duckdb: give it as the second argument" >&2; exit 2; }
+bench=(cargo bench --profile "${PROFILE:-bench}" --bench against_duckdb)
 
-cargo bench --bench against_duckdb --no-run
+"${bench[@]}" --no-run
 cargo test --quiet --release --lib --no-run
-# Both find the files in the page cache.
+# All find the files in the page cache.
 cat "$dir"/*.parquet >/dev/null
-sealed=$(HUSHTAG_BENCH_FOLDER=$dir cargo bench --quiet --bench against_duckdb)
+sealed=$(HUSHTAG_BENCH_FOLDER=$dir "${bench[@]}" --quiet)
 echo "$sealed"
+other=$("${PYTHON:-python3}" "$duckdb" "$dir")
+echo "$other"
+columns=""
+if [ -f "$polars" ]; then
+  columns=$("${PYTHON:-python3}" "$polars" "$dir")
+  echo "$columns"
+fi
 cube=$(cargo test --quiet --release --lib cube_questions -- --ignored --nocapture | grep '^question')
 echo "$cube"
-other=$("${PYTHON:-python3}" "$baseline" "$dir")
-echo "$other"
 awk '
   { name = $0; sub(/^question[^:]*: /, "", name); sub(/ +[0-9.]+ [mu]s.*$/, "", name); time = $0; sub(/ [mu]s.*/, "", time); sub(/.* /, "", time) }
   /^question of the cube: / { cube[name] = time }
@@ -34,5 +42,10 @@ awk '
   }
 ' <<<"$sealed"$'\n'"$cube"$'\n'"$other"
 ours=$(awk '$1 == "seal" { print $2 }' <<<"$sealed")
-theirs=$(awk '$1 == "JOB" { print $3 }' <<<"$other")
-awk -v ours="$ours" -v theirs="$theirs" 'BEGIN { printf "ratio %.2f\n", ours / theirs }'
+ratio() {
+  local theirs
+  theirs=$(awk '$1 == "JOB" { print $3 }' <<<"$2")
+  awk -v name="$1" -v ours="$ours" -v theirs="$theirs" 'BEGIN { printf "to %s: ratio %.3f\n", name, ours / theirs }'
+}
+ratio DuckDB "$other"
+[ -z "$columns" ] || ratio Polars "$columns"

@@ -25,26 +25,26 @@ fn main() -> Result<(), Box<dyn Error>> {
     let operator = support::sandbox(Arc::new(Folder::create(&dir)?), 200)?;
     let analyst = operator.analyst(&RecipientId::new(support::RECIPIENT)?, None)?;
     let one = timed(|| ask(&analyst, 0..answers / 4))?;
-    println!("1 asker: {:.0} answers/s", per_second(answers / 4, one));
+    println!("1 client: {:.0} answers/s", per_second(answers / 4, one));
     let eight = timed(|| {
         std::thread::scope(|scope| {
             let share = answers * 3 / 4 / 8;
             let start = answers / 4;
-            let askers: Vec<_> = (0..8)
-                .map(|asker| {
+            let clients: Vec<_> = (0..8)
+                .map(|client| {
                     let analyst = &analyst;
                     scope.spawn(move || {
-                        ask(analyst, start + asker * share..start + (asker + 1) * share)
+                        ask(analyst, start + client * share..start + (client + 1) * share)
                             .map_err(|error| error.to_string())
                     })
                 })
                 .collect();
-            askers
+            clients
                 .into_iter()
-                .try_for_each(|asker| asker.join().map_err(|_| "an asker stopped")?.map_err(Into::into))
+                .try_for_each(|client| client.join().map_err(|_| "a client stopped")?.map_err(Into::into))
         })
     })?;
-    println!("8 askers: {:.0} answers/s", per_second(answers * 3 / 4, eight));
+    println!("8 clients: {:.0} answers/s", per_second(answers * 3 / 4, eight));
     let vkey: VerifierKey = operator.status()?.vkey.parse().map_err(|_| "no key")?;
     drop((operator, analyst));
     let opened = timed(|| Ok(Operator::open(&dir, Keys::InFolder, clock(), Duration::ZERO).map(drop)?))?;

@@ -96,10 +96,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("peak memory before: {}", support::peak_memory());
     for _ in 0..3 {
         let flows = [(RecipientId::new("brand-insights")?, demand.clone())];
-        let sources = Sources {
-            data: vec![("members".parse()?, nobody())],
-            consents: vec![Input::Path(files.consents.clone())],
-        };
+        let sources =
+            Sources::new(vec![("members".parse()?, no_people())], vec![Input::Path(files.consents.clone())]);
         let start = Watch::start();
         let (_, hygiene) = build(&study, &flows, sources, as_of, &Secret::new([9; 32]), &Reading::default())?;
         let events: u64 = hygiene.files.iter().map(|file| file.rows).sum();
@@ -119,13 +117,13 @@ fn demand(study: &Study, now: Timestamp) -> Result<Demand, Box<dyn Error>> {
 }
 
 /// A members table without a row.
-fn nobody() -> Input {
+fn no_people() -> Input {
     let field = |name: &str| Field::new(name, DataType::Utf8, false);
     let schema = Arc::new(Schema::new(vec![field("user"), field("region")]));
     Input::Reader("members".into(), Box::new(RecordBatchIterator::new([], schema)))
 }
 
-/// Rows that are already text in memory, heard ten times over.
+/// Rows that are already text in memory, observed ten times over.
 fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn Error>> {
     let some = PopulationConfig { people: config.people.min(50_000), ..config.clone() };
     let people = some.people as usize;
@@ -140,7 +138,7 @@ fn fold_alone(config: &PopulationConfig, demand: &Demand) -> Result<(), Box<dyn 
         }
     }
     let covered = fold.finish(people, &[]);
-    report("the fold alone, every row read anew", rows.len() as u64 * 10, &start);
+    report("the fold alone, every row read again", rows.len() as u64 * 10, &start);
     assert!(covered.contains(0) || !covered.contains(u32::MAX));
 
     let mut fold = Fold::new(demand.clone(), Timestamp::from_seconds(config.as_of));
@@ -192,7 +190,7 @@ fn row(batch: &RecordBatch, at: usize) -> Option<Row<'_>> {
     })
 }
 
-/// A clock, and the processor time of this thread where the system tells it: other work on the machine costs no events.
+/// A clock, and the processor time of this thread where the system shows it: other work on the machine costs no events.
 struct Watch {
     clock: Instant,
     processor: Option<f64>,

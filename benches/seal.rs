@@ -10,14 +10,14 @@ use std::error::Error;
 use std::time::{Duration, Instant};
 
 use hushtag::dp::Delta;
-use hushtag::engine::{IngestReport, Input, Reading, Sources};
+use hushtag::engine::{IngestReport, Input, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, Timestamp};
 use hushtag_population::{Files, Population, PopulationConfig};
 
 const STUDY: &str = include_str!("../policies/demo/study.toml");
 
-/// A clock that stands at the day of the made-up people.
+/// A clock that is at the day of the made-up people.
 struct Fixed(Timestamp);
 
 impl Clock for Fixed {
@@ -44,7 +44,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("peak memory before the seal: {}", support::peak_memory());
 
     let operator = sandbox(&folder.path().join("sandbox"), as_of)?;
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
+    let terms = SealTerms::new(EpochId::new("bench")?, as_of);
     let (sealed, took) = timed(|| operator.seal(&terms, sources(&files)?).map_err(Box::<dyn Error>::from))?;
     report(&sealed.hygiene, took);
     println!("peak memory after the seal: {}", support::peak_memory());
@@ -66,15 +66,8 @@ fn timed<T, E>(work: impl FnOnce() -> Result<T, E>) -> Result<(T, Duration), E> 
 }
 
 fn sandbox(dir: &std::path::Path, now: Timestamp) -> Result<Operator, Box<dyn Error>> {
-    let pool = PoolTerms { epsilon: NanoEpsilon::parse("4")?, delta: Some(Delta::DEFAULT), window: None };
-    let setup = Setup {
-        studies: vec![StudySource::new("study.toml", STUDY)],
-        pool,
-        handlers: Vec::new(),
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let pool = PoolTerms::new(NanoEpsilon::parse("4")?).with_delta(Delta::DEFAULT);
+    let setup = Setup::new(vec![StudySource::new("study.toml", STUDY)], pool).with_approval(Approval::None);
     Ok(Operator::init(dir, setup, Keys::InFolder, Box::new(Fixed(now)))?)
 }
 
@@ -83,10 +76,8 @@ fn sources(files: &Files) -> Result<Sources, Box<dyn Error>> {
     let table = |(name, path): (&str, &std::path::PathBuf)| {
         Ok::<_, Box<dyn Error>>((DatasetName::new(name)?, Input::Path(path.clone())))
     };
-    Ok(Sources {
-        data: tables.into_iter().map(table).collect::<Result<_, _>>()?,
-        consents: vec![Input::Path(files.consents.clone())],
-    })
+    let data = tables.into_iter().map(table).collect::<Result<_, _>>()?;
+    Ok(Sources::new(data, vec![Input::Path(files.consents.clone())]))
 }
 
 fn report(hygiene: &IngestReport, took: Duration) {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use hushtag::answer::metrics_json;
 use hushtag::{
-    Approval, Clock, DatasetName, EpochId, Keys, NanoEpsilon, Operator, PoolTerms, Reading, RecipientId,
-    SealTerms, Setup, Sources, StudySource, SystemClock, Timestamp,
+    Approval, Clock, DatasetName, EpochId, Keys, NanoEpsilon, Operator, PoolTerms, RecipientId, SealTerms,
+    Setup, Sources, StudySource, SystemClock, Timestamp,
 };
 use hushtag_population::{PopulationConfig, SocialCommerce};
 
@@ -23,11 +23,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         None => made_up(&scratch.path().join("input"))?,
     };
     let study = std::fs::read_to_string(input.join("study.toml"))?;
-    let pool = PoolTerms { epsilon: NanoEpsilon::parse("4")?, delta: Some("1e-12".parse()?), window: None };
+    let pool = PoolTerms::new(NanoEpsilon::parse("4")?).with_delta("1e-12".parse()?);
     let studies = vec![StudySource::new("study.toml", study)];
     // In earnest: `StudySource::load_signed`, and the key of each company in `handlers`.
-    let setup =
-        Setup { studies, pool, handlers: vec![], approval: Approval::None, anchor: None, auditor: None };
+    let setup = Setup::new(studies, pool).with_approval(Approval::None);
     let operator = Operator::init(&scratch.path().join("box"), setup, Keys::InFolder, Box::new(SystemClock))?;
 
     let mut sources = Sources::default();
@@ -35,7 +34,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         sources.data.push((DatasetName::new(table)?, input.join(table).with_extension("parquet").into()));
     }
     sources.consents.push(input.join("consents.parquet").into());
-    let terms = SealTerms { epoch: EpochId::new("today")?, as_of: today(), reading: Reading::default() };
+    let terms = SealTerms::new(EpochId::new("today")?, today());
     operator.seal(&terms, sources)?;
 
     let analyst = operator.analyst(&RecipientId::new("commerce-insights")?, None)?;

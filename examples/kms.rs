@@ -30,7 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// What the command prints, wiped when it is dropped; of a failure only its status is told, never its output.
+/// What the command prints, wiped when it is dropped; of a failure only its status is shown, never its output.
 fn root_key() -> Result<RootKey, Box<dyn Error>> {
     let command = std::env::var("ROOT_KEY_COMMAND").map_err(|_| "ROOT_KEY_COMMAND is not set")?;
     let child =

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Runs every fuzz target for SECONDS each, from its seeds, its regressions and what earlier runs kept in corpus/.
-# A crash stops the run; the input is then in artifacts/TARGET/. Mend the bug, then move the input to regressions/TARGET/.
+# A crash stops the run; the input is then in artifacts/TARGET/. Fix the bug, then move the input to regressions/TARGET/.
 set -euo pipefail
 
 seconds=${1:?"usage: fuzz/run.sh SECONDS [TARGET...]"}

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use hushtag::engine::{Input, Reading, Sources};
+use hushtag::engine::{Input, Sources};
 use hushtag::operator::{Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use hushtag::storage::Storage;
 use hushtag::types::{Clock, EpochId, NanoEpsilon, Timestamp};
@@ -12,7 +12,7 @@ use hushtag_population::{Population, PopulationConfig};
 /// Who asks.
 pub const RECIPIENT: &str = "brand-insights";
 
-/// A clock that stands at the day of the made-up people.
+/// A clock that is at the day of the made-up people.
 pub struct Fixed(Timestamp);
 
 impl Clock for Fixed {
@@ -31,15 +31,8 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
     let study =
         include_str!("../../policies/demo/study.toml").replace("epsilon = 4.0", "epsilon = 1000000000");
     let epsilon = NanoEpsilon::parse("1000000000")?;
-    let pool = PoolTerms { epsilon, delta: Some("1e-12".parse()?), window: None };
-    let setup = Setup {
-        studies: vec![StudySource::new("study.toml", study)],
-        pool,
-        handlers: vec![],
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let pool = PoolTerms::new(epsilon).with_delta("1e-12".parse()?);
+    let setup = Setup::new(vec![StudySource::new("study.toml", study)], pool).with_approval(Approval::None);
     let operator = Operator::init_on(storage, setup, Keys::InFolder, clock())?.without_response_slot();
     let config = PopulationConfig { people, ..PopulationConfig::default() };
     let as_of = Timestamp::from_seconds(config.as_of);
@@ -51,12 +44,12 @@ pub fn sandbox(storage: Arc<dyn Storage>, people: u32) -> Result<Operator, Box<d
         sources.data.push((name.parse()?, Input::Reader(name.into(), reader)));
     }
     sources.consents.push(Input::Reader("consents".into(), made_up.consents()));
-    let terms = SealTerms { epoch: EpochId::new("bench")?, as_of, reading: Reading::default() };
+    let terms = SealTerms::new(EpochId::new("bench")?, as_of);
     operator.seal(&terms, sources)?;
     Ok(operator)
 }
 
-/// The high-water mark of the process, where the system tells it.
+/// The high-water mark of the process, where the system shows it.
 #[must_use]
 pub fn peak_memory() -> String {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();

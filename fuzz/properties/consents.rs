@@ -9,7 +9,7 @@ use super::reference::{Born, fold_keeps_the_rule};
 const PEOPLE: u32 = 4;
 /// Their ages, where ages are read: one who may turn 14 this year, a child, an adult, and one of unknown age.
 const BORN: [Born; PEOPLE as usize] = [Born::Year(2011), Born::Band("<14"), Born::Year(1990), Born::Unknown];
-/// The rule is slow; a longer table tells nothing new.
+/// The rule is slow; a longer table shows nothing new.
 const ROWS: usize = 64;
 
 fn events(text: &str) -> Vec<Event> {
@@ -25,7 +25,7 @@ fn events(text: &str) -> Vec<Event> {
     lines.filter_map(event).take(ROWS).collect()
 }
 
-/// Folding never lets in whom the slow rule keeps out, in any order. The error says that nobody is in.
+/// Folding never lets in whom the slow rule keeps out, in any order. The error says that no one is in.
 pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
     let demands = demands().ok_or("the demands cannot be made")?;
@@ -34,8 +34,8 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
         requirements: demands.iter().take(count).cloned().collect(),
         ages: Ages::DeclaredAdults,
     };
-    let nobody = fold_keeps_the_rule(&events, &BORN, &demand(0));
-    assert_eq!(nobody, 0, "without a demand nobody is in");
+    let in_without_demand = fold_keeps_the_rule(&events, &BORN, &demand(0));
+    assert_eq!(in_without_demand, 0, "without a demand no one is in");
     let in_for_one = fold_keeps_the_rule(&events, &BORN, &demand(1));
     let in_for_all = fold_keeps_the_rule(&events, &BORN, &demand(2));
     assert!(in_for_all <= in_for_one, "one more demand lets somebody in");
@@ -46,5 +46,5 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let in_of_adults = fold_keeps_the_rule(&events, &BORN, &ages(false));
     let in_of_all_ages = fold_keeps_the_rule(&events, &BORN, &ages(true));
     assert!(in_of_adults <= in_of_all_ages && in_of_adults <= in_for_one, "a narrower age lets somebody in");
-    if in_for_one > 0 { Ok(()) } else { Err("nobody is in".into()) }
+    if in_for_one > 0 { Ok(()) } else { Err("no one is in".into()) }
 }

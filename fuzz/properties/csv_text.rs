@@ -51,10 +51,10 @@ fn rows(separator: Separator, text: &[u8], at_once: usize) -> Result<Vec<Row>, S
     let wanted = COLUMNS.map(|column| Wanted { column, used: Use::Optional });
     let csv = CsvDialect { separator: Some(separator), ..CsvDialect::default() };
     let terms = OpenTerms { csv: &csv, ..OpenTerms::new(&wanted) };
-    let said = |error: hushtag::engine::ReadError| error.to_string();
-    let mut table = open(Input::Stream("fuzzed".into(), Box::new(bytes)), terms).map_err(said)?;
+    let message = |error: hushtag::engine::ReadError| error.to_string();
+    let mut table = open(Input::Stream("fuzzed".into(), Box::new(bytes)), terms).map_err(message)?;
     let mut rows = Vec::new();
-    while let Some(batch) = table.next_batch().map_err(said)? {
+    while let Some(batch) = table.next_batch().map_err(message)? {
         let mut arrays = batch.columns().iter();
         let mut columns = Vec::new();
         for present in &table.present {

@@ -7,7 +7,7 @@ use hushtag::register::Event;
 pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let event = Event::from_json(data, Some("phone")).map_err(|error| error.to_string())?;
     let (ids, person) = event.person();
-    assert!(!ids.is_empty() && !person.is_empty(), "nobody's event");
+    assert!(!ids.is_empty() && !person.is_empty(), "an event without a person");
     let text = event.to_json().to_string();
     let again = Event::from_json(text.as_bytes(), None).expect("a document that was written is read");
     assert!(again == event, "read back as another event");

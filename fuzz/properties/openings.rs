@@ -10,7 +10,7 @@ const SEED: &str = include_str!("../seeds/openings/whole.json");
 
 static SEEDED: LazyLock<Option<InputOpenings>> = LazyLock::new(|| InputOpenings::parse(SEED).ok());
 
-/// Every 64 hexadecimal digits that stand behind `"sha256":"`.
+/// Every 64 hexadecimal digits that are behind `"sha256":"`.
 fn hashes(text: &str) -> Vec<&str> {
     text.split("\"sha256\":\"").skip(1).filter_map(|part| part.split('"').next()).collect()
 }

@@ -22,7 +22,7 @@ fn open(text: &str) -> Result<(PersonProof, Vec<Stood>), String> {
 pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
     let (proof, stood) = open(text)?;
-    let Some((seeded, known)) = SEEDED.as_ref() else { return Err("the seed convinces nobody".into()) };
+    let Some((seeded, known)) = SEEDED.as_ref() else { return Err("the seed convinces no one".into()) };
     assert_eq!(proof.person(), seeded.person(), "another person");
     assert_eq!(stood, *known, "another place, another standing, or a place that was left out");
     Ok(())

@@ -35,7 +35,7 @@ fn catalogue() -> Option<Catalogue> {
 }
 
 /// Parsing never panics, an error renders in bounded length, and the canonical text of a question is a question with
-/// this canonical form. The error says why it is no question.
+/// this canonical form, also with its names in double quotes. The error says why it is no question.
 pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let catalogue = CATALOGUE.as_ref().ok_or("the catalogue cannot be made")?;
     let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
@@ -50,6 +50,24 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let canonical = Canonical::new(&ask, catalogue).map_err(|error| error.to_string())?;
     let printed = canonical.text(catalogue);
     let again = parse(&printed, catalogue).map(|ask| Canonical::new(&ask, catalogue));
-    assert_eq!(again, Ok(Ok(canonical)), "{printed}");
+    assert_eq!(again.as_ref(), Ok(&Ok(canonical)), "{printed}");
+    let quoted = with_quoted_names(&printed);
+    assert_eq!(parse(&quoted, catalogue).map(|ask| Canonical::new(&ask, catalogue)), again, "{quoted}");
     Ok(())
+}
+
+/// A canonical text with its names in double quotes: words in small letters outside of labels.
+fn with_quoted_names(text: &str) -> String {
+    let pieces = text.split('\'').enumerate().map(|(place, piece)| {
+        if place % 2 == 1 {
+            return piece.to_owned();
+        }
+        let words = piece.split_inclusive(|letter: char| !letter.is_ascii_lowercase());
+        let quoted = words.map(|word| {
+            let name = word.trim_end_matches(|letter: char| !letter.is_ascii_lowercase());
+            if name.is_empty() { word.to_owned() } else { word.replacen(name, &format!("\"{name}\""), 1) }
+        });
+        quoted.collect()
+    });
+    pieces.collect::<Vec<String>>().join("'")
 }

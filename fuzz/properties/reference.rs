@@ -15,7 +15,7 @@ const YES: &[&str] = &["true", "t", "yes", "y", "on", "1"];
 const NO: &[&str] = &["false", "f", "no", "n", "off", "0"];
 const DAY: i64 = 86_400;
 
-/// What is known of a person's age, as her record spells it.
+/// What is known of a person's age, as their record spells it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Born {
     Unknown,
@@ -23,12 +23,12 @@ pub(crate) enum Born {
     Band(&'static str),
 }
 
-/// The rule: something is demanded, she is of an age that is admitted, and for each demand her consent is live.
+/// The rule: something is demanded, they are of an age that is admitted, and for each demand their consent is live.
 pub(crate) fn is_in(events: &[&Event], born: Born, demand: &Demand, as_of: Timestamp) -> bool {
     let wanted = &demand.requirements;
     let Some(child) = admitted(born, demand.ages, as_of) else { return false };
     let guardian_until = match (born, demand.ages) {
-        // A guardian's consent counts from then on if it was given in a year in which she was at most so old.
+        // A guardian's consent counts from then on if it was given in a year in which they were at most so old.
         (Born::Year(year), Ages::Read { child_below, .. }) => year + i64::from(child_below),
         _ => i64::MIN,
     };
@@ -36,7 +36,7 @@ pub(crate) fn is_in(events: &[&Event], born: Born, demand: &Demand, as_of: Times
     !wanted.is_empty() && wanted.iter().all(|required| is_live(events, required, &givers, as_of))
 }
 
-/// Who may consent for a person: whether she is a child, and the last year of which a guardian's consent goes on.
+/// Who may consent for a person: whether they are a child, and the last year of which a guardian's consent goes on.
 struct Givers {
     child: bool,
     guardian_until: i64,
@@ -46,7 +46,7 @@ fn year(seconds: i64) -> Option<i64> {
     Timestamp::from_seconds(seconds).to_string().split('-').next()?.parse().ok()
 }
 
-/// Whether she is a child, if she is of an age that is admitted.
+/// Whether they are a child, if they are of an age that is admitted.
 fn admitted(born: Born, ages: Ages, as_of: Timestamp) -> Option<bool> {
     let Ages::Read { child_below, adult_from, admits } = ages else { return Some(false) };
     let now = year(as_of.seconds())?;
@@ -68,11 +68,11 @@ fn admitted(born: Born, ages: Ages, as_of: Timestamp) -> Option<bool> {
 
 fn is_live(events: &[&Event], demand: &Requirement, givers: &Givers, as_of: Timestamp) -> bool {
     let about: Vec<&Event> = events.iter().copied().filter(|event| could_name(event, demand)).collect();
-    let heard = |event: &&Event| event.at().is_none_or(|at| at <= as_of.seconds());
+    let observed = |event: &&Event| event.at().is_none_or(|at| at <= as_of.seconds());
     if about.iter().any(|event| !says_when_and_what(event)) {
         return false;
     }
-    let about: Vec<&Event> = about.into_iter().filter(heard).collect();
+    let about: Vec<&Event> = about.into_iter().filter(observed).collect();
     if about.iter().any(|event| !is_readable(event, demand)) {
         return false;
     }
@@ -134,7 +134,7 @@ fn is_lifted(block: &Event, about: &[&Event], demand: &Requirement) -> bool {
         .any(|lift| whole(lift) && lift.at() > block.at())
 }
 
-/// What a row leaves out, or names by a word that nobody knows, may mean any demand; a death means all of them.
+/// What a row leaves out, or names by a word that no one knows, may mean any demand; a death means all of them.
 fn could_name(event: &Event, demand: &Requirement) -> bool {
     let unknown = |trigger: &str| !demand.known_triggers.iter().any(|known| spelled(trigger, known));
     if event.is(DECEASED) {
@@ -250,7 +250,7 @@ fn folded<'a>(
 }
 
 /// The promise: the fold lets in exactly those whom the rule lets in, whatever the order of events and however often
-/// each is heard. Returns how many are in.
+/// each is observed. Returns how many are in.
 pub(crate) fn fold_keeps_the_rule(events: &[Event], born: &[Born], demand: &Demand) -> usize {
     let Ok(as_of) = Timestamp::parse(AS_OF) else { return 0 };
     let covered = folded(events.iter(), born, demand, as_of);
@@ -265,10 +265,14 @@ pub(crate) fn fold_keeps_the_rule(events: &[Event], born: &[Born], demand: &Dema
         assert!(rule || !fold, "the fold lets in whom the rule keeps out: {born:?} {demand:#?} {own:#?}");
         assert!(fold || !rule, "the fold keeps out whom the rule lets in: {born:?} {demand:#?} {own:#?}");
         assert_eq!(fold, backwards.contains(person), "the order of events decides: {own:#?}");
-        assert_eq!(fold, turned_and_twice.contains(person), "hearing an event twice decides: {own:#?}");
+        assert_eq!(
+            fold,
+            turned_and_twice.contains(person),
+            "an event that is observed twice decides: {own:#?}"
+        );
         inside += usize::from(fold);
     }
     let beyond = u32::try_from(born.len()).unwrap_or(u32::MAX);
-    assert!(!covered.contains(beyond), "nobody beyond the folded numbers is in");
+    assert!(!covered.contains(beyond), "no one beyond the folded numbers is in");
     inside
 }

@@ -40,7 +40,7 @@ fn decides(regime: &Regime, text: &str) {
         let opinion = |regime: &Regime| {
             let now = Timestamp::from_seconds(1_790_000_000);
             with_opinion(study, regime, recipient, now, |opinion| {
-                let said = match opinion.decision() {
+                let reported = match opinion.decision() {
                     Decision::Permit(flow) => {
                         assert!(opinion.permits(), "permitted although something is missing");
                         format!("{:?}", flow.demand())
@@ -51,7 +51,7 @@ fn decides(regime: &Regime, text: &str) {
                     }
                 };
                 let words = [Lang::En, Lang::Zh].map(|lang| opinion.explain(lang).to_string());
-                (said, words)
+                (reported, words)
             })
         };
         let first = opinion(regime);

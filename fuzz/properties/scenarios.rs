@@ -10,7 +10,7 @@ static REGIME: LazyLock<Option<Regime>> =
     LazyLock::new(|| Regime::parse("regime.toml", include_str!("../seeds/regime/small.toml")).ok());
 
 /// Parsing never panics, and running neither: every scenario runs once, twice with the same outcome, and says where it
-/// stands. What does not parse has its place inside the text.
+/// is. What does not parse has its place inside the text.
 pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     let text = std::str::from_utf8(data).map_err(|error| error.to_string())?;
     match Scenarios::parse("scenarios.toml", text) {

@@ -1,4 +1,4 @@
-//! The anchor: the newest checkpoint, kept where whoever restores or copies the folder does not restore it.
+//! The anchor: the newest checkpoint, kept where a restore or a copy of the folder does not reach it.
 //!
 //! It only moves forward, by compare-and-swap, and only to a head of which its old one is a prefix. A folder that was put
 //! back has a log that ends before the anchor; of two copies that went on, one has a log that the anchor is no prefix of.

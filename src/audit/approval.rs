@@ -32,7 +32,7 @@ pub fn approval_text(study: &Study, regime: &Regime) -> Result<String, ApprovalF
 #[non_exhaustive]
 pub enum ApprovalFault {
     /// There are no signatures.
-    #[error("nobody has signed the study")]
+    #[error("no one has signed the study")]
     Missing,
     /// Not a note.
     #[error("the signatures cannot be read")]
@@ -103,7 +103,7 @@ pub enum PinError {
         /// The handler.
         handler: HandlerId,
     },
-    /// Whoever has the key could sign for both.
+    /// A holder of the key could sign for both.
     #[error("handlers `{one}` and `{other}` have one key: each signs with its own")]
     OneKey {
         /// A handler.

@@ -17,7 +17,7 @@ use crate::policy::{Regime, Study};
 use crate::types::json::{JsonError, from_canonical, to_canonical};
 use crate::types::{HandlerId, Secret};
 
-/// Why a bundle convinces nobody.
+/// Why a bundle convinces no one.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum BundleError {
@@ -39,7 +39,7 @@ pub enum BundleError {
     /// An entry that is to show how a person stood at a seal is of another kind.
     #[error("the entry is of the kind `{0}`, not a seal")]
     NotASeal(Kind),
-    /// What is said of a person is not under the root that the seal names.
+    /// What is reported of a person is not under the root that the seal names.
     #[error("the seal of epoch `{0}` does not commit to what is said about the person")]
     NotCommitted(String),
     /// A person's proof of an older version, from which places may have been taken out.
@@ -109,7 +109,7 @@ pub struct Bundle {
     keys: Vec<KeyEntry>,
 }
 
-/// By what right a study was in force: what a bundle tells beside the answer.
+/// By what right a study was in force: what a bundle shows beside the answer.
 #[derive(Debug)]
 pub struct Ground {
     /// The text of the study.

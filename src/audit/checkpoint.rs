@@ -45,7 +45,7 @@ impl Checkpoint {
         }
     }
 
-    /// The head that a note states, whoever signed it.
+    /// The head that a note states, regardless of who signed it.
     pub(super) fn stated(note: &Note) -> Option<Self> {
         Self::parse(note.text())
     }

@@ -1,5 +1,5 @@
-//! How the register's people stood at a seal, one leaf each, under one root in the log: a person can be shown her own leaf,
-//! and the leaves of others tell nothing.
+//! The consent status of the register's people at a seal, one leaf each, under one root in the log: a person can be shown their own leaf,
+//! and the leaves of others show nothing.
 //!
 //! The file of a tree holds its leaves, sorted, then its nodes of height 8, 16 and so on: a leaf is found and proved by
 //! reading some blocks of it, however many people there are.
@@ -45,7 +45,7 @@ pub struct Leaves<'a> {
 }
 
 impl TreePlace<'_> {
-    /// The leaf that says of a person (namespace, id) that her consents put her in, or do not: RFC 6962's hash of HMAC-SHA256
+    /// The leaf of whether the consents of a person (namespace, id) put them in: RFC 6962's hash of HMAC-SHA256
     /// under the salt over the JSON of sandbox, epoch, study, recipient, namespace, id, and `in` or `out`.
     ///
     /// # Errors
@@ -86,8 +86,8 @@ impl<'a> Leaves<'a> {
         self.place.leaf(&self.salt(who)?, who, inside)
     }
 
-    /// The file of the tree over these leaves, and its root. Leaves that are nobody's fill it up to a power of two, and all are
-    /// sorted: their number and their order tell nothing else.
+    /// The file of the tree over these leaves, and its root. Leaves of no person fill it up to a power of two, and all are
+    /// sorted: their number and their order show nothing else.
     #[must_use]
     pub fn file(&self, mut leaves: Vec<Hash>) -> (Vec<u8>, Hash) {
         let size = leaves.len().max(1 << HEIGHTS.start()).next_power_of_two();
@@ -271,7 +271,7 @@ mod tests {
     fn a_leaf_is_one_persons_in_one_place_and_says_one_thing() {
         let key = Secret::new([7; 32]);
         let leaf = |place, who, inside| Leaves::new(place, &key).unwrap().leaf(who, inside).unwrap();
-        let hers = leaf(PLACE, ("phone", "1"), true);
+        let own = leaf(PLACE, ("phone", "1"), true);
         let others = [
             leaf(PLACE, ("phone", "1"), false),
             leaf(PLACE, ("phone", "2"), true),
@@ -282,8 +282,8 @@ mod tests {
             leaf(TreePlace { recipient: "other", ..PLACE }, ("phone", "1"), true),
             Leaves::new(PLACE, &Secret::new([8; 32])).unwrap().leaf(("phone", "1"), true).unwrap(),
         ];
-        assert!(!others.contains(&hers));
-        // Whoever makes a tree chooses the salts, so it is the leaf itself that names its place.
+        assert!(!others.contains(&own));
+        // The maker of a tree chooses the salts, so it is the leaf itself that names its place.
         let salt = Secret::new([9; 32]);
         let bound = |place: TreePlace<'_>, who| place.leaf(&salt, who, true).unwrap();
         let others = [
@@ -300,7 +300,7 @@ mod tests {
         assert_ne!(
             salt(PLACE, ("phone", "1")).expose(),
             salt(elsewhere, ("phone", "1")).expose(),
-            "a salt that is told in one place opens nothing in another"
+            "a salt that is shown in one place opens nothing in another"
         );
     }
 }

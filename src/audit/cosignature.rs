@@ -176,6 +176,6 @@ mod tests {
         assert!(log.prove(3).unwrap().checkpoint.ends_with(&line(&one, 7, &text)), "a proof has them too");
         assert!(check_witnesses(&image, &signer().key(), std::slice::from_ref(&key)).is_ok());
         let _ = log.append(&crate::audit::testing::entry(5), &signer()).unwrap();
-        assert!(check_witnesses(&image, &signer().key(), &[key]).is_err(), "of the new one it has not heard");
+        assert!(check_witnesses(&image, &signer().key(), &[key]).is_err(), "it does not know the new one");
     }
 }

@@ -65,7 +65,7 @@ kinds! {
     Refuse = "refuse",
     /// The auditor opened joined figures.
     Inspect = "inspect",
-    /// A person looked at her own view.
+    /// A person saw their own view.
     Person = "person",
     /// The pool was renewed.
     Renew = "renew",
@@ -104,7 +104,7 @@ pub enum EntryError {
     Fields(#[from] FieldFault),
 }
 
-/// One act. The body holds what PRIVACY.md allows: public constants, costs, rule ids, hashes of public texts, hashes of
+/// One act. The body holds what docs/src/normal-form.md allows: public constants, costs, rule ids, hashes of public texts, hashes of
 /// ciphertexts, canonical questions and commitments.
 ///
 /// # Privacy

@@ -64,8 +64,8 @@ pub enum Why {
     #[error("the key of the log was not changed so: {0}")]
     Rotation(#[source] RotationFault),
     /// An entry with other fields than those of its kind.
-    #[error("{0}")]
-    Fields(#[source] FieldFault),
+    #[error(transparent)]
+    Fields(FieldFault),
     /// An `init` entry behind the first entry.
     #[error("the log begins a second time")]
     SecondInit,

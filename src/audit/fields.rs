@@ -39,6 +39,8 @@ enum Form {
     Text,
     /// 16 digits.
     Sandbox,
+    /// 32 digits.
+    Session,
     /// `x25519:` and 64 digits.
     Auditor,
     Vkey,
@@ -58,7 +60,7 @@ const APPROVAL: Form = Form::Word(&["signatures", "none"]);
 const ADOPTED: Form = Form::Object(&[&[
     ("id", true, Form::Name),
     ("hash", true, Form::Hash),
-    // Whoever wrote the regime chose its id.
+    // The author of the regime chose its id.
     ("regime", true, Form::Text),
     ("regime_hash", true, Form::Hash),
 ]]);
@@ -79,6 +81,12 @@ const INPUT: Form = Form::Object(&[
     &[("commitment", true, Form::Hex), ("dataset", true, Form::Name)],
     &[("commitment", true, Form::Hex), ("consents", true, Form::True)],
 ]);
+
+const SESSION: Form = Form::Object(&[&[
+    ("key", true, Form::Sandbox),
+    ("session", true, Form::Session),
+    ("ids", true, Form::Positive),
+]]);
 
 const INIT: Shape = &[
     ("sandbox", true, Form::Sandbox),
@@ -116,6 +124,7 @@ const SEAL: Shape = &[
     ("register", false, Form::Hex),
     ("register_sealed", false, Form::Hex),
     ("joined", false, Form::Hex),
+    ("token_sessions", false, Form::List(&SESSION)),
 ];
 const ASK: Shape = &[
     ("study", true, Form::Name),
@@ -236,6 +245,7 @@ impl Form {
             Self::Hash => text(&|text| text.strip_prefix("blake3:").is_some_and(|hex| is_hex(hex, 64))),
             Self::Hex => text(&|text| is_hex(text, 64)),
             Self::Sandbox => text(&|text| is_hex(text, 16)),
+            Self::Session => text(&|text| is_hex(text, 32)),
             Self::Auditor => text(&|text| text.strip_prefix("x25519:").is_some_and(|hex| is_hex(hex, 64))),
             Self::Instant => text(&|text| Timestamp::parse(text).is_ok_and(|at| at.to_string() == text)),
             Self::Vkey => text(&|text| text.parse::<VerifierKey>().is_ok()),

@@ -5,6 +5,7 @@ use super::entry::Entry;
 use super::fault::{Fault, Why};
 use super::merkle::Hash;
 use super::note::{Note, NoteError, VerifierKey};
+use super::tail::TAIL;
 use super::tiles::{CHECKPOINT, Tile, hashes, unpack};
 use crate::storage::Storage;
 
@@ -48,8 +49,12 @@ pub(super) fn parse_entry(tile: Tile, place: usize, bytes: &[u8]) -> Result<Entr
 
 /// The hashes of a tile, which must be as many as its width says.
 pub(super) fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<Hash>, Fault> {
-    let bytes = read(storage, &tile.to_string())?;
-    let hashes = hashes(&bytes).filter(|hashes| hashes.len() == usize::from(tile.width()));
+    parse_tile(tile, &read(storage, &tile.to_string())?)
+}
+
+/// As [`read_tile`], of the content of its file.
+pub(super) fn parse_tile(tile: Tile, bytes: &[u8]) -> Result<Vec<Hash>, Fault> {
+    let hashes = hashes(bytes).filter(|hashes| hashes.len() == usize::from(tile.width()));
     hashes.map(<[Hash]>::to_vec).ok_or_else(|| Fault::new(tile, Why::Tile))
 }
 
@@ -59,7 +64,9 @@ pub(super) fn strays(storage: &dyn Storage, size: u64) -> Result<Vec<(String, Op
     walk(storage, "log".to_owned(), 0, &mut paths)?;
     let mut strays: Vec<_> =
         paths.into_iter().map(|path| (Tile::parse(&path), path)).map(|(a, b)| (b, a)).collect();
-    strays.retain(|(path, tile)| path != CHECKPOINT && !tile.is_some_and(|tile| tile.belongs_to(size)));
+    strays.retain(|(path, tile)| {
+        path != CHECKPOINT && path != TAIL && !tile.is_some_and(|tile| tile.belongs_to(size))
+    });
     Ok(strays)
 }
 

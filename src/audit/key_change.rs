@@ -10,7 +10,7 @@ use super::rotation::{Rotation, RotationFault};
 pub enum KeyChange {
     /// The key that signs the log changes; both keys have signed for it.
     Log(Box<Rotation>),
-    /// The root key has changed, for the `number`-th time since init. Nothing else is said of it.
+    /// The root key has changed, for the `number`-th time since init. Nothing else is reported of it.
     Root {
         /// From 1 on, without a gap.
         number: u64,

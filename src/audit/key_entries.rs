@@ -36,7 +36,7 @@ pub(super) fn sandbox_of_log<'a>(init: &'a Entry, key: &VerifierKey) -> Result<&
     if init.kind == Kind::Init && is_own { Ok(sandbox) } else { Err(BundleError::Disagree("init")) }
 }
 
-/// The key that has to have signed `checkpoint`, for whoever trusts `given`.
+/// The key that has to have signed `checkpoint`, for anyone who trusts `given`.
 pub(super) fn signer(
     given: &VerifierKey,
     init: &str,

@@ -1,16 +1,19 @@
 //! The log as its one writer sees it.
 //!
 //! # Order of durable steps in an append
-//! 1. The bundle with the new entries. If we stop here, a bundle lies beyond the checkpoint; nothing was recorded.
-//! 2. The tiles of hashes, from the leaves upwards. If we stop here, the same.
-//! 3. The checkpoint: the commit point. If we stop after it, the entries are recorded, and partial tiles of older widths
-//!    lie about.
-//! 4. The partial tiles of older widths are removed. If we stop inside, some are left.
-//! 5. The new files get the time of their entries: the time of writing reveals how long the act took. If we stop inside,
+//! 1. The bundles and tiles that it fills, from the entries to the leaves and upwards. If we stop here, they lie beyond the
+//!    checkpoint; nothing was recorded.
+//! 2. The tail with the new entries of the open bundle. If we stop here, the same.
+//! 3. The open bundle and the open tiles, without a wait for the disk. If we stop here, the same.
+//! 4. The checkpoint: the commit point. If we stop after it, the entries are recorded; of the files of step 3 some may be
+//!    missing or torn, and the next open makes them from the tail.
+//! 5. The partial tiles of older widths are removed, without a wait. If we stop inside, some are left or are there again.
+//! 6. The new files get the time of their entries: the time of writing reveals how long the act took. If we stop inside,
 //!    some have the time at which they were written.
 //!
-//! Opening reads only what the checkpoint asks for, so leftovers do no harm; [`Log::tidy`] removes them, and the first
-//! append after opening calls it.
+//! Closing makes the open bundle and the open tiles durable and removes the tail, in this order. Opening reads only what the
+//! checkpoint asks for, so leftovers do no harm; [`Log::tidy`] removes them and closes what a stop has left open, and the
+//! first append after opening calls it.
 
 use std::sync::Arc;
 
@@ -21,14 +24,17 @@ use super::fault::{AuditError, Fault, Why};
 use super::folder::{head, parse_bundle, parse_entry, read, read_tile, split_bundle, strays};
 use super::key_change::KeyChange;
 use super::merkle::{
-    CompactRange, Hash, consistency_proof, empty_root, inclusion_proof, leaf_hash, verify_inclusion,
+    CompactRange, Hash, consistency_proof, empty_root, inclusion_proof, leaf_hash, root as root_of,
+    verify_inclusion,
 };
 use super::note::{NoteError, Signer, VerifierKey};
 use super::proof::Proof;
+use super::rare::{Rare, holds_rare, is_rare};
 use super::rotation::{Rotation, RotationFault};
+use super::tail::{self, TAIL, Tail};
 use super::tiles::{CHECKPOINT, Content, FULL, Tile, hashes};
-use crate::storage::{Storage, file_time};
-use crate::types::Timestamp;
+use crate::storage::{Storage, StorageError, file_time};
+use crate::types::{Secret, Timestamp};
 
 /// The proof that an entry is durable in the log; made by an append after its checkpoint is, and by nothing else.
 #[must_use = "an answer is handed out only against the record of it"]
@@ -55,13 +61,15 @@ impl Recorded {
 /// The log, opened by its one writer; callers that share it put it behind a mutex.
 ///
 /// After a failure of the storage it is poisoned: what was being appended may or may not be recorded, and only opening
-/// the log again tells.
+/// the log again shows.
 pub struct Log {
     storage: Arc<dyn Storage>,
     key: VerifierKey,
     head: Checkpoint,
     checkpoint: Arc<str>,
     edge: Edge,
+    tail: Option<Tail>,
+    rare: Option<Rare>,
     tidy: bool,
     poisoned: bool,
     /// The time of the newest files, once this handle has written any.
@@ -92,6 +100,8 @@ impl Log {
             head,
             checkpoint,
             edge: Edge::default(),
+            tail: None,
+            rare: None,
             tidy: true,
             poisoned: false,
             dated: None,
@@ -106,12 +116,74 @@ impl Log {
     /// [`AuditError::Damaged`] with the place, [`AuditError::Storage`].
     pub fn open(storage: Arc<dyn Storage>, key: &VerifierKey) -> Result<Self, AuditError> {
         let (note, head) = head(&*storage, key).map_err(AuditError::of)?;
-        let edge = load_edge(&*storage, head.size).map_err(AuditError::of)?;
-        if edge.tree().root() != head.root {
-            return Err(AuditError::of(Fault::new(CHECKPOINT, Why::Root)));
-        }
+        let edge = load_edge(&*storage, head.size).and_then(|edge| match edge.tree().root() == head.root {
+            true => Ok(edge),
+            false => Err(Fault::new(CHECKPOINT, Why::Root)),
+        });
+        let edge = edge.or_else(|fault| tail::edge(&*storage, head.size, &head.root).ok_or(fault));
+        let edge = edge.map_err(AuditError::of)?;
         let (key, checkpoint) = (key.clone(), note.to_string().into());
-        Ok(Self { storage, key, head, checkpoint, edge, tidy: false, poisoned: false, dated: None })
+        let (tail, rare, dated) = (None, None, None);
+        Ok(Self { storage, key, head, checkpoint, edge, tail, rare, tidy: false, poisoned: false, dated })
+    }
+
+    /// Finds rare entries by the index that this key has written, from here on, and keeps it up to date where the handle appends.
+    /// Bundles that the index does not know of are read and proven now. One that cannot be read changes nothing: then all
+    /// bundles are read for every search.
+    pub fn index(&mut self, key: &Secret) {
+        self.rare = self.indexed(key);
+    }
+
+    fn indexed(&self, key: &Secret) -> Option<Rare> {
+        let mut rare = Rare::read(&*self.storage, key);
+        let (known, root) = rare.covers();
+        let full = self.head.size / u64::from(FULL);
+        // A subtree of the bundles is one of the entries, eight levels higher.
+        let load =
+            |bundles| CompactRange::load(bundles, |height, index| self.node(height.saturating_add(8), index));
+        let tree = (known <= full).then(|| load(known).ok()).flatten().filter(|tree| tree.root() == *root);
+        let mut tree = tree.unwrap_or_else(|| {
+            rare.forget();
+            CompactRange::default()
+        });
+        for bundle in tree.size()..full {
+            let tile = Tile::full(Content::Entries, bundle);
+            let content = self.content(tile).ok()?;
+            let texts = split_bundle(tile, &content).ok()?;
+            let leaves: Vec<Hash> = texts.iter().map(|text| leaf_hash(text)).collect();
+            tree.push(root_of(&leaves), |_, _| ());
+            rare.add(holds_rare(texts.into_iter()), tree.root());
+        }
+        // What was read is what the head covers.
+        (tree == self.edge.tree().above(8)).then_some(rare)
+    }
+
+    /// Takes the bundles that an append has filled into the index.
+    fn index_full(&mut self, files: &Files) {
+        let Some(rare) = &mut self.rare else { return };
+        let tree = self.edge.tree().above(8);
+        let full = |tile: &Tile| tile.width() == FULL && tile.content() == Content::Entries;
+        let filled: Vec<_> = files.iter().filter(|(tile, _)| full(tile)).collect();
+        // Where an append has filled several, the next open reads them.
+        match filled.as_slice() {
+            [] => {}
+            [(tile, content)] if tree.size() == rare.covers().0.saturating_add(1) => {
+                match split_bundle(**tile, content) {
+                    Ok(texts) => rare.add(holds_rare(texts.into_iter()), tree.root()),
+                    Err(_) => self.rare = None,
+                }
+            }
+            _ => self.rare = None,
+        }
+        if let (Some(rare), Some(at)) = (&mut self.rare, self.dated) {
+            rare.write(&*self.storage, file_time(at, self.head.size));
+        }
+    }
+
+    /// Whether a step of the storage failed, so that only opening the log again shows what is recorded.
+    #[must_use]
+    pub const fn is_poisoned(&self) -> bool {
+        self.poisoned
     }
 
     /// Removes what stopped appends left: tiles that the checkpoint does not ask for, which [`verify`](super::verify()) lists.
@@ -204,9 +276,12 @@ impl Log {
             return Err(AuditError::Poisoned);
         }
         if !self.tidy {
+            if self.storage.read_blocks(TAIL).map_err(AuditError::Storage)?.is_some() {
+                self.close().map_err(AuditError::Storage)?;
+            }
             for (path, tile) in strays(&*self.storage, self.head.size).map_err(AuditError::of)? {
                 if tile.is_some() {
-                    self.storage.remove(&path).map_err(AuditError::Storage)?;
+                    self.storage.remove_unsynced(&path).map_err(AuditError::Storage)?;
                 }
             }
             self.tidy = true;
@@ -214,6 +289,18 @@ impl Log {
         change(self)?;
         self.poisoned = false;
         Ok(())
+    }
+
+    /// Makes the open bundle and the open tiles durable, and removes the tail. If we stop before it is removed, or its removal is
+    /// not durable, it says what they say.
+    fn close(&mut self) -> Result<(), StorageError> {
+        let mut files = Files::new();
+        self.edge.partials(&mut files);
+        for (tile, content) in &files {
+            self.storage.write(&tile.to_string(), content)?;
+        }
+        self.tail = None;
+        self.storage.remove_unsynced(TAIL)
     }
 
     fn commit(
@@ -233,20 +320,30 @@ impl Log {
             Checkpoint { origin: self.head.origin.clone(), size: edge.size(), root: edge.tree().root() };
         let checkpoint = head.sign(signer).map_err(AuditError::Signer)?.to_string();
 
-        // Steps 1 and 2: the order of `files` is the order of the steps.
-        for (tile, content) in files.iter().filter(|(tile, _)| !tile.belongs_to(before)) {
+        let new = || files.iter().filter(|(tile, _)| !tile.belongs_to(before));
+        let (full, open): (Vec<_>, Vec<_>) = new().partition(|(tile, _)| tile.width() == FULL);
+        // Step 1: the order of `files` is the order of the steps.
+        for (tile, content) in full {
             self.storage.write(&tile.to_string(), content).map_err(AuditError::Storage)?;
         }
-        // Step 3, the commit point.
+        // Step 2.
+        let tail = Tail::append(self.tail.take(), &*self.storage, (edge.size(), edge.bundle()), texts);
+        self.tail = Some(tail.map_err(AuditError::Storage)?);
+        // Step 3.
+        for (tile, content) in open {
+            self.storage.write_unsynced(&tile.to_string(), content).map_err(AuditError::Storage)?;
+        }
+        // Step 4, the commit point.
         self.storage.write(CHECKPOINT, checkpoint.as_bytes()).map_err(AuditError::Storage)?;
         (self.head, self.checkpoint, self.edge) = (head, checkpoint.into(), edge);
-        // Step 4.
+        // Step 5.
         for old in open_tiles(before).filter(|tile| !tile.belongs_to(self.head.size)) {
             let place = if old.is_full_in(self.head.size) { old.partials() } else { old.to_string() };
-            self.storage.remove(&place).map_err(AuditError::Storage)?;
+            self.storage.remove_unsynced(&place).map_err(AuditError::Storage)?;
         }
-        // Step 5.
-        self.date(files.keys().filter(|tile| !tile.belongs_to(before)), at);
+        // Step 6.
+        self.date(new().map(|(tile, _)| tile), at);
+        self.index_full(&files);
         Ok(())
     }
 
@@ -256,8 +353,10 @@ impl Log {
         let at = self.dated.map_or(at, |before| before.max(at));
         self.dated = Some(at);
         let at = file_time(at, self.head.size);
-        for path in tiles.map(Tile::to_string).chain([CHECKPOINT.to_owned()]) {
-            let _ = self.storage.set_times(&path, at);
+        let paths: Vec<String> = tiles.map(Tile::to_string).chain([CHECKPOINT.to_owned()]).collect();
+        let _ = self.storage.set_times_of_all(&paths, at);
+        if let Some(tail) = &self.tail {
+            tail.date(at);
         }
     }
 
@@ -315,7 +414,9 @@ impl Log {
     ) -> impl Iterator<Item = Result<(u64, Entry), AuditError>> + 'k {
         // The one text of an entry holds its kind like this, and no text inside it does: there, quotes are escaped.
         let marks: Vec<String> = kinds.iter().map(|kind| format!("\"kind\":\"{}\"", kind.as_str())).collect();
-        let tiles = self.bundles_from(0);
+        let rare = self.rare.as_ref().filter(|_| kinds.iter().all(|kind| is_rare(*kind)));
+        let may_hold = move |first: u64| rare.is_none_or(|rare| rare.may_hold(first / u64::from(FULL)));
+        let tiles = self.bundles_from(0).filter(move |(first, _)| may_hold(*first));
         tiles.flat_map(move |(first, tile)| {
             self.marked(first, tile, &marks)
                 .map_or_else(|error| vec![Err(error)], |found| found.into_iter().map(Ok).collect())
@@ -420,6 +521,19 @@ impl Log {
             place.root_in(self.edge.tile(place.level))
         };
         root.ok_or_else(|| AuditError::of(Fault::new(full, Why::Tile)))
+    }
+}
+
+impl Drop for Log {
+    /// If we stop inside, or it fails, the next open does it.
+    fn drop(&mut self) {
+        if self.tail.is_some() && !self.poisoned && self.close().is_ok() {
+            let mut files = Files::new();
+            self.edge.partials(&mut files);
+            if let Some(at) = self.dated {
+                self.date(files.keys(), at);
+            }
+        }
     }
 }
 

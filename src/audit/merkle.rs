@@ -81,6 +81,15 @@ impl CompactRange {
         fold(&self.peaks)
     }
 
+    /// The range over the complete subtrees of a height, each a leaf of it.
+    #[must_use]
+    pub fn above(&self, height: u32) -> Self {
+        let size = self.size.checked_shr(height).unwrap_or(0);
+        // One peak for each 1-bit of the size, the largest first.
+        let peaks = self.peaks.iter().take(usize::try_from(size.count_ones()).unwrap_or(0));
+        Self { size, peaks: peaks.copied().collect() }
+    }
+
     /// Appends a leaf and reports every subtree it completes as (height, root), the leaf itself first.
     pub fn push(&mut self, leaf: Hash, mut completed: impl FnMut(u32, Hash)) {
         let mut hash = leaf;
@@ -218,7 +227,7 @@ pub fn verify_consistency(
     proof: &[Hash],
 ) -> Result<(), InvalidProof> {
     if old == new {
-        // The root of the empty tree is a constant, not something to be told.
+        // The root of the empty tree is a constant, not something to be read.
         let right_when_empty = old > 0 || *old_root == empty_root();
         return if proof.is_empty() && old_root == new_root && right_when_empty {
             Ok(())

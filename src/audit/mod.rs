@@ -29,9 +29,11 @@ pub mod merkle;
 pub mod note;
 mod person_proof;
 mod proof;
+mod rare;
 mod receipt;
 mod renewal;
 mod rotation;
+mod tail;
 #[cfg(test)]
 mod testing;
 #[doc(hidden)]
@@ -40,21 +42,23 @@ mod verify;
 
 #[doc(hidden)]
 pub use anchor::{anchored, head_text};
-pub use approval::{ApprovalFault, SignatureFault};
 #[doc(hidden)]
-pub use approval::{PinError, Pinned, approval_text, pinned_by};
+pub use approval::{ApprovalFault, PinError, Pinned, SignatureFault, approval_text, pinned_by};
 #[doc(hidden)]
 pub use bundle::Ground;
 pub use bundle::{Bundle, BundleError, Opened};
 pub use checkpoint::Checkpoint;
+pub use commitment::{Commitment, verify_commitment};
 #[doc(hidden)]
-pub use commitment::commit;
-pub use commitment::{Commitment, InvalidCommitment, verify_commitment};
-pub use cosignature::{Cosigned, WitnessKey, check_witnesses};
+pub use commitment::{InvalidCommitment, commit};
+#[doc(hidden)]
+pub use cosignature::Cosigned;
+pub use cosignature::{WitnessKey, check_witnesses};
 pub use entry::{Entry, EntryError, Kind};
 #[doc(hidden)]
 pub use entry::{amount, read_amount};
 pub use fault::{AuditError, Fault, Why};
+#[doc(hidden)]
 pub use fields::FieldFault;
 #[doc(hidden)]
 pub use inputs::{FileDigest, InputForm, InputOpenings, InputTable, InvalidOpenings};
@@ -66,13 +70,19 @@ pub use log::{Log, Recorded};
 pub use log_keys::LogKeys;
 pub use merkle::Hash;
 pub use note::{Note, NoteError, Signer, VerifierKey};
+pub use person_proof::PersonProof;
 #[doc(hidden)]
-pub use person_proof::{Look, Place, consents_of, places_text, study_of};
-pub use person_proof::{PersonProof, Stood};
+pub use person_proof::{Look, Place, Stood, consents_of, places_text, study_of};
 pub use proof::{Proof, ProofError};
-pub use receipt::{Receipt, ReceiptError};
-pub use renewal::{RenewalError, RenewalFault, RenewalText};
 #[doc(hidden)]
-pub use rotation::rotation_to_signer;
-pub use rotation::{KeyChain, Rotation, RotationFault};
+pub use rare::INDEX;
+pub use receipt::{Receipt, ReceiptError};
+#[doc(hidden)]
+pub use renewal::RenewalFault;
+pub use renewal::{RenewalError, RenewalText};
+pub use rotation::{KeyChain, Rotation};
+#[doc(hidden)]
+pub use rotation::{RotationFault, rotation_to_signer};
+#[doc(hidden)]
+pub use tail::TAIL;
 pub use verify::{Verified, verify, verify_each};

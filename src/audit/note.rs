@@ -36,14 +36,12 @@ pub enum NoteError {
     #[error("the text is not a signed note")]
     Malformed,
     /// Not a key of the form `name+id+key`, or of another type than Ed25519.
-    #[error(
-        "`{given}` is not a verifier key of the form `name+id+key`, as `hushtag init`, `status` and `key new` print it"
-    )]
+    #[error("`{given}` is not a verifier key of the form `name+id+key`")]
     Key {
         /// The beginning of what was given.
         given: String,
     },
-    /// A key under which signatures verify that nobody made.
+    /// A key under which signatures verify that no one made.
     #[error("the key of `{name}` is a point of small order, under which anybody can sign")]
     SmallOrder {
         /// The name of the key.
@@ -357,7 +355,7 @@ impl Note {
         self.signatures.len()
     }
 
-    /// The lines that are not by `key`: cosignatures of witnesses, or of nobody in particular.
+    /// The lines that are not by `key`: cosignatures of witnesses, or of no one in particular.
     pub fn others<'a>(&'a self, key: &'a VerifierKey) -> impl Iterator<Item = &'a NoteSignature> {
         self.signatures.iter().filter(|line| !line.is_by(key))
     }
@@ -389,7 +387,7 @@ mod tests {
     }
 
     /// Known answer of `golang.org/x/mod/sumdb/note`, byte for byte.
-    /// Promise: a key under which signatures verify that nobody made is no key, as which kind of key and with which sign it is written.
+    /// Promise: a key under which signatures verify that no one made is no key, as which kind of key and with which sign it is written.
     #[test]
     fn a_key_of_small_order_is_refused() {
         let y = |hex: &str| -> [u8; 32] {

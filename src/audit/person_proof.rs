@@ -1,4 +1,4 @@
-//! How a person stood at each seal, with all that is needed to check it: she, or whom she shows it, needs the log's public
+//! A person's consent status at each seal, with all that is needed to check it: the checker needs the log's public
 //! key and nothing else.
 
 use serde::{Deserialize, Serialize};
@@ -25,7 +25,7 @@ const ANY_FORMAT: &str = "hushtag-person@v";
 /// checkpoint of the log.
 ///
 /// # Privacy
-/// It holds her id and is hers: no `Debug`, and it is shown to nobody else.
+/// It holds their id and is theirs: no `Debug`, and it is shown to no one else.
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PersonProof {
@@ -62,14 +62,14 @@ struct PlaceText {
     study: String,
     recipient: String,
     inside: bool,
-    /// The salt of her leaf, in hex.
+    /// The salt of their leaf, in hex.
     salt: String,
     index: u64,
     leaves: u64,
     hashes: Vec<String>,
 }
 
-/// How she stood for one recipient at one seal, and where her leaf is.
+/// Their status for one recipient at one seal, and where their leaf is.
 pub struct Place {
     /// The `seal` entry as the log has it.
     pub entry: String,
@@ -79,9 +79,9 @@ pub struct Place {
     pub study: String,
     /// The recipient.
     pub recipient: String,
-    /// Whether her consents put her in.
+    /// Whether their consents put them in.
     pub inside: bool,
-    /// The salt of her leaf.
+    /// The salt of their leaf.
     pub salt: Secret,
     /// Where it is.
     pub path: Path,
@@ -110,7 +110,7 @@ pub struct Stood {
     pub study: String,
     /// The recipient.
     pub recipient: String,
-    /// Whether the consents that the register held put her in, whatever her age.
+    /// Whether the consents that the register held put them in, whatever their age.
     pub inside: bool,
 }
 
@@ -164,7 +164,7 @@ impl PersonProof {
         if proof.format == FORMAT { Ok(proof) } else { Err(BundleError::Malformed(None)) }
     }
 
-    /// Whether a text says that it is such a file, so that what is wrong with it can be told.
+    /// Whether a text says that it is such a file, so that its faults can be reported.
     #[must_use]
     pub fn claims(text: &str) -> bool {
         text.contains(ANY_FORMAT)
@@ -177,7 +177,7 @@ impl PersonProof {
     }
 
     /// Checks the whole chain: the key, or one that it was rotated to, signed a checkpoint, which covers the seals, each of which
-    /// names the root of a tree that has a leaf which says this of this person and of nobody else; and a `person` entry, which
+    /// names the root of a tree that has a leaf which says this of this person and of no one else; and a `person` entry, which
     /// commits to exactly these places in this order, at least one.
     ///
     /// # Errors

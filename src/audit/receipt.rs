@@ -1,7 +1,7 @@
 //! A receipt of a consent event: a signed note that the person keeps and anyone can check with the log's key.
 //!
 //! Its text is `hushtag-receipt@v1`, a newline, one canonical JSON object (RFC 8785) and a newline, so it is never the text of a
-//! checkpoint, whose second line is a number. It names the person by HMAC-SHA256 under a fresh salt that stands in it.
+//! checkpoint, whose second line is a number. It names the person by HMAC-SHA256 under a fresh salt that is in it.
 
 use serde_json::{Map, Value, json};
 

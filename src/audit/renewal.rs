@@ -1,4 +1,4 @@
-//! Renewal by signatures: the numbered text that every handler signs before a pool is opened anew, and its entry in the log.
+//! Renewal by signatures: the numbered text that every handler signs before a pool is reopened, and its entry in the log.
 
 use std::fmt;
 
@@ -36,7 +36,7 @@ pub struct RenewalText {
     pub log_size: u64,
     /// The root over them.
     pub log_root: Hash,
-    /// Why, in the words of whoever asks for it.
+    /// Why, in the words of the person who drafts it.
     pub reason: String,
 }
 
@@ -132,7 +132,7 @@ impl RenewalText {
         }
     }
 
-    /// The body of its `renew` entry, with the note of all signatures: whoever has the log needs nothing else to check it.
+    /// The body of its `renew` entry, with the note of all signatures: anyone who has the log needs nothing else to check it.
     #[must_use]
     pub fn entry_body(&self, note: &Note) -> Map<String, Value> {
         let body = json!({
@@ -169,8 +169,8 @@ pub enum RenewalFault {
     /// Not a text.
     #[error("the text cannot be read")]
     Text(#[source] RenewalError),
-    /// Nobody can sign.
-    #[error("the sandbox was made without keys of handlers, so nobody can sign a renewal")]
+    /// No one can sign.
+    #[error("the sandbox was made without keys of handlers, so no one can sign a renewal")]
     NoHandlers,
     /// Another sandbox's.
     #[error("it is for sandbox `{sandbox}`")]

@@ -10,10 +10,11 @@ use serde_json::{Map, Value, json};
 use super::checkpoint::Checkpoint;
 use super::entry::{Entry, Kind};
 use super::fault::{Fault, Why};
-use super::folder::{parse_bundle, read};
+use super::folder::parse_bundle;
 use super::key_change::KeyChange;
 use super::merkle::Hash;
 use super::note::{Note, NoteError, Signer, VerifierKey};
+use super::tail::Stored;
 use super::tiles::{CHECKPOINT, Content, FULL, Tile};
 use crate::storage::Storage;
 
@@ -235,10 +236,11 @@ pub fn rotation_to_signer(storage: &dyn Storage, key: &VerifierKey) -> Result<Op
     let Some(note) = note else { return Ok(None) };
     let Err(NoteError::Unsigned { .. }) = note.verify(key) else { return Ok(None) };
     let Some(head) = Checkpoint::stated(&note) else { return Ok(None) };
+    let stored = Stored::of(storage, head.size, &head.root);
     for bundle in (0..head.size.div_ceil(u64::from(FULL))).rev() {
         let Some(tile) = Tile::at(Content::Entries, bundle, head.size) else { continue };
-        let entries = parse_bundle(tile, &read(storage, &tile.to_string())?)?;
-        // An entry that changes no key is found, with its place, by whoever follows the chain.
+        let entries = parse_bundle(tile, &stored.read(tile)?)?;
+        // An entry that changes no key is found, with its place, by anyone who follows the chain.
         let rotations = entries.iter().rev().filter_map(|entry| Rotation::of(entry).ok());
         for rotation in rotations {
             if note.verify(&rotation.new).is_ok() {

@@ -82,10 +82,21 @@ impl Tile {
         Self::full(self.content, self.index).belongs_to(size)
     }
 
+    /// What it holds.
+    pub(super) const fn content(self) -> Content {
+        self.content
+    }
+
     /// How many items it holds, 1 to 256.
     #[must_use]
     pub const fn width(self) -> u16 {
         self.width
+    }
+
+    /// The indexes that its items have on their level.
+    pub(super) fn items(self) -> std::ops::Range<u64> {
+        let first = self.index.saturating_mul(u64::from(FULL));
+        first..first.saturating_add(u64::from(self.width))
     }
 
     /// The place of one item for a message, such as `log/tile/entries/000.p/5, entry 3`.

@@ -6,9 +6,10 @@ use super::checkpoint::Checkpoint;
 use super::edge::{Edge, Files};
 use super::entry::{Entry, Kind};
 use super::fault::{Fault, Why};
-use super::folder::{head, parse_entry, read, read_tile, split_bundle, strays};
+use super::folder::{head, parse_entry, parse_tile, read_tile, split_bundle, strays};
 use super::merkle::{CompactRange, Hash, leaf_hash};
 use super::note::VerifierKey;
+use super::tail::Stored;
 use super::tiles::{CHECKPOINT, Content, FULL, Tile};
 use crate::storage::Storage;
 
@@ -25,7 +26,8 @@ pub struct Verified {
     /// The names on signature lines of other keys, which were not checked.
     pub other_signatures: Vec<String>,
     /// Tiles and bundles that an append left which was stopped or is under way: they lie beyond the head or are outgrown, and
-    /// the next append removes them. Nothing reads them.
+    /// the next append removes them, or they belong to the head and the tail of the log holds what they should, and the next
+    /// append writes them. Nothing reads them.
     pub leftovers: Vec<String>,
 }
 
@@ -33,7 +35,7 @@ pub struct Verified {
 /// that every tile holds exactly their hashes, and that the folder `log` holds nothing else but [`Verified::leftovers`].
 ///
 /// The folder must be at rest. An older checkpoint put back *together with the files of its time* is a valid log: only
-/// an anchor or a witness outside the folder, or the other book, tells that it was once longer.
+/// an anchor or a witness outside the folder, or the other book, shows that it was once longer.
 ///
 /// # Errors
 /// The first [`Fault`] with its place.
@@ -57,6 +59,7 @@ pub fn verify_each(
     let mut charged_units = 0_u128;
     let mut edge = Edge::default();
     let mut files = Files::new();
+    let stored = Stored::of(storage, head.size, &head.root);
     for index in 0..head.size.div_ceil(u64::from(FULL)) {
         let Some((bundle, leaves)) = Option::zip(
             Tile::at(Content::Entries, index, head.size),
@@ -64,8 +67,8 @@ pub fn verify_each(
         ) else {
             continue;
         };
-        let content = read(storage, &bundle.to_string())?;
-        let hashes = read_tile(storage, leaves)?;
+        let content = stored.read(bundle)?;
+        let hashes = parse_tile(leaves, &stored.read(leaves)?)?;
         for (place, (bytes, hash)) in split_bundle(bundle, &content)?.into_iter().zip(&hashes).enumerate() {
             let fault = |why| Fault::new(bundle.item("entry", place), why);
             let entry = parse_entry(bundle, place, bytes)?;
@@ -83,14 +86,14 @@ pub fn verify_each(
             let units = entry.charged_units().map_err(|error| fault(Why::Entry(error)))?;
             charged_units = charged_units.checked_add(units).ok_or_else(|| fault(Why::Charges))?;
         }
-        compare(storage, &mut files)?;
+        compare(&stored, &mut files)?;
     }
     edge.partials(&mut files);
-    compare(storage, &mut files)?;
+    compare(&stored, &mut files)?;
     if edge.tree().root() != head.root {
         return Err(Fault::new(CHECKPOINT, Why::Root));
     }
-    let mut leftovers = Vec::new();
+    let mut leftovers: Vec<String> = stored.lost().map(Tile::to_string).collect();
     for (path, tile) in strays(storage, head.size)? {
         // `Log::tidy` removes tiles and nothing else.
         if tile.is_none() {
@@ -103,9 +106,9 @@ pub fn verify_each(
 }
 
 /// Compares files with what the entries give for them.
-fn compare(storage: &dyn Storage, files: &mut Files) -> Result<(), Fault> {
+fn compare(stored: &Stored<'_>, files: &mut Files) -> Result<(), Fault> {
     while let Some((tile, content)) = files.pop_first() {
-        if read(storage, &tile.to_string())? != content {
+        if stored.read(tile)? != content {
             return Err(Fault::new(tile, Why::Tile));
         }
     }

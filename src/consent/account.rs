@@ -20,7 +20,7 @@ pub struct Account {
 /// Judges one person by rows that the caller has, exactly as the fold does.
 ///
 /// # Privacy
-/// Reads nothing of a sandbox: what it says follows from the caller's rows.
+/// Reads nothing of a sandbox: its result follows from the caller's rows.
 #[must_use]
 pub fn account(demand: &Demand, rows: &[Row<'_>], as_of: Timestamp, born: AgeFact) -> Vec<Account> {
     account_with(demand, rows, None, as_of, born)

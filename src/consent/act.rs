@@ -2,7 +2,7 @@
 
 use crate::types::folded_word;
 
-/// What an event says that happened (PIPL art. 14, 15, 44, 47, 49).
+/// What happened, as an event records it (PIPL Art. 14, 15, 44, 47, 49).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[expect(missing_docs, reason = "the variants are the words of the consent table")]
 pub enum Act {
@@ -98,7 +98,7 @@ const SPELLINGS: [(Act, &[&str]); 9] = [
 ];
 
 impl Act {
-    /// What a cell says that happened; `None` for an unknown word.
+    /// The act that a cell names; `None` for an unknown word.
     #[must_use]
     pub fn read(cell: &str) -> Option<Self> {
         let word = folded_word(cell);
@@ -135,7 +135,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_spelling_is_folded_and_stands_for_one_act() {
+    fn every_spelling_is_folded_and_means_one_act() {
         for (act, spellings) in SPELLINGS {
             for spelling in spellings {
                 assert_eq!(folded_word(spelling), **spelling);

@@ -2,7 +2,7 @@
 
 use crate::types::Timestamp;
 
-/// The oldest that somebody can be, in years; an earlier birth year is a slip of the pen.
+/// The highest possible age, in years; an earlier birth year is a typing error.
 const OLDEST: i64 = 130;
 
 /// How old people have to be, and how that is known.
@@ -68,7 +68,7 @@ impl AgeFact {
         Self(u16::try_from(year).map_or(Known::Nothing, Known::BirthYear))
     }
 
-    /// The age, in whole years, that somebody has reached on a day UTC; on a later day it is taken to be no more than that.
+    /// The age, in whole years, that a person has reached on a day UTC; on a later day it is taken to be no more than that.
     #[must_use]
     pub fn from_age(age: i64, on: Timestamp) -> Self {
         let Calendar { year, day } = Calendar::of(on);
@@ -80,7 +80,7 @@ impl AgeFact {
         })
     }
 
-    /// Whether it is an age that somebody can have at an instant; of a band always.
+    /// Whether it is an age that a person can have at an instant; of a band always.
     #[must_use]
     pub fn is_possible(self, as_of: Timestamp) -> bool {
         match self.0 {
@@ -112,7 +112,7 @@ impl AgeFact {
         Self(band.unwrap_or(Known::Nothing))
     }
 
-    /// What two records of one person say together: the same, or nothing.
+    /// The common value of two records of one person: both agree, or there is none.
     #[must_use]
     pub fn and(self, other: Self) -> Self {
         if self == other { self } else { Self::UNKNOWN }
@@ -151,7 +151,7 @@ impl AgeFact {
         }
     }
 
-    /// The lowest age that they can have on a day; a band does not say. -1 for somebody born in that year.
+    /// The lowest age that they can have on a day; a band does not show it. -1 for a person born in that year.
     fn lowest(self, at: Calendar) -> Option<i64> {
         match self.0 {
             Known::BirthYear(born) => Some(at.lowest_age(born)),
@@ -162,7 +162,7 @@ impl AgeFact {
         }
     }
 
-    /// Whether the person was certainly reckoned a child at `at`; a band does not say what was.
+    /// Whether the person was certainly reckoned a child at `at`; a band does not show the past.
     pub(super) fn was_a_child(self, ages: Ages, at: Calendar) -> bool {
         match (self.lowest(at), ages) {
             (Some(age), Ages::Read { child_below, .. }) => age < i64::from(child_below),
@@ -185,7 +185,7 @@ impl Calendar {
         Self { year: at.year(), day: u16::from(month) * 32 + u16::from(day) }
     }
 
-    /// The lowest age that somebody born in a year can have: their birthday may be on the last day. -1 for this year.
+    /// The lowest age that a person born in a year can have: their birthday may be on the last day. -1 for this year.
     fn lowest_age(self, born: u16) -> i64 {
         self.year.saturating_sub(i64::from(born)).saturating_sub(1)
     }
@@ -246,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn the_band_of_a_birth_year_says_what_the_year_said() {
+    fn the_band_of_a_birth_year_agrees_with_the_year() {
         let as_of = Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
         for year in 1880..2030 {
             let fact = AgeFact::from_birth_year(year);

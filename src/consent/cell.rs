@@ -1,4 +1,4 @@
-//! What cells of flags, numbers and short closed lists say: one reading for files, register and command.
+//! The meaning of cells of flags, numbers and short closed lists: one reading for files, register and command.
 
 use std::collections::BTreeSet;
 

@@ -7,7 +7,7 @@ use super::terms::{MARKS, column_of};
 use crate::types::{folded_word, nearest};
 
 /// Names that other programs give to a column, without anything but letters and digits. None is read silently: which of
-/// several meanings such a column has, only the study or the person who wrote the file can say.
+/// several meanings such a column has, only the study or the author of the file can decide.
 const SYNONYMS: [(&str, &[&str]); 16] = [
     (
         "valid_to",
@@ -84,7 +84,7 @@ const SYNONYMS: [(&str, &[&str]); 16] = [
 pub struct ConsentColumns {
     /// By the key of the file's name, the column that it is.
     mapped: BTreeMap<String, &'static str>,
-    /// Keys of names that say nothing about a consent.
+    /// Keys of names that hold nothing about a consent.
     ignored: BTreeSet<String>,
     /// Columns that are declared as constants, which no file may have.
     constant: BTreeSet<&'static str>,
@@ -103,7 +103,7 @@ pub enum PathUse {
     Column(usize),
     /// It is ignored, with all that lies below it.
     Ignored,
-    /// It says what the document is, and may hold this text alone.
+    /// It names what the document is, and may hold this text alone.
     Mark(&'static str),
     /// It is neither known nor mapped nor ignored, or a constant; what lies below it may be read.
     Unknown,
@@ -124,7 +124,7 @@ pub struct ResolvedColumns {
 pub enum ColumnError {
     /// A column that is not known, not mapped and not ignored.
     #[error(
-        "column {column} is no column of a consent table{}; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+        "column {column} is no column of a consent table{}; rename it, or list it under `ignore` of `[consents]` if it holds nothing about a consent",
         .meant.map(|meant| format!(": did you mean `{meant}`?")).unwrap_or_default()
     )]
     Unknown {
@@ -133,7 +133,7 @@ pub enum ColumnError {
         /// The column that such a name mostly means.
         meant: Option<&'static str>,
     },
-    /// Two columns of a file, or of a declaration, that stand for the same.
+    /// Two columns of a file, or of a declaration, that have the same meaning.
     #[error("column {first} and column {second} both map to `{column}`")]
     Twice {
         /// The column of the consent table.
@@ -143,7 +143,7 @@ pub enum ColumnError {
         /// The name or position of the second.
         second: String,
     },
-    /// A column that ends consents, and is declared to say nothing about them.
+    /// A column that ends consents, and is declared to hold nothing about them.
     #[error(
         "column {column} ends consents and cannot be ignored: without it ended ones would count; name it under `columns`"
     )]
@@ -153,7 +153,7 @@ pub enum ColumnError {
     },
     /// A column of a file that is declared as a constant.
     #[error(
-        "column {column} stands for `{constant}`, which `[consents]` declares as a constant; take the constant away, or list the column under `ignore`"
+        "column {column} means `{constant}`, which `[consents]` declares as a constant; remove the constant, or list the column under `ignore`"
     )]
     Constant {
         /// Its name in backticks, or its position from 1.
@@ -165,7 +165,7 @@ pub enum ColumnError {
 
 impl ConsentColumns {
     /// Columns under other names: for some columns of [`COLUMNS`] the name that files give them, and the names of columns that
-    /// say nothing about a consent.
+    /// hold nothing about a consent.
     ///
     /// # Errors
     /// [`ColumnError`] for a column that no consent table has, and for one name that means two columns.
@@ -414,12 +414,12 @@ mod tests {
             ("recipents", "recipient"),
             ("namespace", "ids"),
         ] {
-            let said = refused(name);
+            let text = refused(name);
             assert!(
-                said.starts_with(&format!(
+                text.starts_with(&format!(
                     "column `{name}` is no column of a consent table: did you mean `{meant}`?"
                 )),
-                "{said}"
+                "{text}"
             );
         }
         assert!(refused("").starts_with("column 2 is no column"), "{}", refused(""));

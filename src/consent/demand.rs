@@ -1,4 +1,4 @@
-//! What one flow demands of every person: made by the policy from study and regime, the same for everybody.
+//! What one flow demands of every person: made by the policy from study and regime, the same for all.
 
 use std::collections::BTreeSet;
 use std::ops::RangeInclusive;
@@ -43,7 +43,7 @@ pub struct Requirement {
     pub own_categories: BTreeSet<String>,
     /// Further names of the recipients, such as the study's own ids of them.
     pub recipient_names: BTreeSet<String>,
-    /// Legal ids and ids of the study that name somebody else, so that two ids that look alike are told apart.
+    /// Legal ids and ids of the study that name another party, so that two ids that look alike are distinguished.
     pub other_recipients: BTreeSet<String>,
     /// Which kinds of consent count; a consent that names no kind is of none.
     pub kinds: BTreeSet<ConsentKind>,
@@ -91,7 +91,7 @@ impl Check {
     }
 }
 
-/// The kind that a consent says it is of.
+/// The kind that a consent declares.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ConsentKind {

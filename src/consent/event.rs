@@ -1,4 +1,4 @@
-//! One consent event as written, and what it says about one requirement.
+//! One consent event as written, and its meaning for one requirement.
 //!
 //! Reading has two steps: a [`Gist`] of all cells but the three instants, which is the same for millions of rows and may
 //! be kept, and a [`Word`] once the instants are there. Every row goes through both.
@@ -133,12 +133,12 @@ impl Row<'_> {
     }
 }
 
-/// What the cells of a row say about one requirement, whenever it was.
+/// The meaning of the cells of a row for one requirement, at any time.
 #[derive(Clone, Copy)]
 pub(super) enum Gist {
     /// It names something else.
     Silent,
-    /// It does not say what happened, so it puts the person out for good, whenever it was.
+    /// It does not record what happened, so it puts the person out for good, at any time.
     Unreadable,
     /// Something else in it cannot be read, so it does the same unless it is after as-of.
     UnreadableThen,
@@ -162,7 +162,7 @@ pub(super) enum Whose {
     Anybody,
 }
 
-/// What a row says about one requirement as of a date.
+/// The meaning of a row for one requirement as of a date.
 #[derive(Clone, Copy)]
 pub(super) enum Word {
     Silent,
@@ -184,7 +184,10 @@ impl Requirement {
     fn may_be_named_by(&self, row: &Row<'_>, act: Option<Act>) -> bool {
         let [trigger, purpose, recipient] = self.meanings(row);
         if act.is_none_or(Act::is_negative) {
-            let categories = of_categories(row.categories, &self.own_categories, &self.known_categories);
+            // A word that is not known may be one that no category limits, such as a death.
+            let categories = act.map_or(Meaning::Anything, |_| {
+                of_categories(row.categories, &self.own_categories, &self.known_categories)
+            });
             return [trigger, purpose, recipient, categories]
                 .into_iter()
                 .all(|meaning| meaning != Meaning::Another);
@@ -219,7 +222,7 @@ impl Requirement {
         u16::try_from(position).ok()
     }
 
-    /// What the cells besides the instants say.
+    /// The meaning of the cells besides the instants.
     pub(super) fn gist(&self, row: &Row<'_>) -> Gist {
         let row = &row.without_blanks();
         let act = row.event.and_then(Act::read);
@@ -276,7 +279,7 @@ impl Requirement {
         }
     }
 
-    /// What a row of this gist says as of a date. Never yields a consent without flaws unless every part that the
+    /// The meaning of a row of this gist as of a date. Never yields a consent without flaws unless every part that the
     /// requirement demands is present and right.
     pub(super) fn word(&self, gist: Gist, times: &Times, as_of: Timestamp) -> Word {
         if matches!(gist, Gist::Silent | Gist::Unreadable) {
@@ -322,7 +325,7 @@ impl Requirement {
         let giver = match giver(row.giver)? {
             Some(Giver::Oneself) => Flaws::BY_SELF,
             Some(Giver::Guardian) => Flaws::BY_GUARDIAN,
-            None => Flaws::BY_NOBODY,
+            None => Flaws::BY_UNKNOWN,
         };
         let asked = |check: Check, holds: bool| !holds && self.checks.contains(&check);
         let free = gate == Some(false) || (gate == Some(true) && necessary == Some(true));

@@ -22,7 +22,7 @@ pub struct Fold {
     further: BTreeMap<(u32, u16, u16), LatestHold>,
 }
 
-/// What a row says to one fold besides its instants and its person, so that equal rows are read once.
+/// The meaning of a row for one fold, without its instants and its person, so that equal rows are read once.
 pub struct Reading(Vec<Gist>);
 
 impl Fold {
@@ -68,7 +68,7 @@ impl Fold {
         let start = self.slots_of(person);
         let slots = self.slots.iter_mut().skip(start);
         for (position, (requirement, slot)) in self.demand.requirements.iter().zip(slots).enumerate() {
-            // A reading of another fold may lack this requirement: what it would say is then unreadable.
+            // A reading of another fold may lack this requirement: its meaning is then unreadable.
             let gist = reading.0.get(position).copied().unwrap_or(Gist::Unreadable);
             slot.raise(Flag::Observed);
             match requirement.word(gist, times, self.as_of) {
@@ -157,6 +157,20 @@ impl Fold {
         covered
     }
 
+    /// Whether each of the people numbered `0..people` is in but for their age, which is not known here.
+    #[must_use]
+    pub fn inside_whatever_age(mut self, people: usize) -> Vec<bool> {
+        self.settle();
+        let judged =
+            Judged { ages: self.demand.ages, born: AgeFact::UNKNOWN, as_of: Calendar::of(self.as_of) };
+        let width = self.demand.requirements.len();
+        let mut slots = self.slots.chunks(width.max(1));
+        let inside = |own: &[Slot]| {
+            width > 0 && self.failing(own, judged).all(|one| one.all().all(ConsentStatus::is_about_age))
+        };
+        (0..people).map(|_| inside(slots.next().unwrap_or(&[]))).collect()
+    }
+
     /// All reasons why the person numbered 0 is out, requirement by requirement.
     pub(super) fn reasons_of_the_first(mut self, born: AgeFact) -> Vec<(String, Failing)> {
         self.settle();
@@ -180,7 +194,7 @@ impl Fold {
         let width = self.demand.requirements.len();
         for ((person, requirement, _), latest) in &self.further {
             let slot = self.slots.get_mut(*person as usize * width + usize::from(*requirement));
-            if let Some(slot) = slot.filter(|_| latest.stands()) {
+            if let Some(slot) = slot.filter(|_| latest.is_in_force()) {
                 slot.raise(Flag::FurtherHold);
             }
         }
@@ -203,7 +217,7 @@ impl Covered {
         self.bits.get(person as usize).copied().unwrap_or(false)
     }
 
-    /// How many people with at least one event stand how, each under the first status that fails, in the order of
+    /// How many people with at least one event have each status, each under the first status that fails, in the order of
     /// [`ConsentStatus::ALL`]; who is in counts as [`ConsentStatus::Live`].
     ///
     /// # Privacy

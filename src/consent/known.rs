@@ -1,4 +1,4 @@
-//! The words that a place knows for the columns whose words are closed, and what a cell says in them.
+//! The words that a place knows for the columns whose words are closed, and the meaning of a cell in them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,7 +20,7 @@ pub struct KnownWords {
     pub recipients: BTreeMap<String, BTreeSet<String>>,
 }
 
-/// What a cell says in the words that are known.
+/// The meaning of a cell in the words that are known.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Named {
     /// Nothing, or a word for everything.
@@ -34,7 +34,7 @@ pub enum Named {
 }
 
 impl KnownWords {
-    /// The columns whose words are known; all but `categories` say what an event is about.
+    /// The columns whose words are known; all but `categories` name what an event is about.
     pub const COLUMNS: [&'static str; 4] = ["trigger", "purpose", "recipient", "categories"];
 
     /// Adds the words of another place.
@@ -73,7 +73,7 @@ impl KnownWords {
         }
     }
 
-    /// What a cell of one of [`KnownWords::COLUMNS`] says.
+    /// The meaning of a cell of one of [`KnownWords::COLUMNS`].
     #[must_use]
     pub fn read(&self, column: &str, cell: Option<&str>) -> Named {
         let Some(cell) = cell.filter(|cell| !folded_word(cell).is_empty()) else { return Named::Everything };
@@ -87,7 +87,7 @@ impl KnownWords {
         let known: Option<Vec<&str>> = words.iter().map(|word| self.known(column, word)).collect();
         match known.as_deref() {
             None => Named::Unknown,
-            // Separators alone say nothing.
+            // Separators alone have no meaning.
             Some([]) => Named::Everything,
             Some([word]) => Named::One((*word).to_owned()),
             Some(several) => Named::Several(several.iter().map(|word| (*word).to_owned()).collect()),

@@ -12,13 +12,13 @@ use super::event::COLUMNS;
 use super::meaning::{is_nothing, is_wildcard};
 use crate::types::folded_word;
 
-/// How many columns of [`COLUMNS`] say something other than who and when; they are the last ones.
+/// How many columns of [`COLUMNS`] hold something other than who and when; they are the last ones.
 pub const STATEMENT_COLUMNS: usize = COLUMNS.len() - 5;
 
 /// The statements of one row as text, in the order of the last [`STATEMENT_COLUMNS`] columns of [`COLUMNS`].
 pub type Statements<'a> = [Option<Cow<'a, str>>; STATEMENT_COLUMNS];
 
-/// Rows that one row of a handler's table may stand for: the most words that a constant may list.
+/// Rows that one row of a handler's table may become: the most words that a constant may list.
 const MOST_ROWS: usize = 16;
 
 /// Replacements and constants for the statements of a handler's own table.
@@ -34,14 +34,14 @@ pub struct StatementMapping {
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum MappingError {
-    /// A column that no consent table has, or one that says who or when.
+    /// A column that no consent table has, or one that holds who or when.
     #[error("`{column}` is no column whose words can be mapped; they are {}", COLUMNS.iter().skip(COLUMNS.len() - STATEMENT_COLUMNS).copied().collect::<Vec<_>>().join(", "))]
     Column {
         /// As it was written.
         column: String,
     },
     /// A word that ends a consent and is declared to give one.
-    #[error("`{word}` ends or refuses a consent wherever it stands, and cannot be mapped to `{to}`")]
+    #[error("`{word}` always ends or refuses a consent, and cannot be mapped to `{to}`")]
     Reversed {
         /// The word of the table.
         word: String,
@@ -84,11 +84,11 @@ pub enum MappingError {
     },
     /// Statements of the handler without evidence.
     #[error(
-        "constants, and what words of one column say of another, are statements of the handler and need `evidence`: the id of the document that shows them, such as \"UI-REVIEW-2026-03\""
+        "constants, and what words of one column state about another, are statements of the handler and need `evidence`: the id of the document that shows them, such as \"UI-REVIEW-2026-03\""
     )]
     NoEvidence,
     /// What varies from row to row.
-    #[error("`{column}` differs from consent to consent and cannot be a constant{}", if column == "shown_at" { "; `shown_at = \"at\"` says that the notice is shown when the consent is given" } else { "" })]
+    #[error("`{column}` differs from consent to consent and cannot be a constant{}", if column == "shown_at" { "; `shown_at = \"at\"` states that the notice is shown when the consent is given" } else { "" })]
     NoConstant {
         /// The column.
         column: String,
@@ -107,7 +107,7 @@ pub enum MappingError {
     },
 }
 
-/// What a declaration states of rows whose table does not say it.
+/// What a declaration states about rows whose table does not hold it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stated<'a> {
     /// The column of the consent table.
@@ -118,11 +118,11 @@ pub struct Stated<'a> {
     pub of: Option<(&'static str, &'a str)>,
 }
 
-/// Columns that a word of another column may name without evidence: they say what a row is about, and every table has such words.
+/// Columns that a word of another column may name without evidence: they name what a row is about, and every table has such words.
 const NAMED: [&str; 4] = ["event", "trigger", "purpose", "recipient"];
 
 impl StatementMapping {
-    /// Whettheir rows are read as they stand.
+    /// Whether rows are read as they are.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         *self == Self::default()
@@ -134,7 +134,7 @@ impl StatementMapping {
         stated.chain(self.shown_at_is_at.then(|| ("shown_at", "at".to_owned())))
     }
 
-    /// All that the handler states and the table does not say: the constants, and what words of one column say of another.
+    /// All that the handler states and the table does not hold: the constants, and what words of one column state about another.
     #[must_use]
     pub fn stated(&self) -> Vec<Stated<'_>> {
         let constants = self.constants().map(|(column, words)| Stated { column, words, of: None });
@@ -143,7 +143,7 @@ impl StatementMapping {
             let others = words.iter().flat_map(move |(word, with)| {
                 with.iter().map(move |(at, text)| (name(*at).unwrap_or_default(), word, text))
             });
-            // A flag of the opposite meaning, or another number, is what the handler says of its own column.
+            // A flag of the opposite meaning, or another number, is a statement of the handler about its own column.
             let others = others.filter(move |(column, word, text)| {
                 let of_another = *column != of && !NAMED.contains(column) && !text.is_empty();
                 of_another || *column == of && differ(of, word, text)
@@ -227,11 +227,11 @@ impl StatementMapping {
         }
     }
 
-    /// Declares what every consent of the table states in a column that the table does not have. A list of triggers says that every
+    /// Declares what every consent of the table states in a column that the table does not have. A list of triggers states that every
     /// row is a consent to each of them.
     ///
     /// # Errors
-    /// [`MappingError`] for a column that says who or when, and for a list where one word is wanted.
+    /// [`MappingError`] for a column that holds who or when, and for a list where one word is wanted.
     pub fn state(&mut self, column: &str, words: Vec<String>) -> Result<(), MappingError> {
         let no_constant = || MappingError::NoConstant { column: column.to_owned() };
         if column == "shown_at" && words == ["at"] {
@@ -365,7 +365,7 @@ const AGAINST: [&str; 20] = [
     "\u{4e0d}",
 ];
 
-/// Whether a word of an event column says no.
+/// Whether a word of an event column is a negative one.
 fn speaks_against(word: &str) -> bool {
     let folded = folded_word(word);
     let plain: String = folded.chars().filter(|letter| letter.is_alphanumeric()).collect();
@@ -375,7 +375,7 @@ fn speaks_against(word: &str) -> bool {
         || AGAINST.iter().any(|part| plain.contains(part))
 }
 
-/// Whether both words can be read in a column of flags, numbers, kinds or givers, and say different things.
+/// Whether both words can be read in a column of flags, numbers, kinds or givers, and differ in meaning.
 fn differ(column: &str, word: &str, to: &str) -> bool {
     let (word, to) = (Some(word), Some(to));
     let unlike = |known: bool, same: bool| known && !same;
@@ -467,7 +467,7 @@ mod tests {
         assert!(replaced("event", "noted", "event", "given").is_ok());
     }
 
-    /// Promise: what a word says of a column is never overwritten by a constant.
+    /// Promise: what a word states about a column is never overwritten by a constant.
     #[test]
     fn a_constant_and_a_word_cannot_state_one_column() {
         let mut mapping = replaced("purpose", "share", "pre_ticked", "true").unwrap();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::act::items;
 use crate::types::{folded_word, is_blank, is_same_word};
 
-/// What a cell says about the one word that a requirement is about.
+/// The meaning of a cell for the one word that a requirement is about.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Meaning {
     /// The word itself.
@@ -16,7 +16,7 @@ pub(super) enum Meaning {
     Anything,
 }
 
-/// Words that stand for every word of a list, in their folded form.
+/// Words that mean every word of a list, in their folded form.
 const WILDCARDS: [&str; 9] = [
     "*",
     "all",
@@ -38,7 +38,7 @@ pub(super) fn is_wildcard(word: &str) -> bool {
 const NOTHING: [&str; 8] = ["null", "none", "nan", "na", "nil", "undefined", "\u{65e0}", "\u{7a7a}"];
 
 /// Words that people write where no recipient is named.
-const NOBODY_NAMED: [&str; 16] = [
+const NO_RECIPIENT: [&str; 16] = [
     "unknown",
     "unspecified",
     "notspecified",
@@ -67,14 +67,14 @@ pub(super) fn is_nothing(word: &str) -> bool {
     plain.is_empty() || word.trim().starts_with('\\') || NOTHING.contains(&plain.as_str())
 }
 
-/// Whether a word names no recipient, or begins with a word for everybody.
-fn names_nobody(word: &str) -> bool {
+/// Whether a word names no recipient, or begins with a word for all recipients.
+fn names_none_or_all(word: &str) -> bool {
     let folded = folded_word(word);
     let plain = letters_and_digits(&folded);
     let first = folded.split(|letter: char| !letter.is_alphanumeric()).find(|part| !part.is_empty());
     is_nothing(word)
         || plain.chars().count() == 1
-        || NOBODY_NAMED.contains(&plain.as_str())
+        || NO_RECIPIENT.contains(&plain.as_str())
         || first.is_some_and(|first| WILDCARDS.contains(&first))
 }
 
@@ -122,7 +122,11 @@ pub(super) fn of_recipient(
         }
         let folded = folded_word(word);
         let near = ours.clone().any(|name| is_near(&folded_word(name.as_ref()), &folded));
-        if near || is_wildcard(word) || names_nobody(word) { Meaning::Anything } else { Meaning::Another }
+        if near || is_wildcard(word) || names_none_or_all(word) {
+            Meaning::Anything
+        } else {
+            Meaning::Another
+        }
     };
     of_cell(cell, one)
 }
@@ -155,7 +159,7 @@ fn of_cell(cell: Option<&str>, one: impl Fn(&str) -> Meaning) -> Meaning {
     let mut words = items(cell);
     match (words.next(), words.next()) {
         _ if whole == Meaning::Ours => whole,
-        // Separators alone say nothing, and beside one word nothing more than the word.
+        // Separators alone have no meaning, and beside one word no more than the word.
         (None, _) => Meaning::Anything,
         (Some(word), None) => one(word),
         _ if items(cell).all(|item| one(item) == Meaning::Another) => Meaning::Another,

@@ -1,6 +1,6 @@
 //! Layer 1: consent events of one person folded into yes or no as of a date. Unknown is no.
 //!
-//! [`Demand`] says what one recipient's use demands of everybody: a [`Requirement`] for each trigger, and ages; [`Row`]
+//! [`Demand`] is what one recipient's use demands of every person: a [`Requirement`] for each trigger, and ages; [`Row`]
 //! is one event as written; [`Fold`] keeps, for every person and requirement, only the latest words not after as-of, so
 //! that millions of events stream through in bounded memory and in any order; [`account`] explains one person to
 //! anyone who has their rows.
@@ -42,17 +42,16 @@ pub use demand::{Check, ConsentKind, Demand, Requirement};
 pub use event::Row;
 #[doc(hidden)]
 pub use event::{COLUMNS, REQUIRED};
+pub use fold::Fold;
 #[doc(hidden)]
-pub use fold::Reading;
-pub use fold::{Covered, Fold};
+pub use fold::{Covered, Reading};
 #[doc(hidden)]
 pub use known::{KnownWords, Named};
 #[doc(hidden)]
 pub use mapping::{MappingError, STATEMENT_COLUMNS, Stated, StatementMapping, Statements};
-pub use moment::Moment;
-#[doc(hidden)]
-pub use moment::Times;
 pub(crate) use moment::zoned;
+#[doc(hidden)]
+pub use moment::{Moment, Times};
 #[doc(hidden)]
 pub use separate::{Shortfall, not_separate};
 pub use status::ConsentStatus;

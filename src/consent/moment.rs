@@ -111,7 +111,7 @@ impl Times {
     }
 }
 
-/// The text that says without `zone` what a cell says by its clocks: a local time with its offset, and a bare date with the zone
+/// The text that means without `zone` what a cell means in it: a local time with its offset, and a bare date with the zone
 /// behind it, because it stays a whole day.
 ///
 /// # Errors
@@ -142,7 +142,7 @@ mod tests {
     use super::*;
 
     proptest! {
-        /// A time says in a register, which has no zone, what it says in a file by the zone of the file.
+        /// A time means in a register, which has no zone, what it means in a file in the zone of the file.
         #[test]
         fn a_time_means_without_its_zone_what_it_means_by_it(
             zone in proptest::sample::select(vec!["Asia/Shanghai", "America/New_York", "+05:30", "UTC"]),

@@ -9,7 +9,7 @@ use super::event::Row;
 /// One thing that keeps a consent from being separate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Shortfall {
-    /// The column that says so, or leaves it unsaid.
+    /// The column that states it, or leaves it open.
     pub column: &'static str,
     /// The article that asks for it.
     pub article: &'static str,
@@ -47,17 +47,17 @@ pub fn not_separate(row: &Row<'_>) -> Vec<Shortfall> {
             is(row.pre_ticked, no),
             "pre_ticked",
             "PIPL 14",
-            "its box was ticked beforehand, or that is not said",
+            "its box was ticked beforehand, or that is not stated",
         ),
-        (single, "bundle_size", "PIPL 14", "it was one of several behind one act, or that is not said"),
+        (single, "bundle_size", "PIPL 14", "it was one of several behind one act, or that is not stated"),
         (
             free,
             "service_gate",
             "PIPL 16",
-            "a service that does not need it was refused without it, or that is not said",
+            "a service that does not need it was refused without it, or that is not stated",
         ),
         (row.notice.is_some() && version, "notice", "PIPL 17", "it names no notice with its version"),
-        (shown, "shown_at", "PIPL 17", "the notice was not shown before, or that is not said"),
+        (shown, "shown_at", "PIPL 17", "the notice was not shown before, or that is not stated"),
     ];
     let lacking = kept.into_iter().filter(|(holds, ..)| !holds);
     lacking.map(|(_, column, article, because)| Shortfall { column, article, because }).collect()

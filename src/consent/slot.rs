@@ -31,10 +31,10 @@ pub(super) struct Flaws(u16);
 impl Flaws {
     pub(super) const BY_SELF: Self = Self(1 << 11);
     pub(super) const BY_GUARDIAN: Self = Self(1 << 12);
-    pub(super) const BY_NOBODY: Self = Self(1 << 13);
+    pub(super) const BY_UNKNOWN: Self = Self(1 << 13);
 
     /// The statuses that are bits here, from the lowest bit on.
-    const STANDINGS: [ConsentStatus; 11] = [
+    const STATUSES: [ConsentStatus; 11] = [
         ConsentStatus::Expired,
         ConsentStatus::Kind,
         ConsentStatus::OwnStep,
@@ -87,7 +87,7 @@ impl LatestHold {
         *self = (*self).max(Self(at, hold));
     }
 
-    pub(super) fn stands(self) -> bool {
+    pub(super) fn is_in_force(self) -> bool {
         self.1 == Hold::Starts
     }
 }
@@ -171,7 +171,7 @@ impl Slot {
         let mut latest = self.latest(self.exact_hold, Flag::ExactHoldStarts);
         latest.observe(at, hold);
         self.exact_hold = latest.0;
-        self.set(Flag::ExactHoldStarts, latest.stands());
+        self.set(Flag::ExactHoldStarts, latest.is_in_force());
     }
 
     /// A block that leaves one of the three out, or an end that leaves all of them out.
@@ -179,7 +179,7 @@ impl Slot {
         let mut latest = self.latest(self.wide_hold, Flag::WideHoldStarts);
         latest.observe(at, hold);
         self.wide_hold = latest.0;
-        self.set(Flag::WideHoldStarts, latest.stands());
+        self.set(Flag::WideHoldStarts, latest.is_in_force());
     }
 
     fn latest(&self, at: Second, starts: Flag) -> LatestHold {
@@ -220,7 +220,7 @@ impl Slot {
 
     fn flaws_of_the_consent(&self, requirement: &Requirement, stage: Stage, judged: Judged) -> Failing {
         let mut failing = Failing::default();
-        for status in Flaws::STANDINGS {
+        for status in Flaws::STATUSES {
             failing.add_if(self.flaws.has(Flaws::of(status)), status);
         }
         let guardian_then = || {
@@ -232,7 +232,7 @@ impl Slot {
             Stage::Minor | Stage::Adult => self.flaws.has(Flaws::BY_GUARDIAN) && !guardian_then(),
             Stage::Unknown => false,
         };
-        failing.add_if(wrong || self.flaws.has(Flaws::BY_NOBODY), ConsentStatus::Giver);
+        failing.add_if(wrong || self.flaws.has(Flaws::BY_UNKNOWN), ConsentStatus::Giver);
         let too_soon = self.refused != Second::NEVER
             && self.refused < self.given
             && requirement

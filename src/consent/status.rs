@@ -2,7 +2,7 @@
 
 /// The consent status of a person under one requirement, in the order in which reasons count.
 ///
-/// The words are public, and a regime says which rule each belongs to. The status of a person is a fact about them: it stays
+/// The words are public, and a regime names the rule of each. The status of a person is a fact about them: it stays
 /// inside [`Fold`](super::Fold) and [`Covered`](super::Covered), which cannot be printed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
@@ -47,7 +47,7 @@ pub enum ConsentStatus {
     Categories,
     /// It does not list all methods.
     Methods,
-    /// It was recorded by somebody who is no handler of the study.
+    /// It was recorded by a party that is no handler of the study.
     Handler,
     /// It was given by the wrong person.
     Giver,
@@ -89,7 +89,13 @@ impl ConsentStatus {
         Self::Live,
     ];
 
-    /// The column of the consent table that says so, or leaves it unsaid; none where no row says anything.
+    /// Whether it follows from how old somebody is, or from not knowing it.
+    #[must_use]
+    pub(crate) const fn is_about_age(self) -> bool {
+        matches!(self, Self::AgeUnknown | Self::AgeNotAdmitted)
+    }
+
+    /// The column of the consent table that states it, or leaves it open; none where no row does.
     #[must_use]
     pub const fn column(self) -> Option<&'static str> {
         Some(match self {
@@ -176,7 +182,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn all_standings_are_listed_in_their_order_and_called_by_their_names() {
+    fn all_statuses_are_listed_in_their_order_and_under_their_names() {
         for (position, status) in ConsentStatus::ALL.into_iter().enumerate() {
             assert_eq!(status as usize, position);
             let mut kebab = String::new();

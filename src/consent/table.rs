@@ -13,7 +13,7 @@ use crate::types::{CsvDialect, Days, Zone};
 pub struct ConsentTable {
     /// How the columns are called.
     pub columns: ConsentColumns,
-    /// What words stand for, and what every consent states.
+    /// What words mean, and what every consent states.
     pub statements: StatementMapping,
     /// The namespace of the persons' ids in a table without a column `ids`.
     pub namespace: Option<String>,
@@ -46,6 +46,27 @@ impl ConsentTable {
             }
         }
         cells
+    }
+
+    /// The cells of the three instants of a row as the consent table has them: `at`, `shown_at`, `valid_to`, as [`ConsentTable::zoned`]
+    /// and [`ConsentTable::rows`] make them.
+    #[must_use]
+    pub fn times<'a>(&self, cells: [Option<Cow<'a, str>>; 3]) -> [Option<Cow<'a, str>>; 3] {
+        let read = |cell: Cow<'a, str>| {
+            let other = match zoned(&cell, self.timezone.as_ref()) {
+                Ok(Cow::Owned(text)) => Some(text),
+                _ => None,
+            };
+            other.map_or(cell, Cow::Owned)
+        };
+        let [at, shown_at, valid_to] = cells.map(|cell| cell.map(read));
+        // The notice is shown when the consent is given, so no later.
+        let shown_at = if self.statements.shown_at_is_at() {
+            at.as_deref().map(start).map(Cow::Owned)
+        } else {
+            shown_at
+        };
+        [at, shown_at, valid_to]
     }
 
     /// The rows of the consent table that one row of a file means, all cells in the order of [`COLUMNS`].

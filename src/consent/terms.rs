@@ -31,10 +31,10 @@ pub const TERMS: [(&str, &str); COLUMNS.len()] = [
 /// The term of an event that has no term of its own.
 pub const OTHER_EVENT: &str = "cn-pipl:event";
 
-/// What the documents of the consent register say they conform to.
+/// What the documents of the consent register declare to conform to.
 pub const DOCUMENT: &str = "urn:hushtag:consent-event:1";
 
-/// Terms that say what a document is, with the one text that each may have.
+/// Terms that name what a document is, with the one text that each may have.
 pub(super) const MARKS: [(&str, &str); 2] = [("@type", "dpv:ConsentRecord"), ("dct:conformsTo", DOCUMENT)];
 
 /// The column of a term, exactly as it is spelled.

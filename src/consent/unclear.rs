@@ -144,7 +144,7 @@ impl Unclear {
         }
     }
 
-    /// What only a consent has to say.
+    /// What only a consent has to state.
     fn given(&mut self, row: &Row<'_>) {
         let flags = [
             ("own_step", row.own_step),

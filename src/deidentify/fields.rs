@@ -151,7 +151,7 @@ mod tests {
     }
 
     proptest! {
-        /// What was treated once stays as it is, and says no more than before.
+        /// What was treated once stays as it is.
         #[test]
         fn treating_again_changes_nothing(
             treatment in treatments(),

@@ -10,7 +10,7 @@ use crate::types::is_without_width;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Deserialize, schemars::JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Form {
-    /// The study does not say: byte for byte, and ids of one file that are unlike almost all its others are bad.
+    /// Not declared: byte for byte, and ids of one file that are unlike almost all its others are bad.
     #[default]
     #[serde(skip)]
     Undeclared,
@@ -78,7 +78,7 @@ impl Form {
 
 /// One text for all spellings of an id under any [`Form`], for a place that must find an id again after its form was changed.
 ///
-/// Ids that only some forms tell apart, such as `Ann` and `ann`, or a mobile number with and without `+86`, have the same text.
+/// Ids that only some forms distinguish, such as `Ann` and `ann`, or a mobile number with and without `+86`, have the same text.
 #[must_use]
 pub fn of_every_form(id: &str) -> Cow<'_, str> {
     let lower = Form::LowerCase.fit(id).unwrap_or_default();
@@ -87,15 +87,15 @@ pub fn of_every_form(id: &str) -> Cow<'_, str> {
     number.map_or(lower, Cow::Owned)
 }
 
-/// What may stand around an id and is no part of it.
+/// What may surround an id and is no part of it.
 fn is_around(letter: char) -> bool {
     letter.is_whitespace() || letter.is_control() || is_without_width(letter)
 }
 
-/// A number of ASCII characters without what surrounds and parts them; full-width characters as the ASCII ones they stand for.
+/// A number of ASCII characters without what surrounds and parts them; full-width characters as their ASCII equivalents.
 fn plain(text: &str, parts: impl Fn(char) -> bool) -> Cow<'_, str> {
     let narrow = |letter: char| match letter {
-        // Full-width forms stand in the order of ASCII.
+        // Full-width forms are in the order of ASCII.
         '\u{ff01}'..='\u{ff5e}' => char::from_u32(u32::from(letter) - 0xfee0).unwrap_or(letter),
         letter => letter,
     };

@@ -23,7 +23,7 @@ impl IdForms {
     /// all studies agree, and the id as it is written where they do not.
     ///
     /// # Errors
-    /// Why it could not meet the same id under one of the forms, as [`Form::read`] says it.
+    /// Why it could not match the same id under one of the forms, as [`Form::read`] returns it.
     pub fn read<'a>(&self, id: &'a str) -> Result<Cow<'a, str>, &'static str> {
         match self.forms.as_slice() {
             [] => Form::Undeclared.read(id),

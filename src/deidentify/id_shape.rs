@@ -1,4 +1,4 @@
-//! Shapes of the ids of a file: what they tell of ids that can never meet the same person's id in another file.
+//! Shapes of the ids of a file, which show ids that can never match the same person's id in another file.
 
 use std::collections::BTreeMap;
 

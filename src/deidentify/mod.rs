@@ -1,5 +1,6 @@
 //! Layer 1: raw ids become keyed pseudonyms and tokens; only declared columns are ever read, as coarse as declared.
 
+mod blind_token;
 mod fields;
 mod form;
 mod id_forms;
@@ -13,6 +14,7 @@ mod suspicious_id;
 mod tests;
 mod token;
 
+pub use blind_token::{InvalidTokenKey, TokenPublicKey, blind_context, blind_token, hashed_id};
 pub use fields::{Span, Treatment};
 pub use form::{Form, MISFIT, of_every_form};
 pub use id_forms::IdForms;

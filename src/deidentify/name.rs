@@ -3,7 +3,7 @@
 /// The list, as it is written.
 const LIST: &str = include_str!("identifiers.txt");
 
-/// Endings that say how an identifier is disguised; it is one all the same.
+/// Endings that name how an identifier is disguised; it is still one.
 const DISGUISES: [&str; 9] =
     ["encrypted", "hash", "hashed", "masked", "md5", "plain", "raw", "sha1", "sha256"];
 
@@ -56,7 +56,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn identifiers_are_told_by_their_names() {
+    fn identifiers_are_recognised_by_their_names() {
         for (column, listed) in [
             ("phone", "phone"),
             ("user_phone", "phone"),
@@ -116,7 +116,7 @@ mod tests {
             assert!(direct_identifier(name).is_some(), "{line}");
             assert!(direct_identifier(&name.replace(' ', "_").to_uppercase()).is_some(), "{line}");
         }
-        // Names that stand for themselves alone are not endings.
+        // Names that are matched as a whole are not endings.
         assert_eq!(direct_identifier("shop_name"), None);
         assert_eq!(direct_identifier("wide_lat"), None);
     }

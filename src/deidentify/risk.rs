@@ -8,13 +8,13 @@ use serde::Serialize;
 /// and in public.
 pub const CLASS_SIZES: [u64; 3] = [3, 5, 20];
 
-/// How well people hide in a table in which everybody has one label of each tag. Every tag counts as something that an
+/// Class sizes of a table in which every person has one label of each tag. Every tag counts as something that an
 /// attacker may know: people with the same labels are one class.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct Risk {
     /// People in the table.
     pub people: u64,
-    /// Classes with anybody in them.
+    /// Classes that are not empty.
     pub classes: u64,
     /// k: the people of the smallest class; 0 without people.
     pub k: u64,
@@ -26,7 +26,7 @@ pub struct Risk {
     pub tags: Vec<TagRisk>,
 }
 
-/// What one tag tells about people whose other labels are known, and what it costs that it is there.
+/// What one tag shows about people whose other labels are known, and what it costs that it is there.
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode, Serialize)]
 pub struct TagRisk {
     /// The tag.
@@ -49,7 +49,7 @@ pub enum Sharing {
     Enclave,
     /// With known recipients under contract.
     Controlled,
-    /// With everybody.
+    /// With all people.
     Public,
 }
 
@@ -161,7 +161,7 @@ fn tag_risk(tag: &str, people: &[u64], labels: usize, inner: usize) -> TagRisk {
     for class in by_others(people, labels, inner) {
         overall.iter_mut().zip(class).for_each(|(all, count)| *all += count);
     }
-    let everybody: u64 = overall.iter().sum();
+    let all_people: u64 = overall.iter().sum();
     let without = Classes::of(by_others(people, labels, inner).map(Iterator::sum));
     let (mut l, mut t) = (None::<u64>, 0u64);
     for class in by_others(people, labels, inner) {
@@ -169,7 +169,7 @@ fn tag_risk(tag: &str, people: &[u64], labels: usize, inner: usize) -> TagRisk {
         let size: u64 = class.iter().sum();
         // Computed for empty classes, too: which classes are empty depends on who is in.
         let different = class.iter().filter(|count| **count > 0).count() as u64;
-        let apart = distance((&class, size), (&overall, everybody));
+        let apart = distance((&class, size), (&overall, all_people));
         if size > 0 {
             l = Some(l.map_or(different, |l| l.min(different)));
             t = t.max(apart);
@@ -185,13 +185,13 @@ fn tag_risk(tag: &str, people: &[u64], labels: usize, inner: usize) -> TagRisk {
 }
 
 /// Half the sum of |p - q| in thousandths, rounded up; exact, as fewer than 2^48 people are in both.
-fn distance((class, size): (&[u64], u64), (overall, everybody): (&[u64], u64)) -> u64 {
-    let both = u128::from(size) * u128::from(everybody);
+fn distance((class, size): (&[u64], u64), (overall, all_people): (&[u64], u64)) -> u64 {
+    let both = u128::from(size) * u128::from(all_people);
     let apart: u128 = class
         .iter()
         .zip(overall)
         .map(|(in_class, in_all)| {
-            (u128::from(*in_class) * u128::from(everybody)).abs_diff(u128::from(*in_all) * u128::from(size))
+            (u128::from(*in_class) * u128::from(all_people)).abs_diff(u128::from(*in_all) * u128::from(size))
         })
         .sum();
     u64::try_from((apart * 500).div_ceil(both.max(1))).unwrap_or(1000)

@@ -1,4 +1,4 @@
-//! What a text looks like: shapes of direct identifiers, told by checksums and forms of each text alone.
+//! Shapes of direct identifiers, recognised by checksums and forms of each text alone.
 
 use std::collections::BTreeMap;
 
@@ -54,7 +54,7 @@ const DENSE: usize = 20;
 /// What a text looks like. Never looks at more than its first letters when it is long.
 #[must_use]
 pub fn looks(text: &str) -> Option<Looks> {
-    let told = |shape, passes| Some(Looks { shape, passes });
+    let found = |shape, passes| Some(Looks { shape, passes });
     let text = text.trim();
     let bytes = text.as_bytes();
     if text.chars().nth(FREE_DENSE - 1).is_some() {
@@ -69,10 +69,10 @@ pub fn looks(text: &str) -> Option<Looks> {
     let mut digits = [0; 23];
     let number = plain(bytes, &mut digits)?;
     match number.len() {
-        11 => told(Shape::PhoneNumber, is_cn_mobile(number)),
-        18 => told(Shape::IdCard, is_id_card(number)),
+        11 => found(Shape::PhoneNumber, is_cn_mobile(number)),
+        18 => found(Shape::IdCard, is_id_card(number)),
         // Bank and payment cards start with 3 to 6 (ISO/IEC 7812).
-        13..=19 => told(Shape::CardNumber, matches!(number.first(), Some(b'3'..=b'6')) && luhn(number)),
+        13..=19 => found(Shape::CardNumber, matches!(number.first(), Some(b'3'..=b'6')) && luhn(number)),
         _ => None,
     }
 }
@@ -164,7 +164,7 @@ fn is_coordinates(text: &str) -> bool {
     }
 }
 
-/// Whether a text of [`FREE_DENSE`] letters or more is what somebody wrote, by its first 256 letters.
+/// Whether a text of [`FREE_DENSE`] letters or more is free text, by its first 256 letters.
 fn is_free_text(text: &str) -> bool {
     let (mut letters, mut spaces, mut dense) = (0, 0, 0);
     for letter in text.chars().take(256) {
@@ -188,7 +188,7 @@ pub struct Looked {
 const LEAST: u64 = 10;
 
 impl Looked {
-    /// Looks at one text; an empty one says nothing.
+    /// Examines one text; an empty one is ignored.
     pub fn at(&mut self, text: &str) {
         if text.is_empty() {
             return;
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn direct_identifiers_are_told_by_their_checks() {
+    fn direct_identifiers_are_recognised_by_their_checks() {
         let cases = [
             ("13800000000", Some(Shape::PhoneNumber)),
             ("+86 138-0000-0000", Some(Shape::PhoneNumber)),
@@ -271,7 +271,7 @@ mod tests {
             ("12.50", None),
             ("v1.23456", None),
             (
-                "please leave the parcel with my neighbour, she is at home all day and her bell is the lower one",
+                "please leave the parcel with my neighbour, they are at home all day and their bell is the lower one",
                 Some(Shape::FreeText),
             ),
             (
@@ -298,7 +298,7 @@ mod tests {
         looked.identifier().map(|(shape, _)| shape)
     }
 
-    /// Numbers that are nobody's: a plain generator, so that they look like nothing.
+    /// Numbers of no person: a plain generator, so that they look like nothing.
     fn numbers(count: u64, digits: u32) -> impl Iterator<Item = u64> {
         let mut state = 7u64;
         (0..count).map(move |_| {

@@ -1,4 +1,4 @@
-//! Tokens and pseudonyms against vectors that another program made, and against each other: nobody is linked across epochs,
+//! Tokens and pseudonyms against vectors that another program made, and against each other: no one is linked across epochs,
 //! sandboxes, namespaces or keys.
 
 use serde_json::Value;
@@ -66,7 +66,7 @@ fn linked(one: &[[u8; 16]], other: &[[u8; 16]]) -> Option<&'static str> {
     agree.then_some("bits that agree")
 }
 
-/// The names of everybody.
+/// The names of all people.
 fn names(name: impl Fn(&[u8]) -> [u8; 16]) -> Vec<[u8; 16]> {
     (0..PEOPLE).map(|person| name(format!("138{person:08}").as_bytes())).collect()
 }
@@ -82,7 +82,7 @@ fn tokens(agreed: u8, ids: &str) -> Vec<[u8; 16]> {
 }
 
 #[test]
-fn nobody_is_linked_across_epochs_sandboxes_namespaces_and_keys() {
+fn no_one_is_linked_across_epochs_sandboxes_namespaces_and_keys() {
     // Every epoch of every sandbox has a random key of its own, so another sandbox is another key.
     let pairs = [
         (pseudonyms(1, "phone"), pseudonyms(2, "phone")),
@@ -115,7 +115,7 @@ fn schemes_that_forget_the_epoch_are_found() {
         ("bits that agree", [1, 2].map(|epoch| names(|id| add(epoch, plain(id))))),
         ("bits that agree", [1, 2].map(|epoch| names(|id| half(epoch, id)))),
     ];
-    for (said, [one, other]) in &broken {
-        assert_eq!(linked(one, other), Some(*said));
+    for (reason, [one, other]) in &broken {
+        assert_eq!(linked(one, other), Some(*reason));
     }
 }

@@ -1,4 +1,5 @@
-//! Tokens: what a platform hands over instead of ids, under a key that the parties agreed on and the sandbox never has.
+//! Shared-key tokens (version 1): what a platform hands over instead of ids, under a key that the parties agreed on and the sandbox
+//! never has.
 
 use std::fmt;
 
@@ -7,7 +8,7 @@ use crate::types::Secret;
 /// The agreed key under which ids become tokens.
 ///
 /// # Privacy
-/// Whoever has it can find the id of a token by trying ids, so either of two parties can reverse the other's tokens. Tokens
+/// A holder of it can find the id of a token by trying ids, so either of two parties can reverse the other's tokens. Tokens
 /// are personal information all the same (PIPL art. 73(3)).
 pub struct TokenKey(Secret);
 
@@ -25,7 +26,7 @@ pub type Token = [u8; 16];
 pub const TOKEN_BYTES: usize = 16;
 
 impl TokenKey {
-    /// The key that 32 agreed bytes stand for.
+    /// The key made of 32 agreed bytes.
     #[must_use]
     pub fn new(agreed: &Secret) -> Self {
         Self(agreed.derive("hushtag 2026-11 v1 key of tokens"))
@@ -34,10 +35,7 @@ impl TokenKey {
     /// Its public name.
     #[must_use]
     pub fn id(&self) -> TokenKeyId {
-        let name = self.0.derive("hushtag 2026-11 v1 name of a key of tokens");
-        let mut short = [0; 8];
-        short.iter_mut().zip(name.expose()).for_each(|(to, from)| *to = *from);
-        TokenKeyId(short)
+        TokenKeyId::of_name(self.0.derive("hushtag 2026-11 v1 name of a key of tokens").expose())
     }
 
     /// The tokens of a namespace: the same for all parties and datasets, since they must join.
@@ -59,6 +57,13 @@ impl Tokens {
 }
 
 impl TokenKeyId {
+    /// The first bytes of a name.
+    pub(super) fn of_name(name: &[u8; 32]) -> Self {
+        let mut short = [0; 8];
+        short.iter_mut().zip(name).for_each(|(to, from)| *to = *from);
+        Self(short)
+    }
+
     /// Reads the sixteen digits that [`fmt::Display`] writes; `None` for any other text.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {

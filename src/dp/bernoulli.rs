@@ -236,7 +236,7 @@ mod tests {
     }
 
     #[test]
-    fn one_word_tells_the_coins_of_exp_minus_one_as_long_division_does() {
+    fn one_word_gives_the_coins_of_exp_minus_one_as_long_division_does() {
         for k in 2..=20_u64 {
             let factorial: u128 = (1..=u128::from(k)).product();
             for offset in -2..=2_i64 {
@@ -248,10 +248,10 @@ mod tests {
                         Some((j, *f))
                     });
                     let expected = factorials.find(|&(_, f)| !exact(1, f, &words).0).map(|(j, _)| j);
-                    let told = first_tails(&mut Words(words.to_vec(), 0));
+                    let found = first_tails(&mut Words(words.to_vec(), 0));
                     match expected {
-                        Some(place) => assert_eq!(told, place, "k {k} offset {offset} second {second}"),
-                        None => assert!(told > 20),
+                        Some(place) => assert_eq!(found, place, "k {k} offset {offset} second {second}"),
+                        None => assert!(found > 20),
                     }
                 }
             }

@@ -1,9 +1,9 @@
-//! What a question asks of the budget, known before any data is touched.
+//! What a query asks of the budget, known before any data is touched.
 
 use crate::dp::{Accounting, CostError, Mechanism, Sensitivity};
 use std::fmt;
 
-/// The hash of a canonical question.
+/// The hash of a canonical query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct QuestionHash([u8; 32]);
 
@@ -38,13 +38,13 @@ pub struct Part {
     pub cells: usize,
 }
 
-/// The price of a question and what is paid for: what a plan hands to the release.
+/// The price of a query and what is paid for: what a plan hands to the release.
 ///
 /// # Privacy
-/// A function of the question, the policy and public constants only.
+/// A function of the query, the policy and public constants only.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PrivacyClaim {
-    /// The canonical question.
+    /// The canonical query.
     pub question: QuestionHash,
     /// What is released; parts may overlap, so their costs add up.
     pub parts: Vec<Part>,

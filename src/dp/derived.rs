@@ -59,7 +59,7 @@ pub fn combined_half_width(terms: impl IntoIterator<Item = (f64, Spread)>) -> f6
 }
 
 /// The interval of `numerator / denominator` for a denominator that is not below zero; `None` when the denominator
-/// cannot be told from zero, so that any ratio is possible.
+/// cannot be distinguished from zero, so that any ratio is possible.
 ///
 /// Fieller, *Some problems in interval estimation*, 1954: a ratio r is rejected when `numerator - r denominator` is
 /// further from zero than its half-width.
@@ -98,7 +98,7 @@ pub struct Quantile {
 }
 
 /// The quantile at `level` thousandths of the people counted by `histogram`: the first cell up to which there are at least
-/// that share of them. `None` where the number of people cannot be told from 0.
+/// that share of them. `None` where the number of people cannot be distinguished from 0.
 ///
 /// For a cell i let D(i) = (1000 - level) (people up to i) - level (people above i), which never falls and is below zero
 /// exactly before the quantile. The estimate is where the nearest such sequence (isotonic regression of the noisy D)
@@ -192,7 +192,7 @@ mod tests {
     }
 
     #[test]
-    fn a_ratio_is_inside_its_interval_and_a_denominator_near_zero_tells_nothing() {
+    fn a_ratio_is_inside_its_interval_and_a_denominator_near_zero_gives_the_whole_range() {
         let (low, high) = ratio_interval(noisy(5_000, 10_000), noisy(1_000, 100)).unwrap();
         assert!(low < 5.0 && 5.0 < high && high - low < 0.5, "{low} {high}");
         // A denominator without noise to speak of: the interval of the numerator, divided.
@@ -217,8 +217,8 @@ mod tests {
         assert_eq!((edge.cell, edge.low, edge.high), (0, 0, 1));
         let all = quantile(&[0, 0, 500_000], spread(1), 1).unwrap();
         assert_eq!((all.cell, all.low, all.high), (2, 2, 2));
-        for nobody in [&[-3, 2, 4][..], &[-1, -1], &[]] {
-            assert_eq!(quantile(nobody, spread(1), 500), None);
+        for empty in [&[-3, 2, 4][..], &[-1, -1], &[]] {
+            assert_eq!(quantile(empty, spread(1), 500), None);
         }
     }
 

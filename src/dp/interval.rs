@@ -1,11 +1,12 @@
 //! Exact two-sided half-widths of the noise: shown, and used to choose sigma, never charged.
 //!
 //! The half-width is the smallest k with P(|X| <= k) >= confidence, decided on the tail P(|X| > k). Floats decide it
-//! rightly where the tails at k - 1 and k stand further than about 1e-14 from 1 - confidence: at 95 % and sigma = 2^20
-//! the step between them is 1e-7. Far wider noise is told to the precision of a float.
+//! correctly where the tails at k - 1 and k are further than about 1e-14 from 1 - confidence: at 95 % and sigma = 2^20
+//! the step between them is 1e-7. Far wider noise has the precision of a float.
 
 /// The chance with which an interval covers the exact value, between 0 and 1 exclusively.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(transparent)]
 pub struct Confidence(f64);
 
 /// A confidence that is not between 0 and 1.

@@ -47,7 +47,8 @@ pub enum CostError {
 }
 
 /// How a pool counts what is spent.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Accounting {
     /// In nano-epsilon.
     Pure,
@@ -88,6 +89,9 @@ impl Accounting {
     }
 }
 
+const GAUSSIAN: &str = "discrete-gaussian";
+const LAPLACE: &str = "discrete-laplace";
+
 /// The noise of a release.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Mechanism {
@@ -97,7 +101,45 @@ pub enum Mechanism {
     DiscreteLaplace(DiscreteLaplace),
 }
 
+impl serde::Serialize for Mechanism {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        use serde::ser::SerializeStruct as _;
+        let mut all = serializer.serialize_struct("Mechanism", 2)?;
+        all.serialize_field("name", self.name())?;
+        all.serialize_field("parameter", &self.parameter())?;
+        all.end()
+    }
+}
+
 impl Mechanism {
+    /// `discrete-gaussian` or `discrete-laplace`.
+    #[must_use]
+    pub const fn name(&self) -> &'static str {
+        match self {
+            Self::DiscreteGaussian(_) => GAUSSIAN,
+            Self::DiscreteLaplace(_) => LAPLACE,
+        }
+    }
+
+    /// Sigma squared of Gaussian noise, the scale of Laplace noise.
+    #[must_use]
+    pub const fn parameter(&self) -> Ratio {
+        match self {
+            Self::DiscreteGaussian(noise) => noise.sigma_squared(),
+            Self::DiscreteLaplace(noise) => noise.scale(),
+        }
+    }
+
+    /// The noise of this name and parameter; `None` for another name, and for a parameter that has no noise.
+    #[must_use]
+    pub fn named(name: &str, parameter: Ratio) -> Option<Self> {
+        match name {
+            GAUSSIAN => Self::gaussian(parameter).ok(),
+            LAPLACE => Self::laplace(parameter).ok(),
+            _ => None,
+        }
+    }
+
     /// Discrete Gaussian noise.
     ///
     /// # Errors

@@ -15,7 +15,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! From a question to its price: [`Contribution`], reach and [`Shape`] give [`Sensitivity`]; an error or a cost gives a
+//! From a query to its price: [`Contribution`], reach and [`Shape`] give [`Sensitivity`]; an error or a cost gives a
 //! [`Mechanism`]; both together, once for each part, are a [`PrivacyClaim`], whose cost under an [`Accounting`] is the charge.
 //! Amounts that are charged are integers; floats appear only in what is shown and in conversions with directed rounding.
 
@@ -33,12 +33,16 @@ mod zcdp;
 pub use claim::QuestionHash;
 pub use claim::{Part, PrivacyClaim};
 pub(crate) use derived::float;
-pub use derived::{Noisy, Quantile, Spread, quantile, ratio_interval};
+pub use derived::{Noisy, quantile, ratio_interval};
 #[doc(hidden)]
-pub use derived::{combined_half_width, rank_half_width};
+pub use derived::{Quantile, Spread, combined_half_width, rank_half_width};
 pub use gaussian::DiscreteGaussian;
-pub use interval::{Confidence, InvalidConfidence};
+pub use interval::Confidence;
+#[doc(hidden)]
+pub use interval::InvalidConfidence;
 pub use laplace::DiscreteLaplace;
 pub use mechanism::{Accounting, CostError, Mechanism, NoiseError};
 pub use sensitivity::{Contribution, Sensitivity, SensitivityError, Shape};
-pub use zcdp::{Delta, InvalidDelta, epsilon_of, rho_of, rho_of_pure};
+#[doc(hidden)]
+pub use zcdp::InvalidDelta;
+pub use zcdp::{Delta, epsilon_of, rho_of, rho_of_pure};

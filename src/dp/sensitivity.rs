@@ -1,4 +1,4 @@
-//! Sensitivity as a value computed from the question and the catalogue, never typed by hand.
+//! Sensitivity as a value computed from the query and the catalogue, never typed by hand.
 
 /// What one person adds to a released number: the declared clamp of a measure, or 1 for COUNT.
 ///
@@ -18,7 +18,7 @@ impl Contribution {
     pub const COUNT: Self = Self { low: 1, high: 1 };
 }
 
-/// How the released numbers of one part of a question relate.
+/// How the released numbers of one part of a query relate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Shape {
     /// Several cells, each person in at most one of them: GROUP BY, and every QUANTILE grid.
@@ -54,20 +54,22 @@ pub enum SensitivityError {
     NoReach,
 }
 
-/// How far one person can move the released numbers of one part of a question.
+/// How far one person can move the released numbers of one part of a query.
 ///
 /// # Privacy
 /// Neighbours differ in everything that one person owns; `reach` rows change, their own and those they contribute to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Sensitivity {
     /// The largest sum of absolute changes.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub l1: u128,
     /// The square of the largest Euclidean length of the change.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub l2_squared: u128,
 }
 
 impl Sensitivity {
-    /// The sensitivity by the table in PRIVACY.md, "Sensitivities".
+    /// The sensitivity by the table of docs/src/normal-form.md, "The sensitivity table".
     ///
     /// With M the largest absolute contribution, W the width of the clamp with 0 and D' = reach - 1: one number moves by
     /// at most M + D' W; in exclusive cells the person's own row moves one cell by M and each other row leaves a cell and enters
@@ -83,7 +85,7 @@ impl Sensitivity {
         let others = u128::from(reach.checked_sub(1).ok_or(SensitivityError::NoReach)?);
         let (below, above) = (u128::from(low.min(0).unsigned_abs()), u128::from(high.max(0).unsigned_abs()));
         let (largest, width) = (below.max(above), below + above);
-        let norms = || {
+        let both = || {
             let one = largest.checked_add(others.checked_mul(width)?)?;
             let one_squared = one.checked_mul(one)?;
             if shape == Shape::One {
@@ -96,7 +98,7 @@ impl Sensitivity {
                 l2_squared: one_squared.max(spread_squared),
             })
         };
-        norms().ok_or(SensitivityError::TooLarge { low, high, reach })
+        both().ok_or(SensitivityError::TooLarge { low, high, reach })
     }
 }
 

@@ -13,7 +13,8 @@ use std::str::FromStr;
 const MARGIN: f64 = 1e-12;
 
 /// The failure chance of approximate differential privacy, between 0 and 1 exclusively.
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, serde::Serialize)]
+#[serde(transparent)]
 pub struct Delta(f64);
 
 impl Eq for Delta {}

@@ -1,6 +1,6 @@
 //! Why a seal or an import stopped.
 
-use super::read::{Place, ReadError};
+use super::read::{ReadError, RowPlace};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
 #[derive(Debug, thiserror::Error)]
@@ -21,7 +21,7 @@ pub enum EngineError {
         /// The limit in percent.
         allowed: String,
         /// The first places.
-        first: Vec<Place>,
+        first: Vec<RowPlace>,
     },
     /// Rows of a consent file without a person. Each may be a withdrawal, so that no limit of bad rows holds for them.
     #[error(
@@ -36,8 +36,11 @@ pub enum EngineError {
         /// All rows in it.
         rows: u64,
         /// The first places.
-        first: Vec<Place>,
+        first: Vec<RowPlace>,
     },
+    /// The caller cancelled it.
+    #[error("cancelled by the caller")]
+    Cancelled,
     /// A text column that identifies people directly.
     #[error(
         "{file}: column `{column}` identifies people directly: {count} of the {of} texts that were looked at are {like}"
@@ -55,17 +58,17 @@ pub enum EngineError {
         of: u64,
     },
     /// A file could not be read.
-    #[error("{0}")]
+    #[error(transparent)]
     Read(#[from] ReadError),
     /// A dataset that a study declares was not handed in.
-    #[error("no file for dataset `{dataset}`: add `--data {dataset}=PATH`")]
+    #[error("no file for dataset `{dataset}`")]
     MissingDataset {
         /// The dataset.
         dataset: String,
     },
     /// Ids of one namespace that can never meet.
     #[error(
-        "{}: {}, and {}: {}: nobody of namespace `{namespace}` would be the same person in both",
+        "{}: {}, and {}: {}: no person of namespace `{namespace}` would be the same in both",
         .files[0].0, .files[0].1, .files[1].0, .files[1].1
     )]
     MixedTokens {
@@ -73,6 +76,14 @@ pub enum EngineError {
         namespace: String,
         /// Two files, and what the ids of each are.
         files: [(String, String); 2],
+    },
+    /// Blind tokens of other keys than those of the study's handlers.
+    #[error("{file}: blind tokens of keys {keys}, which are not those that the study pins as `token_key`")]
+    ForeignTokens {
+        /// The file.
+        file: String,
+        /// The name of its keys.
+        keys: String,
     },
     /// A dataset that no study declares was handed in.
     #[error("no study declares a dataset `{dataset}`{}", .nearest.as_ref().map(|n| format!(": did you mean `{n}`?")).unwrap_or_default())]

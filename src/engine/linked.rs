@@ -222,7 +222,7 @@ fn the_report_of_a_dataset_says_nothing_of_who_is_linked() {
 }
 
 #[test]
-fn one_person_moves_at_most_reach_rows_under_all_her_ids_and_a_cut_per_id_moves_more() {
+fn one_person_moves_at_most_reach_rows_under_all_their_ids_and_a_cut_per_id_moves_more() {
     for reach in [1, 2, 3] {
         let bound = 1 + reach + LIKES_REACH;
         let most = |design| {

@@ -32,7 +32,10 @@ pub use memory::{InvalidMemory, MemoryBudget};
 pub use read::ingest_report::{FileReport, IngestReport, MaxBadRows};
 pub use read::input_digests::InputRecords;
 pub use read::instants::Instants;
-pub use read::reading::{Elsewhere, Progress, Reading};
+pub use read::progress::Progress;
+pub use read::reading::{Elsewhere, Reading};
 pub use read::sources::Sources;
-pub use read::{FileColumn, HandedIn, Input, Place, ReadError, columns, file_digest, handed_in, is_decoding};
-pub use tokenize::{TokeniseError, TokeniseTerms, tokenise};
+pub use read::{
+    FileColumn, HandedIn, Input, ReadError, RowPlace, columns, file_digest, handed_in, is_decoding,
+};
+pub use tokenize::{RequestIds, TokenSource, TokeniseError, TokeniseTerms, request_ids, tokenise};

@@ -1,5 +1,5 @@
-//! Promise 3 on the real engine: with and without each person of random small populations, no question's true answer
-//! moves further than its declared norms, and the same check rejects the designs that PRIVACY.md calls wrong.
+//! Promise 3 on the real engine: with and without each person of random small populations, no query's exact answer changes by
+//! more than its declared sensitivity, and the same check rejects the wrong designs of docs/src/normal-form.md.
 
 mod model;
 mod people;
@@ -16,7 +16,7 @@ use super::{Reading, build};
 use crate::consent::Demand;
 use crate::dp::{Accounting, Sensitivity};
 use crate::policy::{Decision, Regime, Study, decide};
-use crate::query::{Ask, Defaults, Filter, Item, PartKind, Plan, Probability, Problem, tag};
+use crate::query::{Defaults, Filter, Item, PartKind, Plan, Probability, Problem, Query, tag};
 use crate::tags::{Catalogue, Columns};
 use crate::types::{RecipientId, Secret, Timestamp};
 
@@ -123,7 +123,7 @@ fn question(study: &Study, rng: &mut StdRng) -> Option<Question> {
     let catalogue = &study.catalogue;
     let mut tags: Vec<&str> = catalogue.tags().iter().map(|tag| tag.name()).collect();
     tags.shuffle(rng);
-    let mut ask = Ask::count();
+    let mut ask = Query::count();
     for (_, measure) in catalogue.summable() {
         if rng.random_bool(0.7) {
             let name = measure.name.clone().unwrap();

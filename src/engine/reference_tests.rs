@@ -1,6 +1,7 @@
 //! Promise 3, the normal form: cubes are those of a slow reference, whatever the rows, their order, files and types.
 
 pub(crate) mod each;
+mod fast_paths;
 mod membership;
 mod reach;
 mod slow;
@@ -504,13 +505,13 @@ fn a_hub_with_everything_and_a_table_of_nothing_are_what_the_reference_says() {
     rows.follows.extend(rows.follows.clone());
     let dress = Dress { files: 7, mixed: true, ..PLAIN };
     let cells = rows.cells(&terms, &key);
-    assert!(cells[0].len() >= 3, "the hub, some whom she reaches, and all others");
+    assert!(cells[0].len() >= 3, "the hub, some whom they reach, and all others");
     let [first, second] = engine(&study, &rows, &terms, dress, &key);
     assert!(first == plain(&cells, &study));
-    let nobody = plain(&Cells::default(), &study);
-    assert!(second == nobody, "nobody consents to the second");
+    let no_one = plain(&Cells::default(), &study);
+    assert!(second == no_one, "no one consents to the second");
     for rows in [Rows { consenting: BTreeSet::new(), ..rows }, Rows::default()] {
-        assert!(engine(&study, &rows, &terms, dress, &key) == [nobody.clone(), nobody.clone()]);
+        assert!(engine(&study, &rows, &terms, dress, &key) == [no_one.clone(), no_one.clone()]);
     }
     let alone = Rows { consenting: people().collect(), ..Rows::default() };
     let [first, _] = engine(&study, &alone, &terms, dress, &key);

@@ -1,5 +1,5 @@
 //! Sealing to the auditor: HPKE (RFC 9180) in base mode with DHKEM(X25519, HKDF-SHA256), HKDF-SHA256 and
-//! ChaCha20Poly1305. Whoever runs the sandbox can seal and cannot open.
+//! ChaCha20Poly1305. The operator can seal and cannot open.
 
 use std::fmt;
 use std::path::Path;
@@ -44,7 +44,7 @@ impl AuditorPublicKey {
     /// [`SealError`]
     ///
     /// # Privacy
-    /// The sealed size tells the size of `plain`: pad it to a public one.
+    /// The sealed size shows the size of `plain`: pad it to a public one.
     pub fn seal(&self, associated: &[u8], plain: &[u8]) -> Result<Vec<u8>, SealError> {
         let public = Public::from_bytes(&self.0).map_err(|_| SealError::UnknownFormat)?;
         let (key, cipher) = single_shot_seal::<ChaCha20Poly1305, HkdfSha256, X25519HkdfSha256>(
@@ -76,11 +76,11 @@ impl FromStr for AuditorPublicKey {
 
     fn from_str(text: &str) -> Result<Self, KeyError> {
         let bytes = text.strip_prefix(PREFIX).and_then(|digits| from_hex(digits.as_bytes()));
-        // Seven points have a known secret with every key; to seal to one of them is to seal to nobody.
+        // Seven points have a known secret with every key; to seal to one of them is to seal to no one.
         let fit = bytes.map(|bytes| Self(*bytes.expose())).filter(|key| key.seal(&[], &[]).is_ok());
         fit.ok_or_else(|| KeyError::Malformed {
             place: "the auditor's public key".into(),
-            wanted: "`x25519:` and 64 hexadecimal digits, as `hushtag key new --for auditor` prints it",
+            wanted: "`x25519:` and 64 hexadecimal digits",
         })
     }
 }

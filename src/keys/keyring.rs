@@ -110,7 +110,7 @@ impl Keyring {
     /// Seals the key under `root` in place of what is there; durable on return. If we stop inside, the old seal is still there.
     ///
     /// # Errors
-    /// [`KeyError::Storage`], [`KeyError::Sealed`]; after the first, only reading the file tells which seal is there.
+    /// [`KeyError::Storage`], [`KeyError::Sealed`]; after the first, only reading the file shows which seal is there.
     pub fn seal_under(
         &self,
         storage: &dyn Storage,
@@ -228,7 +228,7 @@ pub(super) fn destroy(storage: &dyn Storage, place: &str) -> Result<(), KeyError
         let failed = |source| crate::storage::StorageError::new("write", place, source);
         let blocks = storage.blocks(place)?;
         blocks.write_at(0, &vec![0; wrapped.len()]).and_then(|()| blocks.sync()).map_err(failed)?;
-        // If we stop here, the file is there and opens for nobody.
+        // If we stop here, the file is there and opens for no one.
     }
     Ok(storage.remove(place)?)
 }

@@ -2,9 +2,11 @@
 //! it, or random and wrapped.
 //!
 //! `keys/root.key` is the root (unless the caller keeps it elsewhere), `keys/sandbox.key` the sealed key, `keys/epoch-ID.key` a wrapped epoch key,
-//! `keys/sign.key` the sealed key that signs the log. A key of tokens is a file of the parties, never of a sandbox.
+//! `keys/sign.key` the sealed key that signs the log. A key of tokens, shared or blind, is a file of the parties, never
+//! of a sandbox.
 
 mod auditor;
+mod blind_token;
 mod keyring;
 mod root;
 mod seal;
@@ -12,6 +14,7 @@ mod sign;
 mod token;
 
 pub use auditor::{AuditorKey, AuditorPublicKey};
+pub use blind_token::BlindTokenKey;
 pub use keyring::{Keyring, RootNumber, random_secret};
 pub use root::{KeyProvider, RootKey};
 pub use seal::{SealError, open, seal, seal_padded};
@@ -50,7 +53,7 @@ pub enum KeyError {
         /// What a key looks like.
         wanted: &'static str,
     },
-    /// Whoever keeps the root key for the caller did not give it.
+    /// The provider of the root key did not give it.
     #[error("the root key was not provided")]
     Provider(#[source] Box<dyn std::error::Error + Send + Sync>),
     /// The system gives no random numbers.

@@ -14,7 +14,7 @@ const WANTED: &str = "32 bytes, or 64 hexadecimal digits and a line end";
 
 const SANDBOX_WRAP: &str = "hushtag 2026-11 v1 sandbox wrap";
 
-/// The key under which the key of a sandbox is sealed. Whoever has it and the folder has everything but retired epochs.
+/// The key under which the key of a sandbox is sealed. A holder of it and the folder has everything but retired epochs.
 pub struct RootKey(Secret);
 
 impl RootKey {
@@ -138,13 +138,34 @@ impl RootKey {
     }
 }
 
-/// Gives the root key of a sandbox from where the caller keeps it, such as a key management service; asked once at every open.
+/// Gives the root key of a sandbox from where the caller keeps it, such as a key management service; asked once at every open. A closure is
+/// one, too: see [`Keys::from_provider`](crate::Keys::from_provider).
+///
+/// ```
+/// use hushtag::{KeyProvider, RootKey, sandbox::KeyError};
+///
+/// struct Service;
+///
+/// impl KeyProvider for Service {
+///     fn root_key(&self, sandbox: &str) -> Result<RootKey, KeyError> {
+///         let digits = std::env::var(format!("ROOT_KEY_{sandbox}")).map_err(|error| KeyError::Provider(error.into()))?;
+///         RootKey::from_hex(&digits, "the variable of the sandbox")
+///     }
+/// }
+/// assert!(Service.root_key("none").is_err());
+/// ```
 pub trait KeyProvider {
     /// The root key of the sandbox with the id `sandbox`, the same at every call.
     ///
     /// # Errors
     /// [`KeyError::Provider`] with the reason, which must not hold key bytes: it is shown.
     fn root_key(&self, sandbox: &str) -> Result<RootKey, KeyError>;
+}
+
+impl<F: Fn(&str) -> Result<RootKey, KeyError>> KeyProvider for F {
+    fn root_key(&self, sandbox: &str) -> Result<RootKey, KeyError> {
+        self(sandbox)
+    }
 }
 
 /// The text of a root key in the folder: 64 digits and a line end.

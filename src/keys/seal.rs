@@ -41,7 +41,7 @@ pub enum SealError {
 /// [`SealError::NoRandomness`], or [`SealError::TooLarge`] above 64 GiB.
 ///
 /// # Privacy
-/// The sealed size tells the size of `plain`; see [`seal_padded`].
+/// The sealed size shows the size of `plain`; see [`seal_padded`].
 pub fn seal(key: &Secret, associated: &[&[u8]], plain: &[u8]) -> Result<Vec<u8>, SealError> {
     seal_padded(key, associated, plain, plain.len())
 }

@@ -30,7 +30,7 @@ impl SigningKey {
         Self::from_seed(random_secret()?, "a fresh key")
     }
 
-    fn from_seed(seed: Secret, place: &str) -> Result<Self, KeyError> {
+    pub(super) fn from_seed(seed: Secret, place: &str) -> Result<Self, KeyError> {
         let malformed = |_| KeyError::Malformed { place: place.to_owned(), wanted: WANTED };
         // "Unchecked" means that no public key is given to compare with: the seed alone is the key.
         let pair = Ed25519KeyPair::from_seed_unchecked(seed.expose()).map_err(malformed)?;

@@ -79,7 +79,7 @@ pub enum Reservation {
     Resumed(Charge),
     /// Answered earlier: no charge, no new noise.
     Stored(StoredAnswer),
-    /// A limit would be passed; nothing changed. Every limit that stands in the way is listed.
+    /// A limit would be passed; nothing changed. Every limit that would be passed is listed.
     OverBudget(Vec<OverBudget>),
 }
 

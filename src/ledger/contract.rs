@@ -1,4 +1,4 @@
-//! The contract of [`Ledger`] as tests that know nothing of any implementation: whoever keeps a ledger elsewhere gives a
+//! The contract of [`Ledger`] as tests that know nothing of any implementation: anyone who keeps a ledger elsewhere gives a
 //! [`Place`] for it, and a [`Failing`] one if its storage can be made to fail, and adds a line to the list at the end.
 //!
 //! What a ledger makes of bytes that it did not write depends on its format: that stays with its own tests.
@@ -89,14 +89,14 @@ fn charge(ledger: &impl Ledger, question: u8, units: u128) -> Charge {
     }
 }
 
-/// Charges a question that nobody asked before and stores its answer.
+/// Charges a question that no one asked before and stores its answer.
 fn answered(ledger: &impl Ledger, question: u8, units: u128) -> StoredAnswer {
     ledger.store(charge(ledger, question, units), vec![question; 40]).unwrap()
 }
 
 /// Everything that a book says.
 #[derive(Debug, PartialEq)]
-struct Said {
+struct Contents {
     pool: Pool,
     renewals: Vec<Renewal>,
     spent: Totals,
@@ -107,9 +107,9 @@ struct Said {
     verified: u64,
 }
 
-fn said(book: &impl Book) -> Said {
+fn contents(book: &impl Book) -> Contents {
     let records: Vec<Record> = book.records().unwrap().map(Result::unwrap).collect();
-    Said {
+    Contents {
         pool: book.pool().unwrap(),
         renewals: book.renewals().unwrap(),
         spent: book.spent().unwrap(),
@@ -167,8 +167,8 @@ macro_rules! contract {
             }
 
             #[test]
-            fn a_renewal_starts_anew_and_forgets_nothing() {
-                promises::a_renewal_starts_anew_and_forgets_nothing::<$place>();
+            fn a_renewal_starts_again_and_forgets_nothing() {
+                promises::a_renewal_starts_again_and_forgets_nothing::<$place>();
             }
 
             #[test]
@@ -182,8 +182,8 @@ macro_rules! contract {
             }
 
             #[test]
-            fn of_many_askers_of_one_question_one_pays_and_one_draws() {
-                promises::of_many_askers_of_one_question_one_pays_and_one_draws::<$place>();
+            fn of_many_clients_of_one_question_one_pays_and_one_draws() {
+                promises::of_many_clients_of_one_question_one_pays_and_one_draws::<$place>();
             }
 
             #[test]
@@ -200,8 +200,8 @@ macro_rules! stops {
             use super::*;
 
             #[test]
-            fn a_stop_anywhere_keeps_what_was_told() {
-                stops::a_stop_anywhere_keeps_what_was_told::<$place>();
+            fn a_stop_anywhere_keeps_what_was_acknowledged() {
+                stops::a_stop_anywhere_keeps_what_was_acknowledged::<$place>();
             }
 
             #[test]

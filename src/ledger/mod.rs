@@ -6,17 +6,22 @@
 mod charge;
 #[cfg(test)]
 mod contract;
+mod journal;
 mod pool;
 mod rows;
+mod snapshot;
 mod store;
+mod tables;
 mod walk;
 
 pub use charge::{
     Charge, Done, LogHead, OverBudget, Record, Request, Reservation, Share, State, Step, StoredAnswer,
     Unfinished,
 };
+pub use journal::JOURNAL;
 pub use pool::{Pool, PoolKind, Renewal, Totals};
-pub use store::{FILE, RedbLedger, book_of, read_copy};
+pub use snapshot::{Check, Snapshot};
+pub use store::{FILE, RedbLedger};
 
 use crate::storage::StorageError;
 use crate::types::Timestamp;
@@ -82,7 +87,7 @@ pub enum LedgerError {
     },
 }
 
-/// What the embedded store said.
+/// The error of the embedded store.
 #[derive(Debug, thiserror::Error)]
 #[error(transparent)]
 pub struct StoreFault(redb::Error);
@@ -145,6 +150,12 @@ pub trait Book: Send + Sync {
     /// [`LedgerError`]
     fn last(&self) -> Result<Option<Record>, LedgerError>;
 
+    /// The record of charge `seq`, if there is one; O(1) in the number of charges.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn record(&self, seq: u64) -> Result<Option<Record>, LedgerError>;
+
     /// The stored answer of charge `seq`, if there is one.
     ///
     /// # Errors
@@ -161,7 +172,15 @@ pub trait Book: Send + Sync {
     ///
     /// # Errors
     /// [`LedgerError::Damaged`] names the first place.
-    fn verify(&self) -> Result<u64, LedgerError>;
+    fn verify(&self) -> Result<u64, LedgerError> {
+        self.verify_each(&mut |_| ())
+    }
+
+    /// As [`Book::verify`], and shows each record, which are those of the ledger only if this returns without an error.
+    ///
+    /// # Errors
+    /// As [`Book::verify`].
+    fn verify_each(&self, each: &mut dyn FnMut(&Record)) -> Result<u64, LedgerError>;
 }
 
 /// A durable budget: the contract that every implementation keeps.
@@ -170,8 +189,8 @@ pub trait Book: Send + Sync {
 /// or nothing is there when the ledger is opened again. After a [`LedgerError::Store`] it is not known which, so the
 /// handle refuses everything until then.
 ///
-/// Several steps are taken at once, in their order, so that many askers share one wait for the disk. What does not fit one
-/// of them ([`LedgerError::is_of_one`]) changes nothing of it and stands in its place; any other error is that of the
+/// Several steps are taken at once, in their order, so that many clients share one wait for the disk. What does not fit one
+/// of them ([`LedgerError::is_of_one`]) changes nothing and is returned in its place; any other error is that of the
 /// whole, of which nothing is done.
 pub trait Ledger: Book {
     /// Takes `steps` as one, each as the method of its name below; an outcome for each, in their order.
@@ -199,7 +218,7 @@ pub trait Ledger: Book {
     /// If we stop after it, the same request gives [`Reservation::Stored`], and [`Book::uncommitted`] lists it.
     ///
     /// # Errors
-    /// [`LedgerError::AlreadyStored`] when another asker was first: its answer is the answer.
+    /// [`LedgerError::AlreadyStored`] when another client was first: its answer is the answer.
     fn store(&self, charge: Charge, sealed: Vec<u8>) -> Result<StoredAnswer, LedgerError> {
         self.one(Step::Store(charge, sealed))?.stored().ok_or(LedgerError::Poisoned)
     }

@@ -5,7 +5,8 @@ use crate::types::Timestamp;
 use std::collections::BTreeMap;
 
 /// How the pool counts.
-#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode)]
+#[derive(Debug, Clone, PartialEq, Eq, bincode::Encode, bincode::Decode, serde::Serialize)]
+#[serde(tag = "kind", rename_all = "lowercase")]
 pub enum PoolKind {
     /// Pure differential privacy; units are nano-epsilon.
     Pure,
@@ -17,11 +18,12 @@ pub enum PoolKind {
 }
 
 /// The budget of all people of a sandbox; every study, recipient and epoch draws on it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Pool {
     /// How it counts.
     pub accounting: PoolKind,
     /// The most that may be spent, in units of the accounting.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub limit: u128,
     /// When it was opened or last renewed.
     pub opened_at: Timestamp,
@@ -45,18 +47,22 @@ pub struct Renewal {
 }
 
 /// What was spent, in units of the pool's accounting.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default, serde::Serialize)]
 pub struct Totals {
     /// How often the pool was renewed.
     pub renewals: u64,
     /// How many entries a log has at least that holds all committed answers.
     pub logged: u64,
     /// Since the pool was opened.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub pool: u128,
     /// Ever.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub lifetime: u128,
     /// By study, since the pool was opened.
+    #[serde(serialize_with = "crate::types::exact::by_name")]
     pub studies: BTreeMap<String, u128>,
     /// By recipient, since the pool was opened.
+    #[serde(serialize_with = "crate::types::exact::by_name")]
     pub recipients: BTreeMap<String, u128>,
 }

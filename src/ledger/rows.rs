@@ -271,10 +271,20 @@ impl TotalsRow {
         }
     }
 
+    /// How many steps charges have taken.
+    fn steps_of_charges(&self) -> u64 {
+        let steps = self.stored.saturating_mul(2).saturating_add(self.committed.saturating_mul(3));
+        self.reserved.saturating_add(steps)
+    }
+
+    /// How many steps the ledger has taken: each one makes it larger.
+    pub(super) fn steps(&self) -> u64 {
+        self.steps_of_charges().saturating_add(self.renewals)
+    }
+
     /// The time of a file with these totals: that of its last record, a little later with every step.
     pub(super) fn file_time(&self) -> SystemTime {
-        let steps = self.stored.saturating_mul(2).saturating_add(self.committed.saturating_mul(3));
-        file_time(Timestamp::from_seconds(self.at), self.reserved.saturating_add(steps))
+        file_time(Timestamp::from_seconds(self.at), self.steps_of_charges())
     }
 
     pub(super) fn public(self) -> Totals {
@@ -308,7 +318,12 @@ impl Macs {
         text
     }
 
-    fn write<T: Encode>(&self, kind: &str, parts: &[&[u8]], body: &T) -> Result<(Tag, Vec<u8>), LedgerError> {
+    pub(super) fn write<T: Encode>(
+        &self,
+        kind: &str,
+        parts: &[&[u8]],
+        body: &T,
+    ) -> Result<(Tag, Vec<u8>), LedgerError> {
         let body = codec::encode(body).map_err(|_| LedgerError::TooLarge)?;
         let mut tag = [0; 32];
         let mac = hmac::sign(&self.key, &Self::text(kind, parts, &body));
@@ -316,7 +331,12 @@ impl Macs {
         Ok((tag, [&tag[..], &body].concat()))
     }
 
-    fn read<T: Encode + Decode<()>>(&self, kind: &str, parts: &[&[u8]], row: &[u8]) -> Option<(Tag, T)> {
+    pub(super) fn read<T: Encode + Decode<()>>(
+        &self,
+        kind: &str,
+        parts: &[&[u8]],
+        row: &[u8],
+    ) -> Option<(Tag, T)> {
         let (tag, body) = row.split_first_chunk::<32>()?;
         hmac::verify(&self.key, &Self::text(kind, parts, body), tag).ok()?;
         Some((*tag, codec::decode(body).ok()?))
@@ -358,8 +378,8 @@ impl Macs {
         self.write("state", &[chain], &state).map(|(_, row)| row)
     }
 
-    pub(super) fn write_totals(&self, totals: &TotalsRow) -> Result<Vec<u8>, LedgerError> {
-        self.write("totals", &[&self.book], totals).map(|(_, row)| row)
+    pub(super) fn write_totals(&self, totals: &TotalsRow) -> Result<(Tag, Vec<u8>), LedgerError> {
+        self.write("totals", &[&self.book], totals)
     }
 }
 
@@ -410,14 +430,23 @@ pub(super) fn totals(
     meta: &impl ReadableTable<&'static str, &'static [u8]>,
     records: &impl ByNumber,
 ) -> Result<TotalsRow, LedgerError> {
+    tagged_totals(macs, meta, records).map(|(_, totals)| totals)
+}
+
+/// As [`totals`], with their MAC.
+pub(super) fn tagged_totals(
+    macs: &Macs,
+    meta: &impl ReadableTable<&'static str, &'static [u8]>,
+    records: &impl ByNumber,
+) -> Result<(Tag, TotalsRow), LedgerError> {
     let damaged = || LedgerError::damaged("the totals");
     let row = meta.get(TOTALS).map_err(fault)?.ok_or_else(damaged)?;
-    let (_, totals) = macs.read::<TotalsRow>("totals", &[&macs.book], row.value()).ok_or_else(damaged)?;
+    let (tag, totals) = macs.read::<TotalsRow>("totals", &[&macs.book], row.value()).ok_or_else(damaged)?;
     let last = match records.last().map_err(fault)? {
         Some((seq, row)) => (seq.value(), row.value().first_chunk::<32>().copied()),
         None => (0, Some(macs.book)),
     };
-    if last == (totals.last, Some(totals.chain)) { Ok(totals) } else { Err(damaged()) }
+    if last == (totals.last, Some(totals.chain)) { Ok((tag, totals)) } else { Err(damaged()) }
 }
 
 /// The record `seq` and its chain MAC.

@@ -1,34 +1,44 @@
-//! The embedded ledger: redb over the sandbox's storage, one durable write transaction a step.
+//! The embedded ledger: redb over the sandbox's storage, and a journal before it.
 //!
-//! Our own writer lock keeps other processes from writing; a reader beside a live writer takes a copy
-//! ([`read_copy`]), because redb's shared modes need byte-range locks that only real files have.
+//! Our own writer lock keeps other processes from writing; who reads beside a live writer takes a [`super::Snapshot`].
+//!
+//! # How the check of the store is split
+//! At open, of a store of at most 16 MiB every page has its checksum; of a larger one the header, the book, the totals and
+//! the end of the chain are checked, and the journal as a whole. From then on each row is checked by its MAC whenever it is
+//! read, and an answer by the hash that its state names. That a question has no row is believed of a page without a check:
+//! then it is charged, so that a damaged index can cost units, and gives none back. [`Book::verify_each`] over a snapshot
+//! reads and checks everything.
 
+use super::journal::{self, Change, Frame, JOURNAL, Journal};
 use super::rows::{
-    ANSWERS, BOOK, BookRow, KEYS, META, Macs, OPEN, RECORDS, RENEWALS, RecordRow, RenewalRow, STATES,
-    StateRow, TOTALS, Tag, TotalsRow, answer, book, fault, record, renewals, state, totals,
+    ANSWERS, BOOK, BookRow, META, Macs, OPEN, RECORDS, RENEWALS, RecordRow, RenewalRow, STATES, StateRow,
+    Tag, TotalsRow, answer, book, fault, record, renewals, state, tagged_totals, totals,
 };
-use super::walk::{Chain, verify};
+use super::tables::{Changed, Effect, Tables};
+use super::walk::{Chain, Place, Row, verify};
 use super::{
     Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, PoolKind, Record, Renewal, Request,
     Reservation, Share, Step, StoredAnswer, Totals, Unfinished,
 };
 use crate::storage::{Backend, Blocks, KeptTime, Storage, StorageError};
 use crate::types::{Secret, Timestamp};
-use redb::backends::InMemoryBackend;
 use redb::{
-    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend, Table,
+    Builder, Database, Durability, ReadTransaction, ReadableDatabase, ReadableTable, StorageBackend,
     WriteTransaction,
 };
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 /// The file of the ledger in the folder of a sandbox.
 pub const FILE: &str = "ledger.redb";
-/// How often a copy is taken again when a writer changed the file meanwhile.
-const COPIES: usize = 8;
+/// Up to this length every page of the store is checked at open: some tens of milliseconds.
+const CHECKED_WHOLE: u64 = 16 << 20;
+/// How much of the store is kept in memory at most: whatever it holds.
+const CACHE: usize = 16 << 20;
 
-/// The embedded ledger of a sandbox, `ledger.redb`.
+/// The embedded ledger of a sandbox, `ledger.redb` and `ledger.journal`.
 pub struct RedbLedger {
     database: Database,
     macs: Macs,
@@ -36,69 +46,8 @@ pub struct RedbLedger {
     poisoned: AtomicBool,
     /// The time that its file has: that of its last record, whenever it was written.
     time: KeptTime,
-}
-
-/// The tables inside one write transaction.
-struct Tables<'t> {
-    records: Table<'t, u64, &'static [u8]>,
-    states: Table<'t, u64, &'static [u8]>,
-    answers: Table<'t, u64, &'static [u8]>,
-    keys: Table<'t, &'static [u8; 32], u64>,
-    open: Table<'t, u64, ()>,
-    renewals: Table<'t, u64, &'static [u8]>,
-    meta: Table<'t, &'static str, &'static [u8]>,
-    time: &'t KeptTime,
-}
-
-impl<'t> Tables<'t> {
-    fn open(transaction: &'t WriteTransaction, time: &'t KeptTime) -> Result<Self, LedgerError> {
-        Ok(Self {
-            time,
-            records: transaction.open_table(RECORDS).map_err(fault)?,
-            states: transaction.open_table(STATES).map_err(fault)?,
-            answers: transaction.open_table(ANSWERS).map_err(fault)?,
-            keys: transaction.open_table(KEYS).map_err(fault)?,
-            open: transaction.open_table(OPEN).map_err(fault)?,
-            renewals: transaction.open_table(RENEWALS).map_err(fault)?,
-            meta: transaction.open_table(META).map_err(fault)?,
-        })
-    }
-
-    fn put_state(&mut self, macs: &Macs, seq: u64, chain: &Tag, state: StateRow) -> Result<(), LedgerError> {
-        self.states.insert(seq, macs.write_state(chain, state)?.as_slice()).map_err(fault)?;
-        match state {
-            StateRow::Committed { .. } => self.open.remove(seq).map_err(fault)?,
-            StateRow::Reserved | StateRow::Stored { .. } => self.open.insert(seq, ()).map_err(fault)?,
-        };
-        Ok(())
-    }
-
-    fn put_totals(&mut self, macs: &Macs, totals: &TotalsRow) -> Result<(), LedgerError> {
-        self.meta.insert(TOTALS, macs.write_totals(totals)?.as_slice()).map_err(fault)?;
-        self.time.keep(Some(totals.file_time()));
-        Ok(())
-    }
-
-    /// Moves a charge from one state to the next, and counts it.
-    fn advance(
-        &mut self,
-        macs: &Macs,
-        seq: u64,
-        chain: &Tag,
-        from: StateRow,
-        to: StateRow,
-    ) -> Result<(), LedgerError> {
-        let mut totals = totals(macs, &self.meta, &self.records)?;
-        totals.count(Some(from), to).ok_or_else(|| LedgerError::damaged("the totals"))?;
-        self.put_state(macs, seq, chain, to)?;
-        self.put_totals(macs, &totals)
-    }
-}
-
-/// Whether a step changed anything that must become durable.
-enum Effect<T> {
-    Changed(T),
-    Unchanged(T),
+    /// Where the rows of a step become durable; one that is only read has none.
+    journal: Option<Mutex<Journal>>,
 }
 
 impl RedbLedger {
@@ -122,16 +71,22 @@ impl RedbLedger {
         let totals = TotalsRow::empty(tag, book.first());
         // If we stop before the first commit, there is a file without a book, and opening it says so.
         let (backend, time) = backend(storage.blocks(FILE)?)?;
-        let (database, poisoned) = (database(backend)?, AtomicBool::new(false));
-        let ledger = Self { database, macs, accounting: pool.accounting, poisoned, time };
-        ledger.transact(|tables| {
+        let (database, poisoned) = (database(backend, false)?, AtomicBool::new(false));
+        let mut ledger = Self { database, macs, accounting: pool.accounting, poisoned, time, journal: None };
+        guarded(|| {
+            let transaction = ledger.begin_durable()?;
+            let mut tables = Tables::open(&transaction, &ledger.time)?;
             tables.meta.insert(BOOK, row.as_slice()).map_err(fault)?;
-            tables.put_totals(&ledger.macs, &totals).map(Effect::Changed)
+            tables.put_totals(&ledger.macs, &totals)?;
+            drop(tables);
+            transaction.commit().map_err(fault)
         })?;
+        ledger.journal = Some(Mutex::new(Journal::open(storage.blocks(JOURNAL)?, &ledger.macs, 0)?.0));
         Ok(ledger)
     }
 
-    /// Opens the ledger after checking the whole file's checksums, the book and the end of the chain.
+    /// Opens the ledger, after a check of its store as far as the head of this room says. What the store lacks is taken from the
+    /// journal.
     ///
     /// # Errors
     /// [`LedgerError::Missing`], [`LedgerError::AnotherSandbox`], [`LedgerError::Damaged`], or a failed store.
@@ -140,21 +95,25 @@ impl RedbLedger {
             return Err(LedgerError::Missing);
         }
         let blocks = storage.blocks(FILE)?;
-        if blocks.is_empty().map_err(|source| StorageError::new("read", FILE, source))? {
-            return Err(LedgerError::damaged("the store (an empty file)"));
-        }
+        let check = length(&*blocks)? <= CHECKED_WHOLE;
         let (backend, time) = backend(blocks)?;
-        Self::over(backend, time, key, sandbox)
+        let mut ledger = Self::over(backend, time, (key, sandbox), check)?;
+        let journal = storage.blocks(JOURNAL)?;
+        let (journal, frames) = Journal::open(journal, &ledger.macs, ledger.totals()?.1.steps())?;
+        ledger.catch_up(frames)?;
+        ledger.journal = Some(Mutex::new(journal));
+        Ok(ledger)
     }
 
-    fn over(
+    /// The ledger in a store that exists, as far as it goes without the journal.
+    pub(super) fn over(
         backend: impl StorageBackend,
         time: KeptTime,
-        key: &Secret,
-        sandbox: &str,
+        (key, sandbox): (&Secret, &str),
+        check: bool,
     ) -> Result<Self, LedgerError> {
         let mut macs = Macs::new(key);
-        let database = database(backend)?;
+        let database = database(backend, check)?;
         let accounting = guarded(|| {
             let transaction = database.begin_read().map_err(fault)?;
             let meta = transaction.open_table(META).map_err(fault)?;
@@ -165,28 +124,120 @@ impl RedbLedger {
             time.keep(Some(totals.file_time()));
             Ok(accounting)
         })?;
-        Ok(Self { database, macs, accounting, poisoned: AtomicBool::new(false), time })
+        Ok(Self { database, macs, accounting, poisoned: AtomicBool::new(false), time, journal: None })
     }
 
-    /// Runs `work` as one durable transaction. If we stop before its commit, nothing of it is there; after it, all.
+    /// Takes the rows that the store lacks from the frames of the journal, in memory.
+    pub(super) fn catch_up(&self, frames: Vec<Frame>) -> Result<(), LedgerError> {
+        let (tag, totals) = self.totals()?;
+        let missing = journal::missing(frames, &tag, totals.steps())?;
+        if missing.is_empty() {
+            return Ok(());
+        }
+        guarded(|| {
+            let transaction = self.begin_in_memory()?;
+            let mut tables = Tables::open(&transaction, &self.time)?;
+            let changes = missing.iter().flat_map(|frame| &frame.changes);
+            changes.into_iter().try_for_each(|change| tables.apply(change))?;
+            let now = totals_of(&self.macs, &tables)?;
+            self.time.keep(Some(now.file_time()));
+            drop(tables);
+            transaction.commit().map_err(fault)
+        })
+    }
+
+    /// So many records after that one, and the last of them.
+    pub(super) fn some_records(
+        &self,
+        after: Place,
+        count: usize,
+    ) -> Result<(Vec<Record>, Place), LedgerError> {
+        self.look(|transaction| {
+            let mut chain = Chain::after(after, &self.macs, transaction)?;
+            let rows = std::iter::from_fn(|| chain.next_row()).take(count);
+            let records: Vec<Record> = rows.map(|row| row.and_then(Row::public)).collect::<Result<_, _>>()?;
+            let place = if records.is_empty() { after } else { chain.place() };
+            Ok((records, place))
+        })
+    }
+
+    pub(super) const fn macs(&self) -> &Macs {
+        &self.macs
+    }
+
+    /// The totals with their MAC.
+    pub(super) fn totals(&self) -> Result<(Tag, TotalsRow), LedgerError> {
+        self.look(|transaction| {
+            let meta = transaction.open_table(META).map_err(fault)?;
+            tagged_totals(&self.macs, &meta, &transaction.open_table(RECORDS).map_err(fault)?)
+        })
+    }
+
+    /// A transaction that other transactions of this handle see, and nothing else.
+    fn begin_in_memory(&self) -> Result<WriteTransaction, LedgerError> {
+        let mut transaction = self.database.begin_write().map_err(fault)?;
+        transaction.set_durability(Durability::None).map_err(fault)?;
+        Ok(transaction)
+    }
+
+    /// A transaction that makes itself and all before it durable. The next open needs no walk through the store after it.
+    fn begin_durable(&self) -> Result<WriteTransaction, LedgerError> {
+        let mut transaction = self.database.begin_write().map_err(fault)?;
+        transaction.set_durability(Durability::Immediate).map_err(fault)?;
+        transaction.set_quick_repair(true);
+        Ok(transaction)
+    }
+
+    /// Runs `work` as one durable transaction. If we stop before its frame is in the journal, nothing of it is there; after
+    /// it, all.
     fn transact<T>(
         &self,
         work: impl FnOnce(&mut Tables<'_>) -> Result<Effect<T>, LedgerError>,
     ) -> Result<T, LedgerError> {
         self.unless_poisoned(|| {
-            let mut transaction = self.database.begin_write().map_err(fault)?;
+            // Lock order: the journal, then the transaction.
+            let journal = self.journal.as_ref().ok_or(LedgerError::Poisoned)?;
+            let mut journal = journal.lock().unwrap_or_else(PoisonError::into_inner);
             // Another thread may have failed while this one waited for its turn.
             if self.poisoned.load(Ordering::SeqCst) {
                 return Err(LedgerError::Poisoned);
             }
-            transaction.set_durability(Durability::Immediate).map_err(fault)?;
-            transaction.set_quick_repair(true);
-            let outcome = work(&mut Tables::open(&transaction, &self.time)?)?;
-            match outcome {
-                Effect::Changed(value) => transaction.commit().map(|()| value).map_err(fault),
-                Effect::Unchanged(value) => transaction.abort().map(|()| value).map_err(fault),
+            let transaction = self.begin_in_memory()?;
+            let mut tables = Tables::open(&transaction, &self.time)?;
+            let (before, _) = tagged_totals(&self.macs, &tables.meta, &tables.records)?;
+            let outcome = work(&mut tables)?;
+            let changed = tables.changed();
+            match (outcome, changed) {
+                (Effect::Changed(value), Some(changed)) => {
+                    let Changed { changes, after, steps, at } = changed;
+                    journal.append(&self.macs, &Frame { before, after, steps, changes }, at)?;
+                    transaction.commit().map_err(fault)?;
+                    if journal.is_long() && self.settle(&mut journal).is_err() {
+                        // The step is durable, and what comes after it is not known.
+                        self.poisoned.store(true, Ordering::SeqCst);
+                    }
+                    Ok(value)
+                }
+                (Effect::Changed(value) | Effect::Unchanged(value), _) => {
+                    transaction.abort().map(|()| value).map_err(fault)
+                }
             }
         })
+    }
+
+    /// Makes the store durable, so that the journal may begin again. Waits for readers beside us, which need its pages as they are,
+    /// as long as the journal may grow.
+    ///
+    /// If we stop inside, the store is as it was last made durable, and the journal has every frame since.
+    fn settle(&self, journal: &mut Journal) -> Result<(), LedgerError> {
+        if !journal.claim() {
+            return Ok(());
+        }
+        let settled = guarded(|| self.begin_durable()?.commit().map_err(fault));
+        journal.unclaim();
+        settled?;
+        journal.begin_again();
+        Ok(())
     }
 
     fn look<T>(
@@ -267,7 +318,7 @@ impl Ledger for RedbLedger {
             let row = RenewalRow::new(renewal, &totals);
             let (tag, bytes) = self.macs.write_renewal(next, &totals.renewed, &row)?;
             totals.renew(&row, tag).ok_or(LedgerError::TooLarge)?;
-            tables.renewals.insert(next, bytes.as_slice()).map_err(fault)?;
+            tables.put(Change::Renewal(next, bytes))?;
             tables.put_totals(&self.macs, &totals).map(Effect::Changed)
         })
     }
@@ -303,8 +354,8 @@ impl RedbLedger {
             .add(&row, chain)
             .and_then(|()| totals.count(None, StateRow::Reserved))
             .ok_or(LedgerError::TooLarge)?;
-        tables.records.insert(seq, bytes.as_slice()).map_err(fault)?;
-        tables.keys.insert(&request.key, seq).map_err(fault)?;
+        tables.put(Change::Record(seq, bytes))?;
+        tables.put(Change::Key(request.key, seq))?;
         tables.put_state(&self.macs, seq, &chain, StateRow::Reserved)?;
         tables.put_totals(&self.macs, &totals)?;
         Ok(Effect::Changed(Done::Reserved(Reservation::New(Charge::new(seq, request.units, chain)))))
@@ -329,7 +380,7 @@ impl RedbLedger {
         if from.answer().is_some() {
             return Err(LedgerError::AlreadyStored { seq });
         }
-        tables.answers.insert(seq, sealed.as_slice()).map_err(fault)?;
+        tables.put(Change::Answer(seq, sealed.clone()))?;
         let to = StateRow::Stored { answer: *blake3::hash(&sealed).as_bytes() };
         tables.advance(&self.macs, seq, &chain, from, to)?;
         Ok(Effect::Changed(Done::Stored(StoredAnswer { seq, sealed, log_index: None })))
@@ -423,6 +474,19 @@ impl Book for RedbLedger {
         })
     }
 
+    fn record(&self, seq: u64) -> Result<Option<Record>, LedgerError> {
+        self.look(|transaction| {
+            let records = transaction.open_table(RECORDS).map_err(fault)?;
+            let states = transaction.open_table(STATES).map_err(fault)?;
+            if records.get(seq).map_err(fault)?.is_none() {
+                return Ok(None);
+            }
+            let (chain, row) = record(&self.macs, &records, seq)?;
+            let now = state(&self.macs, &states, seq, &chain)?;
+            row.public(seq, now.public()).map(Some)
+        })
+    }
+
     fn answer(&self, seq: u64) -> Result<Option<StoredAnswer>, LedgerError> {
         self.look(|transaction| {
             let records = transaction.open_table(RECORDS).map_err(fault)?;
@@ -441,53 +505,14 @@ impl Book for RedbLedger {
     fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError> {
         self.look(|transaction| {
             let mut chain = Chain::from_the_first(&self.macs, transaction)?;
-            Ok(Box::new(std::iter::from_fn(move || {
-                chain.next_row().map(|row| row.and_then(|row| row.body.public(row.seq, row.state.public())))
-            })) as Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>)
+            Ok(Box::new(std::iter::from_fn(move || chain.next_row().map(|row| row.and_then(Row::public))))
+                as Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>)
         })
     }
 
-    fn verify(&self) -> Result<u64, LedgerError> {
-        self.look(|transaction| verify(&self.macs, transaction))
+    fn verify_each(&self, each: &mut dyn FnMut(&Record)) -> Result<u64, LedgerError> {
+        self.look(|transaction| verify(&self.macs, transaction, each))
     }
-}
-
-/// A copy of the ledger as it stands, for reading beside a live writer; needs no lock.
-///
-/// The store is a tree of checksums under its newest commit, so a copy that a commit has torn is refused by the check
-/// on open, and taken again.
-///
-/// # Errors
-/// As [`RedbLedger::open`].
-pub fn read_copy(storage: &dyn Storage, key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, LedgerError> {
-    let mut content = storage.read(FILE)?.ok_or(LedgerError::Missing)?;
-    for _ in 1..COPIES {
-        match book_of(&content, key, sandbox) {
-            Err(LedgerError::Damaged { place }) => {
-                let again = storage.read(FILE)?.ok_or(LedgerError::Missing)?;
-                if again == content {
-                    return Err(LedgerError::Damaged { place });
-                }
-                content = again;
-            }
-            other => return other,
-        }
-    }
-    book_of(&content, key, sandbox)
-}
-
-/// The ledger in the bytes of its file; a copy that a commit has torn is damaged.
-///
-/// # Errors
-/// As [`RedbLedger::open`].
-pub fn book_of(content: &[u8], key: &Secret, sandbox: &str) -> Result<Box<dyn Book>, LedgerError> {
-    if content.is_empty() {
-        return Err(LedgerError::damaged("the store (an empty file)"));
-    }
-    let backend = InMemoryBackend::new();
-    let length = u64::try_from(content.len()).map_err(|_| LedgerError::TooLarge)?;
-    backend.set_len(length).and_then(|()| backend.write(0, content)).map_err(fault)?;
-    Ok(Box::new(RedbLedger::over(backend, KeptTime::default(), key, sandbox)?))
 }
 
 fn over_budget(totals: &TotalsRow, request: &Request) -> Vec<OverBudget> {
@@ -522,9 +547,44 @@ fn backend(blocks: Box<dyn Blocks>) -> Result<(Backend, KeptTime), LedgerError> 
     Ok(Backend::new(blocks).map_err(|source| StorageError::new("read", FILE, source))?)
 }
 
-fn database(backend: impl StorageBackend) -> Result<Database, LedgerError> {
-    // Without the check a flipped bit can panic inside the store, or change rows.
-    guarded(|| Builder::new().set_check_integrity_on_open(true).create_with_backend(backend).map_err(fault))
+pub(super) fn length(blocks: &dyn Blocks) -> Result<u64, LedgerError> {
+    match blocks.len().map_err(|source| StorageError::new("read", FILE, source))? {
+        0 => Err(LedgerError::damaged("the store (an empty file)")),
+        length => Ok(length),
+    }
+}
+
+fn totals_of(macs: &Macs, tables: &Tables<'_>) -> Result<TotalsRow, LedgerError> {
+    totals(macs, &tables.meta, &tables.records)
+}
+
+/// The store; with `check`, after the checksum of every page that is in use.
+pub(super) fn database(backend: impl StorageBackend, check: bool) -> Result<Database, LedgerError> {
+    guarded(|| {
+        let mut builder = Builder::new();
+        builder.set_check_integrity_on_open(check).set_cache_size(CACHE);
+        builder.create_with_backend(backend).map_err(fault)
+    })
+}
+
+impl Drop for RedbLedger {
+    /// Leaves the store with everything and the journal empty. If we stop inside, the next open takes it from the journal.
+    fn drop(&mut self) {
+        if self.poisoned.load(Ordering::SeqCst) || std::thread::panicking() {
+            return;
+        }
+        let Some(journal) = self.journal.take() else { return };
+        let mut journal = journal.into_inner().unwrap_or_else(PoisonError::into_inner);
+        if !journal.is_there() {
+            return;
+        }
+        let settled = guarded(|| self.begin_durable()?.commit().map_err(fault));
+        if settled.is_ok()
+            && let Ok((_, totals)) = self.totals()
+        {
+            journal.clear(totals.file_time());
+        }
+    }
 }
 
 /// A panic inside the store means bytes that it did not expect.

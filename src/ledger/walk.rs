@@ -1,11 +1,11 @@
 //! Walking the whole ledger: every record against its predecessor, every total against its sum.
 
-use super::LedgerError;
 use super::rows::{
     ANSWERS, KEYS, META, Macs, OPEN, RECORDS, RENEWALS, RecordRow, RenewalRow, STATES, StateRow, Tag,
     TotalsRow, answer, book, fault, renewals, state, totals,
 };
 use super::store::guarded;
+use super::{LedgerError, Record};
 use redb::{ReadOnlyTable, ReadTransaction, ReadableTableMetadata, TableHandle};
 
 /// Every table of the store: a ledger has no other.
@@ -13,13 +13,23 @@ const TABLES: [&str; 7] = ["records", "states", "answers", "keys", "open", "rene
 
 /// A record as it lies in the store, its chain checked.
 pub(super) struct Row {
-    pub(super) seq: u64,
+    seq: u64,
     chain: Tag,
-    pub(super) body: RecordRow,
-    pub(super) state: StateRow,
+    body: RecordRow,
+    state: StateRow,
 }
 
-/// Walks the records from the first, each against its predecessor's MAC.
+impl Row {
+    pub(super) fn public(self) -> Result<Record, LedgerError> {
+        self.body.public(self.seq, self.state.public())
+    }
+}
+
+/// A record that was read, and its MAC; none of either before the first.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Place(Option<(u64, Tag)>);
+
+/// Walks the records, each against its predecessor's MAC.
 pub(super) struct Chain<'l> {
     macs: &'l Macs,
     rows: redb::Range<'static, u64, &'static [u8]>,
@@ -31,15 +41,32 @@ pub(super) struct Chain<'l> {
 
 impl<'l> Chain<'l> {
     pub(super) fn from_the_first(macs: &'l Macs, transaction: &ReadTransaction) -> Result<Self, LedgerError> {
+        Self::after(Place::default(), macs, transaction)
+    }
+
+    /// From the record after that one.
+    pub(super) fn after(
+        Place(place): Place,
+        macs: &'l Macs,
+        transaction: &ReadTransaction,
+    ) -> Result<Self, LedgerError> {
+        // The first record is 1: a row 0 is one too many, and is met here.
+        let from = place.map_or(0, |(seq, _)| seq.saturating_add(1));
+        let (seq, chain) = place.unwrap_or((0, macs.book));
         let records = transaction.open_table(RECORDS).map_err(fault)?;
         Ok(Self {
             macs,
-            rows: records.range::<u64>(..).map_err(fault)?,
+            rows: records.range(from..).map_err(fault)?,
             states: transaction.open_table(STATES).map_err(fault)?,
-            seq: 0,
-            chain: macs.book,
+            seq,
+            chain,
             ended: false,
         })
+    }
+
+    /// The record that was read last.
+    pub(super) const fn place(&self) -> Place {
+        Place(Some((self.seq, self.chain)))
     }
 
     pub(super) fn next_row(&mut self) -> Option<Result<Row, LedgerError>> {
@@ -65,7 +92,7 @@ impl<'l> Chain<'l> {
     }
 }
 
-/// Puts a renewal in force where it stands between the records.
+/// Puts a renewal in force where it is between the records.
 fn renew(sums: &mut TotalsRow, renewal: &RenewalRow, tag: Tag) -> Result<(), LedgerError> {
     let here = (renewal.after, renewal.chain) == (sums.last, sums.chain) && renewal.pool.opened_at >= sums.at;
     let number = sums.renewals.saturating_add(1);
@@ -73,8 +100,12 @@ fn renew(sums: &mut TotalsRow, renewal: &RenewalRow, tag: Tag) -> Result<(), Led
     renewed.ok_or_else(|| LedgerError::damaged(format!("renewal {number}")))
 }
 
-/// Checks all rows of one snapshot; the number of records.
-pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, LedgerError> {
+/// Checks all rows of one snapshot and shows each record; the number of records.
+pub(super) fn verify(
+    macs: &Macs,
+    transaction: &ReadTransaction,
+    each: &mut dyn FnMut(&Record),
+) -> Result<u64, LedgerError> {
     let strange = transaction.list_tables().map_err(fault)?.any(|table| !TABLES.contains(&table.name()));
     if strange || transaction.list_multimap_tables().map_err(fault)?.next().is_some() {
         return Err(LedgerError::damaged("the list of tables"));
@@ -113,6 +144,7 @@ pub(super) fn verify(macs: &Macs, transaction: &ReadTransaction) -> Result<u64, 
             return Err(wrong("state"));
         }
         sums.add(&body, chain).and_then(|()| sums.count(None, state)).ok_or_else(|| wrong("units"))?;
+        each(&body.public(seq, state.public())?);
     }
     for (tag, renewal) in renewed {
         renew(&mut sums, &renewal, tag)?;

@@ -1,4 +1,4 @@
-//! Why an operator's act failed, sorted by who can mend it.
+//! Why an operator's act failed, sorted by who can fix it.
 
 use std::path::PathBuf;
 
@@ -39,13 +39,13 @@ pub enum OperatorError {
         why: String,
     },
     /// The input of a seal.
-    #[error("{0}")]
+    #[error(transparent)]
     Engine(#[from] EngineError),
     /// An epoch of this id was sealed before.
     #[error("epoch `{0}` is already sealed, and an epoch is sealed once")]
     EpochExists(String),
     /// An event that is not recorded.
-    #[error("{0}")]
+    #[error(transparent)]
     Event(#[from] EventFault),
     /// A file that people wrote cannot be read.
     #[error("`{}` cannot be read", .0.display())]
@@ -60,17 +60,17 @@ pub enum OperatorError {
     #[error("{0}")]
     Invalid(String),
     /// A key is missing or does not fit.
-    #[error("{0}")]
+    #[error(transparent)]
     Key(#[from] KeyError),
     /// The ledger failed.
     #[error("the budget ledger failed")]
     Ledger(#[from] LedgerError),
     /// Another process writes.
-    #[error("{0}")]
+    #[error(transparent)]
     Lock(#[from] LockError),
     /// An epoch that answers no more.
     #[error(
-        "epoch `{epoch}` was sealed under another text of study `{study}` and answers no more: seal anew"
+        "epoch `{epoch}` was sealed under another text of study `{study}` and answers no more: seal it again"
     )]
     OtherText {
         /// The epoch.
@@ -88,13 +88,13 @@ pub enum OperatorError {
         study: String,
     },
     /// A question outside the language or the vocabulary.
-    #[error("{0}")]
+    #[error(transparent)]
     Question(#[from] QuestionError),
     /// Policy refuses the act; logged.
     #[error("refused: {}", .0.iter().map(|reason| reason.because.as_str()).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Reason>),
     /// A study names a regime that cannot be used.
-    #[error("{0}")]
+    #[error(transparent)]
     Regime(#[from] RegimeError),
     /// A study names a file as its regime that may not be one.
     #[error("{study}: regime `{regime}`: {why}")]
@@ -107,7 +107,7 @@ pub enum OperatorError {
         why: &'static str,
     },
     /// The consent register failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Register(#[from] RegisterError),
     /// The door failed.
     #[error("no answer left")]
@@ -117,23 +117,22 @@ pub enum OperatorError {
     Several(Vec<Self>),
     /// The key that signs the log is lost: nothing can be written, and everything can still be read.
     #[error(
-        "the key that signs the log, `keys/sign.key`, {why}: nothing can be asked, sealed, adopted, renewed or proved; \
-         `status`, `budget`, `vocabulary`, `ask --forecast` and `audit show` still work"
+        "the key that signs the log, `keys/sign.key`, {why}: nothing can be asked, sealed, adopted, renewed or proved"
     )]
     SigningKey {
         /// What is wrong with the file.
         why: String,
     },
     /// The folder failed.
-    #[error("{0}")]
+    #[error(transparent)]
     Storage(#[from] StorageError),
     /// A broken study file.
-    #[error("{0}")]
+    #[error(transparent)]
     Study(#[from] StudyError),
     /// Another process wrote at every try to verify the folder, so nothing is known of it.
     #[error("a writer was at work in the sandbox while it was verified: try again, or stop it")]
     WriterAtWork,
-    /// Nobody by that name.
+    /// There is none of that name.
     #[error("unknown {kind} `{name}`{}", if .known.is_empty() { String::new() } else { format!(": there are {}", .known.join(", ")) })]
     Unknown {
         /// `recipient`, `study`, `epoch`.
@@ -146,11 +145,14 @@ pub enum OperatorError {
 }
 
 /// What kind of failure an [`OperatorError`] is, for services that map errors to statuses of their own.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
 #[non_exhaustive]
 pub enum ErrorKind {
     /// Something else holds the sandbox; try again.
     Busy,
+    /// The caller cancelled it.
+    Cancelled,
     /// A ledger, log, register or sealed file is missing, damaged, rolled back or forged.
     Damaged,
     /// It is there already.
@@ -183,6 +185,7 @@ impl ErrorKind {
     pub const fn as_str(self) -> &'static str {
         match self {
             Self::Busy => "busy",
+            Self::Cancelled => "cancelled",
             Self::Damaged => "damaged",
             Self::Exists => "exists",
             Self::Expired => "expired",
@@ -209,6 +212,7 @@ impl OperatorError {
                 ErrorKind::Study
             }
             Self::Bug(_) => ErrorKind::Internal,
+            Self::Engine(EngineError::Cancelled) => ErrorKind::Cancelled,
             Self::Engine(_) | Self::Event(_) => ErrorKind::Input,
             Self::EpochExists(_) | Self::Key(KeyError::Exists(_)) => ErrorKind::Exists,
             Self::Figures(_) | Self::Key(_) => ErrorKind::Key,

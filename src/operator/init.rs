@@ -20,7 +20,17 @@ use crate::storage::{AnchorFile, Folder, LockError, Storage};
 use crate::types::{Clock, Days, HandlerId, NanoEpsilon};
 
 /// The budget of all people of a sandbox, fixed at init; a renewal alone opens another one.
-#[derive(Debug, Clone)]
+///
+/// ```
+/// use hushtag::{Days, NanoEpsilon, PoolTerms};
+///
+/// // Epsilon 4 in all, kept as zCDP and shown at delta 1e-12; a renewal may be signed after a year.
+/// let pool = PoolTerms::new(NanoEpsilon::parse("4")?).with_delta("1e-12".parse()?).with_window(Days::new(365));
+/// assert!(pool.delta.is_some());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone, Copy)]
+#[non_exhaustive]
 pub struct PoolTerms {
     /// The limit.
     pub epsilon: NanoEpsilon,
@@ -30,13 +40,36 @@ pub struct PoolTerms {
     pub window: Option<Days>,
 }
 
+impl PoolTerms {
+    /// Pure differential privacy within this epsilon, never renewed.
+    #[must_use]
+    pub const fn new(epsilon: NanoEpsilon) -> Self {
+        Self { epsilon, delta: None, window: None }
+    }
+
+    /// zCDP, whose limit is the one that is this epsilon at `delta`.
+    #[must_use]
+    pub const fn with_delta(mut self, delta: Delta) -> Self {
+        self.delta = Some(delta);
+        self
+    }
+
+    /// A renewal may be signed after so long; `None` for never.
+    #[must_use]
+    pub fn with_window(mut self, window: impl Into<Option<Days>>) -> Self {
+        self.window = window.into();
+        self
+    }
+}
+
 /// How studies take effect.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Approval {
     /// Once every handler that a study names has signed it.
     #[default]
     Signatures,
-    /// Without signatures: whoever runs the sandbox chooses.
+    /// Without signatures: the operator chooses.
     None,
 }
 
@@ -52,6 +85,8 @@ impl Approval {
 }
 
 /// What a new sandbox is made of.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct Setup {
     /// The studies.
     pub studies: Vec<StudySource>,
@@ -66,6 +101,63 @@ pub struct Setup {
     pub anchor: Option<PathBuf>,
     /// The auditor to whom the joined figures of every epoch are sealed; without one they are not kept.
     pub auditor: Option<AuditorPublicKey>,
+}
+
+impl Setup {
+    /// A sandbox under these studies, which need the signatures of their handlers, with this budget; without an anchor or an auditor.
+    #[must_use]
+    pub const fn new(studies: Vec<StudySource>, pool: PoolTerms) -> Self {
+        Self {
+            studies,
+            pool,
+            handlers: Vec::new(),
+            approval: Approval::Signatures,
+            anchor: None,
+            auditor: None,
+        }
+    }
+
+    /// With other studies.
+    #[must_use]
+    pub fn with_studies(mut self, studies: Vec<StudySource>) -> Self {
+        self.studies = studies;
+        self
+    }
+
+    /// With another budget.
+    #[must_use]
+    pub fn with_pool(mut self, pool: PoolTerms) -> Self {
+        self.pool = pool;
+        self
+    }
+
+    /// Handlers, and the keys with which they sign.
+    #[must_use]
+    pub fn with_handlers(mut self, handlers: impl IntoIterator<Item = (HandlerId, String)>) -> Self {
+        self.handlers = handlers.into_iter().collect();
+        self
+    }
+
+    /// Studies take effect like this.
+    #[must_use]
+    pub const fn with_approval(mut self, approval: Approval) -> Self {
+        self.approval = approval;
+        self
+    }
+
+    /// A file outside the folder holds the newest checkpoint.
+    #[must_use]
+    pub fn with_anchor(mut self, anchor: impl Into<Option<PathBuf>>) -> Self {
+        self.anchor = anchor.into();
+        self
+    }
+
+    /// Joined figures are kept for this auditor.
+    #[must_use]
+    pub fn with_auditor(mut self, auditor: AuditorPublicKey) -> Self {
+        self.auditor = Some(auditor);
+        self
+    }
 }
 
 impl Operator {
@@ -108,7 +200,7 @@ impl Operator {
         let made = Self::init_on(Arc::clone(&storage), setup, keys, clock);
         match made {
             Ok(mut operator) => {
-                operator._lock = Some(lock);
+                operator.lock = Some(lock);
                 Ok(operator)
             }
             Err(error) => {
@@ -126,7 +218,7 @@ impl Operator {
     /// Makes a sandbox on an empty storage and opens it.
     ///
     /// Order: keys, texts of studies and regimes, ledger, log with its first entries, anchor, and last `sandbox.toml`. If we stop before the last,
-    /// there is no sandbox; an anchor that was made stays, belongs to nobody, and may be removed.
+    /// there is no sandbox; an anchor that was made stays, belongs to no one, and may be removed.
     ///
     /// # Errors
     /// [`OperatorError`]

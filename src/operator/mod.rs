@@ -10,6 +10,7 @@ mod init;
 mod keys;
 mod law;
 mod open;
+mod options;
 mod public;
 mod query;
 #[cfg(test)]
@@ -22,6 +23,7 @@ mod seal;
 mod shelf;
 mod verify;
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -38,8 +40,10 @@ pub use law::documents::studies_in_force;
 pub use law::replay::Replay;
 pub use law::source::StudySource;
 pub use open::Keys;
+pub use options::OperatorOptions;
 pub use query::analyst::{Analyst, Answer};
-pub use query::metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast};
+pub use query::health::{Action, Cause, Health, Obstacle};
+pub use query::metrics::{GivenMetrics, MetricAnswer, MetricRow, Metrics, MetricsForecast, MetricsOfGiven};
 pub use query::reader::Reader;
 pub use query::released_history::Given;
 pub use query::status::{EpochStatus, Status};
@@ -85,11 +89,26 @@ struct SandboxState {
     response_slot: Option<Duration>,
 }
 
-/// Runs a sandbox: one writing process at a time.
+/// Runs a sandbox: one writing process at a time. Every method takes `&self`, so one operator serves many threads.
+///
+/// ```no_run
+/// use std::path::{Path, PathBuf};
+/// use hushtag::{DatasetName, EpochId, Keys, Operator, SealTerms, Sources, Timestamp};
+///
+/// let operator = Operator::options(Keys::InFolder).open(Path::new("box"))?;
+/// let sources = Sources::default()
+///     .with_data(DatasetName::new("follows")?, PathBuf::from("follows.csv"))
+///     .with_data(DatasetName::new("payments")?, PathBuf::from("payments.csv"))
+///     .with_consents(PathBuf::from("consents.csv"));
+/// let terms = SealTerms::new(EpochId::new("2026-q3")?, Timestamp::parse("2026-10-01T00:00:00+08:00")?);
+/// let sealed = operator.seal(&terms, sources)?;
+/// println!("{} recipients; healthy: {}", sealed.recipients.len(), operator.health().answers);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Operator {
     inner: Arc<SandboxState>,
     /// Held as long as the operator lives; `None` on a storage that is not a folder.
-    _lock: Option<WriterLock>,
+    lock: Option<WriterLock>,
 }
 
 /// A signing key under the name that notes give it.
@@ -98,6 +117,20 @@ pub struct NamedKey {
     pub name: String,
     /// The key.
     pub key: SigningKey,
+}
+
+/// Shows the name alone.
+impl fmt::Debug for NamedKey {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NamedKey").field("name", &self.name).finish_non_exhaustive()
+    }
+}
+
+/// Shows the id of the sandbox alone.
+impl fmt::Debug for Operator {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Operator").field("sandbox", &self.inner.id).finish_non_exhaustive()
+    }
 }
 
 impl Signer for NamedKey {

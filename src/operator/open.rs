@@ -1,5 +1,6 @@
 //! `open`: the keys, the two books, their agreement, and what a stop has left unfinished.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +15,7 @@ use crate::operator::books::ledger_and_log::Books;
 use crate::operator::books::renew::{last_seen, settle};
 use crate::operator::keys::rotate::{settle_rotation, signer};
 use crate::operator::law::in_force::{InForceLaw, Law, in_force, settle_adoption};
+use crate::operator::options::RESPONSE_SLOT;
 use crate::operator::register::part::RegisterPlace;
 use crate::operator::shelf::epochs::Shelf;
 use crate::operator::shelf::figures::auditor;
@@ -33,8 +35,40 @@ pub enum Keys {
     Provided(Box<dyn KeyProvider>),
 }
 
-/// The interval in which every reply leaves.
-const RESPONSE_SLOT: Duration = Duration::from_millis(250);
+impl Keys {
+    /// From whatever gives the root key by the id of the sandbox, which may be a closure.
+    ///
+    /// ```
+    /// use hushtag::{Keys, RootKey};
+    ///
+    /// let keys = Keys::from_provider(|sandbox: &str| {
+    ///     // Asked of a key management service, by the id of the sandbox; the place is named in errors, never the text.
+    ///     RootKey::from_hex(&"5a".repeat(32), &format!("the key of {sandbox}"))
+    /// });
+    /// # let _ = keys;
+    /// ```
+    #[must_use]
+    pub fn from_provider(provider: impl KeyProvider + 'static) -> Self {
+        Self::Provided(Box::new(provider))
+    }
+}
+
+impl From<RootKey> for Keys {
+    fn from(root: RootKey) -> Self {
+        Self::Given(root)
+    }
+}
+
+/// Says where the key is, never what it is.
+impl fmt::Debug for Keys {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::InFolder => "InFolder",
+            Self::Given(_) => "Given(..)",
+            Self::Provided(_) => "Provided(..)",
+        })
+    }
+}
 
 impl Operator {
     /// Opens the sandbox in `dir` as its one writer, after waiting up to `wait` for another one.
@@ -55,7 +89,7 @@ impl Operator {
         let storage: Arc<dyn Storage> = Arc::new(folder);
         let keyring = keyring(&*storage, &keys)?;
         let mut operator = Self::open_on(storage, keyring, clock)?;
-        operator._lock = Some(lock);
+        operator.lock = Some(lock);
         Ok(operator)
     }
 
@@ -74,6 +108,7 @@ impl Operator {
         let ledger = RedbLedger::open(&*storage, &keyring.ledger_mac(), &file.id)?;
         let anchored = read_anchor(&file);
         let mut log = Log::open(Arc::clone(&storage), &vkey)?;
+        log.index(&log_index(&keyring));
         let anchor = anchor(anchored, &log)?;
         knows_all(&ledger, &log)?;
         begins_as_seen(&ledger, &log)?;
@@ -97,21 +132,36 @@ impl Operator {
             clock,
         };
         inner.settle_root()?;
-        // A register that was being written anew when we stopped stands as it was.
+        // A register that was being rewritten when we stopped is as it was.
         Register::remove_unfinished(&*inner.storage)?;
         inner.with_door(|door| door.recover())?;
         inner.retire_ended()?;
-        Ok(Self { inner: Arc::new(inner), _lock: None })
+        Ok(Self { inner: Arc::new(inner), lock: None })
     }
 
-    /// Lets replies leave as soon as they are ready, for benchmarks and tests: how long a reply took then tells something
-    /// about the work behind it.
-    #[must_use]
-    pub fn without_response_slot(mut self) -> Self {
+    /// Names, to other processes, the Unix socket at which this one takes the operator's commands
+    /// ([`Folder::operator_socket`]); for a sandbox in a folder.
+    ///
+    /// # Errors
+    /// [`OperatorError::Storage`]
+    pub fn name_socket(&self, socket: &Path) -> Result<(), OperatorError> {
+        self.lock.as_ref().map_or(Ok(()), |lock| Ok(lock.name_socket(socket)?))
+    }
+
+    /// Lets replies leave at the ends of slots of this length; for a sandbox that was just opened.
+    pub(super) fn in_slots_of(mut self, slot: Option<Duration>) -> Self {
         if let Some(inner) = Arc::get_mut(&mut self.inner) {
-            inner.response_slot = None;
+            inner.response_slot = slot;
         }
         self
+    }
+
+    /// As [`OperatorOptions::without_response_slot`](super::OperatorOptions::without_response_slot), for our own tests and benchmarks.
+    #[cfg(any(test, feature = "internals"))]
+    #[doc(hidden)]
+    #[must_use]
+    pub fn without_response_slot(self) -> Self {
+        self.in_slots_of(None)
     }
 }
 
@@ -130,6 +180,11 @@ pub(super) fn answers(keyring: &Keyring) -> Secret {
     keyring.derive("hushtag 2026-11 v1 stored answers")
 }
 
+/// The key under which it is noted where the rare entries of the log are.
+pub(super) fn log_index(keyring: &Keyring) -> Secret {
+    keyring.derive("hushtag 2026-11 v1 index of the log")
+}
+
 /// The ledger has every charge that the log names: one that was put back has lost some, and what they spent must not come
 /// back. Read the log before the ledger where another process writes.
 pub(super) fn knows_all(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
@@ -144,7 +199,7 @@ pub(super) fn knows_all(ledger: &dyn Book, log: &Log) -> Result<(), OperatorErro
     Ok(())
 }
 
-/// The log begins with the head that the ledger saw last, and has every entry that it was told of. Read the ledger before the log where another process writes.
+/// The log begins with the head that the ledger saw last, and has every entry that it knows of. Read the ledger before the log where another process writes.
 pub(super) fn begins_as_seen(ledger: &dyn Book, log: &Log) -> Result<(), OperatorError> {
     let Some(seen) = last_seen(ledger)? else { return Ok(()) };
     let (size, _) = log.head();

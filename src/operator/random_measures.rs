@@ -121,9 +121,9 @@ fn no_answer_about_any_measure_moves_by_more_than_is_declared() {
             let answer = |cubes: &[Exact<Cube>]| {
                 noised_in_test(plan.claim(), &selection, &shapes[set], &cubes[set], case).0
             };
-            let told = answer(&with);
+            let whole = answer(&with);
             for (cubes, person) in without.iter().zip(&world.inside) {
-                let parts = told.iter().zip(answer(cubes));
+                let parts = whole.iter().zip(answer(cubes));
                 for (part, (with, without)) in plan.claim().parts.iter().zip(parts) {
                     assert_eq!((with.len(), without.len()), (part.cells, part.cells), "{text}");
                     let change: Vec<u128> =
@@ -142,7 +142,7 @@ fn no_answer_about_any_measure_moves_by_more_than_is_declared() {
             asked += 1;
         }
     }
-    // Every measure was asked about and moved, and somebody moved more than her own row.
+    // Every measure was asked about and moved, and somebody moved more than their own row.
     let unmoved: Vec<_> = adopted.study.catalogue.measures().iter().filter_map(|m| m.name.as_ref()).collect();
     let unmoved: Vec<_> =
         unmoved.into_iter().filter(|name| moved.get(*name).is_none_or(|times| *times < 10)).collect();

@@ -1,4 +1,4 @@
-//! Words of a study for which its regime has a closed list, each checked where it stands: one that nobody foresaw is refused.
+//! Words of a study for which its regime has a closed list, each checked in its place: an unknown one is refused.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -7,7 +7,7 @@ use super::compile::{Misplaced, unknown};
 use super::file::StudyFile;
 use super::placed::Spanned;
 use super::regime::Regime;
-use super::{Fault, StudyError};
+use super::{StudyError, StudyFault};
 use crate::consent::{is_readable, items};
 use crate::types::{is_same_word, nearest};
 
@@ -96,18 +96,18 @@ impl<'a> Check<'a> {
             for item in items(&word).filter(|item| !known.iter().any(|known| is_same_word(known, item))) {
                 let nearest = nearest(item, known.iter().copied());
                 let name = item.chars().take(80).collect();
-                self.found.push((place.clone(), Fault::Unknown { kind, name, nearest }));
+                self.found.push((place.clone(), StudyFault::Unknown { kind, name, nearest }));
             }
         }
     }
 
-    /// A country is two capital letters; a recipient whose country is not said is denied by its regime.
+    /// A country is two capital letters; a recipient without a country is denied by its regime.
     fn country(&mut self, country: &str, place: Range<usize>) {
         let is_code = country.len() == 2 && country.bytes().all(|letter| letter.is_ascii_uppercase());
         if !is_code && !country.trim().is_empty() {
             let name = country.chars().take(80).collect::<String>();
             let nearest = (country.trim().len() == 2).then(|| country.trim().to_ascii_uppercase());
-            self.found.push((place, Fault::Unknown { kind: "country", name, nearest }));
+            self.found.push((place, StudyFault::Unknown { kind: "country", name, nearest }));
         }
     }
 }

@@ -5,7 +5,7 @@ use std::ops::Range;
 
 use toml::value::Datetime;
 
-use super::Fault;
+use super::StudyFault;
 use super::consents::consent_table;
 use super::fields::field;
 use super::file::{
@@ -21,6 +21,7 @@ use super::study::{
     Study,
 };
 use super::test_section::BoundSection;
+use super::tokens::{token_key, token_terms};
 use crate::consent::Admits;
 use crate::deidentify::Form;
 use crate::tags::{
@@ -28,12 +29,12 @@ use crate::tags::{
 };
 use crate::types::{DatasetName, Timestamp};
 
-/// A fault and where it stands.
-pub(super) type Misplaced = (Range<usize>, Fault);
+/// A fault and its place in the file.
+pub(super) type Misplaced = (Range<usize>, StudyFault);
 pub(super) type Outcome<T> = Result<T, Misplaced>;
 
-pub(super) fn says<T>(span: Range<usize>, message: impl Into<String>) -> Outcome<T> {
-    Err((span, Fault::Contradiction(message.into())))
+pub(super) fn fault_at<T>(span: Range<usize>, message: impl Into<String>) -> Outcome<T> {
+    Err((span, StudyFault::Contradiction(message.into())))
 }
 
 pub(super) fn unknown<'a>(
@@ -43,11 +44,11 @@ pub(super) fn unknown<'a>(
 ) -> Misplaced {
     let name = written.get_ref().chars().take(80).collect::<String>();
     let nearest = nearest(&name, known);
-    (written.span(), Fault::Unknown { kind, name, nearest })
+    (written.span(), StudyFault::Unknown { kind, name, nearest })
 }
 
 pub(super) fn tag_fault(span: Range<usize>) -> impl FnOnce(TagError) -> Misplaced {
-    move |error| (span, Fault::Tag(error))
+    move |error| (span, StudyFault::Tag(error))
 }
 
 /// The entries of a table in the order in which they are written.
@@ -82,13 +83,14 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         draft.tags.push(tag);
     }
     if draft.tags.is_empty() {
-        return says(file.tags.span(), "a study needs at least one tag");
+        return fault_at(file.tags.span(), "a study needs at least one tag");
     }
     for (name, members) in as_written(&file.tag_sets) {
         let members = members.iter().map(|member| member.get_ref().clone()).collect();
         draft.sets.push((name.get_ref().clone(), members));
     }
     let release = release(&file, &draft)?;
+    let tokens = token_terms(&file, &datasets, &links)?;
     let namespaces = namespaces(&datasets, &links);
     let consents = consent_table(&file.consents, namespaces.iter().copied())?;
     let place = file.tag_sets.keys().next().map_or_else(|| file.tags.span(), Spanned::span);
@@ -127,6 +129,7 @@ pub(super) fn compile(file: StudyFile, text: &str) -> Outcome<Study> {
         metrics: metrics(&file.metrics)?,
         cap: file.budget.epsilon,
         release,
+        tokens,
     })
 }
 
@@ -140,7 +143,10 @@ fn handlers(file: &StudyFile) -> Outcome<Vec<Handler>> {
     let mut all = Vec::new();
     for section in file.handlers.get_ref() {
         if !seen.insert(section.id.get_ref().clone()) {
-            return says(section.id.span(), format!("handler `{}` is already defined", section.id.get_ref()));
+            return fault_at(
+                section.id.span(),
+                format!("handler `{}` is already defined", section.id.get_ref()),
+            );
         }
         all.push(Handler {
             id: section.id.get_ref().clone(),
@@ -148,6 +154,7 @@ fn handlers(file: &StudyFile) -> Outcome<Vec<Handler>> {
             kind: section.kind.clone(),
             name: section.name.clone(),
             contact: section.contact.clone(),
+            token_key: section.token_key.as_ref().map(token_key).transpose()?,
         });
     }
     Ok(all)
@@ -158,7 +165,7 @@ fn recipients(file: &StudyFile) -> Outcome<Vec<Recipient>> {
     let mut all = Vec::new();
     for section in file.recipients.get_ref() {
         if !seen.insert(section.id.get_ref().clone()) {
-            return says(
+            return fault_at(
                 section.id.span(),
                 format!("recipient `{}` is already defined", section.id.get_ref()),
             );
@@ -180,10 +187,13 @@ fn recipients(file: &StudyFile) -> Outcome<Vec<Recipient>> {
         share.zip(file.budget.epsilon.as_ref()).is_some_and(|(share, cap)| share > cap)
     };
     if let Some(share) = file.recipients.get_ref().iter().find(above).and_then(|r| r.epsilon.as_ref()) {
-        return says(share.span(), "the share of a recipient is above the study's own epsilon in [budget]");
+        return fault_at(
+            share.span(),
+            "the share of a recipient is above the study's own epsilon in [budget]",
+        );
     }
     if all.is_empty() {
-        return says(file.recipients.span(), "a study needs at least one recipient");
+        return fault_at(file.recipients.span(), "a study needs at least one recipient");
     }
     Ok(all)
 }
@@ -191,7 +201,7 @@ fn recipients(file: &StudyFile) -> Outcome<Vec<Recipient>> {
 fn document(section: &DocumentSection) -> Outcome<Document> {
     let (approved, expires) = (day(&section.approved)?, day(&section.expires)?);
     if expires <= approved {
-        return says(section.expires.span(), "a document must expire after it was approved");
+        return fault_at(section.expires.span(), "a document must expire after it was approved");
     }
     let covers = Covers {
         purposes: words(&section.purposes),
@@ -208,17 +218,17 @@ fn notice(file: &StudyFile) -> Outcome<Notice> {
     for change in &section.changes {
         let ChangeSection { version, changed } = change.get_ref();
         if *version > section.version {
-            return says(change.span(), format!("version {version} is later than the notice's own"));
+            return fault_at(change.span(), format!("version {version} is later than the notice's own"));
         }
         if changes.insert(*version, words(changed)).is_some() {
-            return says(change.span(), format!("what version {version} changed is already said"));
+            return fault_at(change.span(), format!("what version {version} changed is already declared"));
         }
     }
     let mut screens: Vec<Screen> = Vec::new();
     for screen in &section.screens {
         let name = screen.name.get_ref();
         if screens.iter().any(|known| known.name == *name) {
-            return says(screen.name.span(), format!("screen `{name}` is already defined"));
+            return fault_at(screen.name.span(), format!("screen `{name}` is already defined"));
         }
         screens.push(Screen { name: name.clone(), sha256: screen.sha256 });
     }
@@ -246,7 +256,7 @@ pub(super) fn day(written: &Spanned<Datetime>) -> Outcome<Timestamp> {
     let text = written.get_ref().to_string();
     match text.parse::<jiff::civil::Date>() {
         Ok(date) if written.get_ref().time.is_none() => Ok(Timestamp::start_of(date)),
-        _ => says(written.span(), format!("`{text}` is not a date, such as 2026-09-01")),
+        _ => fault_at(written.span(), format!("`{text}` is not a date, such as 2026-09-01")),
     }
 }
 
@@ -264,16 +274,16 @@ fn dataset(
     draft: &mut CatalogueDraft,
 ) -> Outcome<Dataset> {
     let Some(ids) = &section.ids else {
-        return says(name.span(), "missing field `ids`: the namespace of the owners' ids");
+        return fault_at(name.span(), "missing field `ids`: the namespace of the owners' ids");
     };
     let Some(owner) = &section.owner else {
-        return says(name.span(), "missing field `owner`: the column of the person who owns the row");
+        return fault_at(name.span(), "missing field `owner`: the column of the person who owns the row");
     };
     let ids = ids.get_ref().clone();
     if let Some(place) =
         section.columns.as_ref().map(Spanned::span).or(section.several.first().map(Spanned::span))
     {
-        return says(place, "`columns` and `several` belong to a dataset of kind links");
+        return fault_at(place, "`columns` and `several` belong to a dataset of kind links");
     }
     let shape = match (section.kind, &section.target) {
         (DatasetKind::Relation, Some(target)) => {
@@ -281,7 +291,7 @@ fn dataset(
             if let (Some(given), Some(reach)) = (max_reach, &section.max_reach)
                 && !is_reach(given)
             {
-                return Err((reach.span(), Fault::Tag(TagError::InvalidReach { given })));
+                return Err((reach.span(), StudyFault::Tag(TagError::InvalidReach { given })));
             }
             draft.relations.push(Relation { dataset: name.get_ref().clone(), field: None, max_reach });
             let target_ids = section.target_ids.as_ref().map_or(&ids, Spanned::get_ref).clone();
@@ -290,21 +300,24 @@ fn dataset(
             Shape::Relation { target, relation: draft.relations.len() - 1 }
         }
         (DatasetKind::Relation, None) => {
-            return says(name.span(), "a relation needs `target`: the column of the person who is listed");
+            return fault_at(
+                name.span(),
+                "a relation needs `target`: the column of the person who is listed",
+            );
         }
-        (_, Some(target)) => return says(target.span(), "`target` belongs to a relation"),
+        (_, Some(target)) => return fault_at(target.span(), "`target` belongs to a relation"),
         (DatasetKind::People, None) => Shape::People,
         (_, None) => Shape::Records,
     };
     if let (Some(place), Shape::People | Shape::Records) = (&section.target_ids, &shape) {
-        return says(place.span(), "`target_ids` belongs to a relation");
+        return fault_at(place.span(), "`target_ids` belongs to a relation");
     }
     if let (Some(reach), Shape::People | Shape::Records) = (&section.max_reach, &shape) {
-        return says(reach.span(), "`max_reach` belongs to a relation, or to a field of type person");
+        return fault_at(reach.span(), "`max_reach` belongs to a relation, or to a field of type person");
     }
     let max_rows_per_owner = match &section.max_rows_per_owner {
         Some(most) if *most.get_ref() == 0 => {
-            return says(most.span(), "`max_rows_per_owner` is at least 1");
+            return fault_at(most.span(), "`max_rows_per_owner` is at least 1");
         }
         Some(most) => *most.get_ref(),
         None => Dataset::MAX_ROWS_PER_OWNER,
@@ -317,10 +330,10 @@ fn dataset(
         };
         if let FieldKind::Person { max_reach } = next.kind {
             if shape != Shape::Records {
-                return says(column.span(), "a field of type person belongs to records");
+                return fault_at(column.span(), "a field of type person belongs to records");
             }
             if !is_reach(max_reach) {
-                return Err((column.span(), Fault::Tag(TagError::InvalidReach { given: max_reach })));
+                return Err((column.span(), StudyFault::Tag(TagError::InvalidReach { given: max_reach })));
             }
             let (dataset, field) = (name.get_ref().clone(), Some(next.column.clone()));
             draft.relations.push(Relation { dataset, field, max_reach: Some(max_reach) });
@@ -342,17 +355,17 @@ fn dataset(
     })
 }
 
-/// Ages stand in one field of one people dataset: two could contradict each other.
+/// Ages are in one field of one people dataset: two could contradict each other.
 fn one_age(dataset: &Dataset, section: &DatasetSection, before: &[Dataset]) -> Outcome<()> {
     let ages: Vec<&Field> = dataset.fields.iter().filter(|field| field.kind.is_age()).collect();
     let Some(last) = ages.last() else { return Ok(()) };
     let column = section.fields.keys().find(|column| *column.get_ref() == last.column);
     let place = column.map_or(0..0, Spanned::span);
     if dataset.shape != Shape::People {
-        return says(place, "fields of type age, age-band and birth-year belong to a people dataset");
+        return fault_at(place, "fields of type age, age-band and birth-year belong to a people dataset");
     }
     if ages.len() > 1 || before.iter().any(|dataset| dataset.age_field().is_some()) {
-        return says(place, "a study has at most one field of type age, age-band or birth-year");
+        return fault_at(place, "a study has at most one field of type age, age-band or birth-year");
     }
     Ok(())
 }
@@ -367,7 +380,7 @@ fn tag(
     let source = match (&section.measure, &section.field) {
         (Some(measure), None) => banded(name, measure, section, datasets, sections, draft)?,
         (None, Some(field)) => listed(name, field, section, datasets)?,
-        _ => return says(name.span(), "a tag reads either a `measure` or a `field`"),
+        _ => return fault_at(name.span(), "a tag reads either a `measure` or a `field`"),
     };
     Tag::new(name.get_ref(), source).map_err(tag_fault(name.span()))
 }
@@ -381,10 +394,10 @@ fn banded(
     draft: &mut CatalogueDraft,
 ) -> Outcome<TagSource> {
     let Some(bands) = &section.bands else {
-        return says(name.span(), "a tag of a measure needs `bands`: labels with their lower bounds");
+        return fault_at(name.span(), "a tag of a measure needs `bands`: labels with their lower bounds");
     };
     if let Some(values) = &section.values {
-        return says(values.span(), "`values` belong to a tag of a field; a measure has `bands`");
+        return fault_at(values.span(), "`values` belong to a tag of a field; a measure has `bands`");
     }
     let measure = match written.get_ref() {
         WordOrTable::Word(word) => {
@@ -426,7 +439,7 @@ fn listed(
     datasets: &[Dataset],
 ) -> Outcome<TagSource> {
     if let Some(absent) = &section.absent {
-        return says(
+        return fault_at(
             absent.span(),
             "`absent` belongs to a tag of a measure; of a field all others are `other`",
         );
@@ -443,7 +456,7 @@ fn listed(
         (Some(values), None) => values,
         (None, Some(bands)) => {
             if !matches!(declared.kind, FieldKind::Integer | FieldKind::BirthYear | FieldKind::Age { .. }) {
-                return says(
+                return fault_at(
                     bands.span(),
                     "`bands` cut a measure, or a field of type integer, birth-year or age",
                 );
@@ -452,14 +465,14 @@ fn listed(
             return Ok(TagSource::FieldBands { dataset, field, bands: cut(bands)? });
         }
         _ => {
-            return says(
+            return fault_at(
                 name.span(),
                 "a tag of a field needs either `values`, the closed list of its labels, or `bands`, labels with their lower bounds",
             );
         }
     };
     if !matches!(declared.kind, FieldKind::Text | FieldKind::Integer | FieldKind::Flag) {
-        return says(field.span(), "a tag lists values of a field of type text, integer or flag");
+        return fault_at(field.span(), "a tag lists values of a field of type text, integer or flag");
     }
     let labels = values.get_ref().iter().map(|value| Label::new(value)).collect::<Result<Vec<_>, _>>();
     Ok(TagSource::Field {
@@ -473,7 +486,7 @@ fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
     let section = &file.release;
     let errors = std::iter::once(&section.default_error).chain(&section.consent_error);
     if let Some(none) = errors.into_iter().find(|error| *error.get_ref() == 0) {
-        return says(none.span(), "an error of 0 would be the exact number: it must be at least 1");
+        return fault_at(none.span(), "an error of 0 would be the exact number: it must be at least 1");
     }
     let mut default_error_of = BTreeMap::new();
     for (name, error) in &section.default_error_of {
@@ -483,7 +496,7 @@ fn release(file: &StudyFile, draft: &CatalogueDraft) -> Outcome<ReleaseTerms> {
             return Err(unknown("measure with a clamp", name, summable()));
         }
         if *error == 0 {
-            return says(name.span(), "an error of 0 would be the exact number: it must be at least 1");
+            return fault_at(name.span(), "an error of 0 would be the exact number: it must be at least 1");
         }
         default_error_of.insert(name.get_ref().clone(), *error);
     }
@@ -520,7 +533,7 @@ fn check(
                 .iter()
                 .find(|m| matches!(&error, TagError::Unknown { name, .. } if name == m.get_ref()));
             let place = member.map_or_else(|| name.span(), Spanned::span);
-            return Err((place, Fault::Tag(error)));
+            return Err((place, StudyFault::Tag(error)));
         }
     }
     draft.check().map_err(tag_fault(otherwise))

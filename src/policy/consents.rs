@@ -6,7 +6,7 @@ use std::ops::Range;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use super::compile::{Outcome, as_written, says, unknown};
+use super::compile::{Outcome, as_written, fault_at, unknown};
 use super::file::Named;
 use super::placed::Spanned;
 use crate::consent::{COLUMNS, ConsentColumns, ConsentTable, MappingError, StatementMapping};
@@ -19,7 +19,7 @@ pub(super) struct ConsentsSection {
     /// paths, of which one has a value in each row.
     #[serde(default)]
     pub(super) columns: Named<OneOrMore>,
-    /// For a column of the consent table what each word of the file stands for.
+    /// For a column of the consent table the meaning of each word of the file.
     #[serde(default)]
     pub(super) values: Named<BTreeMap<String, Meaning>>,
     /// What every consent of the file states in a column that the file does not have.
@@ -57,7 +57,7 @@ pub(super) enum OneOrMore {
     More(Vec<String>),
 }
 
-/// What a word stands for: another word of the same column, or words of several columns.
+/// The meaning of a word: another word of the same column, or words of several columns.
 #[derive(Deserialize, JsonSchema)]
 #[serde(untagged)]
 pub(super) enum Meaning {
@@ -132,13 +132,13 @@ pub(super) fn consent_table<'a>(
         if section.columns.contains_key(column) {
             let message =
                 format!("`{}` is a column of the file and cannot be a constant too", column.get_ref());
-            return says(column.span(), message);
+            return fault_at(column.span(), message);
         }
         statements.state(column.get_ref(), constant.words()).map_err(at(column))?;
     }
     let place = section.constants.keys().next().map_or(0..0, Spanned::span);
     let statements = statements.with_evidence(section.evidence.clone());
-    let statements = statements.or_else(|error| says(place, error.to_string()))?;
+    let statements = statements.or_else(|error| fault_at(place, error.to_string()))?;
     let columns = columns.with_constants(statements.constants().map(|(column, _)| column));
     let namespaces: Vec<&str> = namespaces.into_iter().collect();
     let namespace = section.ids.as_ref().map(|ids| match namespaces.contains(&ids.get_ref().as_str()) {
@@ -169,13 +169,13 @@ fn columns(section: &ConsentsSection) -> Outcome<ConsentColumns> {
         let from: &[String] = match written {
             OneOrMore::One(source) => std::slice::from_ref(source),
             OneOrMore::More(more) if more.is_empty() => {
-                return says(name.span(), "a mapped column needs at least one column of the file");
+                return fault_at(name.span(), "a mapped column needs at least one column of the file");
             }
             OneOrMore::More(more) => more,
         };
         for source in from {
             if let Some(other) = sources.insert(folded_word(source), column) {
-                return says(name.span(), format!("`{source}` is mapped to `{other}` already"));
+                return fault_at(name.span(), format!("`{source}` is mapped to `{other}` already"));
             }
             pairs.push((column, source));
         }
@@ -183,7 +183,7 @@ fn columns(section: &ConsentsSection) -> Outcome<ConsentColumns> {
     for column in &section.ignore {
         if let Some(other) = sources.get(&folded_word(column.get_ref())) {
             let message = format!("`{}` is mapped to `{other}` and cannot be ignored", column.get_ref());
-            return says(column.span(), message);
+            return fault_at(column.span(), message);
         }
     }
     let ignored = section.ignore.iter().map(|column| column.get_ref().as_str());
@@ -191,17 +191,17 @@ fn columns(section: &ConsentsSection) -> Outcome<ConsentColumns> {
     let mapped: Vec<&str> = pairs.iter().map(|(_, source)| *source).collect();
     let columns = match ConsentColumns::new(pairs, ignored) {
         Ok(columns) => columns,
-        Err(error) => return says(place, error.to_string()),
+        Err(error) => return fault_at(place, error.to_string()),
     };
     if let Some(source) = mapped.into_iter().find(|source| columns.ignores_path(source)) {
-        return says(place, format!("`{source}` is mapped, and an object that it lies in is ignored"));
+        return fault_at(place, format!("`{source}` is mapped, and an object that it lies in is ignored"));
     }
     let Some(records) = &section.records else { return Ok(columns) };
     if records.get_ref().split('.').any(str::is_empty) {
-        return says(records.span(), "`records` is the path of a list in a JSON file, such as \"items\"");
+        return fault_at(records.span(), "`records` is the path of a list in a JSON file, such as \"items\"");
     }
     if columns.ignores_path(records.get_ref()) {
-        return says(records.span(), "the records lie in what is ignored");
+        return fault_at(records.span(), "the records lie in what is ignored");
     }
     Ok(columns.with_records(Some(records.get_ref().clone())))
 }
@@ -213,5 +213,5 @@ fn known(name: &Spanned<String>) -> Outcome<&'static str> {
 
 fn at(column: &Spanned<String>) -> impl FnOnce(MappingError) -> super::compile::Misplaced {
     let span = column.span();
-    move |error| (span, super::Fault::Contradiction(error.to_string()))
+    move |error| (span, super::StudyFault::Contradiction(error.to_string()))
 }

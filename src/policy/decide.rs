@@ -11,7 +11,7 @@ use crate::consent::{self, Ages, Requirement};
 use crate::dp::QuestionHash;
 use crate::types::{RecipientId, StudyId, Timestamp};
 
-/// Why something was refused: a rule, its article, what failed and what would mend it.
+/// Why something was refused: a rule, its article, what failed and what would fix it.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Reason {
     /// The rule, such as `R23`.
@@ -20,14 +20,14 @@ pub struct Reason {
     pub article: String,
     /// What failed.
     pub because: String,
-    /// What would mend it.
+    /// What would fix it.
     pub fix: String,
 }
 
 /// The outcome of a decision: it cannot fail, and it explains itself.
 #[derive(Debug)]
 pub enum Decision {
-    /// Permitted; the flow says under which consents.
+    /// Permitted, under the consents that the flow demands.
     Permit(Flow),
     /// Denied for all of these reasons.
     Deny(Vec<Reason>),
@@ -48,7 +48,7 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// What every person's consents must say. Without requirements the use rests on another basis than consent, and nobody
+    /// What every person's consents must name. Without requirements the use rests on another basis than consent, and no one
     /// is let in by consent.
     #[must_use]
     pub fn demand(&self) -> &consent::Demand {
@@ -67,7 +67,7 @@ impl Flow {
         })
     }
 
-    /// The token that lets one question of this flow through the door.
+    /// The token that lets one query of this flow through the door.
     pub fn permit(&self, question: QuestionHash) -> Permit {
         Permit {
             study: self.study.clone(),
@@ -78,7 +78,7 @@ impl Flow {
     }
 }
 
-/// Proof that policy permits one question: made by [`Flow::permit`] only, used up by the door.
+/// Proof that policy permits one query: made by [`Flow::permit`] only, used up by the door.
 #[must_use = "a permit that the door does not take permits nothing"]
 pub struct Permit {
     study: StudyId,
@@ -106,7 +106,7 @@ impl Permit {
         &self.recipient
     }
 
-    /// The question that it is bound to.
+    /// The query that it is bound to.
     #[must_use]
     pub fn question(&self) -> QuestionHash {
         self.question
@@ -207,15 +207,15 @@ impl<'a> Opinion<'a> {
         basis.map_or("", |basis| basis.article.get_ref())
     }
 
-    /// Why nobody is in where the use demands no consent: this sandbox lets people in by their consents alone, and under some
+    /// Why no person is in where the use demands no consent: this sandbox lets people in by their consents alone, and under some
     /// bases a person who refused would be out besides (PIPL art. 27).
     pub(super) fn without_consent(&self, lang: Lang) -> Vec<Reason> {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let own = Reason {
             rule: NO_CONSENT.into(),
             article: self.basis_article().to_owned(),
-            because: said.without_consent.clone(),
-            fix: said.with_consent.clone(),
+            because: phrases.without_consent.clone(),
+            fix: phrases.with_consent.clone(),
         };
         let file = &self.case.regime.file;
         let refusal = file.bases.get(&self.case.study.basis).and_then(|basis| basis.refusal.as_ref());
@@ -224,7 +224,7 @@ impl<'a> Opinion<'a> {
             Some(Reason {
                 rule: rule.get_ref().clone(),
                 article: text.article.get_ref().clone(),
-                because: said.refused_basis.clone(),
+                because: phrases.refused_basis.clone(),
                 fix: text.fix.of(lang).to_owned(),
             })
         });
@@ -394,7 +394,7 @@ impl<'a> Opinion<'a> {
     }
 }
 
-/// The situation in which a use stands for one of its categories.
+/// The situation of a use for one of its categories.
 fn of_category(regime: &Regime, state: &State, category: &CategoryRead) -> State {
     let mut own = state.clone();
     for (fact, word) in

@@ -151,7 +151,7 @@ fn cube_of(vocabulary: &Vocabulary, facts: &[(&str, &[&str])]) -> Option<Cube> {
     Some(cube)
 }
 
-/// Facts that contradict each other, whatever a study says.
+/// Facts that contradict each other, whatever a study declares.
 fn impossible(vocabulary: &Vocabulary, files: &[&RegimeFile; 2]) -> Vec<Cube> {
     let not_in_force = ["missing", "late", "expired", "out-of-scope"];
     let mut all = vec![
@@ -351,7 +351,7 @@ impl Pair<'_> {
                 format!("a consent {days} days after a refusal")
             }),
             above("age below which a guardian consents", own.child_below, other.child_below, |age| {
-                format!("a person of {age} who consents herself")
+                format!("a person of {age} who consents for themselves")
             }),
             above("age from which people are adults", own.adult_from, other.adult_from, |age| {
                 format!("a person of {age} where only adults are admitted")

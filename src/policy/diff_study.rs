@@ -7,7 +7,7 @@ use super::diff::{Comparison, Difference, above};
 use super::outcome::{RuleOutcome, RuleResult};
 use super::papers::{Paper, PaperKind};
 use super::regime::{Lang, Regime};
-use super::study::{Covers, Dataset, Recipient, Role, Study};
+use super::study::{Covers, Dataset, Handler, Recipient, Role, Study};
 use crate::consent::{ConsentTable, Requirement};
 use crate::types::{Days, MaxAge, Timestamp};
 
@@ -74,11 +74,11 @@ fn flows(first: Side<'_>, second: Side<'_>, now: Timestamp) -> Vec<Difference> {
         all.extend(match (own(&a.1), own(&b.1)) {
             (Some(own), Some(other)) => requirement(&format!("{id}: {trigger}"), &own, &other),
             (own, other) => {
-                let nobody = |_: Requirement| format!("a person without {trigger}");
+                let without = |_: Requirement| format!("a person without {trigger}");
                 vec![Difference::new(
                     format!("{id}: {trigger} is demanded"),
-                    other.map(nobody),
-                    own.map(nobody),
+                    other.map(without),
+                    own.map(without),
                 )]
             }
         });
@@ -105,7 +105,7 @@ fn results(id: &str, first: &[RuleOutcome], second: &[RuleOutcome]) -> Vec<Diffe
 /// What the handlers declare besides: papers, figures, and how many rows one owner may have.
 fn declared(first: &Study, second: &Study) -> Vec<Difference> {
     let papers = |study: &Study| -> BTreeMap<String, String> {
-        let said = |paper: Paper| {
+        let described = |paper: Paper| {
             let on = |day: Option<Timestamp>| day.map_or("never".to_owned(), |day| day.to_string());
             let digest = paper.sha256.map_or("none".to_owned(), |digest| digest.to_string());
             let covers = study.documents.get(&paper.key).filter(|_| paper.kind == PaperKind::Document);
@@ -119,7 +119,7 @@ fn declared(first: &Study, second: &Study) -> Vec<Difference> {
             let id = paper.id;
             (key, format!("{id}, approved {approved}, expires {expires}, SHA-256 {digest}{covers}"))
         };
-        study.papers().into_iter().map(said).collect()
+        study.papers().into_iter().map(described).collect()
     };
     let figures = |study: &Study| -> BTreeMap<String, String> {
         study.figures.iter().map(|(key, number)| (format!("figure {key}"), number.to_string())).collect()
@@ -134,6 +134,7 @@ fn declared(first: &Study, second: &Study) -> Vec<Difference> {
     };
     let mut all = each(&papers(first), &papers(second));
     all.extend(each(&figures(first), &figures(second)));
+    all.extend(each(&tokens(first), &tokens(second)));
     let both = first.datasets.iter().filter_map(|own| Some((own, second.dataset(&own.name)?)));
     all.extend(both.map(|(own, other)| {
         let factor = format!("most rows of one owner in {}", own.name);
@@ -142,6 +143,19 @@ fn declared(first: &Study, second: &Study) -> Vec<Difference> {
         above(&factor, least(own), least(other), |left| format!("{} rows of one owner", u32::MAX - left))
     }));
     all
+}
+
+/// The keys of blind tokens, and how many ids they are made of.
+fn tokens(study: &Study) -> BTreeMap<String, String> {
+    let key = |handler: &Handler| {
+        let key = handler.token_key.as_ref()?;
+        Some((format!("token key of {}", handler.id), key.to_string()))
+    };
+    let ids = study.tokens.map(|terms| {
+        let said = format!("at most {}, padded to {}", terms.max_ids, terms.padding);
+        ("ids of blind tokens".to_owned(), said)
+    });
+    study.handlers.iter().filter_map(key).chain(ids).collect()
 }
 
 /// What a document covers, in words.
@@ -153,11 +167,11 @@ fn covered(covers: &Covers) -> String {
         ("sub-processors", &covers.sub_processors),
     ];
     let listed = lists.into_iter().filter(|(_, words)| !words.is_empty());
-    let said = listed.map(|(what, words)| {
+    let described = listed.map(|(what, words)| {
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         format!(", covers {what} {}", words.join(" "))
     });
-    said.collect()
+    described.collect()
 }
 
 /// The consents that one trigger takes: sets that a consent has to list, and sets of which it has to name one.
@@ -198,7 +212,7 @@ fn requirement(place: &str, first: &Requirement, second: &Requirement) -> Vec<Di
 fn terms(first: &Study, second: &Study) -> Vec<Difference> {
     let cap = |study: &Study| study.cap.map_or(u128::MAX, |cap| cap.get());
     let spent = |study: &Study, other: &Study| {
-        (cap(study) > cap(other)).then(|| "a dearer sum of questions".to_owned())
+        (cap(study) > cap(other)).then(|| "a larger total cost of queries".to_owned())
     };
     let few = |study: &Study| study.release.min_people;
     let shown = |study: &Study, other: &Study| {
@@ -236,7 +250,7 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
     let (own_fields, other_fields) = (fields(first), fields(second));
     let (own, other) = (vocabulary(first), vocabulary(second));
     let asked = |from: &BTreeSet<String>, to: &BTreeSet<String>| {
-        from.difference(to).next().map(|word| format!("a question about {word}"))
+        from.difference(to).next().map(|word| format!("a query about {word}"))
     };
     vec![
         Difference::new("fields read", read(&own_fields, &other_fields), read(&other_fields, &own_fields)),
@@ -266,13 +280,13 @@ fn terms(first: &Study, second: &Study) -> Vec<Difference> {
 fn consent_tables(first: &Study, second: &Study) -> Difference {
     let stated = |study: &Study| -> BTreeSet<String> {
         let all = study.consents.statements.stated();
-        let said = all.iter().map(|stated| match stated.of {
+        let described = all.iter().map(|stated| match stated.of {
             None => format!("a consent with {} = {} as stated by the handler", stated.column, stated.words),
             Some((of, word)) => {
                 format!("a consent of the {of} {word} with {} = {}", stated.column, stated.words)
             }
         });
-        said.collect()
+        described.collect()
     };
     // The terms of the register say nothing of how a table is read.
     let reading =
@@ -295,8 +309,8 @@ fn register_terms(
 ) -> Difference {
     let days = |study: &Study| term(&study.consents).map_or(u32::MAX, Days::days);
     let longer = |study: &Study, other: &Study| {
-        let said = || term(&study.consents).map_or("any time".to_owned(), |days| days.to_string());
-        (days(study) > days(other)).then(|| format!("{example} {}", said()))
+        let longest = || term(&study.consents).map_or("any time".to_owned(), |days| days.to_string());
+        (days(study) > days(other)).then(|| format!("{example} {}", longest()))
     };
     Difference::new(factor, longer(first, second), longer(second, first))
 }

@@ -13,7 +13,7 @@ use super::{RuleOutcome, RuleResult};
 use crate::consent::{Ages, Check, ConsentStatus, Requirement};
 use crate::types::{Days, Timestamp};
 
-/// A line of an explanation and what stands under it.
+/// A line of an explanation and the lines under it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Line {
     /// The result in the language of the explanation, for what was judged.
@@ -27,21 +27,21 @@ pub struct Line {
     pub rule: Option<String>,
     /// The text.
     pub text: String,
-    /// What stands under it.
+    /// The lines under it.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     pub under: Vec<Line>,
 }
 
-/// The section that says which seal a decision was made at, and which texts made it. `evidence` fills `{epoch}`, `{at}`, `{seal}`,
+/// The section that names the seal at which a decision was made, and the texts that decided. `evidence` fills `{epoch}`, `{at}`, `{seal}`,
 /// `{study}` and `{regime}`.
 #[must_use]
 pub fn replayed(evidence: &[(&str, &str)], is_demand_compared: bool, lang: Lang) -> Line {
-    let said = Phrases::of(lang);
-    let seal = if is_demand_compared { &said.replayed_seal } else { &said.replayed_decision };
+    let phrases = Phrases::of(lang);
+    let seal = if is_demand_compared { &phrases.replayed_seal } else { &phrases.replayed_decision };
     let fill =
         |text: &str| evidence.iter().fold(text.to_owned(), |text, (name, value)| text.replace(name, value));
-    let lines = [seal, &said.replayed_texts].map(|text| Line::plain(fill(text)));
-    Line::with(&said.replayed, lines.into())
+    let lines = [seal, &phrases.replayed_texts].map(|text| Line::plain(fill(text)));
+    Line::with(&phrases.replayed, lines.into())
 }
 
 /// A decision explained: question, answer, and sections in the order in which a reader asks for them.
@@ -99,13 +99,13 @@ impl Opinion<'_> {
     /// None: it reads the study, the regime and the date.
     #[must_use]
     pub fn explain(&self, lang: Lang) -> Explanation {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let (study, recipient) = (self.case.study, self.case.recipient);
         let names = [recipient.name.as_str(), recipient.legal_id.as_str()];
         let names: Vec<&str> = names.into_iter().filter(|name| !name.trim().is_empty()).collect();
         // A bare date is decided at its end: the day is the one that has just ended.
         let at = Timestamp::from_seconds(self.case.now.seconds().saturating_sub(1)).to_string();
-        let question = said
+        let question = phrases
             .question
             .replace("{recipient}", &format!("{} ({})", recipient.id, names.join(", ")))
             .replace("{study}", study.id.as_str())
@@ -113,9 +113,9 @@ impl Opinion<'_> {
             .replace("{regime}", &self.case.regime.title(lang));
         let permitted = self.permits();
         let answer = match (permitted, self.triggers.is_empty()) {
-            (false, _) => &said.no,
-            (true, true) => &said.yes_without_consent,
-            (true, false) => &said.yes,
+            (false, _) => &phrases.no,
+            (true, true) => &phrases.yes_without_consent,
+            (true, false) => &phrases.yes,
         };
         let mut sections = vec![self.use_in_words(lang), self.looked_at(lang)];
         if permitted && !self.triggers.is_empty() {
@@ -135,7 +135,7 @@ impl Opinion<'_> {
     }
 
     fn use_in_words(&self, lang: Lang) -> Line {
-        let (said, file, study) = (Phrases::of(lang), &self.case.regime.file, self.case.study);
+        let (phrases, file, study) = (Phrases::of(lang), &self.case.regime.file, self.case.study);
         let titled =
             |title: Option<&Text>, word: &str| title.map_or(word.to_owned(), |text| text.of(lang).to_owned());
         let action = file.actions.get(&study.action);
@@ -150,26 +150,28 @@ impl Opinion<'_> {
             let title = self.category_title(&category.name, lang);
             let iri = file.categories.get(&category.name).map(|known| format!(" <{}>", known.iri));
             let title = format!("{title}{}", iri.unwrap_or_default());
-            if category.sensitive { said.sensitive.replace("{}", &title) } else { title }
+            if category.sensitive { phrases.sensitive.replace("{}", &title) } else { title }
         });
         Line::with(
-            &said.the_use,
+            &phrases.the_use,
             vec![
                 Line::plain(
-                    said.action
+                    phrases
+                        .action
                         .replace(
                             "{article}",
                             &article(action.map(|action| action.article.get_ref().as_str())),
                         )
                         .replace("{}", &titled(action.map(|action| &action.title), study.action.as_str())),
                 ),
-                Line::plain(said.purpose.replace("{}", &purpose)),
+                Line::plain(phrases.purpose.replace("{}", &purpose)),
                 Line::plain(
-                    said.basis
+                    phrases
+                        .basis
                         .replace("{article}", &article(basis.map(|basis| basis.article.get_ref().as_str())))
                         .replace("{}", &titled(basis.map(|basis| &basis.title), &study.basis)),
                 ),
-                Line::plain(said.reads.replace("{}", &reads.collect::<Vec<_>>().join(&said.and))),
+                Line::plain(phrases.reads.replace("{}", &reads.collect::<Vec<_>>().join(&phrases.and))),
             ],
         )
     }
@@ -177,7 +179,7 @@ impl Opinion<'_> {
     /// Every rule that applied or may apply, by stage: what it asks where it holds, what is wrong and what corrects it where it
     /// fails, what the study leaves out where it is not declared.
     fn looked_at(&self, lang: Lang) -> Line {
-        let (said, file) = (Phrases::of(lang), &self.case.regime.file);
+        let (phrases, file) = (Phrases::of(lang), &self.case.regime.file);
         let mut stages: Vec<Line> = Vec::new();
         let mut last = None;
         for ruled in self.ruled() {
@@ -185,10 +187,10 @@ impl Opinion<'_> {
                 RuleResult::Denied => self.denied(&ruled, lang),
                 RuleResult::Holds => vec![self.stated(&ruled, Vec::new(), lang)],
                 RuleResult::NotDeclared => {
-                    let facts = self.undeclared_of(&ruled, lang).join(&said.and);
+                    let facts = self.undeclared_of(&ruled, lang).join(&phrases.and);
                     vec![self.stated(
                         &ruled,
-                        vec![Line::plain(said.not_declared.replace("{}", &facts))],
+                        vec![Line::plain(phrases.not_declared.replace("{}", &facts))],
                         lang,
                     )]
                 }
@@ -207,31 +209,31 @@ impl Opinion<'_> {
                 line.under.extend(lines);
             }
         }
-        Line::with(&said.looked_at, stages)
+        Line::with(&phrases.looked_at, stages)
     }
 
     /// What the study names on paper, with the digests by which files are compared.
     fn papers_in_words(&self, lang: Lang) -> Line {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let day = |at: Timestamp| at.to_string().get(..10).unwrap_or_default().to_owned();
         let lines = self.case.study.papers().into_iter().map(|paper| {
             let mut text = format!("{}: {}", self.case.regime.paper_title(&paper, lang), paper.id);
             if let (Some(approved), Some(expires)) = (paper.approved, paper.expires) {
-                let span = said.in_force.replace("{from}", &day(approved)).replace("{to}", &day(expires));
-                text.push_str(&format!("{}{span}", said.semicolon));
+                let span = phrases.in_force.replace("{from}", &day(approved)).replace("{to}", &day(expires));
+                text.push_str(&format!("{}{span}", phrases.semicolon));
             }
             let digest = paper.sha256.map_or_else(
-                || said.no_digest.clone(),
-                |digest| said.digest.replace("{}", &digest.to_string()),
+                || phrases.no_digest.clone(),
+                |digest| phrases.digest.replace("{}", &digest.to_string()),
             );
-            Line::plain(format!("{text}{}{digest}", said.semicolon))
+            Line::plain(format!("{text}{}{digest}", phrases.semicolon))
         });
-        Line::with(&said.documents, lines.collect())
+        Line::with(&phrases.documents, lines.collect())
     }
 
     /// The rules that were not decided from the study: applied person by person, not applicable, or without a check.
     fn other_rules(&self, lang: Lang) -> Vec<Line> {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let section = |title: &str, results: &[RuleResult]| {
             let ruled = self.ruled().into_iter().filter(|ruled| results.contains(&ruled.result));
             let lines = ruled.map(|ruled| {
@@ -243,9 +245,9 @@ impl Opinion<'_> {
             (!lines.is_empty()).then(|| Line::with(title, lines))
         };
         let all = [
-            section(&said.per_person, &[RuleResult::PerPerson, RuleResult::Warning]),
-            section(&said.applies_not, &[RuleResult::NotApplicable]),
-            section(&said.not_checked, &[RuleResult::NotChecked]),
+            section(&phrases.per_person, &[RuleResult::PerPerson, RuleResult::Warning]),
+            section(&phrases.applies_not, &[RuleResult::NotApplicable]),
+            section(&phrases.not_checked, &[RuleResult::NotChecked]),
         ];
         all.into_iter().flatten().collect()
     }
@@ -263,16 +265,16 @@ impl Opinion<'_> {
 
     /// A line for each way in which a rule fails.
     fn denied(&self, ruled: &Ruled<'_, '_>, lang: Lang) -> Vec<Line> {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let article = ruled.rule.article.get_ref();
         let mut lines: Vec<Line> = Vec::new();
         for considered in ruled.considered.iter().filter(|considered| !considered.holds) {
             let because = self.fill(ruled.rule.because.of(lang), considered, lang);
             let fix = self.fill(ruled.rule.fix.of(lang), considered, lang);
             let law = self.case.regime.file.articles.get(article).map(|law| {
-                Line::plain(said.says.replace("{article}", article).replace("{}", law.says.of(lang)))
+                Line::plain(phrases.says.replace("{article}", article).replace("{}", law.says.of(lang)))
             });
-            let under = [Line::plain(said.mend.replace("{}", &fix))].into_iter().chain(law).collect();
+            let under = [Line::plain(phrases.fix.replace("{}", &fix))].into_iter().chain(law).collect();
             let text = format!("{} ({article}): {because}", ruled.id);
             let line = Line::judged(RuleResult::Denied, text, under, lang);
             let line = Line { rule: Some(ruled.id.to_owned()), ..line };
@@ -285,19 +287,19 @@ impl Opinion<'_> {
 
     /// How long a withdrawal can take to reach the answers: from constants of the study alone, never from withdrawals.
     fn stop_in_words(&self, lang: Lang) -> Line {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let study = self.case.study;
         let article = self.case.regime.rule_of(ConsentStatus::Withdrawn).map_or("", |(_, article)| article);
         let line = match study.release.max_age {
-            Some(age) => {
-                Line::plain(said.stop_within.replace("{age}", &age.to_string()).replace("{article}", article))
-            }
+            Some(age) => Line::plain(
+                phrases.stop_within.replace("{age}", &age.to_string()).replace("{article}", article),
+            ),
             None => {
-                let text = said.stop_unbounded.replace("{retention}", &in_days(study.retention, said));
+                let text = phrases.stop_unbounded.replace("{retention}", &in_days(study.retention, phrases));
                 Line::judged(RuleResult::Warning, text.replace("{article}", article), Vec::new(), lang)
             }
         };
-        Line::with(&said.stop, vec![line])
+        Line::with(&phrases.stop, vec![line])
     }
 
     /// What a fact that a study leaves out is about.
@@ -310,19 +312,19 @@ impl Opinion<'_> {
             Some(("figure", figure)) => file.figures.get(figure).map(|figure| &figure.title),
             _ => None,
         };
-        let said = Phrases::of(lang);
-        let title = title.map_or_else(|| said.fact(name), |title| title.of(lang));
+        let phrases = Phrases::of(lang);
+        let title = title.map_or_else(|| phrases.fact(name), |title| title.of(lang));
         // The document itself is named: it is its scope, or the start of the use, that is left out.
         let kind =
             name.strip_prefix("document:").filter(|kind| self.case.study.documents.contains_key(*kind));
         match kind {
-            Some(_) => said.fact("scope").replace("{}", title),
+            Some(_) => phrases.fact("scope").replace("{}", title),
             None => title.to_owned(),
         }
     }
 
     fn consents_in_words(&self, lang: Lang) -> Line {
-        let (said, file) = (Phrases::of(lang), &self.case.regime.file);
+        let (phrases, file) = (Phrases::of(lang), &self.case.regime.file);
         let demand = self.demand();
         let mut lines: Vec<Line> = demand
             .requirements
@@ -333,57 +335,60 @@ impl Opinion<'_> {
                     .map_or(("", ""), |trigger| (trigger.article.get_ref().as_str(), trigger.title.of(lang)));
                 let text = format!("{} ({article}): {title}", requirement.trigger);
                 let parts = self.conditions(requirement, lang);
-                let parts = parts.into_iter().map(|part| Line::plain(part.join(&said.semicolon)));
+                let parts = parts.into_iter().map(|part| Line::plain(part.join(&phrases.semicolon)));
                 let rule = trigger.map(|trigger| trigger.rule.get_ref().clone());
                 Line { rule, ..Line::with(text, parts.collect()) }
             })
             .collect();
-        lines.push(Line::plain(&said.not_withdrawn));
+        lines.push(Line::plain(&phrases.not_withdrawn));
         lines.push(match demand.ages {
-            Ages::DeclaredAdults => Line::plain(&said.adults),
+            Ages::DeclaredAdults => Line::plain(&phrases.adults),
             Ages::Read { child_below, .. } => {
-                Line::plain(said.ages.replace("{child}", &child_below.to_string()))
+                Line::plain(phrases.ages.replace("{child}", &child_below.to_string()))
             }
         });
-        Line::with(&said.consents, lines)
+        Line::with(&phrases.consents, lines)
     }
 
     /// What one consent must name, how it must have been given, and how long it holds: in the words of the requirement that
     /// the fold checks.
     fn conditions(&self, requirement: &Requirement, lang: Lang) -> [Vec<String>; 3] {
-        let (said, file) = (Phrases::of(lang), &self.case.regime.file);
-        let list = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(&said.and);
+        let (phrases, file) = (Phrases::of(lang), &self.case.regime.file);
+        let list = |words: &mut dyn Iterator<Item = &str>| words.collect::<Vec<_>>().join(&phrases.and);
         let names = file.actions.get(&self.case.study.action).map(|action| action.names);
-        let names = if names == Some(Names::Handlers) { &said.names_handlers } else { &said.names };
+        let names = if names == Some(Names::Handlers) { &phrases.names_handlers } else { &phrases.names };
         let recipients = list(&mut requirement.recipients.iter().map(String::as_str));
         let categories = list(&mut requirement.categories.iter().map(|name| self.category_title(name, lang)));
         let mut named = vec![
             names.replace("{}", &recipients),
-            said.for_purpose.to_owned(),
-            said.lists.replace("{}", &categories),
+            phrases.for_purpose.to_owned(),
+            phrases.lists.replace("{}", &categories),
         ];
         if !requirement.methods.is_empty() {
-            named
-                .push(said.methods.replace("{}", &list(&mut requirement.methods.iter().map(String::as_str))));
+            named.push(
+                phrases.methods.replace("{}", &list(&mut requirement.methods.iter().map(String::as_str))),
+            );
         }
         let mut given = Vec::new();
         for check in &requirement.checks {
             given.push(match check {
-                Check::OwnStep => said.own_step.to_owned(),
-                Check::NotPreTicked => said.not_pre_ticked.to_owned(),
-                Check::Single => said.single.to_owned(),
-                Check::NotGated => said.not_gated.to_owned(),
+                Check::OwnStep => phrases.own_step.to_owned(),
+                Check::NotPreTicked => phrases.not_pre_ticked.to_owned(),
+                Check::Single => phrases.single.to_owned(),
+                Check::NotGated => phrases.not_gated.to_owned(),
                 Check::Notice => {
                     let (oldest, current) = requirement.notice_versions.clone().into_inner();
                     let versions =
                         if oldest == current { current.to_string() } else { format!("{oldest}..{current}") };
-                    said.informed.replace("{id}", &requirement.notice).replace("{versions}", &versions)
+                    phrases.informed.replace("{id}", &requirement.notice).replace("{versions}", &versions)
                 }
                 Check::ShownBefore => continue,
             });
         }
-        let mut holds = vec![said.lasts.replace("{}", &in_days(requirement.retention, said))];
-        holds.extend(requirement.cool_down.map(|days| said.cool_down.replace("{}", &in_days(days, said))));
+        let mut holds = vec![phrases.lasts.replace("{}", &in_days(requirement.retention, phrases))];
+        holds.extend(
+            requirement.cool_down.map(|days| phrases.cool_down.replace("{}", &in_days(days, phrases))),
+        );
         [named, given, holds]
     }
 
@@ -397,13 +402,13 @@ impl Opinion<'_> {
 
     /// What a reader must know besides: the rules that are not the law's own text.
     fn notes(&self, lang: Lang) -> Option<Line> {
-        let said = Phrases::of(lang);
+        let phrases = Phrases::of(lang);
         let mut lines = Vec::new();
         let marked = self.marked(lang);
         if !marked.is_empty() {
-            lines.push(Line::plain(said.marks.replace("{}", &marked.join(&said.and))));
+            lines.push(Line::plain(phrases.marks.replace("{}", &marked.join(&phrases.and))));
         }
-        (!lines.is_empty()).then(|| Line::with(&said.notes, lines))
+        (!lines.is_empty()).then(|| Line::with(&phrases.notes, lines))
     }
 
     /// Everything that this opinion rests on and that was not read in the law's own text.
@@ -494,6 +499,6 @@ impl Opinion<'_> {
     }
 }
 
-fn in_days(span: Days, said: &Phrases) -> String {
-    said.days.replace("{}", &span.days().to_string())
+fn in_days(span: Days, phrases: &Phrases) -> String {
+    phrases.days.replace("{}", &span.days().to_string())
 }

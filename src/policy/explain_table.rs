@@ -8,21 +8,21 @@ use super::regime::Lang;
 impl Opinion<'_> {
     /// The statements of `[consents]` with their evidence; `None` where the study makes none.
     pub(super) fn statements_in_words(&self, lang: Lang) -> Option<Line> {
-        let (said, table) = (Phrases::of(lang), &self.case.study.consents.statements);
+        let (phrases, table) = (Phrases::of(lang), &self.case.study.consents.statements);
         let mut lines: Vec<Line> = Vec::new();
         for stated in table.stated() {
             let text = match stated.of {
-                None => said.stated_always.clone(),
-                Some((of, word)) => said.stated_of.replace("{of}", of).replace("{word}", word),
+                None => phrases.stated_always.clone(),
+                Some((of, word)) => phrases.stated_of.replace("{of}", of).replace("{word}", word),
             };
             lines
                 .push(Line::plain(text.replace("{column}", stated.column).replace("{words}", &stated.words)));
         }
         let words: Vec<String> = table.words_that_give().map(|word| format!("`{word}`")).collect();
         if !words.is_empty() {
-            lines.push(Line::plain(said.words_that_give.replace("{}", &words.join(&said.and))));
+            lines.push(Line::plain(phrases.words_that_give.replace("{}", &words.join(&phrases.and))));
         }
-        let heading = said.stated.replace("{evidence}", table.evidence().unwrap_or("-"));
+        let heading = phrases.stated.replace("{evidence}", table.evidence().unwrap_or("-"));
         (!lines.is_empty()).then(|| Line::with(heading, lines))
     }
 }

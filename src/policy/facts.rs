@@ -1,4 +1,4 @@
-//! What a study says, as facts of its regime: one situation for every recipient and day.
+//! What a study declares, as facts of its regime: one situation for every recipient and day.
 
 use std::collections::BTreeSet;
 
@@ -57,7 +57,7 @@ impl Case<'_> {
         state
     }
 
-    /// The word of a fact; a word that the fact does not have stands for one that no rule calls good.
+    /// The word of a fact; a word that the fact does not have is taken as one that no rule calls good.
     fn word(&self, fact: &str) -> &str {
         let (study, file) = (self.study, &self.regime.file);
         let purpose = file.purposes.get(&study.purpose);
@@ -168,12 +168,12 @@ impl Case<'_> {
         let Some(document) = self.study.documents.get(kind) else { return "missing" };
         let kind = self.regime.file.documents.get(kind);
         let max_age = kind.and_then(|kind| kind.max_age);
-        self.standing(document, max_age, kind.is_some_and(|kind| kind.general))
+        self.validity(document, max_age, kind.is_some_and(|kind| kind.general))
     }
 
     /// Late: approved only after the use started, or not yet (PIPL art. 55 asks for it beforehand). Undeclared: in force, but the
     /// study does not declare when the use starts, or for which purposes, data and recipients the document is.
-    fn standing(&self, document: &Document, max_age: Option<Days>, general: bool) -> &'static str {
+    fn validity(&self, document: &Document, max_age: Option<Days>, general: bool) -> &'static str {
         let start = self.study.start.unwrap_or(self.now).min(self.now);
         let stale = max_age.is_some_and(|age| document.approved.saturating_add(age) <= self.now);
         if document.approved > start {

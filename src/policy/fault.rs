@@ -15,17 +15,17 @@ pub struct StudyError {
     /// Column in characters, from 1.
     pub column: usize,
     /// What is wrong.
-    pub fault: Fault,
+    pub fault: StudyFault,
 }
 
 /// What is wrong at a place of a study file.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Fault {
+pub enum StudyFault {
     /// Not TOML, a wrong type, a missing or an unknown key.
     #[error("{message}{}", .nearest.as_ref().map(|n| format!("; did you mean `{n}`?")).unwrap_or_default())]
     Syntax {
-        /// What the parser says.
+        /// The parser's message.
         message: String,
         /// The nearest known word.
         nearest: Option<String>,
@@ -57,7 +57,7 @@ pub enum Fault {
 }
 
 /// A quoted name may hold line breaks and control characters: a message, and the terminal it is shown on, must not.
-fn on_one_line(fault: &Fault) -> String {
+fn on_one_line(fault: &StudyFault) -> String {
     let mut line = String::new();
     for character in fault.to_string().chars() {
         if character.is_control() {
@@ -85,16 +85,16 @@ impl StudyError {
     }
 
     /// The error for `span` of `text`.
-    pub(crate) fn at(file: &str, text: &str, span: Option<Range<usize>>, fault: Fault) -> Self {
+    pub(crate) fn at(file: &str, text: &str, span: Option<Range<usize>>, fault: StudyFault) -> Self {
         let (line, column) = place(text, span.map_or(0, |span| span.start));
         Self { file: file.to_owned(), line, column, fault }
     }
 
-    /// The error for what the TOML parser says; an unknown word gets its nearest known one.
+    /// The error for a message of the TOML parser; an unknown word gets its nearest known one.
     pub(super) fn syntax(file: &str, text: &str, error: &toml::de::Error) -> Self {
         let message = error.message().lines().next().unwrap_or("not TOML").trim_end_matches('.').to_owned();
         let nearest = nearest_expected(&message);
-        Self::at(file, text, error.span(), Fault::Syntax { message, nearest })
+        Self::at(file, text, error.span(), StudyFault::Syntax { message, nearest })
     }
 }
 

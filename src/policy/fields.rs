@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::compile::{Outcome, day, says, unknown};
+use super::compile::{Outcome, day, fault_at, unknown};
 use super::file::{FieldSection, FieldType, WordOrTable};
 use super::placed::Spanned;
 use super::study::{Field, FieldKind};
@@ -43,16 +43,16 @@ pub(super) fn field(
             }
         },
     };
-    // A flag says yes or no, whatever it is called; a person is a key, and a dropped column is not read.
+    // A flag is yes or no, whatever its name; a person is a key, and a dropped column is not read.
     let is_safe = matches!(section.kind, FieldType::Drop | FieldType::Flag | FieldType::Person);
     if let Some(name) = direct_identifier(column.get_ref()).filter(|_| !is_safe) {
         let message = format!(
             "a column that is called `{name}` identifies people directly: it can be a key (owner, target, links, type person) or \"drop\", nothing else"
         );
-        return says(column.span(), message);
+        return fault_at(column.span(), message);
     }
     if let (Some(zone), false) = (&section.timezone, section.kind == FieldType::Time) {
-        return says(zone.span(), "`timezone` belongs to fields of type time");
+        return fault_at(zone.span(), "`timezone` belongs to fields of type time");
     }
     let zone = section.timezone.as_ref().map(Spanned::get_ref).or(of_dataset);
     let zone = zone.filter(|_| section.kind == FieldType::Time);
@@ -65,7 +65,7 @@ pub(super) fn field(
         }
         (FieldType::Person, Some(max_reach), None) => FieldKind::Person { max_reach },
         (FieldType::Person, None, _) => {
-            return says(
+            return fault_at(
                 column.span(),
                 "a field of type person needs `max_reach`: how many people one owner may reach",
             );
@@ -79,14 +79,17 @@ pub(super) fn field(
         (FieldType::Text, None, None) => FieldKind::Text,
         (FieldType::Time, None, None) => FieldKind::Time,
         _ => {
-            return says(
+            return fault_at(
                 column.span(),
                 "`max_reach` belongs to fields of type person and `negative` to those of type amount; a dropped one has neither",
             );
         }
     };
     if let (Some(place), false) = (&section.ids, section.kind == FieldType::Person) {
-        return says(place.span(), "`ids` belongs to fields of type person: the namespace of whom they name");
+        return fault_at(
+            place.span(),
+            "`ids` belongs to fields of type person: the namespace of whom they name",
+        );
     }
     let ids = section.ids.as_ref().map(|ids| ids.get_ref().clone());
     let (column, optional) = (column.get_ref().clone(), section.optional);
@@ -97,24 +100,24 @@ pub(super) fn field(
 /// The bands of ages of the field's labels.
 fn bands(section: &FieldSection) -> Outcome<BTreeMap<String, String>> {
     if let (Some(on), false) = (&section.on, section.kind == FieldType::Age) {
-        return says(on.span(), "`on` belongs to fields of type age: the day of which the ages are");
+        return fault_at(on.span(), "`on` belongs to fields of type age: the day of which the ages are");
     }
     let mut all = BTreeMap::new();
     for (label, band) in &section.bands {
         let is_band = |word: &str| AgeFact::from_band(word) != AgeFact::UNKNOWN;
         if section.kind != FieldType::AgeBand {
-            return says(
+            return fault_at(
                 label.span(),
                 "`bands` belongs to fields of type age-band: the band of ages of each label",
             );
         }
         if is_band(label.get_ref()) {
-            return says(label.span(), "this label is a band of ages itself");
+            return fault_at(label.span(), "this label is a band of ages itself");
         }
         if !is_band(band) {
             let message =
                 format!("`{}` is no band of ages, such as \"<14\", \"20-29\" or \"18+\"", label.get_ref());
-            return says(label.span(), message);
+            return fault_at(label.span(), message);
         }
         all.insert(label.get_ref().clone(), band.clone());
     }
@@ -131,7 +134,7 @@ fn amount_format(section: &FieldSection) -> Outcome<AmountFormat> {
         from_float.as_ref().map(Spanned::span),
     ];
     if let (Some(place), false) = (places.into_iter().flatten().next(), *kind == FieldType::Amount) {
-        return says(
+        return fault_at(
             place,
             "`scale`, `thousands`, `integers` and `from_float` belong to fields of type amount",
         );
@@ -144,15 +147,16 @@ fn amount_format(section: &FieldSection) -> Outcome<AmountFormat> {
     };
     match (scale, integers, from_float) {
         (Some(scale), ..) if *scale.get_ref() > MAX_SCALE => {
-            says(scale.span(), format!("`scale` is between 0 and {MAX_SCALE}: 2 for yuan and fen"))
+            fault_at(scale.span(), format!("`scale` is between 0 and {MAX_SCALE}: 2 for yuan and fen"))
         }
-        (None, Some(integers), _) => says(
+        (None, Some(integers), _) => fault_at(
             integers.span(),
-            "`integers` says what whole numbers are beside a `scale`; without one all amounts are whole minor units",
+            "`integers` declares what whole numbers are beside a `scale`; without one all amounts are whole minor units",
         ),
-        (None, _, Some(from_float)) => {
-            says(from_float.span(), "`from_float` needs `scale`: the digits behind the point of a minor unit")
-        }
+        (None, _, Some(from_float)) => fault_at(
+            from_float.span(),
+            "`from_float` needs `scale`: the digits behind the point of a minor unit",
+        ),
         _ => Ok(format),
     }
 }
@@ -161,17 +165,17 @@ fn amount_format(section: &FieldSection) -> Outcome<AmountFormat> {
 fn unit(section: &FieldSection) -> Outcome<Option<Denomination>> {
     let Some(unit) = &section.unit else { return Ok(None) };
     if section.kind != FieldType::Amount {
-        return says(unit.span(), "`unit` belongs to fields of type amount");
+        return fault_at(unit.span(), "`unit` belongs to fields of type amount");
     }
     let Some(scale) = &section.scale else {
-        return says(
+        return fault_at(
             unit.span(),
             "`unit` is the major unit in which results are shown: declare `scale`, its digits behind the point, too",
         );
     };
     match Denomination::new(unit.get_ref(), *scale.get_ref()) {
         Some(denomination) => Ok(Some(denomination)),
-        None => says(unit.span(), "a unit has 1 to 16 characters and no blanks, such as CNY"),
+        None => fault_at(unit.span(), "a unit has 1 to 16 characters and no blanks, such as CNY"),
     }
 }
 
@@ -182,14 +186,14 @@ fn treatment(section: &FieldSection, zone: Option<&Zone>) -> Outcome<Treatment> 
     if let Some(unit) = round {
         return match (kind, *unit.get_ref()) {
             (Amount | Integer, unit @ 1..) => Ok(Treatment::Round(unit)),
-            (Amount | Integer, _) => says(unit.span(), "a unit to round to is at least 1"),
-            _ => says(unit.span(), "`round` belongs to fields of type amount and integer"),
+            (Amount | Integer, _) => fault_at(unit.span(), "a unit to round to is at least 1"),
+            _ => fault_at(unit.span(), "`round` belongs to fields of type amount and integer"),
         };
     }
     if let Some(span) = truncate {
         return match kind {
             Time => Ok(Treatment::Truncate(*span.get_ref(), zone.cloned())),
-            _ => says(span.span(), "`truncate` belongs to fields of type time"),
+            _ => fault_at(span.span(), "`truncate` belongs to fields of type time"),
         };
     }
     match (kind, prefix, values) {
@@ -197,17 +201,17 @@ fn treatment(section: &FieldSection, zone: Option<&Zone>) -> Outcome<Treatment> 
         (Text, Some(letters), None) if *letters.get_ref() > 0 => {
             Ok(Treatment::Prefix(usize::from(*letters.get_ref())))
         }
-        (Text, Some(letters), None) => says(letters.span(), "a prefix has at least 1 letter"),
+        (Text, Some(letters), None) => fault_at(letters.span(), "a prefix has at least 1 letter"),
         (Text, None, Some(words)) if !words.get_ref().is_empty() => {
             Ok(Treatment::Listed(words.get_ref().clone()))
         }
-        (Text, None, Some(words)) => says(words.span(), "a closed list has at least one word"),
+        (Text, None, Some(words)) => fault_at(words.span(), "a closed list has at least one word"),
         (Text, Some(letters), Some(_)) => {
-            says(letters.span(), "a text is cut to a prefix or to a closed list, not both")
+            fault_at(letters.span(), "a text is cut to a prefix or to a closed list, not both")
         }
         (_, prefix, values) => {
             let place = prefix.as_ref().map(Spanned::span).or(values.as_ref().map(Spanned::span));
-            says(place.unwrap_or_default(), "`prefix` and `values` belong to fields of type text")
+            fault_at(place.unwrap_or_default(), "`prefix` and `values` belong to fields of type text")
         }
     }
 }

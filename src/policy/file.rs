@@ -20,7 +20,7 @@ use crate::types::{
     StudyId, TextEncoding, Thousands, Zone,
 };
 
-/// A table of named things that remembers where each name stands.
+/// A table of named things that remembers the place of each name.
 pub(super) type Named<T> = BTreeMap<Spanned<String>, T>;
 
 #[derive(Deserialize, JsonSchema)]
@@ -51,6 +51,7 @@ pub(super) struct StudyFile {
     pub(super) release: ReleaseSection,
     #[serde(default)]
     pub(super) tag_sets: BTreeMap<Spanned<String>, Vec<Spanned<String>>>,
+    pub(super) tokens: Option<Spanned<TokensSection>>,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -128,6 +129,16 @@ pub(super) struct HandlerSection {
     pub(super) name: String,
     #[serde(default)]
     pub(super) contact: String,
+    #[schemars(extend("pattern" = "^ristretto255:[0-9a-f]{64}\\+ed25519:[0-9a-f]{64}$"))]
+    pub(super) token_key: Option<Spanned<String>>,
+}
+
+/// Blind tokens: tokens that need the secrets of both handlers.
+#[derive(Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TokensSection {
+    pub(super) max_ids: u64,
+    pub(super) padding: u32,
 }
 
 #[derive(Deserialize, JsonSchema)]
@@ -374,7 +385,7 @@ pub(super) struct ReleaseSection {
     pub(super) default_error: Spanned<u64>,
     #[serde(default)]
     pub(super) default_error_of: BTreeMap<Spanned<String>, u64>,
-    /// Half-width, in people, of the counts of people in, and out by reason, that every seal pays for and tells the recipient;
+    /// Half-width, in people, of the counts of people in, and out by reason, that every seal pays for and releases to the recipient;
     /// without it they are never counted.
     pub(super) consent_error: Option<Spanned<u64>>,
     #[serde(default = "default_max_cells")]
@@ -391,7 +402,7 @@ const fn default_max_cells() -> u64 {
 #[derive(JsonSchema)]
 #[schemars(inline)]
 struct Day(
-    #[expect(dead_code, reason = "stands for TOML's own type")]
+    #[expect(dead_code, reason = "takes the place of TOML's own type")]
     #[schemars(extend("format" = "date"))]
     String,
 );

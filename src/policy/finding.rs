@@ -12,7 +12,7 @@ use super::{RuleResult, StudyError};
 pub enum Level {
     /// Something to know; a check passes all the same.
     Note,
-    /// Something to mend.
+    /// Something to fix.
     Warning,
     /// The file does not work, or the use is denied.
     Error,
@@ -30,7 +30,7 @@ impl Level {
     }
 }
 
-/// Something that should be known or mended before a policy is used.
+/// Something that should be known or fixed before a policy is used.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Finding {
     /// The file.
@@ -46,7 +46,7 @@ pub struct Finding {
     pub article: String,
     /// What is wrong.
     pub message: String,
-    /// What would mend it.
+    /// What would fix it.
     pub fix: String,
     /// The result of the rule, for a finding about a rule of the regime.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::compile::{Outcome, as_written, says, unknown};
+use super::compile::{Outcome, as_written, fault_at, unknown};
 use super::file::{DatasetKind, DatasetSection, IdsSection, Named, WordOrTable};
 use super::placed::Spanned;
 use super::study::{Dataset, Shape};
@@ -20,7 +20,7 @@ pub struct IdColumn {
     pub form: Form,
 }
 
-/// A table that says which ids of two namespaces are one person's.
+/// A table of which ids of two namespaces are one person's.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct LinksTable {
     /// The name inside the study.
@@ -47,7 +47,7 @@ pub(super) fn links_table(
 ) -> Outcome<LinksTable> {
     only_links(section)?;
     let Some(columns) = &section.columns else {
-        return says(
+        return fault_at(
             name.span(),
             "a links table needs `columns`: two namespaces, each with its column, such as `{ phone = \"phone\", card = \"card_number\" }`",
         );
@@ -55,10 +55,10 @@ pub(super) fn links_table(
     let mut written = as_written(columns.get_ref());
     let (Some((first, one)), Some((second, other)), None) = (written.next(), written.next(), written.next())
     else {
-        return says(columns.span(), "a links table joins exactly two namespaces");
+        return fault_at(columns.span(), "a links table joins exactly two namespaces");
     };
     if one == other {
-        return says(second.span(), "both namespaces stand in one column");
+        return fault_at(second.span(), "both namespaces name one column");
     }
     let mut several = BTreeSet::new();
     for namespace in &section.several {
@@ -95,12 +95,12 @@ fn only_links(section: &DatasetSection) -> Outcome<()> {
     let place = place.or_else(|| section.timezone.as_ref().map(Spanned::span));
     let place = place.or_else(|| section.max_rows_per_owner.as_ref().map(Spanned::span));
     match place.or_else(|| section.fields.keys().map(Spanned::span).next()) {
-        Some(place) => says(place, "a links table has `columns` and `several`, and nobody owns its rows"),
+        Some(place) => fault_at(place, "a links table has `columns` and `several`; its rows have no owner"),
         None => Ok(()),
     }
 }
 
-/// Two tables that disagree about `several` would make a person of one table nobody in another.
+/// Two tables that disagree about `several` would make a person of one table none in another.
 fn one_rule_a_namespace(
     namespace: &Spanned<String>,
     several: &BTreeSet<String>,
@@ -109,7 +109,7 @@ fn one_rule_a_namespace(
     let name = namespace.get_ref();
     let joins = |table: &&LinksTable| table.columns.iter().any(|column| column.ids == *name);
     match before.iter().find(joins).filter(|table| table.several.contains(name) != several.contains(name)) {
-        Some(table) => says(
+        Some(table) => fault_at(
             namespace.span(),
             format!("`several` of namespace `{name}` must be the same here and in dataset `{}`", table.name),
         ),
@@ -180,7 +180,7 @@ pub(super) fn check_namespaces(datasets: &Datasets) -> Outcome<()> {
         }
     }
     match namespaces.iter().find(|namespace| !joined.contains(namespace)) {
-        Some(alone) => says(
+        Some(alone) => fault_at(
             alone.span(),
             format!(
                 "no links table joins namespace `{}` to `{}`, so their people would never meet: add a dataset of kind links",

@@ -57,13 +57,13 @@ fn decision(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestam
     })
 }
 
-/// Tags that no question can name, and labels that nobody can have.
+/// Tags that no query can name, and labels that no person can have.
 fn useless_tags(study: &Study) -> Vec<Finding> {
     let catalogue = &study.catalogue;
     let mut all = Vec::new();
     for (index, tag) in catalogue.tags().iter().enumerate() {
         if !catalogue.sets().iter().any(|set| set.tags.contains(&index)) {
-            let message = format!("no tag set holds `{}`, so no question can name it", tag.name());
+            let message = format!("no tag set holds `{}`, so no query can name it", tag.name());
             all.push(Finding::new(
                 Level::Warning,
                 "TAG",
@@ -76,7 +76,7 @@ fn useless_tags(study: &Study) -> Vec<Finding> {
         let reached = measure.clamp.map_or(usize::MAX - 1, |clamp| bands.code(clamp.high()));
         for label in bands.labels().iter().skip(reached + 1) {
             let message =
-                format!("nobody can be `{label}` of `{}`: the band starts above the clamp", tag.name());
+                format!("no person can be `{label}` of `{}`: the band starts above the clamp", tag.name());
             all.push(Finding::new(Level::Warning, "TAG", message, "lower the band, or raise the clamp"));
         }
     }
@@ -203,13 +203,13 @@ fn long_windows(study: &Study) -> Vec<Finding> {
     all
 }
 
-/// Whoever withdraws stays in what was sealed before, so an epoch must stop answering some day before its retention is over.
+/// A person who withdraws stays in what was sealed before, so an epoch must stop answering some day before its retention is over.
 fn no_max_age(study: &Study, regime: &Regime) -> Option<Finding> {
     if study.release.max_age.is_some() {
         return None;
     }
     let message = format!(
-        "an epoch answers until its retention of {} is over, with whoever withdrew since it was sealed",
+        "an epoch answers until its retention of {} is over, including people who withdrew since it was sealed",
         study.retention
     );
     let fix = "write `max_age = \"72h\"` under `[release]`: after so many hours a new epoch must be sealed";
@@ -267,7 +267,7 @@ pub fn lint_regime(regime: &Regime) -> Vec<Finding> {
             .filter(|(other, (_, known))| *other != index && known.rule == demand.rule)
             .map(|(_, (cube, _))| cube)
             .collect();
-        // What the mechanism adds for unknown words may well be said by a demand of the file too.
+        // A demand of the file may repeat what the mechanism adds for unknown words.
         let unknown =
             vocabulary.position(demand.fact, UNKNOWN).map_or(Words::NONE, |word| Words::NONE.with(word));
         let is_added = demand.when == Cube::default() && own.words(demand.fact) == Some(unknown);

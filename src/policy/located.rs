@@ -1,4 +1,4 @@
-//! Where a finding about a file as a whole stands: at the first name in it that the file defines.
+//! The place of a finding about a file as a whole: the first name in it that the file defines.
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
@@ -77,7 +77,7 @@ mod tests {
     const FILE: &str = "[study]\nid = \"demo\"\n\n[[recipients]]\nid = \"brand\"\n\n[datasets.payments]\nfields = { amount = \"amount\" }\n\n[release]\nmin_people = 20\n";
 
     #[test]
-    fn a_finding_stands_where_the_file_defines_what_it_names() {
+    fn a_finding_is_placed_where_the_file_defines_what_it_names() {
         for (rule, message, line) in [
             ("R55", "recipient brand: no assessment", Some(5)),
             ("FIELDS", "`payments.amount` is read as it is", Some(8)),

@@ -1,4 +1,4 @@
-//! Facts over closed vocabularies, and the exact question whether one list of refusals covers another.
+//! Facts over closed vocabularies, and the exact query whether one list of refusals covers another.
 //!
 //! A regime refuses a use when some [`Demand`] fails: all its conditions hold and the fact that it needs does not. So what
 //! a regime refuses is a union of boxes over finitely many words, and two regimes can be compared exactly.

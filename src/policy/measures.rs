@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Fault;
-use super::compile::{Outcome, as_written, says, tag_fault, unknown};
+use super::StudyFault;
+use super::compile::{Outcome, as_written, fault_at, tag_fault, unknown};
 use super::file::{MeasureSection, Named, Role};
 use super::placed::Spanned;
 use super::record_measures::RecordMeasure;
@@ -53,7 +53,10 @@ impl Measures<'_> {
             }
             (None, Some(over)) => self.over_relation(over, section, place)?,
             _ => {
-                return says(place.clone(), "a measure reads either records (`from`) or a relation (`over`)");
+                return fault_at(
+                    place.clone(),
+                    "a measure reads either records (`from`) or a relation (`over`)",
+                );
             }
         };
         let mut measure = Measure { name, unit: self.unit(&source), source, clamp, grid: None, floor };
@@ -64,7 +67,7 @@ impl Measures<'_> {
                 Some(grid.map_err(tag_fault(written.span()))?)
             }
             (Some(written), None) => {
-                return says(written.span(), "a `grid` cuts the range of a `clamp`: declare one");
+                return fault_at(written.span(), "a `grid` cuts the range of a `clamp`: declare one");
             }
         };
         Ok(measure)
@@ -92,21 +95,21 @@ impl Measures<'_> {
         section: &MeasureSection,
         place: &Range<usize>,
     ) -> Outcome<(Source, Option<i64>)> {
-        const WANTED: &str = "a measure over a relation says `role = \"own\"` or \"mutual\" with `size = true`, \"strong\" or \"weak\" alone, or \"audience\" with exactly one of `size = true`, `sum`, `mean`, `share`";
+        const WANTED: &str = "a measure over a relation has `role = \"own\"` or \"mutual\" with `size = true`, \"strong\" or \"weak\" alone, or \"audience\" with exactly one of `size = true`, `sum`, `mean`, `share`";
         let dataset = self.find(over, "relation")?;
         let Shape::Relation { relation, .. } = dataset.shape else {
-            return says(over.span(), "not a relation");
+            return fault_at(over.span(), "not a relation");
         };
         reads_no_rows(section, place)?;
-        let Some(role) = section.role else { return says(place.clone(), WANTED) };
+        let Some(role) = section.role else { return fault_at(place.clone(), WANTED) };
         if role != Role::Own {
             self.carries(relation, over, dataset)?;
         }
-        let told = (section.size, &section.sum, &section.mean, &section.share);
-        let source = match (role, told) {
+        let values = (section.size, &section.sum, &section.mean, &section.share);
+        let source = match (role, values) {
             (Role::Own, (Some(true), None, None, None)) => Source::OwnListSize { relation },
             (Role::Own, (None, ..)) => {
-                return says(
+                return fault_at(
                     place.clone(),
                     "what the people I list do would need their data to flow along my list: refused (use role = \"audience\")",
                 );
@@ -115,25 +118,25 @@ impl Measures<'_> {
             (Role::Strong | Role::Weak, (None, None, None, None)) => {
                 Source::Ties { relation, strong: role == Role::Strong, unit: unit(section)? }
             }
-            (Role::Audience, told) => match self.arrival(told, section)? {
+            (Role::Audience, values) => match self.arrival(values, section)? {
                 Some(what) => Source::Audience { relation, what },
-                None => return says(place.clone(), WANTED),
+                None => return fault_at(place.clone(), WANTED),
             },
-            _ => return says(place.clone(), WANTED),
+            _ => return fault_at(place.clone(), WANTED),
         };
         if let (Some(unit), false) = (&section.unit, has_unit(&source)) {
-            return says(unit.span(), "`unit` belongs to a share: what the whole is counted as");
+            return fault_at(unit.span(), "`unit` belongs to a share: what the whole is counted as");
         }
         let floor = self.floor(&source);
         Ok((source, floor))
     }
 
-    /// Refused unless the relation is cut.
+    /// Refused unless the relation is truncated.
     fn carries(&self, relation: usize, over: &Spanned<String>, dataset: &Dataset) -> Outcome<()> {
         if self.draft.relations.get(relation).is_some_and(|relation| relation.max_reach.is_some()) {
             return Ok(());
         }
-        says(
+        fault_at(
             over.span(),
             format!(
                 "`{}` carries contributions to other people's tags and needs `max_reach`; there is no default",
@@ -142,15 +145,15 @@ impl Measures<'_> {
         )
     }
 
-    fn arrival(&self, told: Told<'_>, section: &MeasureSection) -> Outcome<Option<Inbound>> {
-        Ok(Some(match told {
+    fn arrival(&self, values: AudienceValues<'_>, section: &MeasureSection) -> Outcome<Option<Inbound>> {
+        Ok(Some(match values {
             (Some(true), None, None, None) => Inbound::Size,
             (None, Some(of), None, None) => Inbound::Sum { of: self.inner(of)? },
             (None, None, Some(of), None) => Inbound::Mean { of: self.inner(of)? },
             (None, None, None, Some(share)) => {
                 let mut tests = share.get_ref().iter();
                 let (Some((of, test)), None) = (tests.next(), tests.next()) else {
-                    return says(share.span(), "a share of the audience tests exactly one measure");
+                    return fault_at(share.span(), "a share of the audience tests exactly one measure");
                 };
                 Inbound::Share { of: self.inner(of)?, test: one_test(of, test, true)?, unit: unit(section)? }
             }
@@ -196,7 +199,7 @@ impl Measures<'_> {
         if self.sections.iter().any(|(known, section)| {
             known.get_ref() == name && (section.over.is_some() || section.referred.is_some())
         }) {
-            return Err((written.span(), Fault::Tag(TagError::Nested { name: name.clone() })));
+            return Err((written.span(), StudyFault::Tag(TagError::Nested { name: name.clone() })));
         }
         let found = self.draft.measures.iter().position(|measure| measure.name.as_ref() == Some(name));
         let known = || self.draft.measures.iter().filter_map(|measure| measure.name.as_deref());
@@ -204,7 +207,7 @@ impl Measures<'_> {
     }
 }
 
-type Told<'a> = (
+type AudienceValues<'a> = (
     Option<bool>,
     &'a Option<Spanned<String>>,
     &'a Option<Spanned<String>>,
@@ -215,7 +218,7 @@ const fn has_unit(source: &Source) -> bool {
     matches!(source, Source::Ties { .. } | Source::Audience { what: Inbound::Share { .. }, .. })
 }
 
-/// Words of measures over records say nothing about a relation.
+/// Keys of measures over records do not apply to a relation.
 fn reads_no_rows(section: &MeasureSection, place: &Range<usize>) -> Outcome<()> {
     let texts = [
         &section.min,
@@ -229,7 +232,7 @@ fn reads_no_rows(section: &MeasureSection, place: &Range<usize>) -> Outcome<()> 
     let rows = section.count.is_some() || section.retained.is_some() || section.window.is_some();
     let cut = section.ending.is_some() || section.cap.is_some() || !section.conditions.is_empty();
     if rows || cut || texts.iter().any(|text| text.is_some()) {
-        return says(
+        return fault_at(
             place.clone(),
             "`count`, `min`, `max`, `distinct`, `retained`, `referred`, `days_since_...`, `window`, `ending` and `where` belong to measures over records (`from`)",
         );

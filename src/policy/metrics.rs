@@ -1,9 +1,9 @@
-//! Metrics of a study: named formulas over released numbers. Which numbers they mean is read where questions are.
+//! Metrics of a study: named formulas over released numbers. Which numbers they mean is read where queries are.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::compile::{Outcome, as_written, says, unknown};
+use super::compile::{Outcome, as_written, fault_at, unknown};
 use super::file::{MetricSection, Named};
 use super::placed::Spanned;
 
@@ -14,7 +14,7 @@ pub struct Metric {
     pub name: String,
     /// What it is computed from.
     pub formula: Formula,
-    /// The tags for whose labels it is told apart.
+    /// The tags by whose labels it is grouped.
     pub by: Vec<String>,
     /// The half-width of its counts, in people; the study's default without one.
     pub error: Option<u64>,
@@ -24,7 +24,7 @@ pub struct Metric {
     pub unit: String,
     /// What it means, for its reader.
     pub means: String,
-    /// Where its name stands in the study file, in bytes.
+    /// The place of its name in the study file, in bytes.
     pub place: Range<usize>,
 }
 
@@ -50,11 +50,11 @@ pub enum Formula {
 pub enum Operand {
     /// Another metric, by its position among those of the study.
     Metric(usize),
-    /// A number of the question language with its own filter: `COUNT(*) WHERE region = 'east'`.
+    /// A number of the query language with its own filter: `COUNT(*) WHERE region = 'east'`.
     Number {
         /// The text.
         text: String,
-        /// Where it stands in the study file, in bytes.
+        /// Its place in the study file, in bytes.
         place: Range<usize>,
     },
 }
@@ -106,7 +106,7 @@ const MOST: usize = 200;
 pub(super) fn metrics(sections: &Named<MetricSection>) -> Outcome<Vec<Metric>> {
     let written: Vec<_> = as_written(sections).collect();
     if let Some((name, _)) = written.get(MOST) {
-        return says(name.span(), format!("a study has at most {MOST} metrics"));
+        return fault_at(name.span(), format!("a study has at most {MOST} metrics"));
     }
     let names: Vec<&str> = written.iter().map(|(name, _)| name.get_ref().as_str()).collect();
     let all = written.iter().map(|(name, section)| metric(name, section, &names));
@@ -120,7 +120,7 @@ pub(super) fn metrics(sections: &Named<MetricSection>) -> Outcome<Vec<Metric>> {
 fn metric(name: &Spanned<String>, section: &MetricSection, names: &[&str]) -> Outcome<Metric> {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || c == '_';
     if name.get_ref().is_empty() || name.get_ref().len() > 63 || !name.get_ref().chars().all(plain) {
-        return says(name.span(), "the name of a metric has 1 to 63 letters a to z, digits and `_`");
+        return fault_at(name.span(), "the name of a metric has 1 to 63 letters a to z, digits and `_`");
     }
     let operand = |written: &Spanned<String>| match names.iter().position(|name| name == written.get_ref()) {
         Some(metric) => Operand::Metric(metric),
@@ -148,17 +148,17 @@ fn metric(name: &Spanned<String>, section: &MetricSection, names: &[&str]) -> Ou
         }
         (None, None, None, None, None, Some(weighted)) => weights(weighted, name.span(), names)?,
         _ => {
-            return says(
+            return fault_at(
                 name.span(),
-                "a metric says exactly one of `value = \"COUNT(*) WHERE ...\"`, `ratio`, `difference`, `growth`, `product` (two numbers or metrics each), `weighted = { metric = 0.5, ... }`",
+                "a metric has exactly one of `value = \"COUNT(*) WHERE ...\"`, `ratio`, `difference`, `growth`, `product` (two numbers or metrics each), `weighted = { metric = 0.5, ... }`",
             );
         }
     };
     if let Some((measure, _)) = section.error_of.iter().find(|(_, error)| **error == 0) {
-        return says(measure.span(), "an error of 0 would be the exact number: it must be at least 1");
+        return fault_at(measure.span(), "an error of 0 would be the exact number: it must be at least 1");
     }
     if section.error == Some(0) {
-        return says(name.span(), "an error of 0 would be the exact number: it must be at least 1");
+        return fault_at(name.span(), "an error of 0 would be the exact number: it must be at least 1");
     }
     Ok(Metric {
         name: name.get_ref().clone(),
@@ -175,21 +175,21 @@ fn metric(name: &Spanned<String>, section: &MetricSection, names: &[&str]) -> Ou
 fn weights(written: &Named<f64>, place: Range<usize>, names: &[&str]) -> Outcome<Formula> {
     let mut all = Vec::new();
     if written.is_empty() {
-        return says(place, "a weighted sum needs at least one metric");
+        return fault_at(place, "a weighted sum needs at least one metric");
     }
     for (name, weight) in as_written(written) {
         let Some(metric) = names.iter().position(|known| known == name.get_ref()) else {
             return Err(unknown("metric", name, names.iter().copied()));
         };
         if !weight.is_finite() || weight.abs() > 1e9 {
-            return says(name.span(), "a weight is a number between -1e9 and 1e9");
+            return fault_at(name.span(), "a weight is a number between -1e9 and 1e9");
         }
         all.push((*weight, Operand::Metric(metric)));
     }
     Ok(Formula::Weighted(all))
 }
 
-/// No metric leads back to itself, and a metric is told apart by the same tags as those it is computed from.
+/// No metric leads back to itself, and a metric is grouped by the same tags as those it is computed from.
 fn check_references(metric: &Metric, all: &[Metric]) -> Outcome<()> {
     let mut reached: Vec<&Metric> = vec![metric];
     let mut next = 0;
@@ -200,14 +200,14 @@ fn check_references(metric: &Metric, all: &[Metric]) -> Outcome<()> {
             let Some(used) = all.get(*position) else { continue };
             if used.name == metric.name {
                 let message = format!("metric `{}` is computed from itself", metric.name);
-                return says(metric.place.clone(), message);
+                return fault_at(metric.place.clone(), message);
             }
             if used.by != metric.by {
                 let message = format!(
                     "`{}` and `{}`, from which it is computed, differ in `by`",
                     metric.name, used.name
                 );
-                return says(metric.place.clone(), message);
+                return fault_at(metric.place.clone(), message);
             }
             if !reached.iter().any(|known| known.name == used.name) {
                 reached.push(used);

@@ -1,6 +1,6 @@
 //! Layer 1: the study file, the regime and the decision whether a use is permitted at all.
 //!
-//! A study is parsed into types that cannot be invalid; every error has its place and says what was meant. A regime is
+//! A study is parsed into types that cannot be invalid; every error has its place and names what was probably meant. A regime is
 //! data: articles, triggers, categories and messages live in its file, Rust holds the mechanism only.
 
 mod closed_words;
@@ -40,17 +40,20 @@ mod schema;
 mod study;
 mod test_section;
 mod tests_written;
+mod tokens;
 mod words;
 
 #[doc(hidden)]
 pub use closed_words::unknown_words;
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
-pub use diff::{Comparison, Difference, Relation, diff_regimes};
+#[doc(hidden)]
+pub use diff::Relation;
+pub use diff::{Comparison, Difference, diff_regimes};
 pub use diff_study::diff_studies;
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use explain::{Line, replayed};
-pub use fault::{Fault, StudyError};
+pub use fault::{StudyError, StudyFault};
 pub use finding::{Finding, Level};
 #[doc(hidden)]
 pub use links::{IdColumn, LinksTable};
@@ -63,11 +66,16 @@ pub use outcome::{RuleOutcome, RuleResult};
 pub use papers::{Paper, PaperKind};
 #[doc(hidden)]
 pub use reads::Category;
-pub use regime::{Lang, Mark, Regime, RegimeError};
-pub use scenario::{Ran, Scenarios};
+#[doc(hidden)]
+pub use regime::Mark;
+pub use regime::{Lang, Regime, RegimeError};
+#[doc(hidden)]
+pub use scenario::Ran;
+pub use scenario::Scenarios;
 pub use schema::SchemaOf;
 pub use study::{Action, Dataset, Document, Handler, Notice, Recipient, ReleaseTerms, Role, Study};
 #[doc(hidden)]
 pub use study::{Covers, Field, FieldKind, Screen, Shape};
+pub use tokens::TokenTerms;
 #[doc(hidden)]
 pub use words::{Word, WordsOf};

@@ -86,17 +86,17 @@ fn check(regime: &Regime, state: &State, categories: &[CategoryRead]) -> Result<
     if named.iter().any(|fact| is_structural(regime, *fact) || mending(&opinion, *fact).is_empty()) {
         return Ok(false);
     }
-    let mended = |left_out: Option<usize>| {
+    let fixed = |left_out: Option<usize>| {
         let mut state = state.clone();
         for fact in named.iter().filter(|fact| Some(**fact) != left_out) {
             state.set(*fact, mending(&opinion, *fact).first());
         }
         form(&state).permits()
     };
-    prop_assert!(mended(None), "mending all that was named does not help: {:?}", named);
+    prop_assert!(fixed(None), "fixing all that was named does not help: {:?}", named);
     for fact in &named {
         prop_assert!(
-            !mended(Some(*fact)),
+            !fixed(Some(*fact)),
             "without mending {} it is permitted",
             regime.vocabulary.name(*fact)
         );
@@ -141,7 +141,7 @@ fn mending_what_is_named_and_nothing_less_flips_the_decision() {
             Ok(())
         });
         assert!(outcome.is_ok(), "{name}: {}", outcome.unwrap_err());
-        assert!(flipped.get() > 100, "{name}: only {} denied situations could be mended", flipped.get());
+        assert!(flipped.get() > 100, "{name}: only {} denied situations could be fixed", flipped.get());
     }
 }
 

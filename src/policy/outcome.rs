@@ -25,7 +25,7 @@ pub enum RuleResult {
     PerPerson,
     /// As [`Self::PerPerson`], and the study leaves out what bounds it.
     Warning,
-    /// The regime has no check of a study for it; its text says where it is met or that it is not modelled.
+    /// The regime has no check of a study for it; its text names where it is met, or states that it is not modelled.
     NotChecked,
 }
 

@@ -1,4 +1,4 @@
-//! No rule holds because of a fact that nobody declared: each optional fact is taken out of a complete study, one at a time.
+//! No rule holds because of a fact that was not declared: each optional fact is taken out of a complete study, one at a time.
 
 use std::collections::BTreeSet;
 
@@ -131,14 +131,14 @@ fn check(regime: &Regime, table: &Table, left_out: &str, seen: &mut BTreeSet<Str
 }
 
 #[test]
-fn no_rule_holds_because_of_a_fact_that_nobody_declared() {
+fn no_rule_holds_because_of_an_undeclared_fact() {
     for name in ["cn-pipl", "gdpr-subset"] {
         let regime = Regime::built_in(name).unwrap();
         let (mut seen, mut taken) = (BTreeSet::new(), 0);
         for action in super::study::Action::ALL {
             let study = complete(&regime, action.as_str());
             check(&regime, &study, "nothing", &mut BTreeSet::new());
-            // A recipient that took over the consents of another one stands under a rule of its own.
+            // A recipient that took over the consents of another one has a rule of its own.
             let mut succeeding = study.clone();
             let recipient = succeeding["recipients"].as_array_mut().unwrap()[0].as_table_mut().unwrap();
             recipient.insert("succeeds".into(), vec!["LEGAL-ID-OLD"].into());

@@ -75,11 +75,11 @@ impl Regime {
     /// What a paper is called; the key of one that the regime does not know.
     #[must_use]
     pub fn paper_title(&self, paper: &Paper, lang: Lang) -> String {
-        let said = super::phrases::Phrases::of(lang);
+        let phrases = super::phrases::Phrases::of(lang);
         match paper.kind {
             PaperKind::Document => self.document_title(&paper.key, lang).to_owned(),
-            PaperKind::Notice => said.notice_text.clone(),
-            PaperKind::Screen => said.screen.clone(),
+            PaperKind::Notice => phrases.notice_text.clone(),
+            PaperKind::Screen => phrases.screen.clone(),
         }
     }
 }

@@ -25,7 +25,7 @@ macro_rules! phrases {
 
 phrases! {
     question, yes, yes_without_consent, no, the_use, action, purpose, basis, reads, sensitive, says, looked_at,
-    mend, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
+    fix, consents, names, names_handlers, for_purpose, lists, methods, informed, own_step, not_pre_ticked,
     single, not_gated, lasts, days, cool_down, not_withdrawn, adults, ages, duties, notes, marks, person,
     person_in, person_out, live, denied_anyway, documents, in_force, digest, no_digest, notice_text, screen, without_consent, with_consent, refused_basis,
     not_declared, applies_not, per_person, not_checked, stop, stop_within, stop_unbounded, and, semicolon, stated, stated_always, stated_of, words_that_give,
@@ -89,15 +89,15 @@ mod tests {
     #[test]
     fn both_files_hold_every_phrase() {
         for lang in [Lang::En, Lang::Zh] {
-            let said = Phrases::of(lang);
+            let phrases = Phrases::of(lang);
             assert!(
-                !said.question.is_empty()
-                    && said.states.len() == 14
-                    && said.found.len() == 5
-                    && said.facts.len() == 5,
+                !phrases.question.is_empty()
+                    && phrases.states.len() == 14
+                    && phrases.found.len() == 5
+                    && phrases.facts.len() == 5,
                 "{lang:?}"
             );
-            assert!(RuleResult::ALL.iter().all(|result| said.results.contains_key(result.as_str())));
+            assert!(RuleResult::ALL.iter().all(|result| phrases.results.contains_key(result.as_str())));
         }
     }
 }

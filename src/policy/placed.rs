@@ -1,4 +1,4 @@
-//! A value of a policy file that remembers where it stands.
+//! A value of a policy file that remembers its place.
 
 use std::borrow::Cow;
 use std::cmp::Ordering;

@@ -67,7 +67,7 @@ impl Regime {
 
     /// Whether a category is sensitive under a study.
     pub(super) fn is_sensitive_in(&self, study: &Study, category: &str) -> bool {
-        // An epoch does not tell the rows of children apart, so all rows are as sensitive as theirs.
+        // An epoch does not separate the rows of children, so all rows are as sensitive as theirs.
         let all = study.admits.children && self.file.regime.children_sensitive;
         all || self.is_sensitive(category, study.profile.as_deref())
     }

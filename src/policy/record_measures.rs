@@ -2,8 +2,8 @@
 
 use std::ops::Range;
 
-use super::Fault;
-use super::compile::{Outcome, says, unknown};
+use super::StudyFault;
+use super::compile::{Outcome, fault_at, unknown};
 use super::file::MeasureSection;
 use super::placed::Spanned;
 use super::study::{Dataset, FieldKind};
@@ -40,74 +40,81 @@ impl<'a> RecordMeasure<'a> {
     /// What the measure reads, and the smallest value it can have.
     pub(super) fn source(self) -> Outcome<(Source, Option<i64>)> {
         if self.section.role.is_some() {
-            return says(self.place.clone(), "`role` belongs to measures over a relation (`over`)");
+            return fault_at(self.place.clone(), "`role` belongs to measures over a relation (`over`)");
         }
         if let Some(referred) = &self.section.referred {
             return self.referred(referred);
         }
         let (what, floor) = self.aggregate()?;
         if let (Some(unit), false) = (&self.section.unit, matches!(what, Aggregate::Share { .. })) {
-            return says(unit.span(), "`unit` belongs to a share: what the whole is counted as");
+            return fault_at(unit.span(), "`unit` belongs to a share: what the whole is counted as");
         }
         if let (Some(cap), false) = (&self.section.cap, matches!(what, Aggregate::Distinct { .. })) {
-            return says(cap.span(), "`cap` belongs to `distinct`: where counting ends");
+            return fault_at(cap.span(), "`cap` belongs to `distinct`: where counting ends");
         }
         Ok((Source::Own { rows: self.rows, what }, floor))
     }
 
     fn aggregate(&self) -> Outcome<(Aggregate, Option<i64>)> {
-        let said = self.section;
-        let flags =
-            [said.count.is_some(), said.share.is_some(), said.retained.is_some(), said.size.is_some()];
-        let fields = [
-            &said.sum,
-            &said.mean,
-            &said.min,
-            &said.max,
-            &said.days_since_first,
-            &said.days_since_last,
-            &said.distinct,
+        let section = self.section;
+        let flags = [
+            section.count.is_some(),
+            section.share.is_some(),
+            section.retained.is_some(),
+            section.size.is_some(),
         ];
-        let fields_said = fields.iter().filter(|field| field.is_some()).count();
-        if flags.iter().filter(|flag| **flag).count() + fields_said != 1 {
+        let fields = [
+            &section.sum,
+            &section.mean,
+            &section.min,
+            &section.max,
+            &section.days_since_first,
+            &section.days_since_last,
+            &section.distinct,
+        ];
+        let fields_given = fields.iter().filter(|field| field.is_some()).count();
+        if flags.iter().filter(|flag| **flag).count() + fields_given != 1 {
             return self.nothing();
         }
-        if let Some(field) = &said.sum {
+        if let Some(field) = &section.sum {
             let (field, floor) = self.number(field)?;
             return Ok((Aggregate::Sum { field }, floor));
         }
-        if let Some(field) = &said.mean {
+        if let Some(field) = &section.mean {
             let (field, floor) = self.number(field)?;
             return Ok((Aggregate::Mean { field }, floor));
         }
-        if let Some(field) = &said.min {
+        if let Some(field) = &section.min {
             let (field, floor) = self.number(field)?;
             return Ok((Aggregate::Least { field }, floor));
         }
-        if let Some(field) = &said.max {
+        if let Some(field) = &section.max {
             let (field, floor) = self.number(field)?;
             return Ok((Aggregate::Greatest { field }, floor));
         }
-        let what = match (&said.days_since_first, &said.days_since_last, &said.distinct, &said.share) {
-            (Some(field), ..) => Aggregate::DaysSinceFirst { field: time_field(self.records, Some(field))? },
-            (_, Some(field), ..) => {
-                Aggregate::DaysSinceLast { field: time_field(self.records, Some(field))? }
-            }
-            (_, _, Some(field), _) => self.distinct(field)?,
-            (_, _, _, Some(share)) if !share.get_ref().is_empty() => {
-                Aggregate::Share { of: conditions(self.records, share.get_ref())?, unit: unit(said)? }
-            }
-            _ if said.count == Some(true) => Aggregate::Count,
-            _ if said.retained == Some(true) => self.retained()?,
-            _ => return self.nothing(),
-        };
+        let what =
+            match (&section.days_since_first, &section.days_since_last, &section.distinct, &section.share) {
+                (Some(field), ..) => {
+                    Aggregate::DaysSinceFirst { field: time_field(self.records, Some(field))? }
+                }
+                (_, Some(field), ..) => {
+                    Aggregate::DaysSinceLast { field: time_field(self.records, Some(field))? }
+                }
+                (_, _, Some(field), _) => self.distinct(field)?,
+                (_, _, _, Some(share)) if !share.get_ref().is_empty() => {
+                    Aggregate::Share { of: conditions(self.records, share.get_ref())?, unit: unit(section)? }
+                }
+                _ if section.count == Some(true) => Aggregate::Count,
+                _ if section.retained == Some(true) => self.retained()?,
+                _ => return self.nothing(),
+            };
         Ok((what, Some(0)))
     }
 
     fn nothing<T>(&self) -> Outcome<T> {
-        says(
+        fault_at(
             self.place.clone(),
-            "a measure over records says exactly one of `count = true`, `sum`, `mean`, `min`, `max`, `distinct`, `days_since_first`, `days_since_last` with a field, `share = { field = ... }`, `retained = true`, or `referred` with a field of type person",
+            "a measure over records has exactly one of `count = true`, `sum`, `mean`, `min`, `max`, `distinct`, `days_since_first`, `days_since_last` with a field, `share = { field = ... }`, `retained = true`, or `referred` with a field of type person",
         )
     }
 
@@ -120,7 +127,7 @@ impl<'a> RecordMeasure<'a> {
             FieldKind::Amount { negative: false, .. } => Some(0),
             FieldKind::Amount { negative: true, .. } | FieldKind::Integer => None,
             _ => {
-                return says(
+                return fault_at(
                     written.span(),
                     "only fields of type amount or integer can be summed or compared",
                 );
@@ -134,15 +141,15 @@ impl<'a> RecordMeasure<'a> {
         let field =
             self.records.field(written.get_ref()).ok_or_else(|| unknown("field", written, known()))?;
         if field.kind == FieldKind::Time {
-            return says(
+            return fault_at(
                 written.span(),
                 "different instants are not counted: take text, integer, amount, flag or person",
             );
         }
         let cap = match &self.section.cap {
             Some(cap) if (1..=MOST_DISTINCT).contains(cap.get_ref()) => *cap.get_ref(),
-            Some(cap) => return says(cap.span(), format!("`cap` is between 1 and {MOST_DISTINCT}")),
-            None => return says(written.span(), "`distinct` needs a `cap`: where counting ends"),
+            Some(cap) => return fault_at(cap.span(), format!("`cap` is between 1 and {MOST_DISTINCT}")),
+            None => return fault_at(written.span(), "`distinct` needs a `cap`: where counting ends"),
         };
         Ok(Aggregate::Distinct { field: field.column.clone(), cap })
     }
@@ -151,7 +158,7 @@ impl<'a> RecordMeasure<'a> {
         if self.rows.window.as_ref().is_some_and(|window| window.ending.is_some()) {
             return Ok(Aggregate::Retained);
         }
-        says(
+        fault_at(
             self.place.clone(),
             "`retained` needs a `window` that ends before as-of: who has a row in it, and who of them has one after its `ending`, too",
         )
@@ -168,15 +175,21 @@ impl<'a> RecordMeasure<'a> {
         let Some(relation) = self.draft.relations.iter().position(of) else {
             return Err(unknown("field of type person", written, pointers()));
         };
-        let said = self.section;
-        let others =
-            [&said.mean, &said.min, &said.max, &said.days_since_first, &said.days_since_last, &said.distinct];
+        let section = self.section;
+        let others = [
+            &section.mean,
+            &section.min,
+            &section.max,
+            &section.days_since_first,
+            &section.days_since_last,
+            &section.distinct,
+        ];
         let strange = others.iter().any(|field| field.is_some())
-            || said.share.is_some()
-            || said.retained.is_some()
-            || said.unit.is_some()
-            || said.cap.is_some();
-        let (what, floor) = match (said.size, said.count, &said.sum) {
+            || section.share.is_some()
+            || section.retained.is_some()
+            || section.unit.is_some()
+            || section.cap.is_some();
+        let (what, floor) = match (section.size, section.count, &section.sum) {
             (Some(true), None, None) if !strange => (Naming::People, Some(0)),
             (None, Some(true), None) if !strange => (Naming::Count, Some(0)),
             (None, None, Some(field)) if !strange => {
@@ -184,9 +197,9 @@ impl<'a> RecordMeasure<'a> {
                 (Naming::Sum { field }, floor)
             }
             _ => {
-                return says(
+                return fault_at(
                     self.place.clone(),
-                    "`referred` says exactly one of `size = true` (people), `count = true` (records) or `sum`",
+                    "`referred` has exactly one of `size = true` (people), `count = true` (records) or `sum`",
                 );
             }
         };
@@ -199,12 +212,15 @@ impl<'a> RecordMeasure<'a> {
 fn window(records: &Dataset, section: &MeasureSection, place: &Range<usize>) -> Outcome<Option<Window>> {
     let Some(span) = &section.window else {
         if let Some(ending) = &section.ending {
-            return says(ending.span(), "`ending` says how far back a `window` ends, and there is no window");
+            return fault_at(
+                ending.span(),
+                "`ending` is how long before as-of a `window` ends, and there is no window",
+            );
         }
         let named = [&section.time, &section.days_since_first, &section.days_since_last];
         return match time_field(records, named.into_iter().flatten().next()) {
             Ok(field) => Ok(Some(Window { field, span: None, ending: None })),
-            Err((_, Fault::WindowWithoutTime { .. })) => Ok(None),
+            Err((_, StudyFault::WindowWithoutTime { .. })) => Ok(None),
             Err((own, fault)) => Err((if own.is_empty() { place.clone() } else { own }, fault)),
         };
     };
@@ -215,7 +231,10 @@ fn window(records: &Dataset, section: &MeasureSection, place: &Range<usize>) -> 
     };
     let ending = section.ending.as_ref();
     if let Some(ending) = ending.filter(|ending| ending.get_ref() >= span.get_ref()) {
-        return says(ending.span(), "the window ends before it begins: `ending` is shorter than `window`");
+        return fault_at(
+            ending.span(),
+            "the window ends before it begins: `ending` is shorter than `window`",
+        );
     }
     let (span, ending) = (Some(*span.get_ref()), ending.map(|ending| *ending.get_ref()));
     Ok(Some(Window { field, span, ending }))
@@ -230,11 +249,11 @@ fn time_field(records: &Dataset, named: Option<&Spanned<String>>) -> Outcome<Str
         Some(name) => Err(unknown("time field", name, times())),
         None => match (times().next(), times().nth(1)) {
             (Some(only), None) => Ok(only.to_owned()),
-            (Some(_), Some(_)) => says(
+            (Some(_), Some(_)) => fault_at(
                 0..0,
                 "the records have several time fields: say with `time = \"...\"` by which of them a record is before as-of",
             ),
-            (None, _) => Err((0..0, Fault::WindowWithoutTime { dataset: records.name.to_string() })),
+            (None, _) => Err((0..0, StudyFault::WindowWithoutTime { dataset: records.name.to_string() })),
         },
     }
 }

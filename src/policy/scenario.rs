@@ -1,6 +1,6 @@
 //! Scenarios: what a policy is expected to decide, written beside it, so that it cannot drift.
 //!
-//! A scenario changes a copy of one study, decides, and may look at one made-up person; it says which rules must fail.
+//! A scenario changes a copy of one study, decides, and may look at one made-up person; it names the rules that must fail.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,12 +8,12 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use super::compile::{Outcome, says};
+use super::compile::{Outcome, fault_at};
 use super::decide::{NO_CONSENT, Opinion, Reason, with_opinion};
 use super::placed::Spanned;
 use super::regime::{Lang, Regime};
 use super::study::Study;
-use super::{Fault, RuleResult, StudyError, unknown_words};
+use super::{RuleResult, StudyError, StudyFault, unknown_words};
 use crate::consent::{AgeFact, COLUMNS, ConsentKind, Requirement, Row, account};
 use crate::types::{AsOf, Days, Timestamp};
 
@@ -119,7 +119,8 @@ impl Scenarios {
         for section in &file.scenarios {
             if !seen.insert(section.get_ref().id.as_str()) {
                 let id = &section.get_ref().id;
-                return says(section.span(), format!("scenario `{id}` is already defined")).map_err(place);
+                return fault_at(section.span(), format!("scenario `{id}` is already defined"))
+                    .map_err(place);
             }
             if let Some(as_of) = &section.get_ref().as_of {
                 instant(as_of).map_err(place)?;
@@ -146,7 +147,7 @@ impl Scenarios {
                 &self.name,
                 &self.text,
                 Some(section.span()),
-                Fault::Contradiction(String::new()),
+                StudyFault::Contradiction(String::new()),
             );
             Ran {
                 place: format!("{}:{}:{}", place.file, place.line, place.column),
@@ -192,7 +193,7 @@ impl Scenarios {
 fn instant(written: &Spanned<String>) -> Outcome<AsOf> {
     match AsOf::parse(written.get_ref()) {
         Ok(at) => Ok(at),
-        Err(error) => says(written.span(), error.to_string()),
+        Err(error) => fault_at(written.span(), error.to_string()),
     }
 }
 
@@ -269,7 +270,7 @@ fn changed(study: &str, section: &Section) -> Result<String, String> {
     toml::to_string(&root).map_err(|error| error.to_string())
 }
 
-/// The value at a dotted path; tables on the way are made where `make` says so, elements of arrays are named by number.
+/// The value at a dotted path; tables on the way are made if `make` is true, elements of arrays are named by number.
 fn descend<'v>(root: &'v mut Value, path: &str, make: bool) -> Option<&'v mut Value> {
     let mut at = root;
     for key in path.split('.').filter(|key| !key.is_empty()) {
@@ -298,7 +299,7 @@ fn rows(
     let given = section.consents.as_ref().unwrap_or(&all);
     for trigger in section.alter.keys().filter(|trigger| *trigger != "all") {
         if !given.contains(trigger) {
-            return Err(format!("`alter` names `{trigger}`, for which she gave no consent"));
+            return Err(format!("`alter` names `{trigger}`, for which the person gave no consent"));
         }
     }
     let mut rows = Vec::new();

@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::consent::{Admits, ConsentTable};
-use crate::deidentify::{Form, Treatment};
+use crate::deidentify::{Form, TokenKeyId, TokenPublicKey, Treatment};
 use crate::tags::Catalogue;
 use crate::types::{
     AmountFormat, AsOf, CsvDialect, DatasetName, Days, Denomination, HandlerId, MaxAge, NanoEpsilon,
     RecipientId, Sha256, StudyId, Timestamp, Zone,
 };
 
-use super::{IdColumn, LinksTable, Metric, StudyError, compile, file};
+use super::{IdColumn, LinksTable, Metric, StudyError, TokenTerms, compile, file};
 
 /// What a use does with the data; picks the articles that apply (PIPL art. 4, 20, 21, 23, 25, 38, 24).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, serde::Deserialize, schemars::JsonSchema)]
@@ -62,10 +62,12 @@ pub struct Handler {
     pub legal_id: String,
     /// What kind of company, such as `platform` or `payment-institution`.
     pub kind: String,
-    /// The name shown to people, if the study says it.
+    /// The name shown to people, if the study declares it.
     pub name: String,
-    /// How people reach it, if the study says it.
+    /// How people reach it, if the study declares it.
     pub contact: String,
+    /// What is public of its key of blind tokens, if it makes any.
+    pub token_key: Option<TokenPublicKey>,
 }
 
 /// As what a recipient gets the answers.
@@ -106,7 +108,7 @@ impl Role {
     }
 }
 
-/// Who asks questions (PIPL art. 23).
+/// Who sends queries (PIPL Art. 23).
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Recipient {
     /// The name inside the study.
@@ -170,7 +172,7 @@ pub struct Document {
     pub covers: Covers,
 }
 
-/// What a document covers; an empty list stands for everything.
+/// What a document covers; an empty list means everything.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 #[expect(missing_docs, reason = "the fields are the keys of the study file")]
 pub struct Covers {
@@ -178,7 +180,7 @@ pub struct Covers {
     pub categories: BTreeSet<String>,
     /// Ids or legal ids of recipients.
     pub recipients: BTreeSet<String>,
-    /// Legal ids of approved sub-processors; here an empty list approves nobody.
+    /// Legal ids of approved sub-processors; here an empty list approves none.
     pub sub_processors: BTreeSet<String>,
 }
 
@@ -199,7 +201,7 @@ pub enum FieldKind {
     },
     /// A band of ages, such as `<14`, `20-29` or `18+`, that crosses no threshold of the regime.
     AgeBand,
-    /// Money, read into whole minor units (fen); below zero only where the field says so.
+    /// Money, read into whole minor units (fen); below zero only where the field permits it.
     Amount {
         /// Whether amounts below zero are good rows.
         negative: bool,
@@ -224,7 +226,7 @@ pub enum FieldKind {
 }
 
 impl FieldKind {
-    /// Whether it says how old a person is.
+    /// Whether it holds a person's age.
     #[must_use]
     pub const fn is_age(self) -> bool {
         matches!(self, Self::Age { .. } | Self::AgeBand | Self::BirthYear)
@@ -261,7 +263,7 @@ pub enum Shape {
     People,
     /// Payments and the like: owner and fields.
     Records,
-    /// A list: each row says that the owner lists the target.
+    /// A list: in each row the owner lists the target.
     Relation {
         /// The column of the person who is listed.
         target: IdColumn,
@@ -307,7 +309,7 @@ impl Dataset {
         self.fields.iter().find(|field| field.column == column)
     }
 
-    /// The field that says how old people are.
+    /// The field that holds ages.
     #[must_use]
     pub fn age_field(&self) -> Option<&Field> {
         self.fields.iter().find(|field| field.kind.is_age())
@@ -319,14 +321,14 @@ impl Dataset {
 pub struct ReleaseTerms {
     /// Cells whose noisy count is below it are shown as suppressed; 0 for never.
     pub min_people: u64,
-    /// Half-width of a count at 95 %, in people, when a question names no price.
+    /// Half-width of a count at 95 %, in people, when a query names no price.
     pub default_error: u64,
     /// Half-width of the sum of a measure at 95 %, in its unit.
     pub default_error_of: BTreeMap<String, u64>,
     /// Half-width at 95 %, in people, of the counts of people in, and out by reason, that every seal pays for; `None` for never.
     pub consent_error: Option<u64>,
     /// How long after its seal an epoch answers. It is also how long a withdrawal can take to reach the answers, so it counts
-    /// time alone: a number of withdrawals would tell that somebody withdrew (PIPL art. 15).
+    /// time alone: a number of withdrawals would show that someone withdrew (PIPL Art. 15).
     pub max_age: Option<MaxAge>,
 }
 
@@ -338,7 +340,7 @@ pub struct Study {
     pub id: StudyId,
     /// `blake3:` and the hash of the file's bytes; one changed byte is another study.
     pub hash: String,
-    /// The name of the regime it stands under.
+    /// The name of its regime.
     pub regime: String,
     /// What the data is used for.
     pub purpose: String,
@@ -352,7 +354,7 @@ pub struct Study {
     pub retention: Days,
     /// The time zone of its days, such as that of `--as-of`, if it is not UTC.
     pub timezone: Option<Zone>,
-    /// Start of the day on which the use starts, if the study says it.
+    /// Start of the day on which the use starts, if the study declares it.
     pub start: Option<Timestamp>,
     /// The profile of sensitivity, if it is not the regime's own.
     pub profile: Option<String>,
@@ -374,7 +376,7 @@ pub struct Study {
     pub figures: BTreeMap<String, u64>,
     /// The data category that a tag infers, by tag.
     pub infers: BTreeMap<String, String>,
-    /// How the ids of a namespace are spelled, where the study says it.
+    /// How the ids of a namespace are spelled, where the study declares it.
     pub forms: BTreeMap<String, Form>,
     /// The datasets that are about people.
     pub datasets: Vec<Dataset>,
@@ -390,6 +392,8 @@ pub struct Study {
     pub cap: Option<NanoEpsilon>,
     /// Prices and widths.
     pub release: ReleaseTerms,
+    /// How many ids blind tokens are made of, if the handlers make any.
+    pub tokens: Option<TokenTerms>,
 }
 
 impl Study {
@@ -404,7 +408,7 @@ impl Study {
         /// A study is written by people; anything larger is an attack on the parser.
         const LARGEST: usize = 1 << 20;
         if text.len() > LARGEST {
-            let fault = super::Fault::Contradiction("a study file has at most 1 MiB".into());
+            let fault = super::StudyFault::Contradiction("a study file has at most 1 MiB".into());
             return Err(StudyError::at(name, text, None, fault));
         }
         let written: file::StudyFile =
@@ -418,7 +422,7 @@ impl Study {
         self.recipients.iter().find(|recipient| recipient.id == *id)
     }
 
-    /// The one field, if there is any, that says how old people are, and its dataset.
+    /// The one field, if there is any, that holds ages, and its dataset.
     #[must_use]
     pub fn age_field(&self) -> Option<(&Dataset, &Field)> {
         self.datasets.iter().find_map(|dataset| dataset.age_field().map(|field| (dataset, field)))
@@ -452,6 +456,13 @@ impl Study {
     #[must_use]
     pub fn instant(&self, as_of: AsOf) -> Timestamp {
         self.timezone.as_ref().map_or_else(|| as_of.at(&Zone::utc()), |zone| as_of.at(zone))
+    }
+
+    /// The name of the two keys of blind tokens, if its handlers make any.
+    #[must_use]
+    pub fn token_key_id(&self) -> Option<TokenKeyId> {
+        let mut keys = self.handlers.iter().filter_map(|handler| handler.token_key.as_ref());
+        Some(TokenKeyId::of_both(keys.next()?, keys.next()?))
     }
 
     /// The namespaces of all ids.

@@ -1,7 +1,7 @@
 //! Conditions as written -> tests of the catalogue.
 
-use super::Fault;
-use super::compile::{Outcome, says, unknown};
+use super::StudyFault;
+use super::compile::{Outcome, fault_at, unknown};
 use super::file::{MeasureSection, Named};
 use super::placed::Spanned;
 use super::study::{Dataset, FieldKind};
@@ -30,9 +30,9 @@ fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) 
         | FieldKind::BirthYear => {
             let TestSection::Range(RangeSection { from: None, below: None, present: Some(_) }) = written
             else {
-                return says(
+                return fault_at(
                     field.span(),
-                    "of a person or a time only `{ present = true }` can be asked: which person is nobody's business, and times are for `window`",
+                    "of a person or a time only `{ present = true }` can be asked: which person it is cannot be a condition, and times are for `window`",
                 );
             };
             false
@@ -54,12 +54,12 @@ fn condition(records: &Dataset, field: &Spanned<String>, written: &TestSection) 
             _ => &[],
         };
         let nearest = nearest(&word, known.iter().map(String::as_str));
-        return Err((field.span(), Fault::Unknown { kind: "word of the field", name: word, nearest }));
+        return Err((field.span(), StudyFault::Unknown { kind: "word of the field", name: word, nearest }));
     }
     if fits {
         Ok(Condition { field: declared.column.clone(), test })
     } else {
-        says(
+        fault_at(
             field.span(),
             format!("`{}` is compared with words of another type than its own", declared.column),
         )
@@ -93,7 +93,7 @@ pub(super) fn one_test(place: &Spanned<String>, written: &TestSection, ordered: 
             };
             Ok(Test::OneOf(words.iter().map(word).collect()))
         }
-        TestSection::OneOf(_) => says(place.span(), format!("a list has 1 to {MAX_WORDS} words")),
+        TestSection::OneOf(_) => fault_at(place.span(), format!("a list has 1 to {MAX_WORDS} words")),
         TestSection::Range(RangeSection { from: None, below: None, present: Some(present) }) => {
             Ok(Test::Present(*present))
         }
@@ -101,25 +101,25 @@ pub(super) fn one_test(place: &Spanned<String>, written: &TestSection, ordered: 
             if from.is_some() || below.is_some() =>
         {
             if !ordered {
-                return says(place.span(), "`from` and `below` are for amounts and integers");
+                return fault_at(place.span(), "`from` and `below` are for amounts and integers");
             }
             if from.zip(*below).is_some_and(|(from, below)| from >= below) {
-                return says(place.span(), "nothing is in this range: `from` is not below `below`");
+                return fault_at(place.span(), "nothing is in this range: `from` is not below `below`");
             }
             Ok(Test::Range { from: *from, below: *below })
         }
-        TestSection::Range(_) => says(
+        TestSection::Range(_) => fault_at(
             place.span(),
-            "a test says either `from` and `below`, one or both, or `present`, or the words that count",
+            "a test has either `from` and `below`, one or both, or `present`, or the words that count",
         ),
     }
 }
 
-/// What the whole of a share counts as; 100 unless it is said.
+/// What the whole of a share counts as; 100 unless it is declared.
 pub(super) fn unit(section: &MeasureSection) -> Outcome<u32> {
     match &section.unit {
         None => Ok(100),
         Some(unit) if (1..=1_000_000).contains(unit.get_ref()) => Ok(*unit.get_ref()),
-        Some(unit) => says(unit.span(), "`unit` is between 1 and 1000000: 100 for percent"),
+        Some(unit) => fault_at(unit.span(), "`unit` is between 1 and 1000000: 100 for percent"),
     }
 }

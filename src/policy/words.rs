@@ -1,14 +1,14 @@
-//! The closed lists of a regime, to choose from, and what a use still lacks: for whoever writes a study.
+//! The closed lists of a regime, to choose from, and what a use still lacks: for authors of a study.
 
 use super::decide::{Considered, Opinion};
 use super::regime::{Lang, MISSING, Regime};
 
-/// A word of a closed list, and what it stands for.
+/// A word of a closed list, and its meaning.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Word {
     /// The word as a study writes it.
     pub word: String,
-    /// What it stands for.
+    /// Its meaning.
     pub means: String,
 }
 
@@ -56,7 +56,7 @@ impl Regime {
 }
 
 impl Opinion<'_> {
-    /// The documents whose lack or state fails the use, and those that a rule reads and nobody declared, by kind, with title and
+    /// The documents whose lack or state fails the use, and those that a rule reads and the study leaves out, by kind, with title and
     /// article.
     #[must_use]
     pub fn lacking_documents(&self, lang: Lang) -> Vec<Word> {

@@ -1,4 +1,4 @@
-//! At which price a planned question would fit what is left: from the question, the catalogue and public budget alone.
+//! At which price a planned query would fit what is left: from the query, the catalogue and public budget alone.
 
 use std::collections::BTreeMap;
 
@@ -11,12 +11,12 @@ use crate::types::NanoEpsilon;
 const WIDEST: u64 = 1 << 60;
 
 impl Plan {
-    /// The least noisy price, written as in `WITH (...)`, at which the question costs at most `units` of the pool. The error of the
+    /// The least noisy price, written as in `WITH (...)`, at which the query costs at most `units` of the pool. The error of the
     /// most expensive aggregate alone grows, if the others leave room for it; otherwise all errors grow in the proportion in which
     /// they were given. An epsilon shrinks. `None` if no price does.
     ///
     /// # Privacy
-    /// A function of the question, the catalogue and `units`, which must be public.
+    /// A function of the query, the catalogue and `units`, which must be public.
     #[must_use]
     pub fn price_within(&self, units: u128) -> Option<String> {
         let fits = |prices: &[PartPrice]| self.cost_at(prices).is_some_and(|cost| cost <= units);
@@ -42,8 +42,8 @@ impl Plan {
                     let at = |error| self.errors_at(of, error, first);
                     smallest(first, WIDEST, |error| fits(&at(error))).map(at)
                 };
-                let dearest = self.dearest()?;
-                let prices = grown(&|name| name == dearest).or_else(|| grown(&|_| true))?;
+                let most_expensive = self.most_expensive()?;
+                let prices = grown(&|name| name == most_expensive).or_else(|| grown(&|_| true))?;
                 Some(self.written(&prices))
             }
         }
@@ -56,7 +56,7 @@ impl Plan {
     }
 
     /// The setting whose parts cost most together.
-    fn dearest(&self) -> Option<&str> {
+    fn most_expensive(&self) -> Option<&str> {
         let mut costs: BTreeMap<&str, u128> = BTreeMap::new();
         for (name, part) in self.settings.iter().zip(&self.claim.parts) {
             let cost = part.mechanism.cost_units(part.sensitivity, self.accounting).unwrap_or(u128::MAX);
@@ -96,7 +96,7 @@ impl Plan {
 fn smallest(from: u64, to: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
     let mut step = 1;
     let mut low = from;
-    // Wide errors are dear to find, so the search goes up in growing steps first.
+    // Evaluating a wide error takes long, so the search goes up in growing steps first.
     let mut high = from;
     while !holds(high) {
         if high >= to {

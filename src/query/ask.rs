@@ -1,4 +1,4 @@
-//! A question as a value: what SQL, the builder and JSON all become.
+//! A query as a value: what SQL, the builder and JSON all become.
 
 use std::collections::BTreeSet;
 
@@ -142,17 +142,22 @@ impl TagName {
     }
 }
 
-/// A question. Names are resolved, and refused, when it is planned.
+/// A query as a value, for [`Analyst::ask_query`](crate::Analyst::ask_query); as JSON it is what `serde` makes of it. Names are resolved, and
+/// refused, when it is planned.
 ///
 /// ```
-/// use hushtag::query::{Ask, tag};
+/// use hushtag::Query;
+/// use hushtag::answer::tag;
 ///
-/// let ask = Ask::count().and_sum("spend").by("spend_tier").filter(tag("region").is_in(["east", "south"]));
-/// assert_eq!(ask.selected().len(), 3);
+/// let query = Query::count().and_sum("spend").by("spend_tier").filter(tag("region").is_in(["east", "south"]));
+/// assert_eq!(query.selected().len(), 3);
+/// let read: Query = serde_json::from_str(&serde_json::to_string(&query)?)?;
+/// assert_eq!(read, query);
+/// # Ok::<(), serde_json::Error>(())
 /// ```
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Ask {
+pub struct Query {
     pub(super) select: Vec<Selected>,
     #[serde(rename = "where", default, skip_serializing_if = "Option::is_none")]
     pub(super) filter: Option<Filter>,
@@ -166,7 +171,7 @@ pub struct Ask {
     pub(super) shown: Shown,
 }
 
-impl Ask {
+impl Query {
     /// One item.
     #[must_use]
     pub fn of(item: Item) -> Self {
@@ -287,7 +292,7 @@ impl Ask {
         self
     }
 
-    /// The whole question for at most `epsilon`.
+    /// The whole query for at most `epsilon`.
     #[must_use]
     pub fn epsilon(mut self, epsilon: NanoEpsilon) -> Self {
         self.price = Price::Epsilon(epsilon);
@@ -302,7 +307,7 @@ impl Ask {
     }
 
     /// Also what can be computed from the numbers that are selected: averages, and quartiles and the ninth decile of histograms. The
-    /// canonical question and its cost stay the same.
+    /// canonical query and its cost stay the same.
     #[must_use]
     pub fn with_computed(self, catalogue: &Catalogue) -> Self {
         let parts = |item: &Item| parts_of(item, catalogue).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! The one canonical form of a question over a catalogue: every spelling of it has the same text.
+//! The one canonical form of a query over a catalogue: every spelling of it has the same text.
 //!
 //! A filter is brought into negation normal form over sets of label codes: a comparison is the set of labels that pass,
 //! NOT is its complement, the sets of one tag under one connective are merged, connectives are flattened, sorted and
@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::excerpt;
 use super::part::parts_of;
-use super::{Ask, Filter, Item, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, PartKind, Problem, QuestionError};
+use super::{Filter, Item, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, PartKind, Problem, Query, QuestionError};
 use crate::tags::{Catalogue, Label, Tag, nearest};
 
 /// A filter in normal form; tags and labels are positions in the catalogue.
@@ -51,15 +51,15 @@ impl Condition {
     }
 }
 
-/// A question without spelling: what is released, about whom, in which cells.
+/// A query without spelling: what is released, about whom, in which cells.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Canonical {
     /// Tags grouped by, as positions in the catalogue, ascending.
     pub group: BTreeSet<usize>,
     /// What is released in every cell. An average is a sum and a count, a quantile is a histogram: how a number is shown
-    /// makes no other question.
+    /// makes no other query.
     pub parts: BTreeSet<PartKind>,
-    /// Who is counted; everybody without one.
+    /// Who is counted; all people without one.
     pub condition: Option<Condition>,
 }
 
@@ -68,8 +68,8 @@ impl Canonical {
     ///
     /// # Errors
     /// [`QuestionError`] for names and labels the catalogue does not have, ungrouped tags, measures without a clamp,
-    /// filters that are too deep or too long or exclude everybody, and a question for no number.
-    pub fn new(ask: &Ask, catalogue: &Catalogue) -> Result<Self, QuestionError> {
+    /// filters that are too deep or too long or that no person passes, and a query for no number.
+    pub fn new(ask: &Query, catalogue: &Catalogue) -> Result<Self, QuestionError> {
         let group = ask.group_by.iter().map(|name| find_tag(catalogue, name).map(|(tag, _)| tag));
         let group = group.collect::<Result<BTreeSet<_>, _>>()?;
         let mut parts = BTreeSet::new();
@@ -111,7 +111,7 @@ impl Canonical {
         self.parts.iter().filter_map(|part| part.measure()).collect()
     }
 
-    /// Every tag used anywhere in the question.
+    /// Every tag used anywhere in the query.
     #[must_use]
     pub fn tags(&self) -> BTreeSet<usize> {
         let mut tags = self.group.clone();
@@ -121,7 +121,7 @@ impl Canonical {
         tags
     }
 
-    /// The question as SQL without a price; parsing it gives the same canonical form.
+    /// The query as SQL without a price; parsing it gives the same canonical form.
     #[must_use]
     pub fn text(&self, catalogue: &Catalogue) -> String {
         let group: Vec<&str> =
@@ -237,7 +237,7 @@ pub(super) fn too_deep() -> QuestionError {
 }
 
 pub(super) fn too_many() -> QuestionError {
-    QuestionError::new(Problem::TooMany, "use IN for several labels of a tag, or ask several questions")
+    QuestionError::new(Problem::TooMany, "use IN for several labels of a tag, or ask several queries")
 }
 
 fn constant_or_set(tag: usize, codes: BTreeSet<usize>, catalogue: &Catalogue) -> Normal {
@@ -293,7 +293,7 @@ fn merge(parts: Vec<Normal>, all: bool, catalogue: &Catalogue) -> Normal {
     }
 }
 
-/// The tag of a name as somebody wrote it; case does not matter.
+/// The tag of a name as the user wrote it; case does not matter.
 pub(super) fn find_tag<'a>(catalogue: &'a Catalogue, name: &str) -> Result<(usize, &'a Tag), QuestionError> {
     let lower = name.to_ascii_lowercase();
     catalogue.tag(&lower).ok_or_else(|| match catalogue.measure(&lower) {
@@ -307,7 +307,7 @@ pub(super) fn find_tag<'a>(catalogue: &'a Catalogue, name: &str) -> Result<(usiz
     })
 }
 
-/// The measure of a name as somebody wrote it, if it may be summed.
+/// The measure of a name as the user wrote it, if it may be summed.
 pub(super) fn find_summable(catalogue: &Catalogue, name: &str) -> Result<usize, QuestionError> {
     let lower = name.to_ascii_lowercase();
     let names = || catalogue.summable().filter_map(|(_, measure)| measure.name.as_deref());
@@ -321,7 +321,7 @@ pub(super) fn find_summable(catalogue: &Catalogue, name: &str) -> Result<usize, 
     }
 }
 
-/// The measure of a name as somebody wrote it, if it has quantiles.
+/// The measure of a name as the user wrote it, if it has quantiles.
 pub(super) fn find_gridded(catalogue: &Catalogue, name: &str) -> Result<usize, QuestionError> {
     let position = find_summable(catalogue, name)?;
     match catalogue.measures().get(position) {
@@ -337,9 +337,9 @@ pub(super) fn find_gridded(catalogue: &Catalogue, name: &str) -> Result<usize, Q
 
 fn unknown(kind: &'static str, name: &str, near: Option<String>, all: &str) -> QuestionError {
     let hint = match near {
-        _ if !name.is_ascii() => "the name has letters that only look like a to z: type it anew".to_owned(),
+        _ if !name.is_ascii() => "the name has letters that only look like a to z: type it again".to_owned(),
         Some(near) => format!("did you mean `{near}`?"),
-        None => format!("`hushtag vocabulary` lists the {all} that questions may use"),
+        None => format!("`hushtag vocabulary` lists the {all} that queries may use"),
     };
     QuestionError::new(Problem::UnknownName { kind, name: excerpt(name) }, hint)
 }

@@ -1,4 +1,4 @@
-//! The one question that a seal asks by itself: how many people are in, and out for which reason.
+//! The one query that a seal asks by itself: how many people are in, and out for which reason.
 
 use super::plan::hash;
 use crate::dp::{
@@ -7,7 +7,7 @@ use crate::dp::{
 };
 use crate::types::Timestamp;
 
-/// Why the question has no price.
+/// Why the query has no price.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ConsentsError {
@@ -34,8 +34,8 @@ pub struct ConsentCounts {
 }
 
 impl ConsentCounts {
-    /// The question for `statuses` words, each count within `error` people of the exact one in 95 of 100 cases, of the epoch
-    /// that is sealed at this instant: a seal that is tried again asks anew.
+    /// The query for `statuses` words, each count within `error` people of the exact one in 95 of 100 cases, of the epoch
+    /// that is sealed at this instant: a seal that is tried again queries again.
     ///
     /// # Errors
     /// [`ConsentsError`]
@@ -54,7 +54,7 @@ impl ConsentCounts {
         Ok(Self { text, claim, cost })
     }
 
-    /// When the epoch was sealed of which `question` counts people by consent; `None` for any other question.
+    /// When the epoch was sealed of which `question` counts people by consent; `None` for any other query.
     #[must_use]
     pub fn sealed_at(question: &str) -> Option<Timestamp> {
         let (at, _) = question.strip_prefix("CONSENTS SEALED AT '")?.split_once('\'')?;

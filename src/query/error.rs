@@ -1,34 +1,34 @@
-//! Why a question is not answered: the place, the offending words and what to write instead.
+//! Why a query is not answered: the place, the offending words and what to write instead.
 
 use std::fmt;
 
 use super::{MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT};
 use crate::dp::{CostError, NoiseError, SensitivityError};
 
-/// Where in the text a question goes wrong; both count from 1, columns in characters.
+/// Where in the text a query goes wrong; both count from 1, columns in characters.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Place {
+pub struct QueryPlace {
     /// The line.
     pub line: u64,
     /// The character within the line.
     pub column: u64,
 }
 
-/// A question that is not answered.
+/// A query that is not answered.
 ///
 /// # Privacy
-/// Depends on the question, the catalogue and the study's defaults only.
+/// Depends on the query, the catalogue and the study's defaults only.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct QuestionError {
-    /// Where in the SQL text; a question from the builder or JSON has no text.
-    pub place: Option<Place>,
+    /// Where in the SQL text; a query from the builder or JSON has no text.
+    pub place: Option<QueryPlace>,
     /// What is wrong.
     pub what: Problem,
     /// What to write instead.
     pub hint: String,
 }
 
-/// What can be wrong with a question.
+/// What can be wrong with a query.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
 pub enum Problem {
@@ -39,28 +39,28 @@ pub enum Problem {
         tags: String,
     },
     /// A measure outside a function.
-    #[error("measure `{name}` stands outside a function")]
+    #[error("measure `{name}` is outside a function")]
     BareMeasure {
         /// The measure.
         name: String,
     },
     /// A broken WITH clause, or a price or confidence out of range.
-    #[error("`{found}` is not a setting of a question")]
+    #[error("`{found}` is not a setting of a query")]
     BadSetting {
         /// The offending words.
         found: String,
     },
     /// The charge does not fit the pool's unit.
-    #[error("the question has no exact cost in this pool")]
+    #[error("the query has no exact cost in this pool")]
     Cost(#[source] CostError),
     /// No exact noise has this price.
     #[error("no exact noise has this price")]
     Noise(#[source] NoiseError),
     /// One person could move the numbers further than is counted exactly.
-    #[error("the question has no exact sensitivity")]
+    #[error("the query has no exact sensitivity")]
     Sensitivity(#[source] SensitivityError),
     /// A text that breaks off or has words in the wrong order.
-    #[error("cannot read the question at `{found}`")]
+    #[error("cannot read the query at `{found}`")]
     Syntax {
         /// The offending words.
         found: String,
@@ -78,10 +78,10 @@ pub enum Problem {
         measure: String,
     },
     /// Nothing would be counted or summed.
-    #[error("the question asks for no number")]
+    #[error("the query asks for no number")]
     NoNumber,
     /// A filter that no label combination passes.
-    #[error("the filter excludes everybody, whatever the data")]
+    #[error("no person passes the filter, whatever the data")]
     EmptySelection,
     /// A selected tag that is not grouped by.
     #[error("tag `{tag}` is selected but not grouped by")]
@@ -105,13 +105,13 @@ pub enum Problem {
         found: String,
     },
     /// Anything outside the language.
-    #[error("`{found}` is outside the question language")]
+    #[error("`{found}` is outside the query language")]
     Outside {
         /// The offending words.
         found: String,
     },
     /// More released numbers than the study allows.
-    #[error("the question releases {cells} cells, more than the study's max_cells = {limit}")]
+    #[error("the query releases {cells} cells, more than the study's max_cells = {limit}")]
     TooManyCells {
         /// How many a part of it would release.
         cells: u128,
@@ -119,13 +119,13 @@ pub enum Problem {
         limit: u64,
     },
     /// Nested too deeply.
-    #[error("the question is nested deeper than {MAX_DEPTH} levels")]
+    #[error("the query is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,
     /// Too long, as written or in canonical form.
-    #[error("the question is longer than {MAX_TEXT} bytes")]
+    #[error("the query is longer than {MAX_TEXT} bytes")]
     TooLong,
     /// Too many comparisons and connectives.
-    #[error("the question has more than {MAX_CONDITIONS} comparisons and connectives")]
+    #[error("the query has more than {MAX_CONDITIONS} comparisons and connectives")]
     TooMany,
     /// A label outside the tag's closed vocabulary.
     #[error("tag `{tag}` has no label `{label}`")]
@@ -144,14 +144,14 @@ pub enum Problem {
         name: String,
     },
     /// A price for something that is not asked.
-    #[error("`{setting}` prices something that the question does not ask")]
+    #[error("`{setting}` prices something that the query does not ask")]
     UnusedPrice {
         /// The setting.
         setting: String,
     },
 }
 
-/// The first characters of what somebody wrote, fit for one line of an error.
+/// The first characters of a user's text, fit for one line of an error.
 pub(super) fn excerpt(text: &str) -> String {
     let mut characters = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     let mut short: String = characters.by_ref().take(60).collect();
@@ -171,7 +171,7 @@ impl QuestionError {
     }
 
     /// The same error at `place`, unless it already has a place.
-    pub(super) fn at(mut self, place: Place) -> Self {
+    pub(super) fn at(mut self, place: QueryPlace) -> Self {
         self.place = self.place.or(Some(place));
         self
     }
@@ -180,7 +180,7 @@ impl QuestionError {
     #[must_use]
     pub fn render(&self, text: &str) -> String {
         let mut page = format!("{}\n", self.what);
-        if let Some(Place { line, column }) = self.place {
+        if let Some(QueryPlace { line, column }) = self.place {
             let line_index = usize::try_from(line).unwrap_or(usize::MAX).saturating_sub(1);
             let column_index = usize::try_from(column).unwrap_or(usize::MAX).saturating_sub(1);
             let written = text.lines().nth(line_index).unwrap_or_default();
@@ -199,7 +199,7 @@ impl QuestionError {
 
 impl fmt::Display for QuestionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if let Some(Place { line, column }) = self.place {
+        if let Some(QueryPlace { line, column }) = self.place {
             write!(f, "line {line}, column {column}: ")?;
         }
         write!(f, "{}; {}", self.what, self.hint)

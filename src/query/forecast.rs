@@ -1,10 +1,10 @@
-//! What a question will cost and how wide its answers will be; free, and exact.
+//! What a query will cost and how wide its answers will be; free, and exact.
 
 use serde::{Serialize, Serializer};
 
 use super::{ColumnKind, Plan, Probability};
-use crate::dp::{self, Accounting, Mechanism, Noisy, Spread, epsilon_of, rank_half_width, ratio_interval};
-use crate::types::{Decimal, Denomination, NanoEpsilon, NanoRho};
+use crate::dp::{self, Accounting, Mechanism, Noisy, Sensitivity, Spread, rank_half_width, ratio_interval};
+use crate::types::{Decimal, Denomination, NanoEpsilon, exact};
 
 /// What of one part may be known before it is paid.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -16,13 +16,12 @@ pub struct PartForecast {
     /// Every cell is within this of the exact number, with the forecast's confidence.
     pub half_width: u64,
     /// The charge of the part, in units of the pool.
+    #[serde(serialize_with = "exact::amount")]
     pub cost: u128,
-    /// `discrete-gaussian` or `discrete-laplace`.
-    pub mechanism: &'static str,
-    /// Sigma squared or the scale, exactly.
-    pub parameter: String,
-    /// The L2 sensitivity squared of Gaussian noise, the L1 sensitivity of Laplace noise.
-    pub sensitivity: String,
+    /// The noise, with its exact parameter.
+    pub mechanism: Mechanism,
+    /// How far one person moves all of its numbers together: Gaussian noise is calibrated to the L2 norm, Laplace noise to the L1 norm.
+    pub sensitivity: Sensitivity,
     /// What the half-width is shown in, if it is one of amounts of a declared unit; it is counted in minor units.
     #[serde(skip)]
     pub denomination: Option<Denomination>,
@@ -43,7 +42,7 @@ pub enum WidthUnit {
 pub struct Width {
     /// The people of the cell who have a value.
     pub people: u64,
-    /// Half of the interval at most, rounded up; `None` where the interval would tell nothing.
+    /// Half of the interval at most, rounded up; `None` where the interval would be the whole range.
     #[serde(serialize_with = "as_text")]
     pub half_width: Option<Decimal>,
 }
@@ -62,16 +61,17 @@ pub struct ColumnForecast {
     pub denomination: Option<Denomination>,
 }
 
-/// What of a question may be known before it is paid; the later charge is the same claim and so the same cost.
+/// What of a query may be known before it is paid; the later charge is the same claim and so the same cost.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Forecast {
-    /// The canonical question with its price.
+    /// The canonical query with its price.
     pub question: String,
-    /// The charge, in `unit`.
+    /// The charge, in units of the pool.
+    #[serde(serialize_with = "exact::amount")]
     pub cost: u128,
-    /// `nano_rho` or, in a pure pool, `nano_epsilon`.
-    pub unit: &'static str,
-    /// The epsilon of this question alone, rounded up; in a zCDP pool such epsilons do not simply add up.
+    /// How the pool counts.
+    pub accounting: Accounting,
+    /// The epsilon of this query alone, rounded up; in a zCDP pool such epsilons do not simply add up.
     #[serde(serialize_with = "as_number")]
     pub epsilon: NanoEpsilon,
     /// The probability of the half-widths.
@@ -101,7 +101,7 @@ fn as_text<S: Serializer>(width: &Option<Decimal>, serializer: S) -> Result<S::O
     }
 }
 
-/// The sizes of cells at which widths are told.
+/// The sizes of cells at which widths are shown.
 const SIZES: [u64; 4] = [100, 1_000, 10_000, 100_000];
 
 /// The widths of a computed column, if it is one.
@@ -151,33 +151,22 @@ impl Forecast {
     pub(super) fn of(plan: &Plan) -> Self {
         let shown = dp::Confidence::from(plan.confidence());
         let part = |(planned, part): (&super::PlannedPart, &dp::Part)| {
-            let (mechanism, parameter, sensitivity) = match part.mechanism {
-                Mechanism::DiscreteGaussian(noise) => {
-                    ("discrete-gaussian", noise.sigma_squared(), part.sensitivity.l2_squared)
-                }
-                Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale(), part.sensitivity.l1),
-            };
             PartForecast {
                 name: planned.name.clone(),
                 hidden: planned.hidden,
                 half_width: part.mechanism.half_width(shown),
                 // The plan exists, so every part has a cost.
                 cost: part.mechanism.cost_units(part.sensitivity, plan.accounting).unwrap_or(u128::MAX),
-                mechanism,
-                parameter: parameter.to_string(),
-                sensitivity: sensitivity.to_string(),
+                mechanism: part.mechanism,
+                sensitivity: part.sensitivity,
                 denomination: planned.denomination.clone(),
             }
-        };
-        let (unit, epsilon) = match plan.accounting {
-            Accounting::Pure => ("nano_epsilon", NanoEpsilon::new(plan.cost())),
-            Accounting::Zcdp { delta } => ("nano_rho", epsilon_of(NanoRho::new(plan.cost()), delta)),
         };
         Self {
             question: plan.question().to_owned(),
             cost: plan.cost(),
-            unit,
-            epsilon,
+            accounting: plan.accounting,
+            epsilon: plan.accounting.epsilon(plan.cost()),
             confidence: plan.confidence(),
             parts: plan.parts().iter().zip(&plan.claim().parts).map(part).collect(),
             computed: plan.columns().iter().filter_map(|column| computed(plan, column, shown)).collect(),

@@ -1,6 +1,6 @@
-//! Which cells of a cube go into which group of an answer: from the question and the vocabulary alone.
+//! Which cells of a cube go into which group of an answer: from the query and the vocabulary alone.
 //!
-//! Cells of a set with six tags are some ten thousand, so nothing is looked up cell by cell: what the code of one tag says is
+//! Cells of a set with six tags are some ten thousand, so nothing is looked up cell by cell: what the code of one tag decides is
 //! laid out for all cells at once, and the tags are put together.
 
 use super::Condition;
@@ -18,7 +18,7 @@ impl Cells {
         Self { tags, sizes }
     }
 
-    /// For every cell whether somebody there passes.
+    /// For every cell whether its people pass.
     fn passing(&self, condition: &Condition) -> Vec<bool> {
         let together = |parts: &[Condition], start: bool, join: fn(bool, bool) -> bool| {
             let mut all = vec![start; self.sizes.iter().product()];
@@ -53,7 +53,7 @@ impl Cells {
             let size: usize = after.filter_map(|member| self.sizes.get(*member)).product();
             if by.contains(&position) { size } else { 0 }
         };
-        // What is said of single tags leaves out whole slices, which then are not even looked at.
+        // Conditions on single tags leave out whole slices, which are not read.
         let (mut chosen, mut stride) = (vec![(0, 0)], 1);
         for (position, (tag, size)) in self.tags.iter().zip(&self.sizes).enumerate().rev() {
             let weight = weight(position);

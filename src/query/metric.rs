@@ -1,6 +1,6 @@
-//! Metrics: formulas over released numbers, as few questions as they need, and their intervals. Post-processing.
+//! Metrics: formulas over released numbers, as few queries as they need, and their intervals. Post-processing.
 //!
-//! All numbers of all metrics that have one filter and one grouping are one question, so that a cell that two metrics
+//! All numbers of all metrics that have one filter and one grouping are one query, so that a cell that two metrics
 //! use is paid once. Intervals: a ratio or difference of two released numbers as in [`dp`](crate::dp::ratio_interval);
 //! anything else is a box, in which each of k operands has an interval of confidence 1 - (1 - c) / k, so that all hold
 //! together with confidence c (Bonferroni).
@@ -9,14 +9,14 @@ use std::collections::BTreeMap;
 
 use super::canonical::{find_summable, find_tag, measure_name};
 use super::part::parts_of;
-use super::{Ask, Canonical, Item, PartKind, Price, Problem, QuestionError, parse};
+use super::{Canonical, Item, PartKind, Possible, Price, Problem, Query, QuestionError, parse};
 use crate::dp::{Confidence, Mechanism, Noisy, Spread, combined_half_width, float, ratio_interval};
 use crate::tags::Catalogue;
 
-/// A released number: the position of its question, and which part of it.
+/// A released number: the position of its query, and which part of it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Number {
-    /// The question.
+    /// The query.
     pub question: usize,
     /// What is released; a single number in every group.
     pub part: PartKind,
@@ -37,10 +37,10 @@ pub enum Node {
     Weighted(Vec<(f64, Node)>),
 }
 
-/// The text of a number in a formula, with the tags for whose labels it is told apart.
+/// The text of a number in a formula, with the tags by whose labels it is grouped.
 #[derive(Debug, Clone, Copy)]
 pub struct Written<'a> {
-    /// An item of the question language, perhaps with a filter: `COUNT(*) WHERE region = 'east'`.
+    /// An item of the query language, perhaps with a filter: `COUNT(*) WHERE region = 'east'`.
     pub text: &'a str,
     /// The tags.
     pub by: &'a [String],
@@ -50,13 +50,13 @@ pub struct Written<'a> {
     pub error_of: &'a BTreeMap<String, u64>,
 }
 
-/// The questions behind some formulas, each asked once.
+/// The queries behind some formulas, each asked once.
 #[derive(Debug, Clone, Default)]
 pub struct Questions {
-    asked: Vec<(String, Ask)>,
+    asked: Vec<(String, Query)>,
 }
 
-/// The largest count and sum errors that all metrics of one question accept.
+/// The largest count and sum errors that all metrics of one query accept.
 fn tighten(price: &mut Price, count: Option<u64>, sum: Option<(&str, u64)>) {
     if matches!(price, Price::Default | Price::Epsilon(_)) {
         *price = Price::Errors { count: None, sums: BTreeMap::new() };
@@ -70,26 +70,26 @@ fn tighten(price: &mut Price, count: Option<u64>, sum: Option<(&str, u64)>) {
 }
 
 impl Questions {
-    /// The questions, in the order that [`Number::question`] counts.
-    pub fn asks(&self) -> impl Iterator<Item = &Ask> {
+    /// The queries, in the order that [`Number::question`] counts.
+    pub fn asks(&self) -> impl Iterator<Item = &Query> {
         self.asked.iter().map(|(_, ask)| ask)
     }
 
-    /// The node of a number, whose question joins the others or becomes a new one.
+    /// The node of a number, whose query joins the others or becomes a new one.
     ///
     /// # Errors
     /// [`QuestionError`] for anything but one COUNT, SUM or AVG with a filter over the catalogue.
     pub fn add(&mut self, written: Written<'_>, catalogue: &Catalogue) -> Result<Node, QuestionError> {
         let (item, filter) = cut(written.text);
         let mut ask = parse(&format!("SELECT {item} FROM tags{filter}"), catalogue)?;
-        let of_one_number = |ask: &Ask| match ask.selected() {
+        let of_one_number = |ask: &Query| match ask.selected() {
             [only] if only.alias.is_none() && ask.shown.is_plain() && ask.group_by.is_empty() => {
                 matches!(&only.item, Item::Count | Item::Present(_) | Item::Sum(_) | Item::Average(_))
             }
             _ => false,
         };
         if !of_one_number(&ask) || ask.price != Price::Default {
-            let hint = "write COUNT(*), COUNT(measure), SUM(measure) or AVG(measure), with WHERE or without; errors stand in `error` and `error_of`";
+            let hint = "write COUNT(*), COUNT(measure), SUM(measure) or AVG(measure), with WHERE or without; errors are in `error` and `error_of`";
             return Err(QuestionError::outside(written.text, hint));
         }
         for tag in written.by {
@@ -133,8 +133,8 @@ impl Questions {
         }
     }
 
-    /// The position of the question with this filter and grouping, which now also asks for `items`.
-    fn joined(&mut self, filter: String, ask: Ask, items: impl Iterator<Item = Item>) -> usize {
+    /// The position of the query with this filter and grouping, which now also asks for `items`.
+    fn joined(&mut self, filter: String, ask: Query, items: impl Iterator<Item = Item>) -> usize {
         let known = self.asked.iter().position(|(text, _)| *text == filter);
         let question = known.unwrap_or_else(|| {
             self.asked.push((filter, ask));
@@ -169,7 +169,7 @@ fn cut(text: &str) -> (&str, String) {
 }
 
 impl Node {
-    /// Refuses two operands that are the same released number: a formula over both says nothing.
+    /// Refuses two operands that are the same released number: a formula over both has no content.
     ///
     /// # Errors
     /// [`QuestionError`]
@@ -185,7 +185,7 @@ impl Node {
 }
 
 /// A number computed from released ones, with its interval; an end that is `None` is not bounded by what was released.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Estimate {
     /// The number to read, where there is one: the unbiased one, limited to its interval.
     pub value: Option<f64>,
@@ -216,6 +216,21 @@ impl Estimate {
     #[must_use]
     pub fn is_limited(&self) -> bool {
         self.unbiased.is_some() && self.unbiased != self.value
+    }
+
+    /// Whether the whole interval was outside of what is possible before it was limited: what is left of it is one point, which
+    /// the noise decided and not the data.
+    #[must_use]
+    pub fn is_outside(&self) -> bool {
+        self.is_limited() && self.low.is_some() && self.low == self.high
+    }
+
+    /// The number to read and its interval, limited to what is possible.
+    #[must_use]
+    pub fn within(self, possible: Possible) -> Self {
+        let limited = |number: Option<f64>| number.map(|number| possible.limit(number));
+        let (value, low, high) = (limited(self.value), limited(self.low), limited(self.high));
+        Self { value, low, high, unbiased: self.unbiased }
     }
 
     fn map(self, turn: impl Fn(f64) -> f64) -> Self {
@@ -376,6 +391,28 @@ mod tests {
         let (product, unbiased, limited) = value(Node::Product(Box::new(count(2)), Box::new(count(1))));
         assert!(product.abs() < 1e-9 && limited, "{product}");
         assert!((unbiased + 6_000.0).abs() < 1e-9);
+    }
+
+    /// Promise: an interval of a metric of which nothing is possible is one point, and is marked.
+    #[test]
+    fn an_interval_is_limited_to_what_is_possible_and_marked_where_one_point_is_left() {
+        let possible = Possible { low: 0.0, high: 1.0 };
+        let within = |low: f64, value: f64, high: f64| Estimate::of(value, low, high).within(possible);
+        let inside = within(0.2, 0.3, 0.4);
+        assert!(inside == Estimate::of(0.3, 0.2, 0.4) && !inside.is_outside() && !inside.is_limited());
+        let across = within(0.9, 1.1, 1.3);
+        assert_eq!((across.value, across.unbiased), (Some(1.0), Some(1.1)));
+        assert!(
+            (across.low, across.high) == (Some(0.9), Some(1.0))
+                && across.is_limited()
+                && !across.is_outside()
+        );
+        let outside = within(1.2, 1.3, 1.4);
+        assert_eq!((outside.value, outside.low, outside.high), (Some(1.0), Some(1.0), Some(1.0)));
+        assert!(outside.is_outside() && outside.unbiased == Some(1.3));
+        // A constant is one point and exact.
+        assert!(!Estimate::exactly(1.0).within(possible).is_outside());
+        assert!(!Estimate::UNKNOWN.within(possible).is_outside());
     }
 
     #[test]

@@ -1,7 +1,7 @@
-//! Layer 3: questions. SQL, the builder and JSON meet in one [`Ask`]; a [`Plan`] knows its exact cost before any data is
+//! Layer 3: queries. SQL, the builder and JSON meet in one [`Query`]; a [`Plan`] knows its exact cost before any data is
 //! touched; a [`Forecast`] is what of the plan may be shown.
 //!
-//! Everything here depends on the question, the catalogue and public constants only: a refusal leaks nothing.
+//! Everything here depends on the query, the catalogue and public constants only: a refusal leaks nothing.
 
 mod affordable;
 mod ask;
@@ -21,10 +21,10 @@ mod select_shown;
 mod shown;
 mod sql;
 
-pub use ask::{Ask, Filter, Item, Selected, TagName, tag};
+pub use ask::{Filter, Item, Query, Selected, TagName, tag};
 pub use canonical::{Canonical, Condition};
 pub use consents::{ConsentCounts, ConsentsError};
-pub use error::{Place, Problem, QuestionError};
+pub use error::{Problem, QueryPlace, QuestionError};
 pub use forecast::{ColumnForecast, Forecast, PartForecast, Width, WidthUnit};
 pub use part::PartKind;
 pub use plan::{Column, ColumnKind, Defaults, Plan, PlannedPart};
@@ -33,9 +33,9 @@ pub use price::{Price, Probability};
 pub use shown::{Comparison, Having, Order, Shown};
 pub use sql::parse;
 
-/// The longest question, in bytes, and the longest canonical form.
+/// The longest query, in bytes, and the longest canonical form.
 pub const MAX_TEXT: usize = 64 << 10;
-/// The most comparisons and connectives in one question.
+/// The most comparisons and connectives in one query.
 pub const MAX_CONDITIONS: usize = 256;
 /// The deepest nesting of parentheses and NOT.
 pub const MAX_DEPTH: usize = 32;

@@ -1,4 +1,4 @@
-//! What a question releases: the vectors of numbers behind everything that it shows.
+//! What a query releases: the vectors of numbers behind everything that it shows.
 
 use std::collections::BTreeSet;
 
@@ -53,7 +53,7 @@ impl PartKind {
         !matches!(self, Self::Sum { .. })
     }
 
-    /// The item of the question language that shows exactly this.
+    /// The item of the query language that shows exactly this.
     #[must_use]
     pub fn name(self, catalogue: &Catalogue) -> String {
         match self {

@@ -1,4 +1,4 @@
-//! The price of a question, resolved to each of its parts.
+//! The price of a query, resolved to each of its parts.
 
 use std::collections::BTreeMap;
 

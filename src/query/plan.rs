@@ -1,4 +1,4 @@
-//! A question resolved against the catalogue, with its exact cost; no data is touched.
+//! A query resolved against the catalogue, with its exact cost; no data is touched.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -6,12 +6,15 @@ use super::affordable::unpayable;
 use super::canonical::{find_gridded, find_summable};
 use super::groups::Cells;
 use super::payment::{PartPrice, Payment};
-use super::{Ask, Canonical, Forecast, Item, PartKind, Probability, Problem, QuestionError, Selected, Shown};
+use super::possible::feasible;
+use super::{
+    Canonical, Forecast, Item, PartKind, Probability, Problem, Query, QuestionError, Selected, Shown,
+};
 use crate::dp::{Accounting, Part, PrivacyClaim, QuestionHash};
 use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
-use crate::types::Denomination;
+use crate::types::{Denomination, Feasible};
 
-/// What the study says about prices.
+/// What the study declares about errors and costs.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Defaults {
     /// The half-width of a count, in people.
@@ -35,6 +38,8 @@ pub struct PlannedPart {
     pub hidden: bool,
     /// What its numbers are shown in, if they are amounts of a declared unit.
     pub denomination: Option<Denomination>,
+    /// What its numbers can be, whatever their noise.
+    pub feasible: Feasible,
 }
 
 /// What a shown column holds; parts are positions among those of the plan.
@@ -72,7 +77,7 @@ pub enum ColumnKind {
 /// A shown column.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Column {
-    /// As [`Selected::name`](super::Selected::name) says.
+    /// As [`Selected::name`](super::Selected::name).
     pub name: String,
     /// What it holds.
     pub kind: ColumnKind,
@@ -80,10 +85,10 @@ pub struct Column {
     pub denomination: Option<Denomination>,
 }
 
-/// A question ready to be charged and answered.
+/// A query ready to be charged and answered.
 ///
 /// # Privacy
-/// A function of the question, the catalogue, the study's defaults and the pool's accounting only.
+/// A function of the query, the catalogue, the study's defaults and the pool's accounting only.
 #[derive(Debug, Clone)]
 pub struct Plan {
     canonical: Canonical,
@@ -112,7 +117,7 @@ impl Plan {
     /// # Errors
     /// [`QuestionError`] for names outside the catalogue, tags that no set holds together, and prices that cannot be paid.
     pub fn new(
-        ask: &Ask,
+        ask: &Query,
         catalogue: &Catalogue,
         defaults: &Defaults,
         accounting: Accounting,
@@ -172,7 +177,7 @@ impl Plan {
         })
     }
 
-    /// The canonical question with its resolved price: valid SQL, and all that the hash covers.
+    /// The canonical query with its resolved price: valid SQL, and all that the hash covers.
     #[must_use]
     pub fn question(&self) -> &str {
         &self.question
@@ -297,7 +302,8 @@ fn planned(kind: PartKind, counted: bool, catalogue: &Catalogue) -> PlannedPart 
         PartKind::Sum { measure } => denomination(measure, catalogue),
         PartKind::Count | PartKind::Present { .. } | PartKind::Histogram { .. } => None,
     };
-    PlannedPart { kind, name: kind.name(catalogue), width: kind.width(catalogue), hidden, denomination }
+    let (name, width, feasible) = (kind.name(catalogue), kind.width(catalogue), feasible(kind, catalogue));
+    PlannedPart { kind, name, width, hidden, denomination, feasible }
 }
 
 /// What values of a measure are shown in.
@@ -373,7 +379,7 @@ fn ranges(measure: usize, catalogue: &Catalogue) -> Vec<(i64, i64)> {
     catalogue.measures().get(measure).and_then(|m| m.grid.as_ref()).map_or_else(Vec::new, Grid::ranges)
 }
 
-/// A question that was built or read from JSON may name columns that it does not select.
+/// A query that was built or read from JSON may name columns that it does not select.
 fn check_shown(shown: &Shown, columns: &[Column]) -> Result<(), QuestionError> {
     let known = |name: &&str| columns.iter().any(|column| column.name == **name);
     match shown.columns().into_iter().find(|name| !known(name)) {

@@ -3,10 +3,11 @@
 
 use super::metric::{Node, Number};
 use super::{Condition, PartKind};
-use crate::tags::Catalogue;
+use crate::tags::{Catalogue, Measure};
+use crate::types::Feasible;
 
 /// The smallest and the largest value that is possible; infinite where there is no bound.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, serde::Serialize)]
 pub struct Possible {
     /// The smallest.
     pub low: f64,
@@ -49,7 +50,7 @@ impl Possible {
     }
 }
 
-/// What values `node` can have; `conditions` are those of the questions in the order that [`Number::question`] counts.
+/// What values `node` can have; `conditions` are those of the queries in the order that [`Number::question`] counts.
 #[must_use]
 pub fn possible(node: &Node, conditions: &[Option<Condition>], catalogue: &Catalogue) -> Possible {
     let of = |node: &Node| possible(node, conditions, catalogue);
@@ -76,12 +77,18 @@ pub fn possible(node: &Node, conditions: &[Option<Condition>], catalogue: &Catal
 }
 
 fn number_range(part: PartKind, catalogue: &Catalogue) -> Possible {
-    let PartKind::Sum { measure } = part else { return Possible::POSITIVE };
-    match clamp(measure, catalogue) {
-        Some((low, _)) if low >= 0.0 => Possible::POSITIVE,
-        Some((_, high)) if high <= 0.0 => Possible::POSITIVE.map(|value| -value),
-        _ => Possible::ANY,
+    match feasible(part, catalogue) {
+        Feasible::NotNegative => Possible::POSITIVE,
+        Feasible::NotPositive => Possible::POSITIVE.map(|value| -value),
+        Feasible::Any => Possible::ANY,
     }
+}
+
+/// What the numbers of a part can be: how many people there are is not public, so a sum has no other bound than zero.
+pub(super) fn feasible(part: PartKind, catalogue: &Catalogue) -> Feasible {
+    let PartKind::Sum { measure } = part else { return Feasible::NotNegative };
+    let range = catalogue.measures().get(measure).map(Measure::range);
+    range.map_or(Feasible::Any, |range| Feasible::of_sum(range.low(), range.high()))
 }
 
 /// The clamp of a measure.
@@ -115,7 +122,7 @@ fn ratio(
     }
 }
 
-/// Whether everybody who meets the first condition meets the second, as far as their form shows it.
+/// Whether every person who meets the first condition meets the second, as far as their form shows it.
 fn is_within(first: Option<&Condition>, second: Option<&Condition>) -> bool {
     match (first, second) {
         (_, None) => true,

@@ -1,4 +1,4 @@
-//! What a question is willing to pay, and the probability of the interval it is shown with; both exact.
+//! What a query is willing to pay, and the probability of the interval it is shown with; both exact.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::types::NanoEpsilon;
 use crate::types::amount::NANO;
 
-/// The price of a question. It is part of the key under which an answer is stored.
+/// The price of a query. It is part of the key under which an answer is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
 pub enum Price {
@@ -24,7 +24,7 @@ pub enum Price {
         #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
         sums: BTreeMap<String, u64>,
     },
-    /// The whole question for at most this epsilon, split evenly over its parts.
+    /// The whole query for at most this epsilon, split evenly over its parts.
     Epsilon(#[serde(with = "epsilon_text")] NanoEpsilon),
 }
 

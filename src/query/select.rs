@@ -1,8 +1,8 @@
-//! From the syntax tree of `sqlparser` to an [`Ask`]: what is not expected is refused, never ignored.
+//! From the syntax tree of `sqlparser` to an [`Query`]: what is not expected is refused, never ignored.
 
 use sqlparser::ast::{
     BinaryOperator, Expr, Function, FunctionArg, FunctionArgExpr, FunctionArguments, GroupByExpr, Ident,
-    Query, Select, SelectItem, SetExpr, Spanned, UnaryOperator, Value,
+    Query as SqlQuery, Select, SelectItem, SetExpr, Spanned, UnaryOperator, Value,
 };
 use sqlparser::parser::Parser;
 use sqlparser::tokenizer::Span;
@@ -11,11 +11,11 @@ use super::canonical::{find_gridded, find_label, find_summable, find_tag};
 use super::error::excerpt;
 use super::select_shown::{Clauses, shown};
 use super::sql::{DIALECT, SHAPE};
-use super::{Ask, Filter, Item, Place, Price, Probability, Problem, QuestionError, Selected};
+use super::{Filter, Item, Price, Probability, Problem, Query, QueryPlace, QuestionError, Selected};
 use crate::tags::Catalogue;
 
-/// The question that `query` is.
-pub(super) fn lower(mut query: Query, catalogue: &Catalogue) -> Result<Ask, QuestionError> {
+/// The query that a parsed statement holds.
+pub(super) fn lower(mut query: SqlQuery, catalogue: &Catalogue) -> Result<Query, QuestionError> {
     let beginning = query.span();
     let clauses = clauses(&mut query);
     let select = only_select(query).map_err(|error| with_span(error, beginning))?;
@@ -41,11 +41,11 @@ pub(super) fn lower(mut query: Query, catalogue: &Catalogue) -> Result<Ask, Ques
     }
     let shown = shown(&clauses, &items, catalogue)?;
     let (price, confidence) = (Price::Default, Probability::nominal());
-    Ok(Ask { select: items, filter, group_by, price, confidence, shown })
+    Ok(Query { select: items, filter, group_by, price, confidence, shown })
 }
 
-/// Takes off what only says how rows are shown.
-fn clauses(query: &mut Query) -> Clauses {
+/// Removes what only decides how rows are shown.
+fn clauses(query: &mut SqlQuery) -> Clauses {
     let having = match &mut *query.body {
         SetExpr::Select(select) => select.having.take(),
         _ => None,
@@ -54,7 +54,7 @@ fn clauses(query: &mut Query) -> Clauses {
 }
 
 fn with_span(error: QuestionError, span: Span) -> QuestionError {
-    error.at(Place::from(span.start))
+    error.at(QueryPlace::from(span.start))
 }
 
 pub(super) fn outside(written: &(impl ToString + Spanned), hint: impl Into<String>) -> QuestionError {
@@ -62,9 +62,9 @@ pub(super) fn outside(written: &(impl ToString + Spanned), hint: impl Into<Strin
 }
 
 /// The SELECT of a query that has nothing around it, and nothing in it but the four clauses of the language.
-fn only_select(mut query: Query) -> Result<Select, QuestionError> {
+fn only_select(mut query: SqlQuery) -> Result<Select, QuestionError> {
     let refused = || QuestionError::outside("SELECT", SHAPE);
-    // The smallest question, parsed by the same parser: whatever else differs from it, in any field, is outside.
+    // The smallest query, parsed by the same parser: whatever else differs from it, in any field, is outside.
     let smallest = Parser::parse_sql(&DIALECT, "SELECT x FROM tags").ok().and_then(|mut list| list.pop());
     let Some(sqlparser::ast::Statement::Query(mut smallest)) = smallest else { return Err(refused()) };
     let SetExpr::Select(select) = std::mem::replace(
@@ -98,7 +98,9 @@ fn check_table(select: &Select) -> Result<(), QuestionError> {
         let problem = Problem::OtherTable { found: excerpt(&found) };
         Err(with_span(QuestionError::new(problem, "the one table is FROM tags; it has no alias"), span))
     };
-    if !first.to_string().eq_ignore_ascii_case("tags") {
+    let written = first.to_string();
+    let name = written.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(&written);
+    if !name.eq_ignore_ascii_case("tags") {
         return other(first.to_string(), first.span());
     }
     select.from.get(1).map_or(Ok(()), |second| other(second.to_string(), second.span()))
@@ -126,7 +128,7 @@ pub(super) fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<
             number(function, catalogue).map_err(|error| with_span(error, function.span()))
         }
         Expr::Nested(inner) => number_or_tag(inner, catalogue),
-        Expr::Subquery(_) => Err(outside(expression, "there are no sub-queries: ask two questions")),
+        Expr::Subquery(_) => Err(outside(expression, "there are no sub-queries: ask two queries")),
         _ => Err(outside(
             expression,
             "select tags, COUNT(*), SUM, AVG or MEDIAN of a measure; compute with released numbers",

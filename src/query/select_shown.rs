@@ -8,7 +8,7 @@ use super::select::{number_or_tag, outside};
 use super::{Comparison, Having, Item, Order, QuestionError, Selected, Shown};
 use crate::tags::Catalogue;
 
-/// The clauses of a query that say how its rows are shown.
+/// The clauses of a query that decide how its rows are shown.
 pub(super) struct Clauses {
     pub(super) having: Option<Expr>,
     pub(super) order_by: Option<OrderBy>,

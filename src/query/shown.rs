@@ -1,5 +1,5 @@
 //! HAVING, ORDER BY and LIMIT: how released rows are shown. Post-processing of noised numbers: outside the canonical
-//! question, outside the price.
+//! query, outside the price.
 
 use serde::{Deserialize, Serialize};
 
@@ -71,7 +71,7 @@ pub struct Order {
 }
 
 impl Shown {
-    /// Whettheir rows are shown as they are released: all, in vocabulary order.
+    /// Whether rows are shown as they are released: all, in vocabulary order.
     #[must_use]
     pub fn is_plain(&self) -> bool {
         *self == Self::default()

@@ -1,6 +1,6 @@
 //! The SQL subset: limits and the closed list of tokens, the trailing WITH clause, then `sqlparser` for the rest.
 
-use sqlparser::ast::{Query, Statement};
+use sqlparser::ast::{Query as SqlQuery, Statement};
 use sqlparser::dialect::AnsiDialect;
 use sqlparser::keywords::Keyword;
 use sqlparser::parser::{Parser, ParserError};
@@ -10,26 +10,28 @@ use super::canonical::{find_summable, too_deep, too_many};
 use super::error::excerpt;
 use super::price::read_epsilon;
 use super::{
-    Ask, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Place, Price, Probability, Problem, QuestionError, select,
+    MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Price, Probability, Problem, Query, QueryPlace, QuestionError,
+    select,
 };
 use crate::tags::Catalogue;
 
-/// The one dialect: identifiers are ASCII, strings take single quotes.
+/// The one dialect: identifiers are ASCII, or anything in double quotes, in which a double quote is written twice; strings take
+/// single quotes.
 pub(super) const DIALECT: AnsiDialect = AnsiDialect {};
 
 /// Frames of `sqlparser` for one level of parentheses.
 const PARSER_FRAMES: usize = 4;
 
-/// Reads a question in SQL; names and labels are those of `catalogue`. Comments are ignored.
+/// Reads a query in SQL; names and labels are those of `catalogue`. Comments are ignored.
 ///
 /// # Errors
 /// [`QuestionError`] with its place for everything outside the language or the vocabulary.
 ///
 /// # Privacy
 /// Refuses from the text and the catalogue alone.
-pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Ask, QuestionError> {
+pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Query, QuestionError> {
     if text.len() > MAX_TEXT {
-        return Err(QuestionError::new(Problem::TooLong, "ask for fewer labels, or several questions"));
+        return Err(QuestionError::new(Problem::TooLong, "ask for fewer labels, or several queries"));
     }
     let mut tokens = tokenize(text)?;
     check_limits(&tokens)?;
@@ -40,13 +42,13 @@ pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Ask, QuestionError> {
     Ok(ask)
 }
 
-impl From<Location> for Place {
+impl From<Location> for QueryPlace {
     fn from(location: Location) -> Self {
         Self { line: location.line.max(1), column: location.column.max(1) }
     }
 }
 
-pub(super) fn place(token: &TokenWithSpan) -> Place {
+pub(super) fn place(token: &TokenWithSpan) -> QueryPlace {
     token.span.start.into()
 }
 
@@ -61,9 +63,8 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, QuestionError> {
     kept.pop_if(|last| last.token == Token::SemiColon);
     if kept.is_empty() {
         let problem = Problem::Syntax { found: String::new() };
-        return Err(
-            QuestionError::new(problem, "write SELECT COUNT(*) FROM tags").at(Place { line: 1, column: 1 })
-        );
+        return Err(QuestionError::new(problem, "write SELECT COUNT(*) FROM tags")
+            .at(QueryPlace { line: 1, column: 1 }));
     }
     for token in &kept {
         check_token(token).map_err(|error| error.at(place(token)))?;
@@ -73,9 +74,12 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, QuestionError> {
 
 fn check_token(token: &TokenWithSpan) -> Result<(), QuestionError> {
     let hint = match &token.token {
+        Token::Word(word) if word.quote_style == Some('"') => return Ok(()),
         Token::Word(word) if word.quote_style.is_some() => {
-            let hint =
-                format!("labels take single quotes, names take none: '{0}' or {0}", excerpt(&word.value));
+            let hint = format!(
+                "labels take single quotes, names double ones or none: '{0}' or {0}",
+                excerpt(&word.value)
+            );
             return Err(QuestionError::outside(&word.value, hint));
         }
         Token::Word(word) => match refused_word(word.keyword, &word.value) {
@@ -98,22 +102,22 @@ fn check_token(token: &TokenWithSpan) -> Result<(), QuestionError> {
         | Token::Period
         | Token::Plus
         | Token::Div => return Ok(()),
-        Token::SemiColon => "ask one question at a time",
+        Token::SemiColon => "ask one query at a time",
         Token::Char(c) if !c.is_ascii() => {
             "the character only looks like a letter: names use a to z, 0 to 9 and _"
         }
-        _ => "a question uses names, 'labels', numbers, commas, parentheses, = and <>",
+        _ => "a query uses names, 'labels', numbers, commas, parentheses, = and <>",
     };
     Err(QuestionError::outside(&token.token.to_string(), hint))
 }
 
-/// Words of SQL that are refused wherever they stand; the study cannot give them to a tag or a measure, or need not.
+/// Words of SQL that are refused everywhere; the study cannot give them to a tag or a measure, or need not.
 fn refused_word(keyword: Keyword, written: &str) -> Option<QuestionError> {
     let hint = match keyword {
         Keyword::JOIN | Keyword::CROSS | Keyword::NATURAL => {
             "the tags of both parties are already joined: FROM tags"
         }
-        Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => "ask the questions one by one, or use OR",
+        Keyword::UNION | Keyword::EXCEPT | Keyword::INTERSECT => "ask the queries one by one, or use OR",
         Keyword::EXISTS => "there are no sub-queries: filter by tags",
         Keyword::CASE => "there are no expressions: group by the tag itself",
         Keyword::LIKE
@@ -130,7 +134,7 @@ fn refused_word(keyword: Keyword, written: &str) -> Option<QuestionError> {
         | Keyword::DELETE
         | Keyword::DROP
         | Keyword::CREATE
-        | Keyword::ALTER => "questions only read: start with SELECT",
+        | Keyword::ALTER => "queries only read: start with SELECT",
         _ => return None,
     };
     Some(QuestionError::outside(written, hint))
@@ -175,7 +179,7 @@ fn cut_with(tokens: &mut Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Quest
     let mut places = tokens.iter().enumerate().filter(|(_, token)| is_keyword(&token.token, Keyword::WITH));
     let Some((start, with)) = places.next() else { return Ok(vec![]) };
     let elsewhere = || {
-        let hint = "WITH (error = 200) is the last clause and stands once; there are no sub-queries";
+        let hint = "WITH (error = 200) is the last clause and occurs once; there are no sub-queries";
         QuestionError::outside("WITH", hint).at(place(with))
     };
     if start == 0 || places.next().is_some() {
@@ -195,7 +199,7 @@ fn cut_with(tokens: &mut Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Quest
     Ok(setting)
 }
 
-fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<Query, QuestionError> {
+fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<SqlQuery, QuestionError> {
     let (first, last) = (tokens.first().cloned(), tokens.last().map(place));
     let mut parser = Parser::new(&DIALECT)
         .with_recursion_limit(PARSER_FRAMES * MAX_DEPTH)
@@ -218,7 +222,7 @@ fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<Query, QuestionError> {
         Statement::Query(query) => Ok(*query),
         _ => {
             let found = first.as_ref().map(|token| token.token.to_string()).unwrap_or_default();
-            let error = QuestionError::outside(&found, "questions only read: start with SELECT");
+            let error = QuestionError::outside(&found, "queries only read: start with SELECT");
             Err(first.map_or(error.clone(), |token| error.at(place(&token))))
         }
     }
@@ -230,7 +234,7 @@ pub(super) const SHAPE: &str =
 /// Reads `key = number, key(measure) = number, ...` into the price and confidence of `ask`.
 fn read_settings(
     tokens: &[TokenWithSpan],
-    ask: &mut Ask,
+    ask: &mut Query,
     catalogue: &Catalogue,
 ) -> Result<(), QuestionError> {
     if tokens.is_empty() {
@@ -248,7 +252,7 @@ fn read_settings(
 
 fn read_setting(
     words: &[&Token],
-    ask: &mut Ask,
+    ask: &mut Query,
     confidence: &mut Option<Probability>,
     catalogue: &Catalogue,
 ) -> Result<(), QuestionError> {
@@ -266,6 +270,9 @@ fn read_setting(
         ] => (key, Some(&of.value), number),
         _ => return Err(bad("write error = n, error(measure) = n or epsilon = x, and confidence = p")),
     };
+    if key.quote_style.is_some() {
+        return Err(bad("a setting is no name: write it without quotes"));
+    }
     let twice = || bad("give each setting once");
     match (key.value.to_ascii_lowercase().as_str(), measure) {
         ("error", measure) => {

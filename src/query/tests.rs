@@ -73,7 +73,7 @@ fn defaults() -> Defaults {
 
 const ZCDP: Accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
 
-fn plan_of(ask: &Ask) -> Result<Plan, QuestionError> {
+fn plan_of(ask: &Query) -> Result<Plan, QuestionError> {
     Plan::new(ask, &catalogue(), &defaults(), ZCDP)
 }
 
@@ -89,7 +89,8 @@ fn question(text: &str) -> String {
 fn sql_builder_and_json_meet_in_one_question() {
     let sql = "select Spend_Tier, sum(SPEND) as total, count(*) people from TAGS -- a comment\n\
         where region in ('south','east') and not (audience = 'small') group by spend_tier;";
-    let built = Ask::count().and_sum("spend").by("spend_tier").filter(tag("region").is_in(["east", "south"]));
+    let built =
+        Query::count().and_sum("spend").by("spend_tier").filter(tag("region").is_in(["east", "south"]));
     let built = built.filter(tag("audience").is_not("small"));
     let json = r#"{"select":[{"item":"count","as":"n"},{"item":{"sum":"spend"}}],"group_by":["spend_tier"],
         "where":{"all":[{"not":{"in":{"tag":"audience","labels":["small"]}}},
@@ -101,10 +102,10 @@ fn sql_builder_and_json_meet_in_one_question() {
     assert_eq!(question(expected), expected);
     assert_eq!(plan_of(&built).unwrap().question(), expected);
     assert_eq!(plan_of(&serde_json::from_str(json).unwrap()).unwrap().question(), expected);
-    let round: Ask = serde_json::from_str(&serde_json::to_string(&built).unwrap()).unwrap();
+    let round: Query = serde_json::from_str(&serde_json::to_string(&built).unwrap()).unwrap();
     assert_eq!(round, built);
-    assert!(serde_json::from_str::<Ask>(r#"{"select":[],"rows":true}"#).is_err());
-    assert!(serde_json::from_str::<Ask>(r#"{"select":[],"price":{"epsilon":"1e308"}}"#).is_err());
+    assert!(serde_json::from_str::<Query>(r#"{"select":[],"rows":true}"#).is_err());
+    assert!(serde_json::from_str::<Query>(r#"{"select":[],"price":{"epsilon":"1e308"}}"#).is_err());
 
     let shown = plan(sql).unwrap();
     let names: Vec<_> = shown.columns().iter().map(|column| column.name.as_str()).collect();
@@ -130,7 +131,7 @@ fn different_questions_have_different_hashes() {
     let hashes: std::collections::BTreeSet<_> =
         texts.iter().map(|t| plan(t).unwrap().claim().question).collect();
     assert_eq!(hashes.len(), texts.len());
-    // The default price written out, and the confidence, make no other question.
+    // The default price written out, and the confidence, make no other query.
     assert_eq!(
         question(texts[0]),
         question("SELECT COUNT(*) FROM tags WITH (confidence = 0.99, error = 200)")
@@ -179,15 +180,15 @@ fn a_histogram_releases_a_number_for_every_cell_of_the_grid() {
 fn a_question_releases_no_more_cells_than_the_study_allows() {
     let mut draft = catalogue_draft();
     draft.max_cells = 60;
-    let (catalogue, ask) = (draft.check().unwrap(), Ask::quantile("spend", Probability::HALF));
-    let plan = |ask: &Ask| Plan::new(ask, &catalogue, &defaults(), ZCDP);
+    let (catalogue, ask) = (draft.check().unwrap(), Query::quantile("spend", Probability::HALF));
+    let plan = |ask: &Query| Plan::new(ask, &catalogue, &defaults(), ZCDP);
     assert!(plan(&ask.clone().by("region").by("audience")).is_ok());
     let all = plan(&ask.by("region").by("audience").by("spend_tier")).unwrap_err();
     assert_eq!(all.what, Problem::TooManyCells { cells: 90, limit: 60 });
 }
 
 #[test]
-fn the_forecast_tells_how_wide_an_average_will_be() {
+fn the_forecast_shows_how_wide_an_average_will_be() {
     let forecast = plan("SELECT AVG(spend), MEDIAN(spend) FROM tags WITH (error = 40)").unwrap().forecast();
     let [average, median] = forecast.computed.as_slice() else { panic!("{:?}", forecast.computed) };
     assert_eq!((average.name.as_str(), average.unit), ("avg_spend", WidthUnit::Value));
@@ -277,9 +278,9 @@ const REFUSED: &[(&str, u64, &str, &str)] = &[
     ("SELECT COUNT(*)", 1, "not a table", "FROM tags"),
     ("SELECT COUNT(*) FROM (SELECT COUNT(*) FROM tags)", 23, "not a table", "FROM tags"),
     ("SELECT COUNT(*) FROM tags WHERE region IN (SELECT region FROM tags)", 33, "IN (SELECT", "sub-queries"),
-    ("SELECT spend FROM tags", 8, "`spend` stands outside a function", "SUM(spend)"),
+    ("SELECT spend FROM tags", 8, "`spend` is outside a function", "SUM(spend)"),
     ("SELECT COUNT(*) FROM tags WHERE spend = 'x'", 33, "outside a function", "SUM(spend)"),
-    ("SELECT COUNT(*) + 1 FROM tags", 8, "outside the question language", "released numbers"),
+    ("SELECT COUNT(*) + 1 FROM tags", 8, "outside the query language", "released numbers"),
     ("SELECT SUM(spend * 2) FROM tags", 8, "SUM(spend * 2)", "SUM(measure)"),
     ("SELECT SUM(unbounded) FROM tags", 12, "no declared clamp", "clamp"),
     ("SELECT SUM(region) FROM tags", 12, "unknown measure", "vocabulary"),
@@ -301,7 +302,10 @@ const REFUSED: &[(&str, u64, &str, &str)] = &[
     ("SELECT COUNT(*) FROM tags GROUP BY 1", 36, "`1`", "GROUP BY tag"),
     ("SELECT COUNT(*) FROM tags WHERE regoin = 'east'", 33, "unknown tag `regoin`", "`region`"),
     ("SELECT COUNT(*) FROM tags WHERE region = 'East'", 42, "no label `East`", "'east'"),
-    ("SELECT COUNT(*) FROM tags WHERE region = \"east\"", 42, "`east`", "'east'"),
+    ("SELECT COUNT(*) FROM tags WHERE region = \"east\"", 42, "`\"east\"`", "'east'"),
+    ("SELECT COUNT(*) FROM tags WHERE `region` = 'east'", 33, "`region`", "double ones or none"),
+    ("SELECT COUNT(*) FROM tags WHERE \"regoin\" = 'east'", 33, "unknown tag `regoin`", "`region`"),
+    ("SELECT COUNT(*) FROM tags WITH (\"error\" = 5)", 33, "error", "without quotes"),
     ("SELECT COUNT(*) FROM tags WHERE region = east", 42, "`east`", "'east'"),
     ("SELECT COUNT(*) FROM tags WHERE 'east' = region", 33, "'east'", "tag first"),
     ("SELECT COUNT(*) FROM tags WHERE r\u{435}gion = 'east'", 34, "`\u{435}`", "a to z"),
@@ -310,10 +314,10 @@ const REFUSED: &[(&str, u64, &str, &str)] = &[
     ("SELECT COUNT(*) FROM tags WHERE region IS NULL", 40, "`IS`", "null"),
     ("SELECT COUNT(*) FROM tags WHERE region > 'east'", 33, "region > 'east'", "IN"),
     ("SELECT COUNT(*) FROM tags WHERE region", 33, "`region`", "tag = 'label'"),
-    ("SELECT COUNT(*) FROM tags WHERE region = 'east' AND region = 'west'", 0, "everybody", "OR"),
+    ("SELECT COUNT(*) FROM tags WHERE region = 'east' AND region = 'west'", 0, "no person passes", "OR"),
     ("SELECT COUNT(*) FROM tags WHERE region = 'east", 42, "cannot read", "quote"),
     ("SELECT COUNT(*) FROM tags WHERE plan = 'free' GROUP BY spend_tier", 0, "no tag set", "`main`"),
-    ("SELECT COUNT(*) FROM tags; SELECT COUNT(*) FROM tags", 26, "`;`", "one question"),
+    ("SELECT COUNT(*) FROM tags; SELECT COUNT(*) FROM tags", 26, "`;`", "one query"),
     ("SELECT COUNT(*) FROM tags LIMIT -1", 34, "`-1`", "whole number"),
     ("SELECT COUNT(*) FROM tags LIMIT 5 OFFSET 5", 35, "`OFFSET`", "LIMIT alone"),
     ("SELECT COUNT(*) FROM tags ORDER BY region", 36, "`region`", "a selected column: people"),
@@ -356,7 +360,7 @@ fn refusals_name_the_place_and_what_to_write() {
 }
 
 #[test]
-fn the_caret_stands_under_the_word() {
+fn the_caret_is_under_the_word() {
     let text = "SELECT COUNT(*)\nFROM tags\nWHERE regoin = 'east'";
     let rendered = plan(text).unwrap_err().render(text);
     assert_eq!(
@@ -383,7 +387,7 @@ fn bombs_are_refused_early() {
     assert!(plan(&format!("SELECT {} FROM tags", "a.".repeat(20_000))).is_err());
     assert_eq!(ask(&"x".repeat(1 << 20)).unwrap_err().what, Problem::TooLong);
     let deep = (0..10_000).fold(tag("region").is("east"), |filter, _| !filter);
-    let deep = Ask::count().filter(deep);
+    let deep = Query::count().filter(deep);
     assert_eq!(plan_of(&deep).unwrap_err().what, Problem::TooDeep);
 }
 
@@ -410,6 +414,7 @@ fn spell(filter: &Filter, seed: &mut u64) -> String {
     *seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
     let bits = *seed >> 40;
     let case = |word: &str| if bits & 1 == 0 { word.to_uppercase() } else { word.to_owned() };
+    let name = |tag: &str| if bits & 128 == 0 { case(tag) } else { format!("\"{tag}\"") };
     let space = [" ", "\n", "\t ", " /* x */ "][usize::try_from(bits >> 1 & 3).unwrap()];
     let text = match filter {
         Filter::In { tag, labels } => {
@@ -419,14 +424,14 @@ fn spell(filter: &Filter, seed: &mut u64) -> String {
                 labels.push(labels[0].clone());
             }
             match labels.as_slice() {
-                [one] if bits & 16 != 0 => format!("{}{space}={one}", case(tag)),
+                [one] if bits & 16 != 0 => format!("{}{space}={one}", name(tag)),
                 [one] => format!(
                     "{} {}{space}{} {one}",
                     case("not"),
-                    case(tag),
+                    name(tag),
                     if bits & 4 == 0 { "<>" } else { "!=" }
                 ),
-                _ => format!("{}{space}{} ({})", case(tag), case("in"), labels.join(",")),
+                _ => format!("{}{space}{} ({})", name(tag), case("in"), labels.join(",")),
             }
         }
         Filter::Not(inner) => format!("{}{space}({})", case("not"), spell(inner, seed)),
@@ -459,7 +464,7 @@ proptest! {
     #[test]
     fn every_spelling_has_one_question_and_one_meaning(filter in filters(), mut seed: u64, order: bool) {
         let catalogue = catalogue();
-        let plain = Ask::count().by("region").by("audience").filter(filter.clone());
+        let plain = Query::count().by("region").by("audience").filter(filter.clone());
         let plain = plan_of(&plain.and_average("spend").and_quantile("spend", Probability::HALF));
         let (first, second) = if order { ("region", "AUDIENCE") } else { ("Audience", "region") };
         let spelled = spell(&filter, &mut seed);
@@ -467,9 +472,11 @@ proptest! {
         let numbers = [
             "count ( * ) as n, Avg(SPEND), median(spend)",
             "QUANTILE( Spend , 0.999 ),sum(spend) total",
-            "histogram(spend), COUNT(spend), avg(spend) AS a, avg(spend) AS b",
+            "histogram(\"spend\"), COUNT(spend), avg(\"spend\") AS \"a \"\"b\"\"\", avg(spend) AS b",
         ][usize::try_from(seed >> 9 & 1).unwrap() + usize::from(order)];
-        let text = format!("Select {numbers}, {first} fROM tags Where {spelled} group BY {second},{first}");
+        let tags = if seed & 1 << 11 == 0 { "tags" } else { "\"tags\"" };
+        let (first, second) = if seed & 1 << 12 == 0 { (first.to_owned(), second) } else { (format!("\"{first}\""), second) };
+        let text = format!("Select {numbers}, {first} fROM {tags} Where {spelled} group BY {second},{first}");
         match (plain, plan(&text)) {
             (Ok(plain), Ok(spelled)) => {
                 prop_assert_eq!(plain.question(), spelled.question());

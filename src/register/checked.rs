@@ -24,7 +24,7 @@ pub struct EventTerms<'a> {
 #[non_exhaustive]
 pub enum EventFault {
     /// It has no person.
-    #[error("{0}")]
+    #[error(transparent)]
     Event(#[from] EventError),
     /// It says of a later time than now that it happened.
     #[error("`at` lies in the future")]
@@ -153,7 +153,7 @@ impl EventTerms<'_> {
         Ok(Some(read))
     }
 
-    /// A time; one without an offset is spelled anew with that of the zone.
+    /// A time; one without an offset is spelled again with that of the zone.
     fn time(&self, column: &'static str, text: &str) -> Result<String, EventFault> {
         let text = zoned(text, self.zone);
         text.map(Cow::into_owned).map_err(|fault| EventFault::Time { column, fault })
@@ -282,8 +282,8 @@ mod tests {
     }
 
     #[test]
-    fn a_slip_of_the_pen_is_told() {
-        let told = |other: &[(&str, &str)]| {
+    fn a_slip_of_the_pen_is_reported() {
+        let fault_of = |other: &[(&str, &str)]| {
             checked(other, None).err().map(|fault| fault.to_string()).unwrap_or_default()
         };
         for (column, word, near) in [
@@ -295,10 +295,11 @@ mod tests {
             ("trigger", "x", "unknown trigger `x`"),
         ] {
             for event in ["given", "withdrawn", "hold", "lifted"] {
-                let said = told(&[("event", event), (column, word)]);
+                let message = fault_of(&[("event", event), (column, word)]);
                 assert!(
-                    said.starts_with(&format!("unknown {} `{word}`", noun(column))) && said.contains(near),
-                    "{said}"
+                    message.starts_with(&format!("unknown {} `{word}`", noun(column)))
+                        && message.contains(near),
+                    "{message}"
                 );
             }
         }
@@ -317,16 +318,16 @@ mod tests {
             (&[("ids", "account"), ("person", "7\u{200b}")], "id with a character of no width"),
         ];
         for (cells, wanted) in cases {
-            assert!(told(cells).starts_with(wanted), "{cells:?}: {}", told(cells));
+            assert!(fault_of(cells).starts_with(wanted), "{cells:?}: {}", fault_of(cells));
         }
         // A value in the wrong place is not repeated.
-        assert!(!told(&[("purpose", "13800000001")]).contains("138"));
+        assert!(!fault_of(&[("purpose", "13800000001")]).contains("138"));
     }
 
     proptest! {
         /// What is recorded is recorded again as it is, and means what was stated: no use more and none less.
         #[test]
-        fn what_is_recorded_means_what_was_said(
+        fn what_is_recorded_means_what_was_given(
             event in proptest::sample::select(vec!["given", "withdraw", "opt_out", "hold", "objected", "拒绝"]),
             words in proptest::array::uniform3(prop_oneof![
                 Just(String::new()),
@@ -336,18 +337,18 @@ mod tests {
             ]),
         ) {
             let [trigger, purpose, recipient] = &words;
-            let said = [("event", event), ("trigger", trigger), ("purpose", purpose), ("recipient", recipient)];
-            if let Ok(recorded) = checked(&said, None) {
+            let cells_given = [("event", event), ("trigger", trigger), ("purpose", purpose), ("recipient", recipient)];
+            if let Ok(recorded) = checked(&cells_given, None) {
                 let cells: Vec<(&str, &str)> =
                     COLUMNS.into_iter().filter_map(|column| Some((column, recorded.cell(column)?))).collect();
                 let open = ["trigger", "purpose", "recipient"].map(|column| (column, ""));
                 let again: Vec<_> = open.into_iter().chain(cells).collect();
-                prop_assert!(checked(&again, None).is_ok_and(|again| again == recorded), "{:?}", said);
+                prop_assert!(checked(&again, None).is_ok_and(|again| again == recorded), "{:?}", cells_given);
                 let known = known();
-                for (column, cell) in said.into_iter().skip(1) {
+                for (column, cell) in cells_given.into_iter().skip(1) {
                     for word in known.of(column) {
                         let could = known.could_mean(column, Some(cell), word);
-                        prop_assert_eq!(known.could_mean(column, recorded.cell(column), word), could, "{} {:?}", word, said);
+                        prop_assert_eq!(known.could_mean(column, recorded.cell(column), word), could, "{} {:?}", word, cells_given);
                     }
                 }
             }

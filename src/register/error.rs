@@ -1,4 +1,4 @@
-//! Why the register cannot be read or written, sorted by who can mend it.
+//! Why the register cannot be read or written, sorted by who can fix it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 

@@ -1,14 +1,14 @@
 //! One consent event as it was written: the cells of one row of the consent table.
 
-use bincode::{Decode, Encode};
-
 use super::RegisterError;
+use super::cell::Cell;
 use super::error::damaged;
+use super::statement::Statement;
 use crate::consent::{COLUMNS, Row};
 use crate::types::{Timestamp, codec};
 
 /// The most bytes that the cells of one event may have together.
-const LONGEST: usize = 8 << 10;
+pub(super) const LONGEST: usize = 8 << 10;
 
 /// One consent event, its cells as text; an absent cell is an absent statement.
 ///
@@ -117,6 +117,22 @@ impl Event {
         self.cell("at").and_then(|text| Timestamp::span_in(text, None).ok()).map(|(first, _)| first)
     }
 
+    /// The event of these parts, which were one before.
+    pub(super) fn of_parts((ids, person): (&str, &str), times: &[Cell; 3], statement: &Statement) -> Self {
+        let who = [Some(person.to_owned()), Some(ids.to_owned())].into_iter();
+        let mut all = who
+            .chain(times.iter().map(Cell::spelled))
+            .chain(statement.cells().map(|cell| cell.map(str::to_owned)));
+        Self { cells: std::array::from_fn(|_| all.next().flatten()) }
+    }
+
+    /// The instants and the statement of the event; what is left is whose it is.
+    pub(super) fn parts(&self) -> ([Cell; 3], Statement) {
+        let mut cells = self.cells().skip(2);
+        let times = std::array::from_fn(|_| Cell::of(cells.next().flatten()));
+        (times, Statement::of(cells))
+    }
+
     pub(super) fn encode(&self) -> Result<Vec<u8>, RegisterError> {
         let cells: Vec<Cell> = self.cells().map(Cell::of).collect();
         codec::encode(&cells).map_err(RegisterError::Encoding)
@@ -127,54 +143,6 @@ impl Event {
         let cells: Vec<Cell> = codec::decode(verified).map_err(|_| damaged("an event"))?;
         let cells: Vec<Option<String>> = cells.into_iter().map(Cell::text).collect();
         cells.try_into().map(|cells| Self { cells }).map_err(|_| damaged("an event"))
-    }
-}
-
-/// A cell in the store: what is spelled in the usual way takes few bytes, so that kinds of events need not differ in
-/// their padded size.
-#[derive(Encode, Decode)]
-enum Cell {
-    Absent,
-    Text(String),
-    Instant(i64),
-    Whole(i64),
-    Flag(bool),
-}
-
-impl Cell {
-    fn of(cell: Option<&str>) -> Self {
-        let Some(text) = cell else { return Self::Absent };
-        if !text.starts_with(|first: char| first.is_ascii_digit() || first == '-') {
-            return match text {
-                "true" => Self::Flag(true),
-                "false" => Self::Flag(false),
-                _ => Self::Text(text.to_owned()),
-            };
-        }
-        let whole = text.parse().ok().map(Self::Whole);
-        let compact = whole.or_else(|| Timestamp::parse(text).ok().map(|at| Self::Instant(at.seconds())));
-        // INVARIANT: every cell comes back as the text that it was.
-        match compact {
-            Some(compact) if compact.spelled().as_deref() == Some(text) => compact,
-            _ => Self::Text(text.to_owned()),
-        }
-    }
-
-    fn spelled(&self) -> Option<String> {
-        match self {
-            Self::Absent => None,
-            Self::Text(text) => Some(text.clone()),
-            Self::Instant(seconds) => Some(Timestamp::from_seconds(*seconds).to_string()),
-            Self::Whole(number) => Some(number.to_string()),
-            Self::Flag(flag) => Some(flag.to_string()),
-        }
-    }
-
-    fn text(self) -> Option<String> {
-        match self {
-            Self::Text(text) => Some(text),
-            other => other.spelled(),
-        }
     }
 }
 

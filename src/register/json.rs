@@ -64,7 +64,7 @@ pub enum JsonEventError {
         nearest: Option<&'static str>,
     },
     /// A term that occurs twice, or two terms that exclude each other.
-    #[error("`{term}` says a second time what was said before")]
+    #[error("`{term}` occurs a second time")]
     Twice {
         /// The beginning of the term.
         term: String,
@@ -78,7 +78,7 @@ pub enum JsonEventError {
         wanted: &'static str,
     },
     /// Its cells are no event of anybody.
-    #[error("{0}")]
+    #[error(transparent)]
     Event(#[from] EventError),
 }
 
@@ -89,7 +89,7 @@ impl JsonEventError {
         match self {
             Self::Syntax { .. } => ("line", "not a JSON object"),
             Self::UnknownTerm { .. } => ("line", "unknown term"),
-            Self::Twice { .. } => ("line", "a term stands twice"),
+            Self::Twice { .. } => ("line", "a term occurs twice"),
             Self::Value { term, wanted: _ } => (term, "a value of the wrong shape"),
             Self::Event(error) => error.place(),
         }
@@ -318,7 +318,7 @@ mod tests {
             ),
             (
                 r#"{"cn-pipl:event":"x","dpv:hasConsentStatus":"dpv:ConsentGiven"}"#,
-                "`dpv:hasConsentStatus` says a second time what was said before",
+                "`dpv:hasConsentStatus` occurs a second time",
             ),
             (r#"{"cn-pipl:bundleSize":1.5}"#, "`cn-pipl:bundleSize` should be a whole number"),
             (
@@ -327,7 +327,7 @@ mod tests {
             ),
             (
                 r#"{"dpv:hasDataSubject":"p","dpv:hasDataSubject":"q"}"#,
-                "`dpv:hasDataSubject` says a second time what was said before",
+                "`dpv:hasDataSubject` occurs a second time",
             ),
             (r#"{"@type":"x"}"#, "`@type` should be `dpv:ConsentRecord`"),
         ] {

@@ -1,11 +1,12 @@
 //! Whose an event is: the namespaces of a place, and the spelling under which it keeps their ids.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Event, EventError};
 use crate::consent::COLUMNS;
 use crate::deidentify::IdForms;
-use crate::types::folded_word;
+use crate::types::{folded_word, is_blank};
 
 /// The namespaces of a place, each with the forms that its studies declare for ids.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -58,9 +59,16 @@ impl Namespaces {
     /// [`EventError`]
     pub fn read(&self, namespace: Option<&str>, id: Option<&str>) -> Result<(String, String), EventError> {
         let (name, forms) = self.named(namespace)?;
-        let id = id.filter(|id| !folded_word(id).is_empty()).ok_or(EventError::NoPerson)?;
-        let id = forms.read(id).map_err(EventError::Id)?;
-        Ok((name.to_owned(), id.into_owned()))
+        Ok((name.to_owned(), Self::id(forms, id)?.into_owned()))
+    }
+
+    /// The id in the spelling under which it is kept.
+    ///
+    /// # Errors
+    /// [`EventError`]
+    pub fn id<'a>(forms: &IdForms, id: Option<&'a str>) -> Result<Cow<'a, str>, EventError> {
+        let id = id.filter(|id| !is_blank(id)).ok_or(EventError::NoPerson)?;
+        forms.read(id).map_err(EventError::Id)
     }
 
     /// The namespace as it is known.
@@ -71,7 +79,11 @@ impl Namespaces {
         self.named(namespace).map(|(name, _)| name)
     }
 
-    fn named(&self, namespace: Option<&str>) -> Result<(&str, &IdForms), EventError> {
+    /// The namespace as it is known, and its forms.
+    ///
+    /// # Errors
+    /// [`EventError`]
+    pub fn named(&self, namespace: Option<&str>) -> Result<(&str, &IdForms), EventError> {
         let named = namespace.map(folded_word).filter(|word| !word.is_empty());
         let found = match named {
             Some(word) => self.forms.iter().find(|(known, _)| folded_word(known) == *word),

@@ -3,23 +3,20 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::builder::StringBuilder;
-use arrow_array::{ArrayRef, RecordBatch, RecordBatchReader};
-use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
-use redb::ReadOnlyTable;
+use redb::{ReadOnlyTable, ReadableTableMetadata as _};
 
+use super::batches::{Batches, Terms, Visitor};
 use super::error::{damaged, fault, guarded};
-use super::rows::{Head, Keys, Mark, RowKey, SealMark};
+use super::people::{People, Tables};
+use super::rows::{Head, Keys, Mark, SealMark};
+use super::runs::Range;
 use super::tombstones::Tombstones;
+use super::walk::Walk;
 use super::{Event, RegisterError};
-use crate::consent::COLUMNS;
-
-/// Rows a batch.
-const BATCH: usize = 16_384;
 
 /// Everything that was recorded before one moment, whatever is recorded meanwhile.
 pub struct Snapshot {
-    events: Arc<ReadOnlyTable<&'static RowKey, &'static [u8]>>,
+    tables: Arc<Tables>,
     further: Further,
     keys: Arc<Keys>,
     head: Head,
@@ -90,13 +87,8 @@ impl Held {
 }
 
 impl Snapshot {
-    pub(super) fn new(
-        events: ReadOnlyTable<&'static RowKey, &'static [u8]>,
-        further: Further,
-        keys: Arc<Keys>,
-        head: Head,
-    ) -> Self {
-        Self { events: Arc::new(events), further, keys, head, fault: Arc::default() }
+    pub(super) fn new(tables: Tables, further: Further, keys: Arc<Keys>, head: Head) -> Self {
+        Self { tables: Arc::new(tables), further, keys, head, fault: Arc::default() }
     }
 
     /// How many events there are.
@@ -121,27 +113,32 @@ impl Snapshot {
         guarded(|| Tombstones::read(self.further.tombstones.as_ref(), &self.keys))
     }
 
-    /// What the walk over all events begins with: the ottheir rows, each opened.
+    /// What the walk over all events begins with: the other rows, each opened.
     fn others(&self) -> Result<Head, RegisterError> {
-        let mut seen = Head { removed: self.head.removed, swept: self.head.swept, ..Head::EMPTY };
+        let blocks = self.head.runs.iter().fold(0_u64, |all, run| all.saturating_add(run.blocks));
+        // Blocks that no head names are never read: that there are none shows by their number.
+        if self.tables.runs.as_ref().map_or(Ok(0), |table| table.len()).map_err(fault)? != blocks {
+            return Err(damaged("its runs"));
+        }
+        let mut seen = Head { count: 0, sum: [0; 32], others: 0, ..self.head.clone() };
         for row in self.further.tombstones.iter().map(|table| table.range::<&Mark>(..).map_err(fault)) {
             for row in row? {
                 let (mark, sealed) = row.map_err(fault)?;
                 self.keys.open_tombstone(mark.value(), sealed.value())?;
-                seen = seen.and_other(&self.keys.tombstone_tag(mark.value(), sealed.value()))?;
+                seen.and_other(&self.keys.tombstone_tag(mark.value(), sealed.value()))?;
             }
         }
         for row in self.further.requests.iter().map(|table| table.range::<u64>(..).map_err(fault)) {
             for row in row? {
                 let (number, sealed) = row.map_err(fault)?;
                 self.keys.open_request(number.value(), sealed.value())?;
-                seen = seen.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
+                seen.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
             }
         }
         for row in self.further.seals.iter().map(|table| table.range::<&SealMark>(..).map_err(fault)) {
             for row in row? {
                 let (mark, value) = row.map_err(fault)?;
-                seen = seen.and_other(&self.keys.seal_tag(mark.value(), value.value()))?;
+                seen.and_other(&self.keys.seal_tag(mark.value(), value.value()))?;
             }
         }
         Ok(seen)
@@ -166,15 +163,26 @@ impl Snapshot {
         Ok(Held { count: self.head.written(), sum: self.head.sum, marks })
     }
 
+    /// Whether every block of every run leads to the next one.
+    pub(super) fn check_runs(&self) -> Result<(), RegisterError> {
+        let runs =
+            self.tables.runs.iter().flat_map(|table| self.head.runs.iter().map(move |run| (table, run)));
+        runs.into_iter().try_for_each(|(table, run)| self.keys.check_run(table, run))
+    }
+
+    /// The people of a range.
+    pub(super) fn people(&self, range: Range) -> Result<People, RegisterError> {
+        People::new(&self.tables, &self.keys, &self.head, range)
+    }
+
     /// Every event, person by person; the last item is an error unless they are exactly those that were recorded.
     ///
     /// # Errors
     /// [`RegisterError`] when the walk cannot begin.
     pub fn walk(&self) -> Result<Walk, RegisterError> {
-        let seen = guarded(|| self.others())?;
-        let rows = guarded(|| self.events.range::<&RowKey>(..).map_err(fault))?;
-        let (keys, wanted) = (Arc::clone(&self.keys), self.head);
-        Ok(Walk { _events: Arc::clone(&self.events), rows, keys, wanted, seen, ended: false })
+        let others = guarded(|| self.others())?;
+        let people = guarded(|| self.people(Range::ALL))?;
+        Ok(Walk::new(people, self.head.clone(), others))
     }
 
     /// Hands over all events of each id, id by id.
@@ -185,29 +193,32 @@ impl Snapshot {
         &self,
         mut each: impl FnMut(&[Event]) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut events: Vec<Event> = Vec::new();
-        for event in self.walk()? {
-            let event = event?;
-            if events.last().is_some_and(|last| last.person() != event.person()) {
-                each(&events)?;
-                events.clear();
-            }
-            events.push(event);
+        let mut walk = self.walk()?;
+        while let Some(person) = walk.person()? {
+            each(&person.into_events())?;
         }
-        if events.is_empty() { Ok(()) } else { each(&events) }
+        Ok(())
     }
 
-    /// Every event whose id is of one of these namespaces (`None`: of any), as a consent file with all of its columns as text.
+    /// Every event whose id is of one of these namespaces (`None`: of any), as a consent file with all of its columns, read by so many
+    /// threads. The columns whose words repeat are dictionaries. Of one thread they come in an order of their own that is always the
+    /// same; of several in none.
     ///
     /// # Errors
     /// [`RegisterError`] when the walk cannot begin.
-    pub fn reader(&self, namespaces: Option<BTreeSet<String>>) -> Result<Batches, RegisterError> {
-        let fields = COLUMNS.map(|column| Field::new(column, DataType::Utf8, true));
-        let schema = Arc::new(Schema::new(fields.to_vec()));
+    pub fn reader(
+        &self,
+        namespaces: Option<BTreeSet<String>>,
+        threads: usize,
+        visitor: Option<Arc<dyn Visitor>>,
+    ) -> Result<Batches, RegisterError> {
         let is_read = |event: &Event| is_of(event, namespaces.as_ref());
         // What cannot be read counts as an event until the batches say what it is.
         let has_events = self.walk()?.any(|event| event.as_ref().map_or(true, is_read));
-        Ok(Batches { walk: self.walk()?, namespaces, has_events, schema, fault: Arc::clone(&self.fault) })
+        let others = guarded(|| self.others())?;
+        let terms = Terms { namespaces, threads: threads.max(1), visitor, others, has_events };
+        let walked = (Arc::clone(&self.tables), Arc::clone(&self.keys), self.head.clone());
+        Ok(Batches::start(walked, terms, Arc::clone(&self.fault)))
     }
 
     /// Keeps what stopped a walk for [`Snapshot::take_fault`], and gives an error of input and output in its place.
@@ -224,104 +235,7 @@ impl Snapshot {
     }
 }
 
-/// Every event of a [`Snapshot`]; ends after the first error.
-pub struct Walk {
-    _events: Arc<ReadOnlyTable<&'static RowKey, &'static [u8]>>,
-    rows: redb::Range<'static, &'static RowKey, &'static [u8]>,
-    keys: Arc<Keys>,
-    wanted: Head,
-    seen: Head,
-    ended: bool,
-}
-
-impl Walk {
-    /// The next row: its key, its bytes and its event.
-    pub(super) fn step(&mut self) -> Result<Option<(RowKey, Vec<u8>, Event)>, RegisterError> {
-        guarded(|| {
-            let Some(row) = self.rows.next() else {
-                let whole = self.seen == self.wanted;
-                return if whole {
-                    Ok(None)
-                } else {
-                    Err(damaged("its head, or a row that was put in or taken out"))
-                };
-            };
-            let (key, sealed) = row.map_err(fault)?;
-            self.seen = self.seen.and(&self.keys.tag(key.value(), sealed.value()))?;
-            let event = self.keys.open_event(key.value(), sealed.value())?;
-            Ok(Some((*key.value(), sealed.value().to_vec(), event)))
-        })
-    }
-}
-
-impl Iterator for Walk {
-    type Item = Result<Event, RegisterError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.ended {
-            return None;
-        }
-        let next = self.step().map(|row| row.map(|(_, _, event)| event)).transpose();
-        self.ended = !matches!(next, Some(Ok(_)));
-        next
-    }
-}
-
-/// The events of a [`Snapshot`] as Arrow batches, in bounded memory.
-pub struct Batches {
-    walk: Walk,
-    namespaces: Option<BTreeSet<String>>,
-    has_events: bool,
-    schema: SchemaRef,
-    fault: Arc<Mutex<Option<RegisterError>>>,
-}
-
 /// Whether an event is of one of these namespaces (`None`: of any).
 fn is_of(event: &Event, namespaces: Option<&BTreeSet<String>>) -> bool {
     namespaces.is_none_or(|known| known.contains(event.person().0))
-}
-
-impl Batches {
-    /// Whether they have any event.
-    #[must_use]
-    pub const fn has_events(&self) -> bool {
-        self.has_events
-    }
-
-    fn batch(&mut self) -> Result<Option<RecordBatch>, ArrowError> {
-        let mut columns = COLUMNS.map(|_| StringBuilder::new());
-        let mut rows = 0;
-        while rows < BATCH {
-            let Some(event) = self.walk.next() else { break };
-            let event = event.map_err(|error| self.stopped(error))?;
-            if is_of(&event, self.namespaces.as_ref()) {
-                columns.iter_mut().zip(event.cells()).for_each(|(column, cell)| column.append_option(cell));
-                rows += 1;
-            }
-        }
-        if rows == 0 {
-            return Ok(None);
-        }
-        let arrays = columns.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
-        RecordBatch::try_new(Arc::clone(&self.schema), arrays).map(Some)
-    }
-
-    fn stopped(&self, error: RegisterError) -> ArrowError {
-        *self.fault.lock().unwrap_or_else(PoisonError::into_inner) = Some(error);
-        ArrowError::ExternalError("the consent register cannot be read".into())
-    }
-}
-
-impl Iterator for Batches {
-    type Item = Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        self.batch().transpose()
-    }
-}
-
-impl RecordBatchReader for Batches {
-    fn schema(&self) -> SchemaRef {
-        Arc::clone(&self.schema)
-    }
 }

@@ -9,9 +9,15 @@ use redb::{
     TableDefinition, TableError, WriteTransaction,
 };
 
+use super::blocks::Packed;
 use super::error::{damaged, fault, guarded};
+use super::load::Waiting;
+use super::people::Tables;
 use super::request::StoredRequest;
-use super::rows::{EVENTS, HEAD, Head, Keys, META, Pseudonym, REQUESTS, RowKey, SEALS, SealMark, TOMBSTONES};
+use super::rows::{
+    EVENTS, HEAD, Head, Keys, META, Pseudonym, REQUESTS, RUNS, RowKey, SEALS, SealMark, TOMBSTONES,
+};
+use super::runs::{events_of, in_order};
 use super::snapshot::Further;
 use super::{Event, NewRequest, RegisterError, Request, Snapshot};
 use crate::consent::Tombstone;
@@ -27,7 +33,7 @@ pub const FILE: &str = "consents.redb";
 /// The register before its first commit.
 const NEW: &str = "consents.redb.new";
 /// Bytes of the store that stay in memory, however large the register or a transaction is.
-const CACHE: usize = 192 << 20;
+const CACHE: usize = 64 << 20;
 
 /// The durable register of consent events.
 ///
@@ -46,9 +52,10 @@ pub struct Register {
 /// Takes the events of one transaction.
 pub struct Writer<'t> {
     events: Table<'t, &'static RowKey, &'static [u8]>,
-    transaction: &'t WriteTransaction,
-    keys: &'t Keys,
-    head: Head,
+    pub(super) transaction: &'t WriteTransaction,
+    pub(super) keys: &'t Arc<Keys>,
+    pub(super) head: Head,
+    pub(super) waiting: Waiting,
 }
 
 impl Register {
@@ -65,7 +72,7 @@ impl Register {
         Ok(Some(register))
     }
 
-    /// Removes a store that was being made or written anew when its writer stopped. Only the one writer of a sandbox may.
+    /// Removes a store that was being made or rewritten when its writer stopped. Only the one writer of a sandbox may.
     ///
     /// # Errors
     /// [`RegisterError::Storage`]
@@ -94,7 +101,7 @@ impl Register {
             // If removing fails too, the next one does it.
             let _ = storage.remove(NEW);
         })?;
-        // If we stop here, there is no register yet, and the next one is made anew. It is not opened again under its new name:
+        // If we stop here, there is no register yet, and the next one is made again. It is not opened again under its new name:
         // what closing it writes could be lost without a word.
         storage.rename(NEW, FILE).map_err(RegisterError::from)?;
         Ok((register, value))
@@ -168,8 +175,11 @@ impl Register {
                 let head = if first { Head::EMPTY } else { read_head(&self.keys, &meta)? };
                 Ok((transaction.open_table(EVENTS).map_err(fault)?, head))
             })?;
-            let mut writer = Writer { events, transaction: &transaction, keys: &self.keys, head };
-            (work(&mut writer)?, head, writer.head)
+            let (before, waiting) = (head.clone(), Waiting::default());
+            let mut writer = Writer { events, transaction: &transaction, keys: &self.keys, head, waiting };
+            let value = work(&mut writer)?;
+            self.unless_poisoned(|| writer.write_waiting())?;
+            (value, before, writer.head)
         };
         self.unless_poisoned(|| {
             if before == after && !first {
@@ -195,6 +205,7 @@ impl Register {
         let pseudonym = self.keys.pseudonym(ids, person);
         self.unless_poisoned(|| {
             let transaction = self.database()?.begin_read().map_err(fault)?;
+            let head = read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)?;
             let table = transaction.open_table(EVENTS).map_err(fault)?;
             let (first, last) = (pseudonym.row(0), pseudonym.row(u64::MAX));
             let mut events = Vec::new();
@@ -205,7 +216,14 @@ impl Register {
                 }
                 events.push(self.keys.open_event(key.value(), sealed.value())?);
             }
-            Ok(events)
+            let packed = match further(&transaction, RUNS)? {
+                Some(table) => events_of(&table, &self.keys, &head.runs, pseudonym)?,
+                None if head.runs.is_empty() => None,
+                None => return Err(damaged("its runs")),
+            };
+            let of_run = |row: Packed| Event::of_parts((ids, person), &row.times, &row.statement);
+            let packed = packed.map_or(Vec::new(), |packed| packed.rows);
+            Ok(in_order(events, packed, |event| event, of_run))
         })
     }
 
@@ -260,13 +278,16 @@ impl Register {
         self.unless_poisoned(|| {
             let transaction = self.database()?.begin_read().map_err(fault)?;
             let head = read_head(&self.keys, &transaction.open_table(META).map_err(fault)?)?;
-            let events = transaction.open_table(EVENTS).map_err(fault)?;
+            let tables = Tables {
+                events: transaction.open_table(EVENTS).map_err(fault)?,
+                runs: further(&transaction, RUNS)?,
+            };
             let further = Further {
                 tombstones: further(&transaction, TOMBSTONES)?,
                 requests: further(&transaction, REQUESTS)?,
                 seals: further(&transaction, SEALS)?,
             };
-            Ok(Snapshot::new(events, further, Arc::clone(&self.keys), head))
+            Ok(Snapshot::new(tables, further, Arc::clone(&self.keys), head))
         })
     }
 
@@ -316,16 +337,19 @@ impl Writer<'_> {
         let (ids, person) = event.person();
         let pseudonym = self.keys.pseudonym(ids, person);
         guarded(|| {
-            let (first, last) = (pseudonym.row(0), pseudonym.row(u64::MAX));
-            let latest = self.events.range::<&RowKey>(&first..=&last).map_err(fault)?.next_back();
-            let before =
-                latest.transpose().map_err(fault)?.map_or(0, |(key, _)| Pseudonym::of(key.value()).1);
-            let row = pseudonym.row(before.checked_add(1).ok_or(RegisterError::TooLarge)?);
+            let row = pseudonym.row(self.latest(pseudonym)?.checked_add(1).ok_or(RegisterError::TooLarge)?);
             let sealed = self.keys.seal_event(&row, event)?;
-            self.head = self.head.and(&self.keys.tag(&row, &sealed))?;
+            self.head.and(&self.keys.tag(&row, &sealed))?;
             self.events.insert(&row, sealed.as_slice()).map_err(fault)?;
             Ok(())
         })
+    }
+
+    /// How many events of a person were recorded one by one.
+    pub(super) fn latest(&self, person: Pseudonym) -> Result<u64, RegisterError> {
+        let (first, last) = (person.row(0), person.row(u64::MAX));
+        let latest = self.events.range::<&RowKey>(&first..=&last).map_err(fault)?.next_back();
+        Ok(latest.transpose().map_err(fault)?.map_or(0, |(key, _)| Pseudonym::of(key.value()).1))
     }
 
     /// Leaves a tombstone for an id, together with the one that it has.
@@ -339,10 +363,10 @@ impl Writer<'_> {
             let mut tombstone = left.tombstone;
             if let Some(before) = table.get(&mark).map_err(fault)? {
                 tombstone = tombstone.and(self.keys.open_tombstone(&mark, before.value())?);
-                self.head = self.head.without_other(&self.keys.tombstone_tag(&mark, before.value()))?;
+                self.head.without_other(&self.keys.tombstone_tag(&mark, before.value()))?;
             }
             let sealed = self.keys.seal_tombstone(&mark, &tombstone)?;
-            self.head = self.head.and_other(&self.keys.tombstone_tag(&mark, &sealed))?;
+            self.head.and_other(&self.keys.tombstone_tag(&mark, &sealed))?;
             table.insert(&mark, sealed.as_slice()).map_err(fault)?;
             Ok(())
         })
@@ -359,7 +383,7 @@ impl Writer<'_> {
             let number = last.checked_add(1).ok_or(RegisterError::TooLarge)?;
             let person = self.keys.request_mark(request.person.0, request.person.1);
             let sealed = self.keys.seal_request(number, &StoredRequest::new(request, person))?;
-            self.head = self.head.and_other(&self.keys.request_tag(number, &sealed))?;
+            self.head.and_other(&self.keys.request_tag(number, &sealed))?;
             table.insert(number, sealed.as_slice()).map_err(fault)?;
             Ok(number)
         })
@@ -390,14 +414,14 @@ impl Writer<'_> {
                 return Ok(false);
             };
             let sealed = self.keys.seal_request(number, &closed)?;
-            self.head = self.head.without_other(&self.keys.request_tag(number, &before))?;
-            self.head = self.head.and_other(&self.keys.request_tag(number, &sealed))?;
+            self.head.without_other(&self.keys.request_tag(number, &before))?;
+            self.head.and_other(&self.keys.request_tag(number, &sealed))?;
             table.insert(number, sealed.as_slice()).map_err(fault)?;
             Ok(true)
         })
     }
 
-    /// Leaves the mark of a seal, by which a register that branched off before it is told from a later state of this one. It stays
+    /// Leaves the mark of a seal, which distinguishes a register that branched off before it from a later state of this one. It stays
     /// for good.
     ///
     /// # Errors
@@ -405,7 +429,7 @@ impl Writer<'_> {
     pub fn mark_seal(&mut self, mark: &SealMark) -> Result<(), RegisterError> {
         guarded(|| {
             let mut table = self.transaction.open_table(SEALS).map_err(fault)?;
-            self.head = self.head.and_other(&self.keys.seal_tag(mark, &[]))?;
+            self.head.and_other(&self.keys.seal_tag(mark, &[]))?;
             table.insert(mark, [].as_slice()).map_err(fault)?;
             Ok(())
         })
@@ -437,5 +461,7 @@ fn read_head(
     keys.open_head(row.value())
 }
 
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;

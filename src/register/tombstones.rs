@@ -43,6 +43,12 @@ impl Tombstones {
         Self { former, ..self }
     }
 
+    /// Whether nothing was ever removed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.all.is_empty()
+    }
+
     /// What is left of the removed events of this id.
     #[must_use]
     pub fn of(&self, ids: &str, person: &str) -> Option<Tombstone> {

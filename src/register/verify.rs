@@ -4,7 +4,7 @@ use std::io::ErrorKind;
 
 use redb::{ReadableDatabase, ReadableTable, TableHandle};
 
-use super::error::{damaged, fault};
+use super::error::{damaged, fault, guarded};
 use super::rows::{META, META_ROWS, TABLES};
 use super::snapshot::Held;
 use super::store::{FILE, Register};
@@ -71,16 +71,14 @@ impl Register {
     fn verify(&self) -> Result<Held, RegisterError> {
         self.unless_poisoned(|| self.check_tables())?;
         let snapshot = self.snapshot()?;
-        let mut own: Vec<Event> = Vec::new();
-        for event in snapshot.walk()? {
-            let event = event?;
-            if own.last().is_some_and(|last| last.person() != event.person()) {
-                self.is_found(&own)?;
-                own.clear();
+        let mut walk = snapshot.walk()?;
+        while let Some(person) = walk.person()? {
+            // Blocks lead to each other: they are looked at as a whole.
+            if !person.singles.is_empty() {
+                self.is_found(&person.into_events())?;
             }
-            own.push(event);
         }
-        self.is_found(&own)?;
+        guarded(|| snapshot.check_runs())?;
         snapshot.held()
     }
 

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::dp::{Mechanism, Part};
+use crate::dp::{Mechanism, Part, Sensitivity};
 use crate::types::json::{from_canonical, to_canonical};
 
 use super::{ReleaseError, Value};
@@ -41,17 +41,22 @@ pub(super) struct Body {
 
 impl BodyPart {
     pub(super) fn new(part: &Part, values: Vec<i128>) -> Self {
-        let (mechanism, parameter) = match &part.mechanism {
-            Mechanism::DiscreteGaussian(noise) => ("discrete-gaussian", noise.sigma_squared()),
-            Mechanism::DiscreteLaplace(noise) => ("discrete-laplace", noise.scale()),
-        };
         Self {
-            mechanism: mechanism.to_owned(),
-            parameter: parameter.to_string(),
+            mechanism: part.mechanism.name().to_owned(),
+            parameter: part.mechanism.parameter().to_string(),
             l1: part.sensitivity.l1.to_string(),
             l2_squared: part.sensitivity.l2_squared.to_string(),
             values: values.iter().map(i128::to_string).collect(),
         }
+    }
+
+    /// How it was made.
+    pub(super) fn noise(&self) -> Result<(Mechanism, Sensitivity), ReleaseError> {
+        let parameter = self.parameter.parse().ok();
+        let mechanism = parameter.and_then(|parameter| Mechanism::named(&self.mechanism, parameter));
+        let norms = self.l1.parse().ok().zip(self.l2_squared.parse().ok());
+        let sensitivity = norms.map(|(l1, l2_squared)| Sensitivity { l1, l2_squared });
+        mechanism.zip(sensitivity).ok_or(ReleaseError::Damaged)
     }
 
     /// The noisy numbers, group by group.
@@ -64,7 +69,7 @@ impl Body {
     /// A body with these parts, and nothing else that matters.
     #[cfg(test)]
     pub(super) fn of_parts(parts: Vec<BodyPart>) -> Self {
-        let text = String::new;
+        let text = || "test".to_owned();
         Self {
             v: 1,
             sandbox: text(),

@@ -1,11 +1,12 @@
 //! The durable steps of a release. Concurrent queries take each of them together, and wait for the disk once.
 
-use std::sync::{Mutex, TryLockError};
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::group_commit::{Group, UnderWay};
 use super::releaser::{Question, ReleaseError, Releaser};
 use crate::audit::{Entry, Recorded};
-use crate::ledger::{Charge, Done, LogHead, Request, Reservation, Step, StoredAnswer};
+use crate::ledger::{Charge, Done, Ledger, LedgerError, LogHead, Request, Reservation, Step, StoredAnswer};
 use crate::policy::Permit;
 use crate::types::Timestamp;
 
@@ -20,6 +21,34 @@ pub struct CommitQueue {
     log: Group<Entry, Result<Recorded, ReleaseError>>,
     /// The last head that was seen durable, for a query that arrives while the log is being written.
     head: Mutex<Option<LogHead>>,
+    /// Answers that the log has, by their charges, which the ledger is to note with its next step.
+    marks: Mutex<BTreeMap<u64, u64>>,
+}
+
+impl CommitQueue {
+    /// Notes in the ledger where the log has the answers that are not marked yet. If we stop before it, the next open finds
+    /// them in the log.
+    ///
+    /// # Errors
+    /// As [`Ledger::take`].
+    pub fn mark(&self, ledger: &dyn Ledger) -> Result<(), LedgerError> {
+        let marks = self.marks();
+        if marks.is_empty() {
+            return Ok(());
+        }
+        ledger.take(marks)?.into_iter().try_for_each(|done| done.map(drop))
+    }
+
+    /// The steps that mark what is not marked yet.
+    fn marks(&self) -> Vec<Step> {
+        let marks = std::mem::take(&mut *self.marks.lock().unwrap_or_else(PoisonError::into_inner));
+        marks.into_iter().map(|(seq, log_index)| Step::Commit { seq, log_index }).collect()
+    }
+
+    /// Where the log has the answer of a charge that is not marked yet.
+    pub(super) fn marked(&self, seq: u64) -> Option<u64> {
+        self.marks.lock().unwrap_or_else(PoisonError::into_inner).get(&seq).copied()
+    }
 }
 
 pub(super) const STOPPED: ReleaseError = ReleaseError::Bug("a thread stopped in the middle of a step");
@@ -60,9 +89,10 @@ impl Releaser<'_> {
         done.stored().ok_or(OTHER)
     }
 
-    /// Step 6.
-    pub(super) fn commit(&self, seq: u64, log_index: u64) -> Result<(), ReleaseError> {
-        self.take(Box::new(move |_, _| Step::Commit { seq, log_index })).map(drop)
+    /// Step 6: it is taken with the next step of the ledger, and needs no wait of its own for the disk. Until then, and if we
+    /// stop, the entry in the log says the same.
+    pub(super) fn commit(&self, seq: u64, log_index: u64) {
+        self.queue.marks.lock().unwrap_or_else(PoisonError::into_inner).insert(seq, log_index);
     }
 
     /// Takes a step of the ledger together with all that are queued. One group follows another, so that charges are in the
@@ -71,8 +101,12 @@ impl Releaser<'_> {
         let taken = self.queue.ledger.join(step, |steps| {
             each(steps.len(), || {
                 let (head, now) = (self.head()?, self.clock.now());
-                let steps = steps.into_iter().map(|step| step(head, now)).collect();
-                Ok(self.ledger.take(steps)?.into_iter().map(|done| Ok((done?, now))).collect())
+                let marks = self.queue.marks();
+                let marked = marks.len();
+                let steps = marks.into_iter().chain(steps.into_iter().map(|step| step(head, now))).collect();
+                let mut done = self.ledger.take(steps)?.into_iter();
+                done.by_ref().take(marked).try_for_each(|mark| mark.map(drop))?;
+                Ok(done.map(|done| Ok((done?, now))).collect())
             })
         });
         taken.ok_or(STOPPED)?

@@ -129,7 +129,7 @@ mod tests {
     }
 
     #[test]
-    fn both_keys_and_the_text_are_needed_and_the_size_tells_nothing() {
+    fn both_keys_and_the_text_are_needed_and_the_size_shows_nothing() {
         let (auditor, epoch) = (AuditorKey::generate().unwrap(), Secret::new([3; 32]));
         let seal = |number| {
             seal_figures(&[Exact::new(figures(number))], &auditor.public(), &epoch, b"place").unwrap()

@@ -131,7 +131,7 @@ mod tests {
     }
 
     #[test]
-    fn a_leader_that_stops_leaves_nobody_waiting() {
+    fn a_leader_that_stops_leaves_no_one_waiting() {
         let group: Group<u64, u64> = Group::default();
         let led = AtomicBool::new(false);
         std::thread::scope(|scope| {

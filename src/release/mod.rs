@@ -21,7 +21,9 @@ pub use cube::Cube;
 pub use durable_steps::CommitQueue;
 pub use exact::Exact;
 pub use figures::{Counted, JoinDiagnostics, open_figures, seal_figures};
-pub use released::{BudgetView, Cell, ColumnSpec, Layout, NoisySelection, Part, PartUse, Released, Row};
+pub use released::{
+    AnswerLayout, BudgetView, Cell, ColumnSpec, NoisySelection, OutputColumn, Part, PartUse, Released, Row,
+};
 #[cfg(test)]
 pub(crate) use releaser::noised_in_test;
 pub use releaser::{Outcome, Question, ReleaseError, Releaser, Selection, Value};

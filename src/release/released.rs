@@ -2,8 +2,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use crate::dp::Confidence;
-use crate::types::{Decimal, Denomination};
+use serde::Serialize;
+
+use crate::dp::{Confidence, Mechanism, Sensitivity};
+use crate::types::{Decimal, Denomination, EpochId, Feasible, RecipientId, StudyId, exact};
 
 /// What a column of an answer holds; parts are positions in the claim.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -14,8 +16,8 @@ pub enum ColumnSpec {
         part: usize,
         /// The place among its numbers of a cell.
         offset: usize,
-        /// Whether it counts people, and so is not below zero.
-        people: bool,
+        /// What it can be, whatever its noise.
+        feasible: Feasible,
     },
     /// The mean: a sum divided by a count.
     Average {
@@ -39,13 +41,15 @@ pub enum ColumnSpec {
 
 /// How the noisy numbers of an answer are laid out for its reader; a function of the question and the vocabulary.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Layout {
+pub struct AnswerLayout {
     /// The tags of GROUP BY.
     pub tags: Vec<String>,
     /// The labels of every group, in cell order; one empty group without GROUP BY.
     pub groups: Vec<Vec<String>>,
     /// The columns, each with its name.
     pub columns: Vec<(String, ColumnSpec)>,
+    /// Tags and columns in the order in which they are shown.
+    pub order: Vec<OutputColumn>,
     /// What columns of amounts are shown in, by name.
     pub denominations: BTreeMap<String, Denomination>,
     /// The part that counts people, by which cells are suppressed.
@@ -56,12 +60,22 @@ pub struct Layout {
     pub confidence: Confidence,
 }
 
+/// A column of a result, by its position among the tags or the numbers of every row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+pub enum OutputColumn {
+    /// The label of a tag.
+    Tag(usize),
+    /// A number with its interval.
+    Number(usize),
+}
+
 /// One released number.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Cell {
     /// The column.
     pub name: String,
-    /// The number to read, limited to what is possible: for counts not below zero. `None` for an average or quantile over
+    /// The number to read, limited to what is possible: for counts and for sums of values that are not negative not below zero. `None` for an average or quantile over
     /// what may be no one.
     pub estimate: Option<Decimal>,
     /// The number before it was limited: for counts and sums the unbiased one (NIST SP 800-226, bias), which is to be used in
@@ -71,6 +85,7 @@ pub struct Cell {
     /// above zero, for any number that is zero, and without an estimate.
     pub relative_error: Option<Decimal>,
     /// The number as released; a computed one has none of its own.
+    #[serde(serialize_with = "exact::signed")]
     pub noisy: Option<i128>,
     /// The lower end of the interval.
     pub low: Decimal,
@@ -101,13 +116,15 @@ impl Cell {
 
 /// By what released rows were selected that is itself noisy. The intervals of selected rows do not have their confidence as a
 /// set: rows whose noise helped them are selected more often.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[serde(rename_all = "snake_case")]
 pub enum NoisySelection {
     /// The study's `min_people`: a row was suppressed, or a shown one is so close that its noise may have decided.
     MinPeople,
     /// HAVING.
     Having,
     /// ORDER BY a released number with LIMIT.
+    #[serde(rename = "order_by_limit")]
     Limit,
 }
 
@@ -124,7 +141,7 @@ impl NoisySelection {
 }
 
 /// One released group.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Row {
     /// Tag and label of the group.
     pub group: Vec<(String, String)>,
@@ -135,7 +152,8 @@ pub struct Row {
 }
 
 /// What a noised vector is in a column of the answer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum PartUse {
     /// The numbers of the column themselves.
     Number,
@@ -148,50 +166,63 @@ pub enum PartUse {
 }
 
 /// One released vector: mechanism, sensitivity and width.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Part {
     /// The columns that are computed from it, and what it is in each; none for a count that decides which cells are suppressed and
     /// is in no column.
     pub columns: Vec<(String, PartUse)>,
-    /// `discrete-gaussian` or `discrete-laplace`.
-    pub mechanism: String,
-    /// Sigma squared, or the scale, as an exact ratio.
-    pub parameter: String,
-    /// The L1 norm.
-    pub l1: String,
-    /// The squared L2 norm.
-    pub l2_squared: String,
+    /// The noise, with its exact parameter.
+    pub mechanism: Mechanism,
+    /// How far one person moves all of its numbers together.
+    pub sensitivity: Sensitivity,
     /// The half-width of every interval.
     pub half_width: u64,
 }
 
 /// The budget at the moment of the answer, in units of the pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct BudgetView {
     /// Spent since the pool was opened.
+    #[serde(serialize_with = "exact::amount")]
     pub spent: u128,
     /// The pool's limit.
+    #[serde(serialize_with = "exact::amount")]
     pub limit: u128,
     /// Spent ever.
+    #[serde(serialize_with = "exact::amount")]
     pub lifetime: u128,
 }
 
-/// An answer that has left through the door.
-#[derive(Debug, Clone, PartialEq)]
+/// An answer that has left through the door: differentially private numbers with their intervals, their cost and their evidence. Everything
+/// in it may be printed, stored and passed on.
+///
+/// ```
+/// use hushtag::Released;
+///
+/// /// The largest estimate of a released column.
+/// fn largest(answer: &Released, column: &str) -> Option<String> {
+///     let cells = answer.rows.iter().filter(|row| !row.suppressed).flat_map(|row| &row.cells);
+///     let estimates = cells.filter(|cell| cell.name == column).filter_map(|cell| cell.estimate);
+///     estimates.max().map(|estimate| estimate.to_string())
+/// }
+/// ```
+#[derive(Debug, Clone, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Released {
     /// The canonical question.
     pub question: String,
     /// The study.
-    pub study: String,
+    pub study: StudyId,
     /// The recipient.
-    pub recipient: String,
+    pub recipient: RecipientId,
     /// The epoch.
-    pub epoch: String,
+    pub epoch: EpochId,
     /// The hash of the study's text.
     pub policy: String,
     /// The names of the numbers, in the order of every row's cells.
     pub columns: Vec<String>,
+    /// Tags and numbers in the order of the select list; tags that are grouped by and not selected come first.
+    pub order: Vec<OutputColumn>,
     /// What columns of amounts are shown in, by name; their numbers are in minor units.
     pub denominations: BTreeMap<String, Denomination>,
     /// The groups.
@@ -205,6 +236,7 @@ pub struct Released {
     /// How each vector was made.
     pub parts: Vec<Part>,
     /// The charge, in units of the pool.
+    #[serde(serialize_with = "exact::amount")]
     pub units: u128,
     /// The budget after it.
     pub budget: BudgetView,
@@ -219,6 +251,16 @@ pub struct Released {
 }
 
 impl Released {
+    /// Tags and numbers in the order in which they are shown; those of an answer that has none, tags first.
+    #[must_use]
+    pub fn shown_order(&self) -> Vec<OutputColumn> {
+        if !self.order.is_empty() {
+            return self.order.clone();
+        }
+        let tags = self.rows.first().map_or(0, |row| row.group.len());
+        (0..tags).map(OutputColumn::Tag).chain((0..self.columns.len()).map(OutputColumn::Number)).collect()
+    }
+
     /// The same answer, with amounts shown in the minor units in which they were released.
     #[must_use]
     pub fn in_minor_units(mut self) -> Self {
@@ -230,15 +272,23 @@ impl Released {
 #[cfg(any(test, feature = "internals"))]
 impl Released {
     /// An answer with these rows and nothing else.
-    pub fn of_rows_in_test(rows: Vec<Row>, confidence: Confidence, budget: BudgetView) -> Self {
+    ///
+    /// # Errors
+    /// None.
+    pub fn of_rows_in_test(
+        rows: Vec<Row>,
+        confidence: Confidence,
+        budget: BudgetView,
+    ) -> Result<Self, crate::types::name::InvalidName> {
         let text = String::new;
-        Self {
+        Ok(Self {
             question: text(),
-            study: text(),
-            recipient: text(),
-            epoch: text(),
+            study: StudyId::new("test")?,
+            recipient: RecipientId::new("test")?,
+            epoch: EpochId::new("test")?,
             policy: text(),
             columns: Vec::new(),
+            order: Vec::new(),
             denominations: BTreeMap::new(),
             rows,
             selected_on: BTreeSet::new(),
@@ -251,6 +301,6 @@ impl Released {
             index: 0,
             checkpoint: text(),
             anchored: false,
-        }
+        })
     }
 }

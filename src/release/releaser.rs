@@ -10,7 +10,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::body::{Body, BodyPart};
 use super::durable_steps::{CommitQueue, STOPPED};
-use super::released::{BudgetView, Layout, Released};
+use super::released::{AnswerLayout, BudgetView, Released};
 use super::render::{Evidence, render};
 use super::stored_answer::{StoredAnswers, place};
 use super::{Cube, CubeShape, Exact};
@@ -42,7 +42,7 @@ pub enum ReleaseError {
     #[error("the budget ledger failed")]
     Ledger(#[from] LedgerError),
     /// The permit is for another question.
-    #[error("the permit is for another question")]
+    #[error("the permit is for another query")]
     OtherQuestion,
     /// The durable step that this answer shared with others failed; one of them has the reason.
     #[error("the durable step that this answer shared with others failed")]
@@ -113,7 +113,7 @@ pub struct Question<'a> {
     /// The shape of the cube.
     pub shape: &'a CubeShape,
     /// How its reader sees it.
-    pub layout: &'a Layout,
+    pub layout: &'a AnswerLayout,
     /// When the act began that asks it, if it is part of one: its charge and its entry have this time, and not the one at which
     /// the act came to it.
     pub began: Option<Timestamp>,
@@ -144,7 +144,7 @@ pub struct Releaser<'a> {
     pub anchor: Option<&'a AnchorFile>,
     /// The time of charges.
     pub clock: &'a dyn Clock,
-    /// Where the askers of this ledger and this log meet.
+    /// Where the clients of this ledger and this log meet.
     pub queue: &'a CommitQueue,
 }
 
@@ -187,7 +187,7 @@ impl Releaser<'_> {
                 return self.hand_out(&body, question, true, place);
             }
             Reservation::New(charge) => charge,
-            Reservation::Resumed(charge) => match find(charge.seq(), &*self.log()?)? {
+            Reservation::Resumed(charge) => match self.find(charge.seq())? {
                 // Nothing was drawn, so it goes on from here under the price of then.
                 None => charge,
                 // The log knows an answer that the ledger has lost: drawing a second one would halve its noise.
@@ -288,17 +288,30 @@ impl Releaser<'_> {
 
     /// What is left of steps 5 and 6 for an answer that is already stored: the same for a repeated question and for recovery.
     fn finish(&self, stored: &StoredAnswer, body: &Body, at: Timestamp) -> Result<Place, ReleaseError> {
-        if let Some(index) = stored.log_index {
+        if let Some(index) = stored.log_index.or_else(|| self.queue.marked(stored.seq)) {
             return Ok(Place { index, checkpoint: None });
         }
-        let logged = find(stored.seq, &*self.log()?)?;
-        match logged {
+        match self.find(stored.seq)? {
             Some(index) => {
-                self.commit(stored.seq, index)?;
+                self.commit(stored.seq, index);
                 Ok(Place { index, checkpoint: None })
             }
             None => self.record(stored, body, at),
         }
+    }
+
+    /// The entry of a charge, if the log has one. Reads the log from the head that the charge saw: for answers that a stop
+    /// interrupted only.
+    fn find(&self, seq: u64) -> Result<Option<u64>, ReleaseError> {
+        let seen = self.ledger.record(seq)?.map_or(0, |record| record.log_head.size);
+        let log = self.log()?;
+        for (index, entry) in (seen..).zip(log.entries_from(seen)) {
+            let entry = entry?;
+            if entry.kind == Kind::Ask && entry.ledger_seq == Some(seq) {
+                return Ok(Some(index));
+            }
+        }
+        Ok(None)
     }
 
     /// Steps 5 and 6. If we stop between them, the entry is found by its sequence number and no other is written.
@@ -315,7 +328,7 @@ impl Releaser<'_> {
         entry.insert("answer".into(), Json::String(commit(&key, text.as_bytes()).to_string()));
         let entry = Entry { kind: Kind::Ask, at, ledger_seq: Some(stored.seq), body: entry };
         let recorded = self.append(entry)?;
-        self.commit(stored.seq, recorded.index())?;
+        self.commit(stored.seq, recorded.index());
         Ok(Place { index: recorded.index(), checkpoint: Some(recorded.checkpoint().to_owned()) })
     }
 
@@ -353,17 +366,6 @@ fn question_key(permit: &Permit, question: &Question<'_>) -> [u8; 32] {
     // The hash covers the canonical text and the price.
     key.update(question.claim.question.as_bytes());
     *key.finalize().as_bytes()
-}
-
-/// The entry of a charge, if the log has one. Reads the whole log: for answers that a stop interrupted only.
-fn find(seq: u64, log: &Log) -> Result<Option<u64>, ReleaseError> {
-    for (index, entry) in (0..).zip(log.entries()) {
-        let entry = entry?;
-        if entry.kind == Kind::Ask && entry.ledger_seq == Some(seq) {
-            return Ok(Some(index));
-        }
-    }
-    Ok(None)
 }
 
 /// A generator seeded by the system, fresh for one release; the seed is overwritten and kept nowhere.
@@ -427,7 +429,7 @@ fn add_exact(cube: &Cube, selection: &Selection, shape: &CubeShape, value: &Valu
     }
 }
 
-/// Adds up the chosen cells; those of one group that stand together, as they mostly do, are told as one number.
+/// Adds up the chosen cells; those of one group that are adjacent, as they mostly are, become one number.
 fn of_groups(selection: &Selection, exact: impl Fn(usize) -> i128, mut emit: impl FnMut(usize, i128)) {
     let (mut of, mut sum) = (0, 0);
     for (cell, group) in &selection.cells {

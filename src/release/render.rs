@@ -2,9 +2,11 @@
 
 use super::ReleaseError;
 use super::body::Body;
-use super::released::{BudgetView, Cell, ColumnSpec, Layout, NoisySelection, Part, PartUse, Released, Row};
+use super::released::{
+    AnswerLayout, BudgetView, Cell, ColumnSpec, NoisySelection, Part, PartUse, Released, Row,
+};
 use crate::dp::{Noisy, PrivacyClaim, Spread, quantile, ratio_interval};
-use crate::types::Decimal;
+use crate::types::{Decimal, EpochId, RecipientId, StudyId};
 
 /// What the books say about an answer.
 #[derive(Debug, Clone)]
@@ -24,19 +26,14 @@ pub struct Evidence {
 pub(super) fn render(
     body: &Body,
     claim: &PrivacyClaim,
-    layout: &Layout,
+    layout: &AnswerLayout,
     evidence: Evidence,
 ) -> Result<Released, ReleaseError> {
     let numbers = Numbers::new(body, claim, layout);
-    let parts =
-        body.parts.iter().zip(&numbers.half_widths).enumerate().map(|(place, (part, half_width))| Part {
-            columns: columns_of(place, layout),
-            mechanism: part.mechanism.clone(),
-            parameter: part.parameter.clone(),
-            l1: part.l1.clone(),
-            l2_squared: part.l2_squared.clone(),
-            half_width: *half_width,
-        });
+    let parts = body.parts.iter().zip(&numbers.half_widths).enumerate().map(|(place, (part, half_width))| {
+        let (mechanism, sensitivity) = part.noise()?;
+        Ok(Part { columns: columns_of(place, layout), mechanism, sensitivity, half_width: *half_width })
+    });
     let rows = layout.groups.iter().enumerate().map(|(group, labels)| {
         let count = layout.counted.and_then(|part| numbers.noisy(part, group, 0));
         let few = |count: i128| layout.min_people > 0 && count < i128::from(layout.min_people);
@@ -51,17 +48,18 @@ pub(super) fn render(
     });
     Ok(Released {
         question: body.question.clone(),
-        study: body.study.clone(),
-        recipient: body.recipient.clone(),
-        epoch: body.epoch.clone(),
+        study: StudyId::new(&body.study).map_err(|_| ReleaseError::Damaged)?,
+        recipient: RecipientId::new(&body.recipient).map_err(|_| ReleaseError::Damaged)?,
+        epoch: EpochId::new(&body.epoch).map_err(|_| ReleaseError::Damaged)?,
         policy: body.policy.clone(),
         columns: layout.columns.iter().map(|(name, _)| name.clone()).collect(),
+        order: layout.order.clone(),
         denominations: layout.denominations.clone(),
         rows: rows.collect(),
         selected_on: numbers.near(layout).then_some(NoisySelection::MinPeople).into_iter().collect(),
         confidence: layout.confidence,
         reach: body.reach,
-        parts: parts.collect(),
+        parts: parts.collect::<Result<_, ReleaseError>>()?,
         units: body.units.parse().map_err(|_| ReleaseError::Damaged)?,
         budget: evidence.budget,
         stored: evidence.stored,
@@ -72,7 +70,7 @@ pub(super) fn render(
 }
 
 /// The columns that are computed from a part, in their order.
-fn columns_of(place: usize, layout: &Layout) -> Vec<(String, PartUse)> {
+fn columns_of(place: usize, layout: &AnswerLayout) -> Vec<(String, PartUse)> {
     let used = layout.columns.iter().filter_map(|(name, holds)| {
         let used = match holds {
             ColumnSpec::Number { part, .. } if *part == place => PartUse::Number,
@@ -97,7 +95,7 @@ struct Numbers {
 }
 
 impl Numbers {
-    fn new(body: &Body, claim: &PrivacyClaim, layout: &Layout) -> Self {
+    fn new(body: &Body, claim: &PrivacyClaim, layout: &AnswerLayout) -> Self {
         let groups = layout.groups.len().max(1);
         Self {
             values: body.parts.iter().map(super::body::BodyPart::numbers).collect(),
@@ -123,7 +121,7 @@ impl Numbers {
     }
 
     /// Whether the noise of a row may have decided that the row is suppressed or shown: its interval reaches below `min_people`.
-    fn near(&self, layout: &Layout) -> bool {
+    fn near(&self, layout: &AnswerLayout) -> bool {
         let Some(part) = layout.counted.filter(|_| layout.min_people > 0) else { return false };
         let half = self.half_widths.get(part).copied().map_or(0, i128::from);
         let reaches = |count: i128| count - half < i128::from(layout.min_people);
@@ -133,11 +131,11 @@ impl Numbers {
     fn cell(&self, name: &str, holds: &ColumnSpec, group: usize) -> Option<Cell> {
         let mut relative_error = None;
         let (estimate, unbiased, noisy, low, high) = match holds {
-            ColumnSpec::Number { part, offset, people } => {
+            ColumnSpec::Number { part, offset, feasible } => {
                 let noisy = self.noisy(*part, group, *offset)?;
                 let half = i128::from(*self.half_widths.get(*part)?);
-                // No count is below zero; limiting it is post-processing and costs nothing.
-                let shown = |value: i128| Decimal::from(if *people { value.max(0) } else { value });
+                // No count is below zero, and no sum of what is not negative; limiting it is post-processing and costs nothing.
+                let shown = |value: i128| Decimal::from(feasible.limit(value));
                 relative_error = relative(half.into(), shown(noisy));
                 (
                     Some(shown(noisy)),

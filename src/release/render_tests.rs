@@ -1,12 +1,12 @@
 //! Promise: what a reader sees of noisy numbers keeps the unbiased ones, says how wide they are in relation to their size, and
-//! whettheir rows were selected by noise.
+//! whether rows were selected by noise.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
 use crate::dp::{Confidence, Contribution, Mechanism, Part as ClaimPart, QuestionHash, Sensitivity, Shape};
 use crate::release::body::BodyPart;
-use crate::types::Ratio;
+use crate::types::{Feasible, Ratio};
 
 const COUNTS: [i128; 3] = [-12, 130, 1_000];
 
@@ -18,14 +18,15 @@ fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
     let claim = PrivacyClaim { question: QuestionHash::new([0; 32]), parts: vec![part, part], reach: 1 };
     let noisy = [counts, sums].map(|numbers| BodyPart::new(&part, numbers.to_vec()));
     let body = Body::of_parts(noisy.to_vec());
-    let layout = Layout {
+    let layout = AnswerLayout {
         tags: vec!["tier".into()],
         groups: ["low", "mid", "top"].map(|label| vec![label.to_owned()]).to_vec(),
         columns: vec![
-            ("people".into(), ColumnSpec::Number { part: 0, offset: 0, people: true }),
-            ("total".into(), ColumnSpec::Number { part: 1, offset: 0, people: false }),
+            ("people".into(), ColumnSpec::Number { part: 0, offset: 0, feasible: Feasible::NotNegative }),
+            ("total".into(), ColumnSpec::Number { part: 1, offset: 0, feasible: Feasible::Any }),
             ("mean".into(), ColumnSpec::Average { sum: 1, count: 0, range: (0, 100) }),
         ],
+        order: Vec::new(),
         denominations: BTreeMap::new(),
         counted: Some(0),
         min_people,
@@ -70,4 +71,51 @@ fn min_people_selects_rows_where_noise_may_decide() {
     assert_eq!(selected([40, 130, 1_000], 20), BTreeSet::new(), "no interval reaches below the minimum");
     assert_eq!(selected([39, 130, 1_000], 20), by_minimum, "shown, and its noise may have decided");
     assert_eq!(selected(COUNTS, 20), by_minimum, "suppressed");
+}
+
+/// Promise: a sum of what a clamp holds at zero or above is not shown below zero, nor is its interval; the unbiased one stays.
+#[test]
+fn a_sum_is_limited_to_the_side_of_zero_on_which_its_clamp_is() {
+    let mechanism = Mechanism::gaussian(Ratio::new(100, 1).unwrap()).unwrap();
+    let sensitivity = Sensitivity::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
+    let part = ClaimPart { mechanism, sensitivity, cells: 3 };
+    let claim = PrivacyClaim { question: QuestionHash::new([0; 32]), parts: vec![part], reach: 1 };
+    let body = Body::of_parts(vec![BodyPart::new(&part, vec![-50, -5, 90])]);
+    let shown = |feasible: Feasible| -> Vec<[String; 4]> {
+        let layout = AnswerLayout {
+            tags: vec!["tier".into()],
+            groups: ["low", "mid", "top"].map(|label| vec![label.to_owned()]).to_vec(),
+            columns: vec![("total".into(), ColumnSpec::Number { part: 0, offset: 0, feasible })],
+            order: Vec::new(),
+            denominations: BTreeMap::new(),
+            counted: None,
+            min_people: 0,
+            confidence: Confidence::DEFAULT,
+        };
+        let budget = BudgetView { spent: 0, limit: 0, lifetime: 0 };
+        let evidence =
+            Evidence { budget, stored: false, index: 0, checkpoint: String::new(), anchored: false };
+        let rows = render(&body, &claim, &layout, evidence).unwrap().rows;
+        let texts = |cell: &Cell| {
+            assert!(cell.low <= cell.estimate.unwrap() && cell.estimate.unwrap() <= cell.high);
+            assert_eq!(cell.is_outside(), cell.low == cell.high);
+            [cell.estimate.unwrap(), cell.unbiased.unwrap(), cell.low, cell.high]
+                .map(|number| number.to_string())
+        };
+        rows.iter().map(|row| texts(&row.cells[0])).collect()
+    };
+    let texts = |all: [[&str; 4]; 3]| all.map(|texts| texts.map(str::to_owned)).to_vec();
+    // Noise with a half-width of 20.
+    let any = shown(Feasible::of_sum(-1, 1));
+    assert_eq!(
+        any,
+        texts([["-50", "-50", "-70", "-30"], ["-5", "-5", "-25", "15"], ["90", "90", "70", "110"]])
+    );
+    let positive = shown(Feasible::of_sum(0, 500));
+    assert_eq!(positive, texts([["0", "-50", "0", "0"], ["0", "-5", "0", "15"], ["90", "90", "70", "110"]]));
+    let negative = shown(Feasible::of_sum(-9, 0));
+    assert_eq!(
+        negative,
+        texts([["-50", "-50", "-70", "-30"], ["-5", "-5", "-25", "0"], ["0", "90", "0", "0"]])
+    );
 }

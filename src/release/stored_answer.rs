@@ -2,7 +2,7 @@
 
 use super::ReleaseError;
 use super::body::{Body, BodyPart};
-use super::released::{Layout, Released};
+use super::released::{AnswerLayout, Released};
 use super::render::{Evidence, render};
 use crate::dp::PrivacyClaim;
 use crate::keys::open;
@@ -29,7 +29,7 @@ impl StoredAnswers<'_> {
         &self,
         stored: &StoredAnswer,
         claim: &PrivacyClaim,
-        layout: &Layout,
+        layout: &AnswerLayout,
         evidence: Evidence,
     ) -> Result<Released, ReleaseError> {
         let body = self.unseal(stored)?;

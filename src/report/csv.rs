@@ -1,8 +1,8 @@
-//! An answer as CSV: one line a group, five columns a number.
+//! An answer as CSV: one line a group, five columns a number, in the order of the select list.
 
 use std::collections::BTreeSet;
 
-use crate::release::Released;
+use crate::release::{Cell, OutputColumn, Released};
 use crate::types::Decimal;
 
 /// Quotes a cell where RFC 4180 asks for it.
@@ -37,38 +37,43 @@ pub fn answer_csv(released: &Released) -> String {
         }
         name
     };
-    let numbers: Vec<String> = names
+    let numbers: Vec<[String; COLUMNS.len()]> = names
         .iter()
         .map(counted)
-        .flat_map(|name| {
+        .map(|name| {
             COLUMNS.map(|end| if end.is_empty() { name.clone() } else { free(format!("{name}{end}")) })
         })
         .collect();
-    let header = tags.into_iter().chain(numbers).chain([free("suppressed".to_owned())]);
-    let mut lines = vec![header.map(|cell| quoted(&cell)).collect::<Vec<_>>().join(",")];
+    let suppressed = free("suppressed".to_owned());
+    let order = released.shown_order();
+    let header = order.iter().flat_map(|column| match column {
+        OutputColumn::Tag(place) => tags.get(*place).cloned().into_iter().collect::<Vec<_>>(),
+        OutputColumn::Number(place) => numbers.get(*place).map_or_else(Vec::new, |names| names.to_vec()),
+    });
+    let header: Vec<String> = header.chain([suppressed]).map(|cell| quoted(&cell)).collect();
+    let mut lines = vec![header.join(",")];
     for row in &released.rows {
-        let labels = row.group.iter().map(|(_, label)| quoted(label));
-        let cells: Vec<String> = if row.suppressed {
-            vec![String::new(); names.len() * COLUMNS.len()]
-        } else {
-            row.cells
-                .iter()
-                .flat_map(|cell| {
-                    let unit = released.denominations.get(&cell.name);
-                    let shown = move |number: Decimal| {
-                        unit.map_or_else(|| number.to_string(), |unit| unit.major(number))
-                    };
-                    let [estimate, low, high, unbiased] =
-                        [cell.estimate, Some(cell.low), Some(cell.high), cell.unbiased]
-                            .map(|number| number.map_or_else(String::new, shown));
-                    let error = cell.relative_error.map_or_else(String::new, |percent| percent.to_string());
-                    [estimate, low, high, unbiased, error]
-                })
-                .collect()
-        };
-        let line = labels.chain(cells).chain([row.suppressed.to_string()]);
-        lines.push(line.collect::<Vec<_>>().join(","));
+        let cells = order.iter().flat_map(|column| match column {
+            OutputColumn::Tag(place) => {
+                row.group.get(*place).map(|(_, label)| quoted(label)).into_iter().collect()
+            }
+            OutputColumn::Number(place) => row
+                .cells
+                .get(*place)
+                .map_or_else(|| vec![String::new(); COLUMNS.len()], |cell| number(released, cell).to_vec()),
+        });
+        lines.push(cells.chain([row.suppressed.to_string()]).collect::<Vec<_>>().join(","));
     }
     lines.push(String::new());
     lines.join("\n")
+}
+
+/// The columns of one number.
+fn number(released: &Released, cell: &Cell) -> [String; COLUMNS.len()] {
+    let unit = released.denominations.get(&cell.name);
+    let shown = |number: Decimal| unit.map_or_else(|| number.to_string(), |unit| unit.major(number));
+    let [estimate, low, high, unbiased] = [cell.estimate, Some(cell.low), Some(cell.high), cell.unbiased]
+        .map(|number| number.map_or_else(String::new, shown));
+    let error = cell.relative_error.map_or_else(String::new, |percent| percent.to_string());
+    [estimate, low, high, unbiased, error]
 }

@@ -4,12 +4,12 @@ use serde_json::{Map, Value, json};
 
 use super::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
 use crate::audit::amount;
-use crate::dp::Accounting;
+use crate::dp::{Accounting, Mechanism, Sensitivity};
 use crate::engine::IngestReport;
 use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
 use crate::policy::Reason;
 use crate::query::Forecast;
-use crate::release::{Cell, Released, Row};
+use crate::release::{Cell, OutputColumn, Released, Row};
 use crate::types::{Decimal, Denomination, NanoEpsilon};
 
 /// An epsilon as a JSON number; shown, never charged.
@@ -36,7 +36,7 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
     let parts: Vec<Value> = released
         .parts
         .iter()
-        .map(|part| mechanism(&part.mechanism, &part.parameter, &part.l1, &part.l2_squared, part.half_width))
+        .map(|part| mechanism(&part.mechanism, part.sensitivity, part.half_width))
         .collect();
     let spent = &released.budget;
     json!({
@@ -45,6 +45,7 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
         "recipient": released.recipient,
         "epoch": released.epoch,
         "policy": released.policy,
+        "columns": columns(released),
         "rows": released.rows.iter().map(|row| row_json(released, row)).collect::<Vec<_>>(),
         "confidence": released.confidence.get(),
         "note": NOISE_NOTE,
@@ -55,6 +56,16 @@ pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
         "stored": released.stored,
         "audit": { "index": released.index, "checkpoint": released.checkpoint, "anchor": anchor(released.anchored) },
     })
+}
+
+/// The names of tags and numbers in the order of the select list, which the keys of an object do not keep.
+fn columns(released: &Released) -> Vec<Value> {
+    let group = released.rows.first().map_or(&[][..], |row| &row.group);
+    let named = released.shown_order().into_iter().filter_map(|column| match column {
+        OutputColumn::Tag(place) => group.get(place).map(|(tag, _)| json!({ "tag": tag })),
+        OutputColumn::Number(place) => released.columns.get(place).map(|name| json!({ "number": name })),
+    });
+    named.collect()
 }
 
 /// What a reader of these rows has to know besides [`NOISE_NOTE`].
@@ -113,20 +124,25 @@ fn cell_json(cell: &Cell, denomination: Option<&Denomination>) -> Value {
     Value::Object(all)
 }
 
-fn mechanism(name: &str, parameter: &str, l1: &str, l2_squared: &str, half_width: u64) -> Value {
-    let common = json!({ "mechanism": name, "half_width": half_width });
+/// The norm that the mechanism is calibrated to, and its parameter, as exact texts.
+fn mechanism(mechanism: &Mechanism, sensitivity: Sensitivity, half_width: u64) -> Value {
+    let common = json!({ "mechanism": mechanism.name(), "half_width": half_width });
     let Value::Object(mut all) = common else { return common };
-    if name == "discrete-laplace" {
-        all.insert("sensitivity".into(), json!(l1));
-        all.insert("scale".into(), json!(parameter));
-    } else {
-        all.insert("sensitivity_squared".into(), json!(l2_squared));
-        all.insert("sigma_squared".into(), json!(parameter));
+    let parameter = mechanism.parameter();
+    match mechanism {
+        Mechanism::DiscreteLaplace(_) => {
+            all.insert("sensitivity".into(), json!(sensitivity.l1.to_string()));
+            all.insert("scale".into(), json!(parameter));
+        }
+        Mechanism::DiscreteGaussian(_) => {
+            all.insert("sensitivity_squared".into(), json!(sensitivity.l2_squared.to_string()));
+            all.insert("sigma_squared".into(), json!(parameter));
+        }
     }
     Value::Object(all)
 }
 
-/// The first part stands for the answer where there is one only; all parts are listed.
+/// If there is one part only, it describes the answer; all parts are listed.
 fn privacy(parts: Vec<Value>, reach: u32, units: u128, accounting: Accounting) -> Value {
     let mut all = match parts.first() {
         Some(Value::Object(first)) => first.clone(),
@@ -156,9 +172,7 @@ fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> V
 pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&AskedEpoch>) -> Value {
     let accounting = remaining.accounting;
     let parts = forecast.parts.iter().map(|part| {
-        // The mechanism decides which of the two norms is the sensitivity.
-        let mut part_json =
-            mechanism(part.mechanism, &part.parameter, &part.sensitivity, &part.sensitivity, part.half_width);
+        let mut part_json = mechanism(&part.mechanism, part.sensitivity, part.half_width);
         if let Value::Object(all) = &mut part_json {
             all.insert("name".into(), json!(part.name));
             all.insert("hidden".into(), json!(part.hidden));

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value, json};
 
 use super::json::asked_epoch;
-use super::{NOISE_NOTE, UNBIASED_NOTE, selection_note};
+use super::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, selection_note};
 use crate::audit::amount;
 use crate::dp::Accounting;
 use crate::operator::{AskedEpoch, MetricAnswer, Metrics, MetricsForecast, Remaining};
@@ -34,13 +34,11 @@ pub fn metrics_json(metrics: &Metrics, accounting: Accounting) -> Value {
 /// What a reader of metrics has to know besides [`NOISE_NOTE`].
 #[must_use]
 pub fn metrics_notes(metrics: &Metrics) -> Vec<String> {
-    let mut estimates = metrics
-        .metrics
-        .iter()
-        .flat_map(|metric| metric.outcome.iter().flatten())
-        .filter_map(|row| row.estimate);
-    let limited = estimates.any(|estimate| estimate.is_limited()).then(|| UNBIASED_NOTE.to_owned());
-    limited.into_iter().chain(metrics.answers.iter().find_map(selection_note)).collect()
+    let rows = || metrics.metrics.iter().flat_map(|metric| metric.outcome.iter().flatten());
+    let estimates = || rows().filter_map(|row| row.estimate);
+    let limited = estimates().any(|estimate| estimate.is_limited()).then(|| UNBIASED_NOTE.to_owned());
+    let outside = estimates().any(|estimate| estimate.is_outside()).then(|| OUTSIDE_NOTE.to_owned());
+    [limited, outside, metrics.answers.iter().find_map(selection_note)].into_iter().flatten().collect()
 }
 
 fn metric_json(metric: &MetricAnswer) -> Value {
@@ -57,9 +55,15 @@ fn metric_json(metric: &MetricAnswer) -> Value {
             let rows = rows.iter().map(|row| {
                 let group: Map<String, Value> =
                     row.group.iter().map(|(tag, label)| (tag.clone(), json!(label))).collect();
-                let value = row.estimate.map(
-                    |Estimate { value, unbiased, low, high }| json!({ "estimate": value, "unbiased": unbiased, "low": low, "high": high }),
-                );
+                let value = row.estimate.map(|estimate| {
+                    let Estimate { value, unbiased, low, high } = estimate;
+                    let mut all =
+                        json!({ "estimate": value, "unbiased": unbiased, "low": low, "high": high });
+                    if let (Value::Object(all), true) = (&mut all, estimate.is_outside()) {
+                        all.insert("outside".into(), json!(true));
+                    }
+                    all
+                });
                 json!({ "group": group, "value": value, "suppressed": row.estimate.is_none() })
             });
             all.insert("rows".into(), rows.collect());

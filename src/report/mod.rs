@@ -17,7 +17,7 @@ pub use sarif::sarif;
 use crate::release::{NoisySelection, Released};
 
 /// What a reader has to know who adds numbers up.
-pub const NOISE_NOTE: &str = "every number has noise of its own, so parts need not add up; intervals leave out clamping, cut lists and missing consent";
+pub const NOISE_NOTE: &str = "noise is independent per cell, so totals may differ; confidence intervals cover noise only, not clamping, truncation or missing consent";
 
 /// What a reader has to know of a number that was limited to what is possible.
 pub const UNBIASED_NOTE: &str = "a number that is limited to what is possible (a count below zero is shown as 0) is biased: use the unbiased values in totals and averages";

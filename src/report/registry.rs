@@ -11,7 +11,7 @@ use crate::operator::{Approval, OperatorError, Reader, Status};
 use crate::policy::Study;
 use crate::types::NanoRho;
 
-/// How a record begins that this library made, and may make anew; its version follows.
+/// How a record begins that this library made, and may make again; its version follows.
 pub const REGISTRY_MARK: &str = "# record of a registry, made by hushtag ";
 
 /// What the registry asks for and neither studies nor books say.
@@ -40,9 +40,9 @@ fn text(text: impl Into<String>) -> Node {
 /// Reads studies, the kinds and times of log entries, and the budget: public constants and costs, no number about people.
 pub fn registry_yaml(reader: &Reader) -> Result<String, OperatorError> {
     let status = reader.status()?;
-    let entries = reader.entries()?;
     // The date of the first publication; before it, that of the sandbox.
-    let first = entries.iter().find(|entry| entry.kind == Kind::Ask).or(entries.first());
+    let asked = reader.entries().find(|entry| entry.as_ref().map_or(true, |entry| entry.kind == Kind::Ask));
+    let first = asked.or_else(|| reader.entries().next()).transpose()?;
     let at = first.map_or_else(|| reader.now(), |entry| entry.at).to_string();
     let published = at.split_once('T').map_or(at.as_str(), |(day, _)| day);
     let studies: Vec<&Study> = reader.studies().map(|(study, _)| study).collect();
@@ -198,9 +198,7 @@ fn model(studies: &[&Study], status: &Status) -> Node {
         ("release_type", text("Many releases")),
         (
             "release_type_details",
-            text(format!(
-                "A question that does not fit the pool is refused before anything is drawn. {window}"
-            )),
+            text(format!("A query that does not fit the pool is refused before anything is drawn. {window}")),
         ),
         ("data_source_type", text(source)),
         (
@@ -211,7 +209,7 @@ fn model(studies: &[&Study], status: &Status) -> Node {
         (
             "access_type_details",
             text(format!(
-                "Recipients that a study names ask questions; {approved}. One pool for all: {caps}. Costs add up over recipients."
+                "Recipients that a study names send queries; {approved}. One pool for all: {caps}. Costs add up over recipients."
             )),
         ),
     ])
@@ -228,7 +226,7 @@ fn accounting() -> Node {
         (
             "composition",
             text(
-                "Fully adaptive sequential composition: costs are rounded up and added. Mutually exclusive cells of one question are one vector, under the sensitivity of that vector. The same question is answered from store, at no cost.",
+                "Fully adaptive sequential composition: costs are rounded up and added. Mutually exclusive cells of one query are one vector, under the sensitivity of that vector. The same query is answered from store, at no cost.",
             ),
         ),
     ])

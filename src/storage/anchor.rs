@@ -49,7 +49,7 @@ impl AnchorFile {
         self.folder.read(&self.name)
     }
 
-    /// Replaces the content by what `next` makes of the present one, if anything; nobody else replaces it meanwhile, and
+    /// Replaces the content by what `next` makes of the present one, if anything; no one else replaces it meanwhile, and
     /// on return it is durable.
     ///
     /// # Errors
@@ -65,7 +65,12 @@ impl AnchorFile {
         }
     }
 
-    fn lock(&self) -> Result<File, StorageError> {
+    /// Locks the file until what is returned is dropped: no one else locks or replaces it meanwhile.
+    ///
+    /// # Errors
+    /// [`StorageError`] when another process holds it for long, or the lock cannot be used.
+    #[must_use = "the file is unlocked when this is dropped"]
+    pub fn lock(&self) -> Result<File, StorageError> {
         let path = self.path.with_file_name(format!("{}.lock", self.name));
         let failed = |source| StorageError::new("lock", &path.display().to_string(), source);
         let file = OpenOptions::new().write(true).create(true).truncate(false).open(&path).map_err(failed)?;

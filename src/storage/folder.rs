@@ -1,15 +1,20 @@
-//! A real directory: every change is `write, fsync, rename, fsync(directory)` or `write at, fsync`.
+//! A real directory: every durable change is `write, fsync, rename, fsync(directory)` or `write at, fsync`.
 
+use super::file::{FileBlocks, Syncs};
 use super::{Blocks, Storage, StorageError, checked, times};
+use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, Write};
-use std::os::unix::fs::{DirBuilderExt, FileExt, OpenOptionsExt, PermissionsExt};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant, SystemTime};
 
-/// The file whose lock makes its holder the one writer; its content names the holder.
+/// The file whose lock makes its holder the one writer; its first line names the holder, the last one, if there are more, the socket at which it takes
+/// commands.
 const LOCK: &str = "lock";
+/// How a line with a socket begins.
+const SOCKET: &str = "socket ";
 /// How often a waiting writer tries again.
 const RETRY: Duration = Duration::from_millis(20);
 
@@ -20,8 +25,11 @@ const RETRY: Duration = Duration::from_millis(20);
 #[derive(Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// Whether all new files are for their owner alone, whatever their name.
+    for_owner: bool,
     /// Two writes of one path would share a temporary file.
     replacing: Mutex<()>,
+    syncs: Syncs,
 }
 
 /// Why the folder could not be locked for writing.
@@ -47,6 +55,22 @@ pub enum LockError {
 pub struct WriterLock {
     file: File,
     since: SystemTime,
+}
+
+impl WriterLock {
+    /// Names the Unix socket at which the holder takes the operator's commands, for [`Folder::operator_socket`].
+    ///
+    /// # Errors
+    /// [`StorageError`] when the lock file cannot be written, or the name is not one line of UTF-8.
+    pub fn name_socket(&self, socket: &Path) -> Result<(), StorageError> {
+        let name = socket.to_str().filter(|name| !name.contains(char::is_control));
+        let no_line =
+            || io::Error::new(ErrorKind::InvalidInput, "the socket's name is not one line of UTF-8");
+        let line = name.map(|name| format!("{SOCKET}{name}\n")).ok_or_else(no_line);
+        // If we stop inside, half a name is there that no socket has.
+        let written = line.and_then(|line| (&self.file).write_all(line.as_bytes()));
+        written.map_err(|source| StorageError::new("write", LOCK, source))
+    }
 }
 
 impl Drop for WriterLock {
@@ -76,7 +100,7 @@ impl Folder {
             return Ok(folder);
         }
         DirBuilder::new().recursive(true).mode(0o755).create(path).map_err(failed)?;
-        sync_parent(path).map_err(failed)?;
+        Syncs::default().parent(path).map_err(failed)?;
         Self::open(path)
     }
 
@@ -93,7 +117,24 @@ impl Folder {
                 "not a directory (symlinks are refused)",
             )));
         }
-        Ok(Self { root: path.to_owned(), replacing: Mutex::new(()) })
+        Ok(Self {
+            root: path.to_owned(),
+            for_owner: false,
+            replacing: Mutex::new(()),
+            syncs: Syncs::default(),
+        })
+    }
+
+    /// The same folder, in which only the owner may read new files, whatever their name.
+    #[must_use]
+    pub fn for_owner(self) -> Self {
+        Self { for_owner: true, ..self }
+    }
+
+    /// How often this handle and the files that it opened have waited for the disk.
+    #[must_use]
+    pub fn syncs(&self) -> u64 {
+        self.syncs.counted()
     }
 
     /// As [`Storage::write`], with a file that only its owner may read, whatever its name.
@@ -101,7 +142,7 @@ impl Folder {
     /// # Errors
     /// [`StorageError`]; the old content is still there.
     pub fn write_for_owner(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
-        self.replace(checked("write", path)?, content, 0o600)
+        self.replace(checked("write", path)?, content, (0o600, true))
             .map_err(|source| StorageError::new("write", path, source))
     }
 
@@ -139,6 +180,16 @@ impl Folder {
         Ok(WriterLock { file, since: SystemTime::now() })
     }
 
+    /// The Unix socket at which the writer takes commands, as it wrote; a writer that was killed may have left it.
+    ///
+    /// # Errors
+    /// [`StorageError`] when the lock file cannot be read.
+    pub fn operator_socket(&self) -> Result<Option<PathBuf>, StorageError> {
+        let written = self.read(LOCK)?.unwrap_or_default();
+        let text = String::from_utf8_lossy(&written);
+        Ok(text.lines().filter_map(|line| line.strip_prefix(SOCKET)).next_back().map(PathBuf::from))
+    }
+
     /// The place of `path` on disk, after refusing every symlink on the way to it and in its place.
     fn plain(&self, path: &str) -> io::Result<PathBuf> {
         let mut place = self.root.clone();
@@ -164,7 +215,7 @@ impl Folder {
             place.push(part);
             let mode = if is_key(path) { 0o700 } else { 0o755 };
             match DirBuilder::new().mode(mode).create(&place) {
-                Ok(()) => sync_parent(&place)?,
+                Ok(()) => self.syncs.parent(&place)?,
                 Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
                 Err(error) => return Err(error),
             }
@@ -172,21 +223,27 @@ impl Folder {
         Ok(())
     }
 
-    fn replace(&self, path: &str, content: &[u8], mode: u32) -> io::Result<()> {
+    fn replace(&self, path: &str, content: &[u8], (mode, durable): (u32, bool)) -> io::Result<()> {
         let place = self.plain(path)?;
-        self.make_parents(path)?;
         let name = place.file_name().unwrap_or_default().to_string_lossy().into_owned();
         let beside = place.with_file_name(format!(".{name}.tmp"));
         let _one = self.replacing.lock().unwrap_or_else(PoisonError::into_inner);
-        // A leftover of a crash may have another mode, so it is made anew.
-        remove_if_there(&beside)?;
-        let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside)?;
+        let make = || OpenOptions::new().write(true).create_new(true).mode(mode).open(&beside);
+        let made = make().or_else(|error| match error.kind() {
+            ErrorKind::NotFound => self.make_parents(path).and_then(|()| make()),
+            // A leftover of a crash may have another mode, so it is made again.
+            ErrorKind::AlreadyExists => remove_if_there(&beside).and_then(|()| make()),
+            _ => Err(error),
+        });
+        let mut file = made?;
         // If we stop before the rename, the old content stands and a hidden leftover is replaced by the next write.
         file.write_all(content)?;
-        file.sync_all()?;
+        if durable {
+            self.syncs.count(|| file.sync_all())?;
+        }
         fs::rename(&beside, &place)?;
-        // If we stop here, either content may stand, each of them whole.
-        sync_parent(&place)
+        // If we stop here, either content may stand, each of them whole if it was synced.
+        if durable { self.syncs.parent(&place) } else { Ok(()) }
     }
 
     fn load(&self, path: &str) -> io::Result<Option<Vec<u8>>> {
@@ -217,8 +274,8 @@ impl Folder {
         self.make_parents(to)?;
         fs::rename(&from, &target)?;
         // If we stop here, either name may stand, not both.
-        sync_parent(&target)?;
-        sync_parent(&from)
+        self.syncs.parent(&target)?;
+        self.syncs.parent(&from)
     }
 
     fn move_over(&self, from: &str, to: &str) -> io::Result<()> {
@@ -231,11 +288,11 @@ impl Folder {
         }
         fs::rename(&from, &target)?;
         // If we stop here, either file may have the name, each of them whole.
-        sync_parent(&target)?;
-        sync_parent(&from)
+        self.syncs.parent(&target)?;
+        self.syncs.parent(&from)
     }
 
-    fn delete(&self, path: &str) -> io::Result<()> {
+    fn delete(&self, path: &str, durable: bool) -> io::Result<()> {
         let place = self.plain(path)?;
         match fs::symlink_metadata(&place) {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
@@ -244,7 +301,7 @@ impl Folder {
             Ok(metadata) if metadata.is_dir() => fs::remove_dir_all(&place)?,
             Ok(_) => fs::remove_file(&place)?,
         }
-        sync_parent(&place)
+        if durable { self.syncs.parent(&place) } else { Ok(()) }
     }
 
     fn names(&self, directory: &str) -> io::Result<Vec<String>> {
@@ -264,14 +321,18 @@ impl Folder {
         Ok(names)
     }
 
-    fn date(&self, path: &str, at: SystemTime) -> io::Result<()> {
-        let place = self.plain(path)?;
-        times::set_all(&place, at)?;
-        for above in place.ancestors().skip(1).take(path.split('/').count()) {
-            // One that belongs to somebody else keeps its time.
-            let _ = File::open(above).and_then(|directory| times::set(&directory, at));
+    fn date(&self, paths: &[String], at: SystemTime) -> io::Result<()> {
+        let (mut above, mut dated) = (BTreeSet::new(), Ok(()));
+        for path in paths {
+            let place = self.plain(path)?;
+            dated = dated.and(times::set_all(&place, at));
+            above.extend(place.ancestors().skip(1).take(path.split('/').count()).map(Path::to_owned));
         }
-        Ok(())
+        for directory in above {
+            // One that belongs to somebody else keeps its time.
+            let _ = File::open(directory).and_then(|directory| times::set(&directory, at));
+        }
+        dated
     }
 
     fn all_files(&self) -> io::Result<Vec<String>> {
@@ -292,6 +353,10 @@ impl Folder {
         Ok(all)
     }
 
+    fn mode(&self, path: &str) -> u32 {
+        if self.for_owner || is_key(path) { 0o600 } else { 0o644 }
+    }
+
     fn random_access(&self, path: &str) -> io::Result<File> {
         let place = self.plain(path)?;
         self.make_parents(path)?;
@@ -300,9 +365,9 @@ impl Folder {
             .write(true)
             .create(true)
             .truncate(false)
-            .mode(mode(path))
+            .mode(self.mode(path))
             .open(&place)?;
-        sync_parent(&place)?;
+        self.syncs.parent(&place)?;
         Ok(file)
     }
 }
@@ -313,12 +378,23 @@ impl Storage for Folder {
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
-        self.replace(checked("write", path)?, content, mode(path))
+        self.replace(checked("write", path)?, content, (self.mode(path), true))
+            .map_err(|source| StorageError::new("write", path, source))
+    }
+
+    fn write_unsynced(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.replace(checked("write", path)?, content, (self.mode(path), false))
             .map_err(|source| StorageError::new("write", path, source))
     }
 
     fn remove(&self, path: &str) -> Result<(), StorageError> {
-        self.delete(checked("remove", path)?).map_err(|source| StorageError::new("remove", path, source))
+        self.delete(checked("remove", path)?, true)
+            .map_err(|source| StorageError::new("remove", path, source))
+    }
+
+    fn remove_unsynced(&self, path: &str) -> Result<(), StorageError> {
+        self.delete(checked("remove", path)?, false)
+            .map_err(|source| StorageError::new("remove", path, source))
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
@@ -342,12 +418,20 @@ impl Storage for Folder {
         let file = self
             .random_access(checked("open", path)?)
             .map_err(|source| StorageError::new("open", path, source))?;
-        Ok(Box::new(FileBlocks(file)))
+        Ok(Box::new(FileBlocks::new(file, &self.syncs)))
     }
 
     fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
+        self.set_times_of_all(&[path.to_owned()], at)
+    }
+
+    fn set_times_of_all(&self, paths: &[String], at: SystemTime) -> Result<(), StorageError> {
         const ACTION: &str = "set the times of";
-        self.date(checked(ACTION, path)?, at).map_err(|source| StorageError::new(ACTION, path, source))
+        for path in paths {
+            checked(ACTION, path)?;
+        }
+        let first = paths.first().map_or("", String::as_str);
+        self.date(paths, at).map_err(|source| StorageError::new(ACTION, first, source))
     }
 
     fn read_blocks(&self, path: &str) -> Result<Option<Box<dyn Blocks>>, StorageError> {
@@ -357,7 +441,7 @@ impl Storage for Folder {
                 let why = io::Error::new(ErrorKind::InvalidInput, "not a file");
                 Err(StorageError::new("open", path, why))
             }
-            Ok(file) => Ok(Some(Box::new(FileBlocks(file)))),
+            Ok(file) => Ok(Some(Box::new(FileBlocks::new(file, &self.syncs)))),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
             Err(source) => Err(StorageError::new("open", path, source)),
         }
@@ -368,50 +452,8 @@ impl Storage for Folder {
     }
 }
 
-#[derive(Debug)]
-struct FileBlocks(File);
-
-impl Blocks for FileBlocks {
-    fn len(&self) -> io::Result<u64> {
-        self.0.metadata().map(|metadata| metadata.len())
-    }
-
-    fn read_at(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
-        self.0.read_exact_at(out, offset)
-    }
-
-    fn set_len(&self, len: u64) -> io::Result<()> {
-        self.0.set_len(len)
-    }
-
-    fn write_at(&self, offset: u64, content: &[u8]) -> io::Result<()> {
-        self.0.write_all_at(content, offset)
-    }
-
-    fn sync(&self) -> io::Result<()> {
-        self.0.sync_data()
-    }
-
-    fn modified(&self) -> io::Result<Option<SystemTime>> {
-        self.0.metadata()?.modified().map(Some)
-    }
-
-    fn set_times(&self, at: SystemTime) -> io::Result<()> {
-        times::set(&self.0, at)
-    }
-}
-
 fn is_key(path: &str) -> bool {
     path.starts_with("keys/")
-}
-
-fn mode(path: &str) -> u32 {
-    if is_key(path) { 0o600 } else { 0o644 }
-}
-
-fn sync_parent(place: &Path) -> io::Result<()> {
-    let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    File::open(parent)?.sync_all()
 }
 
 fn remove_if_there(place: &Path) -> io::Result<()> {
@@ -424,7 +466,7 @@ fn remove_if_there(place: &Path) -> io::Result<()> {
 fn holder(file: &mut File) -> String {
     let mut name = String::new();
     match file.rewind().and_then(|()| file.take(256).read_to_string(&mut name)) {
-        Ok(length) if length > 0 => name.trim().to_owned(),
+        Ok(length) if length > 0 => name.lines().next().unwrap_or_default().trim().to_owned(),
         _ => "another process".to_owned(),
     }
 }
@@ -501,12 +543,30 @@ mod tests {
         assert!(blocks.len().unwrap() == 1 && blocks.write_at(0, b"2").is_err());
     }
 
+    /// Guards where commands find a service: only while it holds the lock, and by the newest name.
     #[test]
-    fn a_second_writer_is_told_who_holds_the_lock() {
+    fn the_socket_of_a_writer_is_found_while_it_holds_the_lock() {
+        let (_place, folder) = folder();
+        assert_eq!(folder.operator_socket().unwrap(), None);
+        let lock = folder.lock(Duration::ZERO, "hushtag").unwrap();
+        assert_eq!(folder.operator_socket().unwrap(), None);
+        for name in ["/run/a b.sock", "/run/\u{4e2d}.sock"] {
+            lock.name_socket(Path::new(name)).unwrap();
+            assert_eq!(folder.operator_socket().unwrap().as_deref(), Some(Path::new(name)));
+        }
+        assert!(lock.name_socket(Path::new("/run/a\nsocket /run/b")).is_err());
+        let Err(LockError::Held { holder, .. }) = folder.lock(Duration::ZERO, "other") else { panic!() };
+        assert!(holder.ends_with("(hushtag)"), "{holder}");
+        drop(lock);
+        assert_eq!(folder.operator_socket().unwrap(), None);
+    }
+
+    #[test]
+    fn a_second_writer_is_reported_who_holds_the_lock() {
         let (_place, folder) = folder();
         let lock = folder.lock(Duration::ZERO, "hushtag seal").unwrap();
-        let told = folder.lock(Duration::from_millis(30), "hushtag ask").unwrap_err().to_string();
-        assert!(told.contains("hushtag seal") && told.contains(&std::process::id().to_string()), "{told}");
+        let error = folder.lock(Duration::from_millis(30), "hushtag ask").unwrap_err().to_string();
+        assert!(error.contains("hushtag seal") && error.contains(&std::process::id().to_string()), "{error}");
         drop(lock);
         assert!(folder.lock(Duration::ZERO, "hushtag ask").is_ok());
     }

@@ -32,6 +32,8 @@ struct State {
     files: BTreeMap<String, Body>,
     /// What [`Storage::write`], `rename` and `remove` made durable: which files there are, and each one's durable bytes.
     durable: BTreeMap<String, Vec<u8>>,
+    /// What was written or removed without a wait for the disk, and no durable operation has covered yet.
+    loose: BTreeMap<String, Option<Vec<u8>>>,
     /// The file of every handle that was opened: a handle stays with its file under another name.
     handles: Vec<String>,
     operations: u64,
@@ -156,6 +158,18 @@ impl Image {
                 };
             }
         }
+        for (path, content) in &state.loose {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            match (random >> 62, content) {
+                (0, None) => drop(durable.remove(path)),
+                (0, Some(content)) => drop(durable.insert(path.clone(), content.clone())),
+                (1, Some(content)) => {
+                    let torn = content.iter().take(content.len() / 2).copied().collect();
+                    durable.insert(path.clone(), torn);
+                }
+                _ => {}
+            }
+        }
         Self::holding(durable)
     }
 
@@ -166,6 +180,7 @@ impl Image {
             state: Arc::new(Mutex::new(State {
                 files,
                 durable,
+                loose: BTreeMap::new(),
                 handles: Vec::new(),
                 operations: 0,
                 fault: None,
@@ -194,6 +209,7 @@ impl Image {
             return Err(failure(kind));
         }
         renamed(&mut state.durable, from, to);
+        renamed(&mut state.loose, from, to);
         for path in state.handles.iter_mut().filter(|path| inside(path, from)) {
             *path = format!("{to}{}", path.strip_prefix(from).unwrap_or_default());
         }
@@ -231,6 +247,51 @@ impl Image {
         if let Some(content) = state.durable.remove(from) {
             state.durable.insert(to.to_owned(), content);
         }
+        state.loose.retain(|path, _| path != from && path != to);
+        Ok(())
+    }
+}
+
+impl Image {
+    fn put(&self, path: &str, content: &[u8], durable: bool) -> Result<(), StorageError> {
+        checked("write", path)?;
+        let mut state = self.state();
+        let fault = state.begin(true);
+        if let Some(kind @ (Fault::Error | Fault::TornWrite | Fault::FullDisk)) = fault {
+            // The torn half is in a temporary file that no one reads.
+            return Err(StorageError::new("write", path, failure(kind)));
+        }
+        state.files.insert(path.to_owned(), Body { live: content.to_vec(), unsynced: Vec::new() });
+        if let Some(kind) = fault {
+            return Err(StorageError::new("write", path, failure(kind)));
+        }
+        if durable {
+            state.loose.remove(path);
+            state.durable.insert(path.to_owned(), content.to_vec());
+        } else {
+            state.loose.insert(path.to_owned(), Some(content.to_vec()));
+        }
+        Ok(())
+    }
+
+    fn take(&self, path: &str, durable: bool) -> Result<(), StorageError> {
+        checked("remove", path)?;
+        let mut state = self.state();
+        let fault = state.begin(false);
+        if let Some(kind @ (Fault::Error | Fault::TornWrite)) = fault {
+            return Err(StorageError::new("remove", path, failure(kind)));
+        }
+        let gone: Vec<_> = state.files.keys().filter(|name| inside(name, path)).cloned().collect();
+        state.files.retain(|name, _| !inside(name, path));
+        if let Some(kind) = fault {
+            return Err(StorageError::new("remove", path, failure(kind)));
+        }
+        if durable {
+            state.loose.retain(|name, _| !inside(name, path));
+            state.durable.retain(|name, _| !inside(name, path));
+        } else {
+            state.loose.extend(gone.into_iter().map(|name| (name, None)));
+        }
         Ok(())
     }
 }
@@ -256,34 +317,19 @@ impl Storage for Image {
     }
 
     fn write(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
-        checked("write", path)?;
-        let mut state = self.state();
-        let fault = state.begin(true);
-        if let Some(kind @ (Fault::Error | Fault::TornWrite | Fault::FullDisk)) = fault {
-            // The torn half is in a temporary file that nobody reads.
-            return Err(StorageError::new("write", path, failure(kind)));
-        }
-        state.files.insert(path.to_owned(), Body { live: content.to_vec(), unsynced: Vec::new() });
-        if let Some(kind) = fault {
-            return Err(StorageError::new("write", path, failure(kind)));
-        }
-        state.durable.insert(path.to_owned(), content.to_vec());
-        Ok(())
+        self.put(path, content, true)
+    }
+
+    fn write_unsynced(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.put(path, content, false)
     }
 
     fn remove(&self, path: &str) -> Result<(), StorageError> {
-        checked("remove", path)?;
-        let mut state = self.state();
-        let fault = state.begin(false);
-        if let Some(kind @ (Fault::Error | Fault::TornWrite)) = fault {
-            return Err(StorageError::new("remove", path, failure(kind)));
-        }
-        state.files.retain(|name, _| !inside(name, path));
-        if let Some(kind) = fault {
-            return Err(StorageError::new("remove", path, failure(kind)));
-        }
-        state.durable.retain(|name, _| !inside(name, path));
-        Ok(())
+        self.take(path, true)
+    }
+
+    fn remove_unsynced(&self, path: &str) -> Result<(), StorageError> {
+        self.take(path, false)
     }
 
     fn rename(&self, from: &str, to: &str) -> Result<(), StorageError> {
@@ -409,6 +455,28 @@ mod tests {
             (0..64).map(|seed| image.crash_torn(seed).read("b").unwrap().unwrap()).collect();
         assert_eq!(torn, [b"notced".to_vec(), b"nynced".to_vec(), b"synced".to_vec()].into());
         assert_eq!(image.operations(), 5);
+    }
+
+    #[test]
+    fn what_was_not_synced_may_be_there_or_not_after_a_crash() {
+        let image = Image::new();
+        image.write("old", b"1234").unwrap();
+        image.remove_unsynced("old").unwrap();
+        image.write_unsynced("new", b"1234").unwrap();
+        assert_eq!((image.read("old").unwrap(), image.list("").unwrap()), (None, vec!["new".to_owned()]));
+        assert_eq!(image.crash().list("").unwrap(), ["old"]);
+        let left = |seed| {
+            let left = image.crash_torn(seed);
+            (left.read("old").unwrap().is_some(), left.read("new").unwrap())
+        };
+        let all: BTreeSet<_> = (0..64).map(left).collect();
+        let contents = [None, Some(b"12".to_vec()), Some(b"1234".to_vec())];
+        assert_eq!(
+            all,
+            [false, true].into_iter().flat_map(|old| contents.clone().map(|new| (old, new))).collect()
+        );
+        image.write("new", b"5").unwrap();
+        assert_eq!(image.crash_torn(1).read("new").unwrap().unwrap(), b"5");
     }
 
     #[test]

@@ -7,6 +7,7 @@ use std::time::SystemTime;
 
 mod anchor;
 mod backend;
+mod file;
 mod folder;
 mod image;
 mod overlay;
@@ -28,7 +29,7 @@ pub struct StorageError {
     pub action: &'static str,
     /// The path inside the sandbox folder.
     pub path: String,
-    /// What the system said.
+    /// What the system reported.
     #[source]
     pub source: std::io::Error,
 }
@@ -71,6 +72,23 @@ pub trait Storage: Send + Sync {
     /// [`StorageError`]
     fn remove(&self, path: &str) -> Result<(), StorageError>;
 
+    /// As [`Storage::write`], and a reader sees one content or the other, but what a power cut leaves in its place is anything: for
+    /// what can be made again. A storage that knows no difference waits for it.
+    ///
+    /// # Errors
+    /// As [`Storage::write`].
+    fn write_unsynced(&self, path: &str, content: &[u8]) -> Result<(), StorageError> {
+        self.write(path, content)
+    }
+
+    /// As [`Storage::remove`], but after a power cut what was removed may be there again: for what nothing reads.
+    ///
+    /// # Errors
+    /// As [`Storage::remove`].
+    fn remove_unsynced(&self, path: &str) -> Result<(), StorageError> {
+        self.remove(path)
+    }
+
     /// Gives a file or directory another name in one step; durable on return. The new name must be free. [`Blocks`] that are
     /// open stay with their file.
     ///
@@ -91,7 +109,7 @@ pub trait Storage: Send + Sync {
     /// [`StorageError`]
     fn list(&self, directory: &str) -> Result<Vec<String>, StorageError>;
 
-    /// Opens a file (created when absent) for random access: what the embedded ledger stands on.
+    /// Opens a file (created when absent) for random access: what the embedded ledger is stored on.
     ///
     /// # Errors
     /// [`StorageError`]
@@ -106,6 +124,14 @@ pub trait Storage: Send + Sync {
     fn set_times(&self, path: &str, at: SystemTime) -> Result<(), StorageError> {
         let _ = (path, at);
         Ok(())
+    }
+
+    /// As [`Storage::set_times`] for each of several paths.
+    ///
+    /// # Errors
+    /// As [`Storage::set_times`], of the first that fails; the others are set all the same.
+    fn set_times_of_all(&self, paths: &[String], at: SystemTime) -> Result<(), StorageError> {
+        paths.iter().map(|path| self.set_times(path, at)).fold(Ok(()), Result::and)
     }
 
     /// Opens a file for reading alone, or `None` when there is none; nothing is made. Writing to it fails or is not allowed.
@@ -168,6 +194,31 @@ pub trait Blocks: Send + Sync + std::fmt::Debug {
     /// What the system says.
     fn set_times(&self, at: SystemTime) -> std::io::Result<()> {
         let _ = at;
+        Ok(())
+    }
+
+    /// Shows the writer of the file that this handle reads what belongs to it, until it is dropped; waits while it is claimed.
+    /// A storage that no one else writes does nothing.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn share(&self) -> std::io::Result<()> {
+        Ok(())
+    }
+
+    /// Whether no other handle reads what belongs to the file; then none begins to, until [`Blocks::unclaim`].
+    ///
+    /// # Errors
+    /// What the system says.
+    fn try_claim(&self) -> std::io::Result<bool> {
+        Ok(true)
+    }
+
+    /// Ends what [`Blocks::try_claim`] began.
+    ///
+    /// # Errors
+    /// What the system says.
+    fn unclaim(&self) -> std::io::Result<()> {
         Ok(())
     }
 

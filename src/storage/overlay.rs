@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, ErrorKind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use super::Blocks;
 
@@ -12,7 +12,7 @@ const PAGE: u64 = 4096;
 /// [`Blocks`] over others that are never written. Memory grows with what is written, by pages of 4 KiB.
 #[derive(Debug)]
 pub(crate) struct Overlay {
-    below: Box<dyn Blocks>,
+    below: Arc<dyn Blocks>,
     written: Mutex<Written>,
 }
 
@@ -29,7 +29,8 @@ impl Overlay {
     ///
     /// # Errors
     /// What the system says.
-    pub(crate) fn new(below: Box<dyn Blocks>) -> io::Result<Self> {
+    pub(crate) fn new(below: impl Into<Arc<dyn Blocks>>) -> io::Result<Self> {
+        let below = below.into();
         let len = below.len()?;
         let written = Written { len, shown: len, pages: BTreeMap::new() };
         Ok(Self { below, written: Mutex::new(written) })

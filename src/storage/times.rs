@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use crate::types::Timestamp;
 
 /// The time of a file that was written at an instant, as the `step`-th of several in one second: of two contents of one length,
-/// each has another time, by which programs that copy what has changed tell them apart.
+/// each has another time, by which programs that copy what has changed distinguish them.
 #[must_use]
 pub fn file_time(at: Timestamp, step: u64) -> SystemTime {
     const SECOND: u64 = 1_000_000_000;

@@ -71,7 +71,7 @@ impl Tag {
     /// A tag named `name`; its vocabulary follows from its source.
     ///
     /// # Errors
-    /// [`TagError`] for a name that questions could not use, repeated labels, too many labels.
+    /// [`TagError`] for a name that queries could not use, repeated labels, too many labels.
     pub fn new(name: &str, source: TagSource) -> Result<Self, TagError> {
         check_name("tag", name)?;
         let mut labels: Vec<Label> = match &source {
@@ -117,7 +117,7 @@ impl Tag {
     }
 }
 
-/// A declared set of tags that questions may combine; each has a sealed cube of its own.
+/// A declared set of tags that queries may combine; each has a sealed cube of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TagSet {
     /// The name.
@@ -304,7 +304,7 @@ impl Catalogue {
         }
     }
 
-    /// The most cells that a tag set, and each released part of a question, may have.
+    /// The most cells that a tag set, and each released part of a query, may have.
     #[must_use]
     pub fn max_cells(&self) -> u64 {
         self.max_cells
@@ -346,7 +346,7 @@ impl Catalogue {
         self.measures.iter().enumerate().find(|(_, measure)| measure.name.as_deref() == Some(name))
     }
 
-    /// The measures that a question may sum: named, with a declared clamp. The cube carries a sum for each, in this order.
+    /// The measures that a query may sum: named, with a declared clamp. The cube carries a sum for each, in this order.
     pub fn summable(&self) -> impl Iterator<Item = (usize, &Measure)> {
         self.measures.iter().enumerate().filter(|(_, m)| m.name.is_some() && m.clamp.is_some())
     }
@@ -357,7 +357,7 @@ impl Catalogue {
         self.sets.iter().enumerate().find(|(_, set)| tags.iter().all(|tag| set.tags.contains(tag)))
     }
 
-    /// The reach of a question that uses these tags and measures anywhere (SELECT, WHERE or GROUP BY).
+    /// The reach of a query that uses these tags and measures anywhere (SELECT, WHERE or GROUP BY).
     ///
     /// # Privacy
     /// Adding or removing one person changes the tags or measures of at most [`Reach::people`] people: themselves, and for
@@ -385,12 +385,12 @@ impl Catalogue {
     }
 }
 
-/// Whether `max_reach` is a cut that keeps somebody.
+/// Whether `max_reach` is a truncation that keeps at least one person.
 pub(crate) fn is_reach(max_reach: u32) -> bool {
     (1..=1_000_000).contains(&max_reach)
 }
 
-/// Words that the question language reserves.
+/// Words that the query language reserves.
 const KEYWORDS: [&str; 37] = [
     "all",
     "and",
@@ -431,7 +431,7 @@ const KEYWORDS: [&str; 37] = [
     "with",
 ];
 
-/// Whether a measure, tag or metric may have this name; `kind` says in an error what was to be named.
+/// Whether a measure, tag or metric may have this name; `kind` names in an error what was to be named.
 ///
 /// # Errors
 /// [`TagError::InvalidName`].

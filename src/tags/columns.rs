@@ -4,14 +4,14 @@ use std::ops::Range;
 
 use super::{Catalogue, Grid};
 
-/// The numbers of a cell for one measure that questions may use.
+/// The numbers of a cell for one measure that queries may use.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct MeasureColumns {
     /// The measure's position in the catalogue.
     pub measure: usize,
     /// Among the sums.
     pub sum: usize,
-    /// Among the counts: the people who have a value. Where everybody has one it is the count of all people.
+    /// Among the counts: the people who have a value. Where all people have one it is the count of all people.
     pub present: usize,
     /// Among the counts: the people in each cell of the measure's grid.
     pub grid: Option<Range<usize>>,
@@ -22,12 +22,12 @@ pub struct MeasureColumns {
 pub struct Columns {
     /// How many counts there are.
     pub counts: usize,
-    /// For every measure that questions may use, in catalogue order; there are as many sums.
+    /// For every measure that queries may use, in catalogue order; there are as many sums.
     pub measures: Vec<MeasureColumns>,
 }
 
 impl Columns {
-    /// The numbers of one measure, if questions may use it.
+    /// The numbers of one measure, if queries may use it.
     #[must_use]
     pub fn of(&self, measure: usize) -> Option<&MeasureColumns> {
         self.measures.iter().find(|columns| columns.measure == measure)

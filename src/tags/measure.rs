@@ -176,7 +176,7 @@ pub enum Naming {
     },
 }
 
-/// What a measure reads and whose data moves it (the table of PRIVACY.md, normal form).
+/// What a measure reads and whose data moves it (the table of docs/src/normal-form.md, "Normal form").
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -276,7 +276,7 @@ impl Source {
     }
 }
 
-/// A measure: what it reads, its name if questions may use it, and the range its values are held to.
+/// A measure: what it reads, its name if queries may use it, and the range its values are held to.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Measure {
     /// The declared name; a measure written inside a tag has none.

@@ -1,8 +1,8 @@
 //! Layer 1: measures, bands and tags as a closed catalogue; pure, exact, and knowing its own reach.
 //!
 //! A tag is a closed list of labels. Its value for a person is computed from the person's own records and from bounded
-//! contributions of others (normal form, PRIVACY.md); the catalogue knows which relations carry contributions into
-//! which tag, so the reach of any question is computed and never typed by hand.
+//! contributions of others (docs/src/normal-form.md); the catalogue knows which relations carry contributions into
+//! which tag, so the reach of any query is computed and never typed by hand.
 
 mod band;
 mod catalogue;
@@ -13,26 +13,26 @@ mod measure;
 mod reads;
 mod shape;
 
+pub use band::{Bands, Label};
 #[doc(hidden)]
-pub use band::MAX_LABELS;
-pub use band::{Bands, Bound, Label};
-#[doc(hidden)]
-pub use catalogue::CatalogueDraft;
+pub use band::{Bound, MAX_LABELS};
 #[doc(hidden)]
 pub use catalogue::check_name;
 pub(crate) use catalogue::is_reach;
-pub use catalogue::{Catalogue, Reach, Relation, Tag, TagSet, TagSource};
+pub use catalogue::{Catalogue, Reach, Relation, Tag, TagSet};
+#[doc(hidden)]
+pub use catalogue::{CatalogueDraft, TagSource};
 #[doc(hidden)]
 pub use columns::{Columns, MeasureColumns};
+pub use condition::Condition;
 #[doc(hidden)]
-pub use condition::Word;
-pub use condition::{Condition, Test};
+pub use condition::{Test, Word};
 pub use grid::Grid;
 #[doc(hidden)]
 pub use grid::MAX_GRID;
-pub use measure::{Aggregate, Clamp, Measure, Rows, Source, Window};
+pub use measure::{Aggregate, Clamp, Measure, Window};
 #[doc(hidden)]
-pub use measure::{Inbound, Naming};
+pub use measure::{Inbound, Naming, Rows, Source};
 #[doc(hidden)]
 pub use shape::CubeShape;
 
@@ -88,13 +88,13 @@ pub enum TagError {
         /// The upper end of its clamp.
         high: i64,
     },
-    /// A label that could not be typed in a question.
+    /// A label that could not be typed in a query.
     #[error("`{label}` is not a label: use 1 to 64 characters without control characters or quotes")]
     InvalidLabel {
         /// The label.
         label: String,
     },
-    /// A name that a question could not use.
+    /// A name that a query could not use.
     #[error(
         "`{name}` is not a {kind} name: use a to z, 0 to 9 and `_`, starting with a letter, and no SQL keyword"
     )]

@@ -155,6 +155,24 @@ impl Ratio {
     }
 }
 
+impl serde::Serialize for Ratio {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl std::str::FromStr for Ratio {
+    type Err = InvalidAmount;
+
+    /// Reads `3/2`, or `2` for a whole number, as [`Display`](fmt::Display) writes it.
+    fn from_str(text: &str) -> Result<Self, InvalidAmount> {
+        let (numerator, denominator) = text.split_once('/').unwrap_or((text, "1"));
+        let ratio = numerator.parse().ok().zip(denominator.parse().ok());
+        let ratio = ratio.and_then(|(numerator, denominator)| Self::new(numerator, denominator));
+        ratio.ok_or_else(|| InvalidAmount { given: text.chars().take(40).collect() })
+    }
+}
+
 impl fmt::Display for Ratio {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if self.denominator == 1 {

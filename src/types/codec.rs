@@ -36,6 +36,14 @@ pub fn encode<T: Encode>(record: &T) -> Result<Vec<u8>, CodecError> {
     bincode::encode_to_vec(record, configuration()).map_err(CodecError::Encode)
 }
 
+/// Puts the canonical bytes of `record` behind those that `to` has.
+///
+/// # Errors
+/// As [`encode`]; `to` may hold a part of the record then.
+pub fn append<T: Encode>(record: &T, to: &mut Vec<u8>) -> Result<(), CodecError> {
+    bincode::encode_into_std_write(record, to, configuration()).map(drop).map_err(CodecError::Encode)
+}
+
 /// As [`encode`], in memory of `size` bytes, however short the record is.
 ///
 /// # Errors
@@ -88,6 +96,9 @@ mod tests {
         assert_eq!(decode::<Sample>(&bytes).unwrap(), sample());
         assert!((bytes.len()..bytes.len() + 9).all(|size| encode_within(&sample(), size).unwrap() == bytes));
         assert!(encode_within(&sample(), bytes.len() - 1).is_err());
+        let mut behind = vec![7];
+        append(&sample(), &mut behind).unwrap();
+        assert_eq!(behind, [&[7], bytes.as_slice()].concat());
         let mut longer = bytes.clone();
         longer.push(0);
         assert!(matches!(decode::<Sample>(&longer), Err(CodecError::NotCanonical)));

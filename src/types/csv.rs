@@ -24,18 +24,18 @@ impl TextEncoding {
     }
 }
 
-/// How CSV files are written. Parquet and Arrow files say it themselves.
+/// How CSV files are written. Parquet and Arrow files declare it themselves.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct CsvDialect {
     /// The encoding; without it UTF-8, or UTF-16 where the file begins with its byte order mark.
     pub encoding: Option<TextEncoding>,
-    /// What stands between cells; without it a comma, or what the header shows.
+    /// The separator of cells; without it a comma, or what the header shows.
     pub separator: Option<Separator>,
     /// Physical lines above the header.
     pub skip_lines: u32,
 }
 
-/// What stands between the cells of a CSV file: one ASCII character, neither letter nor digit, quote, line end or NUL.
+/// The separator of the cells of a CSV file: one ASCII character, neither letter nor digit, quote, line end or NUL.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Separator(u8);
 

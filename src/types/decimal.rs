@@ -56,6 +56,12 @@ const fn integer(value: f64) -> i128 {
     value as i128
 }
 
+impl serde::Serialize for Decimal {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
 impl From<i128> for Decimal {
     fn from(whole: i128) -> Self {
         Self(whole.saturating_mul(ONE))

@@ -9,7 +9,7 @@ const DAY: i64 = 86_400;
 pub(super) struct Written {
     /// What the clock showed, in seconds since 1970-01-01T00:00:00 on that clock, rounded towards the past.
     pub(super) local: i64,
-    /// How far that clock is ahead of UTC, in seconds, if the text says it.
+    /// How far that clock is ahead of UTC, in seconds, if the text has it.
     pub(super) offset: Option<i64>,
     /// Whether only the day is written.
     pub(super) is_day: bool,
@@ -76,7 +76,7 @@ fn two(tens: u8, ones: u8) -> Option<i64> {
 }
 
 /// Reads `2015-11-19`, `2015/11/19 8:40`, `2015-11-19T18:40:39.5`, each with an offset `Z`, `+08`, `+0800` or `+08:00` behind the
-/// clock, after blanks or not. A year has four digits and stands first: other orders mean several days.
+/// clock, after blanks or not. A year has four digits and is first: other orders mean several days.
 pub(super) fn written(text: &str) -> Option<Written> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.number(4, 4)?;

@@ -37,9 +37,23 @@ pub fn to_canonical(value: &Value) -> Result<String, JsonError> {
     if !admissible(value) {
         return Err(JsonError::NotCanonical);
     }
-    // serde_json keeps objects in byte order of their keys, which for ASCII is the order of RFC 8785, and escapes
-    // strings as section 3.2.2.2 asks.
-    Ok(value.to_string())
+    // serde_json escapes strings as section 3.2.2.2 asks. Its objects are in byte order of their keys, which for ASCII is the order of
+    // section 3.2.3, unless some crate of the build turns on its feature `preserve_order`: then they are sorted here.
+    if is_sorted(value) {
+        return Ok(value.to_string());
+    }
+    let mut sorted = value.clone();
+    sorted.sort_all_objects();
+    Ok(sorted.to_string())
+}
+
+/// Whether the members of every object are in byte order of their keys.
+fn is_sorted(value: &Value) -> bool {
+    match value {
+        Value::Array(items) => items.iter().all(is_sorted),
+        Value::Object(map) => map.keys().is_sorted() && map.values().all(is_sorted),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => true,
+    }
 }
 
 /// Reads a text that must be canonical.
@@ -57,6 +71,17 @@ pub fn from_canonical(text: &str) -> Result<Value, JsonError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Guards that the order of keys is that of the text and not of the map: `tests/key_order` runs this with
+    /// `serde_json/preserve_order`.
+    #[test]
+    fn keys_are_sorted_at_every_depth() {
+        let value = serde_json::json!({ "b": [{ "z": 1, "y": { "d": 2, "c": 3 } }], "a": null, "B": "x" });
+        let text = r#"{"B":"x","a":null,"b":[{"y":{"c":3,"d":2},"z":1}]}"#;
+        assert_eq!(to_canonical(&value).unwrap(), text);
+        assert_eq!(from_canonical(text).unwrap(), value);
+        assert!(from_canonical(r#"{"b":[{"z":1,"y":2}]}"#).is_err());
+    }
 
     #[test]
     fn another_spelling_is_refused() {

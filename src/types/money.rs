@@ -282,7 +282,7 @@ fn exactly(number: f64) -> (u128, i32) {
 
 /// The name of a major unit, such as `CNY`, and how many digits behind its point a minor unit has. Released amounts are shown in it;
 /// everything that is computed, charged or signed is in minor units.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
 pub struct Denomination {
     name: String,
     scale: u8,
@@ -506,7 +506,7 @@ mod tests {
         /// The float nearest to an amount is that amount wherever floats are dense enough, and any float is within a millionth of what
         /// it is read as.
         #[test]
-        fn a_float_is_the_amount_that_it_stands_for(value in -10_000_000_000..10_000_000_000i64, off in -5_000..5_000i64) {
+        fn a_float_is_the_amount_that_it_rounds_to(value in -10_000_000_000..10_000_000_000i64, off in -5_000..5_000i64) {
             let text = Denomination::new("x", 2).unwrap().major(Decimal::from(i128::from(value)));
             prop_assert_eq!(YUAN.from_float(text.parse().unwrap()), Ok(value));
             // Off by hundredths of a thousandth of a millionth: from clearly inside to clearly outside.

@@ -233,7 +233,13 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// What `--as-of` says: an instant, or a day whose end is meant.
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+/// The value of an as-of: an instant, or a day whose end is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum AsOf {
     /// An instant.
@@ -373,6 +379,12 @@ read_as_text!(MaxAge, "^[0-9]+[hm]$");
 pub trait Clock: Send + Sync {
     /// The present instant.
     fn now(&self) -> Timestamp;
+}
+
+impl<F: Fn() -> Timestamp + Send + Sync> Clock for F {
+    fn now(&self) -> Timestamp {
+        self()
+    }
 }
 
 /// The clock of the machine.

@@ -4,7 +4,7 @@ use unicode_normalization::UnicodeNormalization as _;
 
 /// The form of a word under which two spellings are the same word.
 ///
-/// Compatibility characters become what they stand for (NFKC), letters become lower case, characters of no width vanish, white
+/// Compatibility characters become their equivalents (NFKC), letters become lower case, characters of no width vanish, white
 /// space and control characters around the word vanish, and `_` and white space inside it become `-`. An empty text is a blank cell.
 ///
 /// Source: Unicode Standard Annex #15 (NFKC); Unicode Standard Annex #44, property `White_Space`.
@@ -25,23 +25,23 @@ pub fn folded_word(text: &str) -> String {
     let kept: String = kept.collect();
     let kept = kept.trim_matches(|letter: char| letter.is_whitespace() || letter.is_control());
     let dashed = |letter: char| if letter == '_' || letter.is_whitespace() { '-' } else { letter };
-    // Lower-casing can undo the normal form, so the form is taken once more.
+    // Lower-casing can undo NFKC, so the form is taken once more.
     kept.chars().map(dashed).nfkc().collect()
 }
 
-/// Whether a text says nothing: it is empty, or all of it is white space, control characters or characters of no width.
+/// Whether a text has no content: it is empty, or all of it is white space, control characters or characters of no width.
 #[must_use]
 pub fn is_blank(text: &str) -> bool {
     !text.bytes().any(|byte| byte.is_ascii_graphic()) && folded_word(text).is_empty()
 }
 
-/// Whether two spellings are the same word, as [`folded_word`] says.
+/// Whether two spellings are the same word by [`folded_word`].
 #[must_use]
 pub fn is_same_word(one: &str, other: &str) -> bool {
     one == other || folded_word(one) == folded_word(other)
 }
 
-/// Characters that nobody sees: zero-width spaces and joiners, the byte order mark, direction marks, soft hyphens.
+/// Invisible characters: zero-width spaces and joiners, the byte order mark, direction marks, soft hyphens.
 #[must_use]
 pub const fn is_without_width(letter: char) -> bool {
     matches!(

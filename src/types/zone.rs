@@ -16,6 +16,9 @@ pub struct Zone {
     zone: TimeZone,
 }
 
+/// More than clocks are ahead or behind, and a change of them.
+const TWO_DAYS: i64 = 2 * 86_400;
+
 /// A text that names no time zone.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
@@ -71,6 +74,25 @@ impl Zone {
         }
     }
 
+    /// By how many seconds clocks of the zone are ahead of UTC at all local times from `first` to `last`, both as in [`Zone::instant`];
+    /// `None` where that is not one number, or not one that is quickly seen.
+    #[must_use]
+    pub fn offset_over(&self, first: i64, last: i64) -> Option<i64> {
+        let offset = first.checked_sub(self.instant(first)?)?;
+        let of_last = last.checked_sub(self.instant(last)?)?;
+        if offset != of_last || last >= Timestamp::FAR.seconds() {
+            return None;
+        }
+        if self.zone.to_fixed_offset().is_ok() {
+            return Some(offset);
+        }
+        // Local times are ambiguous within a day of a change, so there must be none from the day before to the day after.
+        let ends = [first.checked_sub(TWO_DAYS)?, last.checked_add(TWO_DAYS)?];
+        let [from, to] = ends.map(|at| jiff::Timestamp::from_second(at).ok());
+        let changes = self.zone.following(from?).next().map(|change| change.timestamp());
+        changes.is_none_or(|change| Some(change) > to).then_some(offset)
+    }
+
     /// The instant at which the day of the zone starts that holds `local`, both as in [`Zone::instant`]: its first second, where
     /// clocks are turned at midnight.
     #[must_use]
@@ -99,6 +121,8 @@ read_as_text!(Zone, "^([A-Za-z][A-Za-z0-9_+/-]*|[+-][0-9]{2}:[0-9]{2})$");
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn local(text: &str) -> i64 {
@@ -154,5 +178,51 @@ mod tests {
         // Clocks in São Paulo went from 00:00 to 01:00 on 2018-11-04.
         let paulo = Zone::parse("America/Sao_Paulo").unwrap();
         assert_eq!(paulo.start_of_day(local("2018-11-04T00:00:00")), Some(local("2018-11-04T03:00:00")));
+    }
+
+    proptest! {
+        /// One offset for a span is what each local time of it says by itself; a change of clocks within it is never missed.
+        #[test]
+        fn an_offset_of_a_span_is_that_of_every_time_in_it(
+            name in prop_oneof![
+                Just("UTC"), Just("+08:00"), Just("Asia/Shanghai"), Just("Europe/Berlin"), Just("America/St_Johns"),
+                Just("Pacific/Apia"), Just("Africa/Casablanca"), Just("Australia/Lord_Howe")
+            ],
+            first in prop_oneof![-3_000_000_000_i64..4_000_000_000, 1_310_000_000_i64..1_330_000_000, any::<i64>()],
+            long in prop_oneof![0..100_000_i64, 0..40_000_000_i64],
+            within in proptest::collection::vec(0.0..=1.0_f64, 20),
+        ) {
+            let (zone, last) = (Zone::parse(name).unwrap(), first.saturating_add(long));
+            if let Some(offset) = zone.offset_over(first, last) {
+                #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "somewhere within")]
+                let times = within.iter().map(|part| first + (long as f64 * part) as i64);
+                for local in times.chain([first, last]).filter(|local| *local <= last) {
+                    prop_assert_eq!(zone.instant(local), Some(local - offset));
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_span_without_a_change_of_clocks_has_one_offset() {
+        let shanghai = Zone::parse("Asia/Shanghai").unwrap();
+        assert_eq!(
+            shanghai.offset_over(local("2026-01-01T00:00:00"), local("2026-12-31T00:00:00")),
+            Some(28_800)
+        );
+        assert_eq!(
+            Zone::utc().offset_over(0, 1 << 40),
+            None,
+            "beyond the years 9000 an instant is kept as it is"
+        );
+        assert_eq!(Zone::utc().offset_over(-5, 1 << 35), Some(0));
+        let berlin = Zone::parse("Europe/Berlin").unwrap();
+        assert_eq!(
+            berlin.offset_over(local("2026-01-01T00:00:00"), local("2026-03-01T00:00:00")),
+            Some(3_600)
+        );
+        // The clocks are turned forward between, and forward and back.
+        assert_eq!(berlin.offset_over(local("2026-01-01T00:00:00"), local("2026-06-01T00:00:00")), None);
+        assert_eq!(berlin.offset_over(local("2026-01-01T00:00:00"), local("2026-12-01T00:00:00")), None);
     }
 }

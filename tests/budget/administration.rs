@@ -7,16 +7,14 @@ use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 
 use hushtag::audit::{Entry, Kind, Note, verify_each};
 use hushtag::keys::RootKey;
-use hushtag::operator::{
-    Answer, Keys, NewRoot, Operator, OperatorError, PoolTerms, Setup, StudySource, verify_log,
-};
+use hushtag::operator::{Answer, Keys, NewRoot, Operator, OperatorError, StudySource, verify_log};
 use hushtag::storage::Image;
 use hushtag::types::{Days, EpochId, Timestamp};
 
 use crate::support::{self, FixedClock, MovingClock, handlers, lasting_study, root_key, signed};
 
 const ROUNDS: u32 = 5;
-const ASKERS: u32 = 8;
+const CLIENTS: u32 = 8;
 const DAY: i64 = 86_400;
 
 /// Study texts that differ in a price: each is adopted once.
@@ -39,7 +37,7 @@ fn asks(operator: &Operator, thread: u32, ended: &AtomicBool) -> (u32, BTreeSet<
             break;
         }
         let question =
-            format!("SELECT COUNT(*) FROM tags WITH (error = {})", 2_000 + number * ASKERS + thread);
+            format!("SELECT COUNT(*) FROM tags WITH (error = {})", 2_000 + number * CLIENTS + thread);
         match analyst.ask(&question, None) {
             Ok(Answer::Released(answer)) => {
                 released += 1;
@@ -78,8 +76,8 @@ fn administer(operator: &Operator, round: u32, keys: &[support::HandlerKey; 2], 
 fn a_sandbox_is_administered_while_eight_threads_ask() {
     let (image, keys, clock) = (Image::new(), handlers(40), MovingClock::default());
     let setup = support::signed_setup("100", &lasting_study(), &keys);
-    let pool = PoolTerms { window: Days::new(1), ..setup.pool };
-    let setup = Setup { pool, ..setup };
+    let pool = setup.pool.with_window(Days::new(1));
+    let setup = setup.with_pool(pool);
     let made =
         Operator::init_on(Arc::new(image.clone()), setup, Keys::Given(root_key()), Box::new(clock.clone()));
     let operator = made.unwrap().without_response_slot();
@@ -88,7 +86,7 @@ fn a_sandbox_is_administered_while_eight_threads_ask() {
     let (ended, released) = (AtomicBool::new(false), AtomicU32::new(1));
     let mut policies = BTreeSet::new();
     std::thread::scope(|scope| {
-        let askers: Vec<_> = (0..ASKERS)
+        let clients: Vec<_> = (0..CLIENTS)
             .map(|thread| {
                 let (operator, ended, released) = (&operator, &ended, &released);
                 scope.spawn(move || {
@@ -104,7 +102,7 @@ fn a_sandbox_is_administered_while_eight_threads_ask() {
             std::thread::sleep(std::time::Duration::from_millis(50));
         }
         ended.store(true, Ordering::SeqCst);
-        askers.into_iter().for_each(|asker| policies.extend(asker.join().unwrap()));
+        clients.into_iter().for_each(|client| policies.extend(client.join().unwrap()));
     });
     assert!(policies.len() > 1, "answers under one text alone: nothing was asked meanwhile");
     let vkey = operator.status().unwrap().vkey.parse().unwrap();

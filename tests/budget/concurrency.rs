@@ -6,8 +6,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Barrier};
 
 use crate::support::FixedClock;
-use hushtag::operator::{Answer, Keys, Operator, PoolTerms, Setup, verify_log};
-use hushtag::query::{Ask, tag};
+use hushtag::operator::{Answer, Keys, Operator, PoolTerms, verify_log};
+use hushtag::query::{Query, tag};
 use hushtag::storage::{Fault, Image, Storage};
 use hushtag::types::NanoEpsilon;
 
@@ -21,12 +21,12 @@ fn subset<'a>(labels: &[&'a str], bits: usize) -> Vec<&'a str> {
 }
 
 /// Different questions about own records: each counts people, and all cost the same.
-fn questions() -> Vec<Ask> {
+fn questions() -> Vec<Query> {
     let regions = (1..31).map(|bits| tag("region").is_in(subset(&REGIONS, bits)));
     let all = regions.flat_map(|region| {
         (1..15).flat_map(move |bits| {
             let both = region.clone().and(tag("spend_tier").is_in(subset(&TIERS, bits)));
-            LISTS.map(|list| Ask::count().filter(both.clone().and(tag("list_size").is(list))))
+            LISTS.map(|list| Query::count().filter(both.clone().and(tag("list_size").is(list))))
         })
     });
     all.collect()
@@ -35,8 +35,8 @@ fn questions() -> Vec<Ask> {
 /// A sandbox in memory whose pool pays for exactly `answers` of the questions.
 fn sandbox(storage: Arc<dyn Storage>, answers: u128) -> (Operator, u128) {
     let make = |epsilon: NanoEpsilon, storage| {
-        let pool = PoolTerms { epsilon, delta: None, window: None };
-        let setup = Setup { pool, ..support::setup("1") };
+        let pool = PoolTerms::new(epsilon);
+        let setup = support::setup("1").with_pool(pool);
         let keys = Keys::Given(support::root_key());
         let operator = Operator::init_on(storage, setup, keys, Box::new(FixedClock::default())).unwrap();
         operator.without_response_slot()
@@ -59,21 +59,21 @@ fn ask_from_many_threads(turns: usize, answers: usize) {
     let (analyst, questions) = (support::analyst(&operator), questions());
     assert!(questions.len() > answers, "some have to be refused");
     let given: Vec<(usize, String, bool, u64)> = std::thread::scope(|scope| {
-        let asker = |thread: usize| {
+        let client = |thread: usize| {
             let (analyst, questions) = (analyst.clone(), &questions);
             move || {
                 let mut given = Vec::new();
                 for turn in 0..turns {
                     // Every thread walks in steps of its own, so that several meet at one question.
                     let number = (thread * 31 + turn * (2 * thread + 1)) % questions.len();
-                    if let Answer::Released(answer) = analyst.ask_built(&questions[number], None).unwrap() {
+                    if let Answer::Released(answer) = analyst.ask_query(&questions[number], None).unwrap() {
                         given.push((number, format!("{:?}", answer.rows), answer.stored, answer.index));
                     }
                 }
                 given
             }
         };
-        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(asker(thread))).collect();
+        let threads: Vec<_> = (0..THREADS).map(|thread| scope.spawn(client(thread))).collect();
         threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
     });
     let mut first: BTreeMap<usize, (&str, u64)> = BTreeMap::new();
@@ -110,12 +110,12 @@ fn a_pool_for_exactly_five_hundred_gives_five_hundred() {
 fn one_question_asked_by_many_at_once_has_one_answer() {
     let (operator, price) = sandbox(Arc::new(Image::default()), 40);
     let analyst = support::analyst(&operator);
-    let questions: Vec<Ask> = questions().into_iter().take(40).collect();
+    let questions: Vec<Query> = questions().into_iter().take(40).collect();
     let together = Barrier::new(16);
     let ask = || {
         let answered = |question| {
             together.wait();
-            match analyst.ask_built(question, None) {
+            match analyst.ask_query(question, None) {
                 Ok(Answer::Released(answer)) => (format!("{:?}", answer.rows), answer.index, answer.stored),
                 // A panic here would leave the others waiting.
                 other => (format!("{other:?}"), 0, false),
@@ -124,8 +124,8 @@ fn one_question_asked_by_many_at_once_has_one_answer() {
         questions.iter().map(answered).collect::<Vec<_>>()
     };
     let given: Vec<Vec<_>> = std::thread::scope(|scope| {
-        let askers: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
-        askers.into_iter().map(|asker| asker.join().unwrap()).collect()
+        let clients: Vec<_> = (0..16).map(|_| scope.spawn(ask)).collect();
+        clients.into_iter().map(|client| client.join().unwrap()).collect()
     });
     for number in 0..questions.len() {
         let answers: Vec<_> = given.iter().map(|own| &own[number]).collect();
@@ -135,10 +135,10 @@ fn one_question_asked_by_many_at_once_has_one_answer() {
     assert_eq!(analyst.remaining().unwrap().spent, price * 40);
 }
 
-/// Eight ask at once, each durable step is shared, and the storage fails at one of them: whoever got an answer gets the same
+/// Eight ask at once, each durable step is shared, and the storage fails at one of them: anyone who got an answer gets the same
 /// one after the sandbox is opened again, and the books agree.
 #[test]
-fn a_storage_that_fails_under_eight_askers_costs_no_promise() {
+fn a_storage_that_fails_under_eight_clients_costs_no_promise() {
     let base = Image::default();
     let (operator, _) = sandbox(Arc::new(base.clone()), 200);
     drop(operator);
@@ -150,19 +150,19 @@ fn a_storage_that_fails_under_eight_askers_costs_no_promise() {
         let operator = open(&image);
         image.fail_at(image.operations() + step, failures[case % failures.len()]);
         let analyst = support::analyst(&operator);
-        let ask = |question: &Ask| match analyst.ask_built(question, None) {
+        let ask = |question: &Query| match analyst.ask_query(question, None) {
             Ok(Answer::Released(answer)) => Some((format!("{:?}", answer.rows), answer.index)),
             Ok(Answer::Refused(_)) | Err(_) => None,
         };
         let given: Vec<_> = std::thread::scope(|scope| {
-            let askers: Vec<_> = questions
+            let clients: Vec<_> = questions
                 .chunks(4)
                 .take(8)
                 .map(|own| {
                     scope.spawn(|| own.iter().map(|question| (question, ask(question))).collect::<Vec<_>>())
                 })
                 .collect();
-            askers.into_iter().flat_map(|asker| asker.join().unwrap()).collect()
+            clients.into_iter().flat_map(|client| client.join().unwrap()).collect()
         });
         drop((analyst, operator));
         let survived = image.crash();
@@ -170,7 +170,7 @@ fn a_storage_that_fails_under_eight_askers_costs_no_promise() {
         for (question, answer) in given {
             let Some((rows, index)) = answer else { continue };
             given_before_a_failure += 1;
-            let Ok(Answer::Released(stored)) = again.ask_built(question, None) else {
+            let Ok(Answer::Released(stored)) = again.ask_query(question, None) else {
                 panic!("an answer of step {step} is lost")
             };
             assert_eq!(

@@ -3,8 +3,11 @@
 
 mod administration;
 mod concurrency;
+mod health;
+mod many;
 mod readers;
 mod renewal;
+mod waits;
 
 #[path = "../support/mod.rs"]
 pub mod support;

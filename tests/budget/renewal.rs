@@ -1,4 +1,4 @@
-//! Promise: a pool is opened anew only after its window, once for each numbered text, signed by every handler; what was spent
+//! Promise: a pool is reopened only after its window, once for each numbered text, signed by every handler; what was spent
 //! before is never forgotten, and a stop at any step leaves the old pool or the new one.
 
 use crate::support;
@@ -8,7 +8,7 @@ use crate::support::{FixedClock, HandlerKey, handlers, root_key};
 use hushtag::audit::{Entry, Kind, Log, Note, RenewalText, VerifierKey};
 use hushtag::dp::Accounting;
 use hushtag::keys::{Keyring, SigningKey};
-use hushtag::operator::{Answer, Keys, NamedKey, Operator, OperatorError, PoolTerms, Renewed, verify_log};
+use hushtag::operator::{Answer, Keys, NamedKey, Operator, OperatorError, Renewed, verify_log};
 use hushtag::storage::{Fault, Image, Storage};
 use hushtag::types::{Clock, Days, Timestamp};
 
@@ -21,8 +21,8 @@ fn after(days: i64) -> FixedClock {
 /// A sandbox whose pool has a window of 90 days.
 fn init(image: &Image, epsilon: &str, keys: &[HandlerKey; 2]) -> Operator {
     let setup = support::signed_setup(epsilon, &support::lasting_study(), keys);
-    let pool = PoolTerms { window: Days::new(90), ..setup.pool };
-    let setup = hushtag::operator::Setup { pool, ..setup };
+    let pool = setup.pool.with_window(Days::new(90));
+    let setup = setup.with_pool(pool);
     let clock = Box::new(FixedClock::default());
     Operator::init_on(Arc::new(image.clone()), setup, Keys::Given(root_key()), clock)
         .unwrap()
@@ -100,7 +100,7 @@ fn a_renewed_pool_starts_at_zero_and_forgets_nothing() {
     assert_eq!((now.totals.pool, now.totals.renewals), (0, 1));
     assert!(
         now.totals.studies.is_empty() && now.totals.recipients.is_empty(),
-        "shares start anew with the pool"
+        "shares start again with the pool"
     );
     assert_eq!(now.totals.lifetime, before.totals.lifetime);
 
@@ -125,24 +125,24 @@ fn each_text_renews_once_and_in_turn() {
     let (one, other) = (draft(&operator), operator.draft_renewal("another", None, None).unwrap().to_string());
     operator.renew(&one, &sign(&one, &both)).unwrap();
     for text in [&one, &other] {
-        let said = refused(&mut operator, text, &sign(text, &both));
-        assert!(said.contains("has number 1, and the next renewal has number 2"), "{said}");
+        let message = refused(&mut operator, text, &sign(text, &both));
+        assert!(message.contains("has number 1, and the next renewal has number 2"), "{message}");
     }
     let second = draft(&operator);
-    let said = refused(&mut operator, &second, &sign(&second, &both));
-    assert!(said.ends_with("the window of the present pool is not over"), "{said}");
+    let message = refused(&mut operator, &second, &sign(&second, &both));
+    assert!(message.ends_with("the window of the present pool is not over"), "{message}");
     drop(operator);
     let mut operator = open(&image, 180).unwrap();
     assert_eq!(operator.renew(&second, &sign(&second, &both)).unwrap().number, 2);
     let skipped = RenewalText { number: 4, ..RenewalText::parse(&draft(&operator)).unwrap() }.to_string();
-    let said = refused(&mut operator, &skipped, &sign(&skipped, &both));
-    assert!(said.contains("next renewal has number 3"), "{said}");
+    let message = refused(&mut operator, &skipped, &sign(&skipped, &both));
+    assert!(message.contains("next renewal has number 3"), "{message}");
     drop(operator);
     assert_eq!(verified(&image).unwrap(), 2);
 }
 
 #[test]
-fn nobody_renews_without_every_handler_nor_with_another_text() {
+fn no_one_renews_without_every_handler_nor_with_another_text() {
     let (image, keys) = (Image::new(), handlers(40));
     drop(init(&image, "1", &keys));
     let stranger = handlers(90);
@@ -164,20 +164,20 @@ fn nobody_renews_without_every_handler_nor_with_another_text() {
     ];
     for (changed, why) in changed {
         let changed = changed.to_string();
-        let said = refused(&mut operator, &changed, &sign(&changed, &both));
-        assert!(said.contains(why), "{said}");
+        let message = refused(&mut operator, &changed, &sign(&changed, &both));
+        assert!(message.contains(why), "{message}");
         // Signatures over one text are none over another.
-        let said = refused(&mut operator, &changed, &sign(&text, &both));
-        assert!(said.contains("the entry does not say what the signed text says"), "{said}");
+        let message = refused(&mut operator, &changed, &sign(&text, &both));
+        assert!(message.contains("the entry does not say what the signed text says"), "{message}");
     }
     for keys in [&[&keys[0]][..], &[&keys[0], &stranger[1]], &[&stranger[0], &stranger[1]]] {
-        let said = refused(&mut operator, &text, &sign(&text, keys));
-        assert!(said.contains("handler `payment-platform` has not signed"), "{said}");
+        let message = refused(&mut operator, &text, &sign(&text, keys));
+        assert!(message.contains("handler `payment-platform` has not signed"), "{message}");
     }
     refused(&mut operator, &text, &[]);
     refused(&mut operator, &text, &["no note".into()]);
     assert!(matches!(operator.renew("no text", &[]), Err(OperatorError::Invalid(_))));
-    // A handle of an analyst does not stand in the way.
+    // A handle of an analyst does not block it.
     let _analyst = support::analyst(&operator);
     assert_eq!(operator.renew(&text, &sign(&text, &both)).unwrap().number, 1);
     drop(operator);
@@ -190,16 +190,16 @@ fn a_pool_without_a_window_or_without_keys_is_never_renewed() {
     drop(init(&image, "1", &keys));
     let text = RenewalText::parse(&draft(&open(&image, 0).unwrap())).unwrap();
     let mut early = open(&image, 89).unwrap();
-    let said = refused(&mut early, &text.to_string(), &sign(&text.to_string(), &[&keys[0], &keys[1]]));
-    assert!(said.contains("is not over"), "{said}");
+    let message = refused(&mut early, &text.to_string(), &sign(&text.to_string(), &[&keys[0], &keys[1]]));
+    assert!(message.contains("is not over"), "{message}");
 
     // No window and no keys: `init` without either.
     let plain = Image::new();
     let mut operator = support::init(Arc::new(plain.clone()), "1").unwrap();
     assert!(matches!(operator.draft_renewal("x", None, Days::new(1)), Err(OperatorError::Invalid(_))));
     let text = RenewalText { sandbox: operator.status().unwrap().sandbox, ..text }.to_string();
-    let said = refused(&mut operator, &text, &sign(&text, &[&keys[0], &keys[1]]));
-    assert!(said.contains("made without a window") && said.contains("nobody can sign"), "{said}");
+    let message = refused(&mut operator, &text, &sign(&text, &[&keys[0], &keys[1]]));
+    assert!(message.contains("made without a window") && message.contains("no one can sign"), "{message}");
 }
 
 /// Every durable step of a renewal with every way to fail: after opening, the pool is the old one or the new one, the books
@@ -221,7 +221,7 @@ fn a_stop_at_any_step_leaves_the_old_pool_or_the_new_one() {
             let survived = image.crash();
             let operator = open(&survived, 91).unwrap();
             let renewals = operator.status().unwrap().totals.renewals;
-            assert!(renewals == 1 || !done, "a renewal that was told is lost at step {step}");
+            assert!(renewals == 1 || !done, "a renewal that was acknowledged is lost at step {step}");
             if renewals == 0 {
                 old += 1;
                 assert_eq!(operator.renew(&text, &notes).unwrap().number, 1);

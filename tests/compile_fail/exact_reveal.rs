@@ -1,4 +1,4 @@
-//! What unit tests see nobody else does.
+//! What unit tests see no one else does.
 
 fn main() {
     let _ = hushtag::release::Exact::new(7).reveal_in_test();

@@ -68,7 +68,7 @@ const BORN: [Born; 17] = [
     Born::Unknown,
 ];
 
-/// Every column with a clean value first, then what else may stand in it.
+/// Every column with a clean value first, then what else may be in it.
 fn columns() -> Vec<(&'static str, Vec<&'static str>)> {
     let flags = |clean, other| vec![clean, other, "", "maybe", "Yes", "N"];
     vec![
@@ -195,7 +195,7 @@ fn keeps_the_rule(cases: u32) {
         Ok(())
     });
     assert!(outcome.is_ok(), "{}", outcome.unwrap_err());
-    // Random events of whom nobody, or everybody, is in would agree with any fold.
+    // Random events of whom no one, or everybody, is in would agree with any fold.
     let (inside, people) = (inside.get(), people.get());
     println!("{inside} of {people} are in");
     assert!(

@@ -1,4 +1,4 @@
-//! Promise 1: no consent, no trace. Whatever is wrong with a consent, under whatever trigger of the regime, she is out;
+//! Promise 1: no consent, no trace. Whatever is wrong with a consent, under whatever trigger of the regime, the person is out;
 //! and the same consent without the flaw is in, or the table would say nothing.
 
 use std::collections::BTreeSet;

@@ -1,5 +1,5 @@
 //! Promise 1 for services without a store of their own: the consent register says what a file with the same events says, all
-//! of a file is recorded or nothing, and what stands in it is found when changed.
+//! of a file is recorded or nothing, and what is in it is found when changed.
 
 use crate::support;
 use std::sync::Arc;
@@ -12,7 +12,7 @@ use hushtag::register::{Event, FILE};
 use hushtag::storage::{Fault, Image, Storage};
 
 const PEOPLE: u32 = 400;
-/// At this price noise is so small that answers tell every difference of one person.
+/// At this price noise is so small that answers show every difference of one person.
 const BUDGET: &str = "4000000";
 
 fn sandbox() -> (Image, Operator) {
@@ -33,7 +33,7 @@ fn import(operator: &Operator) {
 fn seal(operator: &Operator, with_file: bool) -> Sealed {
     let sources = support::sources(&support::population(PEOPLE, 1));
     let consents = if with_file { vec![consents()] } else { Vec::new() };
-    operator.seal(&support::terms("e1"), Sources { consents, ..sources }).unwrap()
+    operator.seal(&support::terms("e1"), Sources::new(sources.data, consents)).unwrap()
 }
 
 /// Estimates at a price at which the noise is zero but for one draw in e^600, of questions that no random cut moves.
@@ -72,7 +72,7 @@ fn a_seal_from_a_file_the_register_or_both_is_one_and_the_same() {
     for image in [file_image, register_image, both_image] {
         verified(&image).unwrap();
     }
-    // The same question tells one person more or less, or the comparison would be empty.
+    // The same question shows one person more or less, or the comparison would be empty.
     let (_, less) = sandbox();
     import(&less);
     let consents = less.consents();
@@ -190,7 +190,7 @@ fn a_seal_from_a_damaged_register_stops_as_damage() {
 #[test]
 fn a_stop_anywhere_between_recording_and_sealing_costs_no_promise() {
     let people = || support::population(12, 1);
-    let act = |operator: &Operator, told: &mut [bool; 3]| {
+    let act = |operator: &Operator, acknowledged: &mut [bool; 3]| {
         let withdrawn = Event::from_cells(|column| match column {
             "person" => Some(people().id(0)),
             "ids" => Some("phone".into()),
@@ -202,9 +202,9 @@ fn a_stop_anywhere_between_recording_and_sealing_costs_no_promise() {
         let input = Input::Reader("consents".into(), people().consents());
         let imported = consents.import(input, None).is_ok();
         let recorded = consents.record(&[withdrawn.unwrap()]).is_ok();
-        let sources = Sources { consents: Vec::new(), ..support::sources(&people()) };
+        let sources = Sources::new(support::sources(&people()).data, Vec::new());
         let sealed = operator.seal(&support::terms("e1"), sources).is_ok();
-        *told = [imported, recorded, sealed];
+        *acknowledged = [imported, recorded, sealed];
     };
     let (image, operator) = sandbox();
     let before = image.operations();
@@ -217,19 +217,19 @@ fn a_stop_anywhere_between_recording_and_sealing_costs_no_promise() {
     {
         for at in (1 + offset as u64..=operations).step_by(STRIDE) {
             let (image, operator) = sandbox();
-            let mut told = [false; 3];
+            let mut acknowledged = [false; 3];
             image.fail_at(image.operations() + at, fault);
-            act(&operator, &mut told);
+            act(&operator, &mut acknowledged);
             drop(operator);
-            stopped += usize::from(told != [true; 3]);
+            stopped += usize::from(acknowledged != [true; 3]);
             for left in [image.crash(), image.crash_torn(at)] {
-                println!("{fault:?} at operation {at}: {told:?}");
+                println!("{fault:?} at operation {at}: {acknowledged:?}");
                 let operator = opened(&left);
                 let found = events(&operator);
-                let least = if told[0] { all - 1 } else { 0 } + u64::from(told[1]);
+                let least = if acknowledged[0] { all - 1 } else { 0 } + u64::from(acknowledged[1]);
                 assert!(found >= least && [0, 1, all - 1, all].contains(&found), "{found} of {all} events");
                 let epochs = operator.status().unwrap().epochs.len();
-                assert!(epochs == 1 || !told[2], "the epoch is gone");
+                assert!(epochs == 1 || !acknowledged[2], "the epoch is gone");
                 verified(&left).unwrap();
                 if epochs == 0 {
                     seal(&operator, true);

@@ -79,7 +79,7 @@ fn first_study() -> String {
 /// Both handlers approve, and an auditor gets figures.
 fn first_setup() -> Setup {
     let auditor = format!("x25519:09{}", "0".repeat(62)).parse().unwrap();
-    Setup { auditor: Some(auditor), ..support::signed_setup(BUDGET, &first_study(), &support::handlers(1)) }
+    support::signed_setup(BUDGET, &first_study(), &support::handlers(1)).with_auditor(auditor)
 }
 
 /// A whole life of a sandbox. Failures are passed over, as a careless caller would.
@@ -138,7 +138,7 @@ fn live_with_a_register(storage: Arc<dyn Storage>, see: &mut dyn FnMut(Event)) {
     see(Event::Erased);
 }
 
-/// Of the two who said something the first was erased afterwards: a whole erasure or none, and nothing of the other one is lost.
+/// Of the two with events the first was erased afterwards: a whole erasure or none, and nothing of the other one is lost.
 fn check_register(seen: &[Event], operator: &Operator) {
     let consents = operator.consents();
     let recorded = |person| consents.events_of(("phone", person)).unwrap().len();
@@ -147,8 +147,8 @@ fn check_register(seen: &[Event], operator: &Operator) {
     if erased {
         assert_eq!(recorded("1"), 0, "half an erasure");
     }
-    let told = seen.iter().filter(|event| matches!(event, Event::Recorded)).count();
-    assert!(recorded("1") + recorded("2") + usize::from(erased) >= told, "what was recorded is gone");
+    let acknowledged = seen.iter().filter(|event| matches!(event, Event::Recorded)).count();
+    assert!(recorded("1") + recorded("2") + usize::from(erased) >= acknowledged, "what was recorded is gone");
     consents.erase(None, "1").unwrap();
     assert_eq!(recorded("1"), 0);
 }
@@ -170,7 +170,7 @@ fn root_in_force(seen: &[Event], storage: &dyn Storage) -> RootKey {
     if second { second_root() } else { support::root_key() }
 }
 
-/// Every change of the root key has its entry, whether it was told or not.
+/// Every change of the root key has its entry, whether it was acknowledged or not.
 fn logged_roots(storage: &dyn Storage, vkey: &str) -> usize {
     let mut roots = 0;
     let count = |_: &_, entry: &Entry| {
@@ -195,8 +195,8 @@ fn check_law(seen: &[Event], storage: &dyn Storage, operator: &mut Operator) {
         Ok(())
     };
     verify_each(storage, &operator.status().unwrap().vkey.parse().unwrap(), read).unwrap();
-    let told = seen.iter().filter(|event| matches!(event, Event::Adopted)).count();
-    assert!(adopted.len() >= told, "an adoption is gone");
+    let acknowledged = seen.iter().filter(|event| matches!(event, Event::Adopted)).count();
+    assert!(adopted.len() >= acknowledged, "an adoption is gone");
     assert_eq!(storage.read("sandbox.toml.new").unwrap(), None, "half an adoption is left");
     let hash = |text: &str| format!("\"{}\"", StudySource::new("study.toml", text).parse().unwrap().0.hash);
     let texts = [first_study(), support::changed_study(), third_study()];

@@ -11,7 +11,7 @@ use std::sync::Mutex;
 use std::time::Duration;
 
 use crate::support::FixedClock;
-use hushtag::operator::{Answer, Keys, Operator, Setup, verify_log};
+use hushtag::operator::{Answer, Keys, Operator, verify_log};
 use hushtag::storage::Folder;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
@@ -70,7 +70,7 @@ fn seen(folder: &Path) -> BTreeMap<String, String> {
 fn kill_again_and_again(times: u32, seed: u64) {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path();
-    let setup = Setup { ..support::setup("100000") };
+    let setup = support::setup("100000");
     let keys = Keys::Given(support::root_key());
     let operator = Operator::init(&folder.join("box"), setup, keys, Box::new(FixedClock::default())).unwrap();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
@@ -94,7 +94,7 @@ fn kill_again_and_again(times: u32, seed: u64) {
         };
         // What a killed writer leaves is no damage, before the next open as after it.
         verify().unwrap_or_else(|found| panic!("kill {time}: {found:?}"));
-        let told = seen(folder);
+        let acknowledged = seen(folder);
         let operator = open(folder);
         let remaining = support::analyst(&operator).remaining().unwrap();
         assert!(remaining.spent >= spent, "kill {time}: {} after {spent}", remaining.spent);
@@ -102,14 +102,17 @@ fn kill_again_and_again(times: u32, seed: u64) {
         drop(operator);
         let verified = verify().unwrap();
         assert!(verified.unfinished.is_empty(), "kill {time}: {:?}", verified.unfinished);
-        assert!(verified.charges.unwrap() >= told.len() as u64, "kill {time}: an answer without its charge");
-        answered = told.len();
+        assert!(
+            verified.charges.unwrap() >= acknowledged.len() as u64,
+            "kill {time}: an answer without its charge"
+        );
+        answered = acknowledged.len();
     }
     // The same questions once more: what was seen is answered in the same words.
-    let told = seen(folder);
+    let acknowledged = seen(folder);
     let operator = open(folder);
     let analyst = support::analyst(&operator);
-    for (number, answer) in told.iter().take(200) {
+    for (number, answer) in acknowledged.iter().take(200) {
         let Answer::Released(again) = analyst.ask(&question(number.parse().unwrap()), None).unwrap() else {
             panic!("question {number} is refused");
         };

@@ -1,4 +1,4 @@
-//! Promise: what people read in their language stands in files of that language: no Rust file holds Chinese outside tests.
+//! Promise: what people read in their language is in files of that language: no Rust file holds Chinese outside tests.
 
 use std::path::Path;
 

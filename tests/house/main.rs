@@ -4,3 +4,4 @@
 mod book;
 mod languages;
 mod layers;
+mod words;

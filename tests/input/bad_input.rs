@@ -1,4 +1,4 @@
-//! Bad input is told apart and explained: the message names file, row or column and what is wrong, never a value, and the
+//! Bad input is distinguished and explained: the message names file, row or column and what is wrong, never a value, and the
 //! folder is byte for byte as before (promises 2 and 8).
 
 use crate::support;
@@ -29,12 +29,11 @@ struct Case {
 }
 
 fn terms(epoch: &str) -> SealTerms {
-    SealTerms { epoch: EpochId::new(epoch).unwrap(), as_of: as_of(), reading: Reading::default() }
+    SealTerms::new(EpochId::new(epoch).unwrap(), as_of())
 }
 
 fn init(dir: &Path, study: &str) -> Result<Operator, OperatorError> {
-    let setup =
-        hushtag::operator::Setup { studies: vec![StudySource::new("study.toml", study)], ..setup("4") };
+    let setup = setup("4").with_studies(vec![StudySource::new("study.toml", study)]);
     let keys = hushtag::operator::Keys::InFolder;
     Operator::init(dir, setup, keys, Box::new(FixedClock::default())).map(Operator::without_response_slot)
 }
@@ -98,7 +97,7 @@ impl Case {
         };
         let consents = vec![choose("consents", &self.files.consents)];
         let data = tables.map(|(name, good)| (DatasetName::new(name).unwrap(), choose(name, good)));
-        Sources { data: data.into(), consents }
+        Sources::new(data.into(), consents)
     }
 
     fn seal(&self, dataset: &str, input: Input) -> Result<Sealed, OperatorError> {
@@ -205,7 +204,7 @@ fn datasets_are_those_of_the_study() {
     fewer.data.pop();
     let error = case.operator.seal(&terms("autumn"), fewer).unwrap_err();
     assert!(matches!(error, OperatorError::Engine(EngineError::MissingDataset { .. })));
-    assert_eq!(error.to_string(), "no file for dataset `members`: add `--data members=PATH`");
+    assert_eq!(error.to_string(), "no file for dataset `members`");
     assert!(case.kept() == before);
 }
 
@@ -222,8 +221,8 @@ fn bad_rows_are_counted_and_too_many_stop_the_seal() {
                    row 4, column `at`: no UTC offset; declare `timezone`; row 5, column `amount`: empty";
     let error = case.refuses("payments", case.write("bad.csv", &rows), message);
     assert!(matches!(error, OperatorError::Engine(EngineError::BadRows { bad: 7, rows: 7, .. })));
-    let reading = Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
-    let lenient = SealTerms { reading, ..terms("autumn") };
+    let reading = Reading::default().with_max_bad_rows("100".parse().unwrap());
+    let lenient = terms("autumn").with_reading(reading);
     let sources = case.sources("payments", case.write("bad.csv", &rows));
     let sealed = case.operator.seal(&lenient, sources).unwrap();
     let file = sealed.hygiene.files.iter().find(|file| file.file == "bad.csv").unwrap();
@@ -283,10 +282,10 @@ fn ids_that_can_never_meet_are_bad_rows() {
     }
 }
 
-/// One row of consents that is nobody's may be a withdrawal: it stops seal and check among however many others, whatever is
+/// One row of consents that is no one's may be a withdrawal: it stops seal and check among however many others, whatever is
 /// allowed elsewhere, as does a line that is damaged.
 #[test]
-fn a_consent_that_is_nobodys_stops_whatever_is_allowed() {
+fn a_consent_that_is_no_ones_stops_whatever_is_allowed() {
     let case = Case::new();
     let text = fs::read_to_string(&case.files.consents).unwrap();
     let (header, rows) = text.split_once('\n').unwrap();
@@ -300,7 +299,7 @@ fn a_consent_that_is_nobodys_stops_whatever_is_allowed() {
         cells[place("event")] = "withdrawn";
         format!("{header}\n{}{}\n", rows.repeat(20), cells.join(","))
     };
-    let reading = || Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() };
+    let reading = || Reading::default().with_max_bad_rows("100".parse().unwrap());
     for (column, cell, reason) in [
         ("person", "", "no person"),
         ("person", " ", "id with blanks or control characters"),
@@ -319,7 +318,7 @@ fn a_consent_that_is_nobodys_stops_whatever_is_allowed() {
         let sources = case.sources("consents", input());
         let checked = case.operator.check_sources(as_of(), &reading(), sources).unwrap_err();
         assert_eq!(checked.to_string(), message);
-        let lenient = SealTerms { reading: reading(), ..terms("autumn") };
+        let lenient = terms("autumn").with_reading(reading());
         let sealed = case.operator.seal(&lenient, case.sources("consents", input())).unwrap_err();
         assert_eq!(sealed.to_string(), message);
         case.refuses("consents", input(), &message);
@@ -398,10 +397,10 @@ fn columns_of_ids_that_can_never_meet_are_noted() {
         let sources = case.sources("payments", payments(payer));
         let hygiene =
             case.operator.check_sources(terms("autumn").as_of, &Reading::default(), sources).unwrap();
-        let said = |note: &&String| {
+        let reported = |note: &&String| {
             note.contains("one person would be two") || note.contains("One person would be two")
         };
-        hygiene.files.iter().flat_map(|file| file.notes.iter().filter(said).cloned()).collect()
+        hygiene.files.iter().flat_map(|file| file.notes.iter().filter(reported).cloned()).collect()
     };
     let usual = [13_800_000_000, 13_800_000_001];
     assert_eq!(notes(numbers(&usual)), Vec::<String>::new());
@@ -490,7 +489,7 @@ fn the_largest_amounts_do_not_overflow() {
 }
 
 #[test]
-fn duplicates_self_follows_and_nobody_at_all_are_no_errors() {
+fn duplicates_self_follows_and_no_one_at_all_are_no_errors() {
     let case = Case::new();
     let rows = "follower,followee\n".to_owned() + &"1,2\n".repeat(500) + "3,3\n";
     let sealed = case.seal("follows", case.write("same.csv", rows)).unwrap();
@@ -499,7 +498,7 @@ fn duplicates_self_follows_and_nobody_at_all_are_no_errors() {
 
     let case = Case::new();
     let header = "person,event,trigger,purpose,recipient,at\n";
-    case.seal("consents", case.write("nobody.csv", header)).unwrap();
+    case.seal("consents", case.write("no-one.csv", header)).unwrap();
     let Answer::Released(released) = support::analyst(&case.operator).ask(CHEAP, None).unwrap() else {
         panic!("the question is in the language");
     };
@@ -520,7 +519,7 @@ fn an_epoch_is_sealed_once_and_not_before_its_day() {
     assert!(matches!(error, OperatorError::EpochExists(_)));
     let before = snapshot(&case.sandbox());
     let later = Timestamp::parse("2026-10-03T00:00:00Z").unwrap();
-    let future = SealTerms { as_of: later, ..terms("winter") };
+    let future = SealTerms::new(terms("winter").epoch, later);
     let error = case.operator.seal(&future, case.sources("follows", path(&case.files.follows))).unwrap_err();
     assert!(matches!(error, OperatorError::Future(_)));
     assert_eq!(error.to_string(), "as-of 2026-10-03T00:00:00Z lies in the future");
@@ -528,7 +527,7 @@ fn an_epoch_is_sealed_once_and_not_before_its_day() {
 }
 
 #[test]
-fn nobody_answers_before_a_seal_or_under_an_unknown_name() {
+fn no_one_answers_before_a_seal_or_under_an_unknown_name() {
     let case = Case::new();
     let before = snapshot(&case.sandbox());
     let analyst = support::analyst(&case.operator);
@@ -540,7 +539,7 @@ fn nobody_answers_before_a_seal_or_under_an_unknown_name() {
     let error =
         case.operator.analyst(&recipient(RECIPIENT), Some(&StudyId::new("smal").unwrap())).err().unwrap();
     assert_eq!(error.to_string(), "unknown study `smal`: there are small");
-    assert!(snapshot(&case.sandbox()) == before, "what nobody knows is not logged");
+    assert!(snapshot(&case.sandbox()) == before, "an unknown name is not logged");
 
     case.seal("follows", path(&case.files.follows)).unwrap();
     let error = analyst.ask(CHEAP, Some(&EpochId::new("spring").unwrap())).unwrap_err();

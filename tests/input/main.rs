@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod bad_input;
+mod cancelled;
 mod odd_tables;
 
 #[path = "../support/mod.rs"]

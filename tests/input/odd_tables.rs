@@ -53,14 +53,14 @@ impl Case {
     /// Seals 60 people, with these tables in the place of one dataset.
     fn seal(&self, epoch: &str, dataset: &str, tables: Vec<Input>) -> Result<Sealed, OperatorError> {
         let people = population(60, 3);
-        let Sources { mut data, mut consents } = sources(&people);
+        let Sources { mut data, mut consents, .. } = sources(&people);
         if dataset == "consents" {
             consents = tables;
         } else {
             data.retain(|(name, _)| name.to_string() != dataset);
             data.extend(tables.into_iter().map(|table| (dataset.parse().unwrap(), table)));
         }
-        self.operator.seal(&terms(epoch), Sources { data, consents })
+        self.operator.seal(&terms(epoch), Sources::new(data, consents))
     }
 
     /// The reports on these tables of a dataset.
@@ -157,7 +157,7 @@ fn instants_of_every_unit_are_read_from_the_first_to_the_last() {
         ("microseconds", Arc::new(TimestampMicrosecondArray::from(ends.to_vec()).with_timezone("UTC"))),
         ("nanoseconds", Arc::new(TimestampNanosecondArray::from(ends.to_vec()).with_timezone("UTC"))),
         ("zoned", zoned(TimestampMicrosecondArray::from(ends.to_vec()))),
-        ("nobody", Arc::new(TimestampNanosecondArray::from(Vec::<i64>::new()).with_timezone("UTC"))),
+        ("empty", Arc::new(TimestampNanosecondArray::from(Vec::<i64>::new()).with_timezone("UTC"))),
     ];
     for (name, at) in tables {
         let rows = at.len() as u64;
@@ -240,8 +240,8 @@ fn text_files_of_other_programs_are_read() {
         ("latin.csv", [b"user,region\n", CANARY.as_bytes(), b",s\xfcd\n"].concat()),
         ("zeros.csv", vec![0; 4_096]),
     ] {
-        let said = case.refused("members", vec![case.write(name, content)]);
-        assert!(said.starts_with(name), "{said}");
+        let message = case.refused("members", vec![case.write(name, content)]);
+        assert!(message.starts_with(name), "{message}");
     }
 }
 
@@ -361,7 +361,7 @@ fn row_groups_that_disagree_in_type_are_damage_or_whole_numbers() {
     );
     assert_eq!((report[0].rows, report[0].used), (6, 6));
     // The decoder does not compare the types of a row group with the schema. Pages that are too short for what the schema
-    // says are damage; the bytes of others are numbers, as if whoever forged them had written those numbers.
+    // says are damage; the bytes of others are numbers, as if anyone who forged them had written those numbers.
     let others: [(&str, ArrayRef, bool); 4] = [
         ("halves.parquet", Arc::new(Int32Array::from(vec![1, 2, 3])), true),
         ("flags.parquet", Arc::new(BooleanArray::from(vec![true; 3])), true),
@@ -372,8 +372,8 @@ fn row_groups_that_disagree_in_type_are_damage_or_whole_numbers() {
         let bad = payments(amounts);
         let table = case.write(name, forged(&whole(&good), &whole(&bad)));
         if is_damage {
-            let said = case.refused("payments", vec![table]);
-            assert!(said.starts_with(&format!("{name}: damaged or not Parquet")), "{said}");
+            let message = case.refused("payments", vec![table]);
+            assert!(message.starts_with(&format!("{name}: damaged or not Parquet")), "{message}");
         } else {
             let report = &case.reports(&name.replace('.', "-"), "payments", vec![table])[0];
             let dropped: u64 = report.dropped.values().sum();

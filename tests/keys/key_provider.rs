@@ -68,7 +68,7 @@ fn a_provided_key_opens_what_it_made_and_lies_nowhere() {
     assert!(!folder.join("keys/root.key").exists() && !folder.join("keys/root.next").exists());
     let away = open(None).unwrap_err();
     assert!(matches!(&away, OperatorError::Key(KeyError::Provider(_))) && !away.is_damage(), "{away}");
-    // Whoever has the folder alone has no key.
+    // A holder of the folder alone has no key.
     let alone = Operator::open(&folder, Keys::InFolder, clock(), Duration::ZERO).map(drop).unwrap_err();
     assert!(matches!(alone, OperatorError::Key(KeyError::Absent(_))), "{alone}");
 }

@@ -1,4 +1,4 @@
-//! Promise: a retired epoch cannot be opened again, by nobody and with nothing but a copy of its key; the log says so, and
+//! Promise: a retired epoch cannot be opened again, by no one and with nothing but a copy of its key; the log says so, and
 //! retention that is over retires by itself. Wherever retiring stops, the epoch answers or is retired.
 
 use crate::support;
@@ -9,7 +9,7 @@ use crate::support::{CHEAP, FixedClock, MovingClock, SOCIAL};
 use hushtag::audit::{Entry, Kind, verify_each};
 use hushtag::keys::{AuditorKey, Keyring};
 use hushtag::operator::{
-    Answer, EpochStatus, Keys, Operator, OperatorError, Reader, Setup, Verification, verify_log,
+    Answer, EpochStatus, Keys, Operator, OperatorError, Reader, Verification, verify_log,
 };
 use hushtag::policy::Reason;
 use hushtag::storage::{Fault, Image, Storage};
@@ -107,7 +107,7 @@ fn files(image: &Image, folder: &str) -> Vec<(String, Vec<u8>)> {
 fn a_retired_epoch_answers_nothing_and_the_log_says_so() {
     let (image, operator) = made();
     let size = entries(&image, &operator).len() as u64;
-    // A handle of an analyst does not stand in the way.
+    // A handle of an analyst does not block it.
     let _analyst = support::analyst(&operator);
     assert!(matches!(operator.retire(&id("e3")), Err(OperatorError::Unknown { kind: "epoch", .. })));
     let retired = operator.retire(&id("e2")).unwrap();
@@ -262,7 +262,7 @@ fn an_epoch_ends_at_the_first_act_after_its_retention_while_the_sandbox_is_open(
         let (image, now) = (Image::new(), MovingClock::default());
         let keys = Keys::Given(support::root_key());
         let clock = Box::new(now.clone());
-        let setup = Setup { auditor: Some(auditor.public()), ..support::setup("8") };
+        let setup = support::setup("8").with_auditor(auditor.public());
         let operator = Operator::init_on(Arc::new(image.clone()), setup, keys, clock).unwrap();
         let operator = operator.without_response_slot();
         seal(&operator, "e1");
@@ -349,13 +349,13 @@ fn an_end_under_many_questions_comes_once() {
 }
 
 /// Everything that must hold of what a stop has left on `left`, and of going on from there.
-fn check(left: &Image, told: bool, now: Timestamp) {
+fn check(left: &Image, acknowledged: bool, now: Timestamp) {
     let operator = open_at(left, now).unwrap();
     let logged = entries(left, &operator).iter().filter(|entry| entry.kind == Kind::Retire).count();
     let over = now >= status(&operator, "e2").ends;
     let retired = status(&operator, "e2").retired.is_some();
     assert!(logged <= 2 && retired == (logged > 0), "{logged} entries");
-    assert!(retired || !(told || over), "the retirement is gone");
+    assert!(retired || !(acknowledged || over), "the retirement is gone");
     if retired {
         refused(&operator, CHEAP, Some("e2"));
         assert_eq!(left.read("keys/epoch-e2.key").unwrap(), None);
@@ -388,10 +388,10 @@ fn wherever_retiring_stops_the_epoch_answers_or_is_retired() {
         let image = made.crash();
         let operator = open_at(&image, now).unwrap();
         image.fail_at(image.operations() + step, fault);
-        let told = operator.retire(&id("e2")).is_ok();
+        let acknowledged = operator.retire(&id("e2")).is_ok();
         for (name, left) in [("clean", image.crash()), ("torn", image.crash_torn(step))] {
             println!("{fault:?} at operation {step} of {steps}, {name}");
-            check(&left, told, now);
+            check(&left, acknowledged, now);
         }
     }
 }
@@ -409,9 +409,9 @@ fn wherever_an_open_stops_what_is_over_is_retired_by_the_next_one() {
     for step in 1..=steps {
         let image = made.crash();
         image.fail_at(step, Fault::Error);
-        let told = open_at(&image, ends).is_ok();
+        let acknowledged = open_at(&image, ends).is_ok();
         println!("operation {step} of {steps}");
-        check(&image.crash(), told, ends);
+        check(&image.crash(), acknowledged, ends);
     }
 }
 
@@ -422,7 +422,7 @@ fn a_retirement_whose_step_fails_keeps_no_key() {
     let place = tempfile::tempdir().unwrap();
     let (dir, other) = (place.path().join("box"), place.path().join("other-disk"));
     std::fs::create_dir(&other).unwrap();
-    let setup = Setup { anchor: Some(other.join("box.anchor")), ..support::setup("8") };
+    let setup = support::setup("8").with_anchor(other.join("box.anchor"));
     let keys = Keys::Given(support::root_key());
     let clock = MovingClock::default();
     let operator = Operator::init(&dir, setup, keys, Box::new(clock.clone())).unwrap();

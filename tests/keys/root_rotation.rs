@@ -1,4 +1,4 @@
-//! Promise: the root key can change without reading anything anew; the old one then opens nothing, the new one everything that was
+//! Promise: the root key can change without reading anything again; the old one then opens nothing, the new one everything that was
 //! there, the log says so, and wherever a change stops exactly one root key is in force.
 
 use crate::support;
@@ -10,9 +10,7 @@ use std::time::Duration;
 use crate::support::{CHEAP, FixedClock, SOCIAL};
 use hushtag::audit::Bundle;
 use hushtag::keys::{KeyError, RootKey};
-use hushtag::operator::{
-    Answer, Keys, NewRoot, Operator, OperatorError, Reader, Setup, StudySource, verify_log,
-};
+use hushtag::operator::{Answer, Keys, NewRoot, Operator, OperatorError, Reader, StudySource, verify_log};
 use hushtag::storage::{Fault, Image, Storage};
 
 const EPOCH_KEY: &str = "keys/epoch-e1.key";
@@ -64,7 +62,7 @@ fn is_wrong_root<T>(outcome: Result<T, OperatorError>) -> bool {
 }
 
 #[test]
-fn only_the_new_key_opens_and_nothing_was_made_anew() {
+fn only_the_new_key_opens_and_nothing_was_made_again() {
     let image = Image::new();
     let (operator, index) = made(&image);
     let files = |image: &Image| {
@@ -76,7 +74,7 @@ fn only_the_new_key_opens_and_nothing_was_made_anew() {
     let first_key = RootKey::load(&image).unwrap();
     let rotated = operator.rotate_root(NewRoot::InFolder).unwrap();
     assert_eq!((rotated.number, rotated.entry), (1, index + 1));
-    assert!(files(&image) == before, "a file was made anew");
+    assert!(files(&image) == before, "a file was made again");
     assert!(image.read("keys/root.key").unwrap().unwrap() != first);
     assert_eq!(image.list("keys").unwrap(), ["epoch-e1.key", "root.key", "sandbox.key", "sign.key"]);
     assert_eq!(ask(&operator, CHEAP), (index, true), "the same operator goes on");
@@ -134,11 +132,11 @@ fn keys_that_were_put_back_are_found() {
     for (name, content) in old {
         image.write(name, &content).unwrap();
     }
-    let said = "keys/sandbox.key: is sealed for root key 0, and the log names root key 2: it was put back";
+    let message = "keys/sandbox.key: is sealed for root key 0, and the log names root key 2: it was put back";
     let found = verify_log(&image, None, Some(Keys::InFolder), None).unwrap_err();
-    assert!(found.is_damage() && found.to_string() == said, "{found}");
+    assert!(found.is_damage() && found.to_string() == message, "{found}");
     let found = open(&image).unwrap().rotate_root(NewRoot::InFolder).unwrap_err();
-    assert!(found.is_damage() && found.to_string() == said, "{found}");
+    assert!(found.is_damage() && found.to_string() == message, "{found}");
 }
 
 /// Fails every operation of a change with every fault; a careless caller tries again, or what a power cut leaves is opened.
@@ -164,12 +162,12 @@ fn stop_everywhere(given: bool) {
             let (image, operator) = start();
             let old = RootKey::load(&image).unwrap();
             image.fail_at(image.operations() + step, fault);
-            let mut told = operator.rotate_root(new()).is_ok();
-            told |= again && operator.rotate_root(new()).is_ok();
+            let mut acknowledged = operator.rotate_root(new()).is_ok();
+            acknowledged |= again && operator.rotate_root(new()).is_ok();
             drop(operator);
             for left in [image.crash(), image.crash_torn(step)] {
                 let changed = is_wrong_root(support::open_under(Arc::new(left.crash()), &old));
-                assert!(changed || !told, "a change that was told is gone");
+                assert!(changed || !acknowledged, "a change that was acknowledged is gone");
                 outcomes[usize::from(changed)] += 1;
                 let key = if changed && given { root("02") } else { in_folder(&left) };
                 let operator = support::open_under(Arc::new(left.clone()), &key).unwrap();
@@ -216,7 +214,7 @@ fn handles_of_analysts_go_on_after_a_change() {
 /// A folder with a sandbox that answers by the clock of the machine.
 fn folder(dir: &Path) -> Operator {
     let studies = vec![StudySource::new("study.toml", support::lasting_study())];
-    let setup = Setup { studies, ..support::setup("8") };
+    let setup = support::setup("8").with_studies(studies);
     Operator::init(dir, setup, Keys::InFolder, Box::new(FixedClock::default())).unwrap()
 }
 

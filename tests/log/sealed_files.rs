@@ -9,9 +9,9 @@ use std::time::Duration;
 
 use crate::support::{CHEAP, FixedClock, STUDY};
 use hushtag::keys::Keyring;
-use hushtag::ledger::read_copy;
+use hushtag::ledger::{Book as _, Check, Snapshot};
+use hushtag::operator::Operator;
 use hushtag::operator::{Answer, Keys, OperatorError, Reader, StudySource, verify_log};
-use hushtag::operator::{Operator, Setup};
 use hushtag::storage::{Folder, Image, Storage};
 use hushtag::types::EpochId;
 
@@ -26,7 +26,7 @@ fn study() -> String {
 /// A sandbox with the epochs e1 and e2 and nothing asked.
 fn made() -> Image {
     let image = Image::new();
-    let setup = Setup { studies: vec![StudySource::new("study.toml", study())], ..support::setup("8") };
+    let setup = support::setup("8").with_studies(vec![StudySource::new("study.toml", study())]);
     let keys = Keys::Given(support::root_key());
     let clock = Box::new(FixedClock::default());
     let operator = Operator::init_on(Arc::new(image.clone()), setup, keys, clock).unwrap();
@@ -67,11 +67,14 @@ fn a_sandbox_key_that_was_changed_cut_or_put_elsewhere_is_found() {
         let copy = made.crash();
         copy.write(place, content).unwrap();
         let Err(error) = support::open(Arc::new(copy.clone())) else { panic!("{what} opens") };
-        let (said, damage) = (error.to_string(), error.is_damage());
-        assert!(damage && said == "the key `keys/sandbox.key` does not open under this root key", "{said}");
+        let (message, damage) = (error.to_string(), error.is_damage());
+        assert!(
+            damage && message == "the key `keys/sandbox.key` does not open under this root key",
+            "{message}"
+        );
         let verified = verify_log(&copy, None, Some(Keys::Given(support::root_key())), None);
-        assert_eq!(verified.unwrap_err().to_string(), said, "{what}");
-        assert_eq!(copy.read(place).unwrap().unwrap(), content, "left to whoever mends it");
+        assert_eq!(verified.unwrap_err().to_string(), message, "{what}");
+        assert_eq!(copy.read(place).unwrap().unwrap(), content, "left for the repair");
     };
     for at in 0..whole.len() {
         let mut changed = whole.clone();
@@ -326,7 +329,7 @@ fn stored_answers_have_the_size_of_their_question() {
         let sandbox = operator.status().unwrap().sandbox;
         drop(operator);
         let mac = Keyring::open(&image, &support::root_key(), &sandbox).unwrap().ledger_mac();
-        let ledger = read_copy(&image, &mac, &sandbox).unwrap();
+        let ledger = Snapshot::take(&image, &mac, &sandbox, Check::Whole).unwrap();
         (1..=3).map(|seq| ledger.answer(seq).unwrap().unwrap().sealed.len()).collect()
     };
     let few = sizes(3, 1);

@@ -176,7 +176,7 @@ fn files_of_another_sandbox_are_strangers() {
         let name = path.strip_prefix(&strange).unwrap().to_owned();
         let place = sandbox.dir().join(&name);
         let content = fs::read(&path).unwrap();
-        // Studies and times are the same in both, so some files are too; the lock names who holds it, and nobody reads it.
+        // Studies and times are the same in both, so some files are too; the lock names who holds it, and no one reads it.
         if fs::read(&place).ok().as_ref() == Some(&content) || name == Path::new("lock") {
             continue;
         }
@@ -189,7 +189,7 @@ fn files_of_another_sandbox_are_strangers() {
     assert!(sandbox.found >= 6, "{}", sandbox.found);
 }
 
-/// With the public key alone: what `epoch.json` says is what the log says, and no epoch stands beside those that were sealed.
+/// With the public key alone: what `epoch.json` says is what the log says, and no epoch is beside those that were sealed.
 #[test]
 fn an_epoch_that_the_log_did_not_seal_so_is_found() {
     let home = tempfile::tempdir().unwrap();

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::support::{CHEAP, FixedClock, SOCIAL};
-use hushtag::operator::{Answer, Keys, Operator, OperatorError, Setup, verify_log};
+use hushtag::operator::{Answer, Keys, Operator, OperatorError, verify_log};
 use hushtag::storage::{AnchorFile, Folder};
 use redb::{Database, ReadableTable, Table, TableDefinition, WriteTransaction};
 
@@ -41,7 +41,7 @@ impl Life {
     fn new(anchored: bool) -> Self {
         let home = tempfile::tempdir().unwrap();
         let mut life = Self { home, history: Vec::new() };
-        let setup = Setup { anchor: anchored.then(|| life.anchor()), ..support::setup("8") };
+        let setup = support::setup("8").with_anchor(anchored.then(|| life.anchor()));
         let clock = Box::new(FixedClock::default());
         drop(Operator::init(&life.dir(), setup, Keys::Given(support::root_key()), clock).unwrap());
         life.remember();
@@ -133,8 +133,8 @@ fn one_book_put_back_is_found_by_the_other() {
                 assert!(places.iter().any(|place| found.contains(place)), "{part} of act {act}: {found}");
                 let refused =
                     life.open().err().unwrap_or_else(|| panic!("the {part} of act {act} is opened"));
-                let said = ["rolled back", "the anchor is at"];
-                assert!(said.iter().any(|said| chain(&refused).contains(said)), "{refused:?}");
+                let message = ["rolled back", "the anchor is at"];
+                assert!(message.iter().any(|message| chain(&refused).contains(message)), "{refused:?}");
             }
         }
         life.put_back(life.now(), &[]);

@@ -8,7 +8,7 @@ use hushtag::policy::{Level, Regime, Scenarios, SchemaOf};
 use hushtag::types::Timestamp;
 use serde_json::Value;
 
-/// A word that nobody foresaw.
+/// A word that no one foresaw.
 const UNKNOWN: &str = "no-such-word";
 
 const STUDY: &str = include_str!("every-word.toml");
@@ -38,7 +38,7 @@ const OPEN_IN_STUDIES: &[&str] = &[
     "TagSection.bands.{}",
     "TagSection.absent",
     "TagSection.values.*",
-    // Columns of files, and what stands in them: a file that lacks a column stops the seal.
+    // Columns of files, and what is in them: a file that lacks a column stops the seal.
     "DatasetSection.owner",
     "DatasetSection.target",
     "DatasetSection.columns.*",
@@ -149,7 +149,7 @@ fn is_word(schema: &Value) -> bool {
         || schema.get("const").is_some_and(Value::is_string)
 }
 
-/// Every place of a schema where a word can stand; `{}` are the keys of a table, `*` what is in a table or list.
+/// Every place of a schema where a word can be; `{}` are the keys of a table, `*` what is in a table or list.
 fn places(root: &Value, at: &str, schema: &Value, found: &mut BTreeSet<String>, seen: &mut BTreeSet<String>) {
     for (at, schema) in alternatives(root, at, schema) {
         if is_word(schema) {
@@ -172,7 +172,7 @@ fn places(root: &Value, at: &str, schema: &Value, found: &mut BTreeSet<String>, 
 /// One word of a file: where it is, and whether it is a key.
 type Word = (Vec<String>, bool);
 
-/// Every word of a file with the place of the schema that it stands at.
+/// Every word of a file with the place of the schema that it is at.
 fn words(
     root: &Value,
     at: &str,
@@ -234,7 +234,7 @@ fn changed(file: &toml::Table, (path, is_key): &Word) -> String {
     toml::to_string(&file).unwrap()
 }
 
-/// Tries the unknown word at eight places of each kind; `refusal` is what is said of a file, if it is refused.
+/// Tries the unknown word at eight places of each kind; `refusal` is what is reported of a file, if it is refused.
 fn every_list_is_closed(
     of: SchemaOf,
     name: &str,

@@ -1,5 +1,5 @@
 //! Promise 8: no panic on any input. Every seed and every input that once broke a property is replayed; files whose
-//! name starts with `bad-` are refused (let nobody in), all others are not.
+//! name starts with `bad-` are refused (let no one in), all others are not.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,6 +8,8 @@ use proptest::prelude::*;
 
 #[path = "../../fuzz/properties/amount.rs"]
 mod amount;
+#[path = "../../fuzz/properties/blind.rs"]
+pub(super) mod blind;
 #[path = "../../fuzz/properties/bundle.rs"]
 mod bundle;
 #[path = "../../fuzz/properties/consents.rs"]
@@ -52,7 +54,7 @@ fn files(folder: &Path) -> Vec<PathBuf> {
     files
 }
 
-fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
+fn replay(target: &str, check: impl Fn(&[u8]) -> Result<(), String>) {
     let fuzz = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let seeds = files(&fuzz.join("seeds").join(target));
     assert!(seeds.len() > 1, "the seeds of {target} are gone");
@@ -66,6 +68,13 @@ fn replay(target: &str, check: fn(&[u8]) -> Result<(), String>) {
 #[test]
 fn bundles() {
     replay("bundle", bundle::check);
+}
+
+#[test]
+fn files_of_blind_tokens() {
+    for target in ["blind_request", "blind_reply", "blind_state", "evaluations"] {
+        replay(target, |data| blind::check(target, data));
+    }
 }
 
 #[test]
@@ -263,9 +272,13 @@ fn every_target_is_replayed() {
         names,
         [
             "amount",
+            "blind_reply",
+            "blind_request",
+            "blind_state",
             "bundle",
             "consents",
             "csv_text",
+            "evaluations",
             "event",
             "identifier",
             "instant",

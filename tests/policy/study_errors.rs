@@ -28,7 +28,7 @@ fn linked() -> String {
     text.replacen("[datasets.members]", &format!("[datasets.bindings]\n{table}\n\n[datasets.members]"), 1)
 }
 
-/// The line on which `text` stands in the study.
+/// The line on which `text` is in the study.
 fn line_of(text: &str) -> usize {
     STUDY.lines().position(|line| line.contains(text)).unwrap() + 1
 }
@@ -41,7 +41,7 @@ fn the_study_of_the_demo_is_whole() {
     assert_eq!(study.catalogue.sets()[0].cells, 5 * 4 * 4 * 4 * 5);
 }
 
-/// What is broken, what replaces it, where the error stands (a piece of its line), and what it says.
+/// What is broken, what replaces it, where the error is (a piece of its line), and what it says.
 type Case = (&'static str, &'static str, &'static str, &'static str);
 
 #[test]
@@ -110,10 +110,10 @@ fn each_mistake_has_its_place_and_says_what_was_meant() {
         ),
         ("default_error = 150", "default_error = 0", "default_error = 150", "it must be at least 1"),
     ];
-    for (old, new, place, said) in cases {
+    for (old, new, place, reported) in cases {
         let error = broken(old, new);
         let text = error.to_string();
-        assert!(text.contains(said), "`{new}`: `{said}` is not in: {text}");
+        assert!(text.contains(reported), "`{new}`: `{reported}` is not in: {text}");
         assert!(text.starts_with("study.toml:") && !text.contains('\n'), "{text}");
         let line = line_of(place);
         assert!(error.line.abs_diff(line) <= 1, "`{new}`: line {} instead of {line}: {text}", error.line);
@@ -152,20 +152,16 @@ fn each_mistake_about_namespaces_has_its_place() {
             "joins exactly two namespaces",
         ),
         (COLUMNS, "columns = { phone = \"a\", phone = \"b\" }", "duplicate key"),
-        (
-            COLUMNS,
-            "columns = { phone = \"mobile\", card = \"mobile\" }",
-            "both namespaces stand in one column",
-        ),
+        (COLUMNS, "columns = { phone = \"mobile\", card = \"mobile\" }", "both namespaces name one column"),
         (COLUMNS, "", "a links table needs `columns`"),
         (
             SEVERAL,
             "several = [\"crad\"]",
             "unknown namespace of this links table `crad`: did you mean `card`?",
         ),
-        (SEVERAL, "max_reach = 3", "a links table has `columns` and `several`, and nobody owns its rows"),
-        (SEVERAL, "owner = \"mobile\"", "nobody owns its rows"),
-        (SEVERAL, "fields = { since = \"time\" }", "nobody owns its rows"),
+        (SEVERAL, "max_reach = 3", "a links table has `columns` and `several`; its rows have no owner"),
+        (SEVERAL, "owner = \"mobile\"", "its rows have no owner"),
+        (SEVERAL, "fields = { since = \"time\" }", "its rows have no owner"),
         (
             "handler = \"payment-platform\"\ncategory = \"profile\"",
             "handler = \"x\"\ncategory = \"profile\"",
@@ -206,11 +202,11 @@ fn each_mistake_about_namespaces_has_its_place() {
         ("ids = \"card\"\nowner = \"payer\"", "owner = \"payer\"", "missing field `ids`"),
     ];
     let whole = linked();
-    for (old, new, said) in cases {
+    for (old, new, reported) in cases {
         assert!(whole.contains(old), "the study has no `{old}`");
         let text = whole.replacen(old, new, 1);
         let error = Study::parse("study.toml", &text).unwrap_err();
-        assert!(error.to_string().contains(said), "`{new}`: `{said}` is not in: {error}");
+        assert!(error.to_string().contains(reported), "`{new}`: `{reported}` is not in: {error}");
         let changed = |at: usize| text.lines().nth(at) != whole.lines().nth(at);
         let first = (0..text.lines().count()).find(|at| changed(*at)).unwrap() + 1;
         let end = first + new.lines().count();
@@ -269,9 +265,9 @@ fn each_impossible_measure_is_refused_with_its_reason() {
         ("count = true, where = { online = 1 }", "words of another type"),
         ("count = true, where = { online = { from = 1 } }", "for amounts and integers"),
         ("count = true, where = { amount = { from = 3, below = 3 } }", "nothing is in this range"),
-        ("count = true, where = { amount = {} }", "a test says either"),
+        ("count = true, where = { amount = {} }", "a test has either"),
         ("count = true, where = { amount = [] }", "a list has 1 to 1000 words"),
-        ("count = true, where = { who = \"x\" }", "which person is nobody's business"),
+        ("count = true, where = { who = \"x\" }", "which person it is cannot be a condition"),
         ("count = true, where = { at = { from = 3 } }", "times are for `window`"),
         ("count = true, where = { shopp = \"x\" }", "did you mean `shop`?"),
         ("retained = true", "`retained` needs a `window`"),
@@ -279,13 +275,13 @@ fn each_impossible_measure_is_refused_with_its_reason() {
         ("count = true, ending = \"3d\"", "there is no window"),
         ("count = true, window = \"3d\", ending = \"3d\"", "ends before it begins"),
         ("referred = \"shop\", size = true", "unknown field of type person `shop`"),
-        ("referred = \"who\"", "`referred` says exactly one of"),
-        ("referred = \"who\", mean = \"amount\"", "`referred` says exactly one of"),
+        ("referred = \"who\"", "`referred` has exactly one of"),
+        ("referred = \"who\", mean = \"amount\"", "`referred` has exactly one of"),
         ("role = \"own\", size = true", "`role` belongs to measures over a relation"),
     ];
     let over = [
-        ("role = \"mutual\"", "a measure over a relation says"),
-        ("role = \"strong\", size = true", "a measure over a relation says"),
+        ("role = \"mutual\"", "a measure over a relation has"),
+        ("role = \"strong\", size = true", "a measure over a relation has"),
         (
             "role = \"audience\", share = { friends = { from = 1 }, spend = { from = 1 } }",
             "tests exactly one measure",
@@ -294,7 +290,7 @@ fn each_impossible_measure_is_refused_with_its_reason() {
         ("role = \"audience\", mean = \"referrals\"", "two steps"),
         ("role = \"audience\", size = true, where = { a = 1 }", "belong to measures over records"),
         ("role = \"own\", mean = \"spend\"", "along my list"),
-        ("size = true", "a measure over a relation says"),
+        ("size = true", "a measure over a relation has"),
     ];
     let cases = cases.map(|(written, wanted)| (format!("from = \"payments\", {written}"), wanted));
     let over = over.map(|(written, wanted)| (format!("over = \"follows\", {written}"), wanted));
@@ -400,9 +396,9 @@ fn each_way_of_coarsening_belongs_to_its_types() {
         ),
         ("amount = \"drop\", at = \"time\"", "unknown field `amount`"),
     ];
-    for (fields, said) in cases {
+    for (fields, reported) in cases {
         let error = Study::parse("study.toml", &with(fields)).expect_err(fields).to_string();
-        assert!(error.contains(said), "{fields}: {error}");
+        assert!(error.contains(reported), "{fields}: {error}");
     }
     let fields = "amount = { type = \"amount\", round = 100 }, at = { type = \"time\", truncate = \"hour\" }, \
                   shop = { type = \"text\", values = [\"a\"] }, city = { type = \"text\", prefix = 4 }, phone = \"drop\"";

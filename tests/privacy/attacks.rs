@@ -5,7 +5,7 @@
 //! (`tests/budget/renewal.rs`), changes of key (`tests/keys/rotation.rs`).
 //!
 //! The noise is the system's, so where chance decides the margin is such that a right sandbox fails less than once in a
-//! million runs; the arithmetic stands beside each margin. The attacked study has `min_people = 0`: nothing is suppressed
+//! million runs; the arithmetic is beside each margin. The attacked study has `min_people = 0`: nothing is suppressed
 //! by chance.
 
 mod amounts;

@@ -1,4 +1,4 @@
-//! Promise 2, from outside: nobody opens, prints, copies, compares or writes what is exact, and nobody forges a token or
+//! Promise 2, from outside: no one opens, prints, copies, compares or writes what is exact, and no one forges a token or
 //! uses it twice.
 
 use std::process::Command;

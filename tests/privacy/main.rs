@@ -7,6 +7,7 @@ mod coverage;
 mod metrics;
 mod seal_instants;
 mod statistics;
+mod traces;
 mod vectors_dp;
 
 #[path = "../support/mod.rs"]

@@ -5,7 +5,7 @@ use crate::support;
 use std::sync::Arc;
 
 use crate::support::{FixedClock, STUDY};
-use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, Setup, StudySource, check_study};
+use hushtag::operator::{Analyst, Answer, Keys, Operator, OperatorError, StudySource, check_study};
 use hushtag::storage::Image;
 use hushtag::types::Timestamp;
 
@@ -32,7 +32,7 @@ weighted = { conversion = 0.5, growth = -2, gap = 0.001 }
 "#;
 
 fn init(study: String, epsilon: &str) -> Result<Operator, OperatorError> {
-    let setup = Setup { studies: vec![StudySource::new("study.toml", study)], ..support::setup(epsilon) };
+    let setup = support::setup(epsilon).with_studies(vec![StudySource::new("study.toml", study)]);
     let keys = Keys::Given(support::root_key());
     Operator::init_on(Arc::new(Image::default()), setup, keys, Box::new(FixedClock::default()))
         .map(Operator::without_response_slot)
@@ -122,7 +122,7 @@ fn a_metric_with_its_own_error_pays_for_it() {
 }
 
 #[test]
-fn what_a_budget_refuses_is_told_and_the_rest_is_answered() {
+fn what_a_budget_refuses_is_reported_and_the_rest_is_answered() {
     let analyst = sealed(format!("{STUDY}{METRICS}"), "2.2");
     let metrics = analyst.metrics(None).unwrap();
     let refused: Vec<&str> =
@@ -170,7 +170,7 @@ const BROKEN: [(&str, usize, &str); 17] = [
     ("[metrics.a]\nvalue = \"COUNT(*) WHERE region = 'eest'\"", 2, "did you mean 'east'?"),
     ("[metrics.a]\nvalue = \"MEDIAN(spend)\"", 2, "write COUNT(*)"),
     ("[metrics.a]\nvalue = \"COUNT(*) WHERE region = 'east' GROUP BY region\"", 2, "write COUNT(*)"),
-    ("[metrics.a]\nvalue = \"COUNT(*) FROM tags; DROP\"", 2, "one question"),
+    ("[metrics.a]\nvalue = \"COUNT(*) FROM tags; DROP\"", 2, "one query"),
     ("[metrics.a]\nvalue = \"COUNT(*)\"\nby = [\"regoin\"]", 2, "did you mean `region`?"),
     ("[metrics.a]\nvalue = \"COUNT(*)\"\nerror = 0", 1, "at least 1"),
     ("[metrics.a]\nvalue = \"b\"\nby = [\"region\"]\n[metrics.b]\nvalue = \"COUNT(*)\"", 1, "differ in `by`"),

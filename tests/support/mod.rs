@@ -32,7 +32,7 @@ pub fn as_of() -> Timestamp {
     Timestamp::from_seconds(PopulationConfig::default().as_of)
 }
 
-/// A clock that stands eight hours after [`as_of`].
+/// A clock that is eight hours after [`as_of`].
 #[derive(Debug, Clone, Copy)]
 pub struct FixedClock(pub Timestamp);
 
@@ -86,36 +86,30 @@ pub fn population(people: u32, seed: u64) -> Population {
 /// Everything of a population that [`STUDY`] reads, as Arrow readers.
 pub fn sources(population: &Population) -> Sources {
     let table = |name: &str, reader| (name.parse().unwrap(), Input::Reader(name.into(), reader));
-    Sources {
-        data: vec![
+    Sources::new(
+        vec![
             table("follows", population.follows()),
             table("payments", population.payments()),
             table("members", population.members()),
         ],
-        consents: vec![Input::Reader("consents".into(), population.consents())],
-    }
+        vec![Input::Reader("consents".into(), population.consents())],
+    )
 }
 
 /// The terms of a seal as of [`as_of`]; tiny populations may have any share of bad rows.
 pub fn terms(epoch: &str) -> SealTerms {
-    SealTerms {
-        epoch: EpochId::new(epoch).unwrap(),
-        as_of: as_of(),
-        reading: Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() },
-    }
+    SealTerms::new(EpochId::new(epoch).unwrap(), as_of())
+        .with_reading(Reading::default().with_max_bad_rows("100".parse().unwrap()))
 }
 
 /// A sandbox with [`STUDY`] and a zCDP pool of `epsilon`.
 pub fn setup(epsilon: &str) -> Setup {
     let epsilon = NanoEpsilon::parse(epsilon).unwrap();
-    Setup {
-        studies: vec![StudySource::new("study.toml", STUDY)],
-        pool: PoolTerms { epsilon, delta: Some("1e-12".parse().unwrap()), window: None },
-        handlers: Vec::new(),
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    }
+    Setup::new(
+        vec![StudySource::new("study.toml", STUDY)],
+        PoolTerms::new(epsilon).with_delta("1e-12".parse().unwrap()),
+    )
+    .with_approval(Approval::None)
 }
 
 /// [`STUDY`] with a retention that ends in another century: what was sealed by the clock of the tests answers by that of the
@@ -177,19 +171,17 @@ pub fn signed(source: StudySource, keys: &[&HandlerKey]) -> StudySource {
     let (first, others) = keys.split_first().unwrap();
     let note = Note::sign(&text, *first).unwrap();
     let note = others.iter().fold(note, |note, key| note.signed_by(*key).unwrap());
-    StudySource { signatures: Some(note.to_string()), ..source }
+    source.with_signatures(note.to_string())
 }
 
 /// As [`setup`], with a study that both handlers have signed.
 pub fn signed_setup(epsilon: &str, study: &str, keys: &[HandlerKey; 2]) -> Setup {
     let [social, payment] = keys;
     let pinned = [("social-platform", social), ("payment-platform", payment)];
-    Setup {
-        studies: vec![signed(StudySource::new("study.toml", study), &[social, payment])],
-        handlers: pinned.map(|(id, key)| (HandlerId::new(id).unwrap(), key.vkey())).to_vec(),
-        approval: Approval::Signatures,
-        ..setup(epsilon)
-    }
+    setup(epsilon)
+        .with_handlers(pinned.map(|(id, key)| (HandlerId::new(id).unwrap(), key.vkey())).to_vec())
+        .with_approval(Approval::Signatures)
+        .with_studies(vec![signed(StudySource::new("study.toml", study), &[social, payment])])
 }
 
 /// The root key of every sandbox made here.

@@ -1,4 +1,4 @@
-"""Writes keys.json: what the crate derives and seals, worked out anew with the packages `blake3` and `cryptography`.
+"""Writes keys.json: what the crate derives and seals, computed again with the packages `blake3` and `cryptography`.
 
 python tests/vectors/keys.py > tests/vectors/keys.json
 """
@@ -14,7 +14,7 @@ MAGIC = b"hushseal\x01"
 
 
 def fixed(name, size=32):
-    """Bytes that anybody can make again."""
+    """Bytes that anyone can make again."""
     return hashlib.shake_256(name.encode()).digest(size)
 
 
@@ -50,19 +50,19 @@ def tree(leaves):
 
 def consent_tree(epoch_key, place, people):
     salts = derive_for(epoch_key, "hushtag 2026-11 v1 salts of a consent tree", canonical(*place))
-    told = []
+    leaves_of_people = []
     for ids, person, stands in people:
         salt = derive_for(salts, "hushtag 2026-11 v1 salt of a consent leaf", canonical(ids, person))
-        said = canonical(*place, ids, person, stands)
-        leaf = leaf_hash(hmac.new(salt, said, hashlib.sha256).digest())
-        told.append({"ids": ids, "id": person, "stands": stands, "salt": salt.hex(), "leaf": leaf.hex()})
+        text = canonical(*place, ids, person, stands)
+        leaf = leaf_hash(hmac.new(salt, text, hashlib.sha256).digest())
+        leaves_of_people.append({"ids": ids, "id": person, "stands": stands, "salt": salt.hex(), "leaf": leaf.hex()})
     size = 256
     padding = [
         leaf_hash(derive_for(salts, "hushtag 2026-11 v1 padding of a consent tree", at.to_bytes(8, "little")))
         for at in range(len(people), size)
     ]
-    leaves = [bytes.fromhex(leaf["leaf"]) for leaf in told]
-    return {"place": place, "people": told, "root": tree(sorted(leaves + padding)).hex()}
+    leaves = [bytes.fromhex(leaf["leaf"]) for leaf in leaves_of_people]
+    return {"place": place, "people": leaves_of_people, "root": tree(sorted(leaves + padding)).hex()}
 
 
 root, sandbox, epoch = fixed("root"), "4f1c", "2026-q3"

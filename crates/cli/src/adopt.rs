@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::exit::refuse;
+use super::lang::text;
 use super::sandbox::open;
 use super::{Context, Failure};
 use hushtag::operator::{Adoption, OperatorError, StudySource};
@@ -29,10 +30,10 @@ impl Adopt {
             other => other?,
         };
         if adoption.changed && adoption.signed_by.is_empty() {
-            output.note("note: studies take effect without signatures in this sandbox (--approval none).");
+            output.note(&text!("adopt.unsigned"));
         }
         for note in operator.price_notes(Some(&adoption.study))? {
-            output.note(&format!("note: {note}"));
+            output.note(&text!("note.price", note));
         }
         output.either(|| adoption_json(&adoption), || adoption_text(&adoption))
     }
@@ -53,10 +54,8 @@ fn adoption_json(adoption: &Adoption) -> Value {
 fn adoption_text(adoption: &Adoption) -> String {
     let Adoption { study, hash, regime, .. } = adoption;
     match (&adoption.replaced, adoption.changed) {
-        (_, false) => format!("study {study} is in force with this very text: nothing was done"),
-        (None, true) => format!("study {study} is adopted: {hash} under {regime}; seal an epoch for it"),
-        (Some(old), true) => format!(
-            "study {study} is adopted: {hash} under {regime}\nin place of {old}; epochs that were sealed under the old text answer no more: seal anew"
-        ),
+        (_, false) => text!("adopt.unchanged", study),
+        (None, true) => text!("adopt.new", study, hash, regime),
+        (Some(old), true) => text!("adopt.replaced", study, hash, regime, old),
     }
 }

@@ -5,18 +5,18 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::exit::refuse;
-use super::sandbox::{Asker, open, read};
+use super::sandbox::{Client, open, read};
 use super::target::Target;
 use super::{Context, Failure, Format};
-use crate::render::{answer_plot, answer_table, forecast_text};
+use crate::render::{answer_plot, answer_table, forecast_text, selection_text};
 use hushtag::operator::{Analyst, Answer, OperatorError, View};
-use hushtag::report::{answer_csv, answer_json, forecast_json, selection_note};
+use hushtag::report::{answer_csv, answer_json, forecast_json};
 
 #[derive(Args)]
 pub(super) struct AskCommand {
     #[command(flatten)]
-    asker: Asker,
-    /// The question
+    client: Client,
+    /// The query
     #[arg(value_name = "SQL")]
     question: String,
     /// Draw the answer, too: bars with intervals, as SVG
@@ -27,12 +27,12 @@ pub(super) struct AskCommand {
     minor_units: bool,
 }
 
-/// A question that does not parse is shown with a caret under the place.
+/// A query that does not parse is shown with a caret under the place.
 pub(super) fn with_caret(error: OperatorError, question: &str) -> Failure {
     match error {
         OperatorError::Question(error) => {
             let message = error.render(question);
-            Failure::from(OperatorError::Question(error)).saying(message)
+            Failure::from(OperatorError::Question(error)).in_words(message)
         }
         error => error.into(),
     }
@@ -40,8 +40,8 @@ pub(super) fn with_caret(error: OperatorError, question: &str) -> Failure {
 
 impl AskCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let Asker { dir, recipient, study, .. } = &self.asker;
-        if self.asker.forecast {
+        let Client { dir, recipient, study, .. } = &self.client;
+        if self.client.forecast {
             let reader = read(dir, context)?;
             return self.forecast(&reader.view(recipient, study.as_ref())?, context);
         }
@@ -55,7 +55,7 @@ impl AskCommand {
         let forecast = view.forecast(&self.question).map_err(|error| with_caret(error, &self.question))?;
         let forecast = if self.minor_units { forecast.in_minor_units() } else { forecast };
         let remaining = view.remaining()?;
-        let epoch = view.asked_epoch(self.asker.epoch.as_ref())?;
+        let epoch = view.asked_epoch(self.client.epoch.as_ref())?;
         context.output.either(
             || forecast_json(&forecast, &remaining, epoch.as_ref()),
             || forecast_text(&forecast, &remaining, epoch.as_ref()),
@@ -66,14 +66,15 @@ impl AskCommand {
         let output = &context.output;
         let accounting = analyst.remaining()?.accounting;
         let answer = analyst
-            .ask(&self.question, self.asker.epoch.as_ref())
+            .ask(&self.question, self.client.epoch.as_ref())
             .map_err(|error| with_caret(error, &self.question))?;
         match answer {
             Answer::Released(released) => {
+                context.answered(&released);
                 let released = if self.minor_units { released.in_minor_units() } else { *released };
                 if output.format() == Format::Csv {
                     output.result(&answer_csv(&released))?;
-                    if let Some(note) = selection_note(&released) {
+                    if let Some(note) = selection_text(&released) {
                         output.note(&note);
                     }
                 } else {

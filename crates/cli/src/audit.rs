@@ -8,8 +8,10 @@ use serde_json::{Value, json};
 
 use super::bundle::bundle;
 use super::documents::GivenDocument;
+use super::key::log_key;
+use super::lang::{list, text, time};
 use super::open_input::OpenInput;
-use super::progress::shown;
+use super::progress::{Counted, shown};
 use super::sandbox::{anchoring, keys, open};
 use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
@@ -32,7 +34,7 @@ pub(super) enum AuditCommand {
         #[arg(value_name = "DIR|BUNDLE")]
         place: PathBuf,
         /// The key of the log, kept outside the folder [default: the one that sandbox.toml names]
-        #[arg(long, value_name = "VKEY")]
+        #[arg(long, value_name = "VKEY", value_parser = log_key)]
         key: Option<VerifierKey>,
         /// The anchor [default: the one that sandbox.toml names]
         #[arg(long, value_name = "FILE", conflicts_with = "without_anchor")]
@@ -56,7 +58,7 @@ pub(super) enum AuditCommand {
         /// The sandbox, or a study file
         #[arg(value_name = "DIR|STUDY")]
         place: PathBuf,
-        /// A file and the document that it is said to be: its id, its key under [documents], `notice`, or the name of a screen
+        /// A file and the document that it should be: its id, its key under [documents], `notice`, or the name of a screen
         #[arg(long = "document", value_name = "ID=FILE")]
         documents: Vec<GivenDocument>,
     },
@@ -94,7 +96,7 @@ pub(super) enum AuditCommand {
 fn kind(word: &str) -> Result<Kind, String> {
     word.parse().map_err(|_| {
         let known: Vec<&str> = Kind::ALL.iter().map(|kind| kind.as_str()).collect();
-        format!("the kinds are {}", known.join(", "))
+        text!("audit.kinds", known = list(known))
     })
 }
 
@@ -105,22 +107,19 @@ impl AuditCommand {
                 if place.is_file() && (anchor.is_some() || without_anchor) =>
             {
                 Err(Failure::usage(
-                    "a bundle, a proof or a receipt is checked without an anchor",
-                    "give --anchor or --without-anchor for the folder of a sandbox",
+                    text!("audit.file_without_anchor"),
+                    text!("audit.file_without_anchor_fix"),
                 ))
             }
             Self::Verify { place, key, witnesses, log, .. } if place.is_file() => {
                 if !witnesses.is_empty() {
-                    return Err(Failure::usage(
-                        "a bundle is checked without witnesses",
-                        "give --witness for the folder of a sandbox",
-                    ));
+                    let fix = text!("audit.file_without_witness_fix");
+                    return Err(Failure::usage(text!("audit.file_without_witness"), fix));
                 }
                 bundle(&place, key.as_ref(), log.as_deref(), context)
             }
             Self::Verify { log: Some(_), .. } => {
-                let fix = "leave it out: a folder is verified with its own log";
-                Err(Failure::usage("--log is for a bundle, a proof or a receipt", fix))
+                Err(Failure::usage(text!("audit.log_of_folder"), text!("audit.log_of_folder_fix")))
             }
             Self::Verify { place, key, anchor, without_anchor, witnesses, log: None } => {
                 let anchor = anchor.as_deref().map(AnchorFile::new).transpose()?;
@@ -149,12 +148,17 @@ fn folder(
         keys => Some(keys),
     };
     let progress = Arc::new(Progress::default());
-    let terms = VerifyTerms { vkey: key, keys, anchor, progress: Some(&progress), beside_a_writer: true };
+    let terms = VerifyTerms::new()
+        .with_vkey(key)
+        .with_keys(keys)
+        .with_anchor(anchor)
+        .with_progress(&progress)
+        .beside_a_writer();
     let verify = || verify_sandbox(&folder, terms);
-    let verified = shown(&context.output, &progress, "entries", verify)?;
+    let verified = shown(&context.output, &progress, Counted::Entries, verify)?;
     let cosigned = cosigned(&folder, &verified, witnesses)?;
     if key.is_none() {
-        context.output.note("note: the key came from the folder itself; give --key with one kept elsewhere");
+        context.output.note(&text!("audit.key_of_folder"));
     }
     context.output.either(|| folder_json(&verified, &cosigned), || folder_text(&verified, &cosigned))
 }
@@ -165,10 +169,8 @@ fn cosigned(
     verified: &Verification,
     witnesses: &[WitnessKey],
 ) -> Result<Vec<Cosigned>, Failure> {
-    check_witnesses(folder, &verified.signed_by, witnesses).map_err(|fault| {
-        let next = "ask the witness for its line over this checkpoint and append it, or look for the other history that it saw";
-        Failure::damaged(&fault.place, &fault.why, next)
-    })
+    check_witnesses(folder, &verified.signed_by, witnesses)
+        .map_err(|fault| Failure::damaged(&fault.place, &fault.why, text!("audit.witness_fix")))
 }
 
 fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
@@ -218,85 +220,78 @@ const fn anchor_word(verified: &Verification) -> &'static str {
 /// What was checked of the consent register, of the keys, and what a stopped act left; a line each.
 fn rest_text(verified: &Verification) -> String {
     let register = match verified.register {
-        RegisterCheck::Absent => "consent register: there is none, and no seal commits to one",
-        RegisterCheck::NoKey => "consent register: present, not checked: no key",
-        _ => {
-            "consent register: every row, the head and the set hash hold; it has lost nothing that an epoch was sealed from"
-        }
+        RegisterCheck::Absent => text!("audit.register_absent"),
+        RegisterCheck::NoKey => text!("audit.register_no_key"),
+        _ => text!("audit.register_holds"),
     };
     let keys = match verified.signing_key {
-        None => "keys: not opened: no root key",
-        Some(true) => "keys: those of every epoch that is not retired and of the log are there and open",
-        Some(false) => {
-            "keys: those of every epoch that is not retired are there and open; the key that signs the log is not in the folder"
-        }
+        None => text!("audit.keys_no_root"),
+        Some(true) => text!("audit.keys_all"),
+        Some(false) => text!("audit.keys_without_signing"),
     };
     let unfinished = match verified.unfinished.as_slice() {
         [] => String::new(),
-        files => format!(
-            "\nunfinished: {} file(s) of an act that was stopped or is under way, which the next open finishes or removes, or the next write of the same file replaces: {}",
-            files.len(),
-            files.join(", ")
-        ),
+        files => text!("audit.unfinished", count = files.len(), files = list(files)),
     };
     format!("{register}\n{keys}{unfinished}")
 }
 
 fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
-    let kinds: Vec<String> =
-        verified.log.kinds.iter().map(|(kind, count)| format!("{count} {kind}")).collect();
-    let ledger = verified.charges.map_or_else(
-        || "the ledger was not read: no root key".to_owned(),
-        |charges| format!("{charges} charges of the ledger agree with it, heads and units included"),
-    );
+    let kinds = list(verified.log.kinds.iter().map(|(kind, count)| format!("{count} {kind}")));
+    let ledger = verified
+        .charges
+        .map_or_else(|| text!("audit.ledger_no_root"), |charges| text!("audit.ledger", charges));
     let anchor = match (verified.anchored, verified.anchor_wanted) {
-        (Some(size), _) => format!("the anchor's {size} entries are the first ones of the log"),
-        (None, true) => "the anchor was not read (--without-anchor): that the folder was put back as a whole is not excluded".to_owned(),
-        (None, false) => "there is no anchor: both books put back together would not be found".to_owned(),
+        (Some(size), _) => text!("audit.anchor_holds", size),
+        (None, true) => text!("audit.anchor_not_read"),
+        (None, false) => text!("audit.anchor_none"),
     };
     let anchor = match verified.anchor_bound {
-        Some(false) => format!(
-            "{anchor}; the log, which an earlier version began, does not name the path of the anchor: that sandbox.toml names the one of init was not checked"
-        ),
+        Some(false) => text!("audit.anchor_unbound", anchor),
         _ => anchor,
     };
-    let approvals = verified.approvals.map_or_else(
-        || "studies need no signatures in this sandbox".to_owned(),
-        |count| format!("{count} signature(s) of handlers over them are by the keys that the log pins"),
-    );
+    let approvals = verified
+        .approvals
+        .map_or_else(|| text!("audit.approvals_none"), |count| text!("audit.approvals", count));
     let renewals = match verified.renewals {
         0 => String::new(),
-        count => {
-            format!("{count} renewal(s) of the pool, each after its window and signed by every handler\n")
-        }
+        count => text!("audit.renewals", count),
     };
     let retired = match verified.retired {
         0 => String::new(),
-        count => format!("{count} epoch(s) retired: no key of theirs is there\n"),
+        count => text!("audit.retired", count),
     };
     let signer = &verified.signed_by;
     let rotations = match verified.rotations {
         0 => String::new(),
-        1 => format!("key rotated once, signed by both keys; checkpoint signed by {signer}\n"),
-        n => format!("key rotated {n} times, each time signed by both keys; checkpoint signed by {signer}\n"),
+        1 => text!("audit.rotated_once", signer),
+        count => text!("audit.rotated", count, signer),
     };
     let roots = match verified.root_changes {
         0 => String::new(),
-        1 => "root key changed once\n".to_owned(),
-        n => format!("root key changed {n} times\n"),
+        1 => text!("audit.root_changed_once"),
+        count => text!("audit.root_changed", count),
     };
     let witnesses: String = cosigned
         .iter()
-        .map(|seen| format!("\nthe witness {} cosigned the checkpoint at {}", seen.witness, seen.at))
+        .map(|seen| text!("audit.witness", witness = seen.witness, at = time(seen.at)))
         .collect();
-    format!(
-        "verified: signature, tree and {} entries ({})\n{} study text(s), their regimes and {} cube file(s) have the hash that the log names\n{retired}{approvals}\n{renewals}{ledger}\n{}\n{anchor}{witnesses}\n{rotations}{roots}key {}",
-        verified.log.checkpoint.size,
-        kinds.join(", "),
-        verified.studies,
-        verified.cubes,
-        rest_text(verified),
-        verified.vkey
+    text!(
+        "audit.verified",
+        entries = verified.log.checkpoint.size,
+        kinds,
+        studies = verified.studies,
+        cubes = verified.cubes,
+        retired,
+        approvals,
+        renewals,
+        ledger,
+        rest = rest_text(verified),
+        anchor,
+        witnesses,
+        rotations,
+        roots,
+        vkey = verified.vkey,
     )
 }
 
@@ -314,7 +309,7 @@ fn show(dir: &Path, kind: Option<Kind>, last: Option<usize>, context: &Context) 
 
 /// One entry on one line: what names it, and what it cost.
 fn line((index, entry): &(u64, Entry)) -> String {
-    let mut text = format!("{index:>6}  {}  {:<7}", entry.at, entry.kind.as_str());
+    let mut text = format!("{index:>6}  {}  {:<7}", time(entry.at), entry.kind.as_str());
     for field in
         ["act", "role", "failed", "recipient", "study", "handler", "epoch", "units", "rules", "question"]
     {
@@ -326,12 +321,10 @@ fn line((index, entry): &(u64, Entry)) -> String {
     }
     match (entry.kind == Kind::Key).then(|| KeyChange::of(entry)) {
         Some(Ok(KeyChange::Log(rotation))) => {
-            text.push_str(&format!("  the log is signed by {}", rotation.new))
+            text.push_str(&text!("audit.entry_log_key", key = rotation.new))
         }
-        Some(Ok(KeyChange::Root { number })) => {
-            text.push_str(&format!("  root key changed, number {number}"))
-        }
-        Some(Err(_)) => text.push_str("  not as a change of a key is written: see `audit verify`"),
+        Some(Ok(KeyChange::Root { number })) => text.push_str(&text!("audit.entry_root_key", number)),
+        Some(Err(_)) => text.push_str(&text!("audit.entry_no_key_change")),
         None => {}
     }
     text
@@ -340,18 +333,12 @@ fn line((index, entry): &(u64, Entry)) -> String {
 fn prove(dir: &Path, answer: u64, out: &Path, context: &Context) -> Result<(), Failure> {
     let operator = open(dir, context)?;
     let text = operator.prove(answer)?.to_text();
-    let text = text.map_err(|error| Failure::failed(error.to_string(), "report this bug"))?;
+    let text = text.map_err(|error| Failure::of_error(error, text!("error.bug_fix")))?;
     write_new(out, &text)?;
     let vkey = operator.status()?.vkey;
     context.output.either(
         || json!({ "bundle": out.display().to_string(), "index": answer, "key": vkey }),
-        || {
-            format!(
-                "{}: the answer of log entry {answer}; check it with\n  hushtag audit verify {} --key {vkey}",
-                out.display(),
-                out.display()
-            )
-        },
+        || text!("audit.proved", out = out.display(), answer, vkey),
     )
 }
 
@@ -363,9 +350,6 @@ pub(super) fn write_new(out: &Path, text: &str) -> Result<(), Failure> {
     let file = std::fs::OpenOptions::new().write(true).create_new(true).open(out);
     let written = file.and_then(|mut file| file.write_all(text.as_bytes()).and_then(|()| file.sync_all()));
     written.map_err(|error| {
-        Failure::failed(
-            format!("{}: cannot be written: {error}", out.display()),
-            "give the name of a new file",
-        )
+        Failure::failed(text!("file.unwritable", file = out.display(), error), text!("file.new_fix"))
     })
 }

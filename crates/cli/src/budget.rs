@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 use clap::{Args, Subcommand};
 use serde_json::json;
 
+use super::audit::write_new;
 use super::exit::refuse;
+use super::lang::{text, time};
 use super::sandbox::{open, read};
 use super::{Context, Failure};
 use crate::render::budget_text;
@@ -95,7 +97,7 @@ impl Renew {
                     "renewal": number, "limit": amount(limit), "next": next.to_string(), "entry": entry,
                 })
             },
-            || format!("renewal {number}: the pool is {limit} units; log entry {entry}; the next one from {next} on"),
+            || text!("budget.renewed", number, limit, entry, next = time(next)),
         )
     }
 }
@@ -105,28 +107,11 @@ fn text_of(path: &Path) -> Result<String, Failure> {
     const LARGEST: u64 = 1 << 20;
     let size = std::fs::metadata(path).map_err(|error| unfit(path, &error.to_string()))?.len();
     if size > LARGEST {
-        return Err(unfit(path, "larger than 1 MiB"));
+        return Err(unfit(path, &text!("budget.too_large")));
     }
     std::fs::read_to_string(path).map_err(|error| unfit(path, &error.to_string()))
 }
 
 fn unfit(path: &Path, why: &str) -> Failure {
-    Failure::failed(
-        format!("{}: {why}", path.display()),
-        "give the text of a draft and the signatures over it",
-    )
-}
-
-/// Writes a file that must not be there yet.
-fn write_new(path: &Path, text: &str) -> Result<(), Failure> {
-    use std::io::Write as _;
-    super::target::is_outside_sandboxes(path)?;
-    let failed = |error: std::io::Error| {
-        Failure::failed(
-            format!("{}: {error}", path.display()),
-            "give the name of a file that is not there yet",
-        )
-    };
-    let mut file = std::fs::File::create_new(path).map_err(failed)?;
-    file.write_all(text.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
+    Failure::of_place(path.display(), why, text!("budget.unfit_fix"))
 }

@@ -5,10 +5,10 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::init::read_text;
+use super::lang::{list, text, time};
 use super::{Context, Failure};
 use hushtag::audit::{Bundle, BundleError, Checkpoint, LogKeys, PersonProof, Stood, VerifierKey, head_text};
 use hushtag::storage::Folder;
-use hushtag::types::HandlerId;
 
 /// The key of the log that signed a file.
 pub(super) struct LogKey {
@@ -37,18 +37,16 @@ impl LogKey {
     pub(super) fn text(&self) -> String {
         let id = format!("{}+{:08x}", self.key.name(), u32::from_be_bytes(self.key.id()));
         match self.number {
-            Some(number) => format!("signed by key {number} of the log, {id}"),
-            None => format!("signed by the key {id} of the log"),
+            Some(number) => text!("bundle.signed_by_number", number, id),
+            None => text!("bundle.signed_by", id),
         }
     }
 }
 
 /// The log of `--log`, verified with the key that was given.
 pub(super) fn log_keys(dir: &Path, key: &VerifierKey) -> Result<LogKeys, Failure> {
-    LogKeys::read(&Folder::open(dir)?, key).map_err(|fault| {
-        let next = "give the log of this sandbox, and a key that it had; `hushtag audit verify` says more of a whole sandbox";
-        Failure::damaged(&fault.place, &fault.why, next)
-    })
+    LogKeys::read(&Folder::open(dir)?, key)
+        .map_err(|fault| Failure::damaged(&fault.place, &fault.why, text!("bundle.log_fix")))
 }
 
 /// What a file shows under the given key or, with the log, under any key of it; and the key that signed it.
@@ -75,14 +73,8 @@ pub(super) fn bundle(
     log: Option<&Path>,
     context: &Context,
 ) -> Result<(), Failure> {
-    let key = key.ok_or_else(|| {
-        Failure::usage(
-            "a bundle is checked with the key of its log",
-            "give --key VKEY, from `hushtag init` or `status`",
-        )
-    })?;
-    let next = "ask the maker of the file for another one; if the key of the log was changed since, give the log too, with --log";
-    let damaged = |error: BundleError| Failure::damaged(&path.display(), &error, next);
+    let key = key.ok_or_else(|| Failure::usage(text!("bundle.no_key"), text!("bundle.no_key_fix")))?;
+    let damaged = |error: BundleError| Failure::damaged(&path.display(), &error, text!("bundle.damaged_fix"));
     let log = log.map(|dir| log_keys(dir, key)).transpose()?;
     let log = log.as_ref();
     let text = read_text(path)?;
@@ -110,29 +102,32 @@ pub(super) fn bundle(
             })
         },
         || {
-            let text = |field: &str| opened.answer.get(field).and_then(Value::as_str).unwrap_or_default();
+            let field = |field: &str| opened.answer.get(field).and_then(Value::as_str).unwrap_or_default();
             let signed = match &opened.signed_by {
-                None => "the study needed no signatures, by the first entry of the log".to_owned(),
-                Some(handlers) => {
-                    let handlers: Vec<&str> = handlers.iter().map(HandlerId::as_str).collect();
-                    format!("the study is signed by {}", handlers.join(", "))
-                }
+                None => text!("bundle.study_unsigned"),
+                Some(handlers) => text!("bundle.study_signed", handlers = list(handlers)),
             };
-            format!(
-                "verified: the log of {} has this answer as entry {} of {}, given at {}\nquestion {}\nrecipient {}, epoch {}, study {} ({})\nits noisy numbers, its noise and its charge are those to which the log committed\n{signed}\n{}",
-                key.name(),
-                opened.index,
-                opened.head.size,
-                opened.entry.at,
-                text("question"),
-                text("recipient"),
-                text("epoch"),
-                text("study"),
-                text("policy"),
-                log_key.text(),
+            text!(
+                "bundle.verified",
+                log = key.name(),
+                entry = opened.index,
+                entries = opened.head.size,
+                at = time(opened.entry.at),
+                query = field("question"),
+                recipient = field("recipient"),
+                epoch = field("epoch"),
+                study = field("study"),
+                policy = field("policy"),
+                signed,
+                key = log_key.text(),
             )
         },
     )
+}
+
+/// Whether a person is included in an epoch, in a word.
+pub(super) fn included(inside: bool) -> String {
+    if inside { text!("person.included") } else { text!("person.excluded") }
 }
 
 fn person(
@@ -164,17 +159,12 @@ fn person(
             })
         },
         || {
-            let mut text = format!(
-                "verified: the log of {} ({} entries) commits to this about the person `{id}` ({ids}), by the register of then",
-                signed_by.key.name(),
-                head.size
-            );
+            let (log, entries) = (signed_by.key.name(), head.size);
+            let mut text = text!("bundle.person", log, entries, id, ids);
             for place in stood {
-                let stands = if place.inside { "in" } else { "out" };
                 let Stood { entry, epoch, as_of, study, recipient, .. } = place;
-                text.push_str(&format!(
-                    "\nepoch {epoch} as of {as_of}, study {study}, for {recipient}: {stands} by their consents (log entry {entry})"
-                ));
+                let inside = included(place.inside);
+                text.push_str(&text!("bundle.place", epoch, as_of, study, recipient, inside, entry));
             }
             text.push_str(&format!("\n{}", signed_by.text()));
             text

@@ -6,18 +6,18 @@ use std::time::Instant;
 use clap::Args;
 
 use super::exit::refusal_text;
-use super::report::{page, verified};
+use super::lang::{filled, text, time};
+use super::report::{annexes, page, verified};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::page::Report;
 use crate::render::{answer_table, budget_text, hygiene_text};
 use hushtag::dp::Delta;
-use hushtag::engine::{Reading, Sources};
+use hushtag::engine::Sources;
 use hushtag::operator::{
     Act, Analyst, Anchoring, Answer, Approval, Keys, Operator, PoolTerms, Reader, Role, SealTerms, Setup,
-    StudySource, verify_log,
+    StudySource, Verification, verify_log,
 };
-use hushtag::policy::Lang;
 use hushtag::storage::Folder;
 use hushtag::types::{Clock, DatasetName, EpochId, NanoEpsilon, RecipientId, SystemClock, Timestamp};
 use hushtag_population::{Files, MAX_CSV_PEOPLE, Population, PopulationConfig, PopulationError};
@@ -31,34 +31,34 @@ const START: &str = "2026-09-15";
 /// A day in seconds.
 const DAY: i64 = 86_400;
 
-/// The five questions, each with what it is about.
-const QUESTIONS: [(&str, &str); 5] = [
+/// The five queries, each with the key of what it is about.
+const QUERIES: [(&str, &str); 5] = [
     (
-        "How many people are at each level of spending, and what do they spend? (own payments only: a small error is cheap)",
+        "demo.query_spending",
         "SELECT spend_tier, COUNT(*) AS people, SUM(spend) AS fen, AVG(spend) AS mean FROM tags GROUP BY spend_tier WITH (error = 40)",
     ),
     (
-        "Where do active and lapsed customers live?",
+        "demo.query_regions",
         "SELECT lapsed, region, COUNT(*) AS people FROM tags GROUP BY lapsed, region WITH (error = 40)",
     ),
     (
-        "Do people who follow many others spend more?",
+        "demo.query_following",
         "SELECT following, COUNT(*) AS people, MEDIAN(spend) AS median FROM tags GROUP BY following WITH (error = 40)",
     ),
     (
-        "How large is the audience of the best customers? (others move this tag: dearer)",
+        "demo.query_audience",
         "SELECT audience_size, COUNT(*) AS people FROM tags WHERE spend_tier IN ('high', 'top') GROUP BY audience_size WITH (error = 80)",
     ),
     (
-        "How many people whose audience spends a lot are themselves not active?",
+        "demo.query_inactive",
         "SELECT COUNT(*) AS people FROM tags WHERE audience_spend = 'high' AND lapsed <> 'active' WITH (error = 80)",
     ),
 ];
 
-/// The story to tell.
+/// Which study is shown.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Story {
-    /// A brand asks five questions
+    /// A brand runs five queries
     Demo,
     /// Relation chains meet payments: every metric of policies/social-commerce
     SocialCommerce,
@@ -87,33 +87,25 @@ impl Demo {
         let as_of = Timestamp::from_seconds(now.seconds().div_euclid(DAY) * DAY);
         if let Story::SocialCommerce = self.study {
             self.social_commerce(context, as_of)?;
-            context.output.note(&format!("({:.1} s)", started.elapsed().as_secs_f64()));
+            context.output.note(&took("demo.took", started));
             return Ok(());
         }
         let study = dated(STUDY, as_of);
         let files = self.write_input(context, as_of, &study)?;
         let sandbox = self.dir.join("sandbox");
         let operator = init(&sandbox, &study)?;
-        context.output.result(&format!(
-            "\n2. A sandbox in {} with a budget of epsilon 4 for ever\n",
-            sandbox.display()
-        ))?;
+        context.output.result(&text!("demo.sandbox", sandbox = sandbox.display()))?;
         self.seal(context, &operator, &files, as_of)?;
         let recipient = named(RecipientId::new("brand-insights"))?;
         let analyst = operator.analyst(&recipient, None)?;
         self.ask(context, &analyst)?;
         let status = operator.status()?;
-        context.output.result(&format!("\n5. The budget\n{}", budget_text(&status)))?;
+        context.output.result(&text!("demo.budget", budget = budget_text(&status)))?;
         let verified = verify_log(&Folder::open(&sandbox)?, None, Some(Keys::InFolder), None)?;
-        context.output.result(&format!(
-            "6. The evidence: {} log entries verified with {}\n   and {} charges of the ledger agree with them\n",
-            verified.log.checkpoint.size,
-            verified.vkey,
-            verified.charges.unwrap_or(0)
-        ))?;
+        context.output.result(&evidence(&verified))?;
         drop(operator);
         self.report(context, &sandbox)?;
-        context.output.note(&format!("({:.1} s)", started.elapsed().as_secs_f64()));
+        context.output.note(&took("demo.took", started));
         self.what_next(context, &sandbox)
     }
 
@@ -121,8 +113,8 @@ impl Demo {
     pub(super) fn empty_input(&self) -> Result<PathBuf, Failure> {
         let input = self.dir.join("input");
         if self.dir.read_dir().is_ok_and(|mut entries| entries.next().is_some()) {
-            let message = format!("{} is not empty", self.dir.display());
-            return Err(Failure::failed(message, "give another --dir; nothing in this one was touched"));
+            let message = text!("demo.not_empty", folder = self.dir.display());
+            return Err(Failure::failed(message, text!("demo.not_empty_fix")));
         }
         std::fs::create_dir_all(&input).map_err(|error| unwritable(&input, &error))?;
         Ok(input)
@@ -143,11 +135,8 @@ impl Demo {
             population.write_csv(&input).map_err(made_up)?;
         }
         write_study(&input, study)?;
-        context.output.result(&format!(
-            "1. {} made-up people in {}\n   who follows whom, who paid what, who consented: about {share} % cleanly, the others with every kind of flaw",
-            self.people,
-            input.display()
-        ))?;
+        let (people, input) = (self.people, input.display());
+        context.output.result(&text!("demo.people", people, input, share))?;
         Ok(files)
     }
 
@@ -160,7 +149,7 @@ impl Demo {
     ) -> Result<(), Failure> {
         let started = Instant::now();
         let epoch = named(EpochId::new("demo"))?;
-        let terms = SealTerms { epoch, as_of, reading: Reading::default() };
+        let terms = SealTerms::new(epoch, as_of);
         let mut data = Vec::new();
         for (name, path) in
             [("follows", &files.follows), ("payments", &files.payments), ("members", &files.members)]
@@ -168,43 +157,36 @@ impl Demo {
             data.push((named(DatasetName::new(name))?, path.clone().into()));
         }
         let consents = vec![files.consents.clone().into()];
-        let sealed = operator.seal(&terms, Sources { data, consents })?;
-        context.output.result(&format!(
-            "3. An epoch as of {as_of}, sealed from these files. Who is in is never told; only encrypted tag counts stay\n{}",
-            hygiene_text(&sealed.hygiene)
-        ))?;
-        context.output.note(&format!("(sealed in {:.1} s)", started.elapsed().as_secs_f64()));
+        let sealed = operator.seal(&terms, Sources::new(data, consents))?;
+        let hygiene = hygiene_text(&sealed.hygiene);
+        context.output.result(&text!("demo.sealed", as_of = time(as_of), hygiene))?;
+        context.output.note(&took("demo.sealed_in", started));
         Ok(())
     }
 
     fn ask(&self, context: &Context, analyst: &Analyst) -> Result<(), Failure> {
         let accounting = analyst.remaining()?.accounting;
-        context.output.result("4. Five questions of the recipient brand-insights\n")?;
-        for (number, (about, question)) in QUESTIONS.iter().enumerate() {
-            let forecast = analyst.forecast(question)?;
-            let answer = match analyst.ask(question, None)? {
+        context.output.result(&text!("demo.queries"))?;
+        for (number, (about, query)) in (1..).zip(QUERIES) {
+            let forecast = analyst.forecast(query)?;
+            let answer = match analyst.ask(query, None)? {
                 Answer::Released(released) => answer_table(&released, accounting),
                 Answer::Refused(reasons) => refusal_text(&reasons),
             };
             let width = forecast.parts.first().map_or(0, |part| part.half_width);
-            context.output.result(&format!(
-                "{}) {about}\n   {question}\n{answer}{}\n",
-                number + 1,
-                shrinks(width, self.people)
-            ))?;
+            let (about, share) = (filled(about, &[]), shrinks(width, self.people));
+            context.output.result(&text!("demo.query", number, about, query, answer, share))?;
         }
-        let again = QUESTIONS.first().map_or("", |(_, question)| question).to_lowercase();
+        let again = QUERIES.first().map_or("", |(_, query)| query).to_lowercase();
         if let Answer::Released(released) = analyst.ask(&again, None)?
             && released.stored
         {
-            context.output.result(
-                "The first question once more, in other spelling: the stored answer, at no cost.\n",
-            )?;
+            context.output.result(&text!("demo.again"))?;
         }
         Ok(())
     }
 
-    /// The auditor's page, with the keys of this sandbox whatever else is said.
+    /// The auditor's page, with the keys of this sandbox whatever the options name.
     pub(super) fn report(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
         let path = self.dir.join("report.html");
         let out = Target::new(&path)?;
@@ -214,33 +196,35 @@ impl Demo {
         let reader = Reader::open(sandbox, Keys::InFolder, Box::new(SystemClock))?.logged_as(access);
         let verified = verified(sandbox, Keys::InFolder, Anchoring::Configured)?;
         let place = sandbox.display().to_string();
-        let (lang, pipia, figures) = (Lang::En, false, None);
+        let (lang, pipia, figures) = (context.lang(), false, None);
         let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
-        out.write(&page(&report)?)?;
-        context.output.result(&format!("7. The auditor's page: {}\n", path.display()))
+        out.write(&page(&report, &mut annexes(&path, false, false))?)?;
+        context.output.result(&text!("demo.page", page = path.display()))
     }
 
     fn what_next(&self, context: &Context, sandbox: &Path) -> Result<(), Failure> {
-        let (sandbox, input) = (sandbox.display(), self.dir.join("input"));
-        context.output.result(&format!(
-            "Try next\n\
-             \x20 hushtag vocabulary {sandbox} --recipient brand-insights\n\
-             \x20 hushtag ask {sandbox} --recipient brand-insights --forecast \"SELECT order_freq, COUNT(*) FROM tags GROUP BY order_freq\"\n\
-             \x20 hushtag ask {sandbox} --recipient brand-insights --format json \"SELECT COUNT(*) FROM tags WITH (error = 200)\"\n\
-             \x20 hushtag metrics {sandbox} --recipient brand-insights\n\
-             \x20 hushtag audit verify {sandbox}\n\
-             \x20 hushtag policy check {}",
-            input.join("study.toml").display()
-        ))
+        let study = self.dir.join("input").join("study.toml");
+        context.output.result(&text!("demo.try", sandbox = sandbox.display(), study = study.display()))
     }
 }
 
+/// How long it took, in seconds.
+fn took(key: &str, started: Instant) -> String {
+    filled(key, &[("seconds", &format!("{:.1}", started.elapsed().as_secs_f64()))])
+}
+
+/// What was verified.
+pub(super) fn evidence(verified: &Verification) -> String {
+    let (entries, charges) = (verified.log.checkpoint.size, verified.charges.unwrap_or(0));
+    text!("demo.evidence", entries, vkey = verified.vkey, charges)
+}
+
 pub(super) fn made_up(error: PopulationError) -> Failure {
-    Failure::failed(error.to_string(), "give another --dir")
+    Failure::of_error(error, text!("demo.dir_fix"))
 }
 
 fn unwritable(what: &Path, error: &std::io::Error) -> Failure {
-    Failure::failed(format!("{}: {error}", what.display()), "give another --dir")
+    Failure::of_place(what.display(), error, text!("demo.dir_fix"))
 }
 
 /// Leaves the study beside the files.
@@ -256,11 +240,7 @@ fn shrinks(width: u64, people: u32) -> String {
         format!("{}.{:03} %", thousandths / 1000, thousandths % 1000)
     };
     let more = if people < 1_000_000 { 1_000_000 } else { 10_000_000 };
-    format!(
-        "± {width} people is {} of all {people}; with --people {more} the same ± {width} would be {}\n",
-        share(people),
-        share(more)
-    )
+    text!("demo.share", width, share = share(people), people, more, then = share(more))
 }
 
 /// The demo's study with documents that are in date on the day it runs.
@@ -273,19 +253,13 @@ pub(super) fn dated(study: &str, today: Timestamp) -> String {
 
 pub(super) fn init(sandbox: &Path, study: &str) -> Result<Operator, Failure> {
     let epsilon = NanoEpsilon::new(4_000_000_000);
-    let pool = PoolTerms { epsilon, delta: Some(Delta::DEFAULT), window: None };
-    let setup = Setup {
-        studies: vec![StudySource::new("input/study.toml", study)],
-        pool,
-        handlers: Vec::new(),
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let pool = PoolTerms::new(epsilon).with_delta(Delta::DEFAULT);
+    let setup =
+        Setup::new(vec![StudySource::new("input/study.toml", study)], pool).with_approval(Approval::None);
     Ok(Operator::init(sandbox, setup, Keys::InFolder, Box::new(SystemClock))?)
 }
 
 /// Names written in this file are names.
 pub(super) fn named<T, E: std::fmt::Display>(name: Result<T, E>) -> Result<T, Failure> {
-    name.map_err(|error| Failure::failed(error.to_string(), "report this bug"))
+    name.map_err(|error| Failure::of_error(error, text!("error.bug_fix")))
 }

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use super::demo::{Demo, dated, init, made_up, named, write_study};
+use super::demo::{Demo, dated, evidence, init, made_up, named, write_study};
+use super::lang::{text, time};
 use super::{Context, Failure};
 use crate::render::{budget_text, hygiene_text, metrics_text};
-use hushtag::engine::{Reading, Sources};
+use hushtag::engine::Sources;
 use hushtag::operator::{Keys, Operator, SealTerms, verify_log};
 use hushtag::storage::Folder;
 use hushtag::types::{DatasetName, EpochId, RecipientId, Timestamp};
@@ -23,37 +24,22 @@ impl Demo {
         let files = self.write_social(context, as_of, &study)?;
         let sandbox = self.dir.join("sandbox");
         let operator = init(&sandbox, &study)?;
-        context.output.result(&format!(
-            "\n2. A sandbox in {} with a budget of epsilon 4 for ever\n",
-            sandbox.display()
-        ))?;
+        context.output.result(&text!("demo.sandbox", sandbox = sandbox.display()))?;
         seal_social(context, &operator, files, as_of)?;
         let analyst = operator.analyst(&named(RecipientId::new(RECIPIENT))?, None)?;
         let accounting = analyst.remaining()?.accounting;
         let metrics = analyst.metrics(None)?;
-        context.output.result(&format!(
-            "4. Every metric of the study, for the recipient {RECIPIENT}\n{}",
-            metrics_text(&metrics, accounting)
-        ))?;
-        context.output.result(&format!("\n5. The budget\n{}", budget_text(&operator.status()?)))?;
+        let metrics = metrics_text(&metrics, accounting);
+        context.output.result(&text!("demo.metrics", recipient = RECIPIENT, metrics))?;
+        context.output.result(&text!("demo.budget", budget = budget_text(&operator.status()?)))?;
         let verified = verify_log(&Folder::open(&sandbox)?, None, Some(Keys::InFolder), None)?;
-        context.output.result(&format!(
-            "6. The evidence: {} log entries verified with {}\n   and {} charges of the ledger agree with them\n",
-            verified.log.checkpoint.size,
-            verified.vkey,
-            verified.charges.unwrap_or(0)
-        ))?;
+        context.output.result(&evidence(&verified))?;
         drop(analyst);
         drop(operator);
         self.report(context, &sandbox)?;
-        let (sandbox, input) = (sandbox.display(), self.dir.join("input"));
-        context.output.result(&format!(
-            "Try next\n\
-             \x20 hushtag metrics {sandbox} --recipient {RECIPIENT} --format json\n\
-             \x20 hushtag ask {sandbox} --recipient {RECIPIENT} \"SELECT sharer, COUNT(*) FROM tags GROUP BY sharer\"\n\
-             \x20 hushtag policy explain --study {} --recipient {RECIPIENT}",
-            input.join("study.toml").display()
-        ))
+        let study = self.dir.join("input").join("study.toml");
+        let (sandbox, study) = (sandbox.display(), study.display());
+        context.output.result(&text!("demo.try_social", sandbox, study, recipient = RECIPIENT))
     }
 
     fn write_social(
@@ -75,11 +61,8 @@ impl Demo {
             people.write_csv(&input).map_err(made_up)?;
         }
         write_study(&input, study)?;
-        context.output.result(&format!(
-            "1. {} made-up people in {}\n   who follows whom, who shared what, who paid whom on whose invitation, who consented",
-            self.people,
-            input.display()
-        ))?;
+        let (people, input) = (self.people, input.display());
+        context.output.result(&text!("demo.people_social", people, input))?;
         Ok(files)
     }
 }
@@ -98,10 +81,8 @@ fn seal_social(
             sources.data.push((named(DatasetName::new(name))?, path.into()));
         }
     }
-    let terms = SealTerms { epoch: named(EpochId::new("demo"))?, as_of, reading: Reading::default() };
+    let terms = SealTerms::new(named(EpochId::new("demo"))?, as_of);
     let sealed = operator.seal(&terms, sources)?;
-    context.output.result(&format!(
-        "3. An epoch as of {as_of}, sealed from these files. Who is in is never told; only encrypted tag counts stay\n{}",
-        hygiene_text(&sealed.hygiene)
-    ))
+    let hygiene = hygiene_text(&sealed.hygiene);
+    context.output.result(&text!("demo.sealed", as_of = time(as_of), hygiene))
 }

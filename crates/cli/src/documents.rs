@@ -5,13 +5,14 @@ use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
+use super::lang::{list, text};
 use super::policy::study_under_regime;
 use super::{Context, Failure};
 use hushtag::operator::studies_in_force;
 use hushtag::policy::{Paper, Study};
 use hushtag::types::Sha256;
 
-/// A file that is said to be a document: `ID=FILE`.
+/// A file that should be a document: `ID=FILE`.
 #[derive(Debug, Clone)]
 pub(super) struct GivenDocument {
     name: String,
@@ -19,19 +20,19 @@ pub(super) struct GivenDocument {
 }
 
 impl std::str::FromStr for GivenDocument {
-    type Err = &'static str;
+    type Err = String;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
         match text.split_once('=') {
             Some((name, file)) if !name.is_empty() && !file.is_empty() => {
                 Ok(Self { name: name.to_owned(), file: file.into() })
             }
-            _ => Err("write ID=FILE: the id of a document, or its key in the study"),
+            _ => Err(text!("documents.given")),
         }
     }
 }
 
-/// What the comparison of a paper says.
+/// The outcome of the comparison of a paper.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Compared {
     Matches,
@@ -76,15 +77,11 @@ pub(super) fn run(place: &Path, given: &[GivenDocument], context: &Context) -> R
         .either(|| json!({ "documents": rows.iter().map(object).collect::<Vec<_>>() }), || text(&rows))?;
     let uncompared = |row: &&Row| row.found.is_some() && row.compared == Compared::NoDigest;
     if let Some(row) = rows.iter().find(uncompared) {
-        let message = format!("the study gives no digest of `{}`, so nothing was compared", row.paper.id);
-        return Err(Failure::uncompared(message, "sign a study that gives `sha256` of the document"));
+        let message = text!("documents.no_digest", document = row.paper.id);
+        return Err(Failure::uncompared(message, text!("documents.no_digest_fix")));
     }
     match rows.iter().find(|row| row.compared == Compared::Differs) {
-        Some(row) => Err(Failure::damaged(
-            &row.paper.id,
-            &Differs,
-            "ask for the document that the study was signed with, or sign a study that names this one",
-        )),
+        Some(row) => Err(Failure::damaged(&row.paper.id, &Differs, text!("documents.differs_fix"))),
         None => Ok(()),
     }
 }
@@ -114,18 +111,18 @@ fn compare(document: &GivenDocument, rows: &mut [Row]) -> Result<(), Failure> {
         [_] => {}
         [] => {
             let known: Vec<&str> = rows.iter().map(|row| row.paper.id.as_str()).collect();
-            let message = format!("no study names a document `{name}`");
-            return Err(Failure::usage(message, format!("the documents are {}", known.join(", "))));
+            let known = text!("documents.known", documents = list(known));
+            return Err(Failure::usage(text!("documents.unknown", name), known));
         }
         several => {
-            let message = format!("`{name}` is {} documents of several studies", several.len());
-            return Err(Failure::usage(message, format!("name one of {}", several.join(", "))));
+            let message = text!("documents.several", name, count = several.len());
+            return Err(Failure::usage(message, text!("documents.several_fix", documents = list(several))));
         }
     }
     let shown = document.file.display();
     let digest = File::open(&document.file).and_then(Sha256::of);
     let digest = digest
-        .map_err(|error| Failure::failed(format!("{shown}: cannot be read: {error}"), "check the path"))?;
+        .map_err(|error| Failure::failed(text!("file.unreadable", file = shown, error), text!("fix.path")))?;
     for row in rows.iter_mut().filter(|row| is_meant(row)) {
         row.found = Some(digest);
         row.compared = match row.paper.sha256 {
@@ -150,14 +147,14 @@ fn object(row: &Row) -> Value {
 
 fn text(rows: &[Row]) -> String {
     let line = |row: &Row| {
-        let said = match row.compared {
-            Compared::Matches => "the file has the digest of the study",
-            Compared::Differs => "THE FILE DIFFERS from the digest of the study",
-            Compared::NotGiven => "not compared: no file was given",
-            Compared::NoDigest => "not comparable: the study has no digest of it",
+        let result = match row.compared {
+            Compared::Matches => text!("documents.row_matches"),
+            Compared::Differs => text!("documents.row_differs"),
+            Compared::NotGiven => text!("documents.row_not_given"),
+            Compared::NoDigest => text!("documents.row_no_digest"),
         };
         let digest = row.paper.sha256.map(|own| format!("  sha256 {own}")).unwrap_or_default();
-        format!("{}: {} {}: {said}{digest}", row.study, row.paper.key, row.paper.id)
+        text!("documents.row", study = row.study, key = row.paper.key, id = row.paper.id, result, digest)
     };
     rows.iter().map(line).collect::<Vec<_>>().join("\n")
 }

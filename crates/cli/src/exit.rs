@@ -1,32 +1,34 @@
-//! From errors to exit codes, each with one line that says what to do next.
+//! From errors to exit codes, each with one line on what to do.
 
 use std::error::Error;
 use std::io::ErrorKind;
-use std::process::ExitCode;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 
 use super::Format;
-use super::advice::reading;
+use super::advice::{in_storage, input, with_key};
+use super::lang::{self, filled, text, word};
 use super::output::Output;
+use hushtag::blind_token::BlindTokenError;
 use hushtag::engine::{EngineError, ReadError, TokeniseError};
 use hushtag::keys::KeyError;
 use hushtag::ledger::LedgerError;
 use hushtag::operator::OperatorError;
-use hushtag::policy::Reason;
+use hushtag::policy::{Reason, Regime};
 use hushtag::release::ReleaseError;
 use hushtag::report::refusal_json;
 use hushtag::storage::{LockError, StorageError};
 
 /// Input or output failed.
 const FAILED: u8 = 1;
-/// Usage, or a question outside the language or vocabulary.
+/// Usage, or a query outside the language or vocabulary.
 const USAGE: u8 = 2;
 /// Refused by policy, consent or budget.
 const REFUSED: u8 = 3;
 /// Findings.
 const FINDINGS: u8 = 4;
-/// A book or sealed file is missing, damaged, rolled back or forged.
+/// The ledger, the log, the register or a sealed file is missing, damaged, rolled back or forged.
 const DAMAGED: u8 = 5;
 /// It is there already.
 const EXISTS: u8 = 6;
@@ -37,6 +39,8 @@ pub(crate) struct Failure {
     code: u8,
     /// What is wrong, and what to do next.
     faults: Vec<Fault>,
+    /// Nothing was done yet: the service at this socket does it.
+    service: Option<PathBuf>,
 }
 
 /// One thing that is wrong.
@@ -45,6 +49,8 @@ struct Fault {
     /// In a word, for scripts.
     kind: &'static str,
     message: String,
+    /// Whether the message is an English sentence of the library, whatever the chosen language is.
+    is_english: bool,
     /// Where in a file or a query, if it is about one.
     place: Option<Value>,
     next: String,
@@ -70,8 +76,19 @@ const fn kind_of(code: u8) -> &'static str {
 
 impl Failure {
     fn new(code: u8, message: impl Into<String>, next: impl Into<String>) -> Self {
-        let fault = Fault { kind: kind_of(code), message: message.into(), place: None, next: next.into() };
-        Self { code, faults: vec![fault] }
+        let (kind, message, next) = (kind_of(code), message.into(), next.into());
+        let fault = Fault { kind, message, is_english: false, place: None, next };
+        Self { code, faults: vec![fault], service: None }
+    }
+
+    /// Nothing was done: the service that listens at `socket` holds the sandbox and does it.
+    pub(super) fn of_service(socket: PathBuf) -> Self {
+        Self { code: FAILED, faults: Vec::new(), service: Some(socket) }
+    }
+
+    /// The socket of the service that does it.
+    pub(super) fn service(&self) -> Option<&Path> {
+        self.service.as_deref()
     }
 
     /// It is there already.
@@ -92,52 +109,83 @@ impl Failure {
         Self::new(FAILED, message, next)
     }
 
-    /// The same failure in other words.
-    pub(super) fn saying(mut self, message: String) -> Self {
+    /// The same failure in other words, which are English.
+    pub(super) fn in_words(mut self, message: String) -> Self {
         if let Some(first) = self.faults.first_mut() {
             first.message = message;
+            first.is_english = true;
         }
         self
     }
 
+    /// The same failure, of which the message is an English sentence.
+    fn in_english(mut self) -> Self {
+        self.faults.iter_mut().for_each(|fault| fault.is_english = true);
+        self
+    }
+
     /// Evidence that does not hold.
-    pub(super) fn damaged(place: &dyn std::fmt::Display, error: &dyn Error, next: &str) -> Self {
-        Self::new(DAMAGED, format!("{place}: {}", chain(error)), next)
+    pub(super) fn damaged(place: &dyn std::fmt::Display, error: &dyn Error, next: String) -> Self {
+        Self::new(DAMAGED, format!("{place}: {}", chain(error)), next).in_english()
+    }
+
+    /// A file or another thing that cannot be read or written, with the English sentence of the system or the library.
+    pub(super) fn of_place(
+        place: impl std::fmt::Display,
+        error: impl std::fmt::Display,
+        next: String,
+    ) -> Self {
+        Self::failed(format!("{place}: {error}"), next).in_english()
+    }
+
+    /// What was typed is wrong, by an English sentence of the library.
+    pub(super) fn of_usage(error: impl std::fmt::Display, next: String) -> Self {
+        Self::usage(error.to_string(), next).in_english()
+    }
+
+    /// A failure that the library describes in English.
+    pub(super) fn of_error(error: impl std::fmt::Display, next: String) -> Self {
+        Self::failed(error.to_string(), next).in_english()
     }
 
     pub(super) fn output(error: std::io::Error) -> Self {
-        Self::new(FAILED, format!("cannot print the result: {error}"), "see where stdout goes")
+        Self::new(FAILED, text!("output.failed", error), text!("output.fix"))
     }
 
     /// A key of tokens that cannot be used.
     pub(super) fn token_key(error: KeyError) -> Self {
         match error {
             KeyError::LooseMode { .. } => error.into(),
-            _ => Self::failed(
-                chain(&error),
-                "make one with `hushtag key new --for token --out FILE`, and give the other party the same",
-            ),
+            _ => Self::of_error(chain(&error), text!("fix.token_key")),
         }
     }
 
-    /// What was asked for could not be compared.
+    /// A key of blind tokens that cannot be used.
+    pub(super) fn blind_token_key(error: KeyError) -> Self {
+        match error {
+            KeyError::Malformed { .. } => Self::of_error(chain(&error), text!("fix.blind_token_key")),
+            _ => error.into(),
+        }
+    }
+
+    /// A document that was named could not be compared.
     pub(super) fn uncompared(message: impl Into<String>, next: impl Into<String>) -> Self {
         Self::new(FINDINGS, message, next)
     }
 
     /// Findings were printed as the result.
     pub(super) const fn findings() -> Self {
-        Self { code: FINDINGS, faults: Vec::new() }
+        Self { code: FINDINGS, faults: Vec::new(), service: None }
     }
 
     /// A refusal that was printed as the result.
     pub(super) const fn refused() -> Self {
-        Self { code: REFUSED, faults: Vec::new() }
+        Self { code: REFUSED, faults: Vec::new(), service: None }
     }
 
     /// Several failures as one, with the greatest code.
     fn of_all(all: impl Iterator<Item = Self>) -> Self {
-        let none = Self { code: FAILED, faults: Vec::new() };
+        let none = Self { code: FAILED, faults: Vec::new(), service: None };
         all.fold(none, |mut whole, one| {
             whole.code = whole.code.max(one.code);
             whole.faults.extend(one.faults);
@@ -145,9 +193,9 @@ impl Failure {
         })
     }
 
-    /// Prints each message with its next step, and gives the code; with `--format json` the first one, and all if there are several, also
+    /// Prints each message with its fix, and gives the code; with `--format json` the first one, and all if there are several, also
     /// as an object on stdout, unless a result was printed there: stdout holds one JSON text.
-    pub(super) fn report(&self, output: &Output) -> ExitCode {
+    pub(super) fn report(&self, output: &Output) -> u8 {
         if let (Format::Json, Some(first), false) =
             (output.format(), self.faults.first(), output.has_result())
         {
@@ -155,14 +203,17 @@ impl Failure {
             if let (Some(map), true) = (result.as_object_mut(), self.faults.len() > 1) {
                 map.insert("errors".into(), self.faults.iter().map(Fault::to_json).collect());
             }
-            // Where stdout is closed, the messages on stderr say it.
+            // Where stdout is closed, the messages are on stderr.
             let _ = output.result(&result.to_string());
         }
-        for Fault { message, next, .. } in &self.faults {
-            output.error(&format!("error: {message}"));
-            output.error(&format!("  next: {next}"));
+        for Fault { kind, message, is_english, next, .. } in &self.faults {
+            output.error(&match *is_english && !lang::is_english() {
+                true => text!("error.of_kind", kind = word("kind", kind), message),
+                false => text!("error.line", message),
+            });
+            output.error(&text!("error.fix", fix = next));
         }
-        ExitCode::from(self.code)
+        self.code
     }
 }
 
@@ -171,16 +222,16 @@ pub(super) fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(source) = cause {
-        let said = source.to_string();
-        if !text.ends_with(&said) {
-            text = format!("{text}: {said}");
+        let of_cause = source.to_string();
+        if !text.ends_with(&of_cause) {
+            text = format!("{text}: {of_cause}");
         }
         cause = source.source();
     }
     text
 }
 
-/// Prints a refusal: as JSON it is the result, as text an error that tells how to mend it.
+/// Prints a refusal: as JSON it is the result, as text an error with what would lift it.
 pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
     match output.format() {
         Format::Json => {
@@ -189,7 +240,7 @@ pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
             }
         }
         Format::Text | Format::Csv | Format::Sarif | Format::Junit => {
-            output.error(&format!("error: {}", refusal_text(reasons).trim_end()));
+            output.error(&text!("error.line", message = refusal_text(reasons).trim_end()));
         }
     }
     Failure::refused()
@@ -197,13 +248,29 @@ pub(super) fn refuse(output: &Output, reasons: &[Reason]) -> Failure {
 
 /// Reasons as a refusal reads.
 pub(super) fn refusal_text(reasons: &[Reason]) -> String {
-    let mut text = String::from("refused:\n");
-    for reason in reasons {
-        let article =
-            if reason.article.is_empty() { String::new() } else { format!(" ({})", reason.article) };
-        text.push_str(&format!("  {}{article}: {}\n    fix: {}\n", reason.rule, reason.because, reason.fix));
+    let mut all = text!("refusal.heading");
+    for Reason { rule, article, because, fix, .. } in reasons {
+        let article = if article.is_empty() { String::new() } else { text!("refusal.article", article) };
+        let demand = demand(rule);
+        all.push_str(&text!("refusal.reason", rule, article, demand, because, fix));
     }
-    text
+    all
+}
+
+/// What the rule of a refusal demands, in the chosen language, where the reasons are not in it.
+pub(super) fn demand(rule: &str) -> String {
+    if lang::is_english() {
+        return String::new();
+    }
+    let of_mechanism = word("rules", rule);
+    let demand = match of_mechanism == rule {
+        false => Some(of_mechanism),
+        true => Regime::built_in_names().find_map(|name| {
+            let regime = Regime::built_in(name).ok()?;
+            regime.rule_asks(rule, lang::chosen()).map(|(_, demand)| demand.to_owned())
+        }),
+    };
+    demand.map_or_else(String::new, |demand| text!("refusal.demand", demand))
 }
 
 impl From<OperatorError> for Failure {
@@ -213,7 +280,25 @@ impl From<OperatorError> for Failure {
         }
         let (code, next) = judge(&error);
         let (kind, place) = (error.kind().as_str(), place(&error));
-        Self { code, faults: vec![Fault { kind, message: chain(&error), place, next: next.to_owned() }] }
+        let known = in_chosen_language(&error);
+        let (is_english, message) = (known.is_none(), known.unwrap_or_else(|| in_commands(&error)));
+        let fault = Fault { kind, message, is_english, place, next: filled(next, &[]) };
+        Self { code, faults: vec![fault], service: None }
+    }
+}
+
+/// An error of the library with its causes, and what it means for someone who types commands.
+fn in_commands(error: &OperatorError) -> String {
+    let text = chain(error);
+    match error {
+        OperatorError::Engine(EngineError::MissingDataset { dataset }) => {
+            text!("error.missing_dataset", text, dataset)
+        }
+        OperatorError::SigningKey { .. } => {
+            text!("error.signing_key", text)
+        }
+        OperatorError::Unknown { kind: "answer", .. } => text!("error.unknown_answer", text),
+        _ => text,
     }
 }
 
@@ -248,152 +333,102 @@ impl From<KeyError> for Failure {
     }
 }
 
-/// Exit code and next step.
+/// An error whose whole meaning is in its variant and fields, in the chosen language.
+fn in_chosen_language(error: &OperatorError) -> Option<String> {
+    Some(match error {
+        OperatorError::EpochExists(epoch) => text!("error.epoch_exists", epoch),
+        OperatorError::Future(as_of) => text!("error.future", as_of),
+        OperatorError::NotASandbox(folder) => text!("error.not_a_sandbox", folder),
+        OperatorError::NothingSealed { study } => text!("error.nothing_sealed", study),
+        OperatorError::WriterAtWork => text!("error.writer_at_work"),
+        _ => return None,
+    })
+}
+
+/// Exit code, and the key of what to do about it.
 fn judge(error: &OperatorError) -> (u8, &'static str) {
     if matches!(error, OperatorError::SigningKey { .. }) {
-        return (DAMAGED, "restore keys/sign.key from a copy; without it this sandbox can only be read");
+        return (DAMAGED, "fix.signing_key");
     }
     if matches!(error, OperatorError::Key(KeyError::Sealed { place, .. }) if place == "keys/sandbox.key") {
-        return (
-            DAMAGED,
-            "give the root key that is in force (`audit show --kind key` says when it changed), or restore keys/sandbox.key from a copy",
-        );
+        return (DAMAGED, "fix.root_key_in_force");
     }
     if error.is_damage() {
-        return (
-            DAMAGED,
-            "restore the folder from a copy you trust, or seal a new sandbox; `audit verify` names the place",
-        );
+        return (DAMAGED, "fix.damaged");
     }
     match error {
-        OperatorError::Question(_) => (USAGE, "see `hushtag vocabulary` for tags, labels and measures"),
-        OperatorError::Unknown { kind: "answer", .. } => {
-            (USAGE, "`hushtag audit show DIR --kind ask` lists the answers with their numbers")
-        }
-        OperatorError::Unknown { .. } => (USAGE, "see `hushtag status` for what there is"),
-        OperatorError::EpochExists(_) => {
-            (EXISTS, "choose another --epoch, or say --if-absent; an epoch is sealed once")
-        }
-        OperatorError::Key(KeyError::Exists(_)) => {
-            (EXISTS, "choose a name that is not taken, or say --if-absent; a key is never overwritten")
-        }
-        OperatorError::Event(_) => (FAILED, "put the event right; nothing was recorded"),
-        OperatorError::OtherText { .. } => {
-            (USAGE, "seal an epoch under the study as it is now: `hushtag seal`")
-        }
-        OperatorError::Figures(_) => (
-            FAILED,
-            "give the key whose public part `init --auditor` named; without --auditor at init no figures are kept",
-        ),
-        OperatorError::Future(_) => (USAGE, "give an --as-of that has passed"),
-        OperatorError::Invalid(_) => (USAGE, "`--help` of this command says what can be given"),
-        OperatorError::NothingSealed { .. } => (USAGE, "seal one: `hushtag seal`"),
-        OperatorError::Refused(_) => (REFUSED, "see `hushtag policy check STUDY` for all findings"),
-        OperatorError::Approval { .. } => (
-            FAILED,
-            "pin a key for each handler (--handler ID=VKEY) and let each run `hushtag policy sign`; or say --approval none",
-        ),
+        OperatorError::Question(_) => (USAGE, "fix.query"),
+        OperatorError::Unknown { kind: "answer", .. } => (USAGE, "fix.unknown_answer"),
+        OperatorError::Unknown { .. } => (USAGE, "fix.unknown"),
+        OperatorError::EpochExists(_) => (EXISTS, "fix.epoch_exists"),
+        OperatorError::Key(KeyError::Exists(_)) => (EXISTS, "fix.key_exists"),
+        OperatorError::Event(_) => (FAILED, "fix.event"),
+        OperatorError::OtherText { .. } => (USAGE, "fix.other_text"),
+        OperatorError::Figures(_) => (FAILED, "fix.figures"),
+        OperatorError::Future(_) => (USAGE, "fix.future"),
+        OperatorError::Invalid(_) => (USAGE, "fix.invalid"),
+        OperatorError::NothingSealed { .. } => (USAGE, "fix.nothing_sealed"),
+        OperatorError::Refused(_) => (REFUSED, "fix.refused"),
+        OperatorError::Approval { .. } => (FAILED, "fix.approval"),
         OperatorError::File(_, source) if source.kind() == ErrorKind::InvalidData => {
-            (FAILED, "give a text file in UTF-8, of at most 1 MiB")
+            (FAILED, "fix.text_file")
         }
-        OperatorError::File(..) => (FAILED, "check the path"),
+        OperatorError::File(..) => (FAILED, "fix.path"),
         OperatorError::Storage(failed) => (FAILED, in_storage(failed)),
         OperatorError::Study(_) | OperatorError::Regime(_) | OperatorError::RegimePath { .. } => {
-            (FAILED, "mend the study file; `hushtag policy check` tells all it can")
+            (FAILED, "fix.study")
         }
         OperatorError::Engine(engine) => (FAILED, input(engine)),
-        OperatorError::NotASandbox(_) => (FAILED, "make one with `hushtag init`, or check the path"),
-        OperatorError::WriterAtWork => {
-            (FAILED, "try again, or stop the writer: nothing that was found is damage for sure")
-        }
-        OperatorError::Lock(LockError::Held { .. }) => {
-            (FAILED, "wait for the other process, or give a longer --wait")
-        }
+        OperatorError::NotASandbox(_) => (FAILED, "fix.not_a_sandbox"),
+        OperatorError::WriterAtWork => (FAILED, "fix.writer_at_work"),
+        OperatorError::Lock(LockError::Held { .. }) => (FAILED, "fix.locked"),
         OperatorError::Key(key) => (FAILED, with_key(key)),
         OperatorError::Ledger(LedgerError::ClockBackwards { .. })
         | OperatorError::Release(ReleaseError::Ledger(LedgerError::ClockBackwards { .. })) => {
-            (FAILED, "set the clock right; nothing is charged before the time of the last charge")
+            (FAILED, "fix.clock")
         }
-        _ => (FAILED, "check space and rights of the folder, then try again: nothing was lost"),
-    }
-}
-
-/// What to do about a key.
-fn with_key(error: &KeyError) -> &'static str {
-    match error {
-        KeyError::LooseMode { .. } => "make it readable by its owner alone: run chmod 600 on it",
-        KeyError::Storage(failed) => in_storage(failed),
-        KeyError::File(_, source) => match source.kind() {
-            ErrorKind::NotFound => "check the path",
-            ErrorKind::PermissionDenied => "run this as its owner: a key is for its owner alone",
-            ErrorKind::InvalidInput => "name the file of a key",
-            _ => "see that the file can be read, or written where a key is made",
-        },
-        KeyError::Malformed { .. } => {
-            "give the whole file as `hushtag key new` or `init` made it, and the key of the right kind"
-        }
-        KeyError::NoRandomness => "see why the system has no random numbers; nothing was made",
-        _ => "give the root key with --root-key or HUSHTAG_ROOT_KEY",
-    }
-}
-
-/// What to do about the folder, by what the system said.
-fn in_storage(error: &StorageError) -> &'static str {
-    match error.source.kind() {
-        ErrorKind::NotFound | ErrorKind::NotADirectory => "check the path",
-        ErrorKind::PermissionDenied => "see who owns the folder and its files: this user may not use them",
-        ErrorKind::StorageFull | ErrorKind::QuotaExceeded => {
-            "make space on that disk, then try again: nothing was lost"
-        }
-        ErrorKind::ReadOnlyFilesystem => "make that disk writable, then try again: nothing was lost",
-        ErrorKind::DirectoryNotEmpty => "choose an empty folder, or one that is not there yet",
-        // What this program refuses, it says itself.
-        ErrorKind::InvalidInput | ErrorKind::InvalidData | ErrorKind::AlreadyExists => {
-            "put right what stands there, then try again: nothing was lost"
-        }
-        _ => "check space and rights of the folder, then try again: nothing was lost",
+        _ => (FAILED, "fix.folder"),
     }
 }
 
 impl From<TokeniseError> for Failure {
     fn from(error: TokeniseError) -> Self {
         let (code, next) = match error {
+            TokeniseError::Blind(error) => return error.into(),
             TokeniseError::Engine(engine) => return OperatorError::Engine(engine).into(),
-            TokeniseError::Exists(_) => (USAGE, "choose another name: nothing is overwritten"),
-            TokeniseError::NotParquet(_) => (USAGE, "write a name such as payments.tokens.parquet"),
-            TokeniseError::UnknownTable { .. } => (USAGE, "name a dataset of the study, or `consents`"),
-            TokeniseError::Unfinished(_) => (FAILED, "wait for it, or remove the file"),
-            _ => (FAILED, "check space and rights of the folder: nothing was left there"),
+            TokeniseError::Exists(_) => (EXISTS, "fix.tokens_exist"),
+            TokeniseError::NotParquet(_) => (USAGE, "fix.not_parquet"),
+            TokeniseError::UnknownTable { .. } => (USAGE, "fix.unknown_table"),
+            TokeniseError::Unfinished(_) => (FAILED, "fix.unfinished"),
+            _ => (FAILED, "fix.tokens_folder"),
         };
-        Self::new(code, chain(&error), next)
+        Self::new(code, chain(&error), filled(next, &[])).in_english()
     }
 }
 
-fn input(error: &EngineError) -> &'static str {
-    match error {
-        EngineError::BadRows { .. } => "mend the file, or allow more with --max-bad-rows PERCENT",
-        EngineError::UnattributedConsents { .. } => {
-            "put these rows right, or leave them out if they are nobody's: no row of consents is passed over, and --max-bad-rows does not hold for them"
-        }
-        EngineError::MissingDataset { .. } | EngineError::UnknownDataset { .. } => {
-            "each dataset of the study needs one --data NAME=PATH"
-        }
-        EngineError::DirectIdentifier { .. } => {
-            "declare the column as \"drop\", or as the key that it is; mend the file if the column should hold something else"
-        }
-        EngineError::MixedTokens { .. } => {
-            "let `hushtag tokenize` make all files under one key that the parties agree on, or none"
-        }
-        EngineError::RowsPerOwner { .. } => {
-            "see whether the owner column holds a stand-in for many people; if one person has so many rows, raise `max_rows_per_owner` of the dataset in the study"
-        }
-        EngineError::EventsPerPerson { .. } => {
-            "see whether the person column holds a stand-in for many people, or import the events into the register in parts"
-        }
-        EngineError::Memory { .. } => {
-            "allow more with --memory, or seal fewer people, rows or measures; nothing was sealed or written"
-        }
-        EngineError::Read(error) => reading(error),
-        _ => "check the file; nothing was sealed or written",
+impl From<BlindTokenError> for Failure {
+    fn from(error: BlindTokenError) -> Self {
+        let (code, next) = match error {
+            BlindTokenError::Key(error) => return error.into(),
+            BlindTokenError::Storage(error) => return error.into(),
+            BlindTokenError::OverLimit { .. } => (REFUSED, "fix.over_limit"),
+            BlindTokenError::Book { .. } => (DAMAGED, "fix.evaluation_book"),
+            BlindTokenError::Exists(_) => (EXISTS, "fix.blind_exists"),
+            BlindTokenError::Unfinished(_) => (FAILED, "fix.unfinished"),
+            BlindTokenError::ForeignKey => (USAGE, "fix.foreign_key"),
+            BlindTokenError::NoTokenKeys => (USAGE, "fix.no_token_keys"),
+            BlindTokenError::Namespace(_) | BlindTokenError::OtherStudy { .. } => (FAILED, "fix.one_study"),
+            BlindTokenError::Table { .. } => (USAGE, "fix.own_tables"),
+            BlindTokenError::Parties { .. } => (FAILED, "fix.direction"),
+            BlindTokenError::OtherRequest { .. } | BlindTokenError::State { .. } => {
+                (FAILED, "fix.one_session")
+            }
+            BlindTokenError::Proof { .. } => (FAILED, "fix.proof"),
+            BlindTokenError::Repeated { .. } | BlindTokenError::SessionUsed { .. } => {
+                (FAILED, "fix.request_anew")
+            }
+            _ => (FAILED, "fix.whole_file"),
+        };
+        Self::new(code, chain(&error), filled(next, &[])).in_english()
     }
 }

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use clap::{Args, ValueEnum};
 
 use super::interactive::{Given, StudyDraft, study};
+use super::key::auditor_key;
+use super::lang::text;
 use super::sandbox::keys;
 use super::target::is_sandbox;
 use super::{Context, Failure};
@@ -51,18 +53,18 @@ pub(super) struct Init {
     #[arg(long, value_name = "FILE")]
     anchor: Option<PathBuf>,
     /// The auditor's public key, from `hushtag key new --for auditor`: every epoch's joined figures are sealed to it
-    #[arg(long, value_name = "PUBKEY")]
+    #[arg(long, value_name = "PUBKEY", value_parser = auditor_key)]
     auditor: Option<AuditorPublicKey>,
     /// How studies take effect [default: signatures]
     #[arg(long, value_enum)]
     approval: Option<Approval>,
-    /// Where the folder is a sandbox already, say so and succeed, instead of exit code 6; nothing of it is compared or changed
+    /// Where the folder is a sandbox already, note it and succeed, instead of exit code 6; nothing of it is compared or changed
     #[arg(long, conflicts_with = "interactive")]
     if_absent: bool,
 }
 
 fn handler(text: &str) -> Result<(HandlerId, String), String> {
-    let (id, vkey) = text.split_once('=').ok_or("write ID=VKEY")?;
+    let (id, vkey) = text.split_once('=').ok_or_else(|| text!("init.handler"))?;
     Ok((HandlerId::new(id).map_err(|error| error.to_string())?, vkey.to_owned()))
 }
 
@@ -70,9 +72,9 @@ fn handler(text: &str) -> Result<(HandlerId, String), String> {
 pub(super) fn read_text(path: &Path) -> Result<String, Failure> {
     let shown = path.display();
     let bytes = std::fs::read(path)
-        .map_err(|error| Failure::failed(format!("{shown}: cannot be read: {error}"), "check the path"))?;
+        .map_err(|error| Failure::failed(text!("file.unreadable", file = shown, error), text!("fix.path")))?;
     String::from_utf8(bytes)
-        .map_err(|_| Failure::failed(format!("{shown}: not UTF-8"), "save the file as UTF-8"))
+        .map_err(|_| Failure::failed(text!("file.utf8", file = shown), text!("file.utf8_fix")))
 }
 
 impl From<Approval> for operator::Approval {
@@ -87,14 +89,14 @@ impl From<Approval> for operator::Approval {
 impl Init {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         if is_sandbox(&self.dir) {
-            let message = format!("`{}` is a sandbox already", self.dir.display());
+            let message = text!("init.exists", folder = self.dir.display());
             if self.if_absent {
                 let dir = self.dir.display().to_string();
                 return context
                     .output
                     .either(|| serde_json::json!({ "exists": true, "sandbox": dir }), || message.clone());
             }
-            return Err(Failure::exists(message, "choose another folder, or say --if-absent"));
+            return Err(Failure::exists(message, text!("init.exists_fix")));
         }
         let approval = self.approval.map(operator::Approval::from);
         if !self.interactive {
@@ -109,12 +111,12 @@ impl Init {
             let next = unsigned(&self.dir, &shown, epsilon);
             return context.output.either(
                 || serde_json::json!({ "study": shown, "sandbox": null, "epsilon": epsilon.to_string() }),
-                || format!("{shown}\nno sandbox yet, since every handler has to sign:\n{next}"),
+                || text!("init.unsigned", study = shown, next),
             );
         }
         let dir = self.dir.display().to_string();
         Self { study: vec![study], ..self }.make(epsilon, approval, context)?;
-        context.output.note(&format!("next: hushtag seal {dir} --epoch ID --as-of DAY {data}"));
+        context.output.note(&text!("init.next", dir, data));
         Ok(())
     }
 
@@ -128,36 +130,36 @@ impl Init {
         let load = |path: &PathBuf| StudySource::load_signed(path);
         let studies = self.study.iter().map(load).collect::<Result<_, _>>()?;
         let delta = (!self.pure).then_some(self.delta);
-        let pool = PoolTerms { epsilon, delta, window: self.window };
+        let pool = PoolTerms::new(epsilon).with_window(self.window);
+        let pool = match delta {
+            Some(delta) => pool.with_delta(delta),
+            None => pool,
+        };
         let Self { handlers, anchor, auditor, .. } = self;
-        let setup = Setup { studies, pool, handlers, approval, anchor, auditor };
+        let setup =
+            Setup::new(studies, pool).with_handlers(handlers).with_approval(approval).with_anchor(anchor);
+        let setup = match auditor {
+            Some(auditor) => setup.with_auditor(auditor),
+            None => setup,
+        };
         let operator = Operator::init(&self.dir, setup, keys(context)?, Box::new(SystemClock))?;
         let status = operator.status()?;
-        context.output.note(
-            "note: whoever runs this sandbox holds its keys and could read the cubes; it protects people against recipients,\n\
-             the other party and holders of files outside keys/.",
-        );
+        context.output.note(&text!("init.trust"));
         if approval == operator::Approval::None {
-            context.output.note("note: studies take effect without signatures (--approval none).");
+            context.output.note(&text!("init.no_approval"));
         }
         if self.window.is_none() {
-            context.output.note(
-                "note: the pool can never be renewed: it was made without --window, which is fixed here for ever.",
-            );
+            context.output.note(&text!("init.no_window"));
         }
         for note in operator.price_notes(None)? {
-            context.output.note(&format!("note: {note}"));
+            context.output.note(&text!("note.price", note));
         }
         context.output.either(
             || hushtag::report::status_json(&status),
             || {
-                format!(
-                    "sandbox {} in {}\nlog key {}\n{}",
-                    status.sandbox,
-                    self.dir.display(),
-                    status.vkey,
-                    crate::render::budget_text(&status)
-                )
+                let budget = crate::render::budget_text(&status);
+                let (sandbox, vkey) = (&status.sandbox, &status.vkey);
+                text!("init.made", sandbox, dir = self.dir.display(), vkey, budget)
             },
         )
     }
@@ -165,10 +167,5 @@ impl Init {
 
 /// What is left to do where every handler has to sign.
 fn unsigned(dir: &Path, study: &str, epsilon: NanoEpsilon) -> String {
-    format!(
-        "  hushtag key new --out HANDLER.key                        # each handler its own; prints its VKEY\n\
-         \x20 hushtag policy sign --study {study} --key HANDLER.key\n\
-         \x20 hushtag init {} --study {study} --epsilon {epsilon} --handler ID=VKEY --handler ID=VKEY",
-        dir.display()
-    )
+    text!("init.next_signed", dir = dir.display(), study, epsilon)
 }

@@ -3,6 +3,7 @@
 use std::path::{Component, Path, PathBuf};
 
 use super::Failure;
+use super::lang::text;
 use hushtag::engine::Input;
 use hushtag::engine::read::is_passed_over;
 
@@ -18,8 +19,7 @@ impl Inputs {
     pub(super) fn of(&mut self, path: PathBuf) -> Result<Vec<Input>, Failure> {
         if is_stdin(&path) {
             if std::mem::replace(&mut self.stdin, true) {
-                let next = "give one table through stdin, and files or named pipes for the others";
-                return Err(Failure::usage("stdin is given twice, and is read once", next));
+                return Err(Failure::usage(text!("inputs.stdin_twice"), text!("inputs.stdin_twice_fix")));
             }
             return Ok(vec![stdin()]);
         }
@@ -38,26 +38,21 @@ fn stdin() -> Input {
 }
 
 /// Whether a path is standard input.
-fn is_stdin(path: &Path) -> bool {
+pub(super) fn is_stdin(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|stdin| path == Path::new(stdin))
 }
 
 /// All files and folders that match a pattern, but for the marks and checksums that Spark and Hive leave beside data.
 fn matching(pattern: &Path) -> Result<Vec<Input>, Failure> {
-    let text = pattern.to_str().unwrap_or_default();
+    let pattern_text = pattern.to_str().unwrap_or_default();
     let wrong = |why: String| {
-        Failure::failed(
-            format!("`{text}`: {why}"),
-            "write a file, or a pattern in quotes such as 'payments=2026/*.parquet'",
-        )
+        Failure::failed(text!("inputs.pattern", pattern = pattern_text, why), text!("inputs.pattern_fix"))
     };
     if let Some(place) = unspeakable(pattern) {
-        return Err(Failure::failed(
-            format!("`{text}`: a name in `{}` is no text, so no pattern can match it", place.display()),
-            "rename that file, or move it elsewhere",
-        ));
+        let message = text!("inputs.no_text", pattern = pattern_text, folder = place.display());
+        return Err(Failure::failed(message, text!("fix.parts_name")));
     }
-    let matched = glob::glob(text).map_err(|error| wrong(error.msg.to_owned()))?;
+    let matched = glob::glob(pattern_text).map_err(|error| wrong(error.msg.to_owned()))?;
     let depth = pattern.components().take_while(is_plain).count();
     let mut found = Vec::new();
     for path in matched {
@@ -66,7 +61,7 @@ fn matching(pattern: &Path) -> Result<Vec<Input>, Failure> {
             found.push(path.into());
         }
     }
-    if found.is_empty() { Err(wrong("no file matches this pattern".to_owned())) } else { Ok(found) }
+    if found.is_empty() { Err(wrong(text!("inputs.no_match"))) } else { Ok(found) }
 }
 
 /// Whether what a pattern matched, or a folder above it that the pattern matched too, is none of the data.
@@ -93,7 +88,7 @@ fn unspeakable(pattern: &Path) -> Option<PathBuf> {
     let depth = if anywhere { usize::MAX } else { parts.len() - base.components().count() };
     let mut open = vec![(if base.as_os_str().is_empty() { PathBuf::from(".") } else { base }, depth)];
     while let Some((folder, depth)) = open.pop() {
-        // What cannot be read matches nothing, and the pattern says so.
+        // What cannot be read matches nothing, which is an error of the pattern.
         for entry in std::fs::read_dir(&folder).into_iter().flatten().flatten() {
             if entry.file_name().to_str().is_none() {
                 return Some(folder);

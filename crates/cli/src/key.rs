@@ -5,19 +5,33 @@ use std::path::{Path, PathBuf};
 use clap::{Subcommand, ValueEnum};
 use serde_json::json;
 
+use super::lang::text;
 use super::sandbox::{given_root, keys, open};
 use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
-use hushtag::audit::VerifierKey;
-use hushtag::keys::{AuditorKey, SigningKey, load_token_key, new_token_key};
+use hushtag::audit::{NoteError, VerifierKey};
+use hushtag::keys::{
+    AuditorKey, AuditorPublicKey, BlindTokenKey, KeyError, SigningKey, load_token_key, new_token_key,
+};
 use hushtag::operator::{Keys, NamedKey, NewRoot, RootRotated, Rotated};
+
+/// The key of a log as an argument.
+pub(crate) fn log_key(text: &str) -> Result<VerifierKey, String> {
+    text.parse()
+        .map_err(|error: NoteError| format!("{error}, as `hushtag init`, `status` and `key new` print it"))
+}
+
+/// The auditor's public key as an argument.
+pub(crate) fn auditor_key(text: &str) -> Result<AuditorPublicKey, String> {
+    text.parse().map_err(|error: KeyError| format!("{error}, as `hushtag key new --for auditor` prints it"))
+}
 
 #[derive(Subcommand)]
 pub(super) enum KeyCommand {
     /// Make a key in a new file of mode 0600 and print what others may know of it: the vkey of one that signs (Ed25519), the
-    /// public key of an auditor's (X25519), the id of one that makes tokens
+    /// public key of an auditor's (X25519), the id of one that makes tokens, the `token_key` of one that makes blind tokens
     #[command(
-        after_help = "Examples:\n  hushtag key new --out platform.key --name social-platform\n  hushtag key new --out auditor.key --for auditor\n  hushtag key new --out agreed.key --for token"
+        after_help = "Examples:\n  hushtag key new --out platform.key --name social-platform\n  hushtag key new --out auditor.key --for auditor\n  hushtag key new --out agreed.key --for token\n  hushtag key new --out a.key --for blind-token"
     )]
     New {
         /// The new file
@@ -73,8 +87,10 @@ pub(super) enum Purpose {
     Sign,
     /// Opening the joined figures of a sandbox that was made with the public part.
     Auditor,
-    /// Tokens that two platforms make of ids; both need the same file.
+    /// Tokens under a key that two platforms share; both need the same file, and either can reverse the other's tokens.
     Token,
+    /// Blind tokens, which need the keys of both platforms; each makes its own, and the study pins what is printed.
+    BlindToken,
 }
 
 impl KeyCommand {
@@ -103,7 +119,7 @@ fn make(purpose: Purpose, name: Option<String>, out: &Path, context: &Context) -
     match purpose {
         Purpose::Sign => {
             let named = named_key(SigningKey::generate()?, name, out)?;
-            let vkey = vkey(&named)?;
+            let vkey = vkey_of(&named)?;
             named.key.write_file(out)?;
             public("vkey", &vkey, out, context)
         }
@@ -117,13 +133,17 @@ fn make(purpose: Purpose, name: Option<String>, out: &Path, context: &Context) -
             unnamed(name.as_ref())?;
             public("key_id", &new_token_key(out)?.id().to_string(), out, context)
         }
+        Purpose::BlindToken => {
+            unnamed(name.as_ref())?;
+            public("token_key", &BlindTokenKey::create(out)?.public().to_string(), out, context)
+        }
     }
 }
 
 fn show(purpose: Purpose, name: Option<String>, file: &Path, context: &Context) -> Result<(), Failure> {
     match purpose {
         Purpose::Sign => {
-            let vkey = vkey(&named_key(SigningKey::read_file(file)?, name, file)?)?;
+            let vkey = vkey_of(&named_key(SigningKey::read_file(file)?, name, file)?)?;
             public("vkey", &vkey, file, context)
         }
         Purpose::Auditor => {
@@ -135,20 +155,22 @@ fn show(purpose: Purpose, name: Option<String>, file: &Path, context: &Context) 
             let key = load_token_key(file).map_err(Failure::token_key)?;
             public("key_id", &key.id().to_string(), file, context)
         }
+        Purpose::BlindToken => {
+            unnamed(name.as_ref())?;
+            let key = BlindTokenKey::load(file).map_err(Failure::blind_token_key)?;
+            public("token_key", &key.public().to_string(), file, context)
+        }
     }
 }
 
-fn vkey(named: &NamedKey) -> Result<String, Failure> {
+fn vkey_of(named: &NamedKey) -> Result<String, Failure> {
     VerifierKey::of(named).map(|vkey| vkey.to_string()).map_err(|_| unfit(&named.name))
 }
 
 fn unnamed(name: Option<&String>) -> Result<(), Failure> {
     match name {
         None => Ok(()),
-        Some(_) => Err(Failure::usage(
-            "only a key that signs has a name",
-            "leave out --name: what identifies the key is printed",
-        )),
+        Some(_) => Err(Failure::usage(text!("key.no_name"), text!("key.no_name_fix"))),
     }
 }
 
@@ -161,34 +183,39 @@ fn rotate(dir: &Path, context: &Context) -> Result<(), Failure> {
     let Rotated { old, new, entry, .. } = open(dir, context)?.rotate_key()?;
     context.output.either(
         || json!({ "old": old, "new": new, "entry": entry }),
-        || {
-            format!(
-                "the log is signed by a new key from entry {entry} on; keep it outside the folder:\n  {new}\nwhoever has the old one alone can still verify:\n  {old}"
-            )
-        },
+        || text!("key.rotated", entry, new, old),
     )
 }
 
+/// The variable that holds the new root key in place of a file.
+const NEW_ROOT_KEY: &str = "HUSHTAG_NEW_ROOT_KEY";
+
 fn rotate_root(dir: &Path, new: Option<&Path>, context: &Context) -> Result<(), Failure> {
-    let new = match (given_root(new, "HUSHTAG_NEW_ROOT_KEY")?, keys(context)?) {
+    let by_variable = new.is_none() && std::env::var_os(NEW_ROOT_KEY).is_some();
+    let new = match (given_root(new, NEW_ROOT_KEY)?, keys(context)?) {
         (Some(root), _) => NewRoot::Given(root),
         (None, Keys::InFolder) => NewRoot::InFolder,
         (None, _) => {
-            return Err(Failure::usage(
-                "the root key lies outside the folder, and so does the new one",
-                "give --new-root-key FILE or HUSHTAG_NEW_ROOT_KEY",
-            ));
+            return Err(Failure::usage(text!("key.root_outside"), text!("key.root_outside_fix")));
         }
     };
     let inside = matches!(new, NewRoot::InFolder);
-    let RootRotated { number, entry, .. } = open(dir, context)?.rotate_root(new)?;
-    context.output.note(
-        "note: the old root key with an older copy of keys/sandbox.key still opens everything: remove both from backups",
-    );
-    let place = if inside { "keys/root.key" } else { "the one that was given: give it from now on" };
+    let operator = match open(dir, context) {
+        // The service would not see the variable, and make a key of its own.
+        Err(failure) if failure.service().is_some() && by_variable => {
+            return Err(Failure::usage(
+                text!("service.variable", name = NEW_ROOT_KEY),
+                text!("key.root_outside_fix"),
+            ));
+        }
+        opened => opened?,
+    };
+    let RootRotated { number, entry, .. } = operator.rotate_root(new)?;
+    context.output.note(&text!("key.old_root"));
+    let place = if inside { text!("key.root_in_folder") } else { text!("key.root_given") };
     context.output.either(
         || json!({ "number": number, "entry": entry, "in_folder": inside }),
-        || format!("the root key was changed (log entry {entry}); it is {place}"),
+        || text!("key.root_changed", entry, place),
     )
 }
 
@@ -201,5 +228,5 @@ pub(super) fn named_key(key: SigningKey, name: Option<String>, file: &Path) -> R
 }
 
 fn unfit(name: &str) -> Failure {
-    Failure::usage(format!("a key cannot be called `{name}`"), "give --name without spaces and `+`")
+    Failure::usage(text!("key.bad_name", name), text!("key.bad_name_fix"))
 }

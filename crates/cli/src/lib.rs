@@ -2,8 +2,10 @@
 
 mod adopt;
 mod advice;
+mod annex;
 mod ask;
 mod audit;
+mod beside;
 mod budget;
 mod bundle;
 mod chart;
@@ -13,11 +15,13 @@ mod demo;
 mod demo_social;
 mod documents;
 mod exit;
+mod forward;
 mod init;
 mod inputs;
 mod inspect;
 mod interactive;
 mod key;
+mod lang;
 mod man;
 mod metrics;
 mod open_input;
@@ -34,16 +38,21 @@ mod seal;
 mod sign;
 mod status;
 mod target;
+mod token;
 mod tokenize;
 mod vocabulary;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand, ValueEnum};
+use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
+pub use beside::{Done, PATH, Running, Sent};
 use exit::Failure;
+use hushtag::Released;
 use hushtag::engine::is_decoding;
+use hushtag::policy::Lang;
+use lang::{Language, text};
 use output::Output;
 
 /// A data sandbox: two companies join a social graph with payments under per-person consent; only noised aggregates leave.
@@ -62,6 +71,10 @@ struct Cli {
     /// Print results only, no notes
     #[arg(long, global = true)]
     quiet: bool,
+    /// The language of results and messages, in which a page or an explanation is written too [default: that of LC_ALL, LC_MESSAGES
+    /// or LANG; JSON is the same in every language]
+    #[arg(long, global = true, value_enum)]
+    lang: Option<Language>,
     #[command(subcommand)]
     command: Command,
 }
@@ -84,7 +97,7 @@ enum Format {
 
 #[derive(Subcommand)]
 enum Command {
-    /// The whole story on made-up people: init, seal, five questions, budget, verification
+    /// The whole story on made-up people: init, seal, five queries, budget, verification
     #[command(after_help = "Examples:\n  hushtag demo\n  hushtag demo --dir try --people 1000000 --seed 3")]
     Demo(demo::Demo),
     /// Make a sandbox in an empty folder
@@ -95,9 +108,12 @@ enum Command {
     /// Adopt a new or changed study that every handler has signed; the budget stays as it is
     #[command(after_help = "Example:\n  hushtag adopt box --study study.toml")]
     Adopt(adopt::Adopt),
+    /// Blind tokens: requests and replies between two platforms, so that neither can reverse the other's tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// De-identify a table where it comes from: ids become tokens, declared columns are treated, nothing else is written
     #[command(
-        after_help = "Examples:\n  hushtag tokenize --study study.toml --dataset payments payments.csv payments.tokens.parquet --key agreed.key\n  hushtag tokenize --study study.toml --dataset consents consents.csv consents.tokens.parquet --key agreed.key"
+        after_help = "Examples:\n  hushtag tokenize --study study.toml --dataset payments payments.csv payments.tokens.parquet --key b.key --state b.state --reply reply.bin\n  hushtag tokenize --study study.toml --dataset payments payments.csv payments.tokens.parquet --key agreed.key\n  hushtag tokenize --study study.toml --dataset consents consents.csv consents.tokens.parquet --key agreed.key"
     )]
     Tokenize(tokenize::Tokenize),
     /// Seal an epoch: read the files, keep only encrypted tag counts
@@ -108,15 +124,15 @@ enum Command {
     /// Open the joined figures of an epoch with the auditor's key; logged
     #[command(after_help = "Example:\n  hushtag inspect box --epoch 2026-q3 --key auditor.key")]
     Inspect(inspect::Inspect),
-    /// The consent register: what people said, durable, for services that keep no consents of their own
+    /// The consent register: consent events of people, durable, for services that keep no consents of their own
     #[command(subcommand)]
     Consent(consent::ConsentCommand),
-    /// A person's own view, on her authenticated request (PIPL 45, 48): what her consents put her into; logged
+    /// A person's own view, on their authenticated request (PIPL 45, 48): which epochs their consents put them into; logged
     #[command(
         after_help = "Examples:\n  hushtag person box --id-file id.txt\n  echo 13800000007 | hushtag person box --id-file - --format json"
     )]
     Person(person::PersonCommand),
-    /// Ask a question, or see what it would cost
+    /// Run a query, or see what it would cost
     #[command(
         after_help = "Examples:\n  hushtag ask box --recipient brand-insights --forecast \"SELECT COUNT(*) FROM tags\"\n  hushtag ask box --recipient brand-insights --format json \\\n    \"SELECT spend_tier, COUNT(*) AS people FROM tags GROUP BY spend_tier WITH (error = 200)\""
     )]
@@ -166,16 +182,46 @@ impl Command {
     /// The failure of a format that the command does not print.
     fn misprinted(&self, format: Format) -> Option<Failure> {
         let message = match (format, self) {
-            (Format::Csv, command) if !matches!(command, Self::Ask(_)) => "only `ask` prints CSV",
+            (Format::Csv, command) if !matches!(command, Self::Ask(_)) => text!("usage.csv"),
             (Format::Sarif, command) if !matches!(command, Self::Policy(policy::PolicyCommand::Check(_))) => {
-                "only `policy check` prints SARIF"
+                text!("usage.sarif")
             }
             (Format::Junit, command) if !matches!(command, Self::Policy(policy::PolicyCommand::Test(_))) => {
-                "only `policy test` prints JUnit XML"
+                text!("usage.junit")
             }
             _ => return None,
         };
-        Some(Failure::usage(message, "use --format text or --format json"))
+        Some(Failure::usage(message, text!("usage.format_fix")))
+    }
+
+    fn run(self, context: &Context) -> Result<(), Failure> {
+        // Before anything is done: an answer must not be charged and then not printed.
+        if let Some(failure) = self.misprinted(context.output.format()) {
+            return Err(failure);
+        }
+        match self {
+            Self::Demo(command) => command.run(context),
+            Self::Init(command) => command.run(context),
+            Self::Adopt(command) => command.run(context),
+            Self::Token(command) => command.run(context),
+            Self::Tokenize(command) => command.run(context),
+            Self::Seal(command) => command.run(context),
+            Self::Inspect(command) => command.run(context),
+            Self::Consent(command) => command.run(context),
+            Self::Person(command) => command.run(context),
+            Self::Ask(command) => command.run(context),
+            Self::Metrics(command) => command.run(context),
+            Self::Budget(command) => command.run(context),
+            Self::Vocabulary(command) => command.run(context),
+            Self::Status(command) => command.run(context),
+            Self::Report(command) => command.run(context),
+            Self::Retire(command) => command.run(context),
+            Self::Audit(command) => command.run(context),
+            Self::Policy(command) => command.run(context),
+            Self::Key(command) => command.run(context),
+            Self::Completions(command) => command.run(context),
+            Self::Man(command) => command.run(context),
+        }
     }
 }
 
@@ -184,9 +230,27 @@ struct Context {
     wait: std::time::Duration,
     root_key: Option<PathBuf>,
     output: Output,
+    /// The language that was named with `--lang`.
+    lang: Option<Lang>,
+    /// The sandbox of the service that runs the command.
+    running: Option<Running>,
 }
 
-/// Panics inside decoders of files are caught and become errors; what they say may quote a value, so it is not printed. The hook is the
+impl Context {
+    /// Lets the service that runs the command know of an answer.
+    fn answered(&self, released: &Released) {
+        if let Some(running) = &self.running {
+            (running.answered)(released);
+        }
+    }
+
+    /// The language of a text that is a result, such as a page: the one that was named, else that of all texts.
+    fn lang(&self) -> Lang {
+        self.lang.unwrap_or_else(lang::chosen)
+    }
+}
+
+/// Panics inside decoders of files are caught and become errors; their message may quote a value, so it is not printed. The hook is the
 /// command's: the library installs none, and a service that links it can do the same with [`is_decoding`].
 fn be_silent_while_decoding() {
     let other = std::panic::take_hook();
@@ -197,51 +261,61 @@ fn be_silent_while_decoding() {
     }));
 }
 
+fn of_environment() -> Lang {
+    lang::of_environment(|variable| std::env::var_os(variable))
+}
+
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
     be_silent_while_decoding();
-    let cli = match Cli::try_parse() {
-        Ok(cli) => cli,
+    // Values are read while arguments are parsed, so what is wrong with one is written before `--lang` is known for sure.
+    lang::choose(lang::of_arguments(std::env::args_os()).unwrap_or_else(of_environment));
+    let mut grammar = Cli::command();
+    let parsed = grammar.try_get_matches_from_mut(std::env::args_os());
+    let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
+    let (cli, matches) = match parsed {
+        Ok(parsed) => parsed,
         Err(error) => {
-            // Help and version are results (0); anything else is usage (2). A closed pipe is nobody's error.
-            let _ = error.print();
-            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+            // Arguments are in English, and so is what is wrong with them.
+            if error.use_stderr() && !lang::is_english() {
+                Output::new(Format::Text, false).error(&text!("usage.arguments"));
+            }
+            // Help and version are results (0); anything else is usage (2). A closed pipe is no failure.
+            let code = if error.use_stderr() { 2 } else { 0 };
+            let _ = error.format(&mut grammar).print();
+            return code.into();
         }
     };
+    let lang = cli.lang.map(Lang::from);
+    // JSON is for scripts, in whichever language their users read.
+    lang::choose(if cli.format == Format::Json { Lang::En } else { lang.unwrap_or_else(of_environment) });
     let context = Context {
         wait: std::time::Duration::from_secs(cli.wait),
         root_key: cli.root_key,
         output: Output::new(cli.format, cli.quiet),
+        lang,
+        running: None,
     };
-    // Before anything is done: an answer must not be charged and then not printed.
-    if let Some(failure) = cli.command.misprinted(cli.format) {
-        return failure.report(&context.output);
-    }
-    let done = match cli.command {
-        Command::Demo(command) => command.run(&context),
-        Command::Init(command) => command.run(&context),
-        Command::Adopt(command) => command.run(&context),
-        Command::Tokenize(command) => command.run(&context),
-        Command::Seal(command) => command.run(&context),
-        Command::Inspect(command) => command.run(&context),
-        Command::Consent(command) => command.run(&context),
-        Command::Person(command) => command.run(&context),
-        Command::Ask(command) => command.run(&context),
-        Command::Metrics(command) => command.run(&context),
-        Command::Budget(command) => command.run(&context),
-        Command::Vocabulary(command) => command.run(&context),
-        Command::Status(command) => command.run(&context),
-        Command::Report(command) => command.run(&context),
-        Command::Retire(command) => command.run(&context),
-        Command::Audit(command) => command.run(&context),
-        Command::Policy(command) => command.run(&context),
-        Command::Key(command) => command.run(&context),
-        Command::Completions(command) => command.run(&context),
-        Command::Man(command) => command.run(&context),
+    let failure = match cli.command.run(&context) {
+        Ok(()) => return ExitCode::SUCCESS,
+        Err(failure) => failure,
     };
-    match done {
-        Ok(()) => ExitCode::SUCCESS,
+    let Some(socket) = failure.service() else { return failure.report(&context.output).into() };
+    match forward::forward(socket, &grammar, &matches, &context) {
+        Ok(done) => printed(&done, &context).unwrap_or_else(|failure| failure.report(&context.output)),
         Err(failure) => failure.report(&context.output),
     }
+    .into()
+}
+
+/// Prints what a service printed, and gives its exit code.
+fn printed(done: &Done, context: &Context) -> Result<u8, Failure> {
+    if !done.results.is_empty() {
+        context.output.result(&done.results)?;
+    }
+    if !done.notes.is_empty() {
+        context.output.error(done.notes.trim_end_matches('\n'));
+    }
+    Ok(done.exit)
 }

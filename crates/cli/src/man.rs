@@ -1,11 +1,12 @@
 //! `hushtag man`.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use clap::{Args, Command, CommandFactory};
 use clap_mangen::Man;
 use serde_json::json;
 
+use super::lang::text;
 use super::{Cli, Context, Failure};
 use hushtag::storage::{Folder, Storage as _};
 
@@ -19,10 +20,9 @@ pub(super) struct ManPages {
 impl ManPages {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let failed = |error: std::io::Error| {
-            let message = format!("{}: no man pages can be written there: {error}", self.out.display());
-            Failure::failed(message, "give another --out")
+            Failure::failed(text!("man.failed", folder = self.out.display(), error), text!("man.fix"))
         };
-        // `help` repeats what the pages say.
+        // `help` repeats the pages.
         let mut root = Cli::command().disable_help_subcommand(true);
         root.build();
         let mut pages = Vec::new();
@@ -35,7 +35,7 @@ impl ManPages {
         let names: Vec<&str> = pages.iter().map(|(name, _)| name.as_str()).collect();
         context.output.either(
             || json!({ "folder": self.out.display().to_string(), "pages": names }),
-            || said(&self.out, names.len()),
+            || text!("man.done", count = names.len(), folder = self.out.display()),
         )
     }
 }
@@ -47,8 +47,4 @@ fn collect(command: &Command, pages: &mut Vec<(String, Vec<u8>)>) -> std::io::Re
     man.render(&mut page)?;
     pages.push((man.get_filename(), page));
     command.get_subcommands().try_for_each(|below| collect(below, pages))
-}
-
-fn said(out: &Path, count: usize) -> String {
-    format!("{count} pages in {}; read one with `man {}/hushtag.1`", out.display(), out.display())
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::sandbox::{Asker, open, read};
+use super::sandbox::{Client, open, read};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::render::{metrics_forecast_text, metrics_plot, metrics_text};
@@ -13,7 +13,7 @@ use hushtag::report::{metrics_forecast_json, metrics_json};
 #[derive(Args)]
 pub(super) struct MetricsCommand {
     #[command(flatten)]
-    asker: Asker,
+    client: Client,
     /// Draw the metrics, too: bars with intervals, as SVG
     #[arg(long, value_name = "OUT.svg", conflicts_with = "forecast")]
     plot: Option<PathBuf>,
@@ -21,12 +21,12 @@ pub(super) struct MetricsCommand {
 
 impl MetricsCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let (output, asker) = (&context.output, self.asker);
-        if asker.forecast {
-            let reader = read(&asker.dir, context)?;
-            let view = reader.view(&asker.recipient, asker.study.as_ref())?;
+        let (output, client) = (&context.output, self.client);
+        if client.forecast {
+            let reader = read(&client.dir, context)?;
+            let view = reader.view(&client.recipient, client.study.as_ref())?;
             let (forecast, remaining) = (view.forecast_metrics()?, view.remaining()?);
-            let epoch = view.asked_epoch(asker.epoch.as_ref())?;
+            let epoch = view.asked_epoch(client.epoch.as_ref())?;
             return output.either(
                 || metrics_forecast_json(&forecast, &remaining, epoch.as_ref()),
                 || metrics_forecast_text(&forecast, &remaining, epoch.as_ref()),
@@ -34,9 +34,10 @@ impl MetricsCommand {
         }
         // Before anything is charged.
         let plot = self.plot.as_deref().map(Target::new).transpose()?;
-        let operator = open(&asker.dir, context)?;
-        let analyst = operator.analyst(&asker.recipient, asker.study.as_ref())?;
-        let metrics = analyst.metrics(asker.epoch.as_ref())?;
+        let operator = open(&client.dir, context)?;
+        let analyst = operator.analyst(&client.recipient, client.study.as_ref())?;
+        let metrics = analyst.metrics(client.epoch.as_ref())?;
+        metrics.answers.iter().for_each(|answer| context.answered(answer));
         let accounting = analyst.remaining()?.accounting;
         output.either(|| metrics_json(&metrics, accounting), || metrics_text(&metrics, accounting))?;
         if let Some(plot) = &plot {

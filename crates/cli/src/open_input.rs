@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 use serde_json::{Value, json};
 
+use super::lang::{list, text};
 use super::sandbox::{Copied, Opened, keys, open_or_read};
 use super::{Context, Failure};
 use hushtag::audit::{FileDigest, InputForm, InputTable};
@@ -50,9 +51,7 @@ impl OpenInput {
         if let Some(key) = key
             && is_without_keys(&self.sandbox, &keys(context)?)?
         {
-            let note = "note: this act is not logged: the keys of the sandbox are not here; the log is verified with the key that \
-                        sandbox.toml names, to be compared with one kept elsewhere";
-            context.output.note(note);
+            context.output.note(&text!("open_input.unlogged"));
             let anchor = self.copied.anchor()?;
             return Ok(InputUse::in_copy(&self.sandbox, &self.epoch, digest, key, anchor.as_ref())?);
         }
@@ -96,24 +95,15 @@ fn as_json(name: &str, digest: &FileDigest, found: &InputUse) -> Value {
 
 fn as_text(name: &str, digest: &FileDigest, found: &InputUse) -> String {
     let InputUse { epoch, seal, access, .. } = found;
-    let mut text = match found.tables.is_empty() {
-        true => format!(
-            "{name}: this file was not used in epoch {epoch}: log entry {seal} commits to other files (SHA-256 {})",
-            hex(digest)
-        ),
+    let (sha256, bytes) = (hex(digest), digest.bytes);
+    let used = match found.tables.is_empty() {
+        true => text!("open_input.unused", name, epoch, seal, sha256),
         false => {
-            let names: Vec<String> = found.tables.iter().map(|(of, _)| format!("`{}`", table(of))).collect();
-            format!(
-                "{name}: this file was used as {} in epoch {epoch}: log entry {seal} commits to it (SHA-256 {}, {} bytes)",
-                names.join(" and "),
-                hex(digest),
-                digest.bytes
-            )
+            let tables = list(found.tables.iter().map(|(of, _)| format!("`{}`", table(of))));
+            text!("open_input.used", name, tables, epoch, seal, sha256, bytes)
         }
     };
-    match access {
-        Some(index) => text.push_str(&format!("\nthis act is log entry {index}")),
-        None => text.push_str("\nthis act was not logged"),
-    }
-    text
+    let logged =
+        access.map_or_else(|| text!("open_input.not_logged"), |entry| text!("open_input.logged", entry));
+    format!("{used}\n{logged}")
 }

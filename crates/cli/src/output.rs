@@ -1,22 +1,56 @@
 //! Where results and notes go.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use serde_json::Value;
 
 use super::{Failure, Format};
 
-/// Prints results to stdout and notes to stderr.
+/// What a command printed that runs for another process.
+#[derive(Default)]
+pub(super) struct Printed {
+    pub(super) results: String,
+    pub(super) notes: String,
+}
+
+/// Prints results to stdout and notes to stderr, or keeps both.
 pub(super) struct Output {
     format: Format,
     quiet: bool,
     printed: AtomicBool,
+    kept: Option<Mutex<Printed>>,
 }
 
 impl Output {
     pub(super) const fn new(format: Format, quiet: bool) -> Self {
-        Self { format, quiet, printed: AtomicBool::new(false) }
+        Self { format, quiet, printed: AtomicBool::new(false), kept: None }
+    }
+
+    /// Keeps what is printed, for [`Output::take`].
+    pub(super) fn kept(format: Format, quiet: bool) -> Self {
+        Self { kept: Some(Mutex::default()), ..Self::new(format, quiet) }
+    }
+
+    /// What was kept.
+    pub(super) fn take(&self) -> Printed {
+        let kept = self.kept.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner));
+        kept.map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
+    }
+
+    fn keep(&self, text: &str, of: impl FnOnce(&mut Printed) -> &mut String) -> bool {
+        let Some(kept) = &self.kept else { return false };
+        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let all = of(&mut kept);
+        all.push_str(text);
+        all.push('\n');
+        true
+    }
+
+    /// Whether notes are seen while the command runs.
+    pub(super) fn is_terminal(&self) -> bool {
+        self.kept.is_none() && io::stderr().is_terminal()
     }
 
     pub(super) const fn format(&self) -> Format {
@@ -35,8 +69,11 @@ impl Output {
     /// Prints a result.
     pub(super) fn result(&self, text: &str) -> Result<(), Failure> {
         self.printed.store(true, Ordering::Relaxed);
-        let mut out = io::stdout().lock();
         let text = text.trim_end_matches('\n');
+        if self.keep(text, |kept| &mut kept.results) {
+            return Ok(());
+        }
+        let mut out = io::stdout().lock();
         match writeln!(out, "{text}").and_then(|()| out.flush()) {
             // A reader that closed the pipe has all it wanted.
             Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(Failure::output(error)),
@@ -60,12 +97,15 @@ impl Output {
     /// Prints a note; lost notes are no failure.
     pub(super) fn note(&self, text: &str) {
         if !self.quiet {
-            let _ = writeln!(io::stderr().lock(), "{text}");
+            self.error(text);
         }
     }
 
     /// Prints an error, also when quiet.
     pub(super) fn error(&self, text: &str) {
+        if self.keep(text, |kept| &mut kept.notes) {
+            return;
+        }
         let _ = writeln!(io::stderr().lock(), "{text}");
     }
 }

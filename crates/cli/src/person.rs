@@ -6,15 +6,13 @@ use clap::Args;
 use serde_json::{Value, json};
 
 use super::audit::write_new;
+use super::bundle::included;
 use super::consent::person::Person;
 use super::consent::status::{account_json, account_line};
+use super::lang::{text, time};
 use super::sandbox::open;
 use super::{Context, Failure};
 use hushtag::operator::{PersonEpoch, PersonView};
-
-/// What the view cannot know.
-const LIMITS: &str = "this is what the register says today: consents handed in as files, her age, and ids that a links table \
-                      joins are not known here, nor whether anybody holds data on her";
 
 #[derive(Args)]
 pub(super) struct PersonCommand {
@@ -22,7 +20,7 @@ pub(super) struct PersonCommand {
     dir: PathBuf,
     #[command(flatten)]
     person: Person,
-    /// Write what anyone who has the log's key can check: how she stood at each seal; the file must be absent
+    /// Write what anyone who has the log's key can check: whether they were included at each seal; the file must be absent
     #[arg(long, value_name = "FILE")]
     proof: Option<PathBuf>,
 }
@@ -34,13 +32,10 @@ impl PersonCommand {
         let view = operator.person((&ids, &id))?;
         if let Some(out) = &self.proof {
             let text = operator.prove_person(&view)?.to_text();
-            write_new(out, &text.map_err(|error| Failure::failed(error.to_string(), "report this bug"))?)?;
-            let (out, vkey) = (out.display(), operator.status()?.vkey);
-            context.output.note(&format!(
-                "{out} holds her id; check it with\n  hushtag audit verify {out} --key {vkey}"
-            ));
+            write_new(out, &text.map_err(|error| Failure::of_error(error, text!("error.bug_fix")))?)?;
+            context.output.note(&text!("person.proof", out = out.display(), vkey = operator.status()?.vkey));
         }
-        context.output.note(&format!("note: {LIMITS}."));
+        context.output.note(&text!("person.note", limits = text!("person.limits")));
         context.output.either(|| view_json(&view), || view_text(&view))
     }
 }
@@ -69,36 +64,29 @@ fn view_json(view: &PersonView) -> Value {
         "events": events.collect::<Vec<_>>(),
         "erased": view.erased.map(|at| at.to_string()),
         "epochs": epochs.collect::<Vec<_>>(),
-        "limits": LIMITS,
+        "limits": text!("person.limits"),
     })
 }
 
 fn view_text(view: &PersonView) -> String {
-    let mut text =
-        format!("{} event(s) of hers are recorded; this look is log entry {}", view.events.len(), view.entry);
+    let mut text = text!("person.view", events = view.events.len(), entry = view.entry);
     if let Some(at) = view.erased {
-        text.push_str(&format!("\nerased at {at}: what was said by then gives no consent"));
+        text.push_str(&text!("person.erased", at = time(at)));
     }
     for epoch in &view.epochs {
         let PersonEpoch { epoch: id, as_of, study, recipient, inside, sealed, seal, .. } = epoch;
-        let stands = word(*inside);
-        text.push_str(&format!(
-            "\nepoch {id} as of {as_of}, study {study}, for {recipient}: {stands} by their consents"
-        ));
+        let (as_of, inside) = (time(*as_of), included(*inside));
+        text.push_str(&text!("person.epoch", id, as_of, study, recipient, inside));
         if let Some(sealed) = sealed {
-            text.push_str(&format!("\n  sealed as {} (log entry {seal})", word(*sealed)));
+            text.push_str(&text!("person.sealed", inside = included(*sealed), seal));
         }
         epoch.accounts.iter().for_each(|account| text.push_str(&account_line(account)));
-        for (entry, question) in &epoch.releases {
-            text.push_str(&format!("\n  answered (log entry {entry}): {question}"));
+        for (entry, query) in &epoch.releases {
+            text.push_str(&text!("person.answered", entry, query));
         }
         if let Some(entry) = epoch.retired {
-            text.push_str(&format!("\n  retired: log entry {entry}"));
+            text.push_str(&text!("person.retired", entry));
         }
     }
     text
-}
-
-const fn word(inside: bool) -> &'static str {
-    if inside { "in" } else { "out" }
 }

@@ -2,29 +2,21 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
+use super::lang::text;
 use super::sandbox::{Copied, Opened, keys, open, open_or_read, read_copy};
-use super::target::{Target, are_one_place};
+use super::target::{PAGE_MARK, Target, are_one_place};
 use super::{Context, Failure};
-use crate::page::{PageError, Report, report_page};
+use crate::annex::Annex;
+use crate::page::{Annexes, PageError, Report, report_page};
 use hushtag::keys::AuditorKey;
 use hushtag::operator::{Act, Anchoring, Keys, Operator, Role, Verification, VerifyTerms, verify_sandbox};
-use hushtag::policy::Lang;
 use hushtag::release::JoinDiagnostics;
 use hushtag::report::{REGISTRY_MARK, registry_yaml};
 use hushtag::storage::Folder;
 use hushtag::types::EpochId;
-
-/// The language of a page.
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Language {
-    /// English.
-    En,
-    /// Simplified Chinese.
-    Zh,
-}
 
 #[derive(Args)]
 pub(super) struct ReportCommand {
@@ -36,9 +28,10 @@ pub(super) struct ReportCommand {
     /// A draft of the record for the public registry of deployments of differential privacy, as YAML; replaced as the page is
     #[arg(long, value_name = "FILE")]
     registry: Option<PathBuf>,
-    /// The language of the page
-    #[arg(long, value_enum, default_value_t = Language::En)]
-    lang: Language,
+    /// Write the older answers in full as well, in numbered pages beside the page; else the newest ones are in full, and the numbers of the
+    /// older ones are in a CSV file beside it
+    #[arg(long, requires = "out")]
+    all: bool,
     /// Add a draft of the impact assessment (PIPL art. 56), for a human to complete
     #[arg(long, requires = "out")]
     pipia: bool,
@@ -54,18 +47,15 @@ impl ReportCommand {
         if let (Some(out), Some(registry)) = (&self.out, &self.registry)
             && are_one_place(out, registry)
         {
-            return Err(Failure::usage("--out and --registry name one file", "give each a file of its own"));
+            return Err(Failure::usage(text!("report.one_file"), text!("report.one_file_fix")));
         }
         let out = self.out.as_deref().map(Target::new).transpose()?;
         let registry =
             self.registry.as_deref().map(|path| Target::marked(path, REGISTRY_MARK)).transpose()?;
-        let lang = match self.lang {
-            Language::En => Lang::En,
-            Language::Zh => Lang::Zh,
-        };
+        let lang = context.lang();
         let (figures, access) = match self.key.as_deref().map(AuditorKey::read_file).transpose()? {
             Some(key) => {
-                // Exact figures are opened only where the log says so.
+                // Exact figures are opened only where the log records it.
                 let operator = open(&self.dir, context)?;
                 let access = operator.log_access(Act::Report, Role::Auditor)?;
                 (Some(opened(&operator, &key)?), Some(access))
@@ -90,11 +80,11 @@ impl ReportCommand {
         let (Some(out), Some(path)) = (out, self.out) else {
             return context.output.either(
                 || json!({ "registry": registry, "verified": true, "log_entry": access }),
-                || "both books verified; read the draft, and complete what is left to you".to_owned(),
+                || text!("report.draft"),
             );
         };
         let report = Report { reader: &reader, verified: &verified, place: &place, lang, pipia, figures };
-        let page = page(&report)?;
+        let page = page(&report, &mut annexes(&path, internal, self.all))?;
         if internal {
             out.write_for_owner(&page)?
         } else {
@@ -104,7 +94,7 @@ impl ReportCommand {
         let (path, bytes) = (path.display().to_string(), page.len());
         context.output.either(
             || json!({ "report": path, "bytes": bytes, "verified": true, "internal": internal, "log_entry": access, "registry": registry }),
-            || format!("{path}: both books verified; open it in any browser, or print it"),
+            || text!("report.done", page = path),
         )
     }
 }
@@ -125,16 +115,26 @@ fn logged(dir: &Path, copied: &Copied, context: &Context) -> Result<Option<u64>,
     })
 }
 
-/// What both books of the sandbox say of each other.
+/// What was verified of the budget ledger and the audit log against each other.
 pub(super) fn verified(dir: &Path, keys: Keys, anchor: Anchoring<'_>) -> Result<Verification, Failure> {
-    let terms = VerifyTerms { keys: Some(keys), anchor, beside_a_writer: true, ..VerifyTerms::default() };
+    let terms = VerifyTerms::new().with_keys(keys).with_anchor(anchor).beside_a_writer();
     Ok(verify_sandbox(&Folder::open(dir)?, terms)?)
 }
 
+/// The files beside the page at `path` for what it has no room for.
+pub(super) fn annexes(path: &Path, for_owner: bool, all: bool) -> Annexes {
+    Annexes {
+        answers: Annex::beside(path, ".answers.csv", "log_entry,at,study,", for_owner),
+        charges: Annex::beside(path, ".charges.csv", "charge,at,recipient,", for_owner),
+        pages: all.then(|| Annex::beside(path, ".html", PAGE_MARK, for_owner)),
+    }
+}
+
 /// The page, or why there is none.
-pub(super) fn page(report: &Report<'_>) -> Result<String, Failure> {
-    report_page(report).map_err(|error| match error {
+pub(super) fn page(report: &Report<'_>, annexes: &mut Annexes) -> Result<String, Failure> {
+    report_page(report, annexes).map_err(|error| match error {
         PageError::Operator(error) => error.into(),
-        PageError::Texts(_) => Failure::failed(error.to_string(), "report this bug"),
+        error @ PageError::Annex(_) => Failure::of_error(error, text!("error.annex_fix")),
+        PageError::Texts(_) => Failure::of_error(error, text!("error.bug_fix")),
     })
 }

@@ -1,22 +1,26 @@
 //! Opening a sandbox with the key that the options name.
 
 use std::io::ErrorKind;
+use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use clap::Args;
 
+use super::beside::other_sandbox;
+use super::lang::text;
 use super::{Context, Failure};
 use hushtag::keys::RootKey;
 use hushtag::operator::{Anchoring, Keys, Operator, OperatorError, Reader};
-use hushtag::storage::{AnchorFile, LockError, StorageError};
+use hushtag::storage::{AnchorFile, Folder, LockError, StorageError};
 use hushtag::types::{EpochId, RecipientId, StudyId, SystemClock};
 
-/// Who asks, of what; the same for single questions and metrics.
+/// The recipient and what is queried; the same for single queries and metrics.
 #[derive(Args)]
-pub(super) struct Asker {
+pub(super) struct Client {
     /// The sandbox
     pub(super) dir: PathBuf,
-    /// Who asks
+    /// The recipient of the answer
     #[arg(long)]
     pub(super) recipient: RecipientId,
     /// Under which study, if several name the recipient
@@ -44,20 +48,37 @@ pub(super) fn given_root(file: Option<&Path>, variable: &str) -> Result<Option<R
         Ok(text) => Ok(Some(RootKey::from_hex(&text, variable)?)),
         Err(std::env::VarError::NotPresent) => Ok(None),
         Err(std::env::VarError::NotUnicode(_)) => {
-            Err(Failure::usage(format!("{variable} is not text"), "give 64 hex digits"))
+            Err(Failure::usage(text!("sandbox.variable", variable), text!("sandbox.variable_fix")))
         }
     }
 }
 
-/// Opens the sandbox as its one writer.
-pub(super) fn open(dir: &Path, context: &Context) -> Result<Operator, Failure> {
-    Ok(Operator::open(dir, keys(context)?, Box::new(SystemClock), context.wait)?)
+/// Opens the sandbox as its one writer, unless a service that is its writer takes commands: it runs this one.
+pub(super) fn open(dir: &Path, context: &Context) -> Result<Arc<Operator>, Failure> {
+    if let Some(running) = beside(dir, context)? {
+        return Ok(running);
+    }
+    Ok(Arc::new(Operator::open(dir, keys(context)?, Box::new(SystemClock), context.wait)?))
+}
+
+/// The sandbox as the service has it that runs this command.
+fn beside(dir: &Path, context: &Context) -> Result<Option<Arc<Operator>>, Failure> {
+    if let Some(running) = &context.running {
+        let operator = running.is_at(dir).then(|| Arc::clone(&running.operator));
+        return operator.map(Some).ok_or_else(|| other_sandbox(dir));
+    }
+    // What cannot be read is an error of the opening.
+    let socket = Folder::open(dir).and_then(|folder| folder.operator_socket()).ok().flatten();
+    match socket.filter(|socket| UnixStream::connect(socket).is_ok()) {
+        Some(socket) => Err(Failure::of_service(socket)),
+        None => Ok(None),
+    }
 }
 
 /// A sandbox for an act that reads: logged where this process can write to it.
 pub(super) enum Opened {
     /// As its one writer, so that the act can be logged.
-    Writer(Operator),
+    Writer(Arc<Operator>),
     /// To read, where it cannot be written.
     Reader(Box<Reader>),
 }
@@ -100,28 +121,31 @@ pub(super) const fn anchoring(given: Option<&AnchorFile>, without: bool) -> Anch
 /// Opens the sandbox as its writer or, of a copy, beside a live writer, in a folder that cannot be written, or in a copy without the key that signs
 /// the log, to read; then a note says that the act is not logged.
 pub(super) fn open_or_read(dir: &Path, copied: &Copied, context: &Context) -> Result<Opened, Failure> {
-    let unlogged = |why: &str| {
+    let unlogged = |why: String| {
         let reader = read_copy(dir, copied, context)?;
-        context.output.note(&format!("note: this act is not logged: {why}"));
+        context.output.note(&text!("sandbox.unlogged", why));
         Ok(Opened::Reader(Box::new(reader)))
     };
     if copied.copy {
-        return unlogged("the folder is a copy");
+        return unlogged(text!("sandbox.copy"));
+    }
+    if let Some(running) = beside(dir, context)? {
+        return Ok(Opened::Writer(running));
     }
     let error = match Operator::open(dir, keys(context)?, Box::new(SystemClock), context.wait) {
-        Ok(operator) => return Ok(Opened::Writer(operator)),
+        Ok(operator) => return Ok(Opened::Writer(Arc::new(operator))),
         Err(error) => error,
     };
     let cannot_write = |error: &StorageError| {
         matches!(error.source.kind(), ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem)
     };
     let why = match &error {
-        OperatorError::Lock(LockError::Held { .. }) => "another process writes to the sandbox",
-        OperatorError::SigningKey { .. } => "the key that signs the log is not here",
+        OperatorError::Lock(LockError::Held { .. }) => text!("sandbox.held"),
+        OperatorError::SigningKey { .. } => text!("sandbox.no_signing_key"),
         OperatorError::Lock(LockError::Storage(error)) | OperatorError::Storage(error)
             if cannot_write(error) =>
         {
-            "the folder cannot be written"
+            text!("sandbox.read_only")
         }
         _ => return Err(error.into()),
     };

@@ -7,8 +7,9 @@ use clap::Args;
 
 use super::exit::{refusal_text, refuse};
 use super::inputs::Inputs;
+use super::lang::{list, text, time};
 use super::output::Output;
-use super::progress::shown;
+use super::progress::{Counted, shown};
 use super::sandbox::{open, read};
 use super::{Context, Failure, Format};
 use crate::render::{answer_table, hygiene_text};
@@ -25,7 +26,7 @@ pub(super) struct Seal {
     /// The new epoch's id
     #[arg(long, required_unless_present = "check")]
     epoch: Option<EpochId>,
-    /// Where the epoch was sealed already, say so and succeed, instead of exit code 6
+    /// Where the epoch was sealed already, note it and succeed, instead of exit code 6
     #[arg(long, conflicts_with = "check")]
     if_absent: bool,
     /// Read everything and report every file, also beside another process that writes; nothing is sealed, written or logged
@@ -46,7 +47,7 @@ pub(super) struct Seal {
     /// Count identical records: all declared columns are decoded, 8 bytes of memory a record
     #[arg(long)]
     count_duplicates: bool,
-    /// How many percent of a file's rows may be bad; a row of consents that is nobody's always stops the seal
+    /// How many percent of a file's rows may be bad; a row of consents that belongs to no person always stops the seal
     #[arg(long, value_name = "PERCENT", default_value_t = MaxBadRows::default())]
     max_bad_rows: MaxBadRows,
     /// How much memory people, rows and pairs may take, such as 4GiB; a seal that needs more is refused, independent of who is in. Without
@@ -56,7 +57,7 @@ pub(super) struct Seal {
 }
 
 fn data(text: &str) -> Result<(DatasetName, PathBuf), String> {
-    let (name, path) = text.split_once('=').ok_or("write NAME=PATH, such as follows=follows.csv")?;
+    let (name, path) = text.split_once('=').ok_or_else(|| text!("seal.data"))?;
     Ok((DatasetName::new(name).map_err(|error| error.to_string())?, PathBuf::from(path)))
 }
 
@@ -68,28 +69,27 @@ impl Seal {
         }
     }
 
-    fn reading(&self) -> (Reading, Arc<Progress>) {
+    fn reading(&self, context: &Context) -> (Reading, Arc<Progress>) {
         let progress = Arc::new(Progress::default());
-        let reading = Reading {
-            max_bad_rows: self.max_bad_rows,
-            count_identical: self.count_duplicates,
-            memory: self.memory.clone().unwrap_or_default(),
-            progress: Some(Arc::clone(&progress)),
-            ..Reading::default()
-        };
+        let mut reading =
+            Reading::default().with_max_bad_rows(self.max_bad_rows).with_progress(Arc::clone(&progress));
+        if let Some(running) = &context.running {
+            reading = reading.cancelled_by(&running.stop);
+        }
+        reading.count_identical = self.count_duplicates;
+        reading.memory = self.memory.clone().unwrap_or_default();
         (reading, progress)
     }
 
-    /// The tables that were given; `registered` says that there is a register besides.
+    /// The tables that were given; `registered`: there is a register besides.
     fn sources(&self, registered: bool, output: &Output) -> Result<Sources, Failure> {
-        let read: Vec<String> = self.consents.iter().map(|path| path.display().to_string()).collect();
-        let read = registered.then(|| FILE.to_owned()).into_iter().chain(read).collect::<Vec<_>>().join(", ");
-        if read.is_empty() {
-            let next = "give --consents PATH, or fill the register with `hushtag consent record` or `import`";
-            return Err(Failure::usage("there are no consents: no --consents and no consent register", next));
+        let files = self.consents.iter().map(|path| path.display().to_string());
+        let files = list(registered.then(|| FILE.to_owned()).into_iter().chain(files));
+        if files.is_empty() {
+            return Err(Failure::usage(text!("seal.no_consents"), text!("seal.no_consents_fix")));
         }
         if registered {
-            output.note(&format!("consents are read from {read}"));
+            output.note(&text!("seal.consents", files));
         }
         let (mut sources, mut inputs) = (Sources::default(), Inputs::default());
         for (name, path) in &self.data {
@@ -107,15 +107,15 @@ impl Seal {
         let reader = read(&self.dir, context)?;
         self.epoch.as_ref().map_or(Ok(()), |epoch| reader.check_epoch(epoch))?;
         let as_of = reader.instant(self.as_of)?;
-        let (reading, progress) = self.reading();
+        let (reading, progress) = self.reading(context);
         let sources = self.sources(reader.has_register()?, output)?;
         let check = || reader.check_sources(as_of, &reading, sources);
-        let hygiene = match shown(output, &progress, "rows", check) {
+        let hygiene = match shown(output, &progress, Counted::Rows, check) {
             Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             checked => checked?,
         };
         output.either(|| hygiene_json(&hygiene), || hygiene_text(&hygiene))?;
-        output.note("every file was read; nothing was sealed, written or logged");
+        output.note(&text!("seal.checked"));
         Ok(())
     }
 
@@ -123,20 +123,21 @@ impl Seal {
         let output = &context.output;
         let operator = open(&self.dir, context)?;
         let as_of = operator.instant(self.as_of)?;
-        let (reading, progress) = self.reading();
+        let (reading, progress) = self.reading(context);
         let sources = self.sources(operator.consents().snapshot()?.is_some(), output)?;
-        let terms = SealTerms { epoch, as_of, reading };
-        let sealed = match shown(output, &progress, "rows", || operator.seal(&terms, sources)) {
+        let terms = SealTerms::new(epoch, as_of).with_reading(reading);
+        let sealed = match shown(output, &progress, Counted::Rows, || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
             Err(OperatorError::EpochExists(_)) if self.if_absent => {
                 return output.either(
                     || serde_json::json!({ "epoch": terms.epoch, "exists": true }),
-                    || format!("epoch {} is sealed already", terms.epoch),
+                    || text!("seal.exists", epoch = terms.epoch),
                 );
             }
             Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             Err(error) => return Err(error.into()),
         };
+        sealed.consents.iter().for_each(|counts| context.answered(counts));
         let accounting = operator.status()?.accounting;
         output.either(
             || {
@@ -154,26 +155,18 @@ impl Seal {
             },
             || {
                 let counts = sealed.consents.iter().map(|counts| {
-                    let whose =
-                        format!("people by consent, study {}, recipient {}", counts.study, counts.recipient);
-                    format!("\n{whose}\n{}", answer_table(counts, accounting))
+                    let (study, recipient) = (&counts.study, &counts.recipient);
+                    text!("seal.counts", study, recipient, table = answer_table(counts, accounting))
                 });
                 std::iter::once(hygiene_text(&sealed.hygiene)).chain(counts).collect::<String>()
             },
         )?;
         for (study, recipient, reasons) in &sealed.refused {
-            output.note(&format!(
-                "recipient {recipient} of study {study} has no cube; {}",
-                refusal_text(reasons)
-            ));
+            output.note(&text!("seal.refused", recipient, study, reasons = refusal_text(reasons)));
         }
         if output.format() == Format::Text {
-            output.note(&format!(
-                "epoch {} is sealed for {} recipient(s) as of {}",
-                terms.epoch,
-                sealed.recipients.len(),
-                terms.as_of
-            ));
+            let (count, as_of) = (sealed.recipients.len(), time(terms.as_of));
+            output.note(&text!("seal.done", epoch = terms.epoch, count, as_of));
         }
         Ok(())
     }

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::exit::refuse;
 use super::key::named_key;
+use super::lang::text;
 use super::{Context, Failure};
 use hushtag::audit::{Note, RenewalText, amount, approval_text};
 use hushtag::keys::SigningKey;
@@ -37,7 +38,7 @@ impl Sign {
         match (&self.study, &self.renewal) {
             (Some(study), _) => sign_study(study, || signer(self.name.clone()), context),
             (None, Some(renewal)) => sign_renewal(renewal, &signer(self.name.clone())?, context),
-            (None, None) => Err(Failure::usage("nothing to sign", "give --study FILE or --renewal FILE")),
+            (None, None) => Err(Failure::usage(text!("sign.nothing"), text!("sign.nothing_fix"))),
         }
     }
 }
@@ -55,7 +56,7 @@ fn sign_study(
     }
     let signer = signer()?;
     let text = approval_text(&study, &regime)
-        .map_err(|fault| Failure::failed(fault.to_string(), "mend the regime"))?;
+        .map_err(|fault| Failure::of_error(fault, text!("policy.regime_fix")))?;
     let place = StudySource::signatures_beside(file);
     let signed = add(&place, &text, &signer)?;
     context.output.either(
@@ -67,21 +68,16 @@ fn sign_study(
             })
         },
         || {
-            let (id, law) = (&study.id, regime.id());
-            let said = said(&place, &signer, &signed);
-            format!("study {id} {}\nunder {law} {}\n{said}", study.hash, regime.hash())
+            let (law, law_hash) = (regime.id(), regime.hash());
+            let signature = signature_text(&place, &signer, &signed);
+            text!("sign.study", study = study.id, hash = study.hash, law, law_hash, signature)
         },
     )
 }
 
 fn sign_renewal(file: &Path, signer: &NamedKey, context: &Context) -> Result<(), Failure> {
     let shown = file.display();
-    let failed = |why: String| {
-        Failure::failed(
-            format!("{shown}: {why}"),
-            "draft it with `hushtag budget DIR renew --draft FILE --reason TEXT`",
-        )
-    };
+    let failed = |why: String| Failure::of_place(shown.to_string(), why, text!("sign.draft_fix"));
     let text = std::fs::read_to_string(file).map_err(|error| failed(error.to_string()))?;
     let renewal = RenewalText::parse(&text).map_err(|error| failed(error.to_string()))?;
     let place = StudySource::signatures_beside(file);
@@ -93,17 +89,20 @@ fn sign_renewal(file: &Path, signer: &NamedKey, context: &Context) -> Result<(),
                 "limit": amount(renewal.limit), "name": signer.name, "added": signed.1, "signatures": signed.0.lines(),
             })
         },
-        || format!("{text}{}", said(&place, signer, &signed)),
+        || format!("{text}{}", signature_text(&place, signer, &signed)),
     )
 }
 
 /// Whether the signature was added, and how many there are.
-fn said(place: &Path, signer: &NamedKey, (note, added): &(Note, bool)) -> String {
-    let what = if *added { "signed as" } else { "was signed before by the key of" };
-    format!("{what} {}; {} has {} signature(s)", signer.name, place.display(), note.lines())
+fn signature_text(place: &Path, signer: &NamedKey, (note, added): &(Note, bool)) -> String {
+    let (name, file, count) = (&signer.name, place.display(), note.lines());
+    match added {
+        true => text!("sign.added", name, file, count),
+        false => text!("sign.before", name, file, count),
+    }
 }
 
-/// Why the study is not permitted today, for any of its recipients: nobody should sign such a one.
+/// Why the study is not permitted today, for any of its recipients: such a study is not to be signed.
 fn denied(study: &Study, regime: &Regime) -> Vec<Reason> {
     let now = SystemClock.now();
     let reasons = study.recipients.iter().flat_map(|one| match decide(study, regime, one, now) {
@@ -119,11 +118,12 @@ fn denied(study: &Study, regime: &Regime) -> Vec<Reason> {
     all
 }
 
-/// Adds the signature to the file, which is replaced as a whole, and says whether it is new.
+/// Adds the signature to the file, which is replaced as a whole; true if it is new.
 fn add(place: &Path, text: &str, signer: &NamedKey) -> Result<(Note, bool), Failure> {
     let shown = place.display();
-    let anew = format!("if it is not needed, start anew with `rm {shown}`, and let every handler sign again");
-    let failed = |why: String| Failure::failed(format!("{shown}: {why}"), anew.clone());
+    let failed = |why: String| {
+        Failure::failed(text!("sign.failed", file = shown, why), text!("sign.failed_fix", file = shown))
+    };
     let parent = place.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let folder = parent.canonicalize().map_err(|error| failed(error.to_string()))?;
     let folder = Folder::open(&folder)?;
@@ -136,10 +136,9 @@ fn add(place: &Path, text: &str, signer: &NamedKey) -> Result<(Note, bool), Fail
         None => Note::sign(text, signer),
         Some(old) if old.text() == text => old.signed_by(signer),
         Some(old) if same_subject(old.text(), text) => {
-            let why = "its signatures are stale: the text was changed after they were given";
-            return Err(failed(why.into()));
+            return Err(failed(text!("sign.stale")));
         }
-        Some(_) => return Err(failed("it holds signatures of something else".into())),
+        Some(_) => return Err(failed(text!("sign.of_other"))),
     };
     let note = note.map_err(|error| failed(error.to_string()))?;
     let added = old.as_ref() != Some(&note);

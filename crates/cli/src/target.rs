@@ -3,6 +3,7 @@
 use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
+use super::lang::text;
 use super::{Failure, exit};
 use hushtag::storage::{Folder, Storage as _, StorageError};
 
@@ -10,7 +11,7 @@ use hushtag::storage::{Folder, Storage as _, StorageError};
 pub(crate) const MADE_BY: &str = concat!("<!-- made by hushtag ", env!("CARGO_PKG_VERSION"), " -->");
 
 /// The part of [`MADE_BY`] that all versions share.
-const PAGE_MARK: &str = "<!-- made by hushtag ";
+pub(crate) const PAGE_MARK: &str = "<!-- made by hushtag ";
 
 /// What the folder of a sandbox holds.
 const SANDBOX: &str = "sandbox.toml";
@@ -31,10 +32,12 @@ impl Target {
 
     /// As [`Target::new`], for a file whose first line has another mark.
     pub(super) fn marked(path: &Path, mark: &str) -> Result<Self, Failure> {
-        let wrong = |why: &str| Failure::failed(format!("{}: {why}", path.display()), "give another file");
-        let unread = |error: std::io::Error| wrong(&format!("cannot be written: {error}"));
+        let wrong = |message: String| Failure::failed(message, text!("file.other_fix"));
+        let unread = |error: std::io::Error| wrong(text!("file.unwritable", file = path.display(), error));
         let name = path.file_name().and_then(|name| name.to_str());
-        let name = name.filter(|name| !name.starts_with('.')).ok_or_else(|| wrong("is no name of a file"))?;
+        let name = name
+            .filter(|name| !name.starts_with('.'))
+            .ok_or_else(|| wrong(text!("file.no_name", file = path.display())))?;
         is_outside_sandboxes(path)?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let folder = Folder::open(&parent.canonicalize().map_err(unread)?)?;
@@ -43,9 +46,8 @@ impl Target {
             Err(error) => return Err(unread(error)),
             Ok(there) if there.is_file() && has_mark(path, mark).map_err(unread)? => true,
             Ok(_) => {
-                return Err(wrong(
-                    "is there already, and hushtag did not make it, or made it as a file of another kind",
-                ));
+                let message = text!("file.foreign", file = path.display());
+                return Err(wrong(message));
             }
         };
         Ok(Self { path: path.to_owned(), folder, name: name.to_owned(), replaces })
@@ -53,7 +55,7 @@ impl Target {
 
     /// Puts the text there as a whole, by renaming.
     pub(super) fn write(&self, text: &str) -> Result<(), Failure> {
-        // If we stop inside, the old file stands.
+        // If we stop inside, the old file is there.
         self.written(self.folder.write(&self.name, text.as_bytes()))
     }
 
@@ -63,13 +65,13 @@ impl Target {
     }
 
     fn written(&self, written: Result<(), StorageError>) -> Result<(), Failure> {
-        let next = "see that the folder can be written, or give another file";
-        written.map_err(|error| Failure::failed(exit::chain(&error), next))
+        written.map_err(|error| Failure::of_error(exit::chain(&error), text!("file.folder_fix")))
     }
 
     /// What became of the place, for a note.
     pub(super) fn done(&self) -> String {
-        format!("{}: {}", self.path.display(), if self.replaces { "replaced" } else { "written" })
+        let file = self.path.display();
+        if self.replaces { text!("file.replaced", file) } else { text!("file.written", file) }
     }
 }
 
@@ -90,19 +92,18 @@ pub(super) fn are_one_place(path: &Path, other: &Path) -> bool {
 /// Refuses a new file inside the folder of a sandbox: `audit verify` finds every file there that nothing binds.
 pub(super) fn is_outside_sandboxes(path: &Path) -> Result<(), Failure> {
     let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    // Where there is no folder, the writing says so.
+    // Where there is no folder, the writing fails.
     let Ok(parent) = parent.canonicalize() else { return Ok(()) };
     match parent.ancestors().find(|folder| is_sandbox(folder)) {
         None => Ok(()),
-        Some(_) => Err(Failure::usage(
-            format!("`{}` is inside the folder of a sandbox", path.display()),
-            "give a place outside: what is not bound by the log there counts as damage",
-        )),
+        Some(_) => {
+            Err(Failure::usage(text!("file.in_sandbox", file = path.display()), text!("file.in_sandbox_fix")))
+        }
     }
 }
 
-/// Whether a file says in its beginning that this command made it, in whatever version.
-fn has_mark(path: &Path, mark: &str) -> std::io::Result<bool> {
+/// Whether the beginning of a file has the mark of this command, of any version.
+pub(crate) fn has_mark(path: &Path, mark: &str) -> std::io::Result<bool> {
     let mut beginning = String::new();
     let read = std::fs::File::open(path)?.take(80).read_to_string(&mut beginning);
     // What is no text is not ours.

@@ -14,7 +14,7 @@ use hushtag::types::{RecipientId, StudyId};
 pub(super) struct VocabularyCommand {
     /// The sandbox
     dir: PathBuf,
-    /// Who asks
+    /// The recipient of answers
     #[arg(long)]
     recipient: RecipientId,
     /// Under which study, if several name the recipient

@@ -124,7 +124,7 @@ impl Case {
         self.flaw
     }
 
-    /// The flaw of one of her consents.
+    /// The flaw of one of their consents.
     pub(super) fn flaw_of(&self, trigger: Trigger) -> Option<Flaw> {
         let struck = match trigger {
             Trigger::Sc23 => self.sc23,
@@ -230,7 +230,7 @@ impl Population {
             giver: "self",
             asked: Some(asked.clone()),
         };
-        // The other handler records it: what ends a consent counts wherever it is said.
+        // The other handler records it: what ends a consent counts wherever it is recorded.
         let ended =
             |event| Event { handler: second, event, at: rfc3339(times.ended), asked: None, ..clean.clone() };
         let otherwise = |asked| vec![Event { asked: Some(asked), ..clean.clone() }];

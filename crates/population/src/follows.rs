@@ -12,7 +12,7 @@ use super::Population;
 use super::batches::{Table, instant, schema};
 use super::person::{DAY, Stream, log_normal_count};
 
-/// Percent of people who follow nobody.
+/// Percent of people who follow no one.
 const QUIET_PERCENT: u64 = 8;
 
 /// Percent of an average list that are friends, who follow back.
@@ -22,11 +22,11 @@ const FRIENDS_PERCENT: u32 = 15;
 const BLEMISH: u32 = 1_000;
 
 impl Population {
-    fn follows_nobody(&self, index: u32) -> bool {
+    fn follows_no_one(&self, index: u32) -> bool {
         self.config().follows_per_person == 0 || self.hash(Stream::Quiet, index, 0) % 100 < QUIET_PERCENT
     }
 
-    /// Adds those of the community whom `index` follows and who follow her: both sides compute the same hash.
+    /// Adds those of the community whom `index` follows and who follow them: both sides compute the same hash.
     fn add_friends(&self, index: u32, list: &mut Vec<u32>) {
         let community = self.community(index);
         let others = u64::from(community.end - community.start).saturating_sub(1).max(1);
@@ -35,23 +35,23 @@ impl Population {
         list.extend(community.filter(|&other| {
             other != index
                 && self.hash(Stream::Friends, index.min(other), index.max(other)) < bound
-                && !self.follows_nobody(other)
+                && !self.follows_no_one(other)
         }));
     }
 
     /// How many follow `index` back.
     pub(super) fn friends(&self, index: u32) -> usize {
         let mut list = Vec::new();
-        if !self.follows_nobody(index) {
+        if !self.follows_no_one(index) {
             self.add_friends(index, &mut list);
         }
         list.len()
     }
 
-    /// Fills `list` with the distinct people whom `index` follows, herself not among them.
+    /// Fills `list` with the distinct people whom `index` follows, themselves not among them.
     fn follow_list(&self, rng: &mut impl rand::Rng, index: u32, list: &mut Vec<u32>) {
         list.clear();
-        if self.follows_nobody(index) {
+        if self.follows_no_one(index) {
             return;
         }
         self.add_friends(index, list);

@@ -1,8 +1,8 @@
 //! Made-up people for the demo, tests and benchmarks.
 //!
 //! A [`Population`] makes a heavy-tailed follow graph, payments, profiles and consent events, streaming and the same
-//! for the same seed. The seed makes the people, never the noise. Each person is drawn from a generator of her own, so
-//! what she is does not depend on how many rows came before her.
+//! for the same seed. The seed makes the people, never the noise. Each person is drawn from a generator of their own, so
+//! what they are does not depend on how many rows came before theirs.
 
 mod batches;
 mod commerce;
@@ -44,7 +44,7 @@ pub enum PopulationError {
     File {
         /// The file or folder.
         path: PathBuf,
-        /// What the system said.
+        /// What the system reported.
         #[source]
         source: std::io::Error,
     },

@@ -1,4 +1,4 @@
-//! Who a made-up person is: her id, her community, and what she tends to do.
+//! Who a made-up person is: their id, their community, and what they tend to do.
 
 use rand::rngs::StdRng;
 use rand::{Rng, RngExt, SeedableRng};
@@ -81,7 +81,7 @@ fn region<R: Rng>(rng: &mut R) -> Region {
 pub(super) struct Person {
     pub(super) region: &'static str,
     pub(super) birth_year: i32,
-    /// Logarithm of what she spends against the median.
+    /// Logarithm of what they spend against the median.
     pub(super) affluence: f64,
     /// Payments in all.
     pub(super) payments: u32,

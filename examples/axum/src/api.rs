@@ -9,7 +9,7 @@ use axum::routing::{get, post};
 use axum::{Json, Router};
 use hushtag::answer::{answer_json, budget_json, forecast_json, hygiene_json, refusal_json};
 use hushtag::{
-    Analyst, Answer, DatasetName, EpochId, Operator, OperatorError, Reading, SealTerms, Sources, Timestamp,
+    Analyst, Answer, DatasetName, EpochId, Operator, OperatorError, SealTerms, Sources, Timestamp,
 };
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -137,7 +137,7 @@ async fn budget(State(service): State<Arc<Service>>, headers: HeaderMap) -> Repl
         .await
 }
 
-/// Seals an epoch from the files of the input folder; the reply tells each file's rows and nothing about the join.
+/// Seals an epoch from the files of the input folder; the reply shows each file's rows and nothing about the join.
 #[utoipa::path(post, path = "/seal", request_body = Epoch, security(("operator" = [])), responses((status = 200)))]
 async fn seal(State(service): State<Arc<Service>>, headers: HeaderMap, Json(body): Json<Epoch>) -> Reply {
     if !service.operator_token.is_in(&headers) {
@@ -165,7 +165,7 @@ fn read(input: &std::path::Path, body: &Epoch) -> Option<(SealTerms, Sources)> {
         sources.data.push((name, path.into()));
     }
     sources.consents.push(input.join("consents.parquet").into());
-    Some((SealTerms { epoch, as_of, reading: Reading::default() }, sources))
+    Some((SealTerms::new(epoch, as_of), sources))
 }
 
 #[cfg(test)]

@@ -23,7 +23,7 @@ impl TokenHash {
         }
     }
 
-    /// Whether a request carries the token. Digests are compared, so the time tells nothing about the token itself.
+    /// Whether a request carries the token. Digests are compared, so the time shows nothing about the token itself.
     pub fn is_in(&self, headers: &HeaderMap) -> bool {
         let header = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok());
         let token = header.and_then(|value| value.strip_prefix("Bearer "));

@@ -10,7 +10,7 @@ fn open(image: &Image) -> Log {
     Log::open(Arc::new(image.clone()), &signer().key()).unwrap()
 }
 
-/// The whole log equals a list of entries and its tree one that is computed anew.
+/// The whole log equals a list of entries and its tree one that is computed again.
 fn assert_holds(image: &Image, log: &Log, list: &[Entry]) {
     let leaves: Vec<Hash> = list.iter().map(|entry| leaf_hash(entry.to_text().unwrap().as_bytes())).collect();
     assert_eq!(log.head(), (list.len() as u64, crate::audit::merkle::root(&leaves)));

@@ -3,6 +3,7 @@ use std::collections::BTreeSet;
 use proptest::prelude::*;
 
 use super::*;
+use crate::consent::Account;
 use crate::consent::{Admits, Ages, Check, ConsentKind, Moment, Requirement, account};
 use crate::types::Days;
 
@@ -69,8 +70,14 @@ fn failing_for(demand: &Demand, rows: &[Row<'_>], born: AgeFact) -> Vec<&'static
     rows.iter().for_each(|row| fold.observe(0, row));
     let covered = fold.finish(1, &[born]);
     let first = all.first().copied().unwrap_or(ConsentStatus::Live);
+    let of_unknown_age = account(demand, rows, as_of, AgeFact::UNKNOWN);
+    let is_out = |account: &Account| account.failing.iter().any(|why| !why.is_about_age());
+    let mut fold = Fold::new(demand.clone(), as_of);
+    rows.iter().for_each(|row| fold.observe(1, row));
+    let inside = !of_unknown_age.is_empty() && !of_unknown_age.iter().any(is_out);
+    assert_eq!(fold.inside_whatever_age(3), [false, inside, false]);
     assert_eq!(covered.contains(0), first == ConsentStatus::Live);
-    // Of whom no event was heard, nothing is counted.
+    // A person without an event is not counted.
     assert_eq!(covered.reasons[first as usize], u64::from(!rows.is_empty()));
     all.into_iter().map(ConsentStatus::as_str).collect()
 }
@@ -121,7 +128,7 @@ fn a_clean_consent_is_in_and_every_flaw_is_out() {
         ("before 1970-01-02", "unreadable", |r| r.at = Some("1970-01-01T23:59:59Z")),
         ("after 2106", "unreadable", |r| r.at = Some("2106-02-07T06:28:16Z")),
         ("shown when a null is", "unreadable", |r| r.shown_at = Some("1970-01-01T00:00:00Z")),
-        ("unknown handler", "handler", |r| r.handler = Some("somebody")),
+        ("unknown handler", "handler", |r| r.handler = Some("someone")),
     ];
     for (name, reason, flaw) in flaws {
         let mut row = clean();
@@ -159,7 +166,7 @@ fn the_latest_word_decides_to_the_second() {
     let elsewhere =
         Row { purpose: Some("ads"), recipient: Some("LEGAL-D"), trigger: Some("SC39"), ..deceased };
     assert!(!covered(&[clean(), elsewhere]), "a death is no matter of purpose");
-    assert!(!covered(&[clean(), Row { at: Some("?"), ..clean() }]), "an unreadable row puts her out");
+    assert!(!covered(&[clean(), Row { at: Some("?"), ..clean() }]), "an unreadable row puts the person out");
 }
 
 /// One function decides what a word means: a consent in other spellings is one, and one with a word that could be another is none.
@@ -229,6 +236,9 @@ fn a_negative_event_counts_against_every_category_that_it_could_mean() {
             assert!(covered(&[clean(), event(act, other)]), "{act} {other:?}");
         }
     }
+    for counts in ["income", "Payment_Record"] {
+        assert_eq!(failing(&[clean(), event("agreed", counts)]), ["unreadable"], "{counts}");
+    }
     let elsewhere = Row {
         purpose: Some("ads"),
         recipient: Some("LEGAL-B"),
@@ -286,7 +296,7 @@ fn a_day_without_a_time_is_read_as_what_exposes_least() {
 }
 
 #[test]
-fn every_requirement_must_be_live_and_none_means_nobody() {
+fn every_requirement_must_be_live_and_none_means_no_one() {
     let as_of = Timestamp::parse(AS_OF).unwrap();
     let mut both = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
     both.observe(0, &clean());
@@ -471,16 +481,16 @@ fn one_persons_events_move_one_count_by_one() {
         let as_of = Timestamp::parse(AS_OF).unwrap();
         let mut fold = Fold::new(demand(vec![requirement("SC23"), requirement("SC29")]), as_of);
         events.iter().for_each(|(person, kind)| fold.observe(*person, &kinds[*kind]));
-        // Links name three people of whom nothing is heard.
+        // Links name three people without events.
         fold.finish(8, &[]).statuses().map(|(_, count)| count).collect::<Vec<_>>()
     };
     let others = [(0, 0), (1, 1), (4, 2)];
     let before = counts(&others);
-    assert_eq!(before.iter().sum::<u64>(), 3, "who said nothing is not counted");
-    for hers in [&[0][..], &[1], &[2], &[3], &[4], &[0, 1], &[1, 0, 4], &[2, 3, 0]] {
-        let events: Vec<_> = others.into_iter().chain(hers.iter().map(|kind| (2, *kind))).collect();
+    assert_eq!(before.iter().sum::<u64>(), 3, "people without events are not counted");
+    for own in [&[0][..], &[1], &[2], &[3], &[4], &[0, 1], &[1, 0, 4], &[2, 3, 0]] {
+        let events: Vec<_> = others.into_iter().chain(own.iter().map(|kind| (2, *kind))).collect();
         let moved = counts(&events).iter().zip(&before).map(|(after, before)| after - before).sum::<u64>();
-        assert_eq!(moved, 1, "{hers:?}");
+        assert_eq!(moved, 1, "{own:?}");
     }
 }
 

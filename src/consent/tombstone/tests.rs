@@ -247,7 +247,7 @@ proptest! {
     /// Promise: removing what is old puts no one in, as of any day and with any further events, and changes no one's status as of a
     /// day within the retention.
     #[test]
-    fn removing_what_is_old_brings_nobody_in(
+    fn removing_what_is_old_puts_no_person_in(
         rows in proptest::collection::vec(cells(), 0..6),
         files in proptest::collection::vec(cells(), 0..3),
         cool_down in proptest::option::of(1..300u32),

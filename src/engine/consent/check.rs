@@ -1,6 +1,7 @@
 //! How the people of one party's consent files would stand, by these files alone: for the party that writes them.
 
 use std::collections::BTreeMap;
+use std::sync::{PoisonError, RwLock};
 
 use super::events::Consents;
 use crate::consent::{Ages, ConsentStatus, Demand, Fold};
@@ -42,12 +43,13 @@ pub fn check_consents(
     }
     let namespaces = study.namespaces().into_iter();
     let namespaces: BTreeMap<_, _> = namespaces.map(|name| (name, study.form(name))).collect();
-    let mut interner = Interner::within(&reading.memory);
+    let interner = RwLock::new(Interner::within(&reading.memory));
     let mut consents = Consents::new(folds, reading);
     let mut reports: Vec<FileReport> = Vec::new();
     for (position, _, file) in handed_in(files.into_iter().map(|file| (None, file)).collect())? {
-        reports.push(consents.read((position, file), (&study.consents, &namespaces), &mut interner)?);
+        reports.push(consents.read((position, file), (&study.consents, &namespaces), &interner)?);
     }
+    let interner = interner.into_inner().unwrap_or_else(PoisonError::into_inner);
     let (folds, _held) = consents.finish(&interner)?;
     let checks = flows.iter().zip(folds).map(|((recipient, _), fold)| {
         let covered = fold.finish(interner.len(), &[]);

@@ -2,41 +2,64 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::sync::{Mutex, MutexGuard, PoisonError, RwLock};
 
 use arrow_array::{Array, ArrayRef, RecordBatch};
 
 use super::namespaces::Namespaces;
 use super::statements::{StatementCache, StatementColumn};
+use super::unclear::UnclearRows;
 use crate::consent::{COLUMNS, ConsentTable, Fold, Lists, Moment, STATEMENT_COLUMNS, Times};
 use crate::deidentify::Form;
 use crate::engine::error::EngineError;
-use crate::engine::ids::intern::{Interner, Namespace};
+use crate::engine::ids::intern::{Interner, Namespace, numbers_of};
 use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
-use crate::engine::read::{Column, Id, Input, OpenTerms, Position, ReadError, Table, Use, Wanted, open};
+use crate::engine::read::scan::shared_out;
+use crate::engine::read::{
+    Column, Id, Input, OpenTerms, Part, Position, ReadError, Table, Use, Wanted, parts,
+};
+use crate::register::Time;
 use crate::types::{Timestamp, Zone};
 
 /// The consent events of a seal, while its files are read.
 pub(in crate::engine) struct Consents<'a> {
-    folds: Vec<Fold>,
+    gathered: Gathered,
     reading: &'a Reading,
+    /// The position of the input that is read, and its first file.
+    input: Option<(Position, String)>,
+}
+
+/// What all events add to.
+struct Gathered {
+    folds: Vec<Fold>,
     held: Held,
     /// Events by id of the input that is read: a file, or all parts of a folder.
     owned: OwnerRows,
-    /// The position of this input, and its first file.
-    input: Option<(Position, String)>,
+}
+
+/// What the threads that read one file share.
+struct Pass<'p> {
+    reading: &'p Reading,
+    written: &'p ConsentTable,
+    namespaces: Namespaces<'p, (Namespace, Form)>,
+    terms: OpenTerms<'p>,
+    interner: &'p RwLock<Interner>,
+    gathered: Mutex<&'p mut Gathered>,
 }
 
 impl<'a> Consents<'a> {
     /// Nothing read yet.
     pub(in crate::engine) fn new(folds: Vec<Fold>, reading: &'a Reading) -> Self {
-        Self { folds, reading, held: reading.memory.nothing(), owned: OwnerRows::default(), input: None }
+        let gathered = Gathered { folds, held: reading.memory.nothing(), owned: OwnerRows::default() };
+        Self { gathered, reading, input: None }
     }
 
-    /// Reads all events of one file, which belongs to the input at this position.
+    /// Reads all events of one file, which belongs to the input at this position; its parts by all threads. Folds do not depend on the
+    /// order of events, and what is unclear is counted part by part.
     ///
     /// # Errors
     /// [`EngineError`] for a damaged file, and for a person with too many events in the input before it.
@@ -48,55 +71,49 @@ impl<'a> Consents<'a> {
         &mut self,
         (position, input): (Position, Input),
         (written, namespaces): (&ConsentTable, &BTreeMap<&str, Form>),
-        interner: &mut Interner,
+        interner: &RwLock<Interner>,
     ) -> Result<FileReport, EngineError> {
         let is_register = matches!(input, Input::Register(..));
         // Events of a register are rows of the consent table, however the files of a study are written.
         let plain = ConsentTable::default();
         let written = if is_register { &plain } else { written };
-        let known = namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
+        let known: Vec<_> = {
+            let mut interner = interner.write().unwrap_or_else(PoisonError::into_inner);
+            let known =
+                namespaces.iter().map(|(name, form)| (*name, (interner.intern_namespace(name), *form)));
+            known.collect()
+        };
         let elsewhere = &self.reading.elsewhere;
         let namespaces = Namespaces::new(known, written.namespace.as_deref(), &elsewhere.namespaces);
         let wanted = wanted(written, namespaces.default().is_some());
         let (_, repeating) = COLUMNS.split_at(COLUMNS.len() - STATEMENT_COLUMNS);
         let terms = OpenTerms { repeating, csv: &written.csv, ..OpenTerms::new(&wanted) };
-        let mut table = open(input, terms)?;
-        self.begin(position, &table.name)?;
-        let mut report = FileReport::new("consents", &table);
-        let lists = Lists::new(self.folds.iter().map(Fold::demand), &elsewhere.recipients);
-        let mut cache = StatementCache::new(&written.statements, lists, self.folds.first().map(Fold::as_of));
-        let mut rows = 0;
-        while let Some(batch) = table.next_batch()? {
-            self.reading.count_rows(batch.num_rows());
-            let events = Events::new(&table, &batch, written.timezone.as_ref())?;
-            cache.begin(&events.statements, batch.num_rows());
-            let ids = ids(&events, &namespaces, interner, rows, &mut report, batch.num_rows())?;
-            self.cover(interner.len());
-            self.owned.add(ids.iter().map(|(_, id)| *id));
-            for (row, id) in ids {
-                let (person, times) = (interner.person(id), events.times(row, written));
-                cache.apply((&events.statements, row, &times), &mut self.folds, |fold, reading| {
-                    fold.observe_reading(person, reading, &times)
-                });
-            }
-            let folds: usize = self.folds.iter().map(Fold::bytes).sum();
-            self.held.set(folds + self.owned.bytes())?;
-            rows += batch.num_rows() as u64;
+        let name = input.name();
+        let parts = parts(input)?;
+        self.begin(position, &name)?;
+        let (reading, gathered) = (self.reading, Mutex::new(&mut self.gathered));
+        let pass = Pass { reading, written, namespaces, terms, interner, gathered };
+        let parts = shared_out(parts, reading.threads(), |part| pass.part(part));
+        let (mut all, mut unclear) = (None, UnclearRows::default());
+        for part in parts {
+            let (report, of_part) = part?;
+            unclear.and(of_part);
+            all = Some(match all.take() {
+                None => report,
+                Some(known) => FileReport::and(known, report),
+            });
         }
+        // A file has one part at least.
+        let mut report = all.ok_or(EngineError::Stopped)?;
         if is_register {
             report.forget_shapes();
         }
-        cache.finish().write_to(&mut report);
+        unclear.write_to(&mut report);
+        let rows = report.rows;
         report.finish_consents(rows)
     }
 
-    /// Makes room for everybody who is known, so that memory does not depend on whom events and tombstones name.
-    fn cover(&mut self, known: usize) {
-        self.owned.cover(known);
-        self.folds.iter_mut().for_each(|fold| fold.cover(known));
-    }
-
-    /// Counts events anew where another input begins: inputs may be of several parties, and the limit is of one party's file alone.
+    /// Counts events again where another input begins: inputs may be of several parties, and the limit is of one party's file alone.
     fn begin(&mut self, position: Position, name: &str) -> Result<(), EngineError> {
         if self.input.as_ref().is_none_or(|(known, _)| *known != position) {
             self.check_last()?;
@@ -106,7 +123,7 @@ impl<'a> Consents<'a> {
     }
 
     fn check_last(&mut self) -> Result<(), EngineError> {
-        let owned = std::mem::take(&mut self.owned);
+        let owned = std::mem::take(&mut self.gathered.owned);
         self.input.take().map_or(Ok(()), |(_, file)| owned.check_events(&file))
     }
 
@@ -116,72 +133,138 @@ impl<'a> Consents<'a> {
     /// [`EngineError::EventsPerPerson`]
     pub(in crate::engine) fn finish(mut self, interner: &Interner) -> Result<(Vec<Fold>, Held), EngineError> {
         self.check_last()?;
-        self.cover(interner.len());
-        self.held.set(self.folds.iter().map(Fold::bytes).sum())?;
-        Ok((self.folds, self.held))
+        let mut gathered = self.gathered;
+        gathered.cover(interner.len());
+        gathered.held.set(gathered.folds.iter().map(Fold::bytes).sum())?;
+        Ok((gathered.folds, gathered.held))
     }
 }
 
-/// The id of each event of a batch by number; one that cannot be attributed to a person is reported. In a loop of its own, so that the processor waits
-/// for the memory of several ids at a time.
-fn ids(
-    events: &Events,
-    namespaces: &Namespaces<'_, (Namespace, Form)>,
-    interner: &mut Interner,
-    before: u64,
-    report: &mut FileReport,
-    count: usize,
-) -> Result<Vec<(usize, u32)>, EngineError> {
-    const UNATTRIBUTED: &str = "no person";
-    let mut all = Vec::with_capacity(count);
-    if let (Some(column), Some((_, form))) = (&events.person, namespaces.default())
-        && (events.ids.is_none() || !namespaces.has_others())
-    {
-        report.observe_shapes(before, "person", &column.shapes(form));
+impl Gathered {
+    /// Makes room for everybody who is known, so that memory does not depend on whom events and tombstones name.
+    fn cover(&mut self, known: usize) {
+        self.owned.cover(known);
+        self.folds.iter_mut().for_each(|fold| fold.cover(known));
     }
-    if let (Some(column), None, Some((namespace, form))) = (&events.person, &events.ids, namespaces.default())
-        && form.is_bytewise()
-        && column.is_free_of_suspicious_ids()
-    {
-        for (row, id) in interner.intern_all(namespace, column, count)?.into_iter().enumerate() {
-            if id == NO_PERSON {
-                report.drop_row(before + row as u64, "person", UNATTRIBUTED);
-            } else {
-                all.push((row, id));
-            }
+
+    fn hold(&mut self) -> Result<(), EngineError> {
+        let folds: usize = self.folds.iter().map(Fold::bytes).sum();
+        self.held.set(folds + self.owned.bytes())
+    }
+}
+
+impl<'p> Pass<'p> {
+    fn gathered(&self) -> MutexGuard<'_, &'p mut Gathered> {
+        self.gathered.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reads one part. What rows say is read before, and only then added to what all threads add to.
+    fn part(&self, part: Part) -> Result<(FileReport, UnclearRows), EngineError> {
+        let mut table = part.open(self.terms)?;
+        let mut report = FileReport::new("consents", &table);
+        let mut cache = {
+            let folds = &self.gathered().folds;
+            let lists = Lists::new(folds.iter().map(Fold::demand), &self.reading.elsewhere.recipients);
+            StatementCache::new(&self.written.statements, lists, folds.first().map(Fold::as_of))
+        };
+        let start = table.first;
+        let mut rows = start;
+        while let Some(batch) = table.next_batch()? {
+            self.reading.count_rows(batch.num_rows())?;
+            let events = Events::new(&table, &batch, self.written.timezone.as_ref())?;
+            cache.begin(&events.statements, batch.num_rows());
+            let ids = self.ids(&events, rows, &mut report, batch.num_rows())?;
+            let times: Vec<Times> = ids.iter().map(|(row, _)| events.times(*row, self.written)).collect();
+            self.observe(&mut cache, &events, (&ids, &times))?;
+            rows += batch.num_rows() as u64;
         }
-        return Ok(all);
+        report.rows = rows - start;
+        Ok((report, cache.finish()))
     }
-    for row in 0..count {
-        let place = before + row as u64;
-        let (namespace, form) = match namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
-            Ok(Some(namespace)) => namespace,
-            Ok(None) => {
-                report.of_other_studies += 1;
-                continue;
-            }
-            Err(reason) => {
-                report.drop_row(place, "ids", reason);
-                continue;
-            }
-        };
-        let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
-            report.drop_row(place, "person", UNATTRIBUTED);
-            continue;
-        };
-        let is_plain = form.is_bytewise() && matches!(person, Id::Number(_));
-        let text = if is_plain { None } else { person.text() };
-        let id = match text.as_deref().map(|text| form.read(text)) {
-            None => interner.intern_id(namespace, &person)?,
-            Some(Ok(fitted)) => interner.intern_id(namespace, &Id::of(&fitted))?,
-            Some(Err(reason)) => {
-                report.drop_row(place, "person", reason);
-                continue;
-            }
-        };
-        all.push((row, id));
+
+    /// Adds the events of one batch to the folds.
+    fn observe(
+        &self,
+        cache: &mut StatementCache<'_>,
+        events: &Events,
+        (ids, times): (&[(usize, u32)], &[Times]),
+    ) -> Result<(), EngineError> {
+        let known = self.interner.read().unwrap_or_else(PoisonError::into_inner);
+        let mut gathered = self.gathered();
+        gathered.cover(known.len());
+        gathered.owned.add(ids.iter().map(|(_, id)| *id));
+        for ((row, id), times) in ids.iter().zip(times) {
+            let person = known.person(*id);
+            cache.apply((&events.statements, *row, times), &mut gathered.folds, |fold, reading| {
+                fold.observe_reading(person, reading, times);
+            });
+        }
+        gathered.hold()
     }
-    Ok(all)
+
+    /// The id of each event of a batch by number; one that cannot be attributed to a person is reported. In a loop of its own, so that the
+    /// processor waits for the memory of several ids at a time.
+    fn ids(
+        &self,
+        events: &Events,
+        before: u64,
+        report: &mut FileReport,
+        count: usize,
+    ) -> Result<Vec<(usize, u32)>, EngineError> {
+        const UNATTRIBUTED: &str = "no person";
+        let mut all = Vec::with_capacity(count);
+        if let (Some(column), Some((_, form))) = (&events.person, self.namespaces.default())
+            && (events.ids.is_none() || !self.namespaces.has_others())
+        {
+            report.observe_shapes(before, "person", &column.shapes(form));
+        }
+        if let (Some(column), None, Some((namespace, form))) =
+            (&events.person, &events.ids, self.namespaces.default())
+            && form.is_bytewise()
+            && column.is_free_of_suspicious_ids()
+        {
+            for (row, id) in numbers_of(self.interner, namespace, column, count)?.into_iter().enumerate() {
+                if id == NO_PERSON {
+                    report.drop_row(before + row as u64, "person", UNATTRIBUTED);
+                } else {
+                    all.push((row, id));
+                }
+            }
+            return Ok(all);
+        }
+        let mut interner = self.interner.write().unwrap_or_else(PoisonError::into_inner);
+        for row in 0..count {
+            let place = before + row as u64;
+            let (namespace, form) =
+                match self.namespaces.of(events.ids.as_ref().and_then(|ids| ids.text(row))) {
+                    Ok(Some(namespace)) => namespace,
+                    Ok(None) => {
+                        report.of_other_studies += 1;
+                        continue;
+                    }
+                    Err(reason) => {
+                        report.drop_row(place, "ids", reason);
+                        continue;
+                    }
+                };
+            let Some(person) = events.person.as_ref().and_then(|column| column.id(row)) else {
+                report.drop_row(place, "person", UNATTRIBUTED);
+                continue;
+            };
+            let is_plain = form.is_bytewise() && matches!(person, Id::Number(_));
+            let text = if is_plain { None } else { person.text() };
+            let id = match text.as_deref().map(|text| form.read(text)) {
+                None => interner.intern_id(namespace, &person)?,
+                Some(Ok(fitted)) => interner.intern_id(namespace, &Id::of(&fitted))?,
+                Some(Err(reason)) => {
+                    report.drop_row(place, "person", reason);
+                    continue;
+                }
+            };
+            all.push((row, id));
+        }
+        Ok(all)
+    }
 }
 
 /// The columns of the consent table; `ids` may be absent where there is one namespace only.
@@ -228,6 +311,26 @@ impl Events {
             }
         }
         Ok(Self { person, ids, times, statements })
+    }
+
+    /// The namespace and the id of one row, as they are written.
+    pub(super) fn who(&self, row: usize) -> (Option<&str>, Option<Cow<'_, str>>) {
+        let person = self.person.as_ref().and_then(|column| column.spelled(row));
+        (self.ids.as_ref().and_then(|ids| ids.text(row)), person)
+    }
+
+    /// The three instants of one row, as they are written or in seconds.
+    pub(super) fn instants(&self, row: usize) -> [Time<'_>; 3] {
+        self.times.each_ref().map(|column| match column {
+            Some(Column::Numbers(seconds)) if seconds.is_valid(row) => Time::At(seconds.value(row)),
+            Some(column) => column.text(row).map_or(Time::Absent, Time::Text),
+            None => Time::Absent,
+        })
+    }
+
+    /// What one row states, column by column.
+    pub(super) fn statements(&self, row: usize) -> [Option<Cow<'_, str>>; STATEMENT_COLUMNS] {
+        self.statements.each_ref().map(|column| column.text(row))
     }
 
     /// The cells of one row as text, in the order of [`COLUMNS`].
@@ -286,7 +389,7 @@ mod tests {
     const PEOPLE: u32 = 400;
     const AS_OF: Timestamp = Timestamp::from_seconds(1_790_812_800);
 
-    /// What may stand in each column; the first word is a clean one.
+    /// What may be in each column; the first word is a clean one.
     const WORDS: [(&str, &[&str]); 20] = [
         (
             "at",
@@ -433,12 +536,18 @@ mod tests {
             Input::Reader("consents".into(), Box::new(RecordBatchIterator::new(parts.map(Ok), schema)))
         };
         let (mut interner, reading) = (Interner::default(), Reading::default());
+        // Row groups are read by several threads, which would number people in any order.
+        let phone = interner.intern_namespace("phone");
+        for person in 0..PEOPLE {
+            interner.intern_id(phone, &Id::Number(person.into())).unwrap();
+        }
+        let interner = RwLock::new(interner);
         let mut consents = Consents::new(folds(), &reading);
         let namespaces = BTreeMap::from([("phone", crate::deidentify::Form::AsIs)]);
         consents
-            .read((Position::Given(0), input), (&ConsentTable::default(), &namespaces), &mut interner)
+            .read((Position::Given(0), input), (&ConsentTable::default(), &namespaces), &interner)
             .unwrap();
-        coverages(consents.finish(&interner).unwrap().0)
+        coverages(consents.finish(&interner.read().unwrap()).unwrap().0)
     }
 
     /// The same table, row by row and past all that is kept.

@@ -3,17 +3,24 @@
 
 use std::collections::BTreeMap;
 use std::io::{BufRead, Cursor, Read as _};
+use std::num::NonZeroUsize;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::sync::{Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
 
 use super::events::{Events, wanted};
-use super::unclear::UnclearRows;
 use crate::consent::{COLUMNS, ConsentTable, KnownWords, Lists};
-use crate::deidentify::{IdShape, IdShapes};
 use crate::engine::error::EngineError;
-use crate::engine::read::Place;
 use crate::engine::read::ingest_report::FileReport;
-use crate::engine::read::reading::Progress;
+use crate::engine::read::progress::Progress;
 use crate::engine::read::{Input, OpenTerms, ReadError, broken, known_rows, open};
-use crate::register::{Event, Namespaces};
+use crate::engine::read::{RowPlace, Table};
+use crate::register::{Event, Namespaces, Packer, Part, RegisterError, Tombstones};
+
+mod rows;
+
+use rows::{Found, Rows};
 
 /// The longest line of JSON Lines, in bytes; an event has at most 8 KiB of cells.
 const LONGEST_LINE: u64 = 64 << 10;
@@ -22,6 +29,10 @@ const FIRST_PLACES: usize = 5;
 /// With what the terms of a document begin.
 const DPV: &[u8] = b"\"dpv:";
 const DATASET: &str = "consents";
+/// Documents that are handed over together.
+const LINES: u64 = 16_384;
+/// The most threads that read a table where no number is given.
+const MOST_THREADS: usize = 4;
 
 /// How a file is written, and what the place knows that its events are for.
 pub struct ImportTerms<'a> {
@@ -34,31 +45,39 @@ pub struct ImportTerms<'a> {
     pub known: &'a KnownWords,
     /// Counts the rows that were read.
     pub progress: &'a Progress,
+    /// What is left of removed events, if anything is: of erased people no event is kept that would count for nothing.
+    pub erased: Option<&'a Tombstones>,
+    /// Threads that read a table; `None` for as many as the machine has, within reason.
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// What was imported of a file.
 ///
 /// # Privacy
-/// A function of the file alone; shown to the operator who imports it.
+/// A function of the file, and `erased` of the register too; shown to the operator who imports it.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Imported {
     /// What was read, and what of it is unclear.
     pub report: FileReport,
-    /// Events that were handed over: of a row that names several triggers by a constant, one for each.
+    /// Events that were recorded: of a row that names several triggers by a constant, one for each.
     pub events: u64,
+    /// Consents and withdrawals that were not recorded, because everything of their people was erased at that instant or later.
+    pub erased: u64,
 }
 
-/// Hands over every event of a file, each as the words of the consent table that its handler's table means.
+/// Hands over every event of a file, each as the words of the consent table that its handler's table means, packed by a packer of `packer`
+/// and in the order of the file.
 ///
 /// A statement that cannot be read, or has an unknown word, is kept as it is and counted: it puts its person out.
 ///
 /// # Errors
 /// [`EngineError`] for a file that cannot be read, or of which one row has no person, or what `take` says: whatever was handed over
 /// must then be given up.
-pub fn import<E: From<EngineError>>(
+pub fn import<E: From<EngineError> + From<RegisterError>>(
     mut input: Input,
     terms: &ImportTerms<'_>,
-    mut take: impl FnMut(&Event) -> Result<(), E>,
+    packer: impl Fn() -> Packer,
+    mut take: impl FnMut(Part) -> Result<(), E>,
 ) -> Result<Imported, E> {
     terms.progress.expect(known_rows(&input).unwrap_or(0));
     let mut import = Import::new(terms, input.name());
@@ -70,12 +89,12 @@ pub fn import<E: From<EngineError>>(
             let are_documents = are_documents(&head);
             let lines = Box::new(Cursor::new(head).chain(lines));
             match are_documents {
-                true => import.lines(lines, &mut take)?,
+                true => import.lines(lines, packer(), &mut take)?,
                 // A handler's own lines are read as its table is written.
-                false => import.table(Input::Stream(input.name(), lines), &mut take)?,
+                false => import.table(Input::Stream(input.name(), lines), packer, &mut take)?,
             }
         }
-        None => import.table(input, &mut take)?,
+        None => import.table(input, packer, &mut take)?,
     }
     Ok(import.finish()?)
 }
@@ -92,56 +111,93 @@ type Unattributed = (Option<&'static str>, &'static str);
 struct Import<'a> {
     terms: &'a ImportTerms<'a>,
     report: FileReport,
-    events: u64,
     lists: Lists,
-    unclear: UnclearRows,
+    found: Found,
     unit: &'static str,
-    /// The shapes of ids whose form is open, by namespace.
-    shapes: BTreeMap<&'a str, IdShapes>,
-    /// Rows without a person, and the first of them.
-    bad: u64,
-    first: Vec<Place>,
 }
+
+/// A table as all threads take from it.
+struct Source {
+    table: Table,
+    rows: u64,
+    batches: usize,
+    failed: bool,
+}
+
+/// A batch, its number, and how many rows are before it.
+type Taken = (usize, u64, RecordBatch);
+
+impl Source {
+    fn take(&mut self) -> Result<Option<Taken>, (usize, EngineError)> {
+        if self.failed {
+            return Ok(None);
+        }
+        let next = self.table.next_batch().map_err(|error| {
+            self.failed = true;
+            (self.batches, error.into())
+        })?;
+        let Some(batch) = next else { return Ok(None) };
+        let taken = (self.batches, self.rows, batch);
+        self.batches += 1;
+        self.rows += taken.2.num_rows() as u64;
+        Ok(Some(taken))
+    }
+}
+
+/// Why a batch was not read.
+enum Stopped {
+    Engine(EngineError),
+    Register(RegisterError),
+}
+
+/// What a thread made of a batch.
+type Made = (usize, Result<(Found, Part), Stopped>);
 
 impl<'a> Import<'a> {
     fn new(terms: &'a ImportTerms<'a>, file: String) -> Self {
         let mut report = FileReport::default();
         (report.dataset, report.file) = (DATASET.to_owned(), file);
-        let (shapes, first, unclear) = Default::default();
-        let lists = terms.known.lists();
-        Self { terms, report, events: 0, lists, unclear, unit: "row", shapes, bad: 0, first }
+        Self { terms, report, lists: terms.known.lists(), found: Found::default(), unit: "row" }
     }
 
-    fn table<E: From<EngineError>>(
+    fn table<E: From<EngineError> + From<RegisterError>>(
         &mut self,
         input: Input,
-        take: &mut impl FnMut(&Event) -> Result<(), E>,
+        packer: impl Fn() -> Packer,
+        take: &mut impl FnMut(Part) -> Result<(), E>,
     ) -> Result<(), E> {
         let written = self.terms.table;
         let wanted = wanted(written, self.terms.namespaces.default().is_some());
         let terms = OpenTerms { csv: &written.csv, ..OpenTerms::new(&wanted) };
-        let mut table = open(input, terms).map_err(EngineError::from)?;
+        let table = open(input, terms).map_err(EngineError::from)?;
         if table.tokenised.is_some() {
             // The register keys its events by ids as they are written, which a service asks for.
             return Err(EngineError::from(ReadError::Tokenised { file: table.name }).into());
         }
-        while let Some(batch) = table.next_batch().map_err(EngineError::from)? {
-            let events = Events::new(&table, &batch, written.timezone.as_ref()).map_err(EngineError::from)?;
-            for row in 0..batch.num_rows() {
-                let events = written.rows(written.zoned(events.cells(row))).into_iter();
-                self.row(self.report.rows + 1, events.map(|cells| self.attribute(cells)).collect(), take)?;
-                self.report.rows += 1;
+        let source = Mutex::new(Source { table, rows: 0, batches: 0, failed: false });
+        let known = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+        let threads = self.terms.threads.map_or_else(known, usize::from);
+        let (terms, lists, found) = (self.terms, &self.lists, &mut self.found);
+        let packers: Vec<Packer> = (0..threads).map(|_| packer()).collect();
+        std::thread::scope(|scope| {
+            let (made, batches) = sync_channel(threads);
+            for packer in packers {
+                let (source, made) = (&source, made.clone());
+                scope.spawn(move || work(source, Rows::new(terms, lists, packer), &made));
             }
-            self.terms.progress.add(batch.num_rows() as u64);
-        }
-        self.report.notes = table.notes;
-        Ok(())
+            drop(made);
+            in_order(batches, found, take)
+        })?;
+        let source = source.into_inner().unwrap_or_else(PoisonError::into_inner);
+        self.report.notes = source.table.notes;
+        if self.found.rows == source.rows { Ok(()) } else { Err(EngineError::Stopped.into()) }
     }
 
-    fn lines<E: From<EngineError>>(
+    fn lines<E: From<EngineError> + From<RegisterError>>(
         &mut self,
         mut lines: Box<dyn BufRead + Send>,
-        take: &mut impl FnMut(&Event) -> Result<(), E>,
+        mut packer: Packer,
+        take: &mut impl FnMut(Part) -> Result<(), E>,
     ) -> Result<(), E> {
         self.unit = "line";
         let (mut line, mut number) = (Vec::new(), 0);
@@ -150,8 +206,9 @@ impl<'a> Import<'a> {
             let read = lines.by_ref().take(LONGEST_LINE).read_until(b'\n', &mut line);
             let failed = |source| EngineError::from(broken(&self.report.file, source));
             if read.map_err(failed)? == 0 {
+                take(packer.take())?;
                 // White space alone is what a failed export leaves.
-                return match self.report.rows {
+                return match self.found.rows {
                     0 => Err(EngineError::from(ReadError::Empty { file: self.report.file.clone() }).into()),
                     _ => Ok(()),
                 };
@@ -166,8 +223,17 @@ impl<'a> Import<'a> {
                 skip_line(&mut lines).map_err(failed)?;
             }
             let event = if is_cut { Err((None, "longer than 64 KiB")) } else { self.document(text) };
-            self.row(number, vec![event], take)?;
-            self.report.rows += 1;
+            match event {
+                Ok(event) => self.found.document(&event, number, (self.terms, &self.lists), &mut packer)?,
+                Err((column, reason)) => {
+                    let column = column.unwrap_or_default().to_owned();
+                    self.found.bad(RowPlace { unit: "line", row: number, column, reason });
+                }
+            }
+            self.found.rows += 1;
+            if self.found.rows.is_multiple_of(LINES) {
+                take(packer.take())?;
+            }
             self.terms.progress.add(1);
         }
     }
@@ -189,64 +255,78 @@ impl<'a> Import<'a> {
         })
     }
 
-    /// Takes the events of a row; none any more once a row has no person, since nothing of the file is kept then.
-    fn row<E>(
-        &mut self,
-        number: u64,
-        events: Vec<Result<Event, Unattributed>>,
-        take: &mut impl FnMut(&Event) -> Result<(), E>,
-    ) -> Result<(), E> {
-        for event in events {
-            match event {
-                Ok(event) => {
-                    if self.bad == 0 {
-                        take(&event)?;
-                    }
-                    self.count(number, &event);
-                }
-                Err((column, reason)) => {
-                    self.bad += 1;
-                    if self.first.len() < FIRST_PLACES {
-                        let column = column.unwrap_or_default().to_owned();
-                        self.first.push(Place { unit: self.unit, row: number, column, reason });
-                    }
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    fn count(&mut self, number: u64, event: &Event) {
-        let ((ids, person), row) = (event.person(), event.row());
-        if let Some((namespace, forms)) = self.terms.namespaces.forms(ids)
-            && forms.is_open()
-        {
-            self.shapes.entry(namespace).or_default().add(IdShape::of(person), number, 1);
-        }
-        self.events += 1;
-        let unclear = self.lists.unclear(&row);
-        self.unclear.add(&unclear, 1);
-        self.unclear.add_times(&row.times(), unclear.gives, None);
-    }
-
     /// What was imported, if every row is somebody's.
-    fn finish(mut self) -> Result<Imported, EngineError> {
-        for shapes in std::mem::take(&mut self.shapes).into_values() {
+    fn finish(self) -> Result<Imported, EngineError> {
+        let Self { mut report, found, .. } = self;
+        let Found { rows, events, erased, mut bad, mut first, unclear, shapes } = found;
+        for shapes in shapes.into_values() {
             let Some(unlike) = shapes.unlike() else { continue };
-            self.bad += unlike.count;
-            let (row, reason) = (unlike.row, unlike.reason);
-            self.first.push(Place { unit: self.unit, row, column: "person".to_owned(), reason });
+            bad += unlike.count;
+            let (unit, row, reason) = (self.unit, unlike.row, unlike.reason);
+            first.push(RowPlace { unit, row, column: "person".to_owned(), reason });
         }
-        let Self { mut report, events, unclear, bad, first, .. } = self;
+        report.rows = rows;
         if bad > 0 {
             let FileReport { file, rows, .. } = report;
             return Err(EngineError::UnattributedConsents { file, bad, rows, first });
         }
         unclear.write_to(&mut report);
         report.used = report.rows;
-        Ok(Imported { report, events })
+        Ok(Imported { report, events, erased })
     }
+}
+
+/// Reads batches until none is left, or no one takes them any more.
+fn work(source: &Mutex<Source>, mut rows: Rows<'_>, made: &SyncSender<Made>) {
+    loop {
+        let mut locked = source.lock().unwrap_or_else(PoisonError::into_inner);
+        let (number, before, batch) = match locked.take() {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return,
+            Err((number, error)) => {
+                // Who stopped has an error of its own.
+                let _ = made.send((number, Err(Stopped::Engine(error))));
+                return;
+            }
+        };
+        let zone = rows.zone();
+        let events = Events::new(&locked.table, &batch, zone).map_err(|error| Stopped::Engine(error.into()));
+        drop(locked);
+        let found = events.and_then(|events| {
+            let found = rows.batch(&events, (before, batch.num_rows())).map_err(Stopped::Register)?;
+            Ok((found, rows.packer().take()))
+        });
+        let is_over = found.is_err();
+        if made.send((number, found)).is_err() || is_over {
+            source.lock().unwrap_or_else(PoisonError::into_inner).failed = true;
+            return;
+        }
+    }
+}
+
+/// Takes what threads made of batches in the order of the file, up to the first that was not read. Nothing is handed over once a row has
+/// no person, since nothing of the file is kept then.
+fn in_order<E: From<EngineError> + From<RegisterError>>(
+    batches: Receiver<Made>,
+    found: &mut Found,
+    take: &mut impl FnMut(Part) -> Result<(), E>,
+) -> Result<(), E> {
+    let (mut next, mut waiting) = (0, BTreeMap::new());
+    for (number, made) in batches {
+        waiting.insert(number, made);
+        while let Some(made) = waiting.remove(&next) {
+            next += 1;
+            let (more, part) = made.map_err(|stopped| match stopped {
+                Stopped::Engine(error) => E::from(error),
+                Stopped::Register(error) => E::from(error),
+            })?;
+            found.and(more);
+            if found.bad == 0 {
+                take(part)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// Passes over the rest of a line, however long.

@@ -27,10 +27,7 @@ impl UnclearRows {
             *self.faults.entry(*fault).or_default() += rows;
         }
         for (column, word) in &unclear.words {
-            let known = self.words.entry(column).or_default();
-            if known.len() < MOST_WORDS || known.contains_key(word) {
-                *known.entry(word.clone()).or_default() += rows;
-            }
+            self.add_word(column, word, rows);
         }
         self.strangers += if unclear.stranger { rows } else { 0 };
     }
@@ -42,6 +39,26 @@ impl UnclearRows {
             .map(|_| ("at", "after as-of, and does not count yet"));
         for fault in times.faults(gives).chain(late) {
             *self.faults.entry(fault).or_default() += 1;
+        }
+    }
+
+    /// Adds the rows of a later part of the file.
+    pub(super) fn and(&mut self, later: Self) {
+        for (fault, rows) in later.faults {
+            *self.faults.entry(fault).or_default() += rows;
+        }
+        for (column, words) in later.words {
+            words.into_iter().for_each(|(word, rows)| self.add_word(column, &word, rows));
+        }
+        self.strangers += later.strangers;
+    }
+
+    fn add_word(&mut self, column: &'static str, word: &str, rows: u64) {
+        let known = self.words.entry(column).or_default();
+        if let Some(count) = known.get_mut(word) {
+            *count += rows;
+        } else if known.len() < MOST_WORDS {
+            known.insert(word.to_owned(), rows);
         }
     }
 

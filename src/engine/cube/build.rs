@@ -28,6 +28,7 @@ use crate::engine::relations::lists::{Lists, ReadLists};
 use crate::engine::relations::pointers::Pointed;
 use crate::policy::{Dataset, IdColumn, Shape, Study};
 use crate::release::{Cube, CubeShape, Exact, JoinDiagnostics};
+use crate::types::trace::span;
 use crate::types::{RecipientId, Secret, Timestamp};
 
 /// The cubes of one recipient, one for each tag set of the study, in order.
@@ -75,19 +76,25 @@ pub fn build(
     one_key::check(study, &inputs, consents.iter().map(|(_, input)| input))?;
     let mut seal = Seal::new(study, as_of, reading);
     // Links say who a person is, so they are read whole before anything else.
+    span!("seal.read");
     let links = study.links.iter().map(|table| (table, inputs.remove(&table.name).unwrap_or_default()));
     seal.report.files = links::resolve(links, seal.interner_mut(), reading)?;
     let (folds, _held) = seal.consents(flows, consents)?;
+    reading.uncancelled()?;
     let read_ages = flows.iter().any(|(_, demand)| demand.ages != Ages::DeclaredAdults);
     let rows = seal.rows(inputs, read_ages)?;
+    reading.uncancelled()?;
     let people = seal.interner().len();
     let known = seal.interner();
-    let graph = Graph::new((study, &known), &rows.lists, rows.pointers, &rows.own, (epoch_key, reading))?;
+    span!("seal.relations");
+    let graph = Graph::new((study, &known), rows.lists, rows.pointers, (epoch_key, reading))?;
     drop(known);
     let mut own = rows.own;
     own.extend(graph.own_lists(&study.catalogue));
     let mut built = Vec::new();
     for ((recipient, _), fold) in flows.iter().zip(folds) {
+        span!("seal.cubes");
+        reading.uncancelled()?;
         // From here on coverage is known.
         let covered = fold.finish(people, &rows.ages);
         let _held = reading.memory.hold(graph.bytes_of_recipient(study)?)?;
@@ -154,16 +161,16 @@ impl<'s> Seal<'s> {
         let folds = flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
         let namespaces = self.study.namespaces().into_iter();
         let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
-        let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         let mut consents = Consents::new(folds, self.reading);
         let mut tombstones = Vec::new();
         for file in files {
             if let (_, Input::Register(.., of_register)) = &file {
                 tombstones.push(of_register.clone());
             }
-            let report = consents.read(file, (&self.study.consents, &namespaces), interner)?;
+            let report = consents.read(file, (&self.study.consents, &namespaces), &self.interner)?;
             self.report.files.push(report);
         }
+        let interner = self.interner.get_mut().unwrap_or_else(PoisonError::into_inner);
         let (mut folds, held) = consents.finish(interner)?;
         // Every id that has a consent is known now. Whether there is any tombstone does not decide whether they are looked for.
         for all in &tombstones {
@@ -197,7 +204,7 @@ impl<'s> Seal<'s> {
                     all.own.extend(values);
                     all.present.own(at, owners);
                     for (relation, pointed) in &pointing {
-                        let lists = pointed.lists();
+                        let lists = pointed.lists(self.reading.threads());
                         all.held.push(self.reading.memory.hold(lists.bytes() + pointed.bytes())?);
                         all.lists.insert(*relation, lists);
                     }
@@ -258,7 +265,11 @@ impl<'s> Seal<'s> {
             report.used = report.used.saturating_sub(duplicates);
         }
         self.report.files.extend(reports);
-        let lists = if self.study.links.is_empty() { lists } else { lists.join(&self.interner()) };
+        let lists = if self.study.links.is_empty() {
+            lists
+        } else {
+            lists.join(&self.interner(), self.reading.threads())
+        };
         Ok(lists)
     }
 }

@@ -10,7 +10,7 @@ use crate::engine::read::scan::in_parallel;
 use crate::engine::read::work::Step;
 use crate::engine::records::values::Values;
 use crate::release::Cube;
-use crate::tags::{Catalogue, CubeShape, Grid, MeasureColumns, TagSet, TagSource};
+use crate::tags::{Bands, Catalogue, CubeShape, Grid, MeasureColumns, TagSet, TagSource};
 
 /// A measure that has columns in the cubes: where they are, its grid and everybody's values.
 type Used<'a> = (&'a MeasureColumns, Option<&'a Grid>, Option<&'a Values>);
@@ -26,22 +26,40 @@ pub(in crate::engine) struct CubeCounter<'a> {
     pub(in crate::engine) reading: &'a Reading,
 }
 
-impl CubeCounter<'_> {
-    /// The code of one person in one tag.
-    fn code(&self, tag: usize, person: usize) -> usize {
-        let Some(source) = self.catalogue.tags().get(tag).map(crate::tags::Tag::source) else { return 0 };
-        match source {
-            TagSource::Field { .. } | TagSource::FieldBands { .. } => {
-                // Of a field, `other` is the last label.
-                let other =
-                    self.catalogue.tags().get(tag).map_or(0, |tag| tag.labels().len().saturating_sub(1));
-                self.fields.get(&tag).and_then(|codes| codes.get(person)).copied().unwrap_or(other)
+/// Where the codes of one tag come from.
+enum Codes<'a> {
+    /// By person; `other`, the last label, where there is none.
+    Field { codes: &'a [usize], other: usize },
+    /// The label behind all bands is that of no value.
+    Banded { values: Option<&'a Values>, bands: &'a Bands },
+    /// Of a tag that the catalogue does not have.
+    Nothing,
+}
+
+impl Codes<'_> {
+    /// The code of one person.
+    fn of(&self, person: usize) -> usize {
+        match self {
+            Self::Field { codes, other } => codes.get(person).copied().unwrap_or(*other),
+            Self::Banded { values, bands } => {
+                let value = values.and_then(|values| values.fraction(person));
+                value.map_or(bands.labels().len(), |(sum, count)| bands.code_of_fraction(sum, count))
             }
+            Self::Nothing => 0,
+        }
+    }
+}
+
+impl CubeCounter<'_> {
+    fn codes(&self, tag: usize) -> Codes<'_> {
+        let Some(declared) = self.catalogue.tags().get(tag) else { return Codes::Nothing };
+        match declared.source() {
+            TagSource::Field { .. } | TagSource::FieldBands { .. } => Codes::Field {
+                codes: self.fields.get(&tag).map(Vec::as_slice).unwrap_or_default(),
+                other: declared.labels().len().saturating_sub(1),
+            },
             TagSource::Banded { measure, bands, .. } => {
-                // The absent label is the last one.
-                let absent = bands.labels().len();
-                let value = self.measures.get(measure).and_then(|values| values.fraction(person));
-                value.map_or(absent, |(sum, count)| bands.code_of_fraction(sum, count))
+                Codes::Banded { values: self.measures.get(measure).copied(), bands }
             }
         }
     }
@@ -77,11 +95,12 @@ impl CubeCounter<'_> {
         covered: &Covered,
         people: Range<usize>,
     ) -> Cube {
+        let tags: Vec<Codes<'_>> = set.tags.iter().map(|tag| self.codes(*tag)).collect();
         let mut values = vec![None; used.len()];
         let mut cube = Cube::empty(shape);
         for person in people {
             self.reading.count(Step::Person, 1);
-            let position = shape.position(set.tags.iter().map(|tag| self.code(*tag, person)));
+            let position = shape.position(tags.iter().map(|codes| codes.of(person)));
             for (value, (_, _, all)) in values.iter_mut().zip(used) {
                 *value = all.and_then(|all| all.whole(person));
             }

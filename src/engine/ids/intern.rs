@@ -163,19 +163,6 @@ impl Interner {
         Ok(found)
     }
 
-    /// The numbers of the first `count` ids of a column, new or known; `NO_PERSON` for a missing one.
-    pub(in crate::engine) fn intern_all(
-        &mut self,
-        namespace: Namespace,
-        column: &Column,
-        count: usize,
-    ) -> Result<Vec<u32>, EngineError> {
-        let ids = self.namespaces.get(namespace.0);
-        let mut all = ids.map_or_else(|| vec![NO_PERSON; count], |(_, ids)| ids.find_all(column, count));
-        self.add_missing(namespace, column, &mut all)?;
-        Ok(all)
-    }
-
     /// Numbers the ids of a column that were not found.
     fn add_missing(
         &mut self,
@@ -211,7 +198,7 @@ impl Interner {
         let mut all = Vec::new();
         for (name, ids) in &self.namespaces {
             let parts = in_parallel(ids.numbers.parts(threads), |part| {
-                let of_id = |(number, id): &(i64, u32)| Some((*id, find(name, &number.to_string())?));
+                let of_id = |(number, id): (i64, u32)| Some((id, find(name, &number.to_string())?));
                 part.filter_map(of_id).collect::<Vec<_>>()
             });
             all.extend(parts.into_iter().flatten());
@@ -233,12 +220,12 @@ impl Interner {
             let key = PseudonymKey::derive(epoch_key, name);
             let parts = in_parallel(ids.numbers.parts(threads), |part| {
                 let mut spelled = String::new();
-                let of_id = |(number, id): &(i64, u32)| {
+                let of_id = |(number, id): (i64, u32)| {
                     use std::fmt::Write as _;
                     spelled.clear();
                     // Writing to a string cannot fail.
                     let _ = write!(spelled, "{number}");
-                    (*id, key.pseudonym(spelled.as_bytes()))
+                    (id, key.pseudonym(spelled.as_bytes()))
                 };
                 part.map(of_id).collect::<Vec<_>>()
             });
@@ -264,14 +251,31 @@ pub(in crate::engine) fn numbers(
     column: &Column,
     count: usize,
 ) -> Result<Vec<u32>, EngineError> {
+    let known = interner.read().unwrap_or_else(PoisonError::into_inner).namespace(namespace);
+    let new = || interner.write().unwrap_or_else(PoisonError::into_inner).intern_namespace(namespace);
+    numbers_of(interner, known.unwrap_or_else(new), column, count)
+}
+
+/// As [`numbers`], of a namespace that is known.
+///
+/// # Errors
+/// [`EngineError::TooManyIds`], [`EngineError::Memory`]
+pub(in crate::engine) fn numbers_of(
+    interner: &RwLock<Interner>,
+    namespace: Namespace,
+    column: &Column,
+    count: usize,
+) -> Result<Vec<u32>, EngineError> {
+    // Read once here, and not each time that one is looked for.
+    let spelled = column.as_numbers();
+    let column = spelled.as_ref().unwrap_or(column);
     let known = interner.read().unwrap_or_else(PoisonError::into_inner);
-    let ids = known.namespace(namespace).and_then(|namespace| known.namespaces.get(namespace.0));
+    let ids = known.namespaces.get(namespace.0);
     let mut all = ids.map_or_else(|| vec![NO_PERSON; count], |(_, ids)| ids.find_all(column, count));
     drop(known);
     let unknown = |(row, number): (usize, &u32)| *number == NO_PERSON && column.id(row).is_some();
     if all.iter().enumerate().any(unknown) {
         let mut known = interner.write().unwrap_or_else(PoisonError::into_inner);
-        let namespace = known.intern_namespace(namespace);
         known.add_missing(namespace, column, &mut all)?;
     }
     Ok(all)
@@ -318,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ids_of_a_linked_person_are_her_and_share_their_smallest_pseudonym() {
+    fn the_ids_of_a_linked_person_are_theirs_and_share_their_smallest_pseudonym() {
         let mut interner = Interner::default();
         let [phone, card] = ["phone", "card"].map(|name| interner.intern_namespace(name));
         let ids =

@@ -75,7 +75,7 @@ impl Links {
         let ([left, right], [left_ids, right_ids]) = (names, self.namespaces);
         let (tokenised, mut rows) = (table.tokenised.is_some(), 0);
         while let Some(batch) = table.next_batch()? {
-            reading.count_rows(batch.num_rows());
+            reading.count_rows(batch.num_rows())?;
             let [lefts, rights] = batch.columns() else { break };
             let [left_form, right_form] = declared.columns.each_ref().map(|column| column.form);
             let lefts = Ids::read(&table.name, left, lefts, tokenised, left_form)?;
@@ -271,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn two_persons_on_one_id_are_nobody_together() {
+    fn two_persons_on_one_id_are_no_one_together() {
         // Persons 1 and 2 share card a; both hang together with everything else that either has.
         let rows = [["1", "a"], ["2", "a"], ["2", "b"], ["3", "c"]];
         let (people, report) = one(&["card"], &rows);
@@ -335,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_one_of_its_ids_is_bad_and_links_nobody() {
+    fn a_row_without_one_of_its_ids_is_bad_and_links_no_one() {
         let (people, report) = one(&[], &[["", "a"], ["1", ""], ["1", "b"], ["", ""]]);
         assert_eq!(people, [["card b", "phone 1"]]);
         assert_eq!((report.rows, report.used, report.dropped), (4, 1, BTreeMap::from([("no id", 3)])));

@@ -6,6 +6,7 @@
 pub(super) mod disjoint;
 pub(super) mod intern;
 pub(super) mod links;
+pub(super) mod multiply_shift;
 pub(super) mod numbers;
 pub(super) mod one_key;
 pub(super) mod owner_rows;

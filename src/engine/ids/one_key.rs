@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::engine::error::EngineError;
 use crate::engine::read::sources::Inputs;
-use crate::engine::read::{Input, ReadError, tokenised};
+use crate::engine::read::{Input, Tokenised, tokenised};
 use crate::policy::{Dataset, FieldKind, LinksTable, Shape, Study};
 
 /// Checks the files of a seal against one another before any row is read.
@@ -13,7 +13,8 @@ use crate::policy::{Dataset, FieldKind, LinksTable, Shape, Study};
 /// of them. One without has no ids: only requests and tombstones, which are found by an id alone.
 ///
 /// # Errors
-/// [`EngineError::MixedTokens`] names two files, and says of each what its schema says.
+/// [`EngineError::MixedTokens`] names two files, and says of each what its schema says; [`EngineError::ForeignTokens`] for blind tokens of
+/// other keys than the study pins.
 pub(in crate::engine) fn check<'a>(
     study: &Study,
     inputs: &Inputs,
@@ -21,7 +22,7 @@ pub(in crate::engine) fn check<'a>(
 ) -> Result<(), EngineError> {
     let mut known = BTreeMap::<String, (String, String)>::new();
     let mut meet = |namespaces: &[&str], input: &Input| -> Result<(), EngineError> {
-        let ids = ids(input)?;
+        let ids = ids(study, input)?;
         for namespace in namespaces {
             let first = known.entry((*namespace).to_owned()).or_insert_with(|| (input.name(), ids.clone()));
             if first.1 != ids {
@@ -43,9 +44,18 @@ pub(in crate::engine) fn check<'a>(
     consents.filter(has_ids).try_for_each(|file| meet(&all, file))
 }
 
-fn ids(input: &Input) -> Result<String, ReadError> {
-    let tokenised = tokenised(input)?;
-    Ok(tokenised.map_or_else(|| "raw ids".to_owned(), |tokenised| format!("tokens of key {}", tokenised.key)))
+/// What the ids of a file are. Blind tokens are of the two keys that the study pins.
+fn ids(study: &Study, input: &Input) -> Result<String, EngineError> {
+    Ok(match tokenised(input)? {
+        None => "raw ids".to_owned(),
+        Some(Tokenised { key, blind: None, .. }) => format!("tokens of key {key}"),
+        Some(Tokenised { key, .. }) if study.token_key_id() == Some(key) => {
+            format!("blind tokens of keys {key}")
+        }
+        Some(Tokenised { key, .. }) => {
+            return Err(EngineError::ForeignTokens { file: input.name(), keys: key.to_string() });
+        }
+    })
 }
 
 /// The namespaces of a dataset's ids.

@@ -1,4 +1,4 @@
-//! Links and the normal form once more, written naively from PRIVACY.md for the study of these tests; and a wrong design.
+//! Links and the normal form once more, written naively from docs/src/normal-form.md for the study of these tests; and a wrong design.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -90,29 +90,29 @@ impl World {
 
     /// Whether the person has given both consents, under whichever id, and has withdrawn none under any.
     fn covered(&self, person: &Person) -> bool {
-        let said = |trigger: &str, event: &str| {
-            let mut hers = self.consents.iter().filter(|(id, ..)| person.contains(id));
-            hers.any(|(_, about, what)| *about == trigger && *what == event)
+        let has = |trigger: &str, event: &str| {
+            let mut own_rows = self.consents.iter().filter(|(id, ..)| person.contains(id));
+            own_rows.any(|(_, about, what)| *about == trigger && *what == event)
         };
-        ["SC23", "SC29"].iter().all(|trigger| said(trigger, "given") && !said(trigger, "withdrawn"))
+        ["SC23", "SC29"].iter().all(|trigger| has(trigger, "given") && !has(trigger, "withdrawn"))
     }
 
     fn spend(&self, person: &Person) -> i128 {
-        let hers = self.payments.iter().filter(|row| person.contains(&card(&row.0)));
-        hers.map(|row| i128::from(row.1)).sum::<i128>().min(100)
+        let own_rows = self.payments.iter().filter(|row| person.contains(&card(&row.0)));
+        own_rows.map(|row| i128::from(row.1)).sum::<i128>().min(100)
     }
 
     fn region(&self, person: &Person) -> usize {
-        let hers = self.members.iter().filter(|row| person.contains(&phone(&row.0)));
-        let said: BTreeSet<&str> = hers.map(|row| row.1).collect();
-        match said.into_iter().collect::<Vec<_>>().as_slice() {
+        let own_rows = self.members.iter().filter(|row| person.contains(&phone(&row.0)));
+        let values: BTreeSet<&str> = own_rows.map(|row| row.1).collect();
+        match values.into_iter().collect::<Vec<_>>().as_slice() {
             ["east"] => 0,
             ["south"] => 1,
             _ => 2,
         }
     }
 
-    /// Whoever is covered, with their row.
+    /// Each covered person, with their row.
     pub(super) fn rows(&self, reach: usize, design: Design) -> BTreeMap<Person, Row> {
         let people: Vec<Person> = self.people().into_iter().collect();
         let of: BTreeMap<&Id, usize> =
@@ -127,8 +127,8 @@ impl World {
         let mut friends = vec![0; people.len()];
         for (own, person) in people.iter().enumerate() {
             let list = |edges: &[(Id, usize)], ids: &Person| -> BTreeSet<usize> {
-                let hers = edges.iter().filter(|(owner, target)| ids.contains(owner) && *target != own);
-                hers.map(|(_, target)| *target).collect()
+                let own_rows = edges.iter().filter(|(owner, target)| ids.contains(owner) && *target != own);
+                own_rows.map(|(_, target)| *target).collect()
             };
             friends[own] = list(&follows, person).len();
             if !inside[own] {

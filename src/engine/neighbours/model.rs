@@ -1,4 +1,4 @@
-//! PRIVACY.md's normal form once more, written naively from its text for the study of these tests; and the wrong designs.
+//! The normal form once more, written naively from docs/src/normal-form.md for the study of these tests; and the wrong designs.
 
 use std::collections::{BTreeMap, BTreeSet};
 

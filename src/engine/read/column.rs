@@ -1,10 +1,14 @@
 //! One column of a batch as its declaration reads it: ids, whole numbers, instants, words.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
-use arrow_array::types::{Int64Type, TimestampSecondType};
-use arrow_array::{Array, ArrayRef, FixedSizeBinaryArray, Int64Array, StringArray};
+use arrow_array::types::{
+    Int8Type, Int16Type, Int32Type, Int64Type, TimestampMicrosecondType, TimestampMillisecondType,
+    TimestampNanosecondType, TimestampSecondType, UInt8Type, UInt16Type, UInt32Type,
+};
+use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, FixedSizeBinaryArray, Int64Array, StringArray};
 use arrow_cast::{CastOptions, cast_with_options};
 use arrow_schema::{DataType, TimeUnit};
 
@@ -94,7 +98,36 @@ fn plain(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
 
 /// Casts that must not lose a cell: a number outside i64 would silently become a null.
 pub(super) fn lossless(array: &ArrayRef, to: &DataType) -> Option<ArrayRef> {
+    if let (DataType::Int64, Some(wide)) = (to, widened(array)) {
+        return Some(Arc::new(wide));
+    }
     plain(array, to).filter(|cast| cast.null_count() == array.logical_null_count())
+}
+
+/// Integers that fit 64 bits whatever they are: no row has to be looked at.
+fn widened(array: &ArrayRef) -> Option<Int64Array> {
+    fn of<T: ArrowPrimitiveType<Native: Into<i64>>>(array: &ArrayRef) -> Int64Array {
+        array.as_primitive::<T>().unary(Into::into)
+    }
+    Some(match array.data_type() {
+        DataType::Int8 => of::<Int8Type>(array),
+        DataType::Int16 => of::<Int16Type>(array),
+        DataType::Int32 => of::<Int32Type>(array),
+        DataType::UInt8 => of::<UInt8Type>(array),
+        DataType::UInt16 => of::<UInt16Type>(array),
+        DataType::UInt32 => of::<UInt32Type>(array),
+        DataType::Int64 => array.as_primitive::<Int64Type>().clone(),
+        DataType::Timestamp(TimeUnit::Second, _) => of_instants::<TimestampSecondType>(array),
+        DataType::Timestamp(TimeUnit::Millisecond, _) => of_instants::<TimestampMillisecondType>(array),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => of_instants::<TimestampMicrosecondType>(array),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => of_instants::<TimestampNanosecondType>(array),
+        _ => return None,
+    })
+}
+
+/// Instants as the numbers that they are.
+fn of_instants<T: ArrowPrimitiveType<Native = i64>>(array: &ArrayRef) -> Int64Array {
+    array.as_primitive::<T>().reinterpret_cast()
 }
 
 impl Column {
@@ -363,11 +396,29 @@ fn is_local(kind: &DataType) -> bool {
     }
 }
 
+/// How far the clocks of a zone are ahead at all times of a column, if that is one and the same.
+fn offset(local: &Int64Array, zone: &Zone) -> Option<i64> {
+    let ends = |ends: Option<(i64, i64)>, at: i64| match ends {
+        Some((first, last)) => Some((at.min(first), at.max(last))),
+        None => Some((at, at)),
+    };
+    let ends = if local.null_count() == 0 {
+        local.values().iter().copied().fold(None, ends)
+    } else {
+        local.iter().flatten().fold(None, ends)
+    };
+    let (first, last) = ends?;
+    zone.offset_over(first, last)
+}
+
 /// Local times as seconds since 1970 UTC. Where one of them is no instant, all are spelled as text, so that it is unreadable and not
 /// a null.
 fn local_seconds(array: &ArrayRef, zone: &Zone) -> Option<Column> {
     let Column::Numbers(local) = seconds(array)? else { return None };
     let is_day = matches!(array.data_type(), DataType::Date32 | DataType::Date64);
+    if let (false, Some(offset)) = (is_day, offset(&local, zone)) {
+        return Some(Column::Numbers(if offset == 0 { local } else { local.unary(|at: i64| at - offset) }));
+    }
     let read = |at: i64| if is_day { zone.start_of_day(at) } else { zone.instant(at) };
     let instants: Int64Array = local.iter().map(|at| at.and_then(read)).collect();
     if instants.null_count() == local.null_count() {
@@ -383,22 +434,18 @@ fn local_seconds(array: &ArrayRef, zone: &Zone) -> Option<Column> {
 
 /// Instants as whole seconds, rounded towards the past.
 fn seconds(array: &ArrayRef) -> Option<Column> {
-    let per_second = match array.data_type() {
-        DataType::Timestamp(TimeUnit::Millisecond, _) => 1_000,
-        DataType::Timestamp(TimeUnit::Microsecond, _) => 1_000_000,
-        DataType::Timestamp(TimeUnit::Nanosecond, _) => 1_000_000_000,
-        DataType::Date32 | DataType::Date64 => {
-            let midnight = lossless(array, &DataType::Timestamp(TimeUnit::Second, None))?;
-            return Some(Column::Numbers(midnight.as_primitive::<TimestampSecondType>().reinterpret_cast()));
-        }
-        _ => 1,
-    };
+    if let DataType::Date32 | DataType::Date64 = array.data_type() {
+        let midnight = lossless(array, &DataType::Timestamp(TimeUnit::Second, None))?;
+        return Some(Column::Numbers(midnight.as_primitive::<TimestampSecondType>().reinterpret_cast()));
+    }
     let raw = lossless(array, &DataType::Int64)?;
     let raw = raw.as_primitive::<Int64Type>();
-    Some(Column::Numbers(if per_second == 1 {
-        raw.clone()
-    } else {
-        raw.unary(|at: i64| at.div_euclid(per_second))
+    // Divisors are constants, by which a processor multiplies.
+    Some(Column::Numbers(match array.data_type() {
+        DataType::Timestamp(TimeUnit::Millisecond, _) => raw.unary(|at: i64| at.div_euclid(1_000)),
+        DataType::Timestamp(TimeUnit::Microsecond, _) => raw.unary(|at: i64| at.div_euclid(1_000_000)),
+        DataType::Timestamp(TimeUnit::Nanosecond, _) => raw.unary(|at: i64| at.div_euclid(1_000_000_000)),
+        _ => raw.clone(),
     }))
 }
 

@@ -90,7 +90,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_is_told_and_a_row_is_not() {
+    fn a_header_is_reported_and_a_row_is_not() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "\u{feff}payer,amount,at\n13800000001,5,2026-09-01T00:00:00Z\n").unwrap();

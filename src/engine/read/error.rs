@@ -80,6 +80,14 @@ pub enum ReadError {
         /// The file.
         file: String,
     },
+    /// An id of which the request for blind tokens did not ask the token.
+    #[error("{file}: column `{column}` holds an id that the request for blind tokens did not ask for")]
+    Unrequested {
+        /// The file.
+        file: String,
+        /// The column.
+        column: String,
+    },
     /// A tokenised file of another version, or one that does not name its key.
     #[error("{file}: is tokenised in a way that this version does not know")]
     UnknownTokens {

@@ -62,6 +62,20 @@ impl Ids {
         self.column.id(row)
     }
 
+    /// The rows of a batch without an id.
+    pub fn missing(&self, rows: usize) -> impl Iterator<Item = usize> {
+        let is_missing = |row: &usize| match &self.column {
+            Column::Numbers(numbers) => numbers.is_null(*row),
+            Column::Words(words) => words.is_null(*row) || words.value(*row).is_empty(),
+            Column::Tokens(tokens) => tokens.is_null(*row),
+        };
+        let nulls = match &self.column {
+            Column::Numbers(numbers) => numbers.null_count(),
+            Column::Words(_) | Column::Tokens(_) => rows,
+        };
+        (0..if nulls == 0 { 0 } else { rows }).filter(is_missing)
+    }
+
     /// Rows whose id can meet no other, in order, and why.
     #[must_use]
     pub fn bad(&self) -> &[(usize, &'static str)] {
@@ -97,6 +111,21 @@ impl Column {
         }
     }
 
+    /// The same ids as numbers, if there is one in every row and each of them a text that spells a number canonically, so that
+    /// texts are read once and not each time that one is looked for.
+    #[must_use]
+    pub fn as_numbers(&self) -> Option<Self> {
+        let Self::Words(words) = self else { return None };
+        let mut numbers = Vec::with_capacity(words.len());
+        for row in 0..words.len() {
+            match self.id(row) {
+                Some(Id::Number(number)) => numbers.push(number),
+                Some(Id::Text(_) | Id::Token(_)) | None => return None,
+            }
+        }
+        Some(Self::Numbers(numbers.into()))
+    }
+
     /// The shapes of ids by row, where `form` leaves them to be seen.
     #[must_use]
     pub fn shapes(&self, form: Form) -> IdShapes {
@@ -122,20 +151,36 @@ fn bytes(words: &StringArray) -> &[u8] {
 }
 
 fn of_numbers(numbers: &Int64Array, shapes: &mut IdShapes) {
-    if numbers.null_count() == 0 {
-        let ends = |(least, most): (i64, i64), number: &i64| (least.min(*number), most.max(*number));
-        let (least, most) = numbers.values().iter().fold((i64::MAX, i64::MIN), ends);
-        // Up to 15 digits a shape is an interval of numbers, but for 13 digits, which have one inside.
-        let shape = IdShape::of_number(least);
-        let is_interval = matches!(shape, IdShape::Digits(1..=12 | 14 | 15));
-        if is_interval && shape == IdShape::of_number(most) {
-            return shapes.add(shape, 0, numbers.len() as u64);
+    let mut lengths = Lengths::default();
+    if numbers.null_count() == 0 && lengths.add_all(numbers.values()) {
+        return lengths.add_to(shapes);
+    }
+    let mut add = |row: u64, number: i64| {
+        let is_plain = (0..SHORTEST_ROUNDED).contains(&number) && !PREFIXED.contains(&number);
+        if is_plain {
+            lengths.add(digits(number), row);
+        } else {
+            shapes.add(IdShape::of_number(number), row, 1);
         }
+    };
+    if numbers.null_count() == 0 {
+        (0..).zip(numbers.values()).for_each(|(row, number)| add(row, *number));
+    } else {
+        (0..).zip(numbers).for_each(|(row, number)| number.into_iter().for_each(|number| add(row, number)));
     }
-    for (row, number) in (0..).zip(numbers).filter_map(|(row, number)| Some((row, number?))) {
-        shapes.add(IdShape::of_number(number), row, 1);
-    }
+    lengths.add_to(shapes);
 }
+
+/// How many digits a number has that is not below 0.
+fn digits(number: i64) -> usize {
+    number.checked_ilog10().map_or(1, |power| power as usize + 1)
+}
+
+/// Numbers below have as many digits as they have, and no other shape but for those of [`PREFIXED`].
+const SHORTEST_ROUNDED: i64 = 1_000_000_000_000_000;
+
+/// Numbers of 13 digits that may have a prefix of their own.
+const PREFIXED: std::ops::Range<i64> = 8_600_000_000_000..8_700_000_000_000;
 
 fn of_words(words: &StringArray, shapes: &mut IdShapes) {
     if words.null_count() == 0 && bytes(words).iter().all(u8::is_ascii_digit) {
@@ -149,12 +194,90 @@ fn of_words(words: &StringArray, shapes: &mut IdShapes) {
             return shapes.add(IdShape::Digits(length), 0, words.len() as u64);
         }
     }
+    let mut lengths = Lengths::default();
     for (row, word) in (0..).zip(words).filter_map(|(row, word)| Some((row, word?))) {
-        if word.is_empty() {
-            continue;
+        match word.as_bytes() {
+            [] => {}
+            digits @ [b'1'..=b'9', ..]
+                if digits.len() <= MOST_PLAIN && digits.iter().all(u8::is_ascii_digit) =>
+            {
+                lengths.add(digits.len(), row);
+            }
+            _ => shapes.add(IdShape::of(word), row, 1),
         }
-        shapes.add(IdShape::of(word), row, 1);
     }
+    lengths.add_to(shapes);
+}
+
+/// Texts of so many digits or fewer, of which the first is no zero, have no other shape than that of their length.
+const MOST_PLAIN: usize = 12;
+
+/// Ids of nothing but digits by their number: how many, and the first row.
+#[derive(Default)]
+struct Lengths([(u64, u64); 16]);
+
+impl Lengths {
+    fn add(&mut self, digits: usize, row: u64) {
+        if let Some((count, first)) = self.0.get_mut(digits) {
+            *first = if *count == 0 { row } else { *first };
+            *count += 1;
+        }
+    }
+
+    /// Adds the first column, if all its numbers have 31 bits. How many have which length follows from how many reach each power of
+    /// ten.
+    #[must_use]
+    fn add_all(&mut self, numbers: &[i64]) -> bool {
+        let bits = numbers.iter().fold(0, |all, number| all | number);
+        if !(0..=i64::from(i32::MAX)).contains(&bits) {
+            return false;
+        }
+        let mut longer = reaching(numbers).into_iter();
+        let (mut as_long, mut least) = (numbers.len(), 0);
+        for (length, slot) in self.0.iter_mut().enumerate().skip(1).take(POWERS.len() + 1) {
+            let (power, longer) = (POWERS.get(length - 1), longer.next().unwrap_or(0));
+            let count = std::mem::replace(&mut as_long, longer) - longer;
+            let end = power.map_or(i64::MAX, |power| i64::from(*power));
+            if count > 0 {
+                let first = numbers.iter().position(|number| (least..end).contains(number));
+                *slot = (count as u64, first.unwrap_or(0) as u64);
+            }
+            least = end;
+        }
+        true
+    }
+
+    fn add_to(&self, shapes: &mut IdShapes) {
+        for (digits, (count, first)) in self.0.iter().enumerate() {
+            shapes.add(IdShape::Digits(digits), *first, *count);
+        }
+    }
+}
+
+/// The powers of ten of 31 bits.
+const POWERS: [i32; 9] = [10, 100, 1_000, 10_000, 100_000, 1_000_000, 10_000_000, 100_000_000, 1_000_000_000];
+
+/// How many numbers of 31 bits reach each power. Counts are far from overflow, and a check of it would keep the processor from
+/// comparing several rows at once.
+fn reaching(numbers: &[i64]) -> [usize; POWERS.len()] {
+    let mut counts = [0; POWERS.len()];
+    let mut narrow = [0; 1 << 10];
+    for chunk in numbers.chunks(narrow.len()) {
+        // Behind the end of the last chunk nothing reaches any power.
+        narrow.fill(0);
+        for (narrow, number) in narrow.iter_mut().zip(chunk) {
+            *narrow = i32::try_from(*number & i64::from(i32::MAX)).unwrap_or(0);
+        }
+        for (count, power) in counts.iter_mut().zip(POWERS) {
+            let of_chunk =
+                narrow.iter().fold(0_u32, |all, number| all.wrapping_add(u32::from(*number >= power)));
+            *count += of_chunk as usize;
+            if of_chunk == 0 {
+                break;
+            }
+        }
+    }
+    counts
 }
 
 #[cfg(test)]
@@ -165,20 +288,45 @@ mod tests {
 
     use super::*;
 
+    fn numbers_of_31_bits() -> impl Strategy<Value = i64> {
+        let near = |power: u32| (10_i64.pow(power) - 2)..(10_i64.pow(power) + 2);
+        prop_oneof![0..12i64, 95..105i64, near(6), near(9), 0..=i64::from(i32::MAX)]
+    }
+
+    /// Guards the counts of several rows at once, at the ends of their chunks too.
+    #[test]
+    fn lengths_of_many_numbers_are_those_of_one_after_another() {
+        let numbers =
+            |rows: i64| (0..rows).map(|row| row * row * 7 % 2_000_003 * (row % 2 + row % 97 / 96 * 900));
+        for rows in [0, 1, 1_023, 1_024, 1_025, 5_000] {
+            let all: Vec<i64> = numbers(rows).map(|number| number.min(i32::MAX.into())).collect();
+            let (mut one, mut other) = (Lengths::default(), Lengths::default());
+            assert!(one.add_all(&all));
+            (0..).zip(&all).for_each(|(row, number)| other.add(digits(*number), row));
+            assert_eq!(one.0, other.0);
+        }
+        for other in [-1, i64::from(i32::MAX) + 1, i64::MIN] {
+            assert!(!Lengths::default().add_all(&[3, other, 5]));
+        }
+    }
+
     proptest! {
         /// What is seen of a batch at once is what is seen of its ids one by one.
         #[test]
         fn batches_are_seen_as_their_rows_are(
-            ids in proptest::collection::vec(
-                proptest::option::of(prop_oneof![
-                    4 => 13_800_000_000..13_800_000_009i64,
-                    1 => 8_613_800_000_000..8_613_800_000_009i64,
-                    1 => 8_700_000_000_000..8_700_000_000_009i64,
-                    1 => 9_999_999_999_999_990..10_000_000_000_000_009i64,
-                    1 => any::<i64>(),
-                ]),
-                0..6,
-            ),
+            ids in prop_oneof![
+                proptest::collection::vec(
+                    proptest::option::of(prop_oneof![
+                        4 => 13_800_000_000..13_800_000_009i64,
+                        1 => 8_613_800_000_000..8_613_800_000_009i64,
+                        1 => 8_700_000_000_000..8_700_000_000_009i64,
+                        1 => 9_999_999_999_999_990..10_000_000_000_000_009i64,
+                        1 => any::<i64>(),
+                    ]),
+                    0..6,
+                ),
+                proptest::collection::vec(numbers_of_31_bits().prop_map(Some), 0..20),
+            ],
             texts in any::<bool>(),
             spoilt in proptest::option::of(("[0-9a-z	. ]{0,3}", 0usize..6)),
         ) {

@@ -6,8 +6,8 @@ use arrow_array::{Array as _, ArrayRef, Int64Array};
 use serde::Serialize;
 
 use super::instants::Instants;
-use super::place::Place;
-use super::{Column, Ids, Spellings};
+use super::place::RowPlace;
+use super::{BlindSession, Column, Ids, Spellings};
 use crate::deidentify::{IdShapes, Looked, Unlike};
 use crate::types::Timestamp;
 
@@ -58,6 +58,9 @@ pub struct FileReport {
     /// The id of the key of its tokens; none for a file of raw ids.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub token_key: Option<String>,
+    /// The session in which its blind tokens were made; none for tokens under a shared key.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub token_session: Option<BlindSession>,
     /// Texts of declared columns that look like direct identifiers, by column and by what they look like, among those that were
     /// looked at.
     #[serde(skip_serializing_if = "BTreeMap::is_empty")]
@@ -89,7 +92,7 @@ pub struct FileReport {
     #[serde(skip)]
     spellings: BTreeMap<String, Spellings>,
     #[serde(skip)]
-    first: Vec<Place>,
+    first: Vec<RowPlace>,
 }
 
 #[expect(clippy::trivially_copy_pass_by_ref, reason = "serde asks for this shape")]
@@ -150,6 +153,7 @@ impl FileReport {
             dataset: dataset.to_owned(),
             file: table.name.clone(),
             token_key: table.tokenised.as_ref().map(|tokenised| tokenised.key.to_string()),
+            token_session: table.tokenised.as_ref().and_then(|tokenised| tokenised.blind.clone()),
             undeclared_columns: table.undeclared.clone(),
             notes: table.notes.clone(),
             ..Self::default()
@@ -158,7 +162,7 @@ impl FileReport {
 
     /// The places of the first bad rows.
     #[must_use]
-    pub fn first_places(&self) -> &[Place] {
+    pub fn first_places(&self) -> &[RowPlace] {
         &self.first
     }
 
@@ -166,7 +170,7 @@ impl FileReport {
     pub(in crate::engine) fn drop_row(&mut self, row: u64, column: &str, reason: &'static str) {
         *self.dropped.entry(reason).or_default() += 1;
         if self.first.len() < FIRST_PLACES {
-            self.first.push(Place { unit: "row", row: row + 1, column: column.to_owned(), reason });
+            self.first.push(RowPlace { unit: "row", row: row + 1, column: column.to_owned(), reason });
         }
     }
 
@@ -231,7 +235,7 @@ impl FileReport {
             if count > 0 {
                 *self.dropped.entry(reason).or_default() += count;
                 if self.first.len() < FIRST_PLACES {
-                    self.first.push(Place { unit: "row", row: row + 1, column, reason });
+                    self.first.push(RowPlace { unit: "row", row: row + 1, column, reason });
                 }
             }
         }
@@ -268,6 +272,7 @@ impl FileReport {
         }
         self.rows += other.rows;
         self.self_follows += other.self_follows;
+        self.of_other_studies += other.of_other_studies;
         for (column, ids) in other.differing {
             *self.differing.entry(column).or_default() += ids;
         }

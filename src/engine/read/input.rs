@@ -1,9 +1,11 @@
 //! Where the rows of a dataset come from, and what its name and first bytes say about the format.
 
+use std::fmt;
 use std::io::{BufRead, BufReader, Cursor, Read};
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use arrow_array::RecordBatchReader;
+use arrow_array::{RecordBatch, RecordBatchIterator, RecordBatchReader};
 use arrow_schema::SchemaRef;
 
 use super::bytes::{Bytes, Magic, broken, file, plain};
@@ -11,7 +13,7 @@ use super::ipc::ipc_schema;
 use super::parquet::PARQUET;
 use super::partition::{Partition, partitions};
 use super::path::{Promise, file_name, is_pipe};
-use super::recorded::{RecordedFile, Source};
+use super::recorded::{Record, RecordedFile, Source};
 use super::table::caught;
 use super::{FolderFault, ReadError};
 use crate::register::{Batches as Events, Tombstones};
@@ -39,6 +41,47 @@ pub enum Input {
 impl From<PathBuf> for Input {
     fn from(path: PathBuf) -> Self {
         Self::Path(path)
+    }
+}
+
+impl From<&Path> for Input {
+    fn from(path: &Path) -> Self {
+        Self::Path(path.to_owned())
+    }
+}
+
+/// A file that reports call by this name.
+impl<N: Into<String>> From<(N, PathBuf)> for Input {
+    fn from((name, path): (N, PathBuf)) -> Self {
+        Self::Named(name.into(), path)
+    }
+}
+
+/// One batch that reports call by this name.
+impl<N: Into<String>> From<(N, RecordBatch)> for Input {
+    fn from((name, batch): (N, RecordBatch)) -> Self {
+        let schema = batch.schema();
+        Self::Reader(name.into(), Box::new(RecordBatchIterator::new(std::iter::once(Ok(batch)), schema)))
+    }
+}
+
+/// Batches of a reader that reports call by this name.
+impl<N: Into<String>> From<(N, Box<dyn RecordBatchReader + Send>)> for Input {
+    fn from((name, reader): (N, Box<dyn RecordBatchReader + Send>)) -> Self {
+        Self::Reader(name.into(), reader)
+    }
+}
+
+/// Shows the name and the kind, nothing of the rows.
+impl fmt::Debug for Input {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = match self {
+            Self::Path(_) | Self::Named(..) | Self::Recorded(_) => "File",
+            Self::Stream(..) | Self::Ipc(..) => "Stream",
+            Self::Reader(..) => "Reader",
+            Self::Register(..) => "Register",
+        };
+        f.debug_tuple(kind).field(&self.name()).finish()
     }
 }
 
@@ -79,11 +122,12 @@ impl Input {
 
     /// Where the bytes of its file are, if it is one.
     pub(super) fn source<'a>(&'a self, name: &'a str) -> Option<Source<'a>> {
-        let record = match self {
-            Self::Recorded(file) => Some(&file.record),
-            _ => None,
-        };
-        self.path().map(|path| Source { path, name, record })
+        self.path().map(|path| Source { path, name, record: self.record() })
+    }
+
+    /// What remembers it while it is read, if it is a file and anything does.
+    pub(super) fn record(&self) -> Option<&Arc<Record>> {
+        if let Self::Recorded(file) = self { Some(&file.record) } else { None }
     }
 
     /// The columns that the folders above its file name.

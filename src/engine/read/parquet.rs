@@ -49,7 +49,10 @@ pub(super) fn batches(
 }
 
 /// Parquet stores words that repeat as a dictionary; read as one, they are never spelled out row by row.
-fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowReaderMetadata {
+pub(super) fn as_dictionaries(metadata: ArrowReaderMetadata, repeating: &[&str]) -> ArrowReaderMetadata {
+    if repeating.is_empty() {
+        return metadata;
+    }
     let field = |field: &Arc<Field>| {
         let repeats = *field.data_type() == DataType::Utf8 && repeating.contains(&field.name().as_str());
         let words = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));

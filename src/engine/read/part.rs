@@ -4,7 +4,7 @@ use parquet::arrow::arrow_reader::{ArrowReaderMetadata, ParquetRecordBatchReader
 
 use super::bytes::file;
 use super::open::open;
-use super::parquet::{PARQUET, batches, footer};
+use super::parquet::{PARQUET, as_dictionaries, batches, footer};
 use super::path::Promise;
 use super::table::caught;
 use super::{Input, OpenTerms, ReadError, Table};
@@ -72,6 +72,7 @@ impl Part {
                 let source = input.source(&name).ok_or_else(missing)?;
                 let table = caught(&name, || {
                     let file = source.at_random(file(source.path, &name)?)?;
+                    let metadata = as_dictionaries(metadata, terms.repeating);
                     let builder = ParquetRecordBatchReaderBuilder::new_with_metadata(file, metadata);
                     batches(builder.with_row_groups(vec![group]), name.clone(), &terms)
                 })?;

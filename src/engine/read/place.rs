@@ -4,7 +4,7 @@ use serde::Serialize;
 
 /// Where a bad row is and what is wrong with it; never the value.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Place {
+pub struct RowPlace {
     /// What is counted: rows of the table, not counting a header, or lines of a file.
     pub unit: &'static str,
     /// Which one, from 1.
@@ -15,7 +15,7 @@ pub struct Place {
     pub reason: &'static str,
 }
 
-impl std::fmt::Display for Place {
+impl std::fmt::Display for RowPlace {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {}", self.unit, self.row)?;
         if !self.column.is_empty() {

@@ -14,7 +14,7 @@
 /// So many cells that are quoted without need show that a column is quoted always.
 const SURE: u8 = 20;
 /// Columns that are distinguished; the last of them represents all that follow.
-const TOLD_APART: usize = 64;
+const DISTINGUISHED: usize = 64;
 
 /// How the records so far put quotes around each column.
 #[derive(Default)]
@@ -38,7 +38,7 @@ impl Habits {
 
     /// Whether each of so many columns had a bare cell.
     pub(super) fn are_bare(&self, columns: usize) -> bool {
-        (0..columns.min(TOLD_APART)).all(|column| self.is_bare(column))
+        (0..columns.min(DISTINGUISHED)).all(|column| self.is_bare(column))
     }
 
     fn needless(&mut self, column: usize) {
@@ -57,7 +57,7 @@ impl Habits {
 }
 
 fn bit(column: usize) -> u64 {
-    1 << column.min(TOLD_APART - 1)
+    1 << column.min(DISTINGUISHED - 1)
 }
 
 /// A quoted cell under way.

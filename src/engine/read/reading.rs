@@ -3,18 +3,21 @@
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::ingest_report::MaxBadRows;
+use super::progress::Progress;
 use super::work::Step;
 use super::{Input, known_rows};
+use crate::engine::error::EngineError;
 use crate::engine::memory::MemoryBudget;
+use crate::types::CancelToken;
 
 /// The most threads that one dataset is read by where no number is given.
 const MOST_THREADS: usize = 4;
 
 /// How the tables of a seal are read. Cubes do not depend on it.
 #[derive(Debug, Clone, Default)]
+#[non_exhaustive]
 pub struct Reading {
     /// How many bad rows a file may have.
     pub max_bad_rows: MaxBadRows,
@@ -30,6 +33,8 @@ pub struct Reading {
     pub memory: MemoryBudget,
     /// Where somebody else can see how far it has come.
     pub progress: Option<Arc<Progress>>,
+    /// Stops the reading.
+    pub cancel: CancelToken,
     /// What was done, for tests that compare seals.
     #[cfg(test)]
     pub(crate) work: Arc<super::work::Work>,
@@ -45,6 +50,49 @@ pub struct Elsewhere {
 }
 
 impl Reading {
+    /// So many bad rows are allowed in a file.
+    #[must_use]
+    pub fn with_max_bad_rows(mut self, allowed: MaxBadRows) -> Self {
+        self.max_bad_rows = allowed;
+        self
+    }
+
+    /// Identical records are counted.
+    #[must_use]
+    pub fn counting_identical(mut self) -> Self {
+        self.count_identical = true;
+        self
+    }
+
+    /// So many threads read.
+    #[must_use]
+    pub fn with_threads(mut self, threads: NonZeroUsize) -> Self {
+        self.threads = Some(threads);
+        self
+    }
+
+    /// People, rows and pairs take no more memory than this.
+    #[must_use]
+    pub fn with_memory(mut self, budget: MemoryBudget) -> Self {
+        self.memory = budget;
+        self
+    }
+
+    /// Somebody else can see how far it has come.
+    #[must_use]
+    pub fn with_progress(mut self, progress: Arc<Progress>) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Reading stops soon after `token` is cancelled: at the next batch of rows, so not while a pipe or a reader of the caller gives
+    /// none.
+    #[must_use]
+    pub fn cancelled_by(mut self, token: &CancelToken) -> Self {
+        self.cancel = token.clone();
+        self
+    }
+
     /// Counts so much work.
     #[cfg_attr(not(test), expect(clippy::unused_self, reason = "counts in tests alone"))]
     #[inline]
@@ -55,16 +103,28 @@ impl Reading {
         let _ = (step, many);
     }
 
-    pub(in crate::engine) fn threads(&self) -> usize {
+    pub(crate) fn threads(&self) -> usize {
         let known = || std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
         self.threads.map_or_else(known, usize::from)
     }
 
-    /// Counts so many more rows as read.
-    pub(in crate::engine) fn count_rows(&self, rows: usize) {
+    /// Counts so many more rows as read, and stops there if the reading was cancelled.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`]
+    pub(in crate::engine) fn count_rows(&self, rows: usize) -> Result<(), EngineError> {
         if let Some(progress) = &self.progress {
             progress.add(rows as u64);
         }
+        self.uncancelled()
+    }
+
+    /// Whether it goes on.
+    ///
+    /// # Errors
+    /// [`EngineError::Cancelled`]
+    pub(crate) fn uncancelled(&self) -> Result<(), EngineError> {
+        if self.cancel.is_cancelled() { Err(EngineError::Cancelled) } else { Ok(()) }
     }
 
     /// Sets how many rows there will be, if all inputs state it.
@@ -74,38 +134,5 @@ impl Reading {
             progress
                 .expect(rows.and_then(|rows| rows.into_iter().try_fold(0, u64::checked_add)).unwrap_or(0));
         }
-    }
-}
-
-/// How many rows of files a seal or an import has read, or entries of a log were verified; another thread may look at any time.
-///
-/// # Privacy
-/// Rows are counted as they are read, for every person alike: a function of the files alone, as the ingest report is.
-#[derive(Debug, Default)]
-pub struct Progress {
-    rows: AtomicU64,
-    expected: AtomicU64,
-}
-
-impl Progress {
-    /// Rows read so far.
-    #[must_use]
-    pub fn rows(&self) -> u64 {
-        self.rows.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn add(&self, rows: u64) {
-        self.rows.fetch_add(rows, Ordering::Relaxed);
-    }
-
-    /// So many more rows follow; 0 if it is unknown.
-    pub(crate) fn expect(&self, rows: u64) {
-        self.expected.store(self.rows().saturating_add(rows), Ordering::Relaxed);
-    }
-
-    /// Rows that there are; `None` while it is unknown, as when a file does not say how many it has.
-    #[must_use]
-    pub fn expected(&self) -> Option<u64> {
-        Some(self.expected.load(Ordering::Relaxed)).filter(|expected| *expected > self.rows())
     }
 }

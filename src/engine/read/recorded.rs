@@ -49,6 +49,8 @@ pub struct Record {
 struct State {
     /// What the file was when it was first opened for reading at random, as Parquet is read.
     at_random: Option<Identity>,
+    /// The digest of a file that is read at random, if it was taken while others read it.
+    ahead: Option<FileDigest>,
     passes: Vec<Arc<Mutex<Pass>>>,
 }
 
@@ -205,6 +207,37 @@ impl Record {
         ReadError::Changed { file: self.name.clone() }
     }
 
+    /// The file, if it is read at random.
+    fn read_at_random(&self) -> Option<&Path> {
+        locked(&self.state).at_random.and(self.path.as_deref())
+    }
+
+    /// Takes the digest of a file that is read at random while other threads read it: it stays the same file, or [`Record::digest`]
+    /// refuses it. Ends early when `stops` says so; of what fails here `digest` says why.
+    pub(super) fn digest_ahead(&self, stops: impl Fn() -> bool) {
+        if let Some(path) = self.read_at_random()
+            && locked(&self.state).ahead.is_none()
+            && let Ok(Some(digest)) = self.digest_of_file(path, stops)
+        {
+            locked(&self.state).ahead = Some(digest);
+        }
+    }
+
+    /// The digest of the file that was opened first; `None` if `stops` ended it early.
+    fn digest_of_file(&self, path: &Path, stops: impl Fn() -> bool) -> Result<Option<FileDigest>, ReadError> {
+        let file = file(path, &self.name)?;
+        self.check(&file)?;
+        let again = file.try_clone().map_err(|source| self.unread(source))?;
+        let (mut pass, mut buffer) = (Pass::new(Box::new(file)), vec![0; 1 << 17]);
+        while pass.read(&mut buffer).map_err(|source| self.unread(source))? > 0 {
+            if stops() {
+                return Ok(None);
+            }
+        }
+        self.check(&again)?;
+        pass.finish().map(Some).map_err(|source| self.unread(source))
+    }
+
     /// The digest of the input, after everything that reads it has ended; `None` if nothing did.
     ///
     /// # Errors
@@ -218,14 +251,12 @@ impl Record {
                 found.push(pass.finish().map_err(|source| self.unread(source))?);
             }
         }
-        if locked(&self.state).at_random.is_some()
-            && let Some(path) = &self.path
-        {
-            let file = file(path, &self.name)?;
-            self.check(&file)?;
-            let again = file.try_clone().map_err(|source| self.unread(source))?;
-            found.push(Pass::new(Box::new(file)).finish().map_err(|source| self.unread(source))?);
-            self.check(&again)?;
+        if let Some(path) = self.read_at_random() {
+            let ahead = locked(&self.state).ahead;
+            found.extend(match ahead {
+                Some(ahead) => self.check(&file(path, &self.name)?).map(|()| Some(ahead))?,
+                None => self.digest_of_file(path, || false)?,
+            });
         }
         let first = found.first().copied();
         if found.iter().all(|digest| Some(*digest) == first) { Ok(first) } else { Err(self.changed()) }
@@ -367,6 +398,10 @@ mod tests {
             }
             let whole = record.digest().unwrap().unwrap();
             assert_eq!(whole.sha256, sha256(&std::fs::read(&path).unwrap()));
+            record.digest_ahead(|| true);
+            assert!(locked(&record.state).ahead.is_none());
+            record.digest_ahead(|| false);
+            assert!(locked(&record.state).ahead == Some(whole) && record.digest().unwrap() == Some(whole));
             let mut all = parts(again).unwrap();
             assert_eq!(all.len(), 3);
             read(all.remove(0)).unwrap();
@@ -394,6 +429,45 @@ mod tests {
         rows(file);
         std::fs::write(&path, "user\n2\n").unwrap();
         rows(again);
+        assert!(matches!(record.digest(), Err(ReadError::Changed { .. })));
+    }
+
+    fn record(path: Option<PathBuf>) -> Arc<Record> {
+        Record::new("follows.csv", InputForm::File, path)
+    }
+
+    fn read(record: &Arc<Record>, bytes: &'static [u8]) {
+        let mut pass = Shared(record.pass(Box::new(bytes)));
+        io::copy(&mut pass, &mut io::sink()).unwrap();
+    }
+
+    /// Promise: what is committed to is what every pass read, not what the first one did.
+    #[test]
+    fn a_second_pass_with_other_bytes_is_an_error() {
+        let same = record(None);
+        read(&same, b"a,b\n1,2\n");
+        read(&same, b"a,b\n1,2\n");
+        assert_eq!(same.digest().unwrap().unwrap().bytes, 8);
+
+        let changed = record(None);
+        read(&changed, b"a,b\n1,2\n");
+        read(&changed, b"a,b\n1,3\n");
+        assert!(matches!(changed.digest(), Err(ReadError::Changed { .. })));
+    }
+
+    /// Promise: a file that is replaced, by one of the same bytes too, after it was read at random places is an error.
+    #[test]
+    fn a_file_replaced_behind_a_random_reader_is_an_error() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("follows.parquet");
+        std::fs::write(&path, b"bytes").unwrap();
+        let record = record(Some(path.clone()));
+        record.check(&File::open(&path).unwrap()).unwrap();
+        assert_eq!(record.digest().unwrap().unwrap().bytes, 5);
+
+        let other = dir.path().join("other");
+        std::fs::write(&other, b"bytes").unwrap();
+        std::fs::rename(&other, &path).unwrap();
         assert!(matches!(record.digest(), Err(ReadError::Changed { .. })));
     }
 }

@@ -107,11 +107,21 @@ impl Rfc4180 {
 
     fn follow(&mut self, bytes: &[u8], header_only: bool) -> Result<Option<usize>, CsvFault> {
         let (mut at, mut end) = (0, None);
+        // The next quote or carriage return: looked for once over many records, as most files have none.
+        let mut special = None;
         while let Some(rest) = bytes.get(at..).filter(|rest| !rest.is_empty()) {
-            if !header_only && let Some(length) = self.plain_record(rest, at) {
-                at += length;
-                end = Some(at);
-                continue;
+            if !header_only {
+                let special = match special {
+                    Some(known) if known >= at => known,
+                    _ => {
+                        *special.insert(memchr2(b'"', b'\r', rest).map_or(bytes.len(), |length| at + length))
+                    }
+                };
+                if let Some(length) = self.plain_record(rest, at, special - at) {
+                    at += length;
+                    end = Some(at);
+                    continue;
+                }
             }
             let first = rest.first().copied().unwrap_or_default();
             match self.state {
@@ -169,15 +179,16 @@ impl Rfc4180 {
     }
 
     /// Passes over a record at once, as almost every record can be: it ends among the bytes at a line feed, no cell of it holds a line
-    /// end or a quote, and it changes nothing in `habits`. Returns its length, its line end included.
-    fn plain_record(&mut self, rest: &[u8], at: usize) -> Option<usize> {
+    /// end or a quote, and it changes nothing in `habits`. `special` is where the next quote or carriage return is. Returns its length, its
+    /// line end included.
+    fn plain_record(&mut self, rest: &[u8], at: usize, special: usize) -> Option<usize> {
         let width = self.width.filter(|_| self.is_between_records())?;
         let length = memchr(b'\n', rest)?;
         let line = rest.get(..length)?;
         let line = line.strip_suffix(b"\r").unwrap_or(line);
-        let cells = match memchr2(b'"', b'\r', line) {
+        let cells = match special < line.len() {
             _ if line.is_empty() => return None,
-            None if self.habits.are_bare(width) => memchr_iter(self.separator, line).count() + 1,
+            false if self.habits.are_bare(width) => memchr_iter(self.separator, line).count() + 1,
             _ => self.plain_cells(line)?,
         };
         if cells != width {

@@ -1,12 +1,13 @@
 //! Streams the parts of all files of a dataset past several threads; what they gather does not depend on who read which.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 
 use super::ingest_report::FileReport;
 use super::reading::Reading;
+use super::recorded::Record;
 use super::{Input, OpenTerms, Part, parts};
 use crate::engine::error::EngineError;
 
@@ -51,6 +52,32 @@ pub(in crate::engine) fn in_parallel<P: Send, M: Send>(
     made.into_iter().flatten().collect()
 }
 
+/// What so many threads make of items, in the order of the items; each thread takes the next one when it is done with one.
+pub(in crate::engine) fn shared_out<P: Send, M: Send>(
+    items: Vec<P>,
+    threads: usize,
+    work: impl Fn(P) -> M + Sync,
+) -> Vec<M> {
+    if threads < 2 || items.len() < 2 {
+        return items.into_iter().map(work).collect();
+    }
+    let threads = threads.min(items.len());
+    let items: Vec<Mutex<Option<P>>> = items.into_iter().map(|item| Mutex::new(Some(item))).collect();
+    let next = AtomicUsize::new(0);
+    let made = in_parallel(0..threads, |_| {
+        let mut made = Vec::new();
+        loop {
+            let at = next.fetch_add(1, Ordering::Relaxed);
+            let Some(item) = items.get(at) else { return made };
+            let item = item.lock().unwrap_or_else(PoisonError::into_inner).take();
+            made.extend(item.map(|item| (at, work(item))));
+        }
+    });
+    let mut made: Vec<(usize, M)> = made.into_iter().flatten().collect();
+    made.sort_unstable_by_key(|(at, _)| *at);
+    made.into_iter().map(|(_, made)| made).collect()
+}
+
 /// What a thread brings home, or the file in which it failed.
 type Outcome<S> = Result<(S, Vec<Read>), (usize, EngineError)>;
 
@@ -58,6 +85,26 @@ type Outcome<S> = Result<(S, Vec<Read>), (usize, EngineError)>;
 struct Read {
     file: usize,
     report: FileReport,
+}
+
+/// One thing that a thread does.
+enum Task {
+    /// Takes the digest of a file of several parts.
+    Digest(Arc<Record>),
+    /// Reads a part of the file with this number.
+    Read(usize, Part),
+}
+
+/// What is to be done for all files: digests first, because each takes one thread longer than a part does.
+fn tasks(files: Vec<Input>) -> Result<Vec<Mutex<Option<Task>>>, EngineError> {
+    let (mut digests, mut all) = (Vec::new(), Vec::new());
+    for (file, input) in files.into_iter().enumerate() {
+        let record = input.record().cloned();
+        let parts = parts(input)?;
+        digests.extend(record.filter(|_| parts.len() > 1).map(Task::Digest));
+        all.extend(parts.into_iter().map(|part| Task::Read(file, part)));
+    }
+    Ok(digests.into_iter().chain(all).map(|task| Mutex::new(Some(task))).collect())
 }
 
 impl ParallelScan<'_> {
@@ -71,18 +118,20 @@ impl ParallelScan<'_> {
         start: impl Fn() -> S + Sync,
         observe: impl Fn(&mut S, BatchRef<'_>) -> Result<(), EngineError> + Sync,
     ) -> Result<(Vec<FileReport>, Vec<S>), EngineError> {
-        let mut all = Vec::new();
-        let mut count = 0;
-        for (file, input) in files.into_iter().enumerate() {
-            count = file + 1;
-            all.extend(parts(input)?.into_iter().map(|part| Mutex::new(Some((file, part)))));
-        }
-        let next = AtomicUsize::new(0);
+        let count = files.len();
+        let all = tasks(files)?;
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let stops = || failed.load(Ordering::Relaxed) || self.reading.cancel.is_cancelled();
         let work = || {
             let (mut state, mut done) = (start(), Vec::new());
-            while let Some(part) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
-                let Some((file, part)) = part.lock().unwrap_or_else(PoisonError::into_inner).take() else {
-                    continue;
+            while let Some(task) = all.get(next.fetch_add(1, Ordering::Relaxed)) {
+                let (file, part) = match task.lock().unwrap_or_else(PoisonError::into_inner).take() {
+                    Some(Task::Read(file, part)) => (file, part),
+                    Some(Task::Digest(record)) => {
+                        record.digest_ahead(stops);
+                        continue;
+                    }
+                    None => continue,
                 };
                 // A part that was begun is read to its end whatever happens elsewhere, so which error is the first does
                 // not depend on time.
@@ -90,6 +139,7 @@ impl ParallelScan<'_> {
                     Ok(report) => done.push(Read { file, report }),
                     Err(error) => {
                         next.store(all.len(), Ordering::Relaxed);
+                        failed.store(true, Ordering::Relaxed);
                         return Err((file, error));
                     }
                 }
@@ -118,7 +168,7 @@ impl ParallelScan<'_> {
         let start = table.first;
         let mut first = start;
         while let Some(batch) = table.next_batch()? {
-            self.reading.count_rows(batch.num_rows());
+            self.reading.count_rows(batch.num_rows())?;
             let (name, tokenised) = (&table.name, table.tokenised.is_some());
             observe(state, BatchRef { name, tokenised, batch: &batch, first, report: &mut report })?;
             first += batch.num_rows() as u64;

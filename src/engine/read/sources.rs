@@ -10,7 +10,8 @@ use crate::tags::nearest;
 use crate::types::DatasetName;
 
 /// The tables of one seal.
-#[derive(Default)]
+#[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct Sources {
     /// Tables by dataset; a dataset may come in several, or in a folder of parts as Spark and Hive leave it.
     pub data: Vec<(DatasetName, Input)>,
@@ -19,6 +20,26 @@ pub struct Sources {
 }
 
 impl Sources {
+    /// These tables by dataset, and these of consent events.
+    #[must_use]
+    pub fn new(data: Vec<(DatasetName, Input)>, consents: Vec<Input>) -> Self {
+        Self { data, consents }
+    }
+
+    /// With one more table of a dataset.
+    #[must_use]
+    pub fn with_data(mut self, dataset: DatasetName, table: impl Into<Input>) -> Self {
+        self.data.push((dataset, table.into()));
+        self
+    }
+
+    /// With one more table of consent events.
+    #[must_use]
+    pub fn with_consents(mut self, table: impl Into<Input>) -> Self {
+        self.consents.push(table.into());
+        self
+    }
+
     /// All tables, consents under no dataset and after all others.
     pub(in crate::engine) fn in_order(self) -> Vec<(Option<DatasetName>, Input)> {
         let data = self.data.into_iter().map(|(name, input)| (Some(name), input));

@@ -1,84 +1,246 @@
-//! Sets of fingerprints, one a person, for counting different values up to a cap: small open tables in one arena.
+//! Sets of fingerprints, one a person, for counting different values up to a cap: small tables in one arena.
+//!
+//! A table of up to 64 places is a list, compared with a new fingerprint as a whole: a processor compares several places at once, and
+//! nothing has to be placed anew when a set outgrows it. Larger ones are hash tables.
 
-use std::hash::BuildHasher as _;
+use crate::engine::ids::multiply_shift::MultiplyShift;
 
-use hashbrown::DefaultHashBuilder;
+/// The logarithm of the size of the smallest table; larger ones are twice, four times as large, and so on.
+const SMALLEST: u8 = 2;
 
-/// The smallest table; larger ones are twice, four times as large, and so on.
-const SMALLEST: usize = 4;
+/// The logarithm of the size of the largest list; larger tables are hash tables, three quarters full at most.
+const LARGEST_LIST: u8 = 6;
+
+/// Places that are compared without a branch between them.
+const LINE: usize = 16;
 
 /// Fingerprints that are looked for together.
 const LOOKAHEAD: usize = 128;
 
-/// Fingerprints in places; a free one has 0. Places have 32 bits until a fingerprint comes that needs more, which no fingerprint of many a column
-/// does: half the memory to wait for.
-struct Arena {
-    words: Vec<u32>,
-    /// Words of a place: one or two.
-    width: usize,
-}
-
-impl Arena {
-    fn len(&self) -> usize {
-        self.words.len() / self.width
-    }
-
-    fn get(&self, place: usize) -> Option<u64> {
-        if self.width == 1 {
-            return self.words.get(place).copied().map(u64::from);
-        }
-        let (low, high) = (self.words.get(place * 2)?, self.words.get(place * 2 + 1)?);
-        Some(u64::from(*low) | u64::from(*high) << 32)
-    }
-
-    #[expect(clippy::cast_possible_truncation, reason = "the lower and the upper half")]
-    fn set(&mut self, place: usize, fingerprint: u64) {
-        let mut put = |place: usize, half: u32| {
-            if let Some(word) = self.words.get_mut(place) {
-                *word = half;
-            }
-        };
-        put(place * self.width, fingerprint as u32);
-        if self.width > 1 {
-            put(place * 2 + 1, (fingerprint >> 32) as u32);
-        }
-    }
-
-    /// Every place stays where it is.
-    fn widen(&mut self) {
-        self.words = self.words.iter().flat_map(|word| [*word, 0]).collect();
-        self.width = 2;
-    }
-
-    fn clear(&mut self, first: usize, places: usize) {
-        let words = first * self.width..(first + places) * self.width;
-        self.words.get_mut(words).unwrap_or_default().fill(0);
-    }
-
-    fn grow(&mut self, places: usize) {
-        self.words.resize(self.words.len() + places * self.width, 0);
-    }
-}
-
 /// The set of one person.
 #[derive(Clone, Copy, Default)]
 struct Set {
-    /// Where its table begins, counted in smallest tables.
+    /// Where its table begins.
     start: u32,
     /// How many fingerprints it has, the fingerprint 0 included.
     len: u16,
+    /// The logarithm of the size of its table; 0 where there is none: in an empty set, and in one that takes no more.
+    log: u8,
     /// Whether it has the fingerprint 0, which means a free place in the table.
     zero: bool,
 }
 
+impl Set {
+    /// How many places its table has.
+    const fn size(self) -> usize {
+        if self.log == 0 { 0 } else { 1 << self.log }
+    }
+
+    /// How many places of the table are taken.
+    fn placed(self) -> usize {
+        usize::from(self.len.saturating_sub(u16::from(self.zero)))
+    }
+}
+
+/// What all sets have in common.
+#[derive(Clone, Copy)]
+struct Rule {
+    cap: u16,
+    hash: MultiplyShift,
+}
+
+/// How many places of a table of this size may be taken.
+const fn room(log: u8) -> usize {
+    let size = 1_usize << log;
+    if log <= LARGEST_LIST { size } else { size - size / 4 }
+}
+
+/// A fingerprint as it is in a table; a free place has 0.
+trait Place: Copy + Default + Eq {
+    /// `None` if it has no room.
+    fn of(fingerprint: u64) -> Option<Self>;
+    fn fingerprint(self) -> u64;
+}
+
+impl Place for u32 {
+    fn of(fingerprint: u64) -> Option<Self> {
+        fingerprint.try_into().ok()
+    }
+
+    fn fingerprint(self) -> u64 {
+        self.into()
+    }
+}
+
+impl Place for u64 {
+    fn of(fingerprint: u64) -> Option<Self> {
+        Some(fingerprint)
+    }
+
+    fn fingerprint(self) -> u64 {
+        self
+    }
+}
+
+/// The tables of all sets.
+#[derive(Default)]
+struct Tables<P> {
+    places: Vec<P>,
+    /// Where tables that were outgrown begin, by the logarithm of their size.
+    free: Vec<Vec<u32>>,
+}
+
+/// Whether any place of a list is this one.
+fn has<P: Place>(list: &[P], place: P) -> bool {
+    let any = |places: &[P]| places.iter().fold(false, |any, known| any | (*known == place));
+    let (lines, rest) = list.as_chunks::<LINE>();
+    lines.iter().fold(any(rest), |found, line| found | any(line))
+}
+
+impl<P: Place> Tables<P> {
+    /// Adds a few fingerprints to the sets of people. Looking first where all of them may be lets the waits for memory overlap.
+    fn add_all(&mut self, sets: &mut [Set], rule: Rule, observed: &[(usize, u64)]) {
+        for (person, fingerprint) in observed {
+            let set = sets.get(*person).copied().unwrap_or_default();
+            let there = match set.log {
+                ..=LARGEST_LIST => self.touch(set),
+                log => {
+                    self.places.get(set.start as usize + rule.hash.place(*fingerprint, log.into())).copied()
+                }
+            };
+            std::hint::black_box(there);
+        }
+        for (person, fingerprint) in observed {
+            if let Some(set) = sets.get_mut(*person).filter(|set| set.len < rule.cap) {
+                self.add(set, rule, *fingerprint);
+            }
+        }
+    }
+
+    /// Reads a place of every line of a list.
+    fn touch(&self, set: Set) -> Option<P> {
+        let (start, quarter) = (set.start as usize, set.size() / 4);
+        let at = |place: usize| self.places.get(start + place).copied();
+        std::hint::black_box([at(quarter), at(2 * quarter), at(3 * quarter)]);
+        at(0)
+    }
+
+    /// Adds a fingerprint to a set that takes more.
+    fn add(&mut self, set: &mut Set, rule: Rule, fingerprint: u64) {
+        let Some(place) = P::of(fingerprint) else { return };
+        if fingerprint == 0 {
+            if !set.zero {
+                (set.zero, set.len) = (true, set.len + 1);
+            }
+        } else {
+            let Some(free) = self.free_place(*set, rule.hash, place) else { return };
+            let fits = set.log > 0 && set.placed() < room(set.log);
+            set.len += 1;
+            // A set that has as many fingerprints as are counted needs none, so the last one is never placed.
+            if set.len < rule.cap {
+                let free = if fits { Some(free) } else { self.grow(set, rule, place) };
+                if let Some(slot) = free.and_then(|free| self.places.get_mut(free)) {
+                    *slot = place;
+                }
+            }
+        }
+        if set.len >= rule.cap && set.log > 0 {
+            self.outgrow(set.start, set.log);
+            set.log = 0;
+        }
+    }
+
+    /// The place of a fingerprint that a set does not have yet, behind its list where that is full; `None` if it has it.
+    fn free_place(&self, set: Set, hash: MultiplyShift, place: P) -> Option<usize> {
+        let first = set.start as usize;
+        if set.log <= LARGEST_LIST {
+            let list = self.places.get(first..first + set.size()).unwrap_or_default();
+            return if has(list, place) { None } else { Some(first + set.placed()) };
+        }
+        let mask = set.size() - 1;
+        let home = hash.place(place.fingerprint(), u32::from(set.log));
+        // A quarter of the places is free in every table.
+        let places = (home..home + mask + 1).map(|at| first + (at & mask));
+        for at in places {
+            match self.places.get(at) {
+                Some(known) if *known == place => return None,
+                Some(known) if *known == P::default() => return Some(at),
+                _ => {}
+            }
+        }
+        None
+    }
+
+    /// Moves a set to a table that is large enough for one more fingerprint, which its length counts, and says where its place is.
+    fn grow(&mut self, set: &mut Set, rule: Rule, place: P) -> Option<usize> {
+        let old = *set;
+        set.log = if old.log == 0 { SMALLEST } else { old.log + 1 };
+        set.start = self.table(set.log);
+        let (from, to) = (old.start as usize, set.start as usize);
+        if set.log <= LARGEST_LIST {
+            // Every table lies inside the arena.
+            if from.max(to) + old.size() <= self.places.len() {
+                self.places.copy_within(from..from + old.size(), to);
+            }
+            self.outgrow(old.start, old.log);
+            return Some(to + old.size());
+        }
+        for at in from..from + old.size() {
+            let Some(known) = self.places.get(at).copied().filter(|known| *known != P::default()) else {
+                continue;
+            };
+            let to = self.free_place(*set, rule.hash, known);
+            if let Some(slot) = to.and_then(|to| self.places.get_mut(to)) {
+                *slot = known;
+            }
+        }
+        self.outgrow(old.start, old.log);
+        self.free_place(*set, rule.hash, place)
+    }
+
+    /// Leaves a table, if there is one, to the next set that needs one of its size.
+    fn outgrow(&mut self, start: u32, log: u8) {
+        if log == 0 {
+            return;
+        }
+        if self.free.len() <= usize::from(log) {
+            self.free.resize(usize::from(log) + 1, Vec::new());
+        }
+        if let Some(tables) = self.free.get_mut(usize::from(log)) {
+            tables.push(start);
+        }
+    }
+
+    /// Where an empty table of this size begins.
+    fn table(&mut self, log: u8) -> u32 {
+        let size = 1_usize << log;
+        if let Some(start) = self.free.get_mut(usize::from(log)).and_then(Vec::pop) {
+            let first = start as usize;
+            self.places.get_mut(first..first + size).unwrap_or_default().fill(P::default());
+            return start;
+        }
+        let start = self.places.len();
+        self.places.resize(start + size, P::default());
+        // 2^32 places are 16 GB, for the people of one partition.
+        u32::try_from(start).unwrap_or(u32::MAX)
+    }
+
+    fn bytes(&self) -> usize {
+        self.places.capacity() * size_of::<P>()
+    }
+}
+
+/// Places have 32 bits until a fingerprint comes that needs more, which none of many a column does: half the memory to wait for.
+enum AnyTables {
+    Narrow(Tables<u32>),
+    Wide(Tables<u64>),
+}
+
 /// The sets of everybody. A set that has as many fingerprints as are counted takes no more and is not looked into again.
 pub(super) struct DistinctSets {
-    cap: u16,
-    hasher: DefaultHashBuilder,
+    rule: Rule,
     sets: Vec<Set>,
-    arena: Arena,
-    /// Tables that were outgrown, by the logarithm of their size.
-    free: Vec<Vec<u32>>,
+    tables: AnyTables,
 }
 
 impl DistinctSets {
@@ -87,137 +249,53 @@ impl DistinctSets {
 
     /// Empty sets for people numbered `0..people`, each of at most `cap` fingerprints.
     pub(in crate::engine) fn new(people: usize, cap: u16) -> Self {
-        let arena = Arena { words: Vec::new(), width: 1 };
-        let sets = vec![Set::default(); people];
-        Self { cap, hasher: DefaultHashBuilder::default(), sets, arena, free: Vec::new() }
+        let rule = Rule { cap, hash: MultiplyShift::random() };
+        Self { rule, sets: vec![Set::default(); people], tables: AnyTables::Narrow(Tables::default()) }
     }
 
-    /// The size of the table of a set with so many fingerprints: never more than three quarters full, but for the largest one, which
-    /// is as large as the cap.
-    fn size(&self, len: u16) -> usize {
-        let wanted = usize::from(len) + usize::from(len) / 3 + 1;
-        let largest = usize::from(self.cap) + 1;
-        wanted.min(largest).next_power_of_two().max(SMALLEST)
-    }
-
-    /// Adds fingerprints to the sets of people. Looking first where many of them may be lets the waits for memory overlap.
+    /// Adds fingerprints to the sets of people.
     pub(super) fn add_all(&mut self, fingerprints: impl Iterator<Item = (usize, u64)>) {
         let mut fingerprints = fingerprints.fuse();
-        let mut ahead = [(0, 0, None); LOOKAHEAD];
-        let mut there = [0; LOOKAHEAD];
+        let mut observed = [(0, 0); LOOKAHEAD];
         loop {
-            let mut count = 0;
-            for (slot, (person, fingerprint)) in ahead.iter_mut().zip(&mut fingerprints) {
-                let open = self.sets.get(person).filter(|set| set.len > 0 && set.len < self.cap);
-                let home =
-                    open.and_then(|set| self.places(set.start, self.size(set.len), fingerprint).next());
-                *slot = (person, fingerprint, home);
-                count += 1;
-            }
-            // In a loop of its own: the shorter it is, the more waits overlap.
-            for (there, (.., home)) in there.iter_mut().zip(&ahead).take(count) {
-                *there = home.and_then(|home| self.arena.get(home)).unwrap_or(0);
-            }
-            for ((person, fingerprint, _), there) in ahead.iter().zip(&there).take(count) {
-                // No fingerprint ever goes, so one that was there is there.
-                if there != fingerprint || *fingerprint == 0 {
-                    self.add(*person, *fingerprint);
+            let (mut looked, mut count, mut all) = (0, 0, 0);
+            for (person, fingerprint) in fingerprints.by_ref().take(LOOKAHEAD) {
+                // Those of a set that takes no more are written over, which needs no branch.
+                if let Some(slot) = observed.get_mut(count) {
+                    *slot = (person, fingerprint);
                 }
+                count += usize::from(self.sets.get(person).is_some_and(|set| set.len < self.rule.cap));
+                looked += 1;
+                all |= fingerprint;
             }
-            if count < LOOKAHEAD {
+            if all > u64::from(u32::MAX) {
+                self.widen();
+            }
+            let observed = observed.get(..count).unwrap_or_default();
+            match &mut self.tables {
+                AnyTables::Narrow(tables) => tables.add_all(&mut self.sets, self.rule, observed),
+                AnyTables::Wide(tables) => tables.add_all(&mut self.sets, self.rule, observed),
+            }
+            if looked < LOOKAHEAD {
                 return;
             }
         }
     }
 
-    /// Adds a fingerprint to the set of a person.
-    fn add(&mut self, person: usize, fingerprint: u64) {
-        let Some(mut set) = self.sets.get(person).copied().filter(|set| set.len < self.cap) else {
-            return;
-        };
-        let known = if fingerprint == 0 { set.zero } else { set.len > 0 && self.holds(set, fingerprint) };
-        if known {
-            return;
-        }
-        // The fingerprint 0 has no place in the table, and counts as if it had.
-        self.make_room(&mut set);
-        set.len += 1;
-        if fingerprint == 0 {
-            set.zero = true;
-        } else {
-            self.put(set.start, self.size(set.len), fingerprint);
-        }
-        if let Some(slot) = self.sets.get_mut(person) {
-            *slot = set;
-        }
-    }
-
-    /// A table that is large enough for one more fingerprint.
-    fn make_room(&mut self, set: &mut Set) {
-        let (old, new) = (self.size(set.len), self.size(set.len + 1));
-        if set.len > 0 && old == new {
-            return;
-        }
-        let start = self.table(new);
-        if set.len > 0 {
-            let first = set.start as usize * SMALLEST;
-            for place in first..first + old {
-                if let Some(fingerprint) = self.arena.get(place).filter(|fingerprint| *fingerprint != 0) {
-                    self.put(start, new, fingerprint);
-                }
-            }
-            if let Some(tables) = self.free.get_mut(old.ilog2() as usize) {
-                tables.push(set.start);
-            }
-        }
-        set.start = start;
-    }
-
-    /// An empty table of this size.
-    fn table(&mut self, size: usize) -> u32 {
-        let class = size.ilog2() as usize;
-        if self.free.len() <= class {
-            self.free.resize(class + 1, Vec::new());
-        }
-        if let Some(start) = self.free.get_mut(class).and_then(Vec::pop) {
-            self.arena.clear(start as usize * SMALLEST, size);
-            return start;
-        }
-        let start = self.arena.len() / SMALLEST;
-        self.arena.grow(size);
-        // 2^32 smallest tables are 128 GB.
-        u32::try_from(start).unwrap_or(u32::MAX)
-    }
-
-    fn places(&self, start: u32, size: usize, fingerprint: u64) -> impl Iterator<Item = usize> + use<> {
-        let first = start as usize * SMALLEST;
-        let mask = size - 1;
-        #[expect(clippy::cast_possible_truncation, reason = "the lower bits of a hash are as good as all")]
-        let home = self.hasher.hash_one(fingerprint) as usize;
-        (0..size).map(move |step| first + (home.wrapping_add(step) & mask))
-    }
-
-    fn holds(&self, set: Set, fingerprint: u64) -> bool {
-        let places = self.places(set.start, self.size(set.len), fingerprint);
-        let found = places
-            .filter_map(|place| self.arena.get(place))
-            .find(|known| *known == fingerprint || *known == 0);
-        found == Some(fingerprint)
-    }
-
-    fn put(&mut self, start: u32, size: usize, fingerprint: u64) {
-        if fingerprint > u64::from(u32::MAX) && self.arena.width == 1 {
-            self.arena.widen();
-        }
-        let free = self.places(start, size, fingerprint).find(|place| self.arena.get(*place) == Some(0));
-        if let Some(place) = free {
-            self.arena.set(place, fingerprint);
+    /// Every fingerprint stays where it is.
+    fn widen(&mut self) {
+        if let AnyTables::Narrow(narrow) = &mut self.tables {
+            let places = narrow.places.iter().copied().map(u64::from).collect();
+            self.tables = AnyTables::Wide(Tables { places, free: std::mem::take(&mut narrow.free) });
         }
     }
 
     /// Bytes of the tables of all sets.
     pub(super) fn bytes_of_sets(&self) -> usize {
-        self.arena.words.capacity() * size_of::<u32>()
+        match &self.tables {
+            AnyTables::Narrow(tables) => tables.bytes(),
+            AnyTables::Wide(tables) => tables.bytes(),
+        }
     }
 
     /// How many different fingerprints everybody has, at most the cap.

@@ -57,8 +57,6 @@ struct State {
     /// Who has a row, where figures are counted.
     present: Vec<bool>,
     owned: OwnerRows,
-    /// Rows that were read.
-    rows: u64,
     held: Held,
     /// Whether a record lies in a window, or no measure knows times.
     is_inside: bool,
@@ -178,7 +176,7 @@ impl<'a> Records<'a> {
         let some = reports.iter().any(|report| report.rows > 0);
         if let Some(report) = reports.first_mut().filter(|_| some && !is_inside.any(|inside| inside)) {
             report.notes.push(format!(
-                "every record of `{}` lies outside every window as of {}: look at the instants of its files and at --as-of",
+                "every record of `{}` lies outside every window as of {}: look at the instants of its files and at the as-of",
                 self.dataset.name, self.as_of
             ));
         }
@@ -265,11 +263,7 @@ impl<'a> Records<'a> {
         input.report.observe_ids(input.first, owner, &owners);
         let mut found = Findings::default();
         let count = input.batch.num_rows();
-        found.bad.extend(
-            (0..count)
-                .filter(|row| owners.id(*row).is_none())
-                .map(|row| (row, owner, owners.why_none(row, "no owner"))),
-        );
+        found.bad.extend(owners.missing(count).map(|row| (row, owner, owners.why_none(row, "no owner"))));
         let mut cells = Vec::with_capacity(fields.len());
         for (field, array) in self.read.iter().zip(fields) {
             let of_people = matches!(field.kind, FieldKind::Person { .. });
@@ -336,7 +330,6 @@ impl<'a> Pass<'a> {
             fingerprints: Vec::new(),
             present: vec![false; if self.reading.figures { records.people } else { 0 }],
             owned: OwnerRows::new(records.people),
-            rows: 0,
             held: self.reading.memory.nothing(),
             is_inside: records.windows.is_empty(),
         }
@@ -365,8 +358,7 @@ impl<'a> Pass<'a> {
         for (pointer, pointed) in records.pointers.iter().zip(&mut state.pointers) {
             pointed.accumulate(pointer, &rows, &selected, self.reading);
         }
-        state.rows += rows.owners.len() as u64;
-        state.held.set(state.bytes(&self.layouts))
+        state.held.set(state.bytes())
     }
 
     /// Accumulates what a thread still has in its buffers.
@@ -392,9 +384,8 @@ impl State {
     }
 
     /// Bytes that grow with rows and pairs.
-    fn bytes(&self, layouts: &[RowLayout; 2]) -> usize {
-        let buffers = layouts.iter().zip(&self.buffers);
-        let buffered = buffers.map(|(layout, buffer)| buffer.bytes(layout, self.rows));
+    fn bytes(&self) -> usize {
+        let buffered = self.buffers.iter().map(PartitionBuffer::bytes);
         let pointers = self.pointers.iter().map(Pointed::bytes);
         let fingerprints = self.fingerprints.capacity() * size_of::<u64>();
         buffered

@@ -8,6 +8,8 @@ use crate::engine::read::work::Step;
 
 /// People of one partition, a power of two.
 pub(super) const PARTITION_SIZE: usize = 512;
+/// The bits of a person's number that are their place in a partition.
+const PLACE: u32 = (1 << PARTITION_SIZE.ilog2()) - 1;
 /// Rows that are buffered for one partition before they are accumulated.
 const MOST_ROWS: usize = 4 * PARTITION_SIZE;
 /// Words that are buffered for all partitions of one layout and thread, at most: 128 MB.
@@ -61,6 +63,29 @@ impl RowLayout {
         Some((self.selected.len() + slot * self.cell, self.selections + slot))
     }
 
+    /// The columns of a batch, where every row has one word of flags and a narrow number in every column.
+    fn plain_columns<'a>(&self, rows: &'a Rows) -> Option<Vec<&'a [i64]>> {
+        let plain = |column: &usize| rows.cells.get(*column).and_then(ColumnCells::plain);
+        if self.cell == 1 && self.selected.len() == 1 {
+            self.columns.iter().map(plain).collect()
+        } else {
+            None
+        }
+    }
+
+    /// The first word of every row of a batch whose cells all have values.
+    fn flag(&self, rows: &Rows, chosen: &[Vec<u32>], flags: &mut Vec<u32>) {
+        let values = (0..self.columns.len()).fold(0, |all, column| all | bit(self.selections + column).1);
+        flags.clear();
+        flags.extend(rows.owners.iter().map(|owner| (owner & PLACE) | values));
+        for (selection, chosen) in chosen.iter().enumerate() {
+            let (_, mask) = bit(selection);
+            for (flags, owner) in flags.iter_mut().zip(chosen) {
+                *flags |= if *owner == NO_PERSON { 0 } else { mask };
+            }
+        }
+    }
+
     /// The cell that begins at a word.
     fn cell(&self, row: &[u32], at: usize) -> Option<u64> {
         let low = u64::from(*row.get(at)?);
@@ -75,18 +100,22 @@ const fn bit(number: usize) -> (usize, u32) {
 
 /// The rows that one thread has buffered.
 pub(super) struct PartitionBuffer {
-    partitions: Vec<Vec<u32>>,
-    /// Words at which a partition is accumulated.
+    /// A block of rows for each partition, all of one size; none before the first row comes.
+    blocks: Vec<u32>,
+    /// How many words of each block are taken.
+    taken: Vec<u32>,
+    /// Words of a block, at which its partition is accumulated.
     full: usize,
-    /// One batch in the layout.
+    /// One batch: the first words of its rows, or all of them.
     batch: Vec<u32>,
 }
 
 impl PartitionBuffer {
     /// Nothing yet, for people numbered `0..people`.
     pub(in crate::engine) fn new(layout: &RowLayout, people: usize) -> Self {
-        let partitions = vec![Vec::new(); people.div_ceil(PARTITION_SIZE)];
-        Self { full: full(layout, partitions.len()), partitions, batch: Vec::new() }
+        let partitions = people.div_ceil(PARTITION_SIZE);
+        let full = full(layout, partitions);
+        Self { blocks: Vec::new(), taken: vec![0; partitions], full, batch: Vec::new() }
     }
 
     /// Adds partitions until all people numbered `0..people` have one. The more partitions, the fewer rows may be buffered for each.
@@ -97,30 +126,30 @@ impl PartitionBuffer {
         accumulate: &mut impl FnMut(usize, &PartitionBatch<'_>),
     ) {
         let partitions = people.div_ceil(PARTITION_SIZE);
-        if partitions <= self.partitions.len() {
-            return;
-        }
-        self.partitions.resize(partitions, Vec::new());
-        let full = full(layout, partitions);
-        if full < std::mem::replace(&mut self.full, full) {
-            for (partition, buffered) in
-                self.partitions.iter_mut().enumerate().filter(|(_, all)| all.len() >= full)
-            {
-                // Its memory goes with it.
-                accumulate(partition, &PartitionBatch { layout, words: &std::mem::take(buffered) });
+        if partitions > self.taken.len() {
+            let full = full(layout, partitions);
+            if full < self.full {
+                self.accumulate_all(layout, accumulate);
+                (self.blocks, self.full) = (Vec::new(), full);
             }
+            self.taken.resize(partitions, 0);
+        }
+        let words = self.taken.len() * self.full;
+        if self.blocks.is_empty() {
+            // What is 0 from the beginning is taken from the system only where a row comes.
+            self.blocks = vec![0; words];
+        } else if self.blocks.len() < words {
+            self.blocks.resize(words, 0);
         }
     }
 
-    /// Bytes that are held, or a little more: the buffered rows, while there are fewer than may be buffered.
-    pub(in crate::engine) fn bytes(&self, layout: &RowLayout, rows: u64) -> usize {
-        let most = self.partitions.len() * self.full;
-        usize::try_from(rows).map_or(most, |rows| (2 * rows).saturating_mul(layout.width()).min(most))
-            * size_of::<u32>()
+    /// Bytes that are held.
+    pub(in crate::engine) const fn bytes(&self) -> usize {
+        self.blocks.capacity() * size_of::<u32>()
     }
 
     /// Takes the rows of one batch that a selection holds; `chosen` are the owners of every selection's rows. Partitions that are
-    /// full are heard.
+    /// full are observed.
     pub(in crate::engine) fn take(
         &mut self,
         layout: &RowLayout,
@@ -130,31 +159,103 @@ impl PartitionBuffer {
         mut accumulate: impl FnMut(usize, &PartitionBatch<'_>),
     ) {
         self.grow(layout, rows.people(), &mut accumulate);
+        reading.count(Step::Row, rows.owners.iter().filter(|owner| **owner != NO_PERSON).count());
+        match layout.plain_columns(rows).as_deref() {
+            Some([]) => self.write::<0>(layout, rows, (chosen, &[]), &mut accumulate),
+            Some([a]) => self.write(layout, rows, (chosen, &[a]), &mut accumulate),
+            Some([a, b]) => self.write(layout, rows, (chosen, &[a, b]), &mut accumulate),
+            Some([a, b, c]) => self.write(layout, rows, (chosen, &[a, b, c]), &mut accumulate),
+            Some([a, b, c, d]) => self.write(layout, rows, (chosen, &[a, b, c, d]), &mut accumulate),
+            _ => self.copy(layout, rows, chosen, &mut accumulate),
+        }
+    }
+
+    /// Writes rows straight from their columns: one word of flags, and a word for each of so many cells.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "the narrow layout has numbers of 32 bits, and blocks are small"
+    )]
+    fn write<const COLUMNS: usize>(
+        &mut self,
+        layout: &RowLayout,
+        rows: &Rows,
+        (chosen, columns): (&[Vec<u32>], &[&[i64]; COLUMNS]),
+        accumulate: &mut impl FnMut(usize, &PartitionBatch<'_>),
+    ) {
+        layout.flag(rows, chosen, &mut self.batch);
+        let selected = layout.selected.first().copied().unwrap_or_default();
+        let width = COLUMNS + 1;
+        for (row, (flags, owner)) in self.batch.iter().zip(&rows.owners).enumerate() {
+            let partition = *owner as usize / PARTITION_SIZE;
+            let Some(taken) = self.taken.get_mut(partition).filter(|_| flags & selected != 0) else {
+                continue;
+            };
+            let from = partition * self.full;
+            let at = from + *taken as usize;
+            if let Some([first, cells @ ..]) = self.blocks.get_mut(at..at + width) {
+                *first = *flags;
+                for (cell, column) in cells.iter_mut().zip(columns) {
+                    *cell = column.get(row).copied().unwrap_or_default() as u32;
+                }
+            }
+            *taken += width as u32;
+            if *taken as usize >= self.full {
+                *taken = 0;
+                let words = self.blocks.get(from..from + self.full).unwrap_or_default();
+                accumulate(partition, &PartitionBatch { layout, words });
+            }
+        }
+    }
+
+    /// Lays a batch out, and copies its rows.
+    #[expect(clippy::cast_possible_truncation, reason = "blocks are small")]
+    fn copy(
+        &mut self,
+        layout: &RowLayout,
+        rows: &Rows,
+        chosen: &[Vec<u32>],
+        accumulate: &mut impl FnMut(usize, &PartitionBatch<'_>),
+    ) {
         self.encode(layout, rows, chosen);
         let width = layout.width();
-        reading.count(Step::Row, rows.owners.iter().filter(|owner| **owner != NO_PERSON).count());
         for (row, owner) in self.batch.chunks_exact(width).zip(&rows.owners) {
             let partition = *owner as usize / PARTITION_SIZE;
             let held = row.iter().zip(&layout.selected).any(|(word, selected)| word & selected != 0);
-            let Some(buffered) = self.partitions.get_mut(partition).filter(|_| held) else { continue };
-            append(buffered, row);
-            if buffered.len() >= self.full {
-                accumulate(partition, &PartitionBatch { layout, words: buffered });
-                buffered.clear();
+            let Some(taken) = self.taken.get_mut(partition).filter(|_| held) else { continue };
+            let from = partition * self.full;
+            let at = from + *taken as usize;
+            if let Some(slot) = self.blocks.get_mut(at..at + width) {
+                slot.copy_from_slice(row);
+            }
+            *taken += width as u32;
+            if *taken as usize >= self.full {
+                *taken = 0;
+                let words = self.blocks.get(from..from + self.full).unwrap_or_default();
+                accumulate(partition, &PartitionBatch { layout, words });
             }
         }
     }
 
     /// Accumulates all that is still buffered.
     pub(in crate::engine) fn finish(
-        self,
+        mut self,
         layout: &RowLayout,
         mut accumulate: impl FnMut(usize, &PartitionBatch<'_>),
     ) {
-        for (partition, words) in
-            self.partitions.into_iter().enumerate().filter(|(_, words)| !words.is_empty())
-        {
-            accumulate(partition, &PartitionBatch { layout, words: &words });
+        self.accumulate_all(layout, &mut accumulate);
+    }
+
+    fn accumulate_all(
+        &mut self,
+        layout: &RowLayout,
+        accumulate: &mut impl FnMut(usize, &PartitionBatch<'_>),
+    ) {
+        let blocks = self.blocks.chunks(self.full).zip(&mut self.taken).enumerate();
+        for (partition, (block, taken)) in blocks.filter(|(_, (_, taken))| **taken > 0) {
+            let words = block.get(..*taken as usize).unwrap_or_default();
+            accumulate(partition, &PartitionBatch { layout, words });
+            *taken = 0;
         }
     }
 
@@ -197,27 +298,17 @@ impl PartitionBuffer {
     }
 }
 
-/// Words at which a partition is accumulated, so that all partitions together stay below a fixed number of words.
+/// Words of the block of a partition, so that all partitions together stay below a fixed number of words. In steps: while people are
+/// added, blocks change their size a few times and not with every batch.
 fn full(layout: &RowLayout, partitions: usize) -> usize {
     let rows = MOST_WORDS / (layout.width() * partitions.max(1));
+    let rows = 1_usize << rows.max(1).ilog2();
     rows.clamp(FEWEST_ROWS, MOST_ROWS) * layout.width()
 }
 
 fn set(row: &mut [u32], word: usize, bits: u32) {
     if let Some(slot) = row.get_mut(word) {
         *slot |= bits;
-    }
-}
-
-/// Copies of a length that is known need no call.
-fn append(buffered: &mut Vec<u32>, row: &[u32]) {
-    match *row {
-        [a] => buffered.push(a),
-        [a, b] => buffered.extend_from_slice(&[a, b]),
-        [a, b, c] => buffered.extend_from_slice(&[a, b, c]),
-        [a, b, c, d] => buffered.extend_from_slice(&[a, b, c, d]),
-        [a, b, c, d, e] => buffered.extend_from_slice(&[a, b, c, d, e]),
-        _ => buffered.extend_from_slice(row),
     }
 }
 

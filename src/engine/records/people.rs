@@ -146,7 +146,7 @@ impl<'a> People<'a> {
         let mut report = FileReport::new(self.dataset.name.as_str(), &table);
         let mut rows = 0;
         while let Some(batch) = table.next_batch()? {
-            self.reading.count_rows(batch.num_rows());
+            self.reading.count_rows(batch.num_rows())?;
             let Some((owners, fields)) = batch.columns().split_first() else { break };
             let owners = Ids::read(&table.name, owner, owners, table.tokenised.is_some(), self.dataset.form)?;
             report.observe_ids(rows, owner, &owners);

@@ -172,6 +172,11 @@ impl ColumnCells {
         if let Self::Numbers(numbers) = self { Some(numbers) } else { None }
     }
 
+    /// The numbers of a column of numbers in which every row has one.
+    pub(super) fn plain(&self) -> Option<&[i64]> {
+        self.numbers().filter(|numbers| numbers.null_count() == 0).map(|numbers| &**numbers.values())
+    }
+
     /// Whether every fingerprint has 32 bits.
     pub(super) fn are_narrow(&self) -> bool {
         match self {
@@ -217,8 +222,8 @@ impl ColumnCells {
 impl Rows {
     /// One more than the largest number of an owner.
     pub(in crate::engine) fn people(&self) -> usize {
-        let owners = self.owners.iter().filter(|owner| **owner != NO_PERSON);
-        owners.max().map_or(0, |last| *last as usize + 1)
+        // One more than the number of no person is 0.
+        self.owners.iter().map(|owner| owner.wrapping_add(1)).max().map_or(0, |people| people as usize)
     }
 
     /// Whether a row has an instant inside all of these spans.
@@ -237,20 +242,43 @@ impl Rows {
     /// The owners of the selected rows; no person for all others.
     pub(super) fn select(&self, selection: &Selection<'_>) -> Vec<u32> {
         let mut chosen = self.owners.clone();
-        let mut drop = |keep: &dyn Fn(usize) -> bool| {
-            for (row, owner) in chosen.iter_mut().enumerate() {
-                if !keep(row) {
-                    *owner = NO_PERSON;
-                }
+        for (column, from, to) in &selection.spans {
+            if let Some(times) = self.cells.get(*column).and_then(ColumnCells::numbers) {
+                keep(&mut chosen, times, |at| *from <= at && at < *to);
             }
-        };
-        if !selection.spans.is_empty() {
-            drop(&|row| self.is_inside(&selection.spans, row));
         }
         for (column, test) in &selection.conditions {
-            let met = self.cells.get(*column).map(|cells| cells.met(test)).unwrap_or_default();
-            drop(&|row| met.get(row) == Some(&true));
+            match (self.cells.get(*column), test) {
+                (Some(ColumnCells::Numbers(numbers)), Test::OneOf(words)) if words.len() == 1 => {
+                    let only = if let Some(Word::Number(only)) = words.first() { Some(*only) } else { None };
+                    keep(&mut chosen, numbers, |number| Some(number) == only);
+                }
+                (Some(ColumnCells::Numbers(numbers)), Test::Range { .. }) => {
+                    keep(&mut chosen, numbers, |number| test.holds(Some(number)));
+                }
+                (cells, test) => {
+                    let met = cells.map(|cells| cells.met(test)).unwrap_or_default();
+                    let met = met.into_iter().chain(std::iter::repeat(false));
+                    chosen.iter_mut().zip(met).for_each(|(owner, met)| *owner |= mask(met));
+                }
+            }
         }
         chosen
     }
+}
+
+/// Leaves rows out that have no number, or one that is not wanted.
+fn keep(chosen: &mut [u32], numbers: &Int64Array, wanted: impl Fn(i64) -> bool) {
+    if numbers.null_count() == 0 {
+        let rows = chosen.iter_mut().zip(numbers.values());
+        rows.for_each(|(owner, number)| *owner |= mask(wanted(*number)));
+    } else {
+        let rows = chosen.iter_mut().zip(numbers);
+        rows.for_each(|(owner, number)| *owner |= mask(number.is_some_and(&wanted)));
+    }
+}
+
+/// What makes an owner that of no person in a row that is not kept, without a branch.
+fn mask(kept: bool) -> u32 {
+    if kept { 0 } else { NO_PERSON }
 }

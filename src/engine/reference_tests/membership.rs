@@ -64,12 +64,12 @@ proptest! {
             let people: Vec<(&str, bool)> = everybody().into_iter().zip(gives).collect();
             work(&study, world.tables(2), consents(&people)).unwrap()
         };
-        let (nobody, none) = work_of([false; 10]);
+        let (of_no_one, none) = work_of([false; 10]);
         prop_assert_eq!(none, 0);
         for gives in [some, others, [true; 10]] {
             let (work, inside) = work_of(gives);
             prop_assert_eq!(inside, gives.iter().filter(|gives| **gives).count() as u64);
-            prop_assert_eq!(&work, &nobody);
+            prop_assert_eq!(&work, &of_no_one);
         }
     }
 
@@ -121,7 +121,7 @@ fn amplified(victim: &str, rows: usize) -> Sources {
     Sources { data: data.collect(), consents: Vec::new() }
 }
 
-/// Guards the promise that many rows of one person tell nothing of their consent.
+/// Guards the promise that many rows of one person show nothing of their consent.
 #[test]
 fn two_hundred_thousand_rows_of_one_person_are_the_same_work_in_or_out() {
     const ROWS: usize = 200_000;
@@ -140,7 +140,7 @@ fn two_hundred_thousand_rows_of_one_person_are_the_same_work_in_or_out() {
 
 /// Guards the limit of rows of one owner: over all files of a dataset, from its rows alone, with the number of owners.
 #[test]
-fn an_owner_with_too_many_rows_is_refused_whoever_consents() {
+fn an_owner_with_too_many_rows_is_refused_regardless_of_who_consents() {
     let limited = study("max_rows_per_owner = 3");
     let payments = |payers: &[&str]| {
         let mut sources = amplified("p0", payers.len());
@@ -175,7 +175,7 @@ fn an_owner_with_too_many_rows_is_refused_whoever_consents() {
 
 /// Guards the budget of memory: what it refuses depends on tables and study, never on who is in.
 #[test]
-fn a_budget_of_memory_refuses_whoever_is_in() {
+fn a_budget_of_memory_refuses_regardless_of_who_is_in() {
     let (study, victim) = (study(""), PEOPLE[0]);
     let needed = [true, false].map(|gives| {
         let sources = Sources { consents: vec![consents(&[(victim, gives)])], ..amplified(victim, 20_000) };

@@ -1,6 +1,6 @@
-//! Promise 3 for every kind of measure, person by person: without what one person owns, what depends on their own records alone changes for no one
-//! else, and each relation or field that names people moves at most `max_reach` others; and the designs that PRIVACY.md calls
-//! wrong are seen to move more.
+//! Promise 3 for every kind of measure, person by person: without what one person owns, what depends on their own records alone
+//! changes for no one else, and each relation or field that names people affects at most `max_reach` others; the wrong designs of
+//! docs/src/normal-form.md are seen to affect more.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,22 +13,22 @@ use crate::tags::{Catalogue, Measure, Source};
 use crate::types::Secret;
 
 /// The value of every measure of everybody who is in; `None` when absent.
-type Told = BTreeMap<&'static str, BTreeMap<String, Option<i128>>>;
+type MeasureValues = BTreeMap<&'static str, BTreeMap<String, Option<i128>>>;
 
-fn engine(study: &Study, world: &World, key: &Secret) -> Told {
+fn engine(study: &Study, world: &World, key: &Secret) -> MeasureValues {
     let columns = study.catalogue.columns();
     let rows = PEOPLE.into_iter().zip(table(study, world, key, (2, 2)));
-    let told = rows.filter(|(_, (counts, _))| counts[0] == 1).map(|(person, (counts, sums))| {
+    let values = rows.filter(|(_, (counts, _))| counts[0] == 1).map(|(person, (counts, sums))| {
         let values = columns.measures.iter().map(|of| {
             let there = of.present == 0 || counts[of.present] == 1;
             (name(study, of.measure), there.then_some(sums[of.sum]))
         });
         (person, values.collect())
     });
-    told.collect()
+    values.collect()
 }
 
-fn model(world: &World, key: &Secret) -> Told {
+fn model(world: &World, key: &Secret) -> MeasureValues {
     let values = |person: &&'static str| {
         let values = world.values(person, key).into_iter();
         let floored = values.map(|(name, value)| {
@@ -55,8 +55,8 @@ fn carried(catalogue: &Catalogue, measure: &Measure) -> Option<String> {
     Some(catalogue.relations()[relation].name())
 }
 
-/// What one person moves too far: `told` of everybody with and without what they own.
-fn excess(study: &Study, with: &Told, without: &Told, person: &str) -> Option<String> {
+/// What one person moves too far: the values of all people with and without what they own.
+fn excess(study: &Study, with: &MeasureValues, without: &MeasureValues, person: &str) -> Option<String> {
     let mut moved: BTreeMap<Option<String>, BTreeSet<&str>> = BTreeMap::new();
     assert!(with.len() == without.len() + 1 && !without.contains_key(person));
     for (other, values) in without {
@@ -67,7 +67,7 @@ fn excess(study: &Study, with: &Told, without: &Told, person: &str) -> Option<St
             };
             let by = carried(&study.catalogue, measure);
             if by.is_none() {
-                return Some(format!("{name} of {other} moved, which is hers alone"));
+                return Some(format!("{name} of {other} moved, which is theirs alone"));
             }
             moved.entry(by).or_default().insert(other);
         }
@@ -77,7 +77,7 @@ fn excess(study: &Study, with: &Told, without: &Told, person: &str) -> Option<St
 }
 
 #[test]
-fn one_person_moves_nobody_elses_own_measures_and_few_others() {
+fn one_person_moves_no_one_elses_own_measures_and_few_others() {
     let study = study();
     let mut rng = StdRng::seed_from_u64(21);
     let mut most = 0;

@@ -1,4 +1,4 @@
-//! The slow reference: maps and loops over rows, written from the documentation (the normal form of PRIVACY.md and the table of
+//! The slow reference: maps and loops over rows, written from the documentation (docs/src/normal-form.md and the table of
 //! measures), sharing nothing with the engine but the keyed parts (pseudonyms and the order of the cut).
 
 use std::collections::{BTreeMap, BTreeSet};

@@ -96,8 +96,8 @@ fn a_record_counts_once_the_instant_that_its_measure_names_has_come() {
             payment.0 = PEOPLE[rng.random_range(0..PEOPLE.len())];
             payment.2 = payment.2.filter(|_| rng.random_bool(0.7));
         }
-        let told = table_of(&study, tables(&payments), &Secret::new(rng.random()), 1 + case % 2);
-        for (person, (counts, sums)) in PEOPLE.iter().zip(&told) {
+        let found = table_of(&study, tables(&payments), &Secret::new(rng.random()), 1 + case % 2);
+        for (person, (counts, sums)) in PEOPLE.iter().zip(&found) {
             for (name, wanted) in values(&payments, person) {
                 let named =
                     |measure: usize| study.catalogue.measures()[measure].name.as_deref() == Some(name);

@@ -20,8 +20,9 @@ use crate::types::Secret;
 pub(in crate::engine) struct Graph {
     /// How many people each person lists, by relation.
     pub(in crate::engine) sizes: BTreeMap<usize, Vec<u32>>,
+    /// The truncated lists of relations that records make.
     truncated: BTreeMap<usize, Lists>,
-    /// The truncated lists transposed, where fractions travel along them.
+    /// The truncated lists transposed, where anything travels along them.
     transposed: BTreeMap<usize, Lists>,
     /// Pairs of the transposed truncated lists that the own list of the first person holds, too.
     mutual: BTreeMap<usize, Lists>,
@@ -38,9 +39,8 @@ impl Graph {
     /// [`EngineError::Memory`]
     pub(in crate::engine) fn new(
         (study, interner): (&Study, &Interner),
-        lists: &BTreeMap<usize, Lists>,
+        lists: BTreeMap<usize, Lists>,
         pointers: Vec<(usize, Pointed)>,
-        own: &BTreeMap<usize, Values>,
         (epoch_key, reading): (&Secret, &Reading),
     ) -> Result<Self, EngineError> {
         let (people, threads, catalogue) = (interner.len(), reading.threads(), &study.catalogue);
@@ -58,10 +58,9 @@ impl Graph {
                 );
             }
         }
-        let (fractions, mut mutual) = (relations_of_fractions(catalogue, own), BTreeMap::new());
-        let mut transposed = BTreeMap::new();
-        let ties = relations_of_ties(catalogue);
-        for relation in fractions.union(&ties) {
+        let (mut transposed, mut mutual) = (BTreeMap::new(), BTreeMap::new());
+        let (ties, audiences) = (relations_of_ties(catalogue), relations_of_audiences(catalogue));
+        for relation in audiences.union(&ties) {
             let (Some(kept), Some(list)) = (truncated.get(relation), lists.get(relation)) else { continue };
             held.push(reading.memory.hold(kept.bytes())?);
             let transposed_list = kept.transposed(reading);
@@ -69,10 +68,11 @@ impl Graph {
                 held.push(reading.memory.hold(kept.bytes())?);
                 mutual.insert(*relation, list.mutual(&transposed_list, threads));
             }
-            if fractions.contains(relation) {
+            if audiences.contains(relation) {
                 transposed.insert(*relation, transposed_list);
             }
         }
+        truncated.retain(|relation, _| pointers.iter().any(|(pointing, _)| pointing == relation));
         held.push(reading.memory.hold(lists.len() * people.saturating_mul(size_of::<u32>()))?);
         let sizes = lists.iter().map(|(relation, lists)| (*relation, lists.out_degrees(people))).collect();
         Ok(Self { sizes, truncated, transposed, mutual, pointers, people, threads, _held: held })
@@ -96,9 +96,9 @@ impl Graph {
             |measure: &&Measure| !matches!(measure.source, Source::Own { .. } | Source::OwnListSize { .. });
         let measures = study.catalogue.measures().iter().filter(moved).count();
         let of_person = size_of::<i128>() + size_of::<u32>();
-        // One measure at a time is added up by every thread.
-        let threads = if measures > 0 { self.threads } else { 0 };
-        let values = (measures + threads).saturating_mul(self.people).saturating_mul(of_person);
+        // One measure at a time is added up, from what everybody sends.
+        let more = if measures > 0 { 2 } else { 0 };
+        let values = (measures + more).saturating_mul(self.people).saturating_mul(of_person);
         let shapes = study.catalogue.shapes().ok_or(EngineError::TooManyCells)?;
         let cubes = shapes.iter().map(CubeShape::bytes).fold(0, usize::saturating_add);
         Ok(cubes.saturating_mul(self.threads + 1).saturating_add(values).saturating_add(self.people))
@@ -136,15 +136,14 @@ impl Graph {
         match &measure.source {
             Source::Audience { relation, what } => {
                 let inner = what.of().and_then(|inner| own.get(&inner));
-                match inner.filter(|_| is_of_fractions(what, own)) {
+                let arriving = self.transposed.get(relation)?;
+                Some(match inner.filter(|inner| adds(what) && !inner.are_whole()) {
                     Some(inner) => {
                         let is_mean = matches!(what, Inbound::Mean { .. });
-                        Some(
-                            self.transposed.get(relation)?.inbound_fractions(is_mean, inner, audience, range),
-                        )
+                        arriving.inbound_fractions(is_mean, inner, audience, range)
                     }
-                    None => Some(self.truncated.get(relation)?.inbound(what, inner, audience, range)),
-                }
+                    None => arriving.inbound(what, inner, audience, range),
+                })
             }
             Source::Mutual { relation } => Some(whole(&mutual(relation)?, range)),
             Source::Ties { relation, strong, unit } => {
@@ -160,13 +159,13 @@ impl Graph {
     }
 }
 
-/// Relations along which sums or means of fractions travel.
-fn relations_of_fractions(catalogue: &Catalogue, own: &BTreeMap<usize, Values>) -> BTreeSet<usize> {
-    let of_fractions = |measure: &Measure| match &measure.source {
-        Source::Audience { relation, what } => is_of_fractions(what, own).then_some(*relation),
+/// Relations along which anything travels to people whom others list.
+fn relations_of_audiences(catalogue: &Catalogue) -> BTreeSet<usize> {
+    let of_audience = |measure: &Measure| match &measure.source {
+        Source::Audience { relation, .. } => Some(*relation),
         _ => None,
     };
-    catalogue.measures().iter().filter_map(of_fractions).collect()
+    catalogue.measures().iter().filter_map(of_audience).collect()
 }
 
 /// Relations whose mutual ties are counted.
@@ -178,10 +177,9 @@ fn relations_of_ties(catalogue: &Catalogue) -> BTreeSet<usize> {
     catalogue.measures().iter().filter_map(of_ties).collect()
 }
 
-fn is_of_fractions(what: &Inbound, own: &BTreeMap<usize, Values>) -> bool {
-    let inner = what.of().and_then(|inner| own.get(&inner));
+/// Whether what travels is added up as it is.
+const fn adds(what: &Inbound) -> bool {
     matches!(what, Inbound::Sum { .. } | Inbound::Mean { .. })
-        && inner.is_some_and(|values| !values.are_whole())
 }
 
 fn whole(counts: &[u32], range: Clamp) -> Values {

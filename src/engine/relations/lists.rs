@@ -1,11 +1,12 @@
 //! Lists and what travels along them: distinct, no self, one truncation of the owner's own list, then contributions.
 //!
-//! The order is that of PRIVACY.md, normal form, and nothing here may change it: lists are truncated before any look at who is
+//! The order is that of docs/src/normal-form.md, and nothing here may change it: lists are truncated before any look at who is
 //! covered, so that one person affects at most `max_reach` others. Coverage masks contributions at their targets and nothing before:
 //! what is read, sorted, looked up and added depends on the tables alone.
 
 use std::sync::{PoisonError, RwLock};
 
+use super::blocks::{Block, OWNERS, Pairs, distinct, in_order};
 use super::fractions::quotient;
 use crate::consent::Covered;
 use crate::deidentify::{CutKey, Pseudonym};
@@ -16,31 +17,12 @@ use crate::engine::ids::owner_rows::OwnerRows;
 use crate::engine::memory::Held;
 use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
-use crate::engine::read::scan::{BatchRef, ParallelScan, in_parallel};
+use crate::engine::read::scan::{BatchRef, ParallelScan, in_parallel, shared_out};
 use crate::engine::read::work::Step;
 use crate::engine::read::{Ids, Input, OpenTerms, Use, Wanted};
 use crate::engine::records::values::Values;
 use crate::policy::{Dataset, IdColumn};
 use crate::tags::{Clamp, Inbound};
-
-/// Owner and target as one number, ordered by owner, then target.
-pub(super) type Edge = u64;
-
-pub(in crate::engine) fn edge(owner: u32, target: u32) -> Edge {
-    (u64::from(owner) << 32) | u64::from(target)
-}
-
-pub(in crate::engine) fn owner(edge: Edge) -> usize {
-    usize::try_from(edge >> 32).unwrap_or(usize::MAX)
-}
-
-pub(in crate::engine) fn target(edge: Edge) -> u32 {
-    u32::try_from(edge & u64::from(u32::MAX)).unwrap_or(u32::MAX)
-}
-
-fn by_owner(edges: &[Edge]) -> impl Iterator<Item = &[Edge]> {
-    edges.chunk_by(|a, b| owner(*a) == owner(*b))
-}
 
 /// Whether what an owner sends counts at its target: a mask instead of a branch.
 #[derive(Clone, Copy)]
@@ -62,24 +44,31 @@ impl BothCovered {
 ///
 /// # Privacy
 /// Membership is applied last: only a contribution that was computed asks for it.
-pub(super) fn both_covered(edge: Edge, covered: &Covered) -> BothCovered {
-    let owner = u32::try_from(owner(edge)).is_ok_and(|owner| covered.contains(owner));
-    BothCovered(owner & covered.contains(target(edge)))
+pub(super) fn both_covered(owner: u32, target: u32, covered: &Covered) -> BothCovered {
+    BothCovered(covered.contains(owner) & covered.contains(target))
 }
 
 /// All lists of one relation as written: distinct, without self.
 #[derive(Default)]
 pub(in crate::engine) struct Lists {
-    edges: Vec<Edge>,
-    /// Who follows themselves: no edge, and a row all the same.
+    blocks: Vec<Block>,
+    /// Who follows themselves: no pair, and a row all the same.
     selves: Vec<u32>,
 }
 
 /// What a thread reads of a relation.
 struct State {
-    lists: Lists,
-    rows: OwnerRows,
+    pairs: Pairs,
+    selves: Vec<u32>,
+    /// Owners of rows without a target.
+    alone: Vec<u32>,
     held: Held,
+}
+
+impl State {
+    fn bytes(&self) -> usize {
+        self.pairs.bytes() + (self.selves.capacity() + self.alone.capacity()) * size_of::<u32>()
+    }
 }
 
 /// The lists of a relation, the reports of its files, and how many rows repeat another one.
@@ -90,27 +79,36 @@ pub(in crate::engine) struct ReadLists {
 }
 
 impl Lists {
-    /// Distinct lists of any edges.
-    pub(in crate::engine) fn of(mut edges: Vec<Edge>) -> Self {
-        edges.sort_unstable();
-        edges.dedup();
-        Self { edges, selves: Vec::new() }
+    /// Distinct lists of any pairs of two people.
+    pub(super) fn of(pairs: Pairs, threads: usize) -> Self {
+        let blocks = distinct(vec![pairs], threads).into_iter().map(|(block, _)| block).collect();
+        Self { blocks, selves: Vec::new() }
     }
 
     /// Everybody whom a row names.
     pub(in crate::engine) fn named(&self) -> impl Iterator<Item = usize> {
-        let ends = self.edges.iter().flat_map(|edge| [owner(*edge), target(*edge) as usize]);
-        ends.chain(self.selves.iter().map(|person| *person as usize))
+        let ends = self.pairs().flat_map(|(owner, target)| [owner, target]);
+        ends.chain(self.selves.iter().copied()).map(|person| person as usize)
     }
 
-    /// Owner and target of every row, ascending by owner unless the lists were truncated.
-    pub(in crate::engine) fn edges(&self) -> &[Edge] {
-        &self.edges
+    /// Owner and target of every row, ascending by owner.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
+        let owners = (0..).step_by(OWNERS);
+        owners.zip(&self.blocks).flat_map(|(first, block)| {
+            let lists = (first..).zip(block.lists());
+            lists.flat_map(|(owner, list)| list.iter().map(move |target| (owner, *target)))
+        })
+    }
+
+    /// How many pairs there are.
+    fn len(&self) -> usize {
+        self.blocks.iter().map(Block::len).sum()
     }
 
     /// Bytes that are held.
     pub(in crate::engine) fn bytes(&self) -> usize {
-        self.edges.capacity() * size_of::<Edge>() + self.selves.capacity() * size_of::<u32>()
+        let blocks = self.blocks.iter().map(Block::bytes).sum::<usize>();
+        blocks + self.blocks.capacity() * size_of::<Block>() + self.selves.capacity() * size_of::<u32>()
     }
 
     /// Reads all files of a relation. Every row is read, independent of coverage, so that the reports depend on the files alone.
@@ -135,7 +133,6 @@ impl Lists {
         let terms = OpenTerms { csv: &dataset.csv, ..OpenTerms::new(&wanted) };
         let scan = ParallelScan { dataset: dataset.name.as_str(), terms, reading };
         let observe = |state: &mut State, input: BatchRef<'_>| {
-            let read = &mut state.lists;
             let [owners, targets] = input.batch.columns() else { return Ok(()) };
             let count = input.batch.num_rows();
             let owner_ids = Ids::read(input.name, &dataset.owner, owners, input.tokenised, dataset.form)?;
@@ -145,8 +142,7 @@ impl Lists {
             // Ids and not people: the reports are about these files, and say nothing of who is linked.
             let owners = numbers(interner, &dataset.ids, &owner_ids.column, count)?;
             let targets = numbers(interner, &target.ids, &target_ids.column, count)?;
-            let before = read.edges.len() + read.selves.len();
-            state.rows.add(owners.iter().copied());
+            let mut kept = 0;
             for (row, (owner, target)) in owners.into_iter().zip(targets).enumerate() {
                 let place = input.first + row as u64;
                 match (owner, target) {
@@ -154,103 +150,111 @@ impl Lists {
                         let reason = owner_ids.why_none(row, "no owner");
                         input.report.drop_row(place, &dataset.owner, reason);
                     }
-                    (_, NO_PERSON) => {
+                    (owner, NO_PERSON) => {
+                        state.alone.push(owner);
                         let reason = target_ids.why_none(row, "no target");
                         input.report.drop_row(place, target_column, reason);
                     }
                     (owner, target) if owner == target => {
                         input.report.self_follows += 1;
-                        read.selves.push(owner);
+                        state.selves.push(owner);
+                        kept += 1;
                     }
-                    (owner, target) => read.edges.push(edge(owner, target)),
+                    (owner, target) => {
+                        state.pairs.push(owner, target);
+                        kept += 1;
+                    }
                 }
             }
-            reading.count(Step::Row, read.edges.len() + read.selves.len() - before);
-            state.held.set(read.bytes() + state.rows.bytes())
+            reading.count(Step::Row, kept);
+            state.held.set(state.bytes())
         };
-        let known = interner.read().unwrap_or_else(PoisonError::into_inner).len();
-        let start =
-            || State { lists: Self::default(), rows: OwnerRows::new(known), held: reading.memory.nothing() };
+        let held = || reading.memory.nothing();
+        let start = || State { pairs: Pairs::default(), selves: Vec::new(), alone: Vec::new(), held: held() };
         let (reports, states) = scan.read(files, start, observe)?;
-        let (mut rows, mut every) = (OwnerRows::default(), Vec::new());
+        // Room for all ids that are known, so that memory does not depend on whose rows these are.
+        let known = interner.read().unwrap_or_else(PoisonError::into_inner).len();
+        let mut rows = OwnerRows::new(known);
+        let _of_rows = reading.memory.hold(rows.bytes())?;
+        let (mut pairs, mut selves, mut every_held) = (Vec::new(), Vec::new(), Vec::new());
         for state in states {
-            rows.and(state.rows);
-            every.push((state.lists, state.held));
+            rows.add(state.alone.into_iter());
+            rows.add(state.selves.iter().copied());
+            pairs.push(state.pairs);
+            selves.extend(state.selves);
+            every_held.push(state.held);
+        }
+        let all: usize = pairs.iter().map(Pairs::len).sum();
+        let mut blocks = Vec::new();
+        for (first, (block, of_owners)) in (0_u32..).step_by(OWNERS).zip(distinct(pairs, reading.threads())) {
+            rows.add_counts(first, &of_owners);
+            blocks.push(block);
         }
         rows.check(dataset)?;
-        drop(rows);
-        // Each thread's edges are sorted by themselves; sorting them together then only merges ordered runs.
-        in_parallel(every.iter_mut(), |(read, _)| read.edges.sort_unstable());
-        let all = every.into_iter().reduce(|(mut all, held), (more, _)| {
-            all.edges.extend(more.edges);
-            all.selves.extend(more.selves);
-            (all, held)
-        });
-        let (mut all, _held) = all.unwrap_or_else(|| (Self::default(), reading.memory.nothing()));
-        all.edges.sort();
-        let before = all.edges.len();
-        all.edges.dedup();
-        let duplicates = (before - all.edges.len()) as u64;
-        reading.count(Step::Pair, all.edges.len());
-        Ok(ReadLists { lists: all, reports, duplicates })
+        let lists = Self { blocks, selves };
+        let duplicates = (all - lists.len()) as u64;
+        reading.count(Step::Pair, lists.len());
+        Ok(ReadLists { lists, reports, duplicates })
     }
 
     /// From ids as written to the people they are of: distinct, and no person lists themselves under another id.
-    pub(in crate::engine) fn join(self, interner: &Interner) -> Self {
-        let person = |joined: &Edge| {
-            let from = u32::try_from(*joined >> 32).unwrap_or(u32::MAX);
-            (interner.person(from), interner.person(target(*joined)))
-        };
-        let (joined, same): (Vec<_>, Vec<_>) =
-            self.edges.iter().map(person).partition(|(from, to)| from != to);
-        let selves =
-            self.selves.iter().map(|id| interner.person(*id)).chain(same.into_iter().map(|(own, _)| own));
-        let selves = selves.collect();
-        Self { selves, ..Self::of(joined.into_iter().map(|(from, to)| edge(from, to)).collect()) }
+    pub(in crate::engine) fn join(self, interner: &Interner, threads: usize) -> Self {
+        let mut selves: Vec<u32> = self.selves.iter().map(|id| interner.person(*id)).collect();
+        let mut pairs = Pairs::default();
+        for (owner, target) in self.pairs() {
+            match (interner.person(owner), interner.person(target)) {
+                (owner, target) if owner == target => selves.push(owner),
+                (owner, target) => pairs.push(owner, target),
+            }
+        }
+        Self { selves, ..Self::of(pairs, threads) }
     }
 
     /// How many distinct people each person lists, covered or not.
     pub(super) fn out_degrees(&self, people: usize) -> Vec<u32> {
-        let mut sizes = vec![0; people];
-        for list in by_owner(&self.edges) {
-            if let Some(slot) = list.first().and_then(|edge| sizes.get_mut(owner(*edge))) {
-                *slot = u32::try_from(list.len()).unwrap_or(u32::MAX);
-            }
-        }
-        sizes
+        let degree = |_, list: &[u32]| u32::try_from(list.len()).unwrap_or(u32::MAX);
+        self.for_each_owner((people, 1), 0, degree)
     }
 
     /// These lists turned around, in order: under each person those whose list holds them.
     pub(super) fn transposed(&self, reading: &Reading) -> Self {
-        let transpose = |edges: &[Edge]| {
-            let swapped = edges
-                .iter()
-                .filter_map(|joined| Some(edge(target(*joined), u32::try_from(owner(*joined)).ok()?)));
-            let mut turned: Vec<Edge> = swapped.collect();
-            turned.sort_unstable();
+        let threads = reading.threads();
+        let size = self.blocks.len().div_ceil(threads).max(1);
+        // The parts are in the order of owners, so those of each target are, too.
+        let turned = in_parallel(self.blocks.chunks(size).enumerate(), |(part, blocks)| {
+            let owners = (part * size * OWNERS..).step_by(OWNERS);
+            let mut turned = Pairs::default();
+            for (first, block) in owners.zip(blocks) {
+                let lists = (first..).zip(block.lists());
+                for (owner, list) in
+                    lists.filter_map(|(owner, list)| Some((u32::try_from(owner).ok()?, list)))
+                {
+                    list.iter().for_each(|target| turned.push(*target, owner));
+                }
+            }
             turned
-        };
-        let mut edges = self.in_parts(reading.threads(), transpose).concat();
-        // The parts are ordered runs, which this only merges.
-        edges.sort();
-        reading.count(Step::Pair, edges.len());
-        Self { edges, selves: Vec::new() }
+        });
+        let turned = Self { blocks: in_order(turned, threads), selves: Vec::new() };
+        reading.count(Step::Pair, turned.len());
+        turned
     }
 
     /// Those of `transposed`, the truncated lists, whom a person's own list here, as written, holds, too.
     pub(in crate::engine) fn mutual(&self, transposed: &Self, threads: usize) -> Self {
-        let both = |edges: &[Edge]| {
-            let first = edges.first().copied().unwrap_or_default();
-            // Both are ordered, so both are read once, from one end to the other.
-            let from = self.edges.partition_point(|own| *own < first);
-            let mut own = self.edges.iter().skip(from).peekable();
-            let held = edges.iter().filter(|edge| {
-                while own.next_if(|own| own < edge).is_some() {}
-                own.peek() == Some(edge)
-            });
-            held.copied().collect::<Vec<_>>()
+        let both = |(own, transposed): (&Block, &Block)| {
+            let mut mutual = Block::default();
+            for (own, others) in own.lists().zip(transposed.lists()) {
+                // Both are ordered, so both are read once, from one end to the other.
+                let mut own = own.iter().peekable();
+                mutual.add(others.iter().copied().filter(|other| {
+                    while own.next_if(|own| *own < other).is_some() {}
+                    own.peek() == Some(&other)
+                }));
+            }
+            mutual
         };
-        Self { edges: transposed.in_parts(threads, both).concat(), selves: Vec::new() }
+        let blocks = self.blocks.iter().zip(&transposed.blocks).collect();
+        Self { blocks: shared_out(blocks, threads, both), selves: Vec::new() }
     }
 
     /// How many of the people under each person count for one recipient: both must be in. Called on mutual pairs.
@@ -258,39 +262,31 @@ impl Lists {
         &self,
         (people, covered, reading): (usize, &Covered, &Reading),
     ) -> Vec<u32> {
-        let count = |edges: &[Edge]| {
-            let mut ties = vec![0u32; people];
-            for edge in edges {
-                reading.count(Step::Contribution, 1);
-                if let Some(ties) = ties.get_mut(owner(*edge)) {
-                    *ties += both_covered(*edge, covered).one();
-                }
-            }
-            ties
-        };
-        let mut ties = vec![0; people];
-        for part in self.in_parts(reading.threads(), count) {
-            ties.iter_mut().zip(part).for_each(|(ties, more)| *ties += more);
-        }
-        ties
+        self.for_each_owner((people, reading.threads()), 0, |owner, list| {
+            reading.count(Step::Contribution, list.len());
+            list.iter().map(|other| both_covered(owner, *other, covered).one()).sum()
+        })
     }
 
-    /// What each thread makes of its part of the lists, in their order.
-    fn in_parts<T: Send>(&self, threads: usize, work: impl Fn(&[Edge]) -> T + Sync) -> Vec<T> {
-        in_parallel(self.parts(threads), work)
-    }
-
-    /// About as many parts, none of which ends inside somebody's list.
-    fn parts(&self, threads: usize) -> Vec<&[Edge]> {
-        let size = self.edges.len().div_ceil(threads.max(1)).max(1);
-        let (mut parts, mut rest) = (Vec::new(), self.edges.as_slice());
-        while let Some(last) = rest.get(..size).map_or(rest.last(), <[Edge]>::last).copied() {
-            let more = rest.iter().skip(size).take_while(|edge| owner(**edge) == owner(last)).count();
-            let Some((part, after)) = rest.split_at_checked((size + more).min(rest.len())) else { break };
-            parts.push(part);
-            rest = after;
+    /// What is made of everybody's list, person by person; `none` of the lists of people beyond the last block.
+    fn for_each_owner<T: Clone + Send>(
+        &self,
+        (people, threads): (usize, usize),
+        none: T,
+        work: impl Fn(u32, &[u32]) -> T + Sync,
+    ) -> Vec<T> {
+        let blocks = (0_u32..).step_by(OWNERS).zip(&self.blocks).collect();
+        let made = shared_out(blocks, threads, |(first, block)| {
+            let lists = (first..).zip(block.lists());
+            lists.map(|(owner, list)| work(owner, list)).collect::<Vec<T>>()
+        });
+        let mut all = Vec::with_capacity(people);
+        for (first, block) in (0..).step_by(OWNERS).zip(made) {
+            all.resize(first, none.clone());
+            all.extend(block);
         }
-        parts
+        all.resize(people, none);
+        all
     }
 
     /// All lists, each truncated to its `max_reach` smallest ranks over *all* its targets.
@@ -304,76 +300,61 @@ impl Lists {
         reading: &Reading,
     ) -> Lists {
         let keep = max_reach as usize;
-        let truncate = |edges: &[Edge]| {
-            let mut kept = Vec::new();
-            for list in by_owner(edges) {
+        let truncate = |(first, block): (usize, &Block)| {
+            let mut kept = Block::default();
+            for (owner, list) in (first..).zip(block.lists()) {
                 if list.len() <= keep {
-                    kept.extend_from_slice(list);
+                    kept.add(list.iter().copied());
                     continue;
                 }
-                let Some(owner) = list.first().and_then(|edge| pseudonyms.get(owner(*edge))) else {
+                let Some(owner) = pseudonyms.get(owner) else {
+                    kept.add([]);
                     continue;
                 };
-                let rank = |edge: &Edge| {
-                    pseudonyms.get(target(*edge) as usize).map(|target| key.rank(owner, target))
-                };
-                let mut ranked: Vec<_> = list.iter().map(|edge| (rank(edge), *edge)).collect();
+                let rank = |other: &u32| pseudonyms.get(*other as usize).map(|other| key.rank(owner, other));
+                let mut ranked: Vec<_> = list.iter().map(|other| (rank(other), *other)).collect();
                 ranked.select_nth_unstable(keep - 1);
-                kept.extend(ranked.iter().take(keep).map(|(_, edge)| *edge));
+                kept.add(ranked.iter().take(keep).map(|(_, other)| *other));
             }
             kept
         };
-        let edges = self.in_parts(reading.threads(), truncate).concat();
-        reading.count(Step::Pair, edges.len());
-        Lists { edges, selves: Vec::new() }
+        let blocks = (0..).step_by(OWNERS).zip(&self.blocks).collect();
+        let truncated = Lists { blocks: shared_out(blocks, reading.threads(), truncate), selves: Vec::new() };
+        reading.count(Step::Pair, truncated.len());
+        truncated
     }
 
-    /// What arrives at each person from those who list them, for one recipient. Called on truncated lists. What is sent is computed for
+    /// What arrives at each person from those who list them, for one recipient. Called on transposed lists. What is sent is computed for
     /// every pair, and counts if both are in.
     pub(in crate::engine) fn inbound(
         &self,
         what: &Inbound,
         inner: Option<&Values>,
-        (people, covered, reading): (usize, &Covered, &Reading),
+        audience: (usize, &Covered, &Reading),
         range: Clamp,
     ) -> Values {
-        let contributions = |edges: &[Edge]| {
-            let mut sums = vec![0i128; if *what == Inbound::Size { 0 } else { people }];
-            let mut counts = vec![0u32; people];
-            for list in by_owner(edges) {
-                let from = list.first().map_or(usize::MAX, |edge| owner(*edge));
-                let value = inner.and_then(|values| values.fraction(from));
-                let sent = match what {
-                    Inbound::Size => Some(0),
-                    Inbound::Share { test, unit, .. } => {
-                        Some(if test.holds_fraction(value) { i128::from(*unit) } else { 0 })
-                    }
-                    // Whole numbers, so the denominator is 1.
-                    Inbound::Sum { .. } | Inbound::Mean { .. } => value.map(|(whole, _)| whole),
-                };
-                let Some(sent) = sent else { continue };
-                reading.count(Step::Contribution, list.len());
-                for edge in list {
-                    let (to, joined) = (target(*edge) as usize, both_covered(*edge, covered));
-                    if let Some(count) = counts.get_mut(to) {
-                        *count += joined.one();
-                    }
-                    if let Some(sum) = sums.get_mut(to) {
-                        *sum += joined.mask(sent);
-                    }
-                }
-            }
-            (sums, counts)
-        };
-        let (mut sums, mut counts) = contributions(&[]);
-        for (more, others) in self.in_parts(reading.threads(), contributions) {
-            sums.iter_mut().zip(more).for_each(|(sum, more)| *sum += more);
-            counts.iter_mut().zip(others).for_each(|(count, more)| *count += more);
+        let (people, covered, reading) = audience;
+        if *what == Inbound::Size {
+            return Values::whole_numbers(range, self.ties(audience).into_iter().map(i128::from));
         }
+        let sent = Sent::new(what, inner, people);
+        let arriving = self.for_each_owner((people, reading.threads()), (0, 0), |person, list| {
+            let (mut sum, mut count, mut terms) = (0_i128, 0_u32, 0);
+            for other in list {
+                // Symmetric, so that the direction of a turned pair does not matter.
+                let joined = both_covered(*other, person, covered);
+                let (whole, some) = sent.of(*other);
+                sum += joined.mask(i128::from(whole));
+                count += joined.one() & some;
+                terms += some as usize;
+            }
+            reading.count(Step::Contribution, terms);
+            (sum, count)
+        });
+        let sums = arriving.iter().map(|(sum, _)| *sum);
         match what {
-            Inbound::Size => Values::whole_numbers(range, counts.into_iter().map(i128::from)),
-            Inbound::Sum { .. } => Values::whole_numbers(range, sums.into_iter()),
-            _ => Values::ratio(range, sums, counts),
+            Inbound::Sum { .. } => Values::whole_numbers(range, sums),
+            _ => Values::ratio(range, sums.collect(), arriving.iter().map(|(_, count)| *count).collect()),
         }
     }
 
@@ -385,32 +366,62 @@ impl Lists {
         (people, covered, reading): (usize, &Covered, &Reading),
         range: Clamp,
     ) -> Values {
-        let total = |edges: &[Edge]| {
-            let mut terms = Vec::new();
-            let totals = by_owner(edges).filter_map(|list| {
-                terms.clear();
-                let mut count = 0;
-                for edge in list {
-                    let Some((sent, of)) = inner.fraction(target(*edge) as usize) else { continue };
-                    // Symmetric, so that the direction of a turned pair does not matter.
-                    let joined = both_covered(*edge, covered);
-                    terms.push((joined.mask(sent), of));
-                    count += joined.one();
-                }
-                reading.count(Step::Contribution, terms.len());
-                let (by, most) = if is_mean { (count, u32::try_from(terms.len()).ok()?) } else { (1, 1) };
-                let (top, bottom) = quotient(&mut terms, by.max(1), most.max(1))?;
-                // The mean of nothing is absent, the sum of nothing is 0.
-                Some((owner(*list.first()?), (top, if by == 0 { 0 } else { bottom })))
-            });
-            totals.collect::<Vec<_>>()
-        };
-        let (mut numerators, mut denominators) = (vec![0; people], vec![u32::from(!is_mean); people]);
-        for (person, total) in self.in_parts(reading.threads(), total).into_iter().flatten() {
-            if let (Some(top), Some(bottom)) = (numerators.get_mut(person), denominators.get_mut(person)) {
-                (*top, *bottom) = total;
+        let total = |person: u32, list: &[u32]| {
+            let (mut terms, mut count) = (Vec::with_capacity(list.len()), 0);
+            for other in list {
+                let Some((sent, of)) = inner.fraction(*other as usize) else { continue };
+                let joined = both_covered(*other, person, covered);
+                terms.push((joined.mask(sent), of));
+                count += joined.one();
             }
-        }
-        Values::ratio(range, numerators, denominators)
+            reading.count(Step::Contribution, terms.len());
+            let most = u32::try_from(terms.len()).unwrap_or(u32::MAX);
+            let (by, most) = if is_mean { (count, most) } else { (1, 1) };
+            let (top, bottom) = quotient(&mut terms, by.max(1), most.max(1)).unwrap_or((0, 1));
+            // The mean of nothing is absent, the sum of nothing is 0.
+            (top, if by == 0 { 0 } else { bottom })
+        };
+        let none = (0, u32::from(!is_mean));
+        let totals = self.for_each_owner((people, reading.threads()), none, total);
+        Values::ratio(
+            range,
+            totals.iter().map(|(top, _)| *top).collect(),
+            totals.iter().map(|(_, bottom)| *bottom).collect(),
+        )
+    }
+}
+
+/// What everybody sends to those whom they list, in as little memory as it needs: it is read in the order of lists.
+struct Sent {
+    wholes: Vec<i64>,
+    /// 1 for everybody who sends something.
+    some: Vec<u8>,
+}
+
+impl Sent {
+    fn new(what: &Inbound, inner: Option<&Values>, people: usize) -> Self {
+        let of_person = |person| {
+            let value = inner.and_then(|values| values.fraction(person));
+            match what {
+                Inbound::Size => Some(0),
+                Inbound::Share { test, unit, .. } => {
+                    Some(if test.holds_fraction(value) { i64::from(*unit) } else { 0 })
+                }
+                // A whole number inside a clamp, so the denominator is 1 and it has 64 bits.
+                Inbound::Sum { .. } | Inbound::Mean { .. } => {
+                    value.and_then(|(whole, _)| i64::try_from(whole).ok())
+                }
+            }
+        };
+        let all = (0..people).map(of_person).map(|sent| (sent.unwrap_or(0), u8::from(sent.is_some())));
+        let (wholes, some) = all.unzip();
+        Self { wholes, some }
+    }
+
+    /// What a person sends, 0 if nothing, and 1 if they send something.
+    fn of(&self, person: u32) -> (i64, u32) {
+        let person = person as usize;
+        let some = self.some.get(person).copied().unwrap_or(0);
+        (self.wholes.get(person).copied().unwrap_or(0), u32::from(some))
     }
 }

@@ -3,6 +3,7 @@
 //! Lists are deduplicated, truncated to `max_reach` for each owner, and turned around; all of that before anyone looks at who is
 //! covered. Only then do contributions between covered people arrive at their targets.
 
+pub(super) mod blocks;
 pub(super) mod fractions;
 pub(super) mod graph;
 pub(super) mod lists;

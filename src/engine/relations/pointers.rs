@@ -2,7 +2,7 @@
 
 use hashbrown::{HashMap, HashSet};
 
-use super::lists::{Edge, Lists, both_covered, edge, target};
+use super::lists::{Lists, both_covered};
 use crate::consent::Covered;
 use crate::engine::ids::numbers::NO_PERSON;
 use crate::engine::read::reading::Reading;
@@ -10,6 +10,17 @@ use crate::engine::read::work::Step;
 use crate::engine::records::rows::{ColumnCells, Rows};
 use crate::engine::records::values::Values;
 use crate::tags::{Catalogue, Naming, Source};
+
+/// Owner and target as one number.
+type Edge = u64;
+
+fn edge(owner: u32, target: u32) -> Edge {
+    (u64::from(owner) << 32) | u64::from(target)
+}
+
+fn ends(edge: Edge) -> Option<(u32, u32)> {
+    Some((u32::try_from(edge >> 32).ok()?, u32::try_from(edge & u64::from(u32::MAX)).ok()?))
+}
 
 /// A field of type person that measures read. Positions are of columns that are read, and of selections.
 pub(in crate::engine) struct Pointer {
@@ -93,8 +104,8 @@ impl Pointed {
     }
 
     /// The names of all owners as lists, which are truncated like those of a relation.
-    pub(in crate::engine) fn lists(&self) -> Lists {
-        Lists::of(self.named.iter().copied().collect())
+    pub(in crate::engine) fn lists(&self, threads: usize) -> Lists {
+        Lists::of(self.named.iter().filter_map(|edge| ends(*edge)).collect(), threads)
     }
 
     /// Every measure for one recipient, from the truncated lists. What is sent is computed for every pair, and counts if both
@@ -109,12 +120,12 @@ impl Pointed {
             let declared = catalogue.measures().get(*measure)?;
             let Source::Referred { what, .. } = &declared.source else { return None };
             let mut totals = vec![0i128; people];
-            for edge in truncated.edges() {
-                let Some(value) = sums.get(edge) else { continue };
+            for (owner, target) in truncated.pairs() {
+                let Some(value) = sums.get(&edge(owner, target)) else { continue };
                 let value = if *what == Naming::People { 1 } else { *value };
                 reading.count(Step::Contribution, 1);
-                if let Some(total) = totals.get_mut(target(*edge) as usize) {
-                    *total = total.saturating_add(both_covered(*edge, covered).mask(value));
+                if let Some(total) = totals.get_mut(target as usize) {
+                    *total = total.saturating_add(both_covered(owner, target, covered).mask(value));
                 }
             }
             Some((*measure, Values::whole_numbers(declared.range(), totals.into_iter())))

@@ -5,6 +5,7 @@
 //! written in the order of the rows. Only treated rows reach the disk.
 
 mod out;
+mod requested;
 mod terms;
 mod treat;
 
@@ -18,15 +19,17 @@ use crate::engine::error::EngineError;
 use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
 use crate::engine::read::{Input, OpenTerms, ReadError, Table, Tokenised, open};
+use crate::policy::Study;
 use crate::types::CsvDialect;
-pub use terms::{TokeniseError, TokeniseTerms};
+pub use requested::{RequestIds, request_ids};
+pub use terms::{TokenSource, TokeniseError, TokeniseTerms};
 
 use out::Out;
 use terms::is_consents;
 use treat::Plan;
 
-/// Rows that are taken, treated and written together: a row group.
-const ROW_GROUP: usize = 1 << 18;
+/// Rows that are taken, treated and written together: a row group. So few that several threads are busy with one file to its end.
+const ROW_GROUP: usize = 1 << 16;
 
 /// Tokenises one table into a new Parquet file, and says what was read and dropped.
 ///
@@ -36,15 +39,16 @@ const ROW_GROUP: usize = 1 << 18;
 /// [`TokeniseError`]; nothing is left behind.
 ///
 /// # Privacy
-/// No raw id, no undeclared column and no birth year is written. Tokens are personal information, which either party can
-/// reverse by trying ids.
+/// No raw id, no undeclared column and no birth year is written. Tokens are personal information: those under a shared key can be
+/// reversed by either party, by trying ids; blind ones by both together.
 pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<FileReport, TokeniseError> {
     let plan = Plan::new(terms)?;
     let (wanted, repeating) = (plan.wanted(), plan.repeating());
     let mut input = input;
     input.begin()?;
     terms.reading.expect(std::iter::once(&input));
-    let mut table = open(input, OpenTerms { repeating, csv: &dialect(terms), ..OpenTerms::new(&wanted) })?;
+    let csv = dialect(terms.study, terms.table);
+    let mut table = open(input, OpenTerms { repeating, csv: &csv, ..OpenTerms::new(&wanted) })?;
     if table.tokenised.is_some() {
         return Err(ReadError::Tokenised { file: table.name }.into());
     }
@@ -52,8 +56,12 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
     let (name, present) = (table.name.clone(), table.present.clone());
     let first = table.next_batch()?;
     let schema = plan.schema(first.as_ref(), &present);
-    let origin =
-        Tokenised { key: terms.key.id(), study: terms.study.hash.clone(), dataset: terms.table.to_owned() };
+    let origin = Tokenised {
+        key: terms.tokens.key_id(),
+        study: terms.study.hash.clone(),
+        dataset: terms.table.to_owned(),
+        blind: terms.tokens.session(),
+    };
     let out = Out::create(out, &schema, &origin)?;
     let source = Mutex::new(Source { table, next: first, rows: 0, chunks: 0, failed: false });
     let work = || work(&plan, &present, &name, &source, &out, &terms.reading);
@@ -86,12 +94,12 @@ pub fn tokenise(terms: &TokeniseTerms<'_>, input: Input, out: &Path) -> Result<F
 }
 
 /// How CSV files of the table are written.
-fn dialect(terms: &TokeniseTerms<'_>) -> CsvDialect {
-    let mut datasets = terms.study.datasets.iter().map(|dataset| (&dataset.name, &dataset.csv));
-    let mut links = terms.study.links.iter().map(|links| (&links.name, &links.csv));
-    let found = datasets.find(|(name, _)| name.as_str() == terms.table);
-    let found = found.or_else(|| links.find(|(name, _)| name.as_str() == terms.table));
-    found.map_or(&terms.study.consents.csv, |(_, csv)| csv).clone()
+fn dialect(study: &Study, table: &str) -> CsvDialect {
+    let mut datasets = study.datasets.iter().map(|dataset| (&dataset.name, &dataset.csv));
+    let mut links = study.links.iter().map(|links| (&links.name, &links.csv));
+    let found = datasets.find(|(name, _)| name.as_str() == table);
+    let found = found.or_else(|| links.find(|(name, _)| name.as_str() == table));
+    found.map_or(&study.consents.csv, |(_, csv)| csv).clone()
 }
 
 /// The table as all threads take from it.
@@ -156,7 +164,7 @@ fn work(
         let mut group = out.group(number).map_err(failed)?;
         let mut before = first;
         for batch in &batches {
-            reading.count_rows(batch.num_rows());
+            reading.count_rows(batch.num_rows()).map_err(|error| failed(error.into()))?;
             plan.look(present, batch, &mut report).map_err(|error| failed(error.into()))?;
             let treated = plan.treat(name, present, batch).map_err(|error| failed(error.into()))?;
             let kept = treated.keep(batch.num_rows(), before, &mut report);
@@ -169,5 +177,7 @@ fn work(
     }
 }
 
+#[cfg(test)]
+mod blind_tests;
 #[cfg(test)]
 mod tests;

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
-use crate::deidentify::TokenKey;
+use crate::blind_token::{BlindTokenError, BlindTokens, NamespaceTokens};
+use crate::deidentify::{Token, TokenKey, TokenKeyId, Tokens};
 use crate::engine::error::EngineError;
-use crate::engine::read::ReadError;
 use crate::engine::read::reading::Reading;
+use crate::engine::read::{BlindSession, ReadError};
 use crate::policy::{Regime, Study};
 use crate::types::Timestamp;
 
@@ -20,20 +21,75 @@ pub struct TokeniseTerms<'a> {
     pub regime: &'a Regime,
     /// A table of the study, or `consents`.
     pub table: &'a str,
-    /// The key that the parties agreed on.
-    pub key: &'a TokenKey,
+    /// What tokens are made with.
+    pub tokens: TokenSource<'a>,
     /// Ages are those of this day.
     pub as_of: Timestamp,
     /// How the table is read.
     pub reading: Reading,
 }
 
+/// What tokens are made with.
+#[derive(Clone, Copy)]
+pub enum TokenSource<'a> {
+    /// The tokens that a reply of the other platform gave (version 2).
+    Blind(&'a BlindTokens),
+    /// A key that the parties agreed on (version 1).
+    Shared(&'a TokenKey),
+}
+
+/// The tokens of one namespace.
+pub(super) enum IdTokens<'a> {
+    /// Those that were asked for, if any were.
+    Blind(Option<&'a NamespaceTokens>),
+    Shared(Tokens),
+}
+
+impl<'a> TokenSource<'a> {
+    pub(super) fn namespace(self, namespace: &str) -> IdTokens<'a> {
+        match self {
+            Self::Blind(tokens) => IdTokens::Blind(tokens.namespace(namespace)),
+            Self::Shared(key) => IdTokens::Shared(key.namespace(namespace)),
+        }
+    }
+
+    /// The name of the key, or of the two keys.
+    pub(super) fn key_id(self) -> TokenKeyId {
+        match self {
+            Self::Blind(tokens) => tokens.key_id(),
+            Self::Shared(key) => key.id(),
+        }
+    }
+
+    pub(super) fn session(self) -> Option<BlindSession> {
+        match self {
+            Self::Blind(tokens) => {
+                Some(BlindSession { session: tokens.session().to_string(), ids: tokens.padded_ids() })
+            }
+            Self::Shared(_) => None,
+        }
+    }
+}
+
+impl IdTokens<'_> {
+    /// The token of an id; `None` for a blind one that was not asked for.
+    pub(super) fn token(&self, id: &[u8]) -> Option<Token> {
+        match self {
+            Self::Blind(tokens) => tokens.as_ref()?.token(id),
+            Self::Shared(tokens) => Some(tokens.token(id)),
+        }
+    }
+}
+
 /// Why nothing was written.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TokeniseError {
-    /// The table cannot be read as it is declared, or has too many bad rows.
+    /// A request for blind tokens cannot take an id.
     #[error("{0}")]
+    Blind(#[from] BlindTokenError),
+    /// The table cannot be read as it is declared, or has too many bad rows.
+    #[error(transparent)]
     Engine(#[from] EngineError),
     /// What a column holds cannot be written as Parquet.
     #[error("{}: a column cannot be written as Parquet", .0.display())]

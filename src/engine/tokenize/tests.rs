@@ -37,7 +37,8 @@ fn reading(threads: usize) -> Reading {
 fn one(study: &Study, table: &str, key: u8, input: &Path, out: &Path) -> FileReport {
     let (regime, key) = (Regime::built_in("cn-pipl").unwrap(), TokenKey::new(&Secret::new([key; 32])));
     let (as_of, reading) = (Timestamp::from_seconds(config().as_of), reading(2));
-    let terms = TokeniseTerms { study, regime: &regime, table, key: &key, as_of, reading };
+    let terms =
+        TokeniseTerms { study, regime: &regime, table, tokens: TokenSource::Shared(&key), as_of, reading };
     tokenise(&terms, Input::Path(input.to_owned()), out).unwrap()
 }
 

@@ -8,9 +8,9 @@ use arrow_array::types::TimestampSecondType;
 use arrow_array::{Array, ArrayRef, BooleanArray, Decimal128Array, PrimitiveArray, RecordBatch, StringArray};
 use arrow_schema::{DataType, Field as ArrowField, Schema, SchemaRef, TimeUnit};
 
-use super::terms::{CONSENTS, TokeniseError, TokeniseTerms, is_consents};
+use super::terms::{CONSENTS, IdTokens, TokenSource, TokeniseError, TokeniseTerms, is_consents};
 use crate::consent::{COLUMNS, ConsentTable, STATEMENT_COLUMNS};
-use crate::deidentify::{Form, IdShapes, TOKEN_BYTES, Tokens};
+use crate::deidentify::{Form, IdShapes, TOKEN_BYTES};
 use crate::engine::consent::events::wanted;
 use crate::engine::consent::namespaces::Namespaces;
 use crate::engine::consent::statements::StatementColumn;
@@ -19,7 +19,7 @@ use crate::engine::read::{Column, Ids, ReadError, Use, Wanted};
 use crate::engine::records::ages::{Aged, ages as read_ages};
 use crate::engine::records::people::field_word;
 use crate::engine::records::rows::{ColumnCells, Findings};
-use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape};
+use crate::policy::{Dataset, Field, FieldKind, LinksTable, Shape, Study};
 use crate::tags::nearest;
 use crate::types::{AmountFormat, Timestamp};
 
@@ -31,14 +31,14 @@ pub(super) enum Plan<'a> {
 
 /// The tokens of consent events, whose rows say their namespace where there are several.
 pub(super) struct Consents<'a> {
-    known: BTreeMap<&'a str, (Tokens, Form)>,
+    known: BTreeMap<&'a str, (IdTokens<'a>, Form)>,
     table: &'a ConsentTable,
 }
 
 /// What becomes of one column.
 pub(super) enum OutputColumn<'a> {
     /// Tokens; a row without an id is bad for this reason, if there is one.
-    Ids { column: &'a str, tokens: Tokens, form: Form, missing: Option<&'static str> },
+    Ids { column: &'a str, tokens: IdTokens<'a>, form: Form, missing: Option<&'static str> },
     /// As the records of a seal read it: a row that cannot be read is bad.
     Strict(&'a Field),
     /// As a seal reads fields of people and of lists: what cannot be read is empty.
@@ -67,17 +67,14 @@ impl<'a> Plan<'a> {
         if is_consents(name) {
             let namespaces = study.namespaces().into_iter();
             let known =
-                namespaces.map(|name| (name, (terms.key.namespace(name), study.form(name)))).collect();
+                namespaces.map(|name| (name, (terms.tokens.namespace(name), study.form(name)))).collect();
             return Ok(Self::Consents(Consents { known, table: &study.consents }));
         }
-        let tokens = |ids: &str| terms.key.namespace(ids);
         let dataset = study.datasets.iter().find(|dataset| dataset.name.as_str() == name);
         let links = study.links.iter().find(|links| links.name.as_str() == name);
-        let columns = dataset.map(|dataset| of_dataset(dataset, tokens));
-        let Some(columns) = columns.or_else(|| links.map(|links| of_links(links, tokens))) else {
-            let known = study.tables().map(|table| table.as_str()).chain([CONSENTS]);
-            let nearest = nearest(name, known);
-            return Err(TokeniseError::UnknownTable { name: name.chars().take(80).collect(), nearest });
+        let columns = dataset.map(|dataset| of_dataset(dataset, terms.tokens));
+        let Some(columns) = columns.or_else(|| links.map(|links| of_links(links, terms.tokens))) else {
+            return Err(unknown_table(study, name));
         };
         let (child_below, adult_from) = terms.regime.age_thresholds();
         let dropped = dataset.map(|dataset| dataset.dropped.as_slice()).unwrap_or_default();
@@ -175,9 +172,19 @@ impl<'a> Plan<'a> {
     }
 }
 
-fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<OutputColumn<'a>> {
-    let ids =
-        |column, ids: &str, form, missing| OutputColumn::Ids { column, tokens: tokens(ids), form, missing };
+/// The error of a table that the study does not declare.
+pub(super) fn unknown_table(study: &Study, name: &str) -> TokeniseError {
+    let nearest = nearest(name, study.tables().map(|table| table.as_str()).chain([CONSENTS]));
+    TokeniseError::UnknownTable { name: name.chars().take(80).collect(), nearest }
+}
+
+fn of_dataset<'a>(dataset: &'a Dataset, tokens: TokenSource<'a>) -> Vec<OutputColumn<'a>> {
+    let ids = |column, ids: &str, form, missing| OutputColumn::Ids {
+        column,
+        tokens: tokens.namespace(ids),
+        form,
+        missing,
+    };
     let mut all = vec![ids(&dataset.owner, &dataset.ids, dataset.form, Some("no owner"))];
     if let Shape::Relation { target, .. } = &dataset.shape {
         all.push(ids(&target.column, &target.ids, target.form, Some("no target")));
@@ -192,10 +199,10 @@ fn of_dataset<'a>(dataset: &'a Dataset, tokens: impl Fn(&str) -> Tokens) -> Vec<
     all
 }
 
-fn of_links<'a>(links: &'a LinksTable, tokens: impl Fn(&str) -> Tokens) -> Vec<OutputColumn<'a>> {
+fn of_links<'a>(links: &'a LinksTable, tokens: TokenSource<'a>) -> Vec<OutputColumn<'a>> {
     let ids = links.columns.iter().map(|column| OutputColumn::Ids {
         column: &column.column,
-        tokens: tokens(&column.ids),
+        tokens: tokens.namespace(&column.ids),
         form: column.form,
         missing: Some("no id"),
     });
@@ -251,7 +258,7 @@ impl<'a> OutputColumn<'a> {
                     found.bad.extend(ids.bad().iter().map(|(row, reason)| (*row, *column, *reason)));
                 }
                 shapes.push((*column, ids.shapes().clone()));
-                Ok(tokenised(&ids.column, array.len(), |_| Some((tokens, Form::AsIs))))
+                tokenised((file, column), &ids.column, array.len(), |_| Some((tokens, Form::AsIs)))
             }
             Self::Strict(field) => Ok(as_written(field, ColumnCells::read(file, field, array, found)?)),
             Self::Lenient(field) => lenient(file, field, array, ages, found),
@@ -331,36 +338,47 @@ fn lenient<'f>(
 }
 
 /// The token of every id; nothing where there is no id, or no namespace.
-fn tokenised<'k>(ids: &Column, count: usize, of: impl Fn(usize) -> Option<(&'k Tokens, Form)>) -> ArrayRef {
+///
+/// # Errors
+/// [`ReadError::Unrequested`] for an id whose blind token was not asked for.
+fn tokenised<'k>(
+    (file, column): (&str, &str),
+    ids: &Column,
+    count: usize,
+    of: impl Fn(usize) -> Option<(&'k IdTokens<'k>, Form)>,
+) -> Result<ArrayRef, ReadError> {
     let size = i32::try_from(TOKEN_BYTES).unwrap_or_default();
     let mut all = FixedSizeBinaryBuilder::with_capacity(count, size);
     let (mut last, mut known) = (None, String::new());
     for row in 0..count {
         let text = ids.spelled(row);
         let fitted = of(row).and_then(|(tokens, form)| Some((tokens, form.read(text.as_deref()?).ok()?)));
-        let token = fitted.map(|(tokens, text)| match last {
+        let Some((tokens, text)) = fitted else {
+            all.append_null();
+            continue;
+        };
+        let token = match last {
             // Rows of one person mostly follow each other.
             Some((of, token)) if std::ptr::eq(of, tokens) && known == *text => token,
             _ => {
-                let token = tokens.token(text.as_bytes());
+                let unrequested =
+                    || ReadError::Unrequested { file: file.to_owned(), column: column.to_owned() };
+                let token = tokens.token(text.as_bytes()).ok_or_else(unrequested)?;
                 known.clear();
                 known.push_str(&text);
                 last = Some((tokens, token));
                 token
             }
-        });
-        match token {
-            // Sixteen bytes are what the column holds.
-            Some(token) => drop(all.append_value(token)),
-            None => all.append_null(),
-        }
+        };
+        // Sixteen bytes are what the column holds.
+        drop(all.append_value(token));
     }
-    Arc::new(all.finish())
+    Ok(Arc::new(all.finish()))
 }
 
 impl Consents<'_> {
     /// The tokens of the namespaces that rows may name.
-    fn namespaces(&self) -> Namespaces<'_, &(Tokens, Form)> {
+    fn namespaces(&self) -> Namespaces<'_, &(IdTokens<'_>, Form)> {
         const NONE: &BTreeSet<String> = &BTreeSet::new();
         let known = self.known.iter().map(|(name, tokens)| (*name, tokens));
         Namespaces::new(known, self.table.namespace.as_deref(), NONE)
@@ -387,7 +405,7 @@ impl Consents<'_> {
             Ok(None) => Err("not a namespace of the study"),
             Err(reason) => Err(reason),
         };
-        let namespaces: Vec<Result<(&Tokens, Form), &'static str>> = (0..count).map(of_row).collect();
+        let namespaces: Vec<Result<(&IdTokens<'_>, Form), &'static str>> = (0..count).map(of_row).collect();
         let Some(person) = person else {
             return Ok(Treated { columns, found: Findings::default(), shapes: Vec::new() });
         };
@@ -402,7 +420,7 @@ impl Consents<'_> {
         let found = Findings { bad: bad.collect(), spellings: Vec::new() };
         let of = |row: usize| namespaces.get(row).and_then(|namespace| namespace.as_ref().ok().copied());
         if let Some(first) = columns.first_mut() {
-            *first = tokenised(&person, count, of);
+            *first = tokenised((file, "person"), &person, count, of)?;
         }
         Ok(Treated { columns, found, shapes })
     }

@@ -1,6 +1,6 @@
 //! Random runs against plain integers: after every step the whole book is as the model says, and so is what a stop leaves.
 
-use super::{Place, names, pool, renewal, request, said};
+use super::{Place, contents, names, pool, renewal, request};
 use crate::ledger::{Book, Charge, Ledger, LedgerError, Renewal, Request, Reservation, Share, State};
 use crate::types::Timestamp;
 use proptest::collection::vec;
@@ -90,27 +90,30 @@ impl Model {
 
     /// The whole book, against every number of the model.
     fn check(&self, book: &impl Book) {
-        let said = said(book);
+        let contents = contents(book);
         let number = |of: usize| u64::try_from(of).unwrap();
-        assert_eq!((said.verified, said.records.len()), (number(self.charged.len()), self.charged.len()));
+        assert_eq!(
+            (contents.verified, contents.records.len()),
+            (number(self.charged.len()), self.charged.len())
+        );
         let ever: u128 = self.charged.iter().map(|charged| charged.units).sum();
-        assert_eq!((said.spent.pool, said.spent.lifetime), (self.sum(|_| true), ever));
-        assert_eq!((said.pool.limit, said.renewals.len()), (self.limit, self.renewals.len()));
+        assert_eq!((contents.spent.pool, contents.spent.lifetime), (self.sum(|_| true), ever));
+        assert_eq!((contents.pool.limit, contents.renewals.len()), (self.limit, self.renewals.len()));
         let logged = self.charged.iter().filter_map(|charged| charged.log_index).max();
-        assert_eq!(said.spent.logged, logged.map_or(0, |last| last + 1));
+        assert_eq!(contents.spent.logged, logged.map_or(0, |last| last + 1));
         for name in ["even", "odd"] {
-            let spent = said.spent.studies.get(name).copied().unwrap_or(0);
+            let spent = contents.spent.studies.get(name).copied().unwrap_or(0);
             assert_eq!(spent, self.sum(|question| names(question).0 == name), "{name}");
         }
         for name in ["brand", "shop"] {
-            let spent = said.spent.recipients.get(name).copied().unwrap_or(0);
+            let spent = contents.spent.recipients.get(name).copied().unwrap_or(0);
             assert_eq!(spent, self.sum(|question| names(question).1 == name), "{name}");
         }
         let open = self.charged.iter().filter(|charged| charged.log_index.is_none());
         let open: Vec<_> = open.map(|charged| (charged.question, charged.sealed.clone())).collect();
-        let found = said.uncommitted.into_iter().map(|open| (open.record.key[0], open.sealed));
+        let found = contents.uncommitted.into_iter().map(|open| (open.record.key[0], open.sealed));
         assert_eq!(found.collect::<Vec<_>>(), open);
-        for ((record, answer), charged) in said.records.iter().zip(said.answers).zip(&self.charged) {
+        for ((record, answer), charged) in contents.records.iter().zip(contents.answers).zip(&self.charged) {
             assert_eq!((record.key, record.units), ([charged.question; 32], charged.units));
             let state = match (&charged.sealed, charged.log_index) {
                 (None, _) => State::Reserved,

@@ -1,4 +1,4 @@
-//! The embedded ledger in a real folder, and on an image in memory that fails when it is told to.
+//! The embedded ledger in a real folder, and on an image in memory that fails on demand.
 
 use super::{Failing, Place, Pool};
 use crate::ledger::{LedgerError, RedbLedger};

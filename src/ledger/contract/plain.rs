@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex};
 /// What is durable.
 #[derive(Clone)]
 struct Rows {
-    /// The first pool, and how the ledger is told from others.
+    /// The first pool, and what distinguishes the ledger from others.
     pool: Pool,
     renewals: Vec<Renewal>,
     /// The last record before the pool in force.
@@ -35,7 +35,7 @@ impl Rows {
         Some(StoredAnswer { seq, sealed, log_index })
     }
 
-    /// What stands in for the MAC of a record: no other ledger, and no other record, has the same.
+    /// What takes the place of the MAC of a record: no other ledger, and no other record, has the same.
     fn chain(&self, record: &Record) -> [u8; 32] {
         let text = format!("{:?} {} {:?} {:?}", self.pool, record.seq, record.key, record.units);
         *blake3::hash(text.as_bytes()).as_bytes()
@@ -210,7 +210,7 @@ impl Disk {
     }
 }
 
-/// The step fails and nothing of it is there; otherwise all of it is there, and only the caller is not told.
+/// The step fails and nothing of it is there; otherwise all of it is there, and only the caller does not learn it.
 const BEFORE: usize = 0;
 
 impl Place for InMemory {
@@ -358,7 +358,15 @@ impl Book for PlainLedger {
         Ok(Box::new(records.into_values().map(Ok)))
     }
 
-    fn verify(&self) -> Result<u64, LedgerError> {
-        self.look(Rows::verify)
+    fn record(&self, seq: u64) -> Result<Option<Record>, LedgerError> {
+        self.look(|rows| Ok(rows.records.get(&seq).cloned()))
+    }
+
+    fn verify_each(&self, each: &mut dyn FnMut(&Record)) -> Result<u64, LedgerError> {
+        self.look(|rows| {
+            let count = rows.verify()?;
+            rows.records.values().for_each(each);
+            Ok(count)
+        })
     }
 }

@@ -1,6 +1,6 @@
 //! What holds while everything works, and when a process stops between two steps.
 
-use super::{Place, answered, charge, names, pool, renewal, request, said};
+use super::{Place, answered, charge, contents, names, pool, renewal, request};
 use crate::ledger::{
     Book, Done, Ledger, LedgerError, OverBudget, Record, Renewal, Request, Reservation, Share, State, Step,
     StoredAnswer,
@@ -28,7 +28,7 @@ pub(super) fn a_question_is_charged_once_and_answered_once<P: Place>() {
     ledger.commit(1, 7).unwrap();
     ledger.commit(1, 7).unwrap();
     found(Some(7));
-    assert_eq!((said(&ledger).spent.lifetime, said(&ledger).uncommitted), (30, Vec::new()));
+    assert_eq!((contents(&ledger).spent.lifetime, contents(&ledger).uncommitted), (30, Vec::new()));
 }
 
 /// After each step, what another handle finds when every process stops there is what this one says.
@@ -37,15 +37,15 @@ pub(super) fn each_step_is_durable_when_it_returns<P: Place>() {
     let ledger = place.create(pool(100)).unwrap();
     let durable = |step: &str| {
         let left = place.stopped().open().unwrap();
-        assert_eq!(said(&left), said(&ledger), "after {step}");
+        assert_eq!(contents(&left), contents(&ledger), "after {step}");
         left
     };
-    assert_eq!(said(&durable("create")).last, None);
+    assert_eq!(contents(&durable("create")).last, None);
 
     let charge = charge(&ledger, 1, 30);
     let left = durable("reserve");
     let Reservation::Resumed(again) = left.reserve(&request(1, 5)).unwrap() else { panic!() };
-    assert_eq!((again.seq(), again.units(), said(&left).uncommitted[0].sealed.as_ref()), (1, 30, None));
+    assert_eq!((again.seq(), again.units(), contents(&left).uncommitted[0].sealed.as_ref()), (1, 30, None));
     // The charge goes on in the handle that finds it after the stop.
     assert_eq!(left.store(again, vec![2]).unwrap().sealed, [2]);
 
@@ -53,16 +53,16 @@ pub(super) fn each_step_is_durable_when_it_returns<P: Place>() {
     let left = durable("store");
     let Reservation::Stored(answer) = left.reserve(&request(1, 30)).unwrap() else { panic!() };
     assert_eq!((answer.sealed, answer.log_index), (vec![1; 70_000], None));
-    assert_eq!(said(&left).uncommitted[0].sealed, Some(vec![1; 70_000]));
+    assert_eq!(contents(&left).uncommitted[0].sealed, Some(vec![1; 70_000]));
     left.commit(1, 3).unwrap();
 
     ledger.commit(1, 7).unwrap();
     let left = durable("commit");
     let Reservation::Stored(answer) = left.reserve(&request(1, 30)).unwrap() else { panic!() };
-    assert_eq!((answer.log_index, said(&left).uncommitted), (Some(7), Vec::new()));
+    assert_eq!((answer.log_index, contents(&left).uncommitted), (Some(7), Vec::new()));
 
     assert!(matches!(ledger.reserve(&request(2, 71)).unwrap(), Reservation::OverBudget(_)));
-    assert_eq!(said(&durable("refusal")).spent.pool, 30);
+    assert_eq!(contents(&durable("refusal")).spent.pool, 30);
     drop(ledger);
     assert_eq!(place.open().unwrap().verify().unwrap(), 1, "after closing");
 }
@@ -70,10 +70,10 @@ pub(super) fn each_step_is_durable_when_it_returns<P: Place>() {
 pub(super) fn a_refusal_changes_nothing_and_names_every_limit<P: Place>() {
     let ledger = P::new().create(pool(100)).unwrap();
     let _ = charge(&ledger, 1, 60);
-    let before = said(&ledger);
+    let before = contents(&ledger);
     let over = |request: Request| match ledger.reserve(&request).unwrap() {
         Reservation::OverBudget(over) => {
-            assert_eq!(said(&ledger), before);
+            assert_eq!(contents(&ledger), before);
             over
         }
         other => panic!("{other:?}"),
@@ -114,7 +114,7 @@ pub(super) fn limits_are_reached_and_not_passed<P: Place>() {
     assert!(is_new(4, 20) && !is_new(6, 1), "the even study's");
     let ask = |question, units| ledger.reserve(&request(question, units)).unwrap();
     assert!(matches!(ask(5, 20), Reservation::New(_)) && matches!(ask(7, 1), Reservation::OverBudget(_)));
-    let spent = said(&ledger).spent;
+    let spent = contents(&ledger).spent;
     assert_eq!((spent.pool, spent.lifetime), (100, 100));
     assert_eq!(spent.studies, [("even".into(), 40), ("odd".into(), 60)].into());
     assert_eq!(spent.recipients, [("brand".into(), 60), ("shop".into(), 40)].into());
@@ -123,7 +123,7 @@ pub(super) fn limits_are_reached_and_not_passed<P: Place>() {
     let _ = charge(&ledger, 1, u128::MAX);
     let Reservation::OverBudget(over) = ledger.reserve(&request(2, 1)).unwrap() else { panic!() };
     assert_eq!(over[0].spent, u128::MAX, "the largest pool is a pool like others");
-    assert_eq!(said(&ledger).verified, 1);
+    assert_eq!(contents(&ledger).verified, 1);
 }
 
 pub(super) fn the_clock_does_not_go_backwards<P: Place>() {
@@ -132,14 +132,14 @@ pub(super) fn the_clock_does_not_go_backwards<P: Place>() {
     let at = |seconds, request| Request { now: Timestamp::from_seconds(seconds), ..request };
     assert!(matches!(ledger.reserve(&at(3_000, request(1, 1))).unwrap(), Reservation::New(_)));
     let earlier = |ledger: &P::Ledger| {
-        let before = said(ledger);
+        let before = contents(ledger);
         match ledger.reserve(&at(2_999, request(2, 1))) {
             Err(LedgerError::ClockBackwards { now, last }) => {
                 assert_eq!((now.seconds(), last.seconds()), (2_999, 3_000));
             }
             other => panic!("{other:?}"),
         }
-        assert_eq!(said(ledger), before);
+        assert_eq!(contents(ledger), before);
         // What was charged before goes on whatever the clock says.
         assert!(matches!(ledger.reserve(&at(1, request(1, 1))).unwrap(), Reservation::Resumed(_)));
     };
@@ -155,7 +155,7 @@ pub(super) fn the_clock_does_not_go_backwards<P: Place>() {
         assert!(matches!(ledger.reserve(&part).unwrap(), Reservation::New(_)));
         assert_eq!(ledger.last().unwrap().unwrap().at.seconds(), recorded);
     }
-    assert_eq!(said(&ledger).verified, 4);
+    assert_eq!(contents(&ledger).verified, 4);
 }
 
 pub(super) fn a_step_that_does_not_fit_is_refused_and_changes_nothing<P: Place>() {
@@ -164,7 +164,7 @@ pub(super) fn a_step_that_does_not_fit_is_refused_and_changes_nothing<P: Place>(
     answered(&ledger, 2, 1);
     answered(&ledger, 3, 1);
     ledger.commit(3, 9).unwrap();
-    let before = said(&ledger);
+    let before = contents(&ledger);
     for (seq, log_index) in [(0, 9), (1, 9), (3, 8), (4, 9), (u64::MAX, 9)] {
         match ledger.commit(seq, log_index) {
             Err(LedgerError::WrongState { seq: named }) => assert_eq!(named, seq),
@@ -174,9 +174,9 @@ pub(super) fn a_step_that_does_not_fit_is_refused_and_changes_nothing<P: Place>(
     for seq in [0, 1, 4, u64::MAX] {
         assert_eq!(ledger.answer(seq).unwrap(), None, "{seq}");
     }
-    assert_eq!(said(&ledger), before);
+    assert_eq!(contents(&ledger), before);
     ledger.commit(2, 8).unwrap();
-    assert_eq!(said(&ledger).uncommitted.len(), 1, "the handle goes on");
+    assert_eq!(contents(&ledger).uncommitted.len(), 1, "the handle goes on");
 }
 
 pub(super) fn a_charge_of_another_ledger_buys_nothing<P: Place>() {
@@ -199,7 +199,7 @@ pub(super) fn records_are_as_they_were_asked_for<P: Place>() {
         }
     }
     let _ = charge(&ledger, 7, 0);
-    let said = said(&ledger);
+    let contents = contents(&ledger);
     let expected: Vec<Record> = (1..=7)
         .map(|question: u8| {
             let Request { key, study, recipient, epoch, units, log_head, now: at, .. } =
@@ -212,12 +212,14 @@ pub(super) fn records_are_as_they_were_asked_for<P: Place>() {
             Record { seq: question.into(), key, study, recipient, epoch, units, log_head, at, state }
         })
         .collect();
-    assert_eq!((&said.records, said.verified), (&expected, 7));
-    assert_eq!(said.last.as_ref(), expected.last());
-    let open: Vec<_> = said.uncommitted.iter().map(|open| (&open.record, open.sealed.is_some())).collect();
+    assert_eq!((&contents.records, contents.verified), (&expected, 7));
+    assert_eq!(contents.last.as_ref(), expected.last());
+    let open: Vec<_> =
+        contents.uncommitted.iter().map(|open| (&open.record, open.sealed.is_some())).collect();
     let [one, _, three, _, five, _, seven] = expected.as_slice() else { panic!() };
     assert_eq!(open, [(one, true), (three, true), (five, true), (seven, false)]);
-    let sealed: Vec<_> = said.answers.into_iter().map(|answer| answer.map(|answer| answer.sealed)).collect();
+    let sealed: Vec<_> =
+        contents.answers.into_iter().map(|answer| answer.map(|answer| answer.sealed)).collect();
     assert_eq!(sealed[..6], [1, 2, 3, 4, 5, 6].map(|question| Some(vec![question; 40])));
     assert_eq!(sealed[6], None);
 }
@@ -240,16 +242,16 @@ pub(super) fn threads_spend_exactly_the_pool<P: Place>() {
         }
         threads.into_iter().map(|thread| thread.join().unwrap()).sum()
     });
-    let said = said(&ledger);
-    assert_eq!((new, said.spent.pool, said.verified), (50, 50, 50));
-    let numbers: Vec<u64> = said.records.iter().map(|record| record.seq).collect();
+    let contents = contents(&ledger);
+    assert_eq!((new, contents.spent.pool, contents.verified), (50, 50, 50));
+    let numbers: Vec<u64> = contents.records.iter().map(|record| record.seq).collect();
     assert_eq!(numbers, (1..=50).collect::<Vec<u64>>(), "no number is left out or given twice");
     let ours = |record: &Record| {
         let [question, ..] = record.key;
         record.units == 1 && (record.study.as_str(), record.recipient.as_str()) == names(question)
     };
-    assert!(said.records.iter().all(ours));
-    assert_eq!(super::said(&place.stopped().open().unwrap()), said);
+    assert!(contents.records.iter().all(ours));
+    assert_eq!(super::contents(&place.stopped().open().unwrap()), contents);
 }
 
 /// What one of several threads that ask the same question has come to.
@@ -284,7 +286,7 @@ fn ask_to_the_end(ledger: &impl Ledger, thread: u8) -> Asked {
     asked
 }
 
-pub(super) fn of_many_askers_of_one_question_one_pays_and_one_draws<P: Place>() {
+pub(super) fn of_many_clients_of_one_question_one_pays_and_one_draws<P: Place>() {
     let ledger = P::new().create(pool(12)).unwrap();
     let all: Vec<Asked> = scope(|scope| {
         let ask = |thread| {
@@ -299,28 +301,28 @@ pub(super) fn of_many_askers_of_one_question_one_pays_and_one_draws<P: Place>() 
     let sum = |of: fn(&Asked) -> usize| all.iter().map(of).sum::<usize>();
     assert_eq!((sum(|asked| asked.new), sum(|asked| asked.drew)), (6, 6));
     let answers: BTreeSet<_> = all.iter().flat_map(|asked| &asked.answers).collect();
-    assert_eq!(answers.len(), 6, "every asker has the same answers: {answers:?}");
-    let said = said(&ledger);
-    assert_eq!((said.spent.pool, said.verified, said.uncommitted), (12, 6, Vec::new()));
+    assert_eq!(answers.len(), 6, "every client has the same answers: {answers:?}");
+    let contents = contents(&ledger);
+    assert_eq!((contents.spent.pool, contents.verified, contents.uncommitted), (12, 6, Vec::new()));
 }
 
-pub(super) fn a_renewal_starts_anew_and_forgets_nothing<P: Place>() {
+pub(super) fn a_renewal_starts_again_and_forgets_nothing<P: Place>() {
     let place = P::new();
     let ledger = place.create(pool(100)).unwrap();
     let open = charge(&ledger, 1, 60);
-    let before = said(&ledger);
+    let before = contents(&ledger);
     for (wrong, next) in [(renewal(0, 5), 1), (renewal(2, 5), 1)] {
-        let Err(LedgerError::NotNext { number, next: told }) = ledger.renew(&wrong) else { panic!() };
-        assert_eq!((number, told), (wrong.number, next));
+        let Err(LedgerError::NotNext { number, next: expected }) = ledger.renew(&wrong) else { panic!() };
+        assert_eq!((number, expected), (wrong.number, next));
     }
     let early = Renewal { at: Timestamp::from_seconds(1_999), ..renewal(1, 5) };
     assert!(matches!(ledger.renew(&early), Err(LedgerError::ClockBackwards { .. })));
-    assert_eq!(said(&ledger), before);
+    assert_eq!(contents(&ledger), before);
 
     ledger.renew(&renewal(1, 50)).unwrap();
     assert!(matches!(ledger.renew(&renewal(1, 50)), Err(LedgerError::NotNext { number: 1, next: 2 })));
-    let now = said(&place.stopped().open().unwrap());
-    assert_eq!(now, said(&ledger));
+    let now = contents(&place.stopped().open().unwrap());
+    assert_eq!(now, contents(&ledger));
     assert_eq!((now.pool.limit, now.pool.window_days, now.pool.opened_at), (50, Some(30), renewal(1, 50).at));
     assert_eq!((now.pool.accounting, now.renewals), (before.pool.accounting, vec![renewal(1, 50)]));
     assert_eq!((now.spent.pool, now.spent.lifetime, now.spent.renewals), (0, 60, 1));
@@ -334,14 +336,14 @@ pub(super) fn a_renewal_starts_anew_and_forgets_nothing<P: Place>() {
     assert!(matches!(ledger.reserve(&request(5, 1)).unwrap(), Reservation::OverBudget(_)));
     ledger.renew(&renewal(2, 7)).unwrap();
     let _ = charge(&ledger, 7, 7);
-    let end = said(&ledger);
+    let end = contents(&ledger);
     assert_eq!((end.spent.pool, end.spent.lifetime, end.verified), (7, 117, 3));
     assert_eq!(end.renewals, [renewal(1, 50), renewal(2, 7)]);
     drop(ledger);
-    assert_eq!(said(&place.open().unwrap()), end);
+    assert_eq!(contents(&place.open().unwrap()), end);
 }
 
-/// Several steps as one: in their order, each as if alone, and one that does not fit stands in nobody's way.
+/// Several steps as one: in their order, each as if alone, and one that does not fit blocks none.
 pub(super) fn steps_taken_together_are_those_taken_alone<P: Place>() {
     let (one, other) = (P::new(), P::new());
     let (together, alone) = (one.create(pool(100)).unwrap(), other.create(pool(100)).unwrap());
@@ -375,7 +377,7 @@ pub(super) fn steps_taken_together_are_those_taken_alone<P: Place>() {
     let _ = charge(&alone, 2, 20);
     alone.store(second, vec![1]).unwrap();
     alone.commit(1, 4).unwrap();
-    assert_eq!(said(&together), said(&alone));
-    assert_eq!(said(&one.stopped().open().unwrap()), said(&alone));
+    assert_eq!(contents(&together), contents(&alone));
+    assert_eq!(contents(&one.stopped().open().unwrap()), contents(&alone));
     assert!(together.take(Vec::new()).unwrap().is_empty());
 }

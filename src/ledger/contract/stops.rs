@@ -4,9 +4,9 @@ use super::{Failing, charge, pool, renewal, request};
 use crate::ledger::{Book, Ledger, LedgerError, Reservation};
 use std::collections::BTreeMap;
 
-/// What a caller was told, against which a reopened ledger is held.
+/// What a caller had acknowledged, with which a reopened ledger is compared.
 #[derive(Default)]
-struct Told {
+struct Acknowledged {
     made: bool,
     renewed: bool,
     spent: u128,
@@ -15,52 +15,56 @@ struct Told {
 }
 
 /// A short run of mixed steps; stops at the first error, like a caller whose handle is poisoned.
-fn run<P: Failing>(place: &P, told: &mut Told) -> Result<(), LedgerError> {
+fn run<P: Failing>(place: &P, acknowledged: &mut Acknowledged) -> Result<(), LedgerError> {
     let ledger = place.create(pool(1_000))?;
-    told.made = true;
+    acknowledged.made = true;
     for question in [1, 2, 3, 1] {
         match ledger.reserve(&request(question, u128::from(question)))? {
             Reservation::New(charge) => {
-                told.spent += charge.units();
+                acknowledged.spent += charge.units();
                 let sealed = vec![question; 3_000];
                 let stored = ledger.store(charge, sealed.clone())?;
-                told.answers.insert(question, sealed);
+                acknowledged.answers.insert(question, sealed);
                 ledger.commit(stored.seq, u64::from(question))?;
-                told.committed.insert(question, u64::from(question));
+                acknowledged.committed.insert(question, u64::from(question));
             }
-            Reservation::Stored(answer) => assert_eq!(answer.sealed, told.answers[&question]),
+            Reservation::Stored(answer) => assert_eq!(answer.sealed, acknowledged.answers[&question]),
             other => panic!("{other:?}"),
         }
     }
     ledger.renew(&renewal(1, 500))?;
-    told.renewed = true;
+    acknowledged.renewed = true;
     let _ = ledger.reserve(&request(4, LAST))?;
-    told.spent += LAST;
+    acknowledged.spent += LAST;
     Ok(())
 }
 
-/// What the last and dearest charge costs, so that no more than this can be charged without the caller being told.
+/// The cost of the last and largest charge, so that no more than this can be charged without acknowledgement.
 const LAST: u128 = 4;
 
-fn held_against<P: Failing>(place: &P, told: &Told, at: &str) {
+fn held_against<P: Failing>(place: &P, acknowledged: &Acknowledged, at: &str) {
     let ledger = match place.open() {
         // Stopped while the ledger was being made: nothing was promised yet.
-        Err(_) if !told.made => return,
+        Err(_) if !acknowledged.made => return,
         other => other.unwrap_or_else(|error| panic!("{at}: {error}")),
     };
     ledger.verify().unwrap_or_else(|error| panic!("{at}: {error}"));
     let totals = ledger.spent().unwrap();
-    assert!(totals.renewals == 1 || !told.renewed, "{at}: the renewal is gone");
+    assert!(totals.renewals == 1 || !acknowledged.renewed, "{at}: the renewal is gone");
     let pool = if totals.renewals == 1 { 500 } else { 1_000 };
     assert_eq!(ledger.pool().unwrap().limit, pool, "{at}");
     let spent = totals.lifetime;
-    assert!(spent >= told.spent && spent <= told.spent + LAST, "{at}: {spent} of {}", told.spent);
-    for (question, sealed) in &told.answers {
+    assert!(
+        spent >= acknowledged.spent && spent <= acknowledged.spent + LAST,
+        "{at}: {spent} of {}",
+        acknowledged.spent
+    );
+    for (question, sealed) in &acknowledged.answers {
         let Reservation::Stored(answer) = ledger.reserve(&request(*question, 1)).unwrap() else {
             panic!("{at}: the answer of question {question} is gone")
         };
         assert_eq!(answer.sealed, *sealed, "{at}");
-        let index = told.committed.get(question);
+        let index = acknowledged.committed.get(question);
         assert!(index.is_none() || answer.log_index == index.copied(), "{at}: {:?}", answer.log_index);
     }
     // As recovery does.
@@ -73,19 +77,23 @@ fn held_against<P: Failing>(place: &P, told: &Told, at: &str) {
     ledger.verify().unwrap_or_else(|error| panic!("{at}, gone on: {error}"));
 }
 
-pub(super) fn a_stop_anywhere_keeps_what_was_told<P: Failing>() {
+pub(super) fn a_stop_anywhere_keeps_what_was_acknowledged<P: Failing>() {
     let whole = P::new();
-    run(&whole, &mut Told::default()).unwrap();
+    run(&whole, &mut Acknowledged::default()).unwrap();
     let steps = whole.steps();
     assert!(steps >= 11, "creating, and ten steps that change something: {steps}");
     for way in 0..P::WAYS {
         for at in 1..=steps {
-            let (place, mut told) = (P::new(), Told::default());
+            let (place, mut acknowledged) = (P::new(), Acknowledged::default());
             place.fail_at(at, way);
             // Closing the store may be a step too, and its failure may pass unseen.
-            let _ = run(&place, &mut told);
+            let _ = run(&place, &mut acknowledged);
             for (number, left) in place.leftovers().iter().enumerate() {
-                held_against(left, &told, &format!("way {way} at step {at} of {steps}, left {number}"));
+                held_against(
+                    left,
+                    &acknowledged,
+                    &format!("way {way} at step {at} of {steps}, left {number}"),
+                );
             }
         }
     }

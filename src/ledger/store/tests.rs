@@ -1,7 +1,9 @@
 use super::*;
-use crate::ledger::{LogHead, PoolKind, State};
+use crate::ledger::rows::TOTALS;
+use crate::ledger::{Check, LogHead, PoolKind, Snapshot, State};
 use crate::storage::{Folder, Image};
 use crate::types::{EpochId, RecipientId, StudyId};
+use redb::Table;
 
 fn pool(limit: u128) -> Pool {
     let opened_at = Timestamp::from_seconds(1_000);
@@ -35,6 +37,10 @@ fn open(storage: &dyn Storage) -> Result<RedbLedger, LedgerError> {
     RedbLedger::open(storage, &key(), "s")
 }
 
+fn snapshot(storage: &dyn Storage) -> Snapshot {
+    Snapshot::take(storage, &key(), "s", Check::Whole).unwrap()
+}
+
 fn charge(ledger: &RedbLedger, question: u8, units: u128) -> Charge {
     match ledger.reserve(&request(question, units)).unwrap() {
         Reservation::New(charge) | Reservation::Resumed(charge) => charge,
@@ -57,16 +63,16 @@ fn another_book_is_refused() {
 }
 
 #[test]
-fn a_copy_is_read_beside_the_live_writer() {
+fn a_snapshot_is_read_beside_the_live_writer() {
     let place = tempfile::tempdir().unwrap();
     let folder = Folder::create(&place.path().join("s")).unwrap();
     let ledger = create(&folder, 50);
     let charge = charge(&ledger, 1, 5);
-    let copy = read_copy(&folder, &key(), "s").unwrap();
+    let copy = snapshot(&folder);
     ledger.store(charge, vec![1]).unwrap();
     assert_eq!((copy.spent().unwrap().pool, copy.verify().unwrap()), (5, 1));
     assert_eq!(copy.last().unwrap().unwrap().state, State::Reserved, "as it stood");
-    let later = read_copy(&folder, &key(), "s").unwrap();
+    let later = snapshot(&folder);
     assert_eq!(later.last().unwrap().unwrap().state, State::Stored);
 }
 
@@ -87,7 +93,7 @@ fn three_charges() -> Image {
 /// Changes the store the way someone would who knows its format but not the key.
 fn forged(image: &Image, change: impl FnOnce(&mut Tables<'_>)) -> Result<u64, LedgerError> {
     let copy = image.crash();
-    let raw = database(Backend::new(copy.blocks(FILE).unwrap()).unwrap().0).unwrap();
+    let raw = database(Backend::new(copy.blocks(FILE).unwrap()).unwrap().0, true).unwrap();
     let transaction = raw.begin_write().unwrap();
     change(&mut Tables::open(&transaction, &KeptTime::default()).unwrap());
     transaction.commit().unwrap();
@@ -156,9 +162,10 @@ fn an_old_row_put_back_is_found() {
     let image = Image::new();
     let ledger = create(&image, 100);
     let first = charge(&ledger, 1, 5);
+    // What the journal holds is a part of it.
+    let at_rest = open(&image.crash()).unwrap();
     let old = |name: &str| {
-        let copy = database(Backend::new(image.crash().blocks(FILE).unwrap()).unwrap().0).unwrap();
-        let transaction = copy.begin_read().unwrap();
+        let transaction = at_rest.database.begin_read().unwrap();
         match name {
             "state" => transaction.open_table(STATES).unwrap().get(1).unwrap().unwrap().value().to_vec(),
             _ => transaction.open_table(META).unwrap().get(TOTALS).unwrap().unwrap().value().to_vec(),
@@ -192,4 +199,119 @@ fn a_flipped_bit_of_the_file_never_changes_a_record() {
         }
     }
     assert!(found > 0);
+}
+
+/// Three charges as a process that was killed has left them: the store as it was made, everything else in the journal.
+fn killed() -> Image {
+    let image = Image::new();
+    let ledger = create(&image, 100);
+    for question in 1..=3 {
+        let charge = charge(&ledger, question, 5);
+        ledger.store(charge, vec![question; 40]).unwrap();
+    }
+    image.crash()
+}
+
+#[test]
+fn what_a_killed_process_left_in_the_journal_is_in_the_ledger() {
+    let image = killed();
+    let read = |book: &dyn Book| (book.spent().unwrap(), book.verify().unwrap());
+    let (totals, count) = read(&snapshot(&image));
+    assert_eq!((totals.pool, count), (15, 3));
+    let ledger = open(&image).unwrap();
+    assert_eq!(read(&ledger), (totals.clone(), count));
+    // It goes on behind what it found, and closing leaves no frame.
+    let _ = charge(&ledger, 4, 5);
+    let left = image.crash();
+    assert_eq!(open(&left).unwrap().spent().unwrap().pool, 20);
+    drop(ledger);
+    assert_eq!(image.read(JOURNAL).unwrap().unwrap(), b"");
+    assert_eq!(open(&image.crash()).unwrap().verify().unwrap(), 4);
+}
+
+/// A changed byte of a frame that others follow is damage; of the last one it is a frame that a stop has cut.
+#[test]
+fn a_flipped_bit_of_the_journal_never_changes_a_record() {
+    let image = killed();
+    let content = image.read(JOURNAL).unwrap().unwrap();
+    let whole = snapshot(&image).spent().unwrap().lifetime;
+    let (mut damaged, mut cut) = (0, 0);
+    for byte in 0..content.len() {
+        let mut changed = content.clone();
+        changed[byte] ^= 16;
+        let copy = image.crash();
+        copy.write(JOURNAL, &changed).unwrap();
+        match open(&copy) {
+            Err(LedgerError::Damaged { .. }) => damaged += 1,
+            Err(other) => panic!("byte {byte}: {other}"),
+            Ok(ledger) => {
+                assert_eq!(
+                    (ledger.verify().unwrap(), ledger.spent().unwrap().lifetime),
+                    (3, whole),
+                    "byte {byte}"
+                );
+                assert_eq!(
+                    ledger.last().unwrap().unwrap().state,
+                    State::Reserved,
+                    "byte {byte}: the last step"
+                );
+                cut += 1;
+            }
+        }
+    }
+    assert!(damaged > cut && cut > 40, "{damaged} are damage, {cut} cut the last frame");
+}
+
+#[test]
+fn a_journal_of_another_state_is_found() {
+    let image = Image::new();
+    let ledger = create(&image, 100);
+    let _ = charge(&ledger, 1, 5);
+    drop(ledger);
+    let old = image.read(FILE).unwrap().unwrap();
+    let ledger = open(&image).unwrap();
+    let _ = charge(&ledger, 2, 5);
+    drop(ledger);
+    let ledger = open(&image).unwrap();
+    let _ = charge(&ledger, 3, 5);
+    let left = image.crash();
+    // The store is put back to before the second charge, and the journal begins after it.
+    left.write(FILE, &old).unwrap();
+    assert_eq!(place(open(&left).map(|_| 0)), "the journal");
+    // A journal whose steps the store has is one that was not cleared.
+    let journal = left.read(JOURNAL).unwrap().unwrap();
+    drop(ledger);
+    image.write(JOURNAL, &journal).unwrap();
+    assert_eq!(open(&image).unwrap().verify().unwrap(), 3);
+}
+
+/// The journal begins again once the store is durable, unless somebody reads the store.
+#[test]
+fn the_journal_waits_for_readers_and_begins_again() {
+    let home = tempfile::tempdir().unwrap();
+    let folder = Folder::create(&home.path().join("s")).unwrap();
+    let ledger = create(&folder, 1_000_000);
+    let length = || folder.read_blocks(JOURNAL).unwrap().unwrap().len().unwrap();
+    let end = || ledger.journal.as_ref().unwrap().lock().unwrap().is_long();
+    let store = |number: u8| {
+        let charge = charge(&ledger, number, 1);
+        ledger.store(charge, vec![number; 300_000]).unwrap();
+    };
+    let reader = snapshot(&folder);
+    let before = reader.spent().unwrap();
+    (1..=6).for_each(store);
+    assert!(end() && length() > 1_800_000, "it grows while the store is read");
+    assert_eq!((reader.verify().unwrap(), reader.spent().unwrap()), (0, before));
+    drop(reader);
+    store(7);
+    assert!(!end(), "it begins again");
+    assert_eq!(snapshot(&folder).verify().unwrap(), 7);
+    // What is left behind its new frames is older than they are.
+    store(8);
+    assert_eq!(snapshot(&folder).verify().unwrap(), 8);
+    let left = Image::new();
+    for name in [FILE, JOURNAL] {
+        left.write(name, &folder.read(name).unwrap().unwrap()).unwrap();
+    }
+    assert_eq!(open(&left).unwrap().verify().unwrap(), 8);
 }

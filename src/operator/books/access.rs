@@ -3,6 +3,7 @@
 use serde_json::{Map, json};
 
 use crate::audit::{Entry, Kind};
+use crate::engine::EngineError;
 use crate::operator::{Operator, OperatorError, SandboxState};
 use crate::release::ReleaseError;
 use crate::types::{EpochId, Timestamp};
@@ -107,6 +108,7 @@ pub(in crate::operator) fn failed_seal(epoch: &EpochId, failed: &str, at: Timest
 fn failed(error: &OperatorError) -> &'static str {
     match error {
         error if error.is_damage() => "damaged",
+        OperatorError::Engine(EngineError::Cancelled) => "stopped",
         OperatorError::Engine(_) | OperatorError::Invalid(_) => "input",
         OperatorError::Refused(_) => "refused",
         OperatorError::Register(_) => "register",

@@ -20,7 +20,7 @@ pub(in crate::operator) struct Books {
     pub(in crate::operator) anchor: Option<AnchorFile>,
     /// The key under which answers are stored.
     pub(in crate::operator) answers: Secret,
-    askers: CommitQueue,
+    commits: CommitQueue,
 }
 
 impl Books {
@@ -32,7 +32,7 @@ impl Books {
         answers: Secret,
     ) -> Self {
         let (log, signer) = (Mutex::new(log), Mutex::new(Arc::new(signer)));
-        Self { ledger, log, signer, anchor, answers, askers: CommitQueue::default() }
+        Self { ledger, log, signer, anchor, answers, commits: CommitQueue::default() }
     }
 
     /// The log, once no other thread has it.
@@ -84,7 +84,14 @@ impl Books {
             answers: &self.answers,
             anchor: self.anchor.as_ref(),
             clock,
-            queue: &self.askers,
+            queue: &self.commits,
         })
+    }
+}
+
+impl Drop for Books {
+    /// If we stop before it, or it fails, the next open finds in the log what is not marked.
+    fn drop(&mut self) {
+        let _ = self.commits.mark(&*self.ledger);
     }
 }

@@ -24,7 +24,7 @@ impl Operator {
         let unknown = || OperatorError::Unknown {
             kind: "answer",
             name: index.to_string(),
-            known: vec![format!("{} entries, see `hushtag audit show`", log.head().0)],
+            known: vec![format!("{} entries", log.head().0)],
         };
         if index >= log.head().0 {
             return Err(unknown());
@@ -68,7 +68,7 @@ fn ground(inner: &SandboxState, log: &Log, policy: &str, index: u64) -> Result<G
     Ok(Ground { study, init, init_proof: log.prove(0)?, approval, keys: keys(log)? })
 }
 
-/// Every entry that changes the key of the log with its proof: with them, whoever has an older key of the log follows it to
+/// Every entry that changes the key of the log with its proof: with them, anyone who has an older key of the log follows it to
 /// the present one.
 pub(in crate::operator) fn keys(log: &Log) -> Result<Vec<(String, Proof)>, OperatorError> {
     let mut keys = Vec::new();

@@ -104,7 +104,7 @@ impl SandboxState {
         })
     }
 
-    /// The note of all signatures, or everything that stands against the renewal.
+    /// The note of all signatures, or everything that is against the renewal.
     fn signed(
         &self,
         text: &RenewalText,
@@ -186,7 +186,7 @@ fn too_early(pool: &Pool, now: Timestamp) -> Option<&'static str> {
     }
 }
 
-/// What would mend a fault.
+/// What would fix a fault.
 fn fix(fault: &RenewalFault) -> &'static str {
     match fault {
         RenewalFault::Window(_) => {
@@ -203,7 +203,7 @@ fn fix(fault: &RenewalFault) -> &'static str {
 }
 
 /// Renews the ledger as log entry `index` says, unless it was done. An entry that not all handlers signed renews nothing,
-/// whoever wrote it.
+/// anyone who wrote it.
 pub(in crate::operator) fn settle(
     ledger: &dyn Ledger,
     log: &Log,

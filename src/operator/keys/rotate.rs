@@ -1,4 +1,4 @@
-//! `key rotate`: another key signs the log from here on, and the way from the old key to it stands in the log.
+//! `key rotate`: another key signs the log from here on, and the way from the old key to it is in the log.
 
 use crate::audit::{Entry, Kind, Log, Rotation, VerifierKey, rotation_to_signer};
 use crate::keys::{KeyError, Keyring, SigningKey};
@@ -11,7 +11,7 @@ use crate::storage::Storage;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Rotated {
-    /// The key that signed until then. Whoever knows it alone still verifies the log and later bundles.
+    /// The key that signed until then. A holder of it alone can still verify the log and later bundles.
     pub old: String,
     /// The key that signs from then on.
     pub new: String,

@@ -1,4 +1,4 @@
-//! `key rotate-root`: the key of the sandbox is sealed under another root key. Nothing that it protects is read or written anew.
+//! `key rotate-root`: the key of the sandbox is sealed under another root key. Nothing that it protects is read or encrypted again.
 
 use crate::audit::{Entry, KeyChange, Kind, Log};
 use crate::keys::{KeyError, Keyring, RootKey, RootNumber};

@@ -12,6 +12,7 @@ use crate::operator::sandbox::{SANDBOX, SANDBOX_NEW, SandboxFile, regime_path, s
 use crate::operator::{Adopted, Operator, OperatorError, SandboxState, StudySource};
 use crate::policy::{Reason, Study};
 use crate::storage::Storage;
+use crate::types::trace::span;
 use crate::types::{HandlerId, StudyId, Timestamp};
 
 /// What an adoption did.
@@ -122,6 +123,7 @@ impl Operator {
     /// # Privacy
     /// Reads no data. The pool's limit is not raised, whatever the study's own caps say.
     pub fn adopt(&self, source: &StudySource) -> Result<Adoption, OperatorError> {
+        span!("adopt");
         self.inner.adopt(source)
     }
 }
@@ -158,7 +160,7 @@ impl SandboxState {
             if named.iter().any(|old| old.hash == new.hash && old.regime_hash != new.regime_hash) {
                 return Err(OperatorError::Invalid(format!(
                     "this text of study `{}` was adopted under another text of its regime: say in the study what is new, \
-                     so that the two are told apart",
+                     so that the two are distinguished",
                     new.id
                 )));
             }
@@ -211,9 +213,9 @@ impl SandboxState {
         let mut file: SandboxFile = law.file.clone();
         file.studies.retain(|study| study.id != adoption.study);
         file.studies.push(candidate.named().in_force(adoption.study.clone(), index));
-        // If we stop after it, the log has no such entry, and the next open removes the file: the old law stands.
+        // If we stop after it, the log has no such entry, and the next open removes the file: the old law stays in force.
         self.storage.write(SANDBOX_NEW, file.to_text()?.as_bytes())?;
-        // If we stop after it, the next open gives the file its name: the new law stands.
+        // If we stop after it, the next open gives the file its name: the new law is in force.
         let _recorded = log.append_all(&entries, &*self.books.signer())?;
         let mut studies = law.studies.clone();
         studies.insert(adoption.study.clone(), Arc::new(candidate.adopted));
@@ -258,7 +260,7 @@ fn adoption(candidate: &Candidate<'_>, before: Option<&Adopted>) -> Adoption {
     }
 }
 
-/// What would mend a fault.
+/// What would fix a fault.
 fn fix(fault: &ApprovalFault) -> &'static str {
     match fault {
         ApprovalFault::NotPinned { .. } => {

@@ -1,4 +1,4 @@
-//! `policy check`: everything that can be said about a policy file before a sandbox exists, and about a sandbox's studies.
+//! `policy check`: everything that can be checked of a policy file before a sandbox exists, and about a sandbox's studies.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -13,7 +13,7 @@ use crate::operator::query::metrics::check_metrics;
 use crate::operator::sandbox::{SANDBOX, SandboxFile, study_path};
 use crate::operator::{Adopted, Operator, OperatorError, StudySource};
 use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study, unknown_words};
-use crate::query::{Ask, ConsentCounts, Probability};
+use crate::query::{ConsentCounts, Probability, Query};
 use crate::storage::{Folder, Storage};
 use crate::types::{AsOf, StudyId, Timestamp};
 
@@ -100,7 +100,7 @@ fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Fi
     all.extend(lint_study(&adopted.study, &adopted.regime, adopted.study.instant(now)));
     let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
     if let Err(error) = check_metrics(adopted, file, text, accounting) {
-        let fix = "mend the formula; names and labels are those of this study";
+        let fix = "correct the formula; names and labels are those of this study";
         all.push(Finding::of_error("METRIC", &error, fix));
     }
     // A study without a cap has no measure for its prices.
@@ -115,9 +115,9 @@ fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Fi
     if !measures.is_empty() {
         let message = format!(
             "at the default errors these cost more than {LARGEST_OF_MEASURES} % of the study's cap: {}",
-            measures_said(&measures)
+            measures_listed(&measures)
         );
-        let fix = "raise default_error_of, narrow the clamp, lower max_reach, or let questions say WITH (error(measure) = n)";
+        let fix = "raise default_error_of, narrow the clamp, lower max_reach, or let queries say WITH (error(measure) = n)";
         all.push(Finding::new(Level::Warning, "PRICE", message, fix));
     }
     in_file(file, text, all)
@@ -143,8 +143,8 @@ fn in_file(file: &str, text: &str, findings: Vec<Finding>) -> Vec<Finding> {
 fn expensive(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(String, u128)> {
     let tags = adopted.study.catalogue.tags().iter();
     let questions = tags.filter_map(|tag| {
-        let cost = plan(&Ask::count().by(tag.name()), adopted, accounting).ok()?.cost();
-        Some((format!("the default question by `{}`", tag.name()), cost))
+        let cost = plan(&Query::count().by(tag.name()), adopted, accounting).ok()?.cost();
+        Some((format!("the default query by `{}`", tag.name()), cost))
     });
     // What it costs does not depend on when it is sealed.
     let error = adopted.study.release.consent_error;
@@ -161,12 +161,12 @@ fn dear(cost: u128, limit: u128) -> Option<u128> {
     (cost.saturating_mul(LARGEST_SHARE) > limit).then(|| cost.saturating_mul(100) / limit.max(1))
 }
 
-/// Averages and medians at the default errors that cost more than a twentieth of `limit`: of each measure the one by the dearest
-/// tag, the dearest first, with the percentage. A measure without a default error has no default price, and a sum costs less than
+/// Averages and medians at the default errors that cost more than a twentieth of `limit`: of each measure the one by the most expensive
+/// tag, the most expensive first, with the percentage. A measure without a default error has no default price, and a sum costs less than
 /// an average, which pays it and the people.
 fn expensive_measures(adopted: &Adopted, accounting: Accounting, limit: u128) -> Vec<(String, u128)> {
     let catalogue = &adopted.study.catalogue;
-    let dearest = |(name, ask): (String, Ask)| {
+    let most_expensive = |(name, ask): (String, Query)| {
         let by =
             |tag: &str| Some((plan(&ask.clone().by(tag), adopted, accounting).ok()?.cost(), tag.to_owned()));
         let (cost, tag) = catalogue.tags().iter().filter_map(|tag| by(tag.name())).max()?;
@@ -174,20 +174,20 @@ fn expensive_measures(adopted: &Adopted, accounting: Accounting, limit: u128) ->
     };
     let measures = catalogue.summable().filter_map(|(_, measure)| measure.name.as_deref());
     let asks = measures.flat_map(|measure| {
-        let average = (format!("AVG({measure})"), Ask::average(measure));
-        [average, (format!("MEDIAN({measure})"), Ask::quantile(measure, Probability::HALF))]
+        let average = (format!("AVG({measure})"), Query::average(measure));
+        [average, (format!("MEDIAN({measure})"), Query::quantile(measure, Probability::HALF))]
     });
-    let mut all: Vec<_> = asks.filter_map(dearest).collect();
+    let mut all: Vec<_> = asks.filter_map(most_expensive).collect();
     all.sort_by_key(|(_, share)| std::cmp::Reverse(*share));
     all
 }
 
-/// The dearest of them, and how many more there are.
-fn measures_said(all: &[(String, u128)]) -> String {
-    const SAID: usize = 5;
+/// The most expensive of them, and how many more there are.
+fn measures_listed(all: &[(String, u128)]) -> String {
+    const SHOWN: usize = 5;
     let mut each: Vec<String> =
-        all.iter().take(SAID).map(|(name, share)| format!("{name} {share} %")).collect();
-    each.extend(all.len().checked_sub(SAID).filter(|more| *more > 0).map(|more| format!("and {more} more")));
+        all.iter().take(SHOWN).map(|(name, share)| format!("{name} {share} %")).collect();
+    each.extend(all.len().checked_sub(SHOWN).filter(|more| *more > 0).map(|more| format!("and {more} more")));
     each.join(", ")
 }
 
@@ -210,9 +210,9 @@ impl Operator {
         let studies = law.studies.values().filter(|one| study.is_none_or(|id| one.study.id == *id));
         let of_measures = studies.filter_map(|adopted| {
             let all = expensive_measures(adopted, inner.law.accounting, limit);
-            let (id, said) = (&adopted.study.id, measures_said(&all));
+            let (id, costs) = (&adopted.study.id, measures_listed(&all));
             (!all.is_empty()).then(|| {
-                format!("study `{id}`: at the default errors these cost more than 5 % of the pool: {said}")
+                format!("study `{id}`: at the default errors these cost more than 5 % of the pool: {costs}")
             })
         });
         let notes = notes.chain(of_measures);

@@ -127,7 +127,7 @@ pub(in crate::operator) fn named_in(entry: &Entry) -> Vec<Named> {
 }
 
 /// Whose signatures a study needs: those of its handlers and, where it replaces a text, of the handlers of that one too, so
-/// that nobody is written out of a study without having signed.
+/// that no handler is removed from a study without having signed.
 pub(in crate::operator) fn signers<'a>(
     study: &'a Study,
     replaces: Option<&'a Study>,
@@ -175,11 +175,11 @@ pub(in crate::operator) fn check_signatures(
     let note = storage.read(&place)?.map(String::from_utf8).transpose();
     let note = note.map_err(|_| OperatorError::damaged(place.clone(), "not UTF-8"))?;
     let checked = pinned.check(&adopted.study, &adopted.regime, note.as_deref(), signers);
-    checked.map(|signed| signed.len()).map_err(|faults| OperatorError::damaged(place, said(&faults)))
+    checked.map(|signed| signed.len()).map_err(|faults| OperatorError::damaged(place, listed(&faults)))
 }
 
 /// Faults in one line.
-pub(in crate::operator) fn said(faults: &[ApprovalFault]) -> String {
+pub(in crate::operator) fn listed(faults: &[ApprovalFault]) -> String {
     faults.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 

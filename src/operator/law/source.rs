@@ -9,6 +9,7 @@ use crate::policy::{Regime, Study, unknown_words};
 
 /// A study with everything that lies beside it.
 #[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct StudySource {
     /// How errors call the study file.
     pub name: String,
@@ -29,8 +30,22 @@ impl StudySource {
         Self { name: name.into(), text: text.into(), regime: None, signatures: None }
     }
 
+    /// With the text of its regime, for a study that names a file.
+    #[must_use]
+    pub fn with_regime(mut self, text: impl Into<String>) -> Self {
+        self.regime = Some(text.into());
+        self
+    }
+
+    /// With the signed note of its handlers.
+    #[must_use]
+    pub fn with_signatures(mut self, note: impl Into<String>) -> Self {
+        self.signatures = Some(note.into());
+        self
+    }
+
     /// Reads a study file and the file of its regime, if it names one. A study that does not parse is loaded as it is, and
-    /// refused by whoever uses it.
+    /// refused where it is used.
     ///
     /// # Errors
     /// [`OperatorError::File`]; [`OperatorError::RegimePath`] for a regime that does not lie in the study's folder or below.

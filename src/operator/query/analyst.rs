@@ -1,5 +1,6 @@
 //! The analyst's handle: ask, forecast, remaining, vocabulary, and nothing else.
 
+use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -16,12 +17,14 @@ use crate::operator::shelf::epoch_selection::{closed, find};
 use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, MetricsForecast, Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, Reason, Study, decide};
-use crate::query::{Ask, Column, ColumnKind, Defaults, Forecast, PartKind, Plan, parse};
-use crate::release::{ColumnSpec, Layout, Outcome, Question, Released, Selection, Value};
-use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
+use crate::query::{Column, ColumnKind, Defaults, Forecast, PartKind, Plan, Query, parse};
+use crate::release::{AnswerLayout, ColumnSpec, Outcome, OutputColumn, Question, Released, Selection, Value};
+use crate::types::trace::span;
+use crate::types::{EpochId, Feasible, RecipientId, StudyId, Timestamp};
 
 /// What became of a question.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize)]
+#[serde(rename_all = "lowercase")]
 pub enum Answer {
     /// It left through the door.
     Released(Box<Released>),
@@ -29,12 +32,27 @@ pub enum Answer {
     Refused(Vec<Reason>),
 }
 
-/// Asks questions for one recipient under one study. Cheap to clone; blocking; writes to no stream.
+/// Asks queries for one recipient under one study. Cheap to clone; blocking; writes to no stream.
+///
+/// ```no_run
+/// use hushtag::{Answer, Keys, Operator, RecipientId};
+///
+/// let operator = Operator::options(Keys::InFolder).open("box".as_ref())?;
+/// let analyst = operator.analyst(&RecipientId::new("brand-insights")?, None)?;
+/// let query = "SELECT spend_tier, COUNT(*) FROM tags GROUP BY spend_tier";
+/// let (cost, left) = (analyst.forecast(query)?.cost, analyst.remaining()?.left());
+/// println!("costs {cost} of {left} units");
+/// match analyst.ask(query, None)? {
+///     Answer::Released(answer) => println!("{}", serde_json::to_string(&answer)?),
+///     Answer::Refused(reasons) => println!("{reasons:?}"),
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone)]
 pub struct Analyst {
-    inner: Arc<SandboxState>,
-    study: StudyId,
-    recipient: RecipientId,
+    pub(super) inner: Arc<SandboxState>,
+    pub(super) study: StudyId,
+    pub(super) recipient: RecipientId,
 }
 
 impl Operator {
@@ -53,6 +71,18 @@ impl Operator {
     }
 }
 
+/// Shows who asks of which sandbox.
+impl fmt::Debug for Analyst {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { inner, study, recipient } = self;
+        f.debug_struct("Analyst")
+            .field("sandbox", &inner.id)
+            .field("study", study)
+            .field("recipient", recipient)
+            .finish()
+    }
+}
+
 impl Analyst {
     /// Asks a question in SQL of `epoch`, or of the newest one.
     ///
@@ -61,7 +91,7 @@ impl Analyst {
     ///
     /// # Privacy
     /// Charged before anything is drawn; a repeated question gives the stored answer. Every reply leaves on a multiple of
-    /// the response slot, so that its time tells nothing about people.
+    /// the response slot, so that its time shows nothing about people.
     pub fn ask(&self, question: &str, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         self.in_slot(|| {
             self.under_law(|adopted| {
@@ -74,7 +104,7 @@ impl Analyst {
     ///
     /// # Errors
     /// As [`Analyst::ask`].
-    pub fn ask_built(&self, question: &Ask, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
+    pub fn ask_query(&self, question: &Query, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         self.in_slot(|| self.under_law(|adopted| self.ask_under(adopted, question, epoch)))
     }
 
@@ -143,6 +173,8 @@ impl Analyst {
 
     /// Runs `reply` and returns at the end of a slot, whatever it was.
     pub(in crate::operator) fn in_slot<T>(&self, reply: impl FnOnce() -> T) -> T {
+        // Around the slot, so that it lasts as long as the reply.
+        span!("ask");
         let started = Instant::now();
         let replied = reply();
         if let Some(slot) = self.inner.response_slot.filter(|slot| !slot.is_zero()) {
@@ -157,7 +189,7 @@ impl Analyst {
     pub(in crate::operator) fn ask_under(
         &self,
         adopted: &Adopted,
-        ask: &Ask,
+        ask: &Query,
         epoch: Option<&EpochId>,
     ) -> Result<Answer, OperatorError> {
         let inner = &*self.inner;
@@ -206,7 +238,7 @@ impl Analyst {
         }
     }
 
-    /// A refusal is logged before it is said.
+    /// A refusal is logged before it is returned.
     fn refuse(
         &self,
         plan: &Plan,
@@ -227,7 +259,7 @@ impl Analyst {
 }
 
 pub(in crate::operator) fn plan(
-    ask: &Ask,
+    ask: &Query,
     adopted: &Adopted,
     accounting: Accounting,
 ) -> Result<Plan, OperatorError> {
@@ -235,7 +267,7 @@ pub(in crate::operator) fn plan(
 }
 
 pub(in crate::operator) fn plan_under(
-    ask: &Ask,
+    ask: &Query,
     study: &Study,
     accounting: Accounting,
 ) -> Result<Plan, OperatorError> {
@@ -269,13 +301,32 @@ pub(in crate::operator) fn selection(plan: &Plan, adopted: &Adopted) -> Selectio
     }
 }
 
-pub(in crate::operator) fn layout(plan: &Plan, min_people: u64) -> Layout {
+/// Tags and numbers as the query selects them, after the tags that it groups by and does not select.
+fn order(plan: &Plan) -> Vec<OutputColumn> {
+    let mut numbers = 0..;
+    let selected = plan.columns().iter().filter_map(|column| match column.kind {
+        ColumnKind::Tag(position) => Some(OutputColumn::Tag(position)),
+        _ => numbers.next().map(OutputColumn::Number),
+    });
+    let mut order: Vec<OutputColumn> = Vec::new();
+    for column in selected {
+        // A tag that is selected twice has one label.
+        if !order.contains(&column) {
+            order.push(column);
+        }
+    }
+    let tags = (0..plan.group_names().count()).map(OutputColumn::Tag);
+    let unselected: Vec<OutputColumn> = tags.filter(|tag| !order.contains(tag)).collect();
+    [unselected, order].concat()
+}
+
+pub(in crate::operator) fn layout(plan: &Plan, min_people: u64) -> AnswerLayout {
     let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
-    let people = |part: usize| plan.parts().get(part).is_some_and(|part| part.kind.counts_people());
+    let feasible = |part: usize| plan.parts().get(part).map_or(Feasible::Any, |part| part.feasible);
     let columns = plan.columns().iter().filter_map(|column| {
         let holds = match &column.kind {
             ColumnKind::Number { part, offset } => {
-                ColumnSpec::Number { part: *part, offset: *offset, people: people(*part) }
+                ColumnSpec::Number { part: *part, offset: *offset, feasible: feasible(*part) }
             }
             ColumnKind::Average { sum, count, range } => {
                 ColumnSpec::Average { sum: *sum, count: *count, range: *range }
@@ -293,10 +344,11 @@ pub(in crate::operator) fn layout(plan: &Plan, min_people: u64) -> Layout {
         let column = plan.columns().iter().find(|column| column.kind == ColumnKind::Tag(position));
         column.map_or_else(|| name.to_owned(), |column| column.name.clone())
     };
-    Layout {
+    AnswerLayout {
         tags: plan.group_names().enumerate().map(shown).collect(),
         groups: (0..plan.cells()).map(labels).collect(),
         columns: columns.collect(),
+        order: order(plan),
         denominations: plan.columns().iter().filter_map(denominated).collect(),
         counted: plan.parts().iter().position(|part| part.kind == PartKind::Count),
         min_people,
@@ -315,10 +367,10 @@ fn over_budget(limit: &OverBudget, fitting: Option<&str>) -> Reason {
     Reason {
         rule: "BUDGET".into(),
         article: String::new(),
-        because: format!("{whose} has {} of {limit} units left, and the question costs {asked}", limit.saturating_sub(*spent)),
+        because: format!("{whose} has {} of {limit} units left, and the query costs {asked}", limit.saturating_sub(*spent)),
         fix: match fitting {
-            Some(price) => format!("`WITH ({price})` would fit what is left; or drop a tag that others can move, or ask a question that was answered before"),
-            None => "no error fits what is left: drop a tag that others can move, or ask a question that was answered before".into(),
+            Some(price) => format!("`WITH ({price})` would fit what is left; or drop a tag to which others contribute, or repeat a query that was answered before"),
+            None => "no error fits what is left: drop a tag to which others contribute, or repeat a query that was answered before".into(),
         },
     }
 }

@@ -5,28 +5,28 @@ use std::collections::BTreeMap;
 use crate::dp::{Accounting, Mechanism};
 use crate::operator::query::analyst::{plan, plan_under};
 use crate::operator::{Adopted, Analyst, Answer, Given, OperatorError, Reader};
-use crate::policy::{Fault, Formula, Operand, Reason, StudyError};
+use crate::policy::{Formula, Operand, Reason, StudyError, StudyFault};
 use crate::query::metric::{Estimate, Node, Number, Questions, Written, evaluate};
 use crate::query::{
-    Ask, Canonical, ColumnKind, Condition, Forecast, Plan, Possible, QuestionError, parse, possible,
+    Canonical, ColumnKind, Condition, Forecast, Plan, Possible, Query, QuestionError, parse, possible,
 };
 use crate::release::{Released, Row};
 use crate::tags::Catalogue;
-use crate::types::EpochId;
+use crate::types::{EpochId, RecipientId, StudyId};
 
 /// One metric in one group.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, serde::Serialize)]
 pub struct MetricRow {
     /// Tag and label of the group.
     pub group: Vec<(String, String)>,
-    /// The value with its interval, as the released numbers give it; `None` where a number of it is suppressed.
+    /// The value with its interval, limited to what is possible; `None` where a number of it is suppressed.
     pub estimate: Option<Estimate>,
     /// What values it can have, whatever the noise: a share of people lies between 0 and 1.
     pub possible: Possible,
 }
 
 /// One metric of the study.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct MetricAnswer {
     /// Its name.
     pub name: String,
@@ -39,7 +39,7 @@ pub struct MetricAnswer {
 }
 
 /// All metrics of a study, and the questions behind them.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Metrics {
     /// The metrics in declared order.
     pub metrics: Vec<MetricAnswer>,
@@ -56,7 +56,7 @@ impl Metrics {
 }
 
 /// What all metrics of a study cost together.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct MetricsForecast {
     /// The metrics: name, unit and meaning.
     pub metrics: Vec<(String, String, String)>,
@@ -74,7 +74,7 @@ impl MetricsForecast {
 
 /// The metrics of a study, resolved against its catalogue.
 pub(in crate::operator) struct Program {
-    asks: Vec<Ask>,
+    asks: Vec<Query>,
     plans: Vec<Plan>,
     nodes: Vec<Node>,
 }
@@ -82,7 +82,7 @@ pub(in crate::operator) struct Program {
 /// The most numbers that all formulas may have together, metrics inside metrics counted each time.
 const MOST_NUMBERS: usize = 10_000;
 
-/// A metric that means nothing, and where it stands in the study file.
+/// A metric without meaning, and its place in the study file.
 type Misplaced = (std::ops::Range<usize>, String);
 
 impl Program {
@@ -90,7 +90,7 @@ impl Program {
         let mut builder = Builder { adopted, questions: Questions::default(), left: MOST_NUMBERS };
         let metrics = &adopted.study.metrics;
         let nodes = (0..metrics.len()).map(|metric| builder.metric(metric)).collect::<Result<Vec<_>, _>>()?;
-        let asks: Vec<Ask> = builder.questions.asks().cloned().collect();
+        let asks: Vec<Query> = builder.questions.asks().cloned().collect();
         let mut plans = Vec::new();
         for (question, ask) in asks.iter().enumerate() {
             plans.push(plan(ask, adopted, accounting).map_err(|error| {
@@ -191,9 +191,9 @@ pub(in crate::operator) fn check_metrics(
     text: &str,
     accounting: Accounting,
 ) -> Result<(), StudyError> {
-    Program::new(adopted, accounting)
-        .map(drop)
-        .map_err(|(place, message)| StudyError::at(file, text, Some(place), Fault::Contradiction(message)))
+    Program::new(adopted, accounting).map(drop).map_err(|(place, message)| {
+        StudyError::at(file, text, Some(place), StudyFault::Contradiction(message))
+    })
 }
 
 impl Analyst {
@@ -201,7 +201,7 @@ impl Analyst {
     /// and stored answers are free.
     ///
     /// # Errors
-    /// As [`Analyst::ask`]; a refused question is told beside the metrics that need it, and the others are answered.
+    /// As [`Analyst::ask`]; a refused question is shown beside the metrics that need it, and the others are answered.
     ///
     /// # Privacy
     /// That of its questions: each leaves by the door, and the formulas see released numbers only.
@@ -239,28 +239,42 @@ impl Analyst {
 }
 
 /// Metrics of one study, recipient and epoch, computed from answers that were given before.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct GivenMetrics {
     /// The study.
-    pub study: String,
+    pub study: StudyId,
     /// The recipient.
-    pub recipient: String,
+    pub recipient: RecipientId,
     /// The epoch.
-    pub epoch: String,
+    pub epoch: EpochId,
     /// The metrics of which every number was released, in declared order, each with its formula.
     pub metrics: Vec<(MetricAnswer, String)>,
 }
 
+/// The named metrics of the studies in force, while the answers that were given are read.
+pub struct MetricsOfGiven<'r> {
+    studies: Vec<OfStudy<'r>>,
+}
+
+/// The metrics of one study, and the answers to their questions by epoch and recipient: the last one to each.
+struct OfStudy<'r> {
+    adopted: &'r Adopted,
+    program: Program,
+    plans: Vec<Plan>,
+    asked: BTreeMap<(EpochId, RecipientId), BTreeMap<usize, Released>>,
+}
+
 impl Reader {
-    /// The named metrics of the studies in force, as far as all their numbers are among the answers that were `given`.
+    /// The named metrics of the studies in force, as far as all their numbers are among the answers that will be
+    /// [taken in](MetricsOfGiven::take).
     ///
     /// # Errors
     /// [`OperatorError::Bug`]
     ///
     /// # Privacy
     /// None: post-processing of answers that left through the door.
-    pub fn given_metrics(&self, given: &[Given]) -> Result<Vec<GivenMetrics>, OperatorError> {
-        let mut all = Vec::new();
+    pub fn metrics_of_given(&self) -> Result<MetricsOfGiven<'_>, OperatorError> {
+        let mut studies = Vec::new();
         for adopted in self.adopted() {
             let program = Program::adopted(adopted, self.accounting)?;
             // Stored answers are laid out as their canonical questions are.
@@ -269,24 +283,39 @@ impl Reader {
                 let ask = parse(plan.question(), &adopted.study.catalogue)?;
                 plans.push(plan_under(&ask, &adopted.study, self.accounting)?);
             }
-            let mut asked: BTreeMap<(&str, &str), BTreeMap<usize, Released>> = BTreeMap::new();
-            for Given { released, .. } in given.iter().filter(|one| one.released.policy == adopted.study.hash)
-            {
-                let question = plans.iter().position(|plan| plan.question() == released.question);
-                if let Some(question) = question {
-                    let answers = asked.entry((&released.epoch, &released.recipient)).or_default();
-                    answers.insert(question, released.clone());
-                }
+            studies.push(OfStudy { adopted, program, plans, asked: BTreeMap::new() });
+        }
+        Ok(MetricsOfGiven { studies })
+    }
+}
+
+impl MetricsOfGiven<'_> {
+    /// Takes an answer in, if a metric needs it; the last one to a question counts.
+    pub fn take(&mut self, Given { released, .. }: &Given) {
+        for study in self.studies.iter_mut().filter(|study| released.policy == study.adopted.study.hash) {
+            let question = study.plans.iter().position(|plan| plan.question() == released.question);
+            if let Some(question) = question {
+                let place = (released.epoch.clone(), released.recipient.clone());
+                study.asked.entry(place).or_default().insert(question, released.clone());
             }
+        }
+    }
+
+    /// The metrics of which every number was among the answers.
+    #[must_use]
+    pub fn known(&self) -> Vec<GivenMetrics> {
+        let mut all = Vec::new();
+        for OfStudy { adopted, program, plans, asked } in &self.studies {
             for ((epoch, recipient), answers) in asked {
-                let metrics = program.known(adopted, &plans, &answers);
+                let metrics = program.known(adopted, plans, answers);
                 if !metrics.is_empty() {
-                    let (study, recipient) = (adopted.study.id.to_string(), recipient.to_owned());
-                    all.push(GivenMetrics { study, recipient, epoch: epoch.to_owned(), metrics });
+                    let study = adopted.study.id.clone();
+                    let (recipient, epoch) = (recipient.clone(), epoch.clone());
+                    all.push(GivenMetrics { study, recipient, epoch, metrics });
                 }
             }
         }
-        Ok(all)
+        all
     }
 }
 
@@ -308,7 +337,7 @@ impl Program {
         let declared = adopted.study.metrics.iter().zip(&self.nodes);
         let known = declared
             .filter(|(_, node)| numbers(node).iter().all(|number| answers.contains_key(&number.question)));
-        let told = known.map(|(metric, node)| {
+        let described = known.map(|(metric, node)| {
             let answer = MetricAnswer {
                 name: metric.name.clone(),
                 unit: metric.unit.clone(),
@@ -317,7 +346,7 @@ impl Program {
             };
             (answer, adopted.study.formula_text(metric))
         });
-        told.collect()
+        described.collect()
     }
 }
 
@@ -337,7 +366,8 @@ fn rows(
             let (plan, answer) = (plans.get(number.question)?, answers.get(&number.question)?);
             noisy(number, plan, answer.rows.get(group)?)
         };
-        MetricRow { group: row.group.clone(), estimate: evaluate(node, &noisy, first.confidence), possible }
+        let estimate = evaluate(node, &noisy, first.confidence).map(|estimate| estimate.within(possible));
+        MetricRow { group: row.group.clone(), estimate, possible }
     })
     .collect()
 }

@@ -1,6 +1,7 @@
 //! Who asks and who reads: analyst, reader, vocabulary, metrics, status.
 
 pub(super) mod analyst;
+pub(super) mod health;
 pub(super) mod metrics;
 pub(super) mod post_processing;
 pub(super) mod reader;

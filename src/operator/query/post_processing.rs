@@ -22,7 +22,7 @@ pub(in crate::operator) fn show(shown: &Shown, released: &mut Released) {
     }
 }
 
-/// The estimate of a column, which an average over what may be nobody does not have.
+/// The estimate of a column, which an average over possibly no people does not have.
 fn number(row: &Row, column: &str) -> Option<Decimal> {
     row.cells.iter().find(|cell| cell.name == column).and_then(|cell| cell.estimate)
 }
@@ -89,6 +89,7 @@ mod tests {
             Confidence::DEFAULT,
             BudgetView { spent: 0, limit: 0, lifetime: 0 },
         )
+        .unwrap()
     }
 
     #[test]

@@ -1,17 +1,19 @@
 //! Reading beside the one writer: the state of a sandbox as it stood a moment ago, without its lock.
 
+use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use crate::audit::{Entry, Log};
+use crate::audit::{Entry, Kind, Log};
 use crate::dp::Accounting;
 use crate::engine::{IngestReport, Reading, Sources};
 use crate::keys::Keyring;
-use crate::ledger::{Book, Record, Renewal, read_copy};
+use crate::ledger::{Book, Check, Record, Renewal, Snapshot};
 use crate::operator::books::anchor::{anchor, read_anchor};
 use crate::operator::keys::rotate::log_key;
 use crate::operator::law::in_force::{Studies, in_force};
-use crate::operator::open::{Keys, answers, begins_as_seen, keyring, knows_all};
+use crate::operator::open::{Keys, answers, begins_as_seen, keyring, knows_all, log_index};
+use crate::operator::query::health::HealthCheck;
 use crate::operator::query::status;
 use crate::operator::query::vocabulary::{View, naming};
 use crate::operator::register::state::register_copy;
@@ -24,7 +26,19 @@ use crate::register::{FILE, Register};
 use crate::storage::{Folder, Storage};
 use crate::types::{AsOf, Clock, EpochId, RecipientId, Secret, StudyId, Timestamp};
 
-/// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts.
+/// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts, as they were when it was opened.
+///
+/// ```no_run
+/// use hushtag::{Keys, Reader, SystemClock};
+///
+/// let reader = Reader::open("box".as_ref(), Keys::InFolder, Box::new(SystemClock))?;
+/// let status = reader.status()?;
+/// println!("{} epochs, {} entries in the log", status.epochs.len(), status.log_size);
+/// for obstacle in reader.health().obstacles {
+///     println!("{obstacle:?}");
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Reader {
     pub(in crate::operator) file: SandboxFile,
     pub(in crate::operator) storage: Arc<dyn Storage>,
@@ -37,6 +51,13 @@ pub struct Reader {
     epochs: Vec<EpochFile>,
     pub(in crate::operator) keyring: Keyring,
     logged: Option<u64>,
+}
+
+/// Shows the id of the sandbox alone.
+impl fmt::Debug for Reader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reader").field("sandbox", &self.file.id).finish_non_exhaustive()
+    }
 }
 
 /// How often books are read that a writer changes meanwhile.
@@ -121,13 +142,19 @@ impl Reader {
         status::status(&self.file, &self.studies, &self.epochs, &*self.book, self.log.head().0, now)
     }
 
+    /// What decides whether there are answers.
+    pub(in crate::operator) fn health_check(&self) -> HealthCheck<'_> {
+        let (studies, accounting, book) = (&self.studies, self.accounting, &*self.book);
+        HealthCheck { studies, accounting, book, epochs: &self.epochs, now: self.clock.now() }
+    }
+
     /// The time of the clock that the reader was opened with.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.clock.now()
     }
 
-    /// The studies in force, each with the regime that it stands under.
+    /// The studies in force, each with its regime.
     pub fn studies(&self) -> impl Iterator<Item = (&Study, &Regime)> {
         self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
     }
@@ -221,20 +248,25 @@ impl Reader {
         self.log.checkpoint()
     }
 
-    /// The entries of the log, oldest first.
-    ///
-    /// # Errors
-    /// [`OperatorError::Damaged`]
-    pub fn entries(&self) -> Result<Vec<Entry>, OperatorError> {
-        Ok(self.log.entries().collect::<Result<Vec<_>, _>>()?)
+    /// The entries of the log, oldest first; some are read at a time.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, OperatorError>> + '_ {
+        self.log.entries().map(|entry| Ok(entry?))
     }
 
-    /// Every charge, oldest first: public costs.
+    /// The entries of these kinds with their indexes, oldest first, each covered by the head; some are read at a time.
+    pub fn entries_of<'k>(
+        &'k self,
+        kinds: &'k [Kind],
+    ) -> impl Iterator<Item = Result<(u64, Entry), OperatorError>> + 'k {
+        self.log.entries_of(kinds).map(|found| Ok(found?))
+    }
+
+    /// Every charge, oldest first: public costs. Some are read at a time.
     ///
     /// # Errors
     /// [`OperatorError::Ledger`]
-    pub fn charges(&self) -> Result<Vec<Record>, OperatorError> {
-        Ok(self.book.records()?.collect::<Result<Vec<_>, _>>()?)
+    pub fn charges(&self) -> Result<impl Iterator<Item = Result<Record, OperatorError>> + '_, OperatorError> {
+        Ok(self.book.records()?.map(|record| Ok(record?)))
     }
 
     /// Every renewal of the pool, oldest first.
@@ -262,27 +294,28 @@ fn books(
     keyring: &Keyring,
     anchoring: Anchoring<'_>,
 ) -> Result<Read, OperatorError> {
-    let copy = || read_copy(&**storage, &keyring.ledger_mac(), &file.id);
-    let mut book = copy()?;
+    let snapshot = || Snapshot::take(&**storage, &keyring.ledger_mac(), &file.id, Check::Read);
+    let mut book = snapshot()?;
     let anchored = read_anchor(file);
     let given = match anchoring {
         Anchoring::At(place) => Some((place, place.read()?)),
         Anchoring::Configured | Anchoring::Without => None,
     };
-    let log = Log::open(Arc::clone(storage), &log_key(&**storage, file)?)?;
+    let mut log = Log::open(Arc::clone(storage), &log_key(&**storage, file)?)?;
+    log.index(&log_index(keyring));
     match (anchoring, given) {
         (_, Some((place, content))) => log.check_anchor(place, content)?,
         (Anchoring::Without, None) => {}
         (_, None) => drop(anchor(anchored, &log)?),
     }
-    begins_as_seen(&*book, &log)?;
-    if knows_all(&*book, &log).is_err() {
+    begins_as_seen(&book, &log)?;
+    if knows_all(&book, &log).is_err() {
         // Charged and logged since the ledger was read, or lost: a ledger read now has it, or it is lost.
-        book = copy()?;
-        knows_all(&*book, &log)?;
+        book = snapshot()?;
+        knows_all(&book, &log)?;
     }
     let studies = in_force(&**storage, file, &log)?;
     let epochs = sealed(&log)?;
     check_folders(&**storage, &epochs, true)?;
-    Ok(Read { book, log, studies, epochs })
+    Ok(Read { book: Box::new(book), log, studies, epochs })
 }

@@ -17,7 +17,7 @@ use crate::release::{BudgetView, Evidence, Released, StoredAnswers};
 use crate::types::Timestamp;
 
 /// An answer that was given before.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Given {
     /// When.
     pub at: Timestamp,
@@ -27,29 +27,23 @@ pub struct Given {
 }
 
 impl Reader {
-    /// Every answer that the log names, oldest first, as asking again would give it, at no cost.
+    /// Every answer that the log names, oldest first, as asking again would give it, at no cost; one is read at a time.
     ///
     /// # Errors
     /// [`OperatorError::Damaged`] for an answer that the log names and the ledger or the folder does not have as it was.
     ///
     /// # Privacy
     /// None: these answers left through the door when they were given.
-    pub fn given(&self) -> Result<Vec<Given>, OperatorError> {
-        let (mut texts, mut given) = (BTreeMap::new(), Vec::new());
+    pub fn given(&self) -> Result<impl Iterator<Item = Result<Given, OperatorError>> + '_, OperatorError> {
         let (spent, limit) = (self.book.spent()?, self.book.pool()?.limit);
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
-        for (index, entry) in (0..).zip(self.log.entries()) {
-            let entry = entry?;
-            if entry.kind != Kind::Ask {
-                continue;
-            }
-            let hash = field(&entry, "policy").to_owned();
-            if !texts.contains_key(&hash) {
-                let place = study_path(&hash);
-                let study = Study::parse(&place, &text(&*self.storage, &place, &hash)?)?;
-                texts.insert(hash.clone(), study);
-            }
-            let study = texts.get(&hash).ok_or(OperatorError::Bug("a study that was just read is there"))?;
+        let mut texts = BTreeMap::new();
+        Ok((0..).zip(self.log.entries()).filter_map(move |(index, entry)| {
+            let entry = match entry {
+                Ok(entry) if entry.kind == Kind::Ask => entry,
+                Ok(_) => return None,
+                Err(error) => return Some(Err(error.into())),
+            };
             let evidence = Evidence {
                 budget: budget.clone(),
                 stored: true,
@@ -57,9 +51,25 @@ impl Reader {
                 checkpoint: self.log.checkpoint().to_owned(),
                 anchored: self.file.anchor.is_some(),
             };
-            given.push(Given { at: entry.at, released: self.read_again(&entry, study, evidence)? });
+            Some(self.given_by(&entry, &mut texts, evidence))
+        }))
+    }
+
+    /// The answer of one entry; `texts` are the studies that were read for others.
+    fn given_by(
+        &self,
+        entry: &Entry,
+        texts: &mut BTreeMap<String, Study>,
+        evidence: Evidence,
+    ) -> Result<Given, OperatorError> {
+        let hash = field(entry, "policy").to_owned();
+        if !texts.contains_key(&hash) {
+            let place = study_path(&hash);
+            let study = Study::parse(&place, &text(&*self.storage, &place, &hash)?)?;
+            texts.insert(hash.clone(), study);
         }
-        Ok(given)
+        let study = texts.get(&hash).ok_or(OperatorError::Bug("a study that was just read is there"))?;
+        Ok(Given { at: entry.at, released: self.read_again(entry, study, evidence)? })
     }
 
     fn read_again(

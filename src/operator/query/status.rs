@@ -11,7 +11,7 @@ use crate::operator::{Approval, Operator, OperatorError, accounting};
 use crate::types::{AsOf, EpochId, RecipientId, StudyId, Timestamp, Zone};
 
 /// A sealed epoch.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct EpochStatus {
     /// Its id.
     pub id: EpochId,
@@ -47,7 +47,7 @@ impl EpochStatus {
 }
 
 /// What is public about a sandbox.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, serde::Serialize)]
 pub struct Status {
     /// Its id.
     pub sandbox: String,

@@ -13,17 +13,22 @@ use crate::query::{Forecast, Plan, parse};
 use crate::types::{Denomination, NanoEpsilon, RecipientId, StudyId, Timestamp};
 
 /// The budget as an analyst may see it, in units of the pool.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Remaining {
     /// Spent since the pool was opened, by everybody.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub spent: u128,
     /// The pool's limit.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub limit: u128,
     /// Spent ever, by everybody.
+    #[serde(serialize_with = "crate::types::exact::amount")]
     pub lifetime: u128,
     /// The study's own cap, if it has one, and what it spent.
+    #[serde(serialize_with = "crate::types::exact::share")]
     pub study: Option<(u128, u128)>,
     /// The recipient's own share, if it has one, and what it spent under all studies.
+    #[serde(serialize_with = "crate::types::exact::share")]
     pub recipient: Option<(u128, u128)>,
     /// How the pool counts.
     pub accounting: Accounting,
@@ -39,7 +44,7 @@ impl Remaining {
 }
 
 /// One tag as an analyst sees it.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct TagView {
     /// Its name.
     pub name: String,
@@ -52,7 +57,7 @@ pub struct TagView {
 }
 
 /// One measure that can be summed and averaged.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct MeasureView {
     /// Its name.
     pub name: String,
@@ -69,7 +74,7 @@ pub struct MeasureView {
 }
 
 /// Everything a question may name.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Vocabulary {
     /// The tags.
     pub tags: Vec<TagView>,

@@ -1,20 +1,21 @@
 //! The consent trees of an epoch: written at seal from the register, found again when a person looks, checked by `verify`.
 
-use std::sync::Arc;
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use crate::audit::consent_tree::{Leaves, Path, TreeFile, TreePlace};
 use crate::audit::{Commitment, Hash};
-use crate::consent::Demand;
-use crate::operator::register::person::{PersonEpoch, judged};
+use crate::consent::{Demand, Fold};
+use crate::operator::register::person::PersonEpoch;
 use crate::operator::sandbox::EpochFile;
 use crate::operator::seal::epoch::CubeEntry;
 use crate::operator::seal::permitted::Flows;
 use crate::operator::{Adopted, OperatorError, SandboxState};
-use crate::policy::Study;
-use crate::register::{Event, Snapshot, Tombstones};
+use crate::register::{Group, RegisterError, Snapshot, Tombstones, Visitor};
 use crate::storage::StorageError;
 use crate::types::json::JsonError;
-use crate::types::{Secret, Timestamp};
+use crate::types::{Secret, StudyId, Timestamp};
 
 /// The leaf of one person, as an epoch was sealed with it.
 pub(in crate::operator) struct Found {
@@ -23,64 +24,115 @@ pub(in crate::operator) struct Found {
     pub(in crate::operator) path: Path,
 }
 
-/// The tree of one study and recipient, while the register is walked.
-struct Growing<'a> {
-    study: &'a Study,
-    recipient: &'a str,
-    demand: &'a Demand,
-    leaves: Leaves<'a>,
-    hashes: Vec<Hash>,
+/// The consent trees of an epoch, while the register is walked for its cubes: nothing is read for them alone.
+pub(in crate::operator) struct Trees {
+    all: Vec<Growing>,
+    sandbox: String,
+    epoch: String,
+    key: Secret,
+    as_of: Timestamp,
+    tombstones: Tombstones,
+    ended: AtomicBool,
 }
 
-impl Growing<'_> {
-    /// Adds the person whose events these are, if the study reads ids of her namespace.
-    fn add(
-        &mut self,
-        events: &[Event],
-        tombstones: &Tombstones,
-        as_of: Timestamp,
-    ) -> Result<(), OperatorError> {
-        let Some(who) = events.first().map(Event::person) else { return Ok(()) };
-        if self.study.namespaces().contains(who.0) {
-            let tombstone = tombstones.of(who.0, who.1);
-            let (_, inside) = judged(self.demand, (events, tombstone.as_ref()), as_of);
-            self.hashes.push(self.leaves.leaf(who, inside).map_err(no_text)?);
+/// The tree of one study and recipient, while it grows.
+struct Growing {
+    study: StudyId,
+    study_hash: String,
+    namespaces: BTreeSet<String>,
+    recipient: String,
+    demand: Demand,
+    hashes: Mutex<Vec<Hash>>,
+}
+
+impl Trees {
+    fn leaves<'a>(&'a self, tree: &'a Growing) -> Result<Leaves<'a>, JsonError> {
+        let (study, recipient) = (tree.study_hash.as_str(), tree.recipient.as_str());
+        Leaves::new(TreePlace { sandbox: &self.sandbox, epoch: &self.epoch, study, recipient }, &self.key)
+    }
+
+    /// Adds those of some people whose ids a study reads, as [`judged`](super::person::judged) says of each.
+    fn grow(&self, tree: &Growing, group: &Group) -> Result<(), JsonError> {
+        let mut fold = Fold::new(tree.demand.clone(), self.as_of);
+        let readings: Vec<_> =
+            group.statements().iter().map(|statement| fold.read(&statement.row())).collect();
+        let mut people = Vec::new();
+        for (who, events) in group.people().filter(|((ids, _), _)| tree.namespaces.contains(*ids)) {
+            let number = u32::try_from(people.len()).unwrap_or(u32::MAX);
+            for (statement, times) in events {
+                let reading = readings.get(statement).into_iter();
+                reading.for_each(|reading| fold.observe_reading(number, reading, &times));
+            }
+            self.tombstones.of(who.0, who.1).iter().for_each(|left| fold.apply(number, left));
+            people.push(who);
         }
+        let (leaves, inside) = (self.leaves(tree)?, fold.inside_whatever_age(people.len()));
+        let hashes = people.into_iter().zip(inside).map(|(who, inside)| leaves.leaf(who, inside));
+        let hashes = hashes.collect::<Result<Vec<_>, _>>()?;
+        tree.hashes.lock().unwrap_or_else(PoisonError::into_inner).extend(hashes);
         Ok(())
     }
 }
 
+impl Visitor for Trees {
+    fn visit(&self, people: &Group) -> Result<(), RegisterError> {
+        // No text can cause it.
+        let grown = self.all.iter().try_for_each(|tree| self.grow(tree, people));
+        grown.map_err(|_| RegisterError::TooLarge)
+    }
+
+    fn end(&self) {
+        self.ended.store(true, Ordering::SeqCst);
+    }
+}
+
 impl SandboxState {
-    /// Writes a tree for every study and recipient over the people of the register, and puts its root beside the hash of the
-    /// cube. One walk for all; 32 bytes a person and tree are held.
-    pub(in crate::operator) fn write_consent_trees(
+    /// A tree for every study and recipient over the people of the register, which grow while it is walked.
+    pub(in crate::operator) fn consent_trees(
         &self,
         register: &Snapshot,
         flows: &[(&Arc<Adopted>, Flows)],
         (file, key): (&EpochFile, &Secret),
+    ) -> Result<Arc<Trees>, OperatorError> {
+        let growing = flows.iter().flat_map(|(adopted, flows)| {
+            let study = &adopted.study;
+            flows.iter().map(|(recipient, demand)| Growing {
+                study: study.id.clone(),
+                study_hash: study.hash.clone(),
+                namespaces: study.namespaces().into_iter().map(str::to_owned).collect(),
+                recipient: recipient.to_string(),
+                demand: demand.clone(),
+                hashes: Mutex::default(),
+            })
+        });
+        Ok(Arc::new(Trees {
+            all: growing.collect(),
+            sandbox: self.id.clone(),
+            epoch: file.epoch.to_string(),
+            key: Secret::new(*key.expose()),
+            as_of: file.as_of(),
+            tombstones: self.tombstones(register)?,
+            ended: AtomicBool::new(false),
+        }))
+    }
+
+    /// Writes the trees, and puts the root of each beside the hash of its cube. 32 bytes a person and tree were held.
+    pub(in crate::operator) fn write_consent_trees(
+        &self,
+        trees: &Trees,
         folder: &str,
         cubes: &mut [CubeEntry],
     ) -> Result<(), OperatorError> {
-        let mut trees = Vec::new();
-        for (adopted, flows) in flows {
-            let study = &adopted.study;
-            for (recipient, demand) in flows {
-                let recipient = recipient.as_str();
-                let leaves = Leaves::new(self.tree_place(file.epoch.as_str(), &study.hash, recipient), key);
-                let leaves = leaves.map_err(no_text)?;
-                trees.push(Growing { study, recipient, demand, leaves, hashes: Vec::new() });
-            }
+        if !trees.ended.load(Ordering::SeqCst) {
+            return Err(OperatorError::Bug("a seal reads its register to the end"));
         }
-        let tombstones = self.tombstones(register)?;
-        register.each_person(|events| {
-            trees.iter_mut().try_for_each(|tree| tree.add(events, &tombstones, file.as_of()))
-        })?;
-        for Growing { study, recipient, leaves, hashes, .. } in trees {
-            let (content, root) = leaves.file(hashes);
-            self.storage.write(&tree_path(folder, study.id.as_str(), recipient), &content)?;
+        for tree in &trees.all {
+            let hashes = std::mem::take(&mut *tree.hashes.lock().unwrap_or_else(PoisonError::into_inner));
+            let (content, root) = trees.leaves(tree).map_err(no_text)?.file(hashes);
+            self.storage.write(&tree_path(folder, tree.study.as_str(), &tree.recipient), &content)?;
             let own = cubes
                 .iter_mut()
-                .filter(|cube| cube.study == study.id && cube.recipient.as_str() == recipient);
+                .filter(|cube| cube.study == tree.study && cube.recipient.as_str() == tree.recipient);
             own.for_each(|cube| cube.consents = Some(Commitment::from(root).to_string()));
         }
         Ok(())

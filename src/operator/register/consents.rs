@@ -1,7 +1,8 @@
 //! The consent register of a sandbox: record, withdraw, read, import, export. Its events are never log entries: their
-//! number would tell who withdrew.
+//! number would show who withdrew.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::PoisonError;
 
 use crate::consent::{Account, AgeFact, ConsentTable, KnownWords, Row, Tombstone, account_with};
@@ -15,6 +16,13 @@ use crate::types::{RecipientId, StudyId, Timestamp, Zone};
 /// The consent register of an [`Operator`]; the file `consents.redb` is made with the first event.
 pub struct Consents<'o> {
     pub(in crate::operator) inner: &'o SandboxState,
+}
+
+/// Shows the id of the sandbox alone.
+impl fmt::Debug for Consents<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Consents").field("sandbox", &self.inner.id).finish_non_exhaustive()
+    }
 }
 
 impl Operator {
@@ -86,10 +94,10 @@ impl Consents<'_> {
     /// are, and count as in a file; [`Consents::checked`] finds them.
     ///
     /// # Errors
-    /// [`OperatorError`]; nothing is recorded. [`OperatorError::Event`] for an event that is nobody's.
+    /// [`OperatorError`]; nothing is recorded. [`OperatorError::Event`] for an event without a person.
     ///
     /// # Privacy
-    /// Writes no log entry. The size of the file tells how much was recorded, and by its rows how many events a pseudonym has.
+    /// Writes no log entry. The size of the file shows how much was recorded, and by its rows how many events a pseudonym has.
     pub fn record(&self, events: &[Event]) -> Result<Timestamp, OperatorError> {
         let (now, namespaces) = (self.inner.clock.now(), self.id_forms());
         let attributed = events.iter().map(|event| {
@@ -101,7 +109,7 @@ impl Consents<'_> {
         Ok(now)
     }
 
-    /// A signed receipt for an event that stands in the register.
+    /// A signed receipt for an event that is in the register.
     ///
     /// # Errors
     /// [`OperatorError::Invalid`] for an event that was not recorded.
@@ -170,7 +178,7 @@ impl Consents<'_> {
         Ok(found.into_iter().flatten().reduce(Tombstone::and))
     }
 
-    /// How a person of whom these are all events stands for a recipient, as the seal would see it but for her age.
+    /// The consent status for a recipient of a person of whom these are all events, as the seal would see it but for their age.
     ///
     /// # Errors
     /// [`OperatorError::Unknown`], or [`OperatorError::Refused`] for a use that policy refuses.
@@ -199,7 +207,8 @@ impl Consents<'_> {
     /// Records all events of a file in one durable transaction, in bounded memory, or none. Columns are those of the consent table
     /// in any spelling, or those that `[consents]` of `study` declares, with its words, constants and time zone.
     ///
-    /// The same file imported twice changes nothing in effect: the latest word decides.
+    /// The same file imported twice changes nothing in effect: the latest word decides. Of who was erased, what was given or withdrawn
+    /// up to that instant is not recorded, and counted.
     ///
     /// # Errors
     /// [`OperatorError::Engine`] for a file that cannot be read, or of which one row cannot be attributed to a person, and
@@ -208,7 +217,7 @@ impl Consents<'_> {
         self.import_shown(input, study, &Progress::default())
     }
 
-    /// As [`Consents::import`]; whoever looks at `progress` sees how many rows were read.
+    /// As [`Consents::import`]; `progress` shows how many rows were read.
     ///
     /// # Errors
     /// As [`Consents::import`].
@@ -224,14 +233,19 @@ impl Consents<'_> {
         let table = declared.map_or(&plain, |adopted| &adopted.study.consents);
         let namespaces = self.id_forms().with_default(table.namespace.as_deref());
         let known = self.known_words();
-        let terms = ImportTerms { table, namespaces: &namespaces, known: &known, progress };
+        // Who is erased while the file is read is erased all the same: what was said before counts for nothing. A tombstone of a
+        // namespace that no study has any more may stop counting here, so that it keeps no withdrawal out.
+        let left = self.snapshot()?.map(|register| register.tombstones()).transpose()?;
+        let erased = left.as_ref().filter(|left| !left.is_empty());
+        let terms =
+            ImportTerms { table, namespaces: &namespaces, known: &known, progress, erased, threads: None };
         self.inner.record(|writer| {
-            let take = |event: &Event| writer.add(event).map_err(OperatorError::from);
-            import(input, &terms, take)
+            let packers = writer.packers();
+            import(input, &terms, || packers.packer(), |part| Ok(writer.load(part)?))
         })
     }
 
-    /// Everything in the register as it stands, or `None` without one.
+    /// Everything in the register as it is, or `None` without one.
     ///
     /// # Errors
     /// [`OperatorError`]

@@ -16,7 +16,7 @@ use crate::types::{Days, Timestamp};
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Erased {
-    /// The instant by which everything that was said before is erased.
+    /// The instant up to which everything is erased.
     pub at: Timestamp,
     /// The namespace of the id.
     pub ids: String,
@@ -29,10 +29,10 @@ impl Consents<'_> {
     /// from before it, in the register or in a file of a later seal, is ended, also for a person whom a links table gives this id. A
     /// consent that is given afterwards counts. The tombstone is one for all spellings of the id. Death, and objections, restrictions and holds until they are lifted, stay in force.
     ///
-    /// The id is one that the studies can read, or exactly as it stands in the register if none of them can. Without a namespace it
+    /// The id is one that the studies can read, or exactly as it is in the register if none of them can. Without a namespace it
     /// is the only one of the sandbox.
     ///
-    /// Where there were events the store is written anew and takes the place of the old one in one step. If we stop before, nothing is
+    /// Where there were events the store is rewritten and takes the place of the old one in one step. If we stop before, nothing is
     /// erased; after it, everything.
     ///
     /// # Errors

@@ -4,8 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, BufWriter, Write as _};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::Path;
+use std::sync::Arc;
 
-use arrow_array::RecordBatchReader as _;
+use arrow_array::{RecordBatch, RecordBatchReader as _};
+use arrow_cast::cast;
+use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 use parquet::arrow::ArrowWriter;
 use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
@@ -63,13 +66,16 @@ impl Consents<'_> {
 
 fn write(snapshot: &Snapshot, form: Form, file: File) -> io::Result<()> {
     let out = BufWriter::with_capacity(1 << 20, file);
-    let reader = snapshot.reader(None).map_err(io::Error::other)?;
+    // One thread, so that two exports of one state are the same.
+    let reader = snapshot.reader(None, 1, None).map_err(io::Error::other)?;
+    let schema = texts(&reader.schema());
     let out = match form {
         Form::JsonLines => json_lines(snapshot, out)?,
         Form::Csv => {
             let mut writer = arrow_csv::WriterBuilder::new().with_header(true).build(out);
             for batch in reader {
-                writer.write(&batch.map_err(io::Error::other)?).map_err(io::Error::other)?;
+                let batch = batch.and_then(|batch| as_texts(&batch, &schema)).map_err(io::Error::other)?;
+                writer.write(&batch).map_err(io::Error::other)?;
             }
             writer.into_inner()
         }
@@ -78,14 +84,26 @@ fn write(snapshot: &Snapshot, form: Form, file: File) -> io::Result<()> {
                 .set_compression(Compression::ZSTD(ZstdLevel::default()))
                 .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
                 .build();
-            let mut writer = ArrowWriter::try_new(out, reader.schema(), Some(properties))?;
+            let mut writer = ArrowWriter::try_new(out, Arc::clone(&schema), Some(properties))?;
             for batch in reader {
-                writer.write(&batch.map_err(io::Error::other)?)?;
+                writer
+                    .write(&batch.and_then(|batch| as_texts(&batch, &schema)).map_err(io::Error::other)?)?;
             }
             writer.into_inner()?
         }
     };
     out.into_inner().map_err(io::IntoInnerError::into_error)?.sync_all()
+}
+
+/// The columns of an export: all of them texts.
+fn texts(schema: &Schema) -> SchemaRef {
+    let fields = schema.fields().iter().map(|field| Field::new(field.name(), DataType::Utf8, true));
+    Arc::new(Schema::new(fields.collect::<Vec<_>>()))
+}
+
+fn as_texts(batch: &RecordBatch, schema: &SchemaRef) -> Result<RecordBatch, ArrowError> {
+    let columns = batch.columns().iter().map(|column| cast(column, &DataType::Utf8));
+    RecordBatch::try_new(Arc::clone(schema), columns.collect::<Result<_, _>>()?)
 }
 
 fn json_lines(snapshot: &Snapshot, mut out: BufWriter<File>) -> io::Result<BufWriter<File>> {

@@ -11,7 +11,7 @@ use crate::consent::KnownWords;
 use crate::deidentify::IdForms;
 use crate::keys::{random_secret, seal};
 use crate::operator::law::in_force::InForceLaw;
-use crate::operator::register::person::Told;
+use crate::operator::register::person::LoggedReleases;
 use crate::operator::register::state::{
     COMMITMENT, KEY, SEALED, binding, former_namespaces, has_all, sealed_path,
 };
@@ -24,7 +24,7 @@ use crate::types::{EpochId, Secret, Timestamp};
 /// Namespaces of texts that a law replaced, and that law.
 type Former = (Arc<InForceLaw>, Arc<BTreeSet<String>>);
 
-/// The register of an open sandbox, and the lock of those who write to it: a store that is written anew must not miss an event.
+/// The register of an open sandbox, and the lock of those who write to it: a store that is rewritten must not miss an event.
 #[derive(Default)]
 pub(in crate::operator) struct RegisterPlace {
     slot: Mutex<RegisterSlot>,
@@ -34,7 +34,7 @@ pub(in crate::operator) struct RegisterPlace {
     /// Namespaces in which only texts of before gave ids, once they were needed, and the law that replaced those texts.
     former: Mutex<Option<Former>>,
     /// What the log says about epochs, as far as it was read.
-    pub(in crate::operator) told: Mutex<Told>,
+    pub(in crate::operator) releases: Mutex<LoggedReleases>,
 }
 
 /// The register of an open sandbox, once it was needed.
@@ -133,7 +133,7 @@ impl SandboxState {
     }
 
     /// Runs `work` as one durable transaction of the register, which is made where there is none. Then removes what is past its
-    /// retention: that this fails refuses nobody's withdrawal, and [`Consents::take_unswept`] says so.
+    /// retention: that this fails refuses no withdrawal, and [`Consents::take_unswept`] says so.
     pub(in crate::operator) fn record<T>(
         &self,
         work: impl FnOnce(&mut Writer<'_>) -> Result<T, OperatorError>,

@@ -1,12 +1,12 @@
-//! `person`: on her authenticated request, what her consents in the register did (PIPL art. 45, 48). Recomputed from the
-//! register, never from what was sealed: it tells how her consents stand, not whether anybody holds data on her.
+//! `person`: on their authenticated request, what their consents in the register did (PIPL art. 45, 48). Recomputed from the
+//! register, never from what was sealed: it shows their consent status, not whether a party holds data on them.
 
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
 use crate::audit::{Entry, Hash, Kind, Log, Look, PersonProof, Place, commit, consents_of, places_text};
-use crate::consent::{Account, AgeFact, ConsentStatus, Demand, Row, Tombstone, account_with};
+use crate::consent::{Account, AgeFact, Demand, Row, Tombstone, account_with};
 use crate::keys::random_secret;
 use crate::operator::books::prove::keys;
 use crate::operator::law::in_force::{Named, named_in, stored};
@@ -19,15 +19,15 @@ use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
 
 /// What one person's consents in the register did.
 ///
-/// No `Debug`: it holds what she said.
+/// No `Debug`: it holds what they stated.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PersonView {
-    /// The entry of the log by which she looked; it holds a commitment alone.
+    /// The entry of the log by which they looked; it holds a commitment alone.
     pub entry: u64,
     /// The key of that commitment, 64 hexadecimal digits: HMAC-SHA256 under it over the JSON of `["namespace","id"]`.
     pub salt: String,
-    /// Her events, in the order in which they were recorded.
+    /// Their events, in the order in which they were recorded.
     pub events: Vec<Event>,
     /// When all events of the person were last erased.
     pub erased: Option<Timestamp>,
@@ -38,7 +38,7 @@ pub struct PersonView {
     places: [u8; 32],
 }
 
-/// How her consents stand for one recipient in one epoch.
+/// Their consent status for one recipient in one epoch.
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct PersonEpoch {
@@ -50,14 +50,14 @@ pub struct PersonEpoch {
     pub study: StudyId,
     /// Who may ask.
     pub recipient: RecipientId,
-    /// Whether her consents put her in, but for her age, by what the register says today.
+    /// Whether their consents put them in, but for their age, by the register of today.
     pub inside: bool,
-    /// The same by what the register said at the seal, which the log commits to: [`Operator::prove_person`] shows it to anyone.
-    /// `None` where she was not in the register, the study reads no ids like hers, there was no register, or the epoch is retired.
+    /// The same by the register at the seal, which the log commits to: [`Operator::prove_person`] shows it to anyone.
+    /// `None` where they were not in the register, the study reads no ids like theirs, there was no register, or the epoch is retired.
     pub sealed: Option<bool>,
     /// The entry of the log by which the epoch was sealed.
     pub seal: u64,
-    /// Each consent that was asked, and what keeps her out.
+    /// Each consent that was asked, and what keeps them out.
     pub accounts: Vec<Account>,
     /// The answers that left, by their entries in the log; the same for everybody.
     pub releases: Vec<(u64, String)>,
@@ -76,7 +76,7 @@ type Flow = (String, String, String);
 
 /// What the log says about epochs: read once while an operator is open, then only what was appended since.
 #[derive(Default)]
-pub(in crate::operator) struct Told {
+pub(in crate::operator) struct LoggedReleases {
     /// How many entries of the log are in here.
     read: u64,
     seals: Vec<(u64, Entry)>,
@@ -88,11 +88,11 @@ pub(in crate::operator) struct Told {
 }
 
 impl Operator {
-    /// Her own view: in which epochs and for which recipients her consents in the register put the person with this
+    /// A person's own view: in which epochs and for which recipients their consents in the register put the person with this
     /// namespace and id in, and which answers those epochs gave. Logged before it is returned.
     ///
     /// What the register says today counts: an event that was recorded after a seal, with an earlier time, counts here and did
-    /// not count there. Consents that were handed in as files, her age, and ids that a links table joins are not known here.
+    /// not count there. Consents that were handed in as files, their age, and ids that a links table joins are not known here.
     ///
     /// # Errors
     /// [`OperatorError`]
@@ -101,7 +101,7 @@ impl Operator {
     /// the consent trees have.
     ///
     /// # Privacy
-    /// For her alone: the caller has checked who asks. The log gets a commitment under a fresh key.
+    /// For the person alone: the caller has checked who asks. The log gets a commitment under a fresh key.
     pub fn person(&self, (ids, id): (&str, &str)) -> Result<PersonView, OperatorError> {
         let inner = &*self.inner;
         inner.retire_ended()?;
@@ -146,14 +146,14 @@ impl Operator {
         Ok(PersonView { entry, salt, events, erased, epochs, who, places: *opening.expose() })
     }
 
-    /// A proof of how she stood at every seal that says so (`sealed` of her view's epochs), which anyone who has the log's
+    /// A proof of their status at every seal that commits to it (`sealed` of their view's epochs), which anyone who has the log's
     /// public key can check without the sandbox.
     ///
     /// # Errors
     /// [`OperatorError::Invalid`] where the person has no leaf in any epoch that can be opened: there is nothing to show.
     ///
     /// # Privacy
-    /// For her alone, after the look by which she got `view`: it holds her id, and the salts that open her leaves.
+    /// For the person alone, after the look by which they got `view`: it holds their id, and the salts that open their leaves.
     pub fn prove_person(&self, view: &PersonView) -> Result<PersonProof, OperatorError> {
         let inner = &*self.inner;
         let who = (view.who.0.as_str(), view.who.1.as_str());
@@ -204,7 +204,7 @@ impl PersonEpoch {
     }
 }
 
-impl Told {
+impl LoggedReleases {
     /// Takes in what was appended since the last look. A stop between two entries loses none: `read` moves with each.
     fn catch_up(&mut self, log: &Log, storage: &dyn Storage) -> Result<(), OperatorError> {
         for entry in log.entries_from(self.read) {
@@ -245,7 +245,7 @@ impl Told {
             let hash = text(study.get("hash"));
             let adopted = self.parsed.get(&hash).ok_or_else(damaged)?;
             let id = adopted.study.id.as_str();
-            let heard =
+            let observed =
                 if adopted.study.namespaces().contains(ids) { (events, tombstone) } else { (&[][..], None) };
             for cube in list(seal, "cubes").filter(|cube| text(cube.get("study")) == id) {
                 let recipient = RecipientId::new(&text(cube.get("recipient"))).map_err(|_| damaged())?;
@@ -254,7 +254,7 @@ impl Told {
                 let Decision::Permit(flow) = decide(&adopted.study, &adopted.regime, known, seal.at) else {
                     return Err(damaged());
                 };
-                let (accounts, inside) = judged(flow.demand(), heard, as_of);
+                let (accounts, inside) = judged(flow.demand(), observed, as_of);
                 let place = (epoch.clone(), id.to_owned(), recipient.to_string());
                 all.push(PersonEpoch {
                     epoch: EpochId::new(&epoch).map_err(|_| damaged())?,
@@ -279,10 +279,11 @@ impl Told {
 impl SandboxState {
     /// The log is let go before anything is judged: an answer waits for no more than the reading of new entries.
     fn epochs_of_person(&self, ids: &str, recorded: Recorded<'_>) -> Result<Vec<PersonEpoch>, OperatorError> {
-        let told = self.register.told.lock();
-        let mut told = told.map_err(|_| OperatorError::Bug("a thread stopped while it read the log"))?;
-        told.catch_up(&*self.books.log()?, &*self.storage)?;
-        let epochs = told.seals.iter().map(|seal| told.epochs(seal, ids, recorded));
+        let releases = self.register.releases.lock();
+        let mut releases =
+            releases.map_err(|_| OperatorError::Bug("a thread stopped while it read the log"))?;
+        releases.catch_up(&*self.books.log()?, &*self.storage)?;
+        let epochs = releases.seals.iter().map(|seal| releases.epochs(seal, ids, recorded));
         Ok(epochs.collect::<Result<Vec<_>, _>>()?.into_iter().flatten().collect())
     }
 }
@@ -295,7 +296,7 @@ fn list<'a>(seal: &'a Entry, name: &str) -> impl Iterator<Item = &'a Value> {
     seal.body.get(name).and_then(Value::as_array).into_iter().flatten()
 }
 
-/// How the consents of one person stand, and whether they put her in. Her age is read at seal, from a file of a party, and is
+/// The consent status of one person, and whether it puts them in. Their age is read at seal, from a file of a party, and is
 /// not known here.
 pub(in crate::operator) fn judged(
     demand: &Demand,
@@ -305,9 +306,7 @@ pub(in crate::operator) fn judged(
     let rows: Vec<Row<'_>> = events.iter().map(Event::row).collect();
     let mut accounts = account_with(demand, &rows, tombstone, as_of, AgeFact::UNKNOWN);
     for account in &mut accounts {
-        account
-            .failing
-            .retain(|why| !matches!(why, ConsentStatus::AgeUnknown | ConsentStatus::AgeNotAdmitted));
+        account.failing.retain(|why| !why.is_about_age());
     }
     let inside = !accounts.is_empty() && accounts.iter().all(|account| account.failing.is_empty());
     (accounts, inside)

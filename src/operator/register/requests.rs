@@ -92,7 +92,7 @@ impl Consents<'_> {
     /// [`OperatorError::Invalid`] for a request that the book does not have like this, or has about another person.
     pub fn request_receipt(&self, request: &Request, person: (&str, &str)) -> Result<String, OperatorError> {
         if !self.requests(Some(person))?.contains(request) {
-            return Err(OperatorError::Invalid("a receipt is for a request that stands in the book".into()));
+            return Err(OperatorError::Invalid("a receipt is for a request that is recorded".into()));
         }
         let mut event = Map::new();
         let at = TERMS.iter().find(|(column, _)| *column == "at").map(|(_, term)| *term);

@@ -1,12 +1,13 @@
 //! `seal`: files in, sealed cubes of every permitted study and recipient out, in one run.
 
+use std::collections::BTreeSet;
 use std::sync::{Arc, RwLockReadGuard};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::audit::Kind;
-use crate::engine::{BuiltEpoch, IngestReport, Reading, Sources, shapes};
+use crate::engine::{BuiltEpoch, IngestReport, Progress, Reading, Sources, shapes};
 use crate::keys::Keyring;
 use crate::operator::law::in_force::InForceLaw;
 use crate::operator::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
@@ -15,12 +16,26 @@ use crate::operator::shelf::epochs::CubeKey;
 use crate::operator::shelf::sealed::unfinished;
 use crate::operator::{Adopted, Operator, OperatorError, SandboxState};
 use crate::policy::Reason;
-use crate::register::{Snapshot, State};
+use crate::register::{Snapshot, State, Visitor};
 use crate::release::{Cube, Exact, Released};
 use crate::storage::file_time;
-use crate::types::{EpochId, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::trace::{counted, span};
+use crate::types::{CancelToken, EpochId, RecipientId, Secret, StudyId, Timestamp};
 
-/// Which epoch is sealed, and from what day.
+/// Which epoch is sealed, from what day, how its tables are read, who sees how far it has come and who may stop it.
+///
+/// ```
+/// use hushtag::{CancelToken, EpochId, SealTerms, Timestamp};
+///
+/// let stop = CancelToken::new();
+/// let terms = SealTerms::new(EpochId::new("2026-q3")?, Timestamp::parse("2026-10-01T00:00:00Z")?)
+///     .cancelled_by(&stop)
+///     .on_progress(|progress| println!("{} rows", progress.rows()));
+/// # assert_eq!(terms.epoch.as_str(), "2026-q3");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug, Clone)]
+#[non_exhaustive]
 pub struct SealTerms {
     /// The new epoch's id.
     pub epoch: EpochId,
@@ -30,17 +45,48 @@ pub struct SealTerms {
     pub reading: Reading,
 }
 
+impl SealTerms {
+    /// Terms for an epoch of this id, whose consents count as of `as_of`.
+    #[must_use]
+    pub fn new(epoch: EpochId, as_of: Timestamp) -> Self {
+        Self { epoch, as_of, reading: Reading::default() }
+    }
+
+    /// Tables are read like this. It replaces what was set before: reading, progress and cancelling.
+    #[must_use]
+    pub fn with_reading(mut self, reading: Reading) -> Self {
+        self.reading = reading;
+        self
+    }
+
+    /// The seal stops soon after `token` is cancelled, with [`EngineError::Cancelled`](crate::input::EngineError::Cancelled), as long as nothing is charged: the folder is as
+    /// after any seal that failed. See [`Reading::cancelled_by`].
+    #[must_use]
+    pub fn cancelled_by(mut self, token: &CancelToken) -> Self {
+        self.reading = self.reading.cancelled_by(token);
+        self
+    }
+
+    /// `observer` is called while files are read: see [`Progress::observed`].
+    #[must_use]
+    pub fn on_progress(mut self, observer: impl Fn(&Progress) + Send + Sync + 'static) -> Self {
+        self.reading = self.reading.with_progress(Arc::new(Progress::observed(observer)));
+        self
+    }
+}
+
 /// What a seal did.
-#[derive(Debug)]
+#[derive(Debug, Clone, serde::Serialize)]
+#[non_exhaustive]
 pub struct Sealed {
     /// What was read and dropped, file by file.
     pub hygiene: IngestReport,
     /// Recipients (study, recipient) that have a cube now.
-    pub recipients: Vec<(String, String)>,
+    pub recipients: Vec<(StudyId, RecipientId)>,
     /// People in, and out by reason, noised: one answer for each recipient whose study pays for it.
     pub consents: Vec<Released>,
     /// Recipients that policy refuses, with all reasons.
-    pub refused: Vec<(String, String, Vec<Reason>)>,
+    pub refused: Vec<(StudyId, RecipientId, Vec<Reason>)>,
 }
 
 impl Operator {
@@ -48,7 +94,7 @@ impl Operator {
     /// since or its folder is gone. Epochs whose retention is over are retired first.
     ///
     /// Consents are those of `sources` and, always where there is one, of the register: the union of all events, of which the
-    /// latest decides, so that an event that stands in both counts once and a withdrawal counts wherever it stands.
+    /// latest decides, so that an event that is in both counts once and a withdrawal counts wherever it is.
     ///
     /// Order: a mark in the register, if there is one; epoch key; cubes into `epochs/ID.new`; the charged counts of people by consent, where the study pays for them; the
     /// auditor's figures; the times of the files; the log entry, which decides; the folder's final name. If we stop before the
@@ -56,10 +102,11 @@ impl Operator {
     ///
     /// The counts come after everything that a file can spoil, each of them charged before its answer is drawn. A seal that fails
     /// or stops between the first charge and the entry has paid: the charges stay, with `ask` entries of an epoch that never was,
-    /// the id stays free, and a seal that is tried again asks anew and pays anew.
+    /// the id stays free, and a seal that is tried again queries again and pays again.
     ///
     /// # Errors
     /// [`OperatorError`]; but for what was charged the sandbox is as before. [`OperatorError::EpochExists`] for an id that is used,
+    /// [`EngineError::Cancelled`](crate::input::EngineError::Cancelled) for a seal that was cancelled before anything was charged,
     /// [`OperatorError::Damaged`] where the folder of any sealed epoch is missing or another one. After an error in the last step
     /// the epoch is sealed, and the next open finishes.
     ///
@@ -67,6 +114,7 @@ impl Operator {
     /// The hygiene is a function of single files. Joined facts are in the sealed cubes, in the figures that the auditor's key opens,
     /// and in the noised counts of people by consent. Entries, charges and files have the instant at which the seal began.
     pub fn seal(&self, terms: &SealTerms, sources: Sources) -> Result<Sealed, OperatorError> {
+        span!("seal");
         let inner = &*self.inner;
         // Everything that the seal writes has this instant: the time of a step would reveal how long the steps before took.
         let now = inner.clock.now();
@@ -113,8 +161,8 @@ impl Operator {
         inner.books.append(Kind::Seal, now, entry)?;
         inner.add_epoch(file)?;
         let names = |(study, flows): (&Arc<Adopted>, Flows)| {
-            let id = study.study.id.to_string();
-            flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient.to_string()))
+            let id = study.study.id.clone();
+            flows.into_iter().map(move |(recipient, _)| (id.clone(), recipient))
         };
         Ok(Sealed { hygiene, recipients: flows.into_iter().flat_map(names).collect(), consents, refused })
     }
@@ -189,6 +237,9 @@ impl SandboxState {
         let sealing = Building { as_of: terms.as_of, key, reading: &reading };
         let (sources, records) = sources.recorded()?;
         let (register, state) = register.map(|(register, state)| (register, *state)).unzip();
+        let trees = register.map(|register| self.consent_trees(register, flows, (&file, key))).transpose()?;
+        let visitor = trees.clone().map(|trees| trees as Arc<dyn Visitor>);
+        let register = register.map(|register| (register, visitor));
         let hygiene =
             self.seal_rules(law)?.build_each((sources, register), flows, &sealing, |position, built| {
                 let (Some(study), Some((adopted, demands))) =
@@ -206,19 +257,25 @@ impl SandboxState {
                 }
                 Ok(())
             })?;
-        if let Some(register) = register {
-            self.write_consent_trees(register, flows, (&file, key), folder, &mut cubes)?;
+        for file in &hygiene.files {
+            counted!("seal.rows", file.rows);
+        }
+        if let Some(trees) = trees {
+            span!("seal.consent_trees");
+            self.write_consent_trees(&trees, folder, &mut cubes)?;
         }
         let state =
             state.map(|state| self.write_register_state(state, &terms.epoch, key, folder)).transpose()?;
         let studies = flows.iter().map(|(adopted, _)| &***adopted);
         let (inputs, openings) = self.write_inputs(&records, studies, &file, key, folder)?;
-        // Everything that a file can spoil is done: from here a seal costs budget, and nothing else comes into force.
+        // Everything that a file can spoil is done: from here a seal costs budget, nothing else comes into force, and nothing stops it.
+        terms.reading.uncancelled()?;
         let unchanged = self.law.unchanged()?;
         if !Arc::ptr_eq(law, &self.law.in_force()) {
             let why = "a study or a key was changed while the files were read: seal again";
             return Err(OperatorError::Invalid(why.into()));
         }
+        span!("seal.release");
         let mut consents = Vec::new();
         for (adopted, recipient, standings) in standings {
             consents.extend(self.release_consents(adopted, &recipient, &file, &standings)?);
@@ -239,6 +296,7 @@ impl SandboxState {
         body.insert("inputs".into(), inputs);
         body.insert("openings".into(), json!(openings));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
+        body.extend(token_sessions(&hygiene).map(|sessions| ("token_sessions".to_owned(), sessions)));
         Ok(Staged { hygiene, consents, file, entry: body, unchanged })
     }
 
@@ -261,7 +319,7 @@ impl SandboxState {
         }
         let joined = join_cubes(&sealed);
         self.storage.write(&cube_path(folder, study.id.as_str(), recipient), &joined)?;
-        // A ciphertext under a fresh key tells nothing, so its hash may be public.
+        // A ciphertext under a fresh key shows nothing, so its hash may be public.
         let blake3 = blake3::hash(&joined).to_hex().to_string();
         Ok(CubeEntry {
             study: study.id.clone(),
@@ -331,6 +389,18 @@ impl SandboxState {
         }
         Ok(())
     }
+}
+
+/// The sessions in which blind tokens of the files were made, each once; a function of what the files say of themselves.
+fn token_sessions(hygiene: &IngestReport) -> Option<Value> {
+    let of_file = hygiene
+        .files
+        .iter()
+        .filter_map(|file| Some((file.token_key.as_ref()?, file.token_session.as_ref()?)));
+    let sessions: BTreeSet<_> = of_file.collect();
+    let each =
+        sessions.iter().map(|(key, one)| json!({ "key": key, "session": one.session, "ids": one.ids }));
+    (!sessions.is_empty()).then(|| each.collect())
 }
 
 /// The key of the cubes of one study and recipient inside an epoch.

@@ -14,14 +14,14 @@ use crate::operator::register::state::former_namespaces;
 use crate::operator::{Adopted, OperatorError, Reader, SandboxState};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::query::ConsentCounts;
-use crate::register::{FILE, Snapshot};
-use crate::types::{Days, RecipientId, Secret, Timestamp};
+use crate::register::{FILE, Snapshot, Visitor};
+use crate::types::{Days, RecipientId, Secret, StudyId, Timestamp};
 
 /// The permitted recipients of a study and what each demands of people.
 pub(in crate::operator) type Flows = Vec<(RecipientId, Demand)>;
 
 /// Study, recipient and all reasons of a refusal.
-pub(in crate::operator) type RefusedFlow = (String, String, Vec<Reason>);
+pub(in crate::operator) type RefusedFlow = (StudyId, RecipientId, Vec<Reason>);
 
 /// Every study with its permitted recipients, and the refused ones.
 pub(in crate::operator) type Permitted<'a> = (Vec<(&'a Arc<Adopted>, Flows)>, Vec<RefusedFlow>);
@@ -59,6 +59,9 @@ pub(in crate::operator) struct Building<'a> {
     pub(in crate::operator) key: &'a Secret,
     pub(in crate::operator) reading: &'a Reading,
 }
+
+/// A register, and who sees everybody in it while it is read.
+pub(in crate::operator) type Walked<'a> = (&'a Snapshot, Option<Arc<dyn Visitor>>);
 
 /// What decides on a seal: the studies in force with their regimes, and the budget.
 pub(in crate::operator) struct SealRules<'a> {
@@ -124,7 +127,7 @@ impl<'a> SealRules<'a> {
                     },
                     Decision::Deny(reasons) => reasons,
                 };
-                refused.push((adopted.study.id.to_string(), recipient.id.to_string(), reasons));
+                refused.push((adopted.study.id.clone(), recipient.id.clone(), reasons));
             }
             if !flows.is_empty() {
                 all.push((adopted, flows));
@@ -176,7 +179,13 @@ impl<'a> SealRules<'a> {
         let key = random_secret()?;
         let building = Building { as_of, key: &key, reading };
         let kept = rereadable(&sources);
-        self.build_each((sources, register), &flows, &building, |_, _| Ok(())).map_err(|first| {
+        self.build_each(
+            (sources, register.map(|register| (register, None))),
+            &flows,
+            &building,
+            |_, _| Ok(()),
+        )
+        .map_err(|first| {
             let mut all = vec![first];
             for (adopted, flows) in &flows {
                 let own = only_declared(rereadable(&kept), adopted, self.studies.values());
@@ -196,13 +205,14 @@ impl<'a> SealRules<'a> {
     /// Builds the cubes of every study over the same sources and hands them over study by study; reports every file.
     pub(in crate::operator) fn build_each(
         &self,
-        (sources, register): (Sources, Option<&Snapshot>),
+        (sources, register): (Sources, Option<Walked<'_>>),
         flows: &[(&Arc<Adopted>, Flows)],
         building: &Building<'_>,
         mut each: impl FnMut(usize, Vec<BuiltEpoch>) -> Result<(), OperatorError>,
     ) -> Result<IngestReport, OperatorError> {
         let mut hygiene = IngestReport::default();
         let mut sources = Some(sources);
+        let (register, mut visitor) = register.unzip();
         for (position, (adopted, flows_of_study)) in flows.iter().enumerate() {
             let last = position + 1 == flows.len();
             let own = if last { sources.take() } else { sources.as_ref().and_then(again) };
@@ -212,12 +222,19 @@ impl<'a> SealRules<'a> {
                 )
             })?;
             let mut own = only_declared(own, adopted, self.studies.values());
-            own.consents
-                .extend(register.map(|register| self.of_register(register, &adopted.study)).transpose()?);
+            own.consents.extend(
+                register
+                    .map(|register| {
+                        // The first of the walks is seen by who visits everybody.
+                        let visitor = visitor.take().flatten();
+                        self.of_register((register, visitor), &adopted.study, building.reading)
+                    })
+                    .transpose()?,
+            );
             let Building { as_of, key, reading } = building;
             let reading = self.reading_of(reading, &adopted.study);
             let built = build(&adopted.study, flows_of_study, own, *as_of, key, &reading);
-            // What is wrong with the register is told by its own error, not by that of its columns.
+            // What is wrong with the register is shown by its own error, not by that of its columns.
             let fault = register.and_then(Snapshot::take_fault);
             let (built, report) =
                 fault.map_or(built.map_err(OperatorError::from), |fault| Err(fault.into()))?;
@@ -228,10 +245,16 @@ impl<'a> SealRules<'a> {
     }
 
     /// The events of the register that a study can read, beside its files: the fold takes the union, in any order.
-    fn of_register(&self, register: &Snapshot, study: &Study) -> Result<Input, OperatorError> {
+    fn of_register(
+        &self,
+        (register, visitor): Walked<'_>,
+        study: &Study,
+        reading: &Reading,
+    ) -> Result<Input, OperatorError> {
         let namespaces = study.namespaces().into_iter().map(str::to_owned).collect();
         let tombstones = register.tombstones()?.with_former(Arc::clone(&self.former));
-        Ok(Input::Register(FILE.into(), Box::new(register.reader(Some(namespaces))?), tombstones))
+        let events = register.reader(Some(namespaces), reading.threads(), visitor)?;
+        Ok(Input::Register(FILE.into(), Box::new(events), tombstones))
     }
 
     fn reading_of(&self, reading: &Reading, study: &Study) -> Reading {

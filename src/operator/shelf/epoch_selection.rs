@@ -9,7 +9,7 @@ use crate::policy::Reason;
 use crate::types::{EpochId, MaxAge, Timestamp};
 
 /// The epoch that a question would be asked of now.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct AskedEpoch {
     /// Its id.
     pub id: EpochId,

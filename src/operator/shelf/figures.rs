@@ -14,10 +14,10 @@ use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, decide};
 use crate::release::{
-    ColumnSpec, Cube, CubeShape, Exact, JoinDiagnostics, Layout, Outcome, Question, Released, Selection,
-    Value, open_figures, seal_figures,
+    AnswerLayout, ColumnSpec, Cube, CubeShape, Exact, JoinDiagnostics, Outcome, OutputColumn, Question,
+    Released, Selection, Value, open_figures, seal_figures,
 };
-use crate::types::{EpochId, RecipientId, Secret};
+use crate::types::{EpochId, Feasible, RecipientId, Secret};
 
 /// Where the figures of an epoch lie in its folder.
 pub(in crate::operator) fn figures_path(folder: &str) -> String {
@@ -51,7 +51,7 @@ impl Operator {
     /// [`OperatorError::Damaged`].
     ///
     /// # Privacy
-    /// Exact facts about people, for the auditor alone: not differentially private. What is kept of them is up to her.
+    /// Exact facts about people, for the auditor alone: not differentially private. The auditor decides what is kept of them.
     pub fn inspect(&self, epoch: &EpochId, key: &AuditorKey) -> Result<Vec<JoinDiagnostics>, OperatorError> {
         let inner = &*self.inner;
         let auditor = inner.law.auditor.as_ref().ok_or_else(|| {
@@ -153,11 +153,15 @@ impl SandboxState {
 }
 
 /// People by standing, as the reader sees it.
-pub(in crate::operator) fn layout(min_people: u64) -> Layout {
-    Layout {
+pub(in crate::operator) fn layout(min_people: u64) -> AnswerLayout {
+    AnswerLayout {
         tags: vec!["consent".into()],
         groups: ConsentStatus::ALL.iter().map(|standing| vec![standing.as_str().to_owned()]).collect(),
-        columns: vec![("people".into(), ColumnSpec::Number { part: 0, offset: 0, people: true })],
+        columns: vec![(
+            "people".into(),
+            ColumnSpec::Number { part: 0, offset: 0, feasible: Feasible::NotNegative },
+        )],
+        order: vec![OutputColumn::Tag(0), OutputColumn::Number(0)],
         denominations: BTreeMap::new(),
         counted: Some(0),
         min_people,

@@ -60,7 +60,7 @@ impl Operator {
     /// [`OperatorError::Unknown`]
     ///
     /// # Privacy
-    /// Reads no data. What overwriting cannot reach, and that a backup of `keys/` undoes it, is said at
+    /// Reads no data. What overwriting cannot reach, and that a backup of `keys/` undoes it, is stated at
     /// [`Keyring::destroy_epoch`]. Source: PIPL art. 47.
     pub fn retire(&self, epoch: &EpochId) -> Result<Retired, OperatorError> {
         self.inner.retire(epoch, Cause::Operator)

@@ -4,7 +4,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::audit::tiles::{CHECKPOINT, Tile};
+use crate::audit::{INDEX, TAIL};
 use crate::keys::{KeyError, Keyring};
+use crate::ledger::JOURNAL;
 use crate::operator::OperatorError;
 use crate::operator::keys::rotate::signer;
 use crate::operator::sandbox::{SANDBOX, SANDBOX_NEW, SandboxFile};
@@ -87,11 +89,11 @@ impl Known {
             return if known || Tile::parse(&place).is_some() { File::Unfinished } else { File::Strange };
         }
         match (folder.split('/').next().unwrap_or_default(), path) {
-            ("", SANDBOX | FILE | "ledger.redb" | "lock") => File::Known,
+            ("", SANDBOX | FILE | "ledger.redb" | JOURNAL | INDEX | "lock") => File::Known,
             ("", SANDBOX_NEW) => File::Adoption,
             ("", "consents.redb.new") => File::Unfinished,
             // Which of the tiles are leftovers the check of the log says.
-            ("log", _) if path == CHECKPOINT || Tile::parse(path).is_some() => File::Known,
+            ("log", _) if path == CHECKPOINT || path == TAIL || Tile::parse(path).is_some() => File::Known,
             ("keys", "keys/root.key" | "keys/sandbox.key" | "keys/sign.key") => File::Known,
             ("keys", "keys/root.next" | "keys/sign.key.new") => File::Unfinished,
             ("keys", _) if folder == "keys" => self.epoch_key(name),

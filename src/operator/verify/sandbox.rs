@@ -1,6 +1,5 @@
 //! `verify`: the log alone with a public key, or both books against each other with the root key.
 
-use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -12,18 +11,20 @@ use crate::audit::{
 };
 use crate::engine::Progress;
 use crate::keys::Keyring;
-use crate::ledger::{self, Book, State, book_of};
+use crate::ledger::{self, Book, Check, LedgerError, Snapshot};
 use crate::operator::OperatorError;
 use crate::operator::keys::rotate_root::check_root_number;
 use crate::operator::open::{Keys, keyring};
 use crate::operator::register::state::RegisterCheck;
 use crate::operator::sandbox::{SANDBOX, SandboxFile};
+use crate::operator::verify::charges::{Asked, check_ledger};
 use crate::operator::verify::epochs::{Epochs, EpochsCheck};
 use crate::operator::verify::files::{Known, check_signing_key};
 use crate::operator::verify::law::Laws;
 use crate::operator::verify::renewals::{agree, check_renewals};
 use crate::register::Register;
 use crate::storage::{AnchorFile, Storage, StorageError};
+use crate::types::trace::span;
 
 /// What was checked and found to be so.
 #[derive(Debug, Clone)]
@@ -65,14 +66,6 @@ pub struct Verification {
     pub unfinished: Vec<String>,
 }
 
-/// An `ask` entry as the ledger has to know it.
-struct Asked {
-    index: u64,
-    units: u128,
-    study: String,
-    recipient: String,
-}
-
 /// Where the newest checkpoint is kept outside the folder.
 #[derive(Debug, Clone, Copy, Default)]
 pub enum Anchoring<'a> {
@@ -86,7 +79,8 @@ pub enum Anchoring<'a> {
 }
 
 /// How a sandbox is verified.
-#[derive(Default)]
+#[derive(Debug, Default)]
+#[non_exhaustive]
 pub struct VerifyTerms<'a> {
     /// The key of the log, or one that it was rotated from; else that of `sandbox.toml`.
     pub vkey: Option<&'a VerifierKey>,
@@ -99,6 +93,49 @@ pub struct VerifyTerms<'a> {
     /// Whether another process may be writing: what looks damaged is then read again, and it is damage only if it is found
     /// twice in a row and log, ledger and register did not change in between.
     pub beside_a_writer: bool,
+}
+
+impl<'a> VerifyTerms<'a> {
+    /// The key that `sandbox.toml` names, no root key, the anchor that `sandbox.toml` names, no other process writing.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The key of the log, or one that it was rotated from.
+    #[must_use]
+    pub fn with_vkey(mut self, vkey: impl Into<Option<&'a VerifierKey>>) -> Self {
+        self.vkey = vkey.into();
+        self
+    }
+
+    /// The root key: everything is checked.
+    #[must_use]
+    pub fn with_keys(mut self, keys: impl Into<Option<Keys>>) -> Self {
+        self.keys = keys.into();
+        self
+    }
+
+    /// Where the anchor is.
+    #[must_use]
+    pub const fn with_anchor(mut self, anchor: Anchoring<'a>) -> Self {
+        self.anchor = anchor;
+        self
+    }
+
+    /// Counts the entries that were verified.
+    #[must_use]
+    pub const fn with_progress(mut self, progress: &'a Progress) -> Self {
+        self.progress = Some(progress);
+        self
+    }
+
+    /// Another process may be writing.
+    #[must_use]
+    pub const fn beside_a_writer(mut self) -> Self {
+        self.beside_a_writer = true;
+        self
+    }
 }
 
 /// How often a folder is read that another process changes meanwhile.
@@ -128,6 +165,7 @@ pub fn verify_log(
 /// # Errors
 /// As [`verify_log`], and [`OperatorError::WriterAtWork`] where another process changed what was read at every try.
 pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<Verification, OperatorError> {
+    span!("verify");
     let (mut keyring, mut before) = (None, None);
     for _ in 0..TRIES {
         let verified = verify_once(storage, &terms, &mut keyring).map_err(|error| misplaced(storage, error));
@@ -152,7 +190,10 @@ pub fn verify_sandbox(storage: &dyn Storage, terms: VerifyTerms<'_>) -> Result<V
 
 /// A directory, a symlink or another special file in the place of a file of the sandbox is damage, not a failure of the system.
 fn misplaced(storage: &dyn Storage, error: OperatorError) -> OperatorError {
-    let mut cause: Option<&(dyn Error + 'static)> = Some(&error);
+    let mut cause: Option<&(dyn Error + 'static)> = match &error {
+        OperatorError::Storage(failed) => Some(failed),
+        other => Some(other),
+    };
     let failed = std::iter::from_fn(|| {
         let found = cause?;
         cause = found.source();
@@ -170,11 +211,12 @@ fn misplaced(storage: &dyn Storage, error: OperatorError) -> OperatorError {
     }
 }
 
-/// What a writer changes: the same twice, and nobody wrote in between. What cannot be read is the same as nothing.
+/// What a writer changes: the same twice, and no one wrote in between. What cannot be read is the same as nothing.
 #[derive(PartialEq)]
 struct Books {
     checkpoint: Option<Vec<u8>>,
     ledger: Option<blake3::Hash>,
+    journal: Option<blake3::Hash>,
     register: Option<[u8; 32]>,
 }
 
@@ -182,10 +224,27 @@ impl Books {
     fn now(storage: &dyn Storage) -> Self {
         Self {
             checkpoint: storage.read(CHECKPOINT).ok().flatten(),
-            ledger: storage.read(ledger::FILE).ok().flatten().map(|content| blake3::hash(&content)),
+            ledger: fingerprint(storage, ledger::FILE),
+            journal: fingerprint(storage, ledger::JOURNAL),
             register: Register::fingerprint(storage).ok(),
         }
     }
+}
+
+/// The hash of a file, read piece by piece.
+fn fingerprint(storage: &dyn Storage, path: &str) -> Option<blake3::Hash> {
+    const PIECE: usize = 1 << 16;
+    let blocks = storage.read_blocks(path).ok()??;
+    let (length, mut hasher, mut offset) = (blocks.len().ok()?, blake3::Hasher::new(), 0_u64);
+    let mut piece = vec![0; PIECE];
+    while offset < length {
+        let left = usize::try_from(length.saturating_sub(offset)).ok()?;
+        let piece = piece.get_mut(..left.min(PIECE))?;
+        blocks.read_at(offset, piece).ok()?;
+        hasher.update(piece);
+        offset = offset.saturating_add(u64::try_from(piece.len()).ok()?);
+    }
+    Some(hasher.finalize())
 }
 
 /// Reads everything once. The keyring is made at the first reading that gets as far: a provider is asked once.
@@ -212,12 +271,13 @@ fn verify_once(
     // Checkpoint, ledger, anchor, log, in this order: the ledger has the charge of every answer below the checkpoint, and the log
     // has every entry that the ledger and the anchor know of, whatever a writer adds meanwhile.
     let below = if terms.beside_a_writer { claimed_size(storage) } else { u64::MAX };
-    let ledger = storage.read(ledger::FILE)?;
+    let ledger =
+        keyring.map(|keyring| Snapshot::take(storage, &keyring.ledger_mac(), &file.id, Check::Whole));
     let anchor = read_anchor(terms.anchor, &file);
-    // Until the chain has led from the given key to it, whoever signed is nobody.
+    // Until the chain has led from the given key to it, the signer is unknown.
     let signed_by = rotation_to_signer(storage, &key)?.map_or_else(|| key.clone(), |rotation| rotation.new);
-    let nobody = Progress::default();
-    let (log, read) = Read::log(storage, &file, &signed_by, terms.progress.unwrap_or(&nobody))?;
+    let unwatched = Progress::default();
+    let (log, read) = Read::log(storage, &file, &signed_by, terms.progress.unwrap_or(&unwatched))?;
     let Read { chain, asked, mut heads, laws, epochs, renewals, .. } = read;
     let leads = chain.leads(&key, &signed_by);
     leads.map_err(|fault| Fault { place: CHECKPOINT.into(), why: Why::Rotation(fault) })?;
@@ -242,11 +302,17 @@ fn verify_once(
     known.check_keys(storage, keyring)?;
     let EpochsCheck { cubes, register } = epochs.check(storage, keyring, &file.id)?;
     // Its rows take the root key, that it is there does not.
-    let ledger = ledger.ok_or_else(|| OperatorError::damaged(ledger::FILE, "is missing"))?;
-    let charges = keyring.map(|keyring| -> Result<u64, OperatorError> {
-        let ledger = book_of(&ledger, &keyring.ledger_mac(), &file.id)?;
+    let missing = match &ledger {
+        None => storage.read_blocks(ledger::FILE)?.is_none(),
+        Some(found) => matches!(found, Err(LedgerError::Missing)),
+    };
+    if missing {
+        return Err(OperatorError::damaged(ledger::FILE, "is missing"));
+    }
+    let charges = ledger.map(|ledger| -> Result<u64, OperatorError> {
+        let ledger = ledger?;
         agree(&ledger.renewals()?, &renewals)?;
-        check_ledger(&*ledger, (&asked, below), &heads)
+        check_ledger(&ledger, (&asked, below), &heads)
     });
     let charges = charges.transpose()?;
     let mut unfinished = log.leftovers.clone();
@@ -277,7 +343,7 @@ fn verify_once(
 #[derive(Default)]
 struct Read {
     chain: KeyChain,
-    asked: BTreeMap<u64, Asked>,
+    asked: Asked,
     /// The roots over 0, 1, 2, ... entries, but for the last.
     heads: Vec<Hash>,
     laws: Laws,
@@ -293,7 +359,7 @@ impl Read {
         progress: &Progress,
     ) -> Result<(Verified, Self), OperatorError> {
         progress.expect(claimed_size(storage));
-        let (mut read, mut twice) = (Self::default(), None);
+        let mut read = Self::default();
         let log = verify_each(storage, signed_by, |tree, entry| {
             let index = read.heads.len() as u64;
             read.heads.push(tree.root());
@@ -312,15 +378,10 @@ impl Read {
                 read.renewals.push((index, entry.clone()));
             }
             read.epochs.read(index, entry);
-            if entry.kind == Kind::Ask
-                && let Some(seq) = entry.ledger_seq
-                && read.asked.insert(seq, asked_entry(index, entry)).is_some()
-            {
-                twice = Some(index);
-            }
+            read.asked.read(index, entry);
             Ok(())
         })?;
-        match twice {
+        match read.asked.sort() {
             Some(index) => {
                 Err(OperatorError::damaged(format!("log entry {index}"), "a charge is answered twice"))
             }
@@ -390,59 +451,4 @@ fn check_anchor(
     }
     let why = Why::Anchor { anchor: head_text(&anchor), log: head_text(log) };
     Err(OperatorError::damaged(path.display().to_string(), why.to_string()))
-}
-
-fn asked_entry(index: u64, entry: &Entry) -> Asked {
-    let text = |name: &str| entry.body.get(name).and_then(|value| value.as_str()).unwrap_or("").to_owned();
-    let units = entry.charged_units().unwrap_or(0);
-    Asked { index, units, study: text("study"), recipient: text("recipient") }
-}
-
-/// Ledger against log, both ways: heads, sequence numbers, units, totals. Answers from entry `below` on may be newer than the
-/// ledger.
-fn check_ledger(
-    ledger: &dyn Book,
-    (asked, below): (&BTreeMap<u64, Asked>, u64),
-    heads: &[Hash],
-) -> Result<u64, OperatorError> {
-    let count = ledger.verify()?;
-    let mut committed = 0usize;
-    for record in ledger.records()? {
-        let record = record?;
-        let damaged = |why: &str| OperatorError::damaged(format!("ledger record {}", record.seq), why);
-        let seen = usize::try_from(record.log_head.size).ok().and_then(|size| heads.get(size));
-        if seen != Some(&record.log_head.root) {
-            return Err(damaged(
-                "saw a head that the log does not have: one of the two was rolled back or replaced",
-            ));
-        }
-        let entry = asked.get(&record.seq);
-        let is_its = |entry: &Asked| {
-            entry.units == record.units
-                && entry.study == record.study.as_str()
-                && entry.recipient == record.recipient.as_str()
-        };
-        let agrees = match record.state {
-            State::Committed { log_index } => {
-                committed += 1;
-                entry.is_some_and(|entry| entry.index == log_index && is_its(entry))
-            }
-            // An answer that was logged and not yet marked.
-            _ => entry.is_none_or(is_its),
-        };
-        if !agrees {
-            return Err(damaged("and its log entry do not agree"));
-        }
-    }
-    let unknown = asked.iter().find(|(seq, entry)| **seq == 0 || (**seq > count && entry.index < below));
-    if let Some((seq, entry)) = unknown {
-        let why =
-            format!("names charge {seq}, which the ledger does not have: it was rolled back or replaced");
-        return Err(OperatorError::damaged(format!("log entry {}", entry.index), why));
-    }
-    // An answer that was logged and not yet marked is finished at the next open; any other entry has its charge.
-    if asked.len() < committed {
-        return Err(OperatorError::damaged("log", "has fewer answers than the ledger has committed charges"));
-    }
-    Ok(count)
 }

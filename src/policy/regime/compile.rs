@@ -6,7 +6,7 @@ use std::ops::Range;
 use super::file::{Cell, Facts, RegimeFile, Written};
 use super::vocabulary::{UNDECLARED, UNKNOWN, bounds_of, is_assumed, open_words};
 use crate::consent::ConsentStatus;
-use crate::policy::compile::{Misplaced, Outcome, says, unknown};
+use crate::policy::compile::{Misplaced, Outcome, fault_at, unknown};
 use crate::policy::logic::{Cube, Demand, MAX_WORDS, Vocabulary, Words};
 use crate::policy::placed::Spanned;
 use crate::policy::study::Action;
@@ -31,7 +31,7 @@ pub(in crate::policy) struct Obliged {
     pub(in crate::policy) duties: Vec<String>,
 }
 
-/// What a regime file says, over the facts of a vocabulary.
+/// The contents of a regime file, over the facts of a vocabulary.
 #[derive(Debug)]
 pub(in crate::policy) struct Compiled {
     /// In the order of evaluation.
@@ -71,7 +71,7 @@ pub(in crate::policy) fn cell<'a>(file: &'a RegimeFile, category: &str, action: 
     }
 }
 
-/// Where the stage of a rule stands in the order of evaluation.
+/// The position of a rule's stage in the order of evaluation.
 fn stage(file: &RegimeFile, rule: &str) -> Option<usize> {
     let stage = file.rules.get(rule)?.stage.get_ref();
     file.regime.stages.iter().position(|known| known == stage)
@@ -142,32 +142,32 @@ impl Compiler<'_> {
         for (name, figure) in &file.figures {
             let bounds: BTreeSet<u64> = figure.bands.values().copied().collect();
             if bounds.len() != figure.bands.len() {
-                return says(figure.article.span(), format!("two bands of `{name}` start at one bound"));
+                return fault_at(figure.article.span(), format!("two bands of `{name}` start at one bound"));
             }
         }
         if let Some(stage) = file.regime.stages.iter().find(|s| !file.regime.stages_text.contains_key(*s)) {
-            return says(NOWHERE, format!("stage `{stage}` has no title under `stages_text`"));
+            return fault_at(NOWHERE, format!("stage `{stage}` has no title under `stages_text`"));
         }
         let extra = file.regime.stages_text.keys().find(|stage| !file.regime.stages.contains(stage));
         if let Some(stage) = extra {
             return Err(unknown("stage", &nowhere(stage), file.regime.stages.iter().map(String::as_str)));
         }
-        let reasons = || ConsentStatus::ALL.iter().filter(|standing| **standing != ConsentStatus::Live);
+        let reasons = || ConsentStatus::ALL.iter().filter(|status| **status != ConsentStatus::Live);
         let is_reason = |name: &String| reasons().any(|reason| reason.as_str() == name.as_str());
         if let Some(name) = file.person.keys().find(|name| !is_reason(name)) {
             return Err(unknown("reason", &nowhere(name), reasons().map(|reason| reason.as_str())));
         }
         let home = &file.regime.home;
         if home.len() != 2 || !home.bytes().all(|letter| letter.is_ascii_uppercase()) {
-            return says(NOWHERE, "`home` is a country: two capital letters");
+            return fault_at(NOWHERE, "`home` is a country: two capital letters");
         }
         let missing = reasons().find(|reason| !file.person.contains_key(reason.as_str()));
         if let Some(reason) = missing {
-            return says(NOWHERE, format!("`[person.{}]` is missing", reason.as_str()));
+            return fault_at(NOWHERE, format!("`[person.{}]` is missing", reason.as_str()));
         }
         let large = self.vocabulary.facts().iter().find(|fact| fact.words.len() > MAX_WORDS);
         match large {
-            Some(fact) => says(NOWHERE, format!("`{}` has more than {MAX_WORDS} words", fact.name)),
+            Some(fact) => fault_at(NOWHERE, format!("`{}` has more than {MAX_WORDS} words", fact.name)),
             None => Ok(()),
         }
     }
@@ -186,7 +186,7 @@ impl Compiler<'_> {
             let mut above = category.under.as_ref();
             while let Some(next) = above {
                 if !seen.insert(next.get_ref()) {
-                    return says(next.span(), format!("category `{name}` is under itself: a cycle"));
+                    return fault_at(next.span(), format!("category `{name}` is under itself: a cycle"));
                 }
                 above = file.categories.get(next.get_ref()).and_then(|category| category.under.as_ref());
             }
@@ -196,19 +196,19 @@ impl Compiler<'_> {
         }
         for name in file.categories.keys() {
             if let Some(action) = Action::ALL.into_iter().find(|action| cell(file, name, *action).is_none()) {
-                return says(
+                return fault_at(
                     NOWHERE,
                     format!("the matrix has no cell `[matrix.{name}.{}]`", action.as_str()),
                 );
             }
         }
         match Action::ALL.into_iter().find(|action| !file.actions.contains_key(action)) {
-            Some(action) => says(NOWHERE, format!("`[actions.{}]` is missing", action.as_str())),
+            Some(action) => fault_at(NOWHERE, format!("`[actions.{}]` is missing", action.as_str())),
             None => Ok(()),
         }
     }
 
-    /// What the regime does not know is refused, whether or not the file says so.
+    /// What the regime does not know is refused, whether or not the file has a rule for it.
     fn unknown_words(&mut self) {
         let file = self.file;
         let own: [(&str, Vec<&str>); 4] = [
@@ -354,7 +354,7 @@ impl Compiler<'_> {
 
     fn literal(&self, name: &Spanned<String>, words: &Written) -> Outcome<(usize, Words)> {
         let facts = || self.vocabulary.facts().iter().map(|fact| fact.name.as_str()).chain([CLASS]);
-        // The class of a purpose is no fact of its own: it stands for the purposes of the class.
+        // The class of a purpose is no fact of its own: it means the purposes of the class.
         let written = if name.get_ref() == CLASS { "purpose" } else { name.get_ref().as_str() };
         let Some(fact) = self.vocabulary.place(written) else { return Err(unknown("fact", name, facts())) };
         let mut good = Words::NONE;
@@ -366,12 +366,12 @@ impl Compiler<'_> {
             good = good.or(meant);
         }
         if good.is_empty() {
-            return says(name.span(), format!("`{}` needs at least one word", name.get_ref()));
+            return fault_at(name.span(), format!("`{}` needs at least one word", name.get_ref()));
         }
         Ok((fact, good))
     }
 
-    /// The words of a fact that a word of the file stands for.
+    /// The words of a fact that a word of the file means.
     fn meant(&self, name: &str, fact: usize, word: &str) -> Words {
         let all = |words: &mut dyn Iterator<Item = &str>| {
             words.filter_map(|word| self.vocabulary.position(fact, word)).fold(Words::NONE, Words::with)

@@ -222,7 +222,7 @@ pub(in crate::policy) struct Figure {
     pub(in crate::policy) title: Text,
 }
 
-/// A rule's article and texts; `{}` stands for what failed, `{is}` for its state, `{category}` for the data category.
+/// A rule's article and texts; `{}` is what failed, `{is}` for its state, `{category}` for the data category.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub(in crate::policy) struct Rule {

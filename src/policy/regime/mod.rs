@@ -12,7 +12,7 @@ pub(super) use file::{Coarse, Head, Names, NoticeBlock, PersonReason, RegimeFile
 pub(super) use vocabulary::{MISSING, UNDECLARED, UNKNOWN, add_facts};
 
 use super::logic::Vocabulary;
-use super::{Fault, StudyError};
+use super::{StudyError, StudyFault};
 
 /// A regime that is not built in, or whose file is broken.
 #[derive(Debug, thiserror::Error)]
@@ -21,12 +21,12 @@ pub enum RegimeError {
     /// No regime of this name is built in.
     #[error("unknown regime `{name}`: built in are {}, and the path of a file ends in `.toml`{}", .known.join(", "), meant(.name, .known))]
     Unknown {
-        /// What the study says.
+        /// What the study declares.
         name: String,
         /// The built-in regimes.
         known: Vec<&'static str>,
     },
-    /// The file does not say what a regime says.
+    /// The file does not have what a regime needs.
     #[error(transparent)]
     Broken(#[from] StudyError),
 }
@@ -106,7 +106,7 @@ impl Regime {
     /// None: a regime is a public text.
     pub fn parse(name: &str, text: &str) -> Result<Self, RegimeError> {
         if text.len() > LARGEST {
-            let fault = Fault::Contradiction("a regime file has at most 4 MiB".into());
+            let fault = StudyFault::Contradiction("a regime file has at most 4 MiB".into());
             return Err(StudyError::at(name, text, None, fault).into());
         }
         let file: RegimeFile =
@@ -137,7 +137,7 @@ impl Regime {
         format!("{} ({} v{})", self.file.regime.name.of(lang), self.file.regime.id, self.file.regime.version)
     }
 
-    /// The age below which somebody is a child, and that from which she is an adult, in years.
+    /// The age below which a person is a child, and that from which they are an adult, in years.
     #[must_use]
     pub const fn age_thresholds(&self) -> (u8, u8) {
         (self.file.regime.child_below, self.file.regime.adult_from)

@@ -82,7 +82,7 @@ fn the_most_expensive_aggregate_alone_grows_if_that_fits() {
     assert!(!price.contains("error = 3,") && !price.ends_with(" = 1000"), "{price}");
 }
 
-/// The price of a setting as the canonical question says it.
+/// The price of a setting as the canonical query says it.
 fn price_of(plan: &Plan, name: &str) -> u64 {
     let (_, settings) = plan.question().split_once(" WITH (").unwrap();
     let settings = settings.strip_suffix(')').unwrap().split(", ");

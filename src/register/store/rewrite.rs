@@ -1,4 +1,5 @@
-//! A register written anew without some of its events: pages of the store keep removed bytes, a new file never had them.
+//! A register rewritten without some of its events: pages of the store keep removed bytes, a new file never had them. What was
+//! imported becomes one run.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::Ordering;
@@ -6,10 +7,14 @@ use std::time::SystemTime;
 
 use redb::{Durability, Table, WriteTransaction};
 
+use super::super::blocks::{BlockWriter, Packed, PackedOwner, Run};
 use super::super::error::fault;
+use super::super::merge::{insert, push};
+use super::super::people::{Person, Single};
 use super::super::rows::{
-    EVENTS, HEAD, Head, Keys, META, Mark, Pseudonym, REQUESTS, RowKey, SEALS, SealMark, TOMBSTONES,
+    BlockKey, EVENTS, HEAD, Head, Keys, META, Mark, REQUESTS, RUNS, RowKey, SEALS, SealMark, TOMBSTONES,
 };
+use super::super::runs::in_order;
 use super::{FILE, NEW, Register};
 use crate::consent::Tombstone;
 use crate::register::{Event, RegisterError, Snapshot};
@@ -37,11 +42,20 @@ pub struct Left {
 /// The store that takes the place of the old one, and what was put into it.
 struct Successor<'t> {
     events: Table<'t, &'static RowKey, &'static [u8]>,
+    /// The one run, if the old store has any.
+    run: Option<Successors<'t>>,
     keys: &'t Keys,
     head: Head,
     /// Rows that the old store did not have.
     fresh: u64,
     left: BTreeMap<Mark, Tombstone>,
+}
+
+/// The run of a successor.
+struct Successors<'t> {
+    blocks: Table<'t, &'static BlockKey, &'static [u8]>,
+    writer: BlockWriter<'t>,
+    run: Run,
 }
 
 impl Register {
@@ -105,28 +119,27 @@ impl Register {
         old: &Snapshot,
         judge: &mut dyn FnMut(&[Event]) -> Removal,
     ) -> Result<(Head, u64, BTreeMap<Mark, Tombstone>), RegisterError> {
+        let number = old.head().next_run;
+        let run = if old.head().runs.is_empty() {
+            None
+        } else {
+            let blocks = transaction.open_table(RUNS).map_err(fault)?;
+            let run = Run { number, events: 0, blocks: 0, first: [0; 16] };
+            Some(Successors { blocks, writer: BlockWriter::new(&self.keys, number), run })
+        };
         let mut into = Successor {
             events: transaction.open_table(EVENTS).map_err(fault)?,
+            run,
             keys: &self.keys,
-            head: Head::EMPTY,
+            head: Head { next_run: number, ..Head::EMPTY },
             fresh: 0,
             left: BTreeMap::new(),
         };
         let mut walk = old.walk()?;
-        let mut rows: Vec<(Pseudonym, Vec<u8>)> = Vec::new();
-        let mut events: Vec<Event> = Vec::new();
-        loop {
-            let row = walk.step()?;
-            let next = row.as_ref().map(|(key, ..)| Pseudonym::of(key).0);
-            if rows.last().is_some_and(|(last, _)| next != Some(*last)) {
-                into.take(&rows, &events, judge(&events))?;
-                (rows, events) = (Vec::new(), Vec::new());
-            }
-            let Some((key, sealed, event)) = row else { break };
-            rows.push((Pseudonym::of(&key).0, sealed));
-            events.push(event);
+        while let Some(person) = walk.person()? {
+            into.take(person, judge)?;
         }
-        Ok((into.head, into.fresh, into.left))
+        into.end()
     }
 
     /// Takes the other tables over, with the tombstones that are new.
@@ -148,7 +161,7 @@ impl Register {
                     }
                     None => {
                         table.insert(mark.value(), sealed.value()).map_err(fault)?;
-                        head = head.and_other(&self.keys.tombstone_tag(mark.value(), sealed.value()))?;
+                        head.and_other(&self.keys.tombstone_tag(mark.value(), sealed.value()))?;
                     }
                 }
             }
@@ -156,7 +169,7 @@ impl Register {
         for (mark, tombstone) in left {
             let sealed = self.keys.seal_tombstone(&mark, &tombstone)?;
             table.insert(&mark, sealed.as_slice()).map_err(fault)?;
-            head = head.and_other(&self.keys.tombstone_tag(&mark, &sealed))?;
+            head.and_other(&self.keys.tombstone_tag(&mark, &sealed))?;
             fresh = fresh.checked_add(1).ok_or(RegisterError::TooLarge)?;
         }
         if let Some(before) = &old.further().requests {
@@ -164,7 +177,7 @@ impl Register {
             for row in before.range::<u64>(..).map_err(fault)? {
                 let (number, sealed) = row.map_err(fault)?;
                 table.insert(number.value(), sealed.value()).map_err(fault)?;
-                head = head.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
+                head.and_other(&self.keys.request_tag(number.value(), sealed.value()))?;
             }
         }
         if let Some(before) = &old.further().seals {
@@ -172,7 +185,7 @@ impl Register {
             for row in before.range::<&SealMark>(..).map_err(fault)? {
                 let (mark, value) = row.map_err(fault)?;
                 table.insert(mark.value(), value.value()).map_err(fault)?;
-                head = head.and_other(&self.keys.seal_tag(mark.value(), value.value()))?;
+                head.and_other(&self.keys.seal_tag(mark.value(), value.value()))?;
             }
         }
         Ok((head, fresh))
@@ -180,40 +193,108 @@ impl Register {
 }
 
 impl Successor<'_> {
-    /// Takes over what stays of the events of one id. They are numbered without a gap, so what follows a removed one is encrypted
-    /// anew.
+    /// Takes over what stays of the events of one id. Those that were recorded one by one are numbered without a gap, so what follows a
+    /// removed one is encrypted again; blocks are rewritten.
     fn take(
         &mut self,
-        rows: &[(Pseudonym, Vec<u8>)],
-        events: &[Event],
-        removal: Removal,
+        person: Person,
+        judge: &mut dyn FnMut(&[Event]) -> Removal,
     ) -> Result<(), RegisterError> {
+        let Person { pseudonym, ids, id, singles, packed } = person;
+        let all = in_order(singles, packed, |single| Kept::Single(Box::new(single)), Kept::Packed);
+        let events: Vec<Event> = all.iter().map(|kept| kept.event((&ids, &id))).collect();
+        let removal = judge(&events);
         if let Some(left) = removal.left {
             let mark = self.keys.tombstone_mark(&left.ids, &left.person);
             let before = self.left.remove(&mark).unwrap_or_default();
             self.left.insert(mark, before.and(left.tombstone));
         }
         let removed = removal.events.into_iter().chain(std::iter::repeat(false));
-        let mut numbers = 1..;
-        for (place, ((pseudonym, sealed), (event, removed))) in
-            (1_u64..).zip(rows.iter().zip(events.iter().zip(removed)))
-        {
-            if removed {
-                continue;
+        let (mut before, mut singles, mut rows) = (0_u64, 0_u64, Vec::new());
+        for (kept, (event, removed)) in all.into_iter().zip(events.iter().zip(removed)) {
+            match kept {
+                Kept::Single(single) => {
+                    before = before.checked_add(1).ok_or(RegisterError::TooLarge)?;
+                    if removed {
+                        continue;
+                    }
+                    singles = singles.checked_add(1).ok_or(RegisterError::TooLarge)?;
+                    self.single(
+                        &pseudonym.row(singles),
+                        event,
+                        (singles == before).then_some(&single.sealed),
+                    )?;
+                }
+                Kept::Packed(row) if !removed => rows.push(Packed { singles, ..row }),
+                Kept::Packed(_) => {}
             }
-            let number = numbers.next().ok_or(RegisterError::TooLarge)?;
-            let key = pseudonym.row(number);
-            let anew;
-            let sealed = if number == place {
-                sealed
-            } else {
-                self.fresh = self.fresh.checked_add(1).ok_or(RegisterError::TooLarge)?;
-                anew = self.keys.seal_event(&key, event)?;
-                &anew
-            };
-            self.head = self.head.and(&self.keys.tag(&key, sealed))?;
-            self.events.insert(&key, sealed.as_slice()).map_err(fault)?;
         }
-        Ok(())
+        match &mut self.run {
+            Some(run) if !rows.is_empty() => {
+                run.take(&PackedOwner { pseudonym, ids, id, rows }, &mut self.head)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Takes an event over as a row by itself, with its old bytes where they still fit.
+    fn single(&mut self, key: &RowKey, event: &Event, sealed: Option<&Vec<u8>>) -> Result<(), RegisterError> {
+        let sealed_again;
+        let sealed = match sealed {
+            Some(sealed) => sealed,
+            None => {
+                self.fresh = self.fresh.checked_add(1).ok_or(RegisterError::TooLarge)?;
+                sealed_again = self.keys.seal_event(key, event)?;
+                &sealed_again
+            }
+        };
+        self.head.and(&self.keys.tag(key, sealed))?;
+        self.events.insert(key, sealed.as_slice()).map_err(fault).map(drop)
+    }
+
+    /// What was taken over: its head, how many rows are new, and what is left of the others.
+    fn end(mut self) -> Result<(Head, u64, BTreeMap<Mark, Tombstone>), RegisterError> {
+        if let Some(Successors { mut blocks, mut writer, mut run }) = self.run {
+            let head = &mut self.head;
+            writer.close(None, &mut |block| {
+                run.blocks += 1;
+                insert(&mut blocks, head, &block)
+            })?;
+            self.fresh = self.fresh.saturating_add(run.blocks);
+            head.and_events(run.events)?;
+            head.next_run = run.number.checked_add(1).ok_or(RegisterError::TooLarge)?;
+            head.runs.extend((run.events > 0).then_some(run));
+        }
+        Ok((self.head, self.fresh, self.left))
+    }
+}
+
+/// An event that may stay, in the form in which the old store has it.
+enum Kept {
+    Single(Box<Single>),
+    Packed(Packed),
+}
+
+impl Kept {
+    fn event(&self, who: (&str, &str)) -> Event {
+        match self {
+            Self::Single(single) => single.event.clone(),
+            Self::Packed(row) => Event::of_parts(who, &row.times, &row.statement),
+        }
+    }
+}
+
+impl Successors<'_> {
+    fn take(&mut self, owner: &PackedOwner, head: &mut Head) -> Result<(), RegisterError> {
+        if self.run.events == 0 {
+            self.run.first = owner.pseudonym.to_bytes();
+        }
+        let rows = u64::try_from(owner.rows.len()).map_err(|_| RegisterError::TooLarge)?;
+        self.run.events = self.run.events.checked_add(rows).ok_or(RegisterError::TooLarge)?;
+        let (blocks, written) = (&mut self.blocks, &mut self.run.blocks);
+        push(&mut self.writer, owner, &mut |block| {
+            *written += 1;
+            insert(blocks, head, &block)
+        })
     }
 }

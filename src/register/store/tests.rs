@@ -28,7 +28,7 @@ fn reopened(image: &Image) -> Result<Option<Register>, RegisterError> {
     Register::open(image, &key(), "s")
 }
 
-/// An event of a person, told from others by its purpose.
+/// An event of a person, distinguished from others by its purpose.
 fn event(person: u32, purpose: &str) -> Event {
     let at = format!("2026-09-01T10:00:{:02}Z", person % 60);
     Event::from_cells(|column| match column {
@@ -84,7 +84,7 @@ fn act() -> impl Strategy<Value = Act> {
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(48))]
 
-    /// The register is a list that keeps what was recorded, however it is opened anew.
+    /// The register is a list that keeps what was recorded, however it is reopened.
     #[test]
     fn the_register_is_a_durable_list(acts in proptest::collection::vec(act(), 1..14)) {
         let image = Image::new();
@@ -132,11 +132,11 @@ fn a_stop_at_any_operation_loses_no_acknowledged_event() {
         .enumerate()
         .map(|(group, size)| (0..*size).map(|n| event(n, &format!("group {group}"))).collect())
         .collect();
-    let live = |image: &Image, told: &mut usize| -> Result<(), RegisterError> {
+    let live = |image: &Image, acknowledged: &mut usize| -> Result<(), RegisterError> {
         let mut register = made(image)?;
         for (number, group) in groups.iter().enumerate() {
             add(&register, group)?;
-            *told = number + 1;
+            *acknowledged = number + 1;
             if number == 1 {
                 drop(register);
                 register = made(image)?;
@@ -149,23 +149,24 @@ fn a_stop_at_any_operation_loses_no_acknowledged_event() {
     let mut refused = 0;
     for fault in [Fault::Error, Fault::FullDisk, Fault::LostSync, Fault::TornWrite] {
         for at in 1..=whole.operations() {
-            let (image, mut told) = (Image::new(), 0);
+            let (image, mut acknowledged) = (Image::new(), 0);
             image.fail_at(at, fault);
-            refused += usize::from(live(&image, &mut told).is_err());
+            refused += usize::from(live(&image, &mut acknowledged).is_err());
             for left in [image.crash(), image.crash_torn(at)] {
                 let register = match reopened(&left).unwrap() {
                     Some(register) => register,
                     None => {
-                        assert_eq!(told, 0, "{fault:?} at {at}: the register is gone");
+                        assert_eq!(acknowledged, 0, "{fault:?} at {at}: the register is gone");
                         made(&left).unwrap()
                     }
                 };
                 let found = all(&register).unwrap();
-                let may = (told..=groups.len()).map(|count| documents(groups.iter().take(count).flatten()));
+                let may =
+                    (acknowledged..=groups.len()).map(|count| documents(groups.iter().take(count).flatten()));
                 let may: Vec<_> = may.take(2).collect();
                 assert!(
                     may.contains(&found),
-                    "{fault:?} at {at}: {} events, {told} groups told",
+                    "{fault:?} at {at}: {} events, {acknowledged} groups acknowledged",
                     found.len()
                 );
                 add(&register, &[event(9, "afterwards")]).unwrap();
@@ -176,7 +177,7 @@ fn a_stop_at_any_operation_loses_no_acknowledged_event() {
     assert!(refused > 20, "the faults were not felt: {refused}");
 }
 
-/// After a failure in the storage nobody knows what is durable, so the handle refuses until it is opened anew.
+/// After a failure in the storage no one knows what is durable, so the handle refuses until it is reopened.
 #[test]
 fn a_failed_register_must_be_opened_again() {
     let image = Image::new();
@@ -230,9 +231,9 @@ fn each_changed_byte_of_an_event_is_found() {
             })
         };
         assert!(matches!(all(&changed()), Err(RegisterError::Damaged { .. })), "byte {byte}");
-        let hers = [&events[0], &events[1]]
+        let own = [&events[0], &events[1]]
             .map(|event| changed().events_of(event.person().0, event.person().1).is_err());
-        assert_eq!(hers.iter().filter(|refused| **refused).count(), 1, "one person's row was changed");
+        assert_eq!(own.iter().filter(|refused| **refused).count(), 1, "one person's row was changed");
     }
 }
 
@@ -250,7 +251,7 @@ fn rows_taken_out_put_elsewhere_or_doubled_are_found() {
             *key.last_mut().unwrap() += 5;
             table.insert(&key, value.as_slice()).unwrap();
         });
-        assert!(all(&doubled).is_err(), "row {changed} stands twice");
+        assert!(all(&doubled).is_err(), "row {changed} is there twice");
         let swapped = forged(&image, |table| {
             let rows = rows(table);
             let ((one, first), (other, second)) = (rows[changed].clone(), rows[(changed + 1) % 3].clone());
@@ -305,7 +306,7 @@ fn another_key_or_sandbox_opens_nothing() {
 }
 
 #[test]
-fn no_cell_stands_in_the_file_and_kinds_of_events_have_one_size() {
+fn no_cell_is_in_the_file_and_kinds_of_events_have_one_size() {
     let image = Image::new();
     let full = Event::from_cells(|column| {
         Some(
@@ -336,7 +337,7 @@ fn no_cell_stands_in_the_file_and_kinds_of_events_have_one_size() {
     let content = image.read(FILE).unwrap().unwrap();
     for needle in ["canary", "account", "given", "campaign"] {
         let found = content.windows(needle.len()).any(|window| window == needle.as_bytes());
-        assert!(!found, "`{needle}` stands in the file");
+        assert!(!found, "`{needle}` is in the file");
     }
 }
 
@@ -346,12 +347,12 @@ fn a_snapshot_stays_as_it_was_and_its_batches_have_all_columns() {
     let register = reopened(&image).unwrap().unwrap();
     let snapshot = register.snapshot().unwrap();
     add(&register, &[event(4, "later")]).unwrap();
-    let phones = snapshot.reader(Some(["phone".to_owned()].into())).unwrap();
+    let phones = snapshot.reader(Some(["phone".to_owned()].into()), 1, None).unwrap();
     let names: Vec<_> = phones.schema().fields().iter().map(|field| field.name().clone()).collect();
     assert_eq!(names, COLUMNS);
     let count = |reader: super::super::Batches| reader.map(|batch| batch.unwrap().num_rows()).sum::<usize>();
     assert_eq!(count(phones), 1);
-    let both = || snapshot.reader(None).unwrap();
+    let both = || snapshot.reader(None, 1, None).unwrap();
     assert_eq!([count(both()), count(both())], [events.len(); 2]);
     assert!(snapshot.take_fault().is_none());
     assert_eq!(all(&register).unwrap().len(), 4);
@@ -387,7 +388,7 @@ fn holds(image: &Image, needle: &[u8]) -> bool {
 /// Promise: no file of the folder has a byte of a removed row, nor the pseudonym that it was under; a row that is only deleted leaves
 /// both in a page of the store.
 #[test]
-fn a_register_that_was_written_anew_has_no_byte_of_a_removed_row() {
+fn a_register_that_was_rewritten_has_no_byte_of_a_removed_row() {
     let (image, events) = three();
     let mut raw = Vec::new();
     drop(forged(&image, |table| raw = rows(table)));
@@ -420,9 +421,9 @@ fn a_register_that_was_written_anew_has_no_byte_of_a_removed_row() {
     assert!(found.of("account", "canaryperson1").is_some() && found.of("phone", "canaryperson2").is_none());
 }
 
-/// What stays of a person is numbered anew; a later tombstone takes in the earlier one, and every writing moves the state.
+/// What stays of a person is numbered again; a later tombstone takes in the earlier one, and every writing moves the state.
 #[test]
-fn what_stays_is_numbered_anew_and_the_number_of_rows_ever_written_grows() {
+fn what_stays_is_numbered_again_and_the_number_of_rows_ever_written_grows() {
     let image = Image::new();
     let events: Vec<Event> = ["one", "two", "three"].map(|purpose| event(1, purpose)).into();
     add(&register(&image), &events).unwrap();
@@ -482,7 +483,7 @@ fn a_stop_at_any_operation_of_a_rewriting_leaves_one_whole_register() {
     assert!(seen[0] > 20 && seen[1] > 0, "{seen:?}");
 }
 
-/// Rows of the other tables are found as those of events are; a changed register is not written anew.
+/// Rows of the other tables are found as those of events are; a changed register is not rewritten.
 #[test]
 fn a_changed_or_missing_tombstone_or_request_is_found() {
     let (image, _) = three();

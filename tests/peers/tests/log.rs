@@ -203,18 +203,11 @@ fn they_open_the_folder_of_a_sandbox() {
     let home = tempfile::tempdir().unwrap();
     let dir = home.path().join("box");
     let study = include_str!("../../support/study.toml");
-    let setup = Setup {
-        studies: vec![StudySource::new("study.toml", study)],
-        pool: PoolTerms {
-            epsilon: NanoEpsilon::parse("4").unwrap(),
-            delta: Some("1e-12".parse().unwrap()),
-            window: None,
-        },
-        handlers: Vec::new(),
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let setup = Setup::new(
+        vec![StudySource::new("study.toml", study)],
+        PoolTerms::new(NanoEpsilon::parse("4").unwrap()).with_delta("1e-12".parse().unwrap()),
+    )
+    .with_approval(Approval::None);
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let vkey = operator.status().unwrap().vkey;
     drop(operator);

@@ -85,7 +85,7 @@ fn papers(regime: &Table, category: &str, action: &str) -> Set {
     sections.flat_map(of).flatten().collect()
 }
 
-/// For every fact that can matter in a cell the words that some rule tells apart, one of each kind.
+/// For every fact that can matter in a cell the words that some rule distinguishes, one of each kind.
 fn choices(regimes: [&Table; 2], category: &str, action: &str) -> BTreeMap<String, Vec<String>> {
     let mut facts: Set = ["purpose", "basis", "sensitive"].map(str::to_owned).into();
     for regime in regimes {
@@ -98,13 +98,13 @@ fn choices(regimes: [&Table; 2], category: &str, action: &str) -> BTreeMap<Strin
     let kinds = |fact: String| {
         let mut seen: BTreeMap<Vec<bool>, String> = BTreeMap::new();
         for word in candidates(regimes, &fact) {
-            let told = Facts::from([(fact.clone(), word.clone())]);
+            let known = Facts::from([(fact.clone(), word.clone())]);
             let mut signature = Vec::new();
             for regime in regimes {
                 let of_class = |name: &str| fact == "purpose" && name == "purpose-class";
                 let own = literals(regime, category, action);
                 let own = own.into_iter().filter(|(name, _)| **name == fact || of_class(name));
-                signature.extend(own.map(|(name, words)| reference::is_one_of(regime, &told, name, &words)));
+                signature.extend(own.map(|(name, words)| reference::is_one_of(regime, &known, name, &words)));
                 signature.push(["unheard-of", "unknown", "valid", "incomplete"].contains(&word.as_str()));
                 signature.push(flag(regime, &["bases", &word, "consent"]));
                 signature.push(word == "yes");
@@ -177,7 +177,7 @@ fn enumerated(regimes: [&Table; 2], category: &str, action: &str) -> Option<BTre
     Some(found)
 }
 
-/// Whether no study can stand so: facts that contradict each other, or a category that is always sensitive and is not here.
+/// Whether no study can be so: facts that contradict each other, or a category that is always sensitive and is not here.
 fn is_impossible(regimes: [&Table; 2], category: &str, facts: &Facts) -> bool {
     let is = |fact: &str, words: &[&str]| facts.get(fact).is_some_and(|own| words.contains(&own.as_str()));
     let always = |regime: &Table| {
@@ -228,13 +228,13 @@ impl Pair<'_> {
 
     fn cell(
         &self,
-        said: &Comparison,
+        comparison: &Comparison,
         category: &str,
         action: &str,
         seen: &mut Seen,
     ) -> Result<(), TestCaseError> {
         let place = format!("{category} x {action}: ");
-        let own = said.factors.iter().filter_map(|own| Some((own.factor.strip_prefix(&place)?, own)));
+        let own = comparison.factors.iter().filter_map(|own| Some((own.factor.strip_prefix(&place)?, own)));
         let own: BTreeMap<&str, &Difference> = own.collect();
         let Some(expected) = enumerated(self.tables, category, action) else {
             seen.skipped += 1;
@@ -267,7 +267,7 @@ impl Pair<'_> {
         Ok(())
     }
 
-    /// The example is one: in the text of both regimes, and by the engine where a study can stand so.
+    /// The example is one: in the text of both regimes, and by the engine where a study can be so.
     fn example(
         &self,
         factor: &str,
@@ -344,7 +344,7 @@ fn cells_are_compared_as_enumeration_compares_them() {
 
 /// A number below the lowest band of a regime is as good as undeclared to it, also where the other has a band for it.
 #[test]
-fn a_lowest_band_that_starts_lower_is_told_apart() {
+fn a_lowest_band_that_starts_lower_is_distinguished() {
     let first = tiny(u32::MAX);
     let mut second = first.clone();
     second["figures"]["exported"]["bands"]["some"] = 0.into();
@@ -352,8 +352,9 @@ fn a_lowest_band_that_starts_lower_is_told_apart() {
     let base = base(&toml::from_str(SMALL).unwrap(), STUDY);
     let pair = Pair { tables: [&first, &second], regimes, base: &base };
     pair.check(&mut Seen::default()).unwrap();
-    let said = diff_regimes(&pair.regimes[0], &pair.regimes[1]);
-    let export = said.factors.iter().filter(|own| own.factor.ends_with("x export: the use is permitted"));
+    let comparison = diff_regimes(&pair.regimes[0], &pair.regimes[1]);
+    let export =
+        comparison.factors.iter().filter(|own| own.factor.ends_with("x export: the use is permitted"));
     assert!(export.clone().count() > 0 && export.clone().all(|own| own.relation.as_str() != "equivalent"));
 }
 
@@ -367,8 +368,8 @@ fn no_example_is_a_situation_that_cannot_be() {
     );
     assert_ne!(text, other);
     let [first, second] = [text, &other].map(|text| Regime::parse("regime.toml", text).unwrap());
-    let said = diff_regimes(&first, &second);
-    let examples = said.factors.iter().flat_map(|own| [&own.refused_by_first, &own.refused_by_second]);
+    let comparison = diff_regimes(&first, &second);
+    let examples = comparison.factors.iter().flat_map(|own| [&own.refused_by_first, &own.refused_by_second]);
     let examples: Vec<&String> = examples.flatten().collect();
     assert!(examples.iter().any(|example| example.contains("category = profile")), "{examples:?}");
     for always in ["health", "emotion", "payment-account", "religion"] {
@@ -389,9 +390,9 @@ fn nothing_is_sensitive_without_profiles() {
     let needs: Table = toml::from_str("rule = \"R28\"\nneeds = { sensitive = [\"yes\"] }").unwrap();
     second["demands"].as_array_mut().unwrap().push(Value::Table(needs));
     let [first, second] = [parsed(&first).unwrap(), parsed(&second).unwrap()];
-    let said = diff_regimes(&first, &second);
+    let comparison = diff_regimes(&first, &second);
     let health =
-        said.factors.iter().find(|own| own.factor == "health x provide: the use is permitted").unwrap();
+        comparison.factors.iter().find(|own| own.factor == "health x provide: the use is permitted").unwrap();
     assert!(health.refused_by_second.as_ref().unwrap().contains("sensitive = no"), "{health:?}");
 }
 

@@ -1,4 +1,4 @@
-//! A study that stands in a wanted situation, where there can be one.
+//! A study that is in a wanted situation, where there can be one.
 
 use toml::{Table, Value};
 
@@ -33,7 +33,7 @@ pub(crate) fn realise(regime: &Table, base: &Table, facts: &Facts, profile: &str
         own.insert("expires".into(), date_of(expires));
         match word(&format!("document:{kind}")) {
             "missing" => drop(table(&mut study, "documents").remove(&kind)),
-            "out-of-scope" => drop(own.insert("recipients".into(), vec!["nobody"].into())),
+            "out-of-scope" => drop(own.insert("recipients".into(), vec!["no-one"].into())),
             _ => {}
         }
     }

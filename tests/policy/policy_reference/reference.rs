@@ -137,11 +137,11 @@ pub(crate) fn decide(regime: &Table, study: &Table, recipient: &str, now: i64) -
     let material = list(regime, &["regime", "material_changes"]);
     let harmless = list(regime, &["regime", "slight_changes"]);
     let slight = |version: i64| {
-        let said = changes
+        let changed_later = changes
             .iter()
             .map(|own| own.as_table().unwrap())
             .find(|own| own["version"].as_integer() == Some(version));
-        let changed = said.map(|own| list(own, &["changed"])).unwrap_or_default();
+        let changed = changed_later.map(|own| list(own, &["changed"])).unwrap_or_default();
         !changed.is_empty() && changed.is_disjoint(&material) && changed.is_subset(&harmless)
     };
     let oldest = (0..=newest).rev().find(|version| *version == 0 || !slight(*version)).unwrap();

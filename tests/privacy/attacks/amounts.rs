@@ -1,4 +1,4 @@
-//! Overflow, huge clamps and casts: nothing wraps, nobody else's numbers are disturbed, and no answer is free.
+//! Overflow, huge clamps and casts: nothing wraps, no one else's numbers are disturbed, and no answer is free.
 
 use std::sync::Arc;
 
@@ -69,13 +69,13 @@ fn attack(attack: &str, payers: &[usize], amounts: ArrayRef, sums: &[(usize, i12
     println!("{attack}: farthest answer {off:.2} half-widths from the clamped truth (bound 6)");
     // 6 half-widths are more than 11 standard deviations: a chance below 1e-27.
     assert!(off <= 6.0, "{attack}: {answer:?}");
-    // The truth is far enough from zero, and from what a wrapped sum would be, to tell them apart.
+    // The truth is far enough from zero, and from what a wrapped sum would be, to distinguish them.
     let width = answer.parts[1].half_width as f64;
     assert!(width * 12.0 < 2.0 * WIDEST as f64, "{width}");
 }
 
 #[test]
-fn the_largest_amounts_are_clamped_and_disturb_nobody_else() {
+fn the_largest_amounts_are_clamped_and_disturb_no_one_else() {
     // Person 0 to 2 (east) each far above, 3 (south) far below, 6 (north) both in equal parts, 9 (west) small.
     let mut rows: Vec<(usize, i64)> = Vec::new();
     rows.extend([0, 1, 2].iter().flat_map(|person| std::iter::repeat_n((*person, i64::MAX), 40)));

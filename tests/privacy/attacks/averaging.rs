@@ -70,26 +70,26 @@ fn best_estimate(measurements: &[Measurement]) -> (f64, f64) {
     (rows[TARGET][4], rows[TARGET][5].sqrt())
 }
 
-/// Asks everything that the budget allows, every question of each asker; each answer is new and has its price.
-fn spend_everything(operator: &Operator, askers: &[&str]) -> Vec<Measurement> {
-    let askers: Vec<_> = askers.iter().map(|name| analyst(operator, name)).collect();
+/// Asks everything that the budget allows, every question of each client; each answer is new and has its price.
+fn spend_everything(operator: &Operator, clients: &[&str]) -> Vec<Measurement> {
+    let clients: Vec<_> = clients.iter().map(|name| analyst(operator, name)).collect();
     let (mut measurements, mut refused) = (Vec::new(), false);
     // The last prices are cheap and use up what is left.
     for error in (14..=30).chain([38, 50, 66, 88, 117, 156, 208]) {
         for (question, coefficients) in questions(error) {
-            for asker in &askers {
-                let before = spent(asker);
-                let forecast = asker.forecast(&question).unwrap().cost;
-                if forecast > asker.remaining().unwrap().left() && refused {
+            for client in &clients {
+                let before = spent(client);
+                let forecast = client.forecast(&question).unwrap().cost;
+                if forecast > client.remaining().unwrap().left() && refused {
                     continue;
                 }
-                let Some(answer) = try_ask(asker, &question, None) else {
-                    assert_eq!(spent(asker), before, "a refusal costs nothing");
+                let Some(answer) = try_ask(client, &question, None) else {
+                    assert_eq!(spent(client), before, "a refusal costs nothing");
                     refused = true;
                     continue;
                 };
                 assert!(!answer.stored, "{question}: another question is no stored answer");
-                assert_eq!(spent(asker) - before, forecast, "{question}: the forecast is the charge");
+                assert_eq!(spent(client) - before, forecast, "{question}: the forecast is the charge");
                 assert!(answer.units == forecast && forecast > 0, "{question}");
                 let variance = variance(&answer);
                 let numbers = numbers(&answer).into_iter().zip(coefficients.iter().copied());
@@ -105,7 +105,7 @@ fn spend_everything(operator: &Operator, askers: &[&str]) -> Vec<Measurement> {
 }
 
 /// One attacker (or several together) against fresh sandboxes, with all that the budget gives.
-fn average(attack: &str, askers: &[&str]) {
+fn average(attack: &str, clients: &[&str]) {
     // 80 squared standard normal errors have a mean below 0.37 with a chance below 1e-7 (Wilson and Hilferty:
     // (1 - 2/720 - 5.2 sqrt(2/720))^3 = 0.378). The bound is below the deviation by which the errors are divided.
     const RUNS: usize = 80;
@@ -115,7 +115,7 @@ fn average(attack: &str, askers: &[&str]) {
     let (mut bound, mut unused) = (0.0, 0.0);
     for _ in 0..RUNS {
         let (operator, _) = sandbox(&people, "4");
-        let measurements = spend_everything(&operator, askers);
+        let measurements = spend_everything(&operator, clients);
         let remaining = attacker(&operator).remaining().unwrap();
         assert!(remaining.spent <= remaining.limit, "more than everything was spent");
         unused = f64::max(unused, remaining.left() as f64 / remaining.limit as f64);

@@ -33,10 +33,10 @@ enum Target {
 }
 
 const HIGH: usize = 6;
-/// `nobody`, `few`, `many` without the target, and what she adds: herself and the two whom she lists, whom nobody else does.
+/// `nobody`, `few`, `many` without the target, and what they add: themselves and the two whom they list, whom no one else does.
 const AUDIENCES: ([f64; 3], [f64; 3]) = ([10.0, 0.0, 0.0], [-2.0, 3.0, 0.0]);
 
-/// Ten others, of whom the first lists the target; she is the only one of the west.
+/// Ten others, of whom the first lists the target; they are the only one of the west.
 fn people(target: Target) -> Vec<Person> {
     let mut people = known_people(10, HIGH);
     people[0].follows.push(id(10));
@@ -146,7 +146,7 @@ fn a_person_cannot_be_found_by_differences() {
         score > 0.0
     };
     let by_reach = advantage(
-        "knowing all others, by her reach",
+        "knowing all others, by their reach",
         [both, nowhere],
         |seen| units(&seen[0].audience),
         reach,

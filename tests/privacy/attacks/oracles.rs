@@ -1,12 +1,12 @@
-//! Everything but noise as an oracle: sandboxes that differ in one person (or hold nobody) forecast, refuse, fail, list,
-//! charge and log alike, and probing with ids tells nothing.
+//! Everything but noise as an oracle: sandboxes that differ in one person (or hold no one) forecast, refuse, fail, list,
+//! charge and log alike, and probing with ids shows nothing.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
 use hushtag::audit::{Entry, verify_each};
 use hushtag::operator::{Analyst, Answer, Operator};
-use hushtag::query::{Ask, tag};
+use hushtag::query::{Query, tag};
 use hushtag::release::Released;
 use hushtag::storage::{Image, Storage};
 use serde_json::Value;
@@ -70,7 +70,7 @@ fn outcome(analyst: &Analyst, question: &str) -> String {
     }
 }
 
-/// All that a recipient is told, line by line.
+/// All that a recipient receives, line by line.
 fn transcript(operator: &Operator) -> Vec<String> {
     let analyst = attacker(operator);
     let mut lines = vec![format!("{:?}", analyst.vocabulary().unwrap())];
@@ -91,20 +91,20 @@ fn transcript(operator: &Operator) -> Vec<String> {
 }
 
 #[test]
-fn forecasts_refusals_errors_and_costs_are_the_same_whoever_is_in() {
+fn forecasts_refusals_errors_and_costs_are_the_same_regardless_of_who_is_in() {
     let mut first: Option<Vec<String>> = None;
     let (mut lines, mut different) = (0, 0);
     for (world, people) in worlds() {
         let (operator, _) = sandbox(&people, "1");
-        let told = transcript(&operator);
-        let all = told.join("\n");
+        let shown = transcript(&operator);
+        let all = shown.join("\n");
         assert!(all.contains("refused") && all.contains("failed") && all.contains("released"), "{all}");
-        lines += told.len();
-        let expected = first.get_or_insert_with(|| told.clone());
-        assert_eq!(told.len(), expected.len());
-        for (told, expected) in told.iter().zip(expected) {
-            different += usize::from(told != expected);
-            assert_eq!(told, expected, "{world}");
+        lines += shown.len();
+        let expected = first.get_or_insert_with(|| shown.clone());
+        assert_eq!(shown.len(), expected.len());
+        for (shown, expected) in shown.iter().zip(expected) {
+            different += usize::from(shown != expected);
+            assert_eq!(shown, expected, "{world}");
         }
     }
     println!("refusal oracle: {different} of {lines} lines tell the worlds apart (bound 0)");
@@ -132,7 +132,7 @@ fn traces(image: &Image, vkey: &str) -> (Vec<Entry>, BTreeMap<String, usize>) {
     (entries, files)
 }
 
-/// An entry as a line of JSON, in which what is random is only told by its length.
+/// An entry as a line of JSON, in which what is random is shown by its length only.
 fn masked(entry: &Entry, seen: &mut BTreeSet<String>) -> String {
     fn mask(name: &str, value: &mut Value, seen: &mut BTreeSet<String>) {
         match value {
@@ -154,7 +154,7 @@ fn masked(entry: &Entry, seen: &mut BTreeSet<String>) -> String {
 }
 
 #[test]
-fn the_log_and_the_sizes_of_files_are_the_same_whoever_is_in() {
+fn the_log_and_the_sizes_of_files_are_the_same_regardless_of_who_is_in() {
     let (mut first, mut seen, mut entries) = (None, BTreeSet::new(), 0);
     for (world, people) in worlds() {
         let (operator, image) = sandbox(&people, "1");
@@ -216,18 +216,18 @@ fn probes(word: &str) -> Vec<String> {
 }
 
 #[test]
-fn words_outside_the_vocabulary_tell_nothing_about_the_data() {
+fn words_outside_the_vocabulary_show_nothing_about_the_data() {
     let mut messages: BTreeMap<usize, BTreeSet<String>> = BTreeMap::new();
     let mut asked = 0;
     for (world, people) in worlds() {
         let (operator, _) = sandbox(&people, "4");
         let analyst = attacker(&operator);
         let (before, logged) = (spent(&analyst), operator.status().unwrap().log_size);
-        // Of equal length: somebody's id, hers, nobody's; then her undeclared region and one that nobody has.
+        // Of equal length: somebody's id, theirs, no one's; then their undeclared region and one that no one has.
         for words in [&[id(7), id(TARGET), "13999999999".into()][..], &["Hidden".into(), "Absent".into()]] {
             for word in words {
-                let built = Ask::count().filter(tag("region").is(word.clone()));
-                let mut errors = vec![analyst.ask_built(&built, None).unwrap_err()];
+                let built = Query::count().filter(tag("region").is(word.clone()));
+                let mut errors = vec![analyst.ask_query(&built, None).unwrap_err()];
                 errors.extend(probes(word).iter().map(|probe| analyst.ask(probe, None).unwrap_err()));
                 errors.extend(probes(word).iter().map(|probe| analyst.forecast(probe).unwrap_err()));
                 asked += errors.len();

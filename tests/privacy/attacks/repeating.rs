@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use hushtag::operator::Answer;
-use hushtag::query::{Ask, tag};
+use hushtag::query::{Query, tag};
 use hushtag::release::Released;
 use hushtag::types::Decimal;
 
@@ -83,11 +83,11 @@ fn another_spelling_gives_the_stored_answer_for_nothing() {
             }
         }
     }
-    let built = Ask::count()
+    let built = Query::count()
         .and_sum("spend")
         .by("region")
         .filter(tag("list_size").is("short").and(tag("spend_tier").is_not("none")));
-    let Answer::Released(built) = analyst.ask_built(&built, None).unwrap() else { panic!("it is stored") };
+    let Answer::Released(built) = analyst.ask_query(&built, None).unwrap() else { panic!("it is stored") };
     assert!(built.stored && by_region(&built) == truth);
     drop((analyst, operator));
     let reopened = support::open(Arc::new(image)).unwrap();

@@ -19,7 +19,7 @@ use crate::support::{CHEAP, FixedClock, RECIPIENT, as_of, population, root_key, 
 fn from_files(files: &Files) -> Sources {
     let tables = [("follows", &files.follows), ("payments", &files.payments), ("members", &files.members)];
     let data = tables.map(|(name, path)| (name.parse().unwrap(), Input::Path(path.clone())));
-    Sources { data: data.into(), consents: vec![Input::Path(files.consents.clone())] }
+    Sources::new(data.into(), vec![Input::Path(files.consents.clone())])
 }
 
 fn under(operator: &Operator, recipient: &str, study: &str) -> Analyst {

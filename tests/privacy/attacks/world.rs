@@ -40,7 +40,7 @@ pub(crate) fn study() -> String {
     )
 }
 
-/// One person with everything that she owns.
+/// One person with everything that they own.
 #[derive(Debug, Clone)]
 pub(crate) struct Person {
     pub(crate) id: String,
@@ -56,7 +56,7 @@ pub(crate) fn id(person: usize) -> String {
 }
 
 impl Person {
-    /// Somebody who consents to both recipients, pays nothing and follows nobody.
+    /// Somebody who consents to both recipients, pays nothing and follows no one.
     pub(crate) fn new(person: usize) -> Self {
         let regions = ["east", "south", "north"];
         let region = regions[person % regions.len()];
@@ -144,14 +144,14 @@ pub(crate) fn sources_with(people: &[Person], payments: Input) -> Sources {
         ("user", text(people.iter().map(|person| &person.id))),
         ("region", text(people.iter().map(|person| person.region))),
     ];
-    Sources {
-        data: vec![
+    Sources::new(
+        vec![
             ("follows".parse().unwrap(), reader("follows", follows)),
             ("payments".parse().unwrap(), payments),
             ("members".parse().unwrap(), reader("members", members)),
         ],
-        consents: vec![consents(people)],
-    }
+        vec![consents(people)],
+    )
 }
 
 /// The terms of a sandbox with these studies.
@@ -160,7 +160,7 @@ pub(crate) fn setup_of(studies: &[String], epsilon: &str) -> Setup {
         .iter()
         .enumerate()
         .map(|(at, text)| StudySource::new(format!("study{at}.toml"), text.as_str()));
-    Setup { studies: named.collect(), ..setup(epsilon) }
+    setup(epsilon).with_studies(named.collect())
 }
 
 /// A sandbox with these studies that answers at once.
@@ -216,8 +216,8 @@ pub(crate) fn numbers(answer: &Released) -> Vec<f64> {
 /// The variance of the noise of the only part of an answer, as it says.
 pub(crate) fn variance(answer: &Released) -> f64 {
     let [part] = answer.parts.as_slice() else { panic!("{answer:?}") };
-    let (top, bottom) = part.parameter.split_once('/').unwrap_or((&part.parameter, "1"));
-    top.parse::<f64>().unwrap() / bottom.parse::<f64>().unwrap()
+    let parameter = part.mechanism.parameter();
+    parameter.numerator() as f64 / parameter.denominator() as f64
 }
 
 /// Units of a zCDP pool as rho.
@@ -252,7 +252,7 @@ pub(crate) fn worlds() -> Vec<(&'static str, Vec<Person>)> {
     let mut without = base.clone();
     without.remove(TARGET);
     vec![
-        ("as she is", base.clone()),
+        ("as they are", base.clone()),
         ("other amounts", with(|person| person.amounts = vec![i64::MAX, 0, 1])),
         (
             "no rows",
@@ -262,7 +262,7 @@ pub(crate) fn worlds() -> Vec<(&'static str, Vec<Person>)> {
             }),
         ),
         ("withdrawn", with(|person| person.withdrawn = true)),
-        ("without her", without),
-        ("nobody", Vec::new()),
+        ("without them", without),
+        ("no one", Vec::new()),
     ]
 }

@@ -90,9 +90,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     let regime = Regime::built_in("cn-pipl")?;
     let now = Timestamp::parse("2026-11-01T00:00:00Z")?;
     let recipient = study.recipients.first().ok_or("no recipient")?;
-    let (rules, authorizer, nobody) = (policies()?, Authorizer::new(), Entities::empty());
+    let (rules, authorizer, no_entities) = (policies()?, Authorizer::new(), Entities::empty());
     for (pipia, expected) in [("valid", Decision::Allow), ("missing", Decision::Deny)] {
-        let answer = authorizer.is_authorized(&request(pipia)?, &rules, &nobody);
+        let answer = authorizer.is_authorized(&request(pipia)?, &rules, &no_entities);
         if answer.decision() != expected || answer.diagnostics().errors().next().is_some() {
             return Err("the translation does not decide as it should".into());
         }
@@ -101,10 +101,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("the demo's use is not permitted".into());
     }
     let ready = request("valid")?;
-    let cedar = median(|| drop(black_box(authorizer.is_authorized(black_box(&ready), &rules, &nobody))));
+    let cedar = median(|| drop(black_box(authorizer.is_authorized(black_box(&ready), &rules, &no_entities))));
     let whole = median(|| {
         if let Ok(request) = request("valid") {
-            drop(black_box(authorizer.is_authorized(&request, &rules, &nobody)));
+            drop(black_box(authorizer.is_authorized(&request, &rules, &no_entities)));
         }
     });
     let decide = median(|| drop(black_box(policy::decide(black_box(&study), &regime, recipient, now))));

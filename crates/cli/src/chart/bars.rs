@@ -38,7 +38,7 @@ pub(crate) struct Bars<'a> {
 const ROW: f64 = 24.0;
 const HEAD: f64 = 30.0;
 const FOOT: f64 = 28.0;
-/// How long a suppressed bar is at most: it says nothing of its number.
+/// How long a suppressed bar is at most: its length shows no number.
 const HIDDEN: f64 = 64.0;
 /// How much smaller than labels the numbers are.
 const SMALL: f64 = 0.9;

@@ -66,11 +66,11 @@ impl Flow<'_> {
                 (self.arrow((1.0 + WIDE, source), MIDDLE, true))
             }
             @for core in core { (boxed(&core, MIDDLE, "core")) }
-            @for (target, said) in targets.iter().zip(self.targets) {
+            @for (target, shown) in targets.iter().zip(self.targets) {
                 (boxed(target, RIGHT, "box"))
-                text class=(if said.permitted { "strong good" } else { "strong bad" })
-                    x=(px(RIGHT + PAD)) y=(px(target.top + target.tall - PAD)) { (said.verdict) }
-                (self.arrow((MIDDLE + WIDE, target), RIGHT, said.permitted))
+                text class=(if shown.permitted { "strong good" } else { "strong bad" })
+                    x=(px(RIGHT + PAD)) y=(px(target.top + target.tall - PAD)) { (shown.verdict) }
+                (self.arrow((MIDDLE + WIDE, target), RIGHT, shown.permitted))
             }
         };
         drawing(&self.caption, tall, false, &content)

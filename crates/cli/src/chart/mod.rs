@@ -2,6 +2,7 @@
 
 mod bars;
 mod flow;
+mod plain;
 mod steps;
 mod text;
 
@@ -20,13 +21,13 @@ pub(super) const STYLE: &str = include_str!("chart.css");
 /// The variables of both themes.
 pub(super) const THEME: &str = include_str!("theme.css");
 
-/// What a chart is called and says to who cannot see it.
+/// The title of a chart and its text alternative.
 pub(super) struct Caption<'a> {
     /// An id that no other chart of the page has.
     pub(super) id: &'a str,
     /// What it shows.
     pub(super) title: &'a str,
-    /// What it says, in words.
+    /// What it shows, in words.
     pub(super) description: &'a str,
 }
 
@@ -34,35 +35,30 @@ pub(super) struct Caption<'a> {
 fn drawing(caption: &Caption<'_>, height: f64, alone: bool, content: &Markup) -> Markup {
     let (title, description) = (format!("{}-title", caption.id), format!("{}-desc", caption.id));
     let space = alone.then_some("http://www.w3.org/2000/svg");
-    html! {
+    let drawn = html! {
         svg xmlns=[space] class="chart" role="img" viewBox=(format!("0 0 {} {}", px(WIDTH), px(height)))
             aria-labelledby=(format!("{title} {description}")) {
             title id=(title) { (caption.title) }
             desc id=(description) { (caption.description) }
             @if alone {
-                style { (PreEscaped(plain_style())) }
+                style { (PreEscaped(dark_style())) }
                 rect class="paper" width="100%" height="100%" {}
             }
             (content)
         }
-    }
+    };
+    if alone { PreEscaped(plain::with_attributes(&drawn.into_string())) } else { drawn }
 }
 
-/// The style of a chart in a file of its own: colours where the page has variables, which viewers other than browsers do not read,
-/// and those of the dark theme in a query that such viewers pass over.
-fn plain_style() -> String {
-    let (light, dark) = THEME.split_once("@media").unwrap_or((THEME, ""));
-    let filled = |theme: &str| {
-        let lines = theme.lines().filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';'));
-        let colours = lines.filter_map(|line| line.split_once(": "));
-        colours
-            .fold(STYLE.to_owned(), |style, (name, colour)| style.replace(&format!("var(--{name})"), colour))
-    };
-    format!(
-        ":root {{ color-scheme: light dark; }}\n{}@media (prefers-color-scheme: dark) {{\n{}}}\n",
-        filled(light),
-        filled(dark)
-    )
+/// The colours of the dark theme for a chart in a file of its own, in a query that viewers other than browsers ignore; the light
+/// ones are attributes of its elements.
+fn dark_style() -> String {
+    let (_, dark) = THEME.split_once("@media").unwrap_or((THEME, ""));
+    let lines = dark.lines().filter_map(|line| line.trim().strip_prefix("--")?.strip_suffix(';'));
+    let colours = lines.filter_map(|line| line.split_once(": "));
+    let style = colours
+        .fold(STYLE.to_owned(), |style, (name, colour)| style.replace(&format!("var(--{name})"), colour));
+    format!(":root {{ color-scheme: light dark; }}\n@media (prefers-color-scheme: dark) {{\n{style}}}\n")
 }
 
 /// A length with one digit behind the point.
@@ -95,7 +91,7 @@ fn ticks((least, most): (f64, f64)) -> Vec<f64> {
     (0..20_u32).map(|n| (first + f64::from(n)) * step).take_while(|tick| *tick <= most + step / 1e6).collect()
 }
 
-/// A number as an axis shows it: about four digits that say something, separators every three before the point.
+/// A number as an axis shows it: about four significant digits, separators every three before the point.
 pub(super) fn number(value: f64) -> String {
     let size = value.abs();
     let places = match size {

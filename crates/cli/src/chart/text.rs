@@ -63,7 +63,7 @@ pub(super) fn wrap(text: &str, room: f64, most: usize) -> Vec<String> {
         let rest = lines.split_off(most.saturating_sub(1)).concat();
         lines.push(rest);
     }
-    // A mark that ends something may stand out by its own width.
+    // A mark that ends something may exceed the room by its own width.
     let overhang = |line: &str| if line.ends_with(ends_something) { 2.0 * LETTER } else { 0.0 };
     let fits = |line: &str| width(line) <= room + overhang(line);
     let shown = lines.iter().map(|line| line.trim_end());

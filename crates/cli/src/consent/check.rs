@@ -1,4 +1,4 @@
-//! `hushtag consent check`: how the people of a consent file would stand, by that file alone.
+//! `hushtag consent check`: who of a consent file would be included, by that file alone.
 
 use std::path::PathBuf;
 
@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use crate::exit::refuse;
 use crate::inputs::Inputs;
+use crate::lang::{text, time, word};
 use crate::policy::study_under_regime;
 use crate::render::hygiene_text;
 use crate::{Context, Failure};
@@ -66,9 +67,7 @@ impl Check {
                 text
             },
         )?;
-        context.output.note(
-            "ages are not judged here; other files and the consent register can only be judged at a seal",
-        );
+        context.output.note(&text!("consent.check_limits"));
         Ok(())
     }
 }
@@ -88,16 +87,11 @@ fn check_json(check: &ConsentCheck) -> Value {
 
 fn check_text(check: &ConsentCheck, as_of: Timestamp) -> String {
     let people: u64 = check.people.iter().map(|(_, people)| people).sum();
-    let mut text = format!(
-        "\nrecipient {} as of {as_of}: {} of {people} people would be in",
-        check.recipient,
-        is_in(check)
-    );
+    let (recipient, included) = (&check.recipient, is_in(check));
+    let mut text = text!("consent.check", recipient, as_of = time(as_of), included, people);
     for (status, people) in out(check) {
-        text.push_str(&format!("\n  {people} out: {}", status.as_str()));
-        if let Some(column) = status.column() {
-            text.push_str(&format!(" (column `{column}`)"));
-        }
+        let column = status.column().map_or_else(String::new, |column| text!("consent.column", column));
+        text.push_str(&text!("consent.check_out", people, reason = word("status", status.as_str()), column));
     }
     text.push('\n');
     text

@@ -8,6 +8,7 @@ use serde_json::json;
 use super::note_unswept;
 use super::person::Person;
 use super::receipt::{absent, receipt_note, save};
+use crate::lang::{text, time};
 use crate::sandbox::open;
 use crate::{Context, Failure};
 use hushtag::operator::OperatorError;
@@ -34,7 +35,7 @@ impl Erase {
             error => error.into(),
         })?;
         note_unswept(&consents, context);
-        let next = "the person is erased; erase again for a receipt";
+        let next = text!("consent.erased_receipt_fix");
         let receipt = match &self.receipt {
             Some(path) => Some(save(path, &consents.erasure_receipt(&erased, &id)?, next)?),
             None => None,
@@ -50,14 +51,13 @@ impl Erase {
                 })
             },
             || {
-                format!(
-                    "erased at {}: {} event(s) of an id of namespace {}\n\
-                     what was said by then gives no consent any more, whichever file it stands in; a consent that is given later counts\n\
-                     sealed epochs keep what they were sealed with until they end{}",
-                    erased.at,
-                    erased.events,
-                    erased.ids,
-                    receipt_note(receipt.as_deref())
+                let receipt = receipt_note(receipt.as_deref());
+                text!(
+                    "consent.erased",
+                    at = time(erased.at),
+                    events = erased.events,
+                    ids = erased.ids,
+                    receipt
                 )
             },
         )

@@ -8,7 +8,8 @@ use serde_json::{Value, json};
 
 use super::note_unswept;
 use crate::inputs::Inputs;
-use crate::progress::shown;
+use crate::lang::text;
+use crate::progress::{Counted, shown};
 use crate::render::unclear_text;
 use crate::sandbox::open;
 use crate::target::is_outside_sandboxes;
@@ -23,7 +24,7 @@ pub(crate) struct Import {
     /// Files of consent events (.jsonl, .csv, .parquet, .arrow), folders of parts, patterns, or - for stdin
     #[arg(required = true)]
     files: Vec<PathBuf>,
-    /// The study of the sandbox whose `[consents]` says how the tables are written: columns, words, constants, time zone
+    /// The study of the sandbox whose `[consents]` declares how the tables are written: columns, words, constants, time zone
     #[arg(long)]
     study: Option<StudyId>,
 }
@@ -49,13 +50,13 @@ impl Import {
             let progress = Arc::new(Progress::default());
             let study = self.study.as_ref();
             let import = || operator.consents().import_shown(file, study, &progress);
-            let imported = shown(&context.output, &progress, "events", import);
+            let imported = shown(&context.output, &progress, Counted::Events, import);
             note_unswept(&operator.consents(), context);
             match imported {
                 Ok(report) => done.push(report),
                 Err(error) => {
                     for report in &done {
-                        context.output.note(&format!("recorded before: {}", text(report)));
+                        context.output.note(&text!("consent.recorded_before", file = text(report)));
                     }
                     return Err(error.into());
                 }
@@ -72,19 +73,23 @@ fn as_json(imported: &Imported) -> Value {
     let mut all = json!(imported.report);
     if let Some(all) = all.as_object_mut() {
         all.insert("taken".into(), json!(imported.events));
+        all.insert("erased".into(), json!(imported.erased));
     }
     all
 }
 
 fn text(imported: &Imported) -> String {
-    let Imported { report, events } = imported;
-    let mut text = format!("{}: {} rows read, {events} taken", report.file, report.rows);
+    let Imported { report, events, erased } = imported;
+    let mut text = text!("consent.imported", file = report.file, rows = report.rows, events);
+    if *erased > 0 {
+        text.push_str(&text!("consent.erased_before", erased));
+    }
     report.notes.iter().for_each(|note| text.push_str(&format!("\n  {note}")));
     let unclear = unclear_text(report);
     if !unclear.is_empty() {
         text.push('\n');
         text.push_str(unclear.trim_end());
-        text.push_str("\nwhat is unclear gives no consent, and counts against every use that it could mean");
+        text.push_str(&text!("consent.unclear"));
     }
     text
 }
@@ -93,11 +98,11 @@ impl Export {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         is_outside_sandboxes(&self.out)?;
         let count = open(&self.dir, context)?.consents().export(&self.out)?;
-        context.output.note("note: the file holds raw ids in the clear; keep it as you keep keys");
+        context.output.note(&text!("consent.raw_ids"));
         let shown = self.out.display();
         context.output.either(
             || json!({ "file": shown.to_string(), "events": count }),
-            || format!("{shown}: {count} event(s)"),
+            || text!("consent.exported", file = shown, count),
         )
     }
 }

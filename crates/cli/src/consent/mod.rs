@@ -12,22 +12,23 @@ pub(super) mod status;
 use clap::Subcommand;
 
 use super::exit::chain;
+use super::lang::text;
 use super::{Context, Failure};
 use hushtag::operator::Consents;
 
 #[derive(Subcommand)]
 pub(super) enum ConsentCommand {
-    /// Record what a person said: that she consents, refuses, objects, or any other event
+    /// Record a consent event of a person: consent, refusal, objection or any other
     #[command(
         after_help = "Examples:\n  hushtag consent record box --file event.json --receipt receipt.txt\n  echo 13800000007 | hushtag consent record box --id-file - --kind separate --trigger SC23 \\\n    --purpose campaign-measurement --recipient LEGAL-ID-C --handler social-platform \\\n    --categories 'profile|payment-record' --methods aggregate --notice N-2026-04 --notice-version 3 \\\n    --shown-at 2026-09-01T09:59:00+08:00 --giver self --own-step true --pre-ticked false --bundle-size 1 --service-gate false"
     )]
     Record(record::Record),
-    /// Record that a person withdraws; without a scope, everything that she ever gave (PIPL 15)
+    /// Record that a person withdraws; without a scope, every consent that they ever gave (PIPL 15)
     #[command(
         after_help = "Examples:\n  echo 13800000007 | hushtag consent withdraw box --id-file -\n  hushtag consent withdraw box --id-file id.txt --trigger SC23 --receipt receipt.txt"
     )]
     Withdraw(record::Withdraw),
-    /// Remove all events of a person from the register; no consent from before counts again, in whichever file it stands (PIPL 47)
+    /// Remove all events of a person from the register; no consent from before counts again, in any file (PIPL 47)
     #[command(
         after_help = "Examples:\n  echo 13800000007 | hushtag consent erase box --id-file -\n  hushtag consent erase box --id-file id.txt --ids phone --receipt receipt.txt"
     )]
@@ -49,7 +50,7 @@ pub(super) enum ConsentCommand {
     /// Write everything in the register to a new file (.jsonl, .csv, .parquet) that holds raw ids
     #[command(after_help = "Example:\n  hushtag consent export box --out consents.jsonl")]
     Export(files::Export),
-    /// How the people of consent files would stand under a study, by these files alone; needs no sandbox
+    /// Who of consent files would be included under a study, by these files alone; needs no sandbox
     #[command(
         after_help = "Examples:\n  hushtag consent check consents.csv --study study.toml\n  hushtag consent check log.csv --study study.toml --as-of 2026-10-01 --format json"
     )]
@@ -77,12 +78,10 @@ impl ConsentCommand {
     }
 }
 
-/// Says that events past their retention are still there after an act that wrote to the register; the act itself is done.
+/// Notes that events past their retention are still there after an act that wrote to the register; the act itself is done.
 fn note_unswept(consents: &Consents<'_>, context: &Context) {
     if let Some(error) = consents.take_unswept() {
         let why = chain(&error);
-        context.output.note(&format!(
-            "note: events past their retention were not removed ({why}); the next act that writes, and the next seal, try again"
-        ));
+        context.output.note(&text!("consent.unswept", why));
     }
 }

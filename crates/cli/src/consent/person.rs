@@ -8,6 +8,7 @@ use clap::Args;
 use zeroize::Zeroizing;
 
 use crate::Failure;
+use crate::lang::{list, text};
 use hushtag::operator::{Consents, OperatorError};
 use hushtag::register::{EventError, EventFault};
 use hushtag::types::TimeFault;
@@ -17,7 +18,7 @@ const LARGEST: u64 = 64 << 10;
 
 #[derive(Args)]
 pub(crate) struct Person {
-    /// A file whose one line is the person's id, or - for stdin: ids never stand on a command line
+    /// A file whose one line is the person's id, or - for stdin: ids are never given on a command line
     #[arg(long, value_name = "FILE|-")]
     id_file: PathBuf,
     /// The namespace of the id, such as phone [default: the only one of the sandbox]
@@ -25,10 +26,10 @@ pub(crate) struct Person {
     ids: Option<String>,
 }
 
-/// A person, or nobody in particular.
+/// A person, or no particular one.
 #[derive(Args)]
 pub(crate) struct MaybePerson {
-    /// A file whose one line is the person's id, or - for stdin: ids never stand on a command line
+    /// A file whose one line is the person's id, or - for stdin: ids are never given on a command line
     #[arg(long, value_name = "FILE|-")]
     id_file: Option<PathBuf>,
     /// The namespace of the id, such as phone [default: the only one of the sandbox]
@@ -57,7 +58,7 @@ impl Person {
         }
     }
 
-    /// Their namespace, and the id as it stands in its file: one that the studies can read or the register holds.
+    /// Their namespace, and the id as its file has it: one that the studies can read or the register holds.
     pub(crate) fn named(&self, consents: &Consents<'_>) -> Result<(String, Zeroizing<String>), Failure> {
         let id = id(&self.id_file)?;
         match consents.named(self.ids.as_deref(), &id) {
@@ -67,7 +68,7 @@ impl Person {
         }
     }
 
-    /// The namespace as it was given, and the id as it stands in its file.
+    /// The namespace as it was given, and the id as its file has it.
     pub(super) fn raw(&self) -> Result<(Option<&str>, Zeroizing<String>), Failure> {
         Ok((self.ids.as_deref(), id(&self.id_file)?))
     }
@@ -76,14 +77,12 @@ impl Person {
     pub(super) fn unreadable(&self, fault: EventFault, consents: &Consents<'_>) -> Failure {
         match fault {
             EventFault::Event(EventError::NoNamespace) => {
-                let names: Vec<String> = consents.namespaces().into_iter().collect();
-                let next = format!("say which one with --ids: {}", names.join(", "));
-                Failure::usage("the sandbox has ids of several namespaces", next)
+                let next = text!("consent.namespaces_fix", names = list(consents.namespaces()));
+                Failure::usage(text!("consent.namespaces"), next)
             }
-            EventFault::Event(fault) => Failure::failed(
-                format!("{}: {fault}", self.id_file.display()),
-                "write the id alone on its line, as the files of the studies have it",
-            ),
+            EventFault::Event(fault) => {
+                Failure::of_place(self.id_file.display(), fault, text!("consent.id_fix"))
+            }
             fault => failure(&fault, None),
         }
     }
@@ -92,18 +91,14 @@ impl Person {
 /// Why an event, or whose it is, is not taken; `file` is where it was written, if it was not typed.
 pub(super) fn failure(fault: &EventFault, file: Option<&Path>) -> Failure {
     let next = match fault {
-        EventFault::Unknown { known, .. } => {
-            format!("the studies of the sandbox know {}; nothing was recorded", known.join(", "))
-        }
-        EventFault::Time { fault: TimeFault::NoOffset, .. } => {
-            "write its UTC offset, such as 2026-09-01T10:00:00+08:00, or name the zone with --timezone; nothing was recorded".to_owned()
-        }
-        EventFault::Future => "give the time at which it happened; nothing was recorded".to_owned(),
-        _ => "write it as in a consent table (`hushtag consent record --help`); nothing was recorded".to_owned(),
+        EventFault::Unknown { known, .. } => text!("consent.known_words", known = list(known)),
+        EventFault::Time { fault: TimeFault::NoOffset, .. } => text!("consent.offset_fix"),
+        EventFault::Future => text!("consent.future_fix"),
+        _ => text!("consent.event_fix"),
     };
     match file {
-        Some(file) => Failure::failed(format!("{}: {fault}", file.display()), next),
-        None => Failure::usage(fault.to_string(), next),
+        Some(file) => Failure::of_place(file.display(), fault, next),
+        None => Failure::of_usage(fault, next),
     }
 }
 
@@ -116,32 +111,28 @@ pub(super) fn namespace(consents: &Consents<'_>) -> Option<String> {
 /// The id that a file holds: its one line, without a byte order mark before it and blanks around it, which are part of no id.
 pub(super) fn id(path: &Path) -> Result<Zeroizing<String>, Failure> {
     let bytes = read(path)?;
-    let no_id = |why: &str| {
-        let next = "give a file with one line of UTF-8 text: the id";
-        Err(Failure::failed(format!("{}: holds no id: {why}", path.display()), next))
+    let no_id = |why: String| {
+        Err(Failure::failed(text!("consent.no_id", file = path.display(), why), text!("consent.no_id_fix")))
     };
-    let Ok(text) = std::str::from_utf8(&bytes) else { return no_id("it is not UTF-8") };
+    let Ok(text) = std::str::from_utf8(&bytes) else { return no_id(text!("consent.no_utf8")) };
     let line = text.strip_prefix('\u{feff}').unwrap_or(text).trim();
     match line {
-        "" => no_id("it is empty"),
-        line if line.contains(['\n', '\r']) => no_id("it has several lines"),
+        "" => no_id(text!("consent.no_line")),
+        line if line.contains(['\n', '\r']) => no_id(text!("consent.several_lines")),
         line => Ok(Zeroizing::new(line.to_owned())),
     }
 }
 
 /// A small file of a person, or stdin.
 pub(super) fn read(path: &Path) -> Result<Zeroizing<Vec<u8>>, Failure> {
-    let failed =
-        |error: std::io::Error| Failure::failed(format!("{}: {error}", path.display()), "check the path");
+    let failed = |error: std::io::Error| Failure::of_place(path.display(), error, text!("fix.path"));
     let source: Box<dyn Read> =
         if path == Path::new("-") { Box::new(stdin()) } else { Box::new(File::open(path).map_err(failed)?) };
     let mut bytes = Zeroizing::new(Vec::with_capacity(4 << 10));
     source.take(LARGEST + 1).read_to_end(&mut bytes).map_err(failed)?;
     if bytes.len() as u64 > LARGEST {
-        return Err(Failure::failed(
-            format!("{}: larger than 64 KiB", path.display()),
-            "give one person's own file",
-        ));
+        let message = text!("consent.too_large", file = path.display());
+        return Err(Failure::failed(message, text!("consent.too_large_fix")));
     }
     Ok(bytes)
 }

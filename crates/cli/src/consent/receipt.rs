@@ -8,6 +8,8 @@ use serde_json::json;
 
 use super::person::{id, read};
 use crate::bundle::{LogKey, log_keys};
+use crate::key::log_key;
+use crate::lang::{text, time};
 use crate::target::is_outside_sandboxes;
 use crate::{Context, Failure};
 use hushtag::audit::{Receipt, ReceiptError, VerifierKey};
@@ -17,25 +19,25 @@ pub(super) fn absent(receipt: Option<&Path>) -> Result<(), Failure> {
     receipt.map_or(Ok(()), is_outside_sandboxes)?;
     match receipt {
         Some(path) if std::fs::symlink_metadata(path).is_ok() => Err(Failure::failed(
-            format!("{}: is there already", path.display()),
-            "give the name of a file that is not there yet; nothing was recorded",
+            text!("file.exists", file = path.display()),
+            text!("consent.receipt_exists_fix"),
         )),
         _ => Ok(()),
     }
 }
 
-/// Writes a receipt to a new file and says where; `next` is what to do if that fails.
-pub(super) fn save(path: &Path, receipt: &str, next: &str) -> Result<String, Failure> {
+/// Writes a receipt to a new file and gives its path; `next` is what to do if that fails.
+pub(super) fn save(path: &Path, receipt: &str, next: String) -> Result<String, Failure> {
     let written = std::fs::File::create_new(path)
         .and_then(|mut file| file.write_all(receipt.as_bytes()).and_then(|()| file.sync_all()));
     let shown = path.display().to_string();
-    written.map_err(|error| Failure::failed(format!("{shown}: {error}"), next))?;
+    written.map_err(|error| Failure::of_place(&shown, error, next))?;
     Ok(shown)
 }
 
 /// The line that names a receipt.
 pub(super) fn receipt_note(receipt: Option<&str>) -> String {
-    receipt.map_or_else(String::new, |place| format!("\nreceipt: {place}"))
+    receipt.map_or_else(String::new, |file| text!("consent.receipt", file))
 }
 
 #[derive(Args)]
@@ -43,7 +45,7 @@ pub(crate) struct VerifyReceipt {
     /// The receipt
     file: PathBuf,
     /// The key of the sandbox's log that was in force when the receipt was given; with --log any key that the log had
-    #[arg(long, value_name = "VKEY")]
+    #[arg(long, value_name = "VKEY", value_parser = log_key)]
     key: VerifierKey,
     /// The sandbox, or a copy of its `log` in a folder: for a receipt from before or after a change of the key
     #[arg(long, value_name = "DIR")]
@@ -60,14 +62,11 @@ impl VerifyReceipt {
     pub(crate) fn run(self, context: &Context) -> Result<(), Failure> {
         let bytes = read(&self.file)?;
         if !Receipt::resembles(&bytes) {
-            return Err(Failure::failed(
-                format!("{}: is no receipt", self.file.display()),
-                "give the file that `consent record --receipt` wrote",
-            ));
+            let message = text!("consent.no_receipt", file = self.file.display());
+            return Err(Failure::failed(message, text!("consent.no_receipt_fix")));
         }
-        let next = "ask for another receipt: this one proves nothing under this key; if the key of the log was changed since, give \
-                    the log too, with --log";
-        let damaged = |error| Failure::damaged(&self.file.display(), &error, next);
+        let next = || text!("consent.receipt_fix");
+        let damaged = |error| Failure::damaged(&self.file.display(), &error, next());
         let (receipt, log_key) = match &self.log {
             None => (Receipt::open(&bytes, &self.key).map_err(damaged)?, LogKey::given(&self.key)),
             Some(dir) => {
@@ -82,7 +81,7 @@ impl VerifyReceipt {
             _ => None,
         };
         if about == Some(false) {
-            return Err(Failure::damaged(&self.file.display(), &AnotherPerson, next));
+            return Err(Failure::damaged(&self.file.display(), &AnotherPerson, next()));
         }
         context.output.either(
             || {
@@ -96,14 +95,14 @@ impl VerifyReceipt {
                 })
             },
             || {
-                let said = receipt.event.iter().map(|(term, value)| format!("\n  {term}: {value}"));
-                let about = if about.is_some() { "\nit is about the person with this id" } else { "" };
-                format!(
-                    "verified: sandbox {} recorded this at {}{}{about}\n{}",
-                    receipt.sandbox,
-                    receipt.recorded_at,
-                    said.collect::<String>(),
-                    log_key.text()
+                let event = receipt.event.iter().map(|(term, value)| format!("\n  {term}: {value}"));
+                text!(
+                    "consent.receipt_verified",
+                    sandbox = receipt.sandbox,
+                    at = time(receipt.recorded_at),
+                    event = event.collect::<String>(),
+                    about = about.map_or_else(String::new, |_| text!("consent.receipt_about")),
+                    key = log_key.text(),
                 )
             },
         )

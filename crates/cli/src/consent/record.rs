@@ -8,6 +8,7 @@ use serde_json::{Map, Value, json};
 use super::note_unswept;
 use super::person::{Person, failure, namespace, read};
 use super::receipt::{absent, receipt_note, save};
+use crate::lang::{list, text, time};
 use crate::sandbox::open;
 use crate::{Context, Failure};
 use hushtag::consent::{Act, KnownWords, Shortfall, not_separate};
@@ -15,8 +16,8 @@ use hushtag::operator::Consents;
 use hushtag::register::Event;
 use hushtag::types::{Clock as _, SystemClock, Timestamp, Zone};
 
-/// What a document says itself, so that an option would be passed over.
-const DOCUMENT_SAYS: [&str; 21] = [
+/// What a document holds itself, so that an option would be ignored.
+const DOCUMENT_COLUMNS: [&str; 21] = [
     "id_file",
     "ids",
     "event",
@@ -47,10 +48,10 @@ pub(crate) struct Record {
     #[command(flatten)]
     person: Option<Person>,
     /// The whole event as one JSON document (ISO/IEC TS 27560 with DPV terms, as `consent export` writes), or - for stdin
-    #[arg(long, value_name = "FILE|-", conflicts_with_all = DOCUMENT_SAYS, required_unless_present = "id_file")]
+    #[arg(long, value_name = "FILE|-", conflicts_with_all = DOCUMENT_COLUMNS, required_unless_present = "id_file")]
     file: Option<PathBuf>,
     #[command(flatten)]
-    said: Box<Said>,
+    columns: Box<EventColumns>,
     /// Write a signed receipt for the person into this new file
     #[arg(long, value_name = "OUT")]
     receipt: Option<PathBuf>,
@@ -58,7 +59,7 @@ pub(crate) struct Record {
 
 /// The columns of an event besides whose it is.
 #[derive(Args)]
-struct Said {
+struct EventColumns {
     /// What happened [default: given]
     #[arg(long, value_name = "given|refused|withdrawn|revoked|objected|restricted|hold|deceased|lifted")]
     event: Option<String>,
@@ -107,7 +108,7 @@ struct Said {
     /// Whether its box was ticked beforehand
     #[arg(long, value_name = "true|false")]
     pre_ticked: Option<String>,
-    /// How many consents stood behind one act
+    /// How many consents one act gave
     #[arg(long, value_name = "N")]
     bundle_size: Option<String>,
     /// Whether a service was refused without it
@@ -121,7 +122,7 @@ struct Said {
     timezone: Option<Zone>,
 }
 
-impl Said {
+impl EventColumns {
     fn cell(&self, column: &str) -> Option<String> {
         match column {
             "event" => self.event.clone().or_else(|| Some("given".to_owned())),
@@ -163,13 +164,13 @@ pub(crate) struct Withdraw {
     /// Only consents for this recipient: a legal id, or the id that a study gives it
     #[arg(long, value_name = "ID")]
     recipient: Option<String>,
-    /// When she withdrew [default: now]
+    /// When they withdrew [default: now]
     #[arg(long, value_name = "WHEN")]
     at: Option<String>,
     /// The zone of a time that is written without one, such as Asia/Shanghai
     #[arg(long, value_name = "ZONE", value_parser = Zone::parse)]
     timezone: Option<Zone>,
-    /// Who took the withdrawal; it counts at all handlers
+    /// Which handler took the withdrawal; it counts at all handlers
     #[arg(long)]
     handler: Option<String>,
     /// Write a signed receipt for the person into this new file
@@ -183,7 +184,7 @@ impl Record {
         let operator = open(&self.dir, context)?;
         let consents = operator.consents();
         let event = self.event(&consents)?;
-        let event = consents.checked(&event, self.said.timezone.as_ref());
+        let event = consents.checked(&event, self.columns.timezone.as_ref());
         let event = event.map_err(|fault| failure(&fault, self.file.as_deref()))?;
         let lacking = not_separate(&event.row());
         let (at, receipt) = write(&consents, &event, self.receipt.as_deref())?;
@@ -202,15 +203,16 @@ impl Record {
                 })
             },
             || {
-                let mut text = format!("recorded at {at}: {}", said_back(&event, &consents));
+                let event = recorded_words(&event, &consents);
+                let mut text = text!("consent.recorded", at = time(at), event);
                 if given && lacking.is_empty() {
-                    text.push_str("\nit can be a separate consent; a study says what else it demands");
+                    text.push_str(&text!("consent.separate"));
                 }
                 if !lacking.is_empty() {
-                    text.push_str("\nit is not a separate consent, and is recorded as what it is:");
+                    text.push_str(&text!("consent.not_separate"));
                 }
                 for Shortfall { column, article, because } in &lacking {
-                    text.push_str(&format!("\n  {column} ({article}): {because}"));
+                    text.push_str(&text!("consent.shortfall", column, article, because));
                 }
                 text + &receipt_note(receipt.as_deref())
             },
@@ -219,13 +221,9 @@ impl Record {
 
     fn event(&self, consents: &Consents<'_>) -> Result<Event, Failure> {
         let now = SystemClock.now().to_string();
-        let next = "see `hushtag consent record --help`";
         if let Some(path) = &self.file {
             let failed = |error: &dyn std::fmt::Display| {
-                Failure::failed(
-                    format!("{}: {error}", path.display()),
-                    "write the event as `consent export` does",
-                )
+                Failure::of_place(path.display(), error, text!("consent.document_fix"))
             };
             let ids = namespace(consents);
             let event = Event::from_json(&read(path)?, ids.as_deref()).map_err(|error| failed(&error))?;
@@ -235,14 +233,17 @@ impl Record {
             };
             return Event::from_cells(cell).map_err(|error| failed(&error));
         }
-        let person = self.person.as_ref().ok_or_else(|| Failure::usage("whose consent is it?", next))?;
+        let person = self
+            .person
+            .as_ref()
+            .ok_or_else(|| Failure::usage(text!("consent.whose"), text!("consent.record_fix")))?;
         let (ids, id) = person.read(consents)?;
         let event = Event::from_cells(|column| match column {
             "person" => Some(id.to_string()),
             "ids" => Some(ids.clone()),
-            _ => self.said.cell(column).or_else(|| Some(now.clone()).filter(|_| column == "at")),
+            _ => self.columns.cell(column).or_else(|| Some(now.clone()).filter(|_| column == "at")),
         });
-        event.map_err(|error| Failure::failed(error.to_string(), next))
+        event.map_err(|error| Failure::of_error(error, text!("consent.record_fix")))
     }
 }
 
@@ -264,8 +265,7 @@ impl Withdraw {
             "handler" => self.handler.clone(),
             _ => None,
         });
-        let event = event
-            .map_err(|error| Failure::failed(error.to_string(), "see `hushtag consent withdraw --help`"))?;
+        let event = event.map_err(|error| Failure::of_error(error, text!("consent.withdraw_fix")))?;
         let event =
             consents.checked(&event, self.timezone.as_ref()).map_err(|fault| failure(&fault, None))?;
         let (before, known) = (consents.events_of((&ids, &id))?, consents.known_words());
@@ -284,12 +284,13 @@ impl Withdraw {
                 })
             },
             || {
-                let told_of = match ends {
-                    0 => "the register has no consent of hers that it ends; it counts all the same, also for consents in files".to_owned(),
-                    count => format!("it ends {count} recorded consent(s), and any that stands in a file"),
+                let effect = match ends {
+                    0 => text!("consent.ends_none"),
+                    count => text!("consent.ends", count),
                 };
-                let said = said_back(&event, &consents);
-                format!("recorded at {at}: {said}\n{told_of}{}", receipt_note(receipt.as_deref()))
+                let event = recorded_words(&event, &consents);
+                let recorded = text!("consent.recorded", at = time(at), event);
+                format!("{recorded}\n{effect}{}", receipt_note(receipt.as_deref()))
             },
         )
     }
@@ -316,25 +317,25 @@ fn as_json(event: &Event) -> Value {
 }
 
 /// What was recorded, but for whose it is, and by which words it was checked.
-fn said_back(event: &Event, consents: &Consents<'_>) -> String {
+fn recorded_words(event: &Event, consents: &Consents<'_>) -> String {
     let cell = |column: &str| event.cell(column).unwrap_or_default().to_owned();
     let known = consents.known_words();
     let scope = SCOPE.map(|column| match event.cell(column) {
-        None => format!("every {column}"),
+        None => text!("consent.every", column),
         Some(word) => {
             let listed = known.listed(column).into_iter().find(|listed| {
                 listed.strip_prefix(word).is_some_and(|rest| rest.is_empty() || rest.starts_with(" ("))
             });
-            format!("{column} {}", listed.unwrap_or_else(|| word.to_owned()))
+            text!("consent.scope", column, word = listed.unwrap_or_else(|| word.to_owned()))
         }
     });
-    format!(
-        "{} at {}, an id of namespace {}; {}\nits words are those that the studies of the sandbox know: {}",
-        cell("event"),
-        cell("at"),
-        cell("ids"),
-        scope.join(", "),
-        consents.studies().join(", ")
+    text!(
+        "consent.event",
+        event = cell("event"),
+        at = cell("at"),
+        ids = cell("ids"),
+        scope = list(scope),
+        studies = list(consents.studies()),
     )
 }
 
@@ -351,7 +352,7 @@ fn write(
     let at = consents.record(std::slice::from_ref(event))?;
     let Some(path) = receipt else { return Ok((at, None)) };
     // If we stop before it is written, recording the event again gives one and changes nothing.
-    let next = "the event is recorded; record it again for a receipt";
+    let next = text!("consent.recorded_receipt_fix");
     save(path, &consents.receipt(event, at)?, next).map(|shown| (at, Some(shown)))
 }
 
@@ -364,7 +365,7 @@ mod tests {
     #[test]
     fn a_document_conflicts_with_every_option_of_an_event() {
         let options: Vec<&str> = COLUMNS.into_iter().filter(|column| *column != "person").collect();
-        assert!(options.iter().all(|column| DOCUMENT_SAYS.contains(column)));
-        assert_eq!(DOCUMENT_SAYS.len(), options.len() + 1, "and the file of the id");
+        assert!(options.iter().all(|column| DOCUMENT_COLUMNS.contains(column)));
+        assert_eq!(DOCUMENT_COLUMNS.len(), options.len() + 1, "and the file of the id");
     }
 }

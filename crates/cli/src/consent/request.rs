@@ -9,6 +9,7 @@ use serde_json::{Value, json};
 use super::note_unswept;
 use super::person::{MaybePerson, Person};
 use super::receipt::{absent, receipt_note, save};
+use crate::lang::{filled, text, time, word};
 use crate::sandbox::open;
 use crate::{Context, Failure};
 use hushtag::operator::Consents;
@@ -49,7 +50,8 @@ fn kinds() -> impl TypedValueParser<Value = RequestKind> {
     let words = RequestKind::ALL.map(|kind| {
         PossibleValue::new(kind.as_str()).help(format!("{} ({})", kind.meaning(), kind.article()))
     });
-    PossibleValuesParser::new(words).try_map(|word| RequestKind::of(&word).ok_or("no kind of a request"))
+    PossibleValuesParser::new(words)
+        .try_map(|word| RequestKind::of(&word).ok_or_else(|| text!("request.no_kind")))
 }
 
 #[derive(Args)]
@@ -139,7 +141,7 @@ impl List {
         context.output.either(
             || json!({ "requests": all.iter().map(|request| as_json(request, now)).collect::<Vec<_>>() }),
             || match all.as_slice() {
-                [] => "no request".to_owned(),
+                [] => text!("request.none"),
                 all => all.iter().map(|request| text(request, now)).collect::<Vec<_>>().join("\n"),
             },
         )
@@ -153,7 +155,7 @@ fn receipt(
     out: Option<PathBuf>,
 ) -> Result<Option<String>, Failure> {
     let (Some(path), Some(person)) = (out, person) else { return Ok(None) };
-    let next = "the book has the request; only its receipt is missing";
+    let next = text!("request.receipt_fix");
     save(&path, &consents.request_receipt(request, person)?, next).map(Some)
 }
 
@@ -176,20 +178,14 @@ fn shown(context: &Context, request: &Request, receipt: Option<&str>) -> Result<
 }
 
 /// What an open request does not do by itself, where that could be expected.
-fn effect(request: &Request) -> Option<&'static str> {
-    let asked = request.closed.is_none().then_some(request.kind)?;
-    match asked {
-        RequestKind::Objection => Some(
-            "it is entered and changes nothing about who is in: `consent record --event objected` makes the objection act",
-        ),
-        RequestKind::Restriction => Some(
-            "it is entered and changes nothing about who is in: `consent record --event restricted` makes the restriction act",
-        ),
-        RequestKind::Erasure => {
-            Some("it is entered and changes nothing about who is in: `consent erase` carries it out")
-        }
-        _ => None,
-    }
+fn effect(request: &Request) -> Option<String> {
+    let effect = match request.closed.is_none().then_some(request.kind)? {
+        RequestKind::Objection => "request.objection",
+        RequestKind::Restriction => "request.restriction",
+        RequestKind::Erasure => "request.erasure",
+        _ => return None,
+    };
+    Some(filled(effect, &[]))
 }
 
 fn state(request: &Request, now: Timestamp) -> &'static str {
@@ -217,18 +213,19 @@ fn as_json(request: &Request, now: Timestamp) -> Value {
 }
 
 fn text(request: &Request, now: Timestamp) -> String {
-    let kin = if request.by_kin { ", asked by a near relative (PIPL 49)" } else { "" };
     let state = match &request.closed {
-        None => state(request, now).to_owned(),
-        Some((at, None)) => format!("fulfilled at {at}"),
-        Some((at, Some(reason))) => format!("refused at {at}: {reason}"),
+        None => word("request_state", state(request, now)),
+        Some((at, None)) => text!("request.fulfilled", at = time(*at)),
+        Some((at, Some(reason))) => text!("request.refused", at = time(*at), reason),
     };
-    format!(
-        "request {}: {} ({}){kin}, entered at {}, to be answered by {}: {state}",
-        request.number,
-        request.kind.as_str(),
-        request.kind.article(),
-        request.opened_at,
-        request.due
+    text!(
+        "request.line",
+        number = request.number,
+        kind = word("request_kind", request.kind.as_str()),
+        article = request.kind.article(),
+        kin = if request.by_kin { text!("request.kin") } else { String::new() },
+        opened = time(request.opened_at),
+        due = time(request.due),
+        state,
     )
 }

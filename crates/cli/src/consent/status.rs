@@ -7,6 +7,7 @@ use clap::Args;
 use serde_json::{Map, Value, json};
 
 use super::person::Person;
+use crate::lang::{list, text, time, word};
 use crate::sandbox::open;
 use crate::{Context, Failure};
 use hushtag::consent::{Account, Act, KnownWords, Named};
@@ -56,16 +57,14 @@ impl StatusOf {
                 })
             },
             || {
-                let mut text = format!("as of {as_of}: {} event(s) recorded", events.len());
+                let mut text = text!("consent.status", as_of = time(as_of), events = events.len());
                 if let Some(at) = erased {
-                    text.push_str(&format!("\n  erased at {at}: what was said by then gives no consent"));
+                    text.push_str(&text!("consent.status_erased", at = time(at)));
                 }
                 latest.iter().for_each(|event| text.push_str(&line(event, &known)));
                 if let Some(accounts) = &accounts {
                     accounts.iter().for_each(|account| text.push_str(&account_line(account)));
-                    text.push_str(
-                        "\nher age, where the study asks for it, is read at seal and is not judged here",
-                    );
+                    text.push_str(&text!("consent.status_age"));
                 }
                 text
             },
@@ -102,7 +101,7 @@ fn unclear(event: &Event, known: &KnownWords) -> BTreeSet<(&'static str, &'stati
     row.times().faults(found.gives).chain(found.faults).collect()
 }
 
-/// What an event says, with what of it is unclear.
+/// The columns of an event, with what of it is unclear.
 fn as_json(event: &Event, known: &KnownWords) -> Value {
     let (mut all, unclear) = (event.statements(), unclear(event, known));
     if !unclear.is_empty() {
@@ -114,33 +113,33 @@ fn as_json(event: &Event, known: &KnownWords) -> Value {
 }
 
 fn line(event: &Event, known: &KnownWords) -> String {
-    let cell = |column: &str| event.cell(column).unwrap_or("any");
-    let when = event.cell("at").unwrap_or("no time");
-    let mut text = format!(
-        "\n  trigger {}, purpose {}, recipient {}: {} at {when}",
-        cell("trigger"),
-        cell("purpose"),
-        cell("recipient"),
-        event.cell("event").unwrap_or("no event")
+    let cell =
+        |column: &str, absent: &str| event.cell(column).map_or_else(|| word("absent", absent), str::to_owned);
+    let mut text = text!(
+        "consent.status_line",
+        trigger = cell("trigger", "any"),
+        purpose = cell("purpose", "any"),
+        recipient = cell("recipient", "any"),
+        event = cell("event", "no_event"),
+        at = event.at().map_or_else(|| cell("at", "no_time"), time),
     );
     for (column, reason) in unclear(event, known) {
         let counts = match (act(event), column) {
-            (Some(Act::Given), _) => "no consent".to_owned(),
-            (_, "event" | "at") => "counts against every use".to_owned(),
-            (Some(Act::Lifted), _) => "ends no block".to_owned(),
-            _ => format!("counts against every {column} that it could mean"),
+            (Some(Act::Given), _) => text!("unclear.no_consent"),
+            (_, "event" | "at") => text!("unclear.every_use"),
+            (Some(Act::Lifted), _) => text!("unclear.no_lift"),
+            _ => text!("unclear.every_meaning", column),
         };
-        text.push_str(&format!("\n    `{column}` is {reason}: {counts}"));
+        text.push_str(&text!("unclear.cell", column, reason = word("fault", reason), effect = counts));
     }
     let recipient = event.cell("recipient");
     if act(event) != Some(Act::Given) && known.read("recipient", recipient) == Named::Unknown {
         let could = known.recipients.keys().any(|ours| known.could_mean("recipient", recipient, ours));
-        let counts = if could {
-            "counts against every recipient that it could mean"
-        } else {
-            "counts for that recipient alone"
+        let effect = match could {
+            true => text!("unclear.every_meaning", column = "recipient"),
+            false => text!("unclear.recipient_alone"),
         };
-        text.push_str(&format!("\n    `recipient` is none that a study of the sandbox knows: {counts}"));
+        text.push_str(&text!("unclear.recipient", effect));
     }
     text
 }
@@ -159,7 +158,10 @@ pub(crate) fn account_json(account: &Account) -> Value {
 
 pub(crate) fn account_line(account: &Account) -> String {
     match reasons(account).as_slice() {
-        [] => format!("\n{}: her consent is live", account.trigger),
-        reasons => format!("\n{}: out, because {}", account.trigger, reasons.join(", ")),
+        [] => text!("consent.live", trigger = account.trigger),
+        reasons => {
+            let reasons = list(reasons.iter().map(|reason| word("status", reason)));
+            text!("consent.not_live", trigger = account.trigger, reasons)
+        }
     }
 }

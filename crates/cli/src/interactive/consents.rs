@@ -5,6 +5,7 @@ use std::path::Path;
 use super::dialogue::{Dialogue, parsed};
 use super::draft::{Consents, Draft, list, quoted};
 use crate::Failure;
+use crate::lang::{text, word};
 use hushtag::consent::{COLUMNS, ColumnError, ConsentColumns, REQUIRED, StatementMapping};
 use hushtag::engine::{FileColumn, columns};
 use hushtag::policy::Word;
@@ -13,37 +14,32 @@ use hushtag::types::Zone;
 /// The answer for a column that states nothing about a consent.
 const IGNORE: &str = "ignore";
 
-/// Columns whose words in the file may be others, with what the study calls them.
-const WORDS: [(&str, &str); 2] = [("given", "give a consent"), ("withdrawn", "withdraw or refuse one")];
+/// Events whose words in the file may be others.
+const EVENTS: [&str; 2] = ["given", "withdrawn"];
 
-/// Columns that a constant may state, with what it says of every consent of the file. Those of lists take several words.
-const CONSTANTS: [(&str, &str); 15] = [
-    ("trigger", "which articles it is a consent to, such as SC23, SC29"),
-    ("purpose", "its purpose"),
-    ("recipient", "the legal id of the recipient"),
-    ("handler", "the id of the handler that asked for it"),
-    ("kind", "ordinary, separate or written"),
-    ("categories", "data categories that it names"),
-    ("methods", "methods that it names"),
-    ("notice", "the id of its notice"),
-    ("notice_version", "the version of its notice"),
-    ("shown_at", "`at`, if the notice is shown when the consent is given"),
-    ("giver", "self or guardian"),
-    ("own_step", "true, if it is a step of its own"),
-    ("pre_ticked", "false, if nothing is ticked before"),
-    ("bundle_size", "how many consents one act gives, such as 1"),
-    ("service_gate", "false, if no service depends on it"),
+/// Columns that a constant may state of every consent of the file. Those of lists take several words.
+const CONSTANTS: [&str; 15] = [
+    "trigger",
+    "purpose",
+    "recipient",
+    "handler",
+    "kind",
+    "categories",
+    "methods",
+    "notice",
+    "notice_version",
+    "shown_at",
+    "giver",
+    "own_step",
+    "pre_ticked",
+    "bundle_size",
+    "service_gate",
 ];
 
 /// Asks for a file of consents and maps what differs from the consent table of the reference.
 pub(super) fn ask(dialogue: &mut Dialogue<'_>, draft: &mut Draft) -> Result<(), Failure> {
-    dialogue.say(
-        "\nThe consents: a table with a row for every event (given, withdrawn, ...), whose columns the book names. A table of your own is\n\
-         mapped here; of the file only the names of its columns are read. JSON: write `[consents]` into the study afterwards.",
-    );
-    let question =
-        "A file of consents, to map its columns (.csv with a header, .parquet, .arrow; empty: none)";
-    let file = dialogue.ask(question, Some(""), |answer| match answer {
+    dialogue.say(&text!("mapping.lead"));
+    let file = dialogue.ask(&text!("mapping.file"), Some(""), |answer| match answer {
         "" => Ok(None),
         path => {
             let columns = columns(Path::new(path)).map_err(|error| crate::exit::chain(&error))?;
@@ -57,14 +53,10 @@ pub(super) fn ask(dialogue: &mut Dialogue<'_>, draft: &mut Draft) -> Result<(), 
         words(dialogue, &mut consents, &draft.purpose)?;
     }
     constants(dialogue, &mut consents, &has)?;
-    consents.timezone = dialogue.ask(
-        "The time zone of times that are written without one, such as Asia/Shanghai (empty: every time has its own)",
-        Some(""),
-        |answer| match answer {
-            "" => Ok(None),
-            zone => parsed(Zone::parse)(zone).map(|_| Some(zone.to_owned())),
-        },
-    )?;
+    consents.timezone = dialogue.ask(&text!("mapping.timezone"), Some(""), |answer| match answer {
+        "" => Ok(None),
+        zone => parsed(Zone::parse)(zone).map(|_| Some(zone.to_owned())),
+    })?;
     draft.consents = Some(consents);
     Ok(())
 }
@@ -84,32 +76,30 @@ fn mapped(
         }
     }
     if left.is_empty() {
-        dialogue.say("All its columns have names that the consent table knows.");
+        dialogue.say(&text!("mapping.all_known"));
         return complete(has);
     }
-    let ignore = "states nothing about a consent: not read";
-    let known = COLUMNS.into_iter().chain([IGNORE]);
-    let known = known.map(|word| (word, if word == IGNORE { ignore } else { "" }));
-    let known: Vec<Word> =
-        known.map(|(word, means)| Word { word: word.into(), means: means.into() }).collect();
-    dialogue.say("The columns of the consent table:");
+    let ignore = Word { word: IGNORE.into(), means: text!("mapping.ignore") };
+    let columns = COLUMNS.into_iter().map(|column| Word { word: column.into(), means: String::new() });
+    let known: Vec<Word> = columns.chain([ignore]).collect();
+    dialogue.say(&text!("mapping.columns"));
     dialogue.list(&known);
     for (name, error) in left {
         let meant = match error {
             ColumnError::Unknown { meant, .. } => meant.filter(|meant| !has.contains(meant)),
             _ => None,
         };
-        let question = format!("What column `{name}` is");
+        let question = text!("mapping.column", name);
         let chosen = dialogue.pick_if(&question, &known, meant, |chosen| {
             let pairs = consents.columns.iter().map(|(column, name)| (column.as_str(), name.as_str()));
             let ignored = consents.ignored.iter().map(String::as_str);
             if chosen == IGNORE {
-                return ConsentColumns::new(pairs, ignored.chain([name.as_str()])).map(drop).map_err(text);
+                return ConsentColumns::new(pairs, ignored.chain([name.as_str()])).map(drop).map_err(in_text);
             }
             if has.contains(&chosen) {
-                return Err(format!("the file has a column that is `{chosen}` already"));
+                return Err(text!("mapping.twice", column = chosen));
             }
-            ConsentColumns::new(pairs.chain([(chosen, name.as_str())]), ignored).map(drop).map_err(text)
+            ConsentColumns::new(pairs.chain([(chosen, name.as_str())]), ignored).map(drop).map_err(in_text)
         })?;
         match COLUMNS.into_iter().find(|column| *column == chosen) {
             Some(column) => {
@@ -126,35 +116,32 @@ fn mapped(
 fn complete(has: Vec<&'static str>) -> Result<Vec<&'static str>, Failure> {
     let lacking = ["person", "at", "event"].into_iter().find(|column| !has.contains(column));
     lacking.map_or(Ok(has), |column| {
-        let message =
-            format!("the file has no column that is `{column}`, without which no event can be read");
-        Err(Failure::usage(message, "hand in a table of events; nothing was written"))
+        Err(Failure::usage(text!("mapping.lacking", column), text!("mapping.lacking_fix")))
     })
 }
 
 /// Asks for the words of events and of the purpose.
 fn words(dialogue: &mut Dialogue<'_>, consents: &mut Consents, purpose: &str) -> Result<(), Failure> {
     let mut known = StatementMapping::default();
-    for (event, means) in WORDS {
-        let question =
-            format!("Words of its events that {means}, such as a|b (empty: usual ones, such as {event})");
+    for event in EVENTS {
+        let question = text!("mapping.events", means = word("event_means", event), event);
         let words = dialogue.ask(&question, Some(""), |answer| {
             let words: Vec<String> = separated(answer);
             let to = [("event".to_owned(), event.to_owned())];
             let mut mapping = known.clone();
-            words.iter().try_for_each(|word| mapping.replace("event", word, &to)).map_err(text)?;
+            words.iter().try_for_each(|word| mapping.replace("event", word, &to)).map_err(in_text)?;
             Ok((words, mapping))
         })?;
         let (words, mapping) = words;
         known = mapping;
         consents.events.extend(words.into_iter().map(|word| (word, event.to_owned())));
     }
-    let question = format!("The words of its purposes that mean `{purpose}`, such as a|b (empty: that word)");
+    let question = text!("mapping.purposes", purpose);
     let words = dialogue.ask(&question, Some(""), |answer| {
         let words = separated(answer);
         let to = [("purpose".to_owned(), purpose.to_owned())];
         let mut mapping = StatementMapping::default();
-        words.iter().try_for_each(|word| mapping.replace("purpose", word, &to)).map_err(text)?;
+        words.iter().try_for_each(|word| mapping.replace("purpose", word, &to)).map_err(in_text)?;
         Ok(words)
     })?;
     consents.purposes = words.into_iter().map(|word| (word, purpose.to_owned())).collect();
@@ -167,26 +154,24 @@ fn constants(
     consents: &mut Consents,
     has: &[&'static str],
 ) -> Result<(), Failure> {
-    let lacking: Vec<_> = CONSTANTS.into_iter().filter(|(column, _)| !has.contains(column)).collect();
+    let lacking: Vec<_> = CONSTANTS.into_iter().filter(|column| !has.contains(column)).collect();
     if lacking.is_empty() {
         return Ok(());
     }
-    dialogue.say(
-        "What the file does not have can be stated of all its consents. It is signed with the study, shown to auditors, and needs the id\n\
-         of a document that shows it to be true. Leave empty what does not hold: then these consents are none where it is demanded.",
-    );
-    for (column, means) in lacking {
+    dialogue.say(&text!("mapping.constants_lead"));
+    for column in lacking {
         let is_required = REQUIRED.contains(&column);
-        let question = format!(
-            "`{column}` of every consent: {means}{}",
-            if is_required { "" } else { " (empty: not stated)" }
-        );
+        let means = word("constant", column);
+        let question = match is_required {
+            true => text!("mapping.constant", column, means),
+            false => text!("mapping.optional_constant", column, means),
+        };
         let words = dialogue.ask(&question, (!is_required).then_some(""), |answer| {
             let words = separated(answer);
             if words.is_empty() && !is_required {
                 return Ok(words);
             }
-            StatementMapping::default().state(column, words.clone()).map_err(text)?;
+            StatementMapping::default().state(column, words.clone()).map_err(in_text)?;
             Ok(words)
         })?;
         if !words.is_empty() {
@@ -194,7 +179,7 @@ fn constants(
         }
     }
     if !consents.constants.is_empty() {
-        consents.evidence = Some(dialogue.text("The id of the document that shows these to be true", None)?);
+        consents.evidence = Some(dialogue.text(&text!("mapping.evidence"), None)?);
     }
     Ok(())
 }
@@ -215,6 +200,6 @@ fn value(words: &[String]) -> String {
     }
 }
 
-fn text(error: impl std::error::Error) -> String {
+fn in_text(error: impl std::error::Error) -> String {
     error.to_string()
 }

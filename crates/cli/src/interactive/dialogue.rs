@@ -1,8 +1,9 @@
-//! Questions to whoever sits at the terminal, and the lines that answer them.
+//! Questions at a terminal, and the lines that answer them.
 
 use std::io::{BufRead, Write};
 
 use crate::Failure;
+use crate::lang::text;
 use hushtag::policy::Word;
 use hushtag::types::nearest;
 
@@ -22,7 +23,7 @@ impl<'a> Dialogue<'a> {
         Self { lines, shown, patient }
     }
 
-    /// Says something; a lost text is no failure.
+    /// Shows a text; a lost one is no failure.
     pub(super) fn say(&mut self, text: &str) {
         let _ = writeln!(self.shown, "{text}");
     }
@@ -48,11 +49,8 @@ impl<'a> Dialogue<'a> {
                 Err(why) => why,
             };
             if !self.patient {
-                let next = "mend this line of the answers; nothing was written";
-                return Err(Failure::usage(
-                    format!("\"{}\" was answered with `{answer}`: {why}", question.trim()),
-                    next,
-                ));
+                let message = text!("dialogue.wrong", question = question.trim(), answer, why);
+                return Err(Failure::usage(message, text!("dialogue.wrong_fix")));
             }
             self.say(&format!("  {why}"));
         }
@@ -61,21 +59,21 @@ impl<'a> Dialogue<'a> {
     fn line(&mut self, question: &str) -> Result<String, Failure> {
         use std::io::Read as _;
 
-        let ended = |why: &str| {
-            let next = "answer every question, each on a line of its own; nothing was written";
-            Failure::usage(format!("{why} at the question \"{}\"", question.trim()), next)
+        let ended = |why: String| {
+            let message = text!("dialogue.stopped", why, question = question.trim());
+            Failure::usage(message, text!("dialogue.stopped_fix"))
         };
         let mut line = Vec::new();
         let read = (&mut *self.lines).take(LONGEST).read_until(b'\n', &mut line);
-        let read = read.map_err(|error| ended(&format!("the answers cannot be read ({error})")))?;
+        let read = read.map_err(|error| ended(text!("dialogue.unreadable", error)))?;
         if read == 0 {
             self.say("");
-            return Err(ended("the answers ended"));
+            return Err(ended(text!("dialogue.ended")));
         }
-        let text = String::from_utf8(line).map_err(|_| ended("an answer is not UTF-8"))?;
+        let text = String::from_utf8(line).map_err(|_| ended(text!("dialogue.utf8")))?;
         let text = text.trim();
         if text.chars().any(char::is_control) {
-            return Err(ended("an answer holds control characters"));
+            return Err(ended(text!("dialogue.control")));
         }
         // What is typed on a terminal ends its own line; what comes from elsewhere does not.
         if !self.patient {
@@ -87,18 +85,21 @@ impl<'a> Dialogue<'a> {
     /// Asks for a text that is not empty.
     pub(super) fn text(&mut self, question: &str, default: Option<&str>) -> Result<String, Failure> {
         self.ask(question, default, |answer| match answer {
-            "" => Err("it has no default: please answer".to_owned()),
+            "" => Err(text!("dialogue.no_default")),
             some => Ok(some.to_owned()),
         })
     }
 
     /// Asks for yes or no.
     pub(super) fn yes(&mut self, question: &str, default: bool) -> Result<bool, Failure> {
-        self.ask(question, Some(if default { "yes" } else { "no" }), |answer| {
+        let (yes, no) = (text!("dialogue.yes"), text!("dialogue.no"));
+        self.ask(question, Some(if default { &yes } else { &no }), |answer| {
             match answer.to_ascii_lowercase().as_str() {
                 "y" | "yes" => Ok(true),
                 "n" | "no" => Ok(false),
-                _ => Err("answer yes or no".to_owned()),
+                answer if answer == yes => Ok(true),
+                answer if answer == no => Ok(false),
+                _ => Err(text!("dialogue.yes_or_no")),
             }
         })
     }
@@ -148,8 +149,10 @@ impl<'a> Dialogue<'a> {
                 Some(known) => check(&known.word).map(|()| known.word.clone()),
                 None => {
                     let meant = nearest(answer, known());
-                    let meant = meant.map(|meant| format!("; did you mean `{meant}`?")).unwrap_or_default();
-                    Err(format!("one of these words, or its number, is wanted{meant}"))
+                    Err(match meant {
+                        Some(meant) => text!("dialogue.meant", meant),
+                        None => text!("dialogue.one_of"),
+                    })
                 }
             }
         })
@@ -193,8 +196,8 @@ mod tests {
             "{shown}"
         );
         let (wrong, _) = talk("relatoin\nrelation\n", false, ask);
-        let said = format!("{:?}", wrong.unwrap_err());
-        assert!(said.contains("relatoin") && said.contains("nothing was written"), "{said}");
+        let failure = format!("{:?}", wrong.unwrap_err());
+        assert!(failure.contains("relatoin") && failure.contains("nothing was written"), "{failure}");
     }
 
     #[test]

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::policy::TEMPLATE;
 use hushtag::policy::Word;
 
-/// Where the comments of the template stand.
+/// The column of the comments of the template.
 const MARGIN: usize = 39;
 
-/// The error that a sum is asked with by default, in what one person can add.
+/// The default error of a sum, in what one person can add.
 const WIDTHS: u64 = 80;
 
 /// A party: a handler, or a recipient with its country.
@@ -94,7 +94,7 @@ pub(super) struct Draft {
     pub(super) notice: (String, u32),
     pub(super) states: Vec<String>,
     pub(super) documents: Vec<Document>,
-    /// Documents that the use needs and that nobody named.
+    /// Documents that the use needs and that were not named.
     pub(super) lacking: Vec<Word>,
     pub(super) handlers: Vec<Party>,
     pub(super) recipients: Vec<Party>,
@@ -149,7 +149,7 @@ impl Page {
     }
 
     fn commented(&mut self, line: &str, key: &str) {
-        // Words are said once.
+        // Each comment is written once.
         match self.words.remove(&(self.section.clone(), key.to_owned())) {
             Some(words) => self.text.push_str(&format!("{line:MARGIN$}# {words}\n")),
             None => self.text.push_str(&format!("{line}\n")),
@@ -161,7 +161,7 @@ fn section_of(header: &str) -> &str {
     header.trim_matches(['[', ']']).split(['.', ']']).next().unwrap_or_default()
 }
 
-/// What the template says beside each header and key.
+/// The comments of the template beside each header and key.
 fn words() -> BTreeMap<(String, String), String> {
     let (mut words, mut section) = (BTreeMap::new(), String::new());
     for line in TEMPLATE.lines().filter(|line| !line.starts_with('#')) {
@@ -355,11 +355,11 @@ mod tests {
     #[test]
     fn keys_carry_the_words_of_the_template() {
         let words = words();
-        let said = |section: &str, key: &str| words.get(&(section.into(), key.into())).map(String::as_str);
-        assert_eq!(said("study", "retention"), Some("how long a consent without an end of its own lasts"));
-        assert!(said("study", "id").is_some_and(|words| words.starts_with("a-z")), "FILL IN is answered");
-        assert!(said("datasets", "max_reach").is_some_and(|words| words.contains("the price")));
-        assert!(said("documents", "").is_some() && said("documents", "pipia").is_none());
+        let comment = |section: &str, key: &str| words.get(&(section.into(), key.into())).map(String::as_str);
+        assert_eq!(comment("study", "retention"), Some("how long a consent without an end of its own lasts"));
+        assert!(comment("study", "id").is_some_and(|words| words.starts_with("a-z")), "FILL IN is answered");
+        assert!(comment("datasets", "max_reach").is_some_and(|words| words.contains("the price")));
+        assert!(comment("documents", "").is_some() && comment("documents", "pipia").is_none());
         assert!(words.values().all(|words| !words.contains("FILL IN")));
     }
 

@@ -3,6 +3,7 @@
 use super::dialogue::{Dialogue, parsed};
 use super::draft::{Draft, Field, Kind, Section, list, quoted};
 use crate::Failure;
+use crate::lang::text;
 use hushtag::tags::{Label, check_name};
 use hushtag::types::Days;
 
@@ -21,19 +22,13 @@ struct Proposal {
 
 /// Asks for tags until there is one.
 pub(super) fn ask(dialogue: &mut Dialogue<'_>, draft: &mut Draft) -> Result<(), Failure> {
-    dialogue.say(
-        "\nMeasures and tags. A measure is one exact number a person; a tag is its band, one word of a closed list, and only tags are counted.\n\
-         Bounds come from public knowledge, never from the data.",
-    );
+    dialogue.say(&text!("tags.lead"));
     // Sums first: what others spend on average is a tag of a relation.
     for kind in [Kind::Records, Kind::Relation, Kind::People] {
         of_kind(dialogue, draft, kind)?;
     }
     if draft.tags.is_empty() {
-        return Err(Failure::usage(
-            "a study needs a tag, and none was accepted",
-            "accept one of those that are proposed, or write a study with `hushtag policy new`; nothing was written",
-        ));
+        return Err(Failure::usage(text!("tags.none"), text!("tags.none_fix")));
     }
     Ok(())
 }
@@ -67,13 +62,18 @@ fn of_kind(dialogue: &mut Dialogue<'_>, draft: &mut Draft, kind: Kind) -> Result
     Ok(())
 }
 
-/// A name that the language of questions allows and nothing has yet.
-fn name(dialogue: &mut Dialogue<'_>, draft: &Draft, what: &str, proposed: &str) -> Result<String, Failure> {
+/// A name that the query language allows and nothing has yet.
+fn name(
+    dialogue: &mut Dialogue<'_>,
+    draft: &Draft,
+    question: &str,
+    proposed: &str,
+) -> Result<String, Failure> {
     let taken = draft.taken();
-    dialogue.ask(&format!("The name of the {what}"), Some(proposed), |answer| {
+    dialogue.ask(question, Some(proposed), |answer| {
         check_name("name", answer).map_err(|error| error.to_string())?;
         if taken.contains(answer) {
-            return Err("something has this name already".to_owned());
+            return Err(text!("tags.name_taken"));
         }
         Ok(answer.to_owned())
     })
@@ -89,19 +89,17 @@ fn stem(name: &str) -> String {
 
 fn window(dialogue: &mut Dialogue<'_>, timed: bool) -> Result<Option<String>, Failure> {
     if !timed {
-        dialogue.say(
-            "  No field of type time: every row counts, however old, and also what is dated after as-of.",
-        );
+        dialogue.say(&text!("tags.no_time"));
         return Ok(None);
     }
     let read = parsed(|answer| Days::parse(answer).map(|days| days.to_string()));
-    dialogue.ask("How far back rows count (window)", Some(WINDOW), read).map(Some)
+    dialogue.ask(&text!("tags.window"), Some(WINDOW), read).map(Some)
 }
 
 fn largest(dialogue: &mut Dialogue<'_>, question: &str, proposed: u64) -> Result<u64, Failure> {
     dialogue.ask(question, Some(&proposed.to_string()), |answer| match answer.replace('_', "").parse() {
         Ok(bound @ 4..=4_000_000_000_000_000) => Ok(bound),
-        _ => Err("a whole number from 4 on is wanted".to_owned()),
+        _ => Err(text!("tags.from_four")),
     })
 }
 
@@ -112,12 +110,13 @@ fn sum(
     amount: &str,
     timed: bool,
 ) -> Result<(), Failure> {
-    if !dialogue.yes(&format!("A measure and a tag: the sum of `{amount}` in `{dataset}`"), true)? {
+    if !dialogue.yes(&text!("tags.sum", amount, dataset), true)? {
         return Ok(());
     }
-    let measure = name(dialogue, draft, "measure", &format!("{}_{}", stem(dataset), stem(amount)))?;
+    let measure =
+        name(dialogue, draft, &text!("tags.measure_name"), &format!("{}_{}", stem(dataset), stem(amount)))?;
     let window = window(dialogue, timed)?;
-    let most = largest(dialogue, "The largest sum that counts for one person (clamp)", LARGEST_SUM)?;
+    let most = largest(dialogue, &text!("tags.largest_sum"), LARGEST_SUM)?;
     let mut keys = vec![("from", quoted(dataset)), ("sum", quoted(amount))];
     keys.extend(window.map(|window| ("window", quoted(&window))));
     keys.push(("clamp", format!("[0, {most}]")));
@@ -135,12 +134,12 @@ fn sum(
 
 /// The share of people that a band called `none` leaves.
 fn payers(dialogue: &mut Dialogue<'_>, draft: &mut Draft, dataset: &str, tag: &str) -> Result<(), Failure> {
-    if dialogue.yes(&format!("A metric: the share of people who are not `none` of `{tag}`"), true)? {
+    if dialogue.yes(&text!("tags.share", tag), true)? {
         let some = format!("COUNT(*) WHERE {tag} <> 'none'");
         let keys = vec![
             ("ratio", list([some.as_str(), "COUNT(*)"])),
-            ("unit", quoted("share of people")),
-            ("means", quoted(&format!("people with more than nothing in {dataset}, of all people"))),
+            ("unit", quoted(&text!("tags.share_unit"))),
+            ("means", quoted(&text!("tags.share_means", dataset))),
         ];
         draft.metrics.push(Section { name: format!("share_{tag}"), keys });
     }
@@ -148,14 +147,14 @@ fn payers(dialogue: &mut Dialogue<'_>, draft: &mut Draft, dataset: &str, tag: &s
 }
 
 fn count(dialogue: &mut Dialogue<'_>, draft: &mut Draft, dataset: &str, timed: bool) -> Result<(), Failure> {
-    if !dialogue.yes(&format!("A measure and a tag: how many rows of `{dataset}`"), true)? {
+    if !dialogue.yes(&text!("tags.count", dataset), true)? {
         return Ok(());
     }
-    let measure = name(dialogue, draft, "measure", &format!("{}_count", stem(dataset)))?;
+    let measure = name(dialogue, draft, &text!("tags.measure_name"), &format!("{}_count", stem(dataset)))?;
     let window = window(dialogue, timed)?;
     let mut keys = vec![("from", quoted(dataset)), ("count", "true".to_owned())];
     keys.extend(window.map(|window| ("window", quoted(&window))));
-    let most = largest(dialogue, "The largest number that counts for one person (clamp)", LARGEST_COUNT)?;
+    let most = largest(dialogue, &text!("tags.largest_count"), LARGEST_COUNT)?;
     keys.push(("clamp", format!("[0, {most}]")));
     draft.measures.push(Section { name: measure.clone(), keys });
     let bands = vec![("none", 0), ("few", 1), ("some", (most / 20).max(2)), ("many", (most / 5).max(3))];
@@ -167,26 +166,22 @@ fn relation(dialogue: &mut Dialogue<'_>, draft: &mut Draft, dataset: &str) -> Re
     let over = |role: &str| vec![("over", quoted(dataset)), ("role", quoted(role))];
     let size = |role: &str| [over(role), vec![("size", "true".to_owned())]].concat();
     let mut proposals = vec![
-        ("how many people the owner lists (nobody else moves it: cheap)".to_owned(), "own", size("own")),
-        ("how many list a person (others move it: dearer)".to_owned(), "audience", size("audience")),
+        (text!("tags.list_size"), "own", size("own")),
+        (text!("tags.audience_size"), "audience", size("audience")),
     ];
     let spent = draft.sums.first().cloned();
     if let Some((measure, _)) = &spent {
         let keys = [over("audience"), vec![("mean", quoted(measure))]].concat();
-        proposals.push((
-            format!("the mean of `{measure}` of those who list a person (dearer)"),
-            "mean",
-            keys,
-        ));
+        proposals.push((text!("tags.audience_mean", measure), "mean", keys));
     }
     for (about, what, mut keys) in proposals {
-        if !dialogue.yes(&format!("A measure and a tag: {about}"), true)? {
+        if !dialogue.yes(&about, true)? {
             continue;
         }
         let stem = stem(dataset);
         let (proposed, bands, absent) = match what {
             "own" => {
-                let most = largest(dialogue, "The longest list that counts (clamp)", LARGEST_COUNT)?;
+                let most = largest(dialogue, &text!("tags.longest_list"), LARGEST_COUNT)?;
                 keys.push(("clamp", format!("[0, {most}]")));
                 let bands = vec![
                     ("nobody", 0),
@@ -205,28 +200,28 @@ fn relation(dialogue: &mut Dialogue<'_>, draft: &mut Draft, dataset: &str) -> Re
                 (format!("{stem}_audience_mean"), bands, Some("nobody"))
             }
         };
-        let measure = name(dialogue, draft, "measure", &proposed)?;
+        let measure = name(dialogue, draft, &text!("tags.measure_name"), &proposed)?;
         draft.measures.push(Section { name: measure.clone(), keys });
         banded(dialogue, draft, Proposal { tag: format!("{measure}_tier"), measure, bands, absent })?;
     }
     Ok(())
 }
 
-/// A tag over bands of a measure: those proposed, or those that are written. Tells the tag and its labels.
+/// A tag over bands of a measure: those proposed, or those that are written. Gives the tag and its labels.
 fn banded(
     dialogue: &mut Dialogue<'_>,
     draft: &mut Draft,
     proposal: Proposal,
 ) -> Result<(String, Vec<String>), Failure> {
-    let tag = name(dialogue, draft, "tag", &proposal.tag)?;
+    let tag = name(dialogue, draft, &text!("tags.tag_name"), &proposal.tag)?;
     let shown: Vec<String> = proposal.bands.iter().map(|(label, bound)| format!("{label}={bound}")).collect();
-    let bands = dialogue.ask("Its bands, each with its lower bound", Some(&shown.join(" ")), bands_of)?;
+    let bands = dialogue.ask(&text!("tags.bands"), Some(&shown.join(" ")), bands_of)?;
     let keyed: Vec<String> =
         bands.iter().map(|(label, bound)| format!("{} = {bound}", super::draft::key(label))).collect();
     let mut keys =
         vec![("measure", quoted(&proposal.measure)), ("bands", format!("{{ {} }}", keyed.join(", ")))];
     if let Some(absent) = proposal.absent {
-        dialogue.say(&format!("  People without any are `{absent}`."));
+        dialogue.say(&text!("tags.absent", label = absent));
         keys.push(("absent", quoted(absent)));
     }
     draft.tags.push(Section { name: tag.clone(), keys });
@@ -237,18 +232,18 @@ fn bands_of(answer: &str) -> Result<Vec<(String, u64)>, String> {
     let words = answer.split([' ', ',']).filter(|word| !word.is_empty());
     let mut bands: Vec<(String, u64)> = Vec::new();
     for word in words {
-        let wanted = || "bands look like none=0 low=1 high=1000".to_owned();
+        let wanted = || text!("tags.bands_form");
         let (label, bound) = word.split_once('=').ok_or_else(wanted)?;
         let bound = bound.replace('_', "").parse().map_err(|_| wanted())?;
         Label::new(label).map_err(|error| error.to_string())?;
         if bands.iter().any(|(known, known_bound)| known == label || *known_bound == bound) {
-            return Err(format!("`{label}` has the label or the bound of another band"));
+            return Err(text!("tags.band_twice", label));
         }
         bands.push((label.to_owned(), bound));
     }
     match bands.iter().any(|(_, bound)| *bound == 0) {
         true => Ok(bands),
-        false => Err("one band has to start at 0: everybody has one".to_owned()),
+        false => Err(text!("tags.from_zero")),
     }
 }
 
@@ -259,20 +254,19 @@ fn values(
     dataset: &str,
     column: &str,
 ) -> Result<(), Failure> {
-    if !dialogue.yes(&format!("A tag: the words of `{column}` in `{dataset}`"), true)? {
+    if !dialogue.yes(&text!("tags.values", column, dataset), true)? {
         return Ok(());
     }
-    let tag = name(dialogue, draft, "tag", &stem(column))?;
-    let question = "The words, with commas between them (anything else is `other`)";
-    let words = dialogue.ask(question, None, |answer| {
+    let tag = name(dialogue, draft, &text!("tags.tag_name"), &stem(column))?;
+    let words = dialogue.ask(&text!("tags.words"), None, |answer| {
         let words = answer.split(',').map(str::trim).filter(|word| !word.is_empty());
         let words = words.map(|word| Label::new(word).map(|label| label.to_string()));
         let words: Vec<String> = words.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
         let twice =
             words.iter().enumerate().any(|(at, word)| words.iter().take(at).any(|other| other == word));
         match (words.len(), twice) {
-            (0, _) => Err("at least one word is wanted; they are not read from the file".to_owned()),
-            (_, true) => Err("a word occurs twice".to_owned()),
+            (0, _) => Err(text!("tags.no_words")),
+            (_, true) => Err(text!("tags.word_twice")),
             _ => Ok(words),
         }
     })?;

@@ -1,15 +1,17 @@
 //! The budget: what was spent over time, by whom, and what is left.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use maud::{Markup, html};
 
+use super::PageError;
 use super::facts::Facts;
+use super::older::{self, Annexes, CHARGES};
 use super::parts::{self, name, time};
 use super::texts::fill;
 use crate::chart::{Caption, Line, Steps, number};
 use crate::render::table::{short, units};
-use hushtag::ledger::State;
+use hushtag::ledger::{Record, State};
 use hushtag::types::Timestamp;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
@@ -64,19 +66,17 @@ fn seconds(at: Timestamp) -> f64 {
 }
 
 fn burn_down(facts: &Facts<'_>) -> Markup {
-    let (t, limit) = (&facts.t.budget, facts.status.pool.limit);
-    let first = facts.entries.first().map_or(facts.status.pool.opened_at, |entry| entry.at);
-    let last = facts.charges.iter().map(|charge| charge.at).fold(facts.now, Timestamp::max);
-    let lines = lines(facts, limit);
+    let (t, lines) = (&facts.t.budget, &facts.spending.lines);
     let ends = lines.iter().map(|line| {
         let spent = line.points.last().map_or(0.0, |(_, value)| *value);
         format!("{} {} %", line.label, number(spent))
     });
     let described = fill(&t.chart_says, &[("lines", &ends.collect::<Vec<_>>().join(&facts.t.page.and))]);
+    let (first, last) = (facts.began, facts.spending.last.map_or(facts.now, |last| last.max(facts.now)));
     let [from, to] = [first, last].map(|at| parts::clock(at, facts.zone.as_ref()));
     let steps = Steps {
         caption: Caption { id: "burn-down", title: &t.chart, description: &described },
-        lines: &lines,
+        lines,
         span: (seconds(first), seconds(last)),
         ends: (&from, &to),
         limit: &t.limit,
@@ -84,6 +84,9 @@ fn burn_down(facts: &Facts<'_>) -> Markup {
     };
     parts::figure(&t.chart, &steps.draw())
 }
+
+/// The most points of a line before its end: more cannot be distinguished on paper.
+const POINTS: usize = 512;
 
 /// What was spent so far, and the line of it.
 #[derive(Default)]
@@ -95,12 +98,25 @@ struct Spent {
 impl Spent {
     fn add(&mut self, units: u128, at: Timestamp, limit: u128) {
         self.units = self.units.saturating_add(units);
-        self.points.push((seconds(at), percent(self.units, limit)));
+        self.push((seconds(at), percent(self.units, limit)));
     }
 
     fn begin_anew(&mut self, at: Timestamp) {
         self.units = 0;
-        self.points.push((seconds(at), 0.0));
+        self.push((seconds(at), 0.0));
+    }
+
+    /// A line with too many points loses every second one, and keeps its ends and what it fell to.
+    fn push(&mut self, point: (f64, f64)) {
+        if self.points.len() >= POINTS {
+            let last = self.points.len().saturating_sub(1);
+            let mut place = 0..;
+            self.points.retain(|(_, value)| {
+                let place = place.next().unwrap_or(0);
+                place % 2 == 0 || place == last || *value <= 0.0
+            });
+        }
+        self.points.push(point);
     }
 
     fn line(self, label: &str) -> Line {
@@ -108,33 +124,54 @@ impl Spent {
     }
 }
 
-/// All recipients together, each of them, and the lifetime: in percent of the pool, back at zero after a renewal.
-fn lines(facts: &Facts<'_>, limit: u128) -> Vec<Line> {
-    let t = &facts.t.budget;
-    let mut renewals = facts.renewals.iter().map(|renewal| renewal.at).peekable();
-    let (mut lifetime, mut total) = (Spent::default(), Spent::default());
-    let recipients = facts.status.recipients.iter();
-    let mut each: BTreeMap<&str, Spent> =
-        recipients.map(|(recipient, _)| (recipient.as_str(), Spent::default())).collect();
-    for charge in &facts.charges {
-        while let Some(at) = renewals.next_if(|at| *at <= charge.at) {
+/// What the page says of all charges, read one after the other.
+#[derive(Default)]
+pub(super) struct Spending {
+    lines: Vec<Line>,
+    last: Option<Timestamp>,
+    /// The newest charges, each with the lifetime sum.
+    newest: VecDeque<(Record, u128)>,
+}
+
+impl Spending {
+    /// All recipients together, each of them, and the lifetime: in percent of the pool, back at zero after a renewal. Charges for which
+    /// there is no room go to `annexes`.
+    pub(super) fn read(facts: &Facts<'_>, annexes: &mut Annexes) -> Result<Self, PageError> {
+        let (t, limit) = (&facts.t.budget, facts.status.pool.limit);
+        let mut renewals = facts.renewals.iter().map(|renewal| renewal.at).peekable();
+        let (mut lifetime, mut total) = (Spent::default(), Spent::default());
+        let recipients = facts.status.recipients.iter();
+        let mut each: BTreeMap<String, Spent> =
+            recipients.map(|(recipient, _)| (recipient.to_string(), Spent::default())).collect();
+        let mut spending = Self::default();
+        for charge in facts.reader.charges()? {
+            let charge = charge?;
+            while let Some(at) = renewals.next_if(|at| *at <= charge.at) {
+                each.values_mut().chain([&mut total]).for_each(|spent| spent.begin_anew(at));
+            }
+            let own = each.entry(charge.recipient.to_string()).or_default();
+            for spent in [&mut lifetime, &mut total, own] {
+                spent.add(charge.units, charge.at, limit);
+            }
+            spending.last = Some(spending.last.map_or(charge.at, |last| last.max(charge.at)));
+            spending.newest.push_back((charge, lifetime.units));
+            if spending.newest.len() > CHARGES
+                && let Some((charge, sum)) = spending.newest.pop_front()
+            {
+                older::charge(annexes, &charge, sum)?;
+            }
+        }
+        // Renewals after the last charge.
+        for at in renewals {
             each.values_mut().chain([&mut total]).for_each(|spent| spent.begin_anew(at));
         }
-        let own = each.entry(charge.recipient.as_str()).or_default();
-        for spent in [&mut lifetime, &mut total, own] {
-            spent.add(charge.units, charge.at, limit);
+        spending.lines.push(total.line(&t.total));
+        spending.lines.extend(each.into_iter().map(|(recipient, spent)| spent.line(&recipient)));
+        if !facts.renewals.is_empty() {
+            spending.lines.push(lifetime.line(&t.lifetime));
         }
+        Ok(spending)
     }
-    // Renewals after the last charge.
-    for at in renewals {
-        each.values_mut().chain([&mut total]).for_each(|spent| spent.begin_anew(at));
-    }
-    let mut lines = vec![total.line(&t.total)];
-    lines.extend(each.into_iter().map(|(recipient, spent)| spent.line(recipient)));
-    if !facts.renewals.is_empty() {
-        lines.push(lifetime.line(&t.lifetime));
-    }
-    lines
 }
 
 fn shares(facts: &Facts<'_>) -> Markup {
@@ -168,15 +205,14 @@ fn shares(facts: &Facts<'_>) -> Markup {
 
 fn charges(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.budget;
-    if facts.charges.is_empty() {
+    if facts.spending.newest.is_empty() {
         return html! { p { (t.no_charges) } };
     }
-    let mut sum = 0_u128;
     let rows: Vec<Vec<Markup>> = facts
-        .charges
+        .spending
+        .newest
         .iter()
-        .map(|charge| {
-            sum = sum.saturating_add(charge.units);
+        .map(|(charge, sum)| {
             let state = match charge.state {
                 State::Committed { log_index } => fill(&t.state_committed, &[("index", &log_index)]),
                 State::Stored => t.state_stored.clone(),
@@ -188,7 +224,7 @@ fn charges(facts: &Facts<'_>) -> Markup {
                 name(charge.recipient.as_str()),
                 name(charge.study.as_str()),
                 html! { (units(charge.units)) },
-                html! { (units(sum)) },
+                html! { (units(*sum)) },
                 html! { (state) },
             ]
         })
@@ -199,6 +235,7 @@ fn charges(facts: &Facts<'_>) -> Markup {
     html! {
         details open {
             summary { (t.charges) }
+            @if let Some(kept) = &facts.older.charges { (older::file(facts, &t.older_file, kept)) }
             (parts::table(&t.table, &facts.t.page.scroll, &head, &rows))
         }
     }

@@ -7,7 +7,6 @@ use super::facts::Facts;
 use super::parts::{self, code, marked, name, time};
 use super::releases;
 use super::texts::fill;
-use hushtag::audit::Kind;
 use hushtag::operator::Given;
 use hushtag::query::ConsentCounts;
 use hushtag::release::Row;
@@ -37,8 +36,8 @@ fn counted(facts: &Facts<'_>, given: &Given) -> Markup {
     let t = &facts.t.consents;
     let mut shown = given.released.clone();
     for (_, word) in shown.rows.iter_mut().flat_map(|row: &mut Row| &mut row.group) {
-        if let Some(said) = facts.t.standings.get(word) {
-            word.clone_from(said);
+        if let Some(text) = facts.t.standings.get(word) {
+            word.clone_from(text);
         }
     }
     let places: [(&str, &dyn std::fmt::Display); 3] =
@@ -56,7 +55,8 @@ fn register(facts: &Facts<'_>) -> Markup {
     let t = &facts.t.consents;
     let text = |value: Option<&Value>| value.and_then(Value::as_str).unwrap_or_default().to_owned();
     let rows: Vec<Vec<Markup>> = facts
-        .of_kind(Kind::Seal)
+        .seals
+        .iter()
         .filter_map(|(index, entry)| {
             let state = entry.body.get("register")?;
             let epoch = text(entry.body.get("epoch"));

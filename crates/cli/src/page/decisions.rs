@@ -15,24 +15,24 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         p { (t.judged_at) " " (time(facts, facts.now)) }
         @for (study, regime) in &facts.studies {
             @for recipient in &study.recipients {
-                @let said = with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang));
+                @let explained = with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang));
                 @let title = fill(&t.study_and_recipient, &[("study", &study.id), ("recipient", &recipient.id)]);
-                (opinion(facts, &title, &said))
+                (opinion(facts, &title, &explained))
             }
         }
     };
     parts::section("decisions", &t.heading, &content)
 }
 
-fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
+fn opinion(facts: &Facts<'_>, title: &str, explained: &Explanation) -> Markup {
     let t = &facts.t.decisions;
     html! {
         h3 { (name(title)) }
-        p { (marked(&in_opinion(facts, &said.question))) }
-        p { (verdict(said.permitted, if said.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&said.answer)) }
+        p { (marked(&in_opinion(facts, &explained.question))) }
+        p { (verdict(explained.permitted, if explained.permitted { &t.permitted } else { &t.refused })) " \u{2013} " (name(&explained.answer)) }
         details open {
             summary { (t.all) }
-            @for section in &said.sections {
+            @for section in &explained.sections {
                 h4 { (name(&in_opinion(facts, &section.text))) }
                 (lines(facts, &section.under))
             }
@@ -40,7 +40,7 @@ fn opinion(facts: &Facts<'_>, title: &str, said: &Explanation) -> Markup {
     }
 }
 
-/// Lines and what stands under them; the result of each rule is marked in words and colour.
+/// Lines and those under them; the result of each rule is marked in words and colour.
 fn lines(facts: &Facts<'_>, all: &[Line]) -> Markup {
     html! {
         ul class="opinion" {

@@ -33,12 +33,12 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         .t
         .evidence_items
         .iter()
-        .map(|(item, said)| {
+        .map(|(item, text)| {
             vec![
                 html! { strong { (item) } },
-                html! { (said.title) br; small { (cited(facts, &said.ground)) } },
-                parts::marked(&fill(&said.tool, &places)),
-                parts::marked(&said.human),
+                html! { (text.title) br; small { (cited(facts, &text.ground)) } },
+                parts::marked(&fill(&text.tool, &places)),
+                parts::marked(&text.human),
             ]
         })
         .collect();

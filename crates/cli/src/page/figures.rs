@@ -39,13 +39,13 @@ fn figures(facts: &Facts<'_>, epoch: &str, one: &JoinDiagnostics) -> Markup {
     let t = &facts.t.figures;
     let title = fill(&t.one, &[("epoch", &epoch), ("study", &one.study), ("recipient", &one.recipient)]);
     let standing = |word: &str| facts.t.standings.get(word).map_or_else(|| word.to_owned(), Clone::clone);
-    let stands: Vec<Counted> = one.consents.iter().filter(|(_, people)| *people > 0).cloned().collect();
-    let stands: Vec<Counted> = stands.into_iter().map(|(word, people)| (standing(&word), people)).collect();
+    let decided: Vec<Counted> = one.consents.iter().filter(|(_, people)| *people > 0).cloned().collect();
+    let decided: Vec<Counted> = decided.into_iter().map(|(word, people)| (standing(&word), people)).collect();
     let mut present = one.present.clone();
     present.push((t.matched.clone(), one.matched));
     html! {
         h3 { (name(&title)) }
-        (counts(facts, &t.consents, &stands))
+        (counts(facts, &t.consents, &decided))
         (counts(facts, &t.present, &present))
         (counts(facts, &t.cut, &one.cut))
         (counts(facts, &t.clamped, &one.clamped))
@@ -84,8 +84,8 @@ fn hiding(facts: &Facts<'_>, set: &str, risk: &Risk) -> Markup {
     for sharing in Sharing::ALL {
         let parts = risk.data_risk(sharing);
         let what = fill(&t.level, &[("sharing", &sharing.as_str())]);
-        let said = format!("{} ({}.{:06})", risk.level(sharing), parts / 1_000_000, parts % 1_000_000);
-        rows.push(vec![html! { (what) }, html! { (said) }]);
+        let level = format!("{} ({}.{:06})", risk.level(sharing), parts / 1_000_000, parts % 1_000_000);
+        rows.push(vec![html! { (what) }, html! { (level) }]);
     }
     let tags: Vec<Vec<Markup>> = risk
         .tags

@@ -39,7 +39,7 @@ struct Point {
     ground: String,
     mark: String,
     evidence: Vec<String>,
-    /// The papers that the point speaks of, by their keys in a study: what is not declared of them is said.
+    /// The papers that the point is about, by their keys in a study: what is not declared of them is named.
     #[serde(default)]
     papers: Vec<String>,
     tool: String,

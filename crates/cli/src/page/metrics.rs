@@ -8,7 +8,7 @@ use super::texts::fill;
 use crate::render::metrics::digits;
 use hushtag::operator::{GivenMetrics, MetricAnswer};
 
-/// The section, where any metric can be told.
+/// The section, where any metric is known.
 pub(super) fn section(facts: &Facts<'_>) -> Option<Markup> {
     let t = &facts.t.metrics;
     let content = html! {
@@ -43,6 +43,7 @@ fn rows(facts: &Facts<'_>, metric: &MetricAnswer, formula: &str) -> Vec<Vec<Mark
                 let unbiased = estimate.unbiased.filter(|unbiased| limited.is_some_and(|limited| limited.total_cmp(unbiased).is_ne()));
                 html! {
                     (value)
+                    @if estimate.is_outside() { " " small class="line" { (facts.t.releases.outside) } }
                     @if let Some(unbiased) = unbiased {
                         " " small class="line" { (fill(&facts.t.releases.unbiased, &[("n", &digits(unbiased))])) }
                     }

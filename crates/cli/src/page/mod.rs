@@ -9,6 +9,7 @@ mod figures;
 mod flow;
 mod guide;
 mod metrics;
+mod older;
 mod parties;
 mod parts;
 mod pipia;
@@ -27,10 +28,12 @@ use crate::chart;
 use crate::target::MADE_BY;
 use facts::Facts;
 use guide::Guide;
-use hushtag::operator::{OperatorError, Reader, Verification};
+use hushtag::operator::{Given, OperatorError, Reader, Verification};
 use hushtag::policy::Lang;
 use hushtag::release::JoinDiagnostics;
 use hushtag::types::EpochId;
+pub(crate) use older::Annexes;
+use texts::fill;
 
 /// The style of the page, after the variables that it shares with the charts.
 const STYLE: &str = include_str!("page.css");
@@ -42,6 +45,9 @@ pub(crate) enum PageError {
     /// The sandbox cannot be read.
     #[error("the sandbox cannot be read")]
     Operator(#[from] OperatorError),
+    /// A file beside the page cannot be written.
+    #[error("a file beside the page cannot be written: {0}")]
+    Annex(#[from] std::io::Error),
     /// A file of texts inside the crate is broken.
     #[error("a bug: the texts of the page do not parse")]
     Texts(#[source] toml::de::Error),
@@ -51,9 +57,9 @@ pub(crate) enum PageError {
 pub(crate) struct Report<'a> {
     /// The sandbox, read beside its writer.
     pub(crate) reader: &'a Reader,
-    /// What was found when both books were verified.
+    /// What was verified of the budget ledger and the audit log.
     pub(crate) verified: &'a Verification,
-    /// How the folder is called in the commands that the page tells.
+    /// The name of the folder in the commands of the page.
     pub(crate) place: &'a str,
     /// The language.
     pub(crate) lang: Lang,
@@ -65,14 +71,16 @@ pub(crate) struct Report<'a> {
 
 /// The auditor's page as one HTML document.
 ///
+/// The newest answers and charges stand on it, and the others in the files of `annexes`, which it names with their digests.
+///
 /// # Errors
 /// [`PageError`]
 ///
 /// # Privacy
 /// Reads released answers, public costs, study and regime texts and log entries: nothing that did not leave before. With
 /// `figures` it holds exact facts about people besides, is marked on every page, and is for the auditor alone.
-pub(crate) fn report_page(report: &Report<'_>) -> Result<String, PageError> {
-    let facts = Facts::read(report)?;
+pub(crate) fn report_page(report: &Report<'_>, annexes: &mut Annexes) -> Result<String, PageError> {
+    let facts = Facts::read(report, annexes)?;
     let guide = Guide::of(report.lang).map_err(PageError::Texts)?;
     let mut sections = vec![
         summary::section(&facts),
@@ -86,7 +94,7 @@ pub(crate) fn report_page(report: &Report<'_>) -> Result<String, PageError> {
     ];
     sections.extend(metrics::section(&facts));
     sections.extend([
-        refusals::section(&facts),
+        refusals::section(&facts)?,
         refusals::hygiene(&facts),
         evidence::section(&facts),
         guide.section(&facts),
@@ -97,6 +105,13 @@ pub(crate) fn report_page(report: &Report<'_>) -> Result<String, PageError> {
         sections.push(pipia::section(&facts));
     }
     Ok(document(&facts, &contents(&facts, &guide, report.pipia), &sections).into_string())
+}
+
+/// A page of older answers in full.
+fn numbered_page(facts: &Facts<'_>, number: usize, answers: &[Given]) -> String {
+    let heading = fill(&facts.t.releases.older_heading, &[("n", &number)]);
+    let section = releases::of(facts, &heading, answers);
+    document(facts, &[("releases", &heading)], &[section]).into_string()
 }
 
 /// Ids and headings of the sections, in their order.

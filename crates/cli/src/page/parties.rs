@@ -1,6 +1,9 @@
 //! Who takes part under which terms and on which documents: what a study says of its parties, as an auditor files it.
 
+use std::collections::BTreeSet;
+
 use maud::{Markup, html};
+use serde_json::Value;
 
 use super::facts::Facts;
 use super::parts::{self, code, count, date, name};
@@ -71,7 +74,32 @@ fn terms(facts: &Facts<'_>, study: &Study) -> Markup {
         (&t.max_age, html! { (max_age) }),
         (&t.retention, html! { (retention) }),
         (&t.min_people, html! { (count(study.release.min_people)) }),
+        (&t.tokens, tokens(facts, study)),
     ])
+}
+
+/// How ids of the handlers meet, and what was evaluated for blind tokens.
+fn tokens(facts: &Facts<'_>, study: &Study) -> Markup {
+    let t = &facts.t.parties;
+    let Some((terms, key)) = study.tokens.zip(study.token_key_id()) else {
+        return html! { (t.tokens_shared) };
+    };
+    let key = key.to_string();
+    let word = |one: &Value, name: &str| one.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let seals = facts.seals.iter().filter_map(|(_, entry)| entry.body.get("token_sessions")?.as_array());
+    let own = seals.flatten().filter(|one| word(one, "key") == key);
+    let sessions: BTreeSet<(String, u64)> = own
+        .map(|one| (word(one, "session"), one.get("ids").and_then(Value::as_u64).unwrap_or_default()))
+        .collect();
+    let limits =
+        [("max", &count(terms.max_ids) as &dyn std::fmt::Display), ("padding", &count(terms.padding))];
+    html! {
+        (fill(&t.tokens_blind, &limits))
+        @for (session, ids) in &sessions {
+            br;
+            (fill(&t.token_session, &[("ids", &count(*ids))])) " " (code(session))
+        }
+    }
 }
 
 /// The documents, the notice and the consent screens that a study names, with the digests by which files are compared.

@@ -30,7 +30,7 @@ pub(super) fn count(number: impl TryInto<i128> + std::fmt::Display + Copy) -> St
     number.try_into().map_or_else(|_| number.to_string(), grouped)
 }
 
-/// A text in which what stands between backticks, and an IRI between angle brackets, is typed or read by a machine.
+/// A text in which what is between backticks, and an IRI between angle brackets, is typed or read by a machine.
 pub(super) fn marked(text: &str) -> Markup {
     html! {
         bdi {
@@ -133,12 +133,12 @@ pub(super) fn section(id: &str, heading: &str, content: &Markup) -> Markup {
     }
 }
 
-/// Pairs of a term and what is said of it.
+/// Pairs of a term and its value.
 pub(super) fn facts(pairs: &[(&str, Markup)]) -> Markup {
     html! {
         dl class="facts" {
-            @for (term, said) in pairs {
-                div { dt { (term) } dd { (said) } }
+            @for (term, value) in pairs {
+                div { dt { (term) } dd { (value) } }
             }
         }
     }

@@ -88,7 +88,7 @@ fn lawful(facts: &Facts<'_>, study: &Study, regime: &Regime, blanks: &mut Blanks
     let used: Option<Explanation> = study.recipients.first().map(|recipient| {
         with_opinion(study, regime, recipient, facts.now, |opinion| opinion.explain(facts.lang))
     });
-    let used = used.and_then(|said| said.sections.into_iter().next());
+    let used = used.and_then(|explained| explained.sections.into_iter().next());
     let verdicts = html! {
         @for recipient in &study.recipients {
             @let permitted = is_permitted(facts, study, regime, recipient);
@@ -137,7 +137,8 @@ fn risks(facts: &Facts<'_>, study: &Study, blanks: &mut Blanks) -> Markup {
         (&t.wrong, html! { (t.wrong_says) }),
         (&t.context, blanks.leave(facts, &t.context_blank)),
     ];
-    let rows: Vec<Vec<Markup>> = rows.into_iter().map(|(risk, said)| vec![html! { (risk) }, said]).collect();
+    let rows: Vec<Vec<Markup>> =
+        rows.into_iter().map(|(risk, known)| vec![html! { (risk) }, known]).collect();
     html! {
         (parts::table(&t.two, &facts.t.page.scroll, &[&t.risk, &t.known], &rows))
         p { (blanks.leave(facts, &t.impact_blank)) }
@@ -158,7 +159,7 @@ fn measures(facts: &Facts<'_>, study: &Study, blanks: &mut Blanks) -> Markup {
         (&t.end_measure, &end),
     ];
     let rows: Vec<Vec<Markup>> =
-        rows.into_iter().map(|(measure, said)| vec![html! { (measure) }, html! { (said) }]).collect();
+        rows.into_iter().map(|(measure, how)| vec![html! { (measure) }, html! { (how) }]).collect();
     html! {
         (parts::table(&t.three, &facts.t.page.scroll, &[&t.measure, &t.how], &rows))
         p { (blanks.leave(facts, &t.fit_blank)) }

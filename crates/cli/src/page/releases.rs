@@ -6,27 +6,35 @@ use maud::{Markup, html};
 
 use super::budget::amount;
 use super::facts::Facts;
+use super::older;
 use super::parts::{self, code, name, time};
 use super::texts::fill;
 use crate::chart::{Bars, Caption};
-use crate::render::plot::{answer_panels, said};
+use crate::render::plot::{answer_panels, in_words_all};
 use crate::render::table::{decimal, grouped, shown, titled};
+use hushtag::dp::Mechanism;
 use hushtag::operator::Given;
 use hushtag::release::{Cell, Part, PartUse, Released, Row};
-use hushtag::types::{Decimal, Denomination};
+use hushtag::types::{Decimal, Denomination, Ratio};
 
 /// The most bars that a chart beside a table has.
 const MOST: usize = 30;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
+    of(facts, &facts.t.releases.heading, &facts.given)
+}
+
+/// A section of these answers, and of what became of the others.
+pub(super) fn of(facts: &Facts<'_>, heading: &str, answers: &[Given]) -> Markup {
     let t = &facts.t.releases;
     let content = html! {
         p { (t.lead) }
-        @if facts.given.is_empty() { p { (t.none) } }
+        (older::answers(facts))
+        @if answers.is_empty() { p { (t.none) } }
         @else { p { (t.noise_note) } p { (t.unbiased_note) } p { (parts::marked(&t.computed_note)) } }
-        @for given in &facts.given { (answer(facts, given)) }
+        @for given in answers { (answer(facts, given)) }
     };
-    parts::section("releases", &t.heading, &content)
+    parts::section("releases", heading, &content)
 }
 
 fn answer(facts: &Facts<'_>, given: &Given) -> Markup {
@@ -36,10 +44,10 @@ fn answer(facts: &Facts<'_>, given: &Given) -> Markup {
     let interval = fill(&t.interval, &[("percent", &percent(released.confidence.get()))]);
     html! {
         details open id=(format!("answer-{}", released.index)) {
-            summary { (heading) " \u{00b7} " (name(&released.recipient)) " \u{00b7} " (time(facts, given.at)) }
+            summary { (heading) " \u{00b7} " (name(released.recipient.as_str())) " \u{00b7} " (time(facts, given.at)) }
             (parts::region(&t.question, &html! { pre { code { (released.question) } } }))
             (parts::facts(&[
-                (&t.recipient, html! { (name(&released.recipient)) (join) (t.study) " " (name(&released.study)) (join) (t.epoch) " " (name(&released.epoch)) }),
+                (&t.recipient, html! { (name(released.recipient.as_str())) (join) (t.study) " " (name(released.study.as_str())) (join) (t.epoch) " " (name(released.epoch.as_str())) }),
                 (&t.policy, code(&released.policy)),
                 (&t.cost, amount(facts, released.units)),
                 (&t.mechanism, mechanisms(facts, released)),
@@ -68,12 +76,12 @@ fn mechanisms(facts: &Facts<'_>, released: &Released) -> Markup {
     let t = &facts.t.releases;
     html! {
         @for part in &released.parts {
-            @let (mechanism, symbol) = match part.mechanism.as_str() {
-                "discrete-laplace" => (&t.laplace, t.scale.as_str()),
-                _ => (&t.gaussian, "\u{03c3}\u{00b2}"),
+            @let (mechanism, symbol) = match part.mechanism {
+                Mechanism::DiscreteLaplace(_) => (&t.laplace, t.scale.as_str()),
+                Mechanism::DiscreteGaussian(_) => (&t.gaussian, "\u{03c3}\u{00b2}"),
             };
             div {
-                (noised(facts, part)) ": " (mechanism) " (" (symbol) " = " (ratio(&part.parameter)) "), "
+                (noised(facts, part)) ": " (mechanism) " (" (symbol) " = " (ratio(part.mechanism.parameter())) "), "
                 (t.half_width) " \u{00b1} " (half_width(part, released))
             }
         }
@@ -109,9 +117,13 @@ fn noised(facts: &Facts<'_>, part: &Part) -> Markup {
 }
 
 /// A parameter of noise, a whole number or an exact ratio, with separators.
-fn ratio(parameter: &str) -> String {
-    let grouped = |whole: &str| whole.parse().map_or_else(|_| whole.to_owned(), grouped);
-    parameter.split('/').map(grouped).collect::<Vec<_>>().join("/")
+fn ratio(parameter: Ratio) -> String {
+    let parts = [parameter.numerator(), parameter.denominator()];
+    let grouped = |part: u128| grouped(i128::try_from(part).unwrap_or(i128::MAX));
+    match parts.map(grouped) {
+        [whole, _] if parameter.denominator() == 1 => whole,
+        [top, bottom] => format!("{top}/{bottom}"),
+    }
 }
 
 /// The half-width of a vector's numbers; amounts in the unit of their column, people as people.
@@ -256,7 +268,7 @@ fn chart(facts: &Facts<'_>, released: &Released, heading: &str) -> Markup {
 pub(super) fn bars(facts: &Facts<'_>, released: &Released, id: &str, title: &str) -> Markup {
     let t = &facts.t.releases;
     let panels: Vec<_> = answer_panels(released, &t.everybody).into_iter().take(1).collect();
-    let description = format!("{} {}", t.chart_says, said(&panels, &t.suppressed));
+    let description = format!("{} {}", t.chart_says, in_words_all(&panels, &t.suppressed));
     let bars = Bars {
         caption: Caption { id, title, description: &description },
         panels: &panels,

@@ -7,7 +7,6 @@ use serde_json::Value;
 use super::facts::Facts;
 use super::parts::{self, code, count, name, time};
 use super::texts::fill;
-use hushtag::audit::Kind;
 
 pub(super) fn section(facts: &Facts<'_>) -> Markup {
     let (t, verified) = (&facts.t.summary, facts.verified);
@@ -37,7 +36,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
     parts::section("summary", &t.heading, &content)
 }
 
-/// Whether somebody outside the folder would notice that both books were put back.
+/// Whether someone outside the folder would notice that ledger and log were put back.
 pub(super) fn anchor(facts: &Facts<'_>) -> String {
     let t = &facts.t.summary;
     match (facts.verified.anchored, facts.verified.anchor_wanted) {
@@ -72,7 +71,7 @@ fn epochs(facts: &Facts<'_>) -> Markup {
         .epochs
         .iter()
         .map(|epoch| {
-            let sealed = facts.of_kind(Kind::Seal).find(|(_, entry)| {
+            let sealed = facts.seals.iter().find(|(_, entry)| {
                 entry.body.get("epoch").and_then(Value::as_str) == Some(epoch.id.as_str())
             });
             let index = sealed.map_or_else(String::new, |(index, _)| index.to_string());

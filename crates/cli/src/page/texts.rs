@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use hushtag::policy::Lang;
 
-/// What stands at one item of the evidence list.
+/// The texts of one item of the evidence list.
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct EvidenceText {
@@ -35,7 +35,7 @@ macro_rules! texts {
             pub(super) mechanism_rules: BTreeMap<String, String>,
             /// Statutes by the code that regimes cite them with.
             pub(super) statutes: BTreeMap<String, String>,
-            /// How a person stands under a demand, in words.
+            /// The status of a person under a demand, in words.
             pub(super) standings: BTreeMap<String, String>,
         }
     };
@@ -56,7 +56,8 @@ texts! {
     }
     parties: PartyTexts {
         table, party, role, handler, recipient, legal_id, name, contact, undeclared, max_age, max_age_says, max_age_none, hours,
-        minutes, days, retention, min_people, documents, document, id, approved, expires, no_digest, version,
+        minutes, days, retention, min_people, tokens, tokens_blind, tokens_shared, token_session, documents, document, id, approved,
+        expires, no_digest, version,
     }
     decisions: DecisionTexts { heading, lead, study_and_recipient, permitted, refused, all, judged_at }
     consents: ConsentTexts {
@@ -73,12 +74,13 @@ texts! {
         heading, lead, chart, chart_says, limit, beyond, total, lifetime, table, pool, spent, left, whole_life,
         share_of_pool, cap, recipient, study, opened, window, window_days, window_never, renewals, charges, charge,
         at, units, cumulative, state, state_committed, state_stored, state_reserved, no_charges, delta, pure,
-        adds_up, who, no_cap,
+        adds_up, who, no_cap, older_file,
     }
     releases: ReleaseTexts {
         heading, lead, none, question, study, recipient, epoch, index, cost, mechanism, half_width, reach, estimate,
         interval, block, unbiased, unbiased_note, uncertain, outside, computed_note, selected_note, gaussian, laplace, scale, sum_of, count_of, histogram_of, first_to_last, minimum,
         suppressed, suppressed_note, noise_note, everybody, group, chart_says, shown_bars, policy, prove,
+        older, older_lead, older_count, older_file, older_page, older_heading,
     }
     metrics: MetricTexts { heading, lead, metric, formula, means, value, unit, of }
     refusals: RefusalTexts {

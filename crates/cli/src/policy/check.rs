@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::files::{Kind, PolicyFile, policy_files};
+use crate::lang::{self, text, word};
 use crate::{Context, Failure, Format};
 use hushtag::operator::{StudySource, check_regime, check_sandbox, check_study};
 use hushtag::policy::{Finding, Level, Scenarios};
@@ -43,17 +44,36 @@ impl Check {
             context.output.either(
                 || json!({ "files": count, "findings": all }),
                 || {
-                    let lines: Vec<String> = all.iter().map(ToString::to_string).collect();
+                    let lines: Vec<String> = all.iter().map(finding_text).collect();
                     let summary = match all.len() {
-                        0 => format!("{count} file(s), no findings"),
-                        some => format!("{count} file(s), {some} finding(s)"),
+                        0 => text!("policy.no_findings", count),
+                        findings => text!("policy.findings", count, findings),
                     };
                     lines.into_iter().chain([summary]).collect::<Vec<_>>().join("\n")
                 },
             )?;
         }
-        // A note is to be known, not to be mended.
+        // A note asks for no change.
         if all.iter().all(|finding| finding.level == Level::Note) { Ok(()) } else { Err(Failure::findings()) }
+    }
+}
+
+/// A finding; what is wrong and its fix are in English.
+pub(crate) fn finding_text(finding: &Finding) -> String {
+    if lang::is_english() {
+        return finding.to_string();
+    }
+    let Finding { file, rule, message, .. } = finding;
+    let place = finding.place.map_or_else(String::new, |(line, column)| format!(":{line}:{column}"));
+    let article = match finding.article.as_str() {
+        "" => String::new(),
+        article => text!("refusal.article", article),
+    };
+    let level = word("level", finding.level.as_str());
+    let line = text!("policy.finding", file, place, level, rule, article, message);
+    match finding.fix.as_str() {
+        "" => line,
+        fix => format!("{line}\n{}", text!("error.fix", fix)),
     }
 }
 

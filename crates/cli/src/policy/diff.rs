@@ -6,6 +6,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::files::{Kind, policy_files, study_under_regime};
+use crate::lang::{text, word};
 use crate::{Context, Failure};
 use hushtag::policy::{Comparison, Regime, Relation, diff_regimes, diff_studies};
 use hushtag::types::{AsOf, Clock, SystemClock};
@@ -30,19 +31,15 @@ impl Diff {
                 let (first, second) = (study_under_regime(&self.first)?, study_under_regime(&self.second)?);
                 let at = first.0.instant(now);
                 if second.0.instant(now) != at {
-                    let next = "give --as-of an instant, such as 2026-10-01T00:00:00+08:00";
                     return Err(Failure::usage(
-                        "a bare date is two instants in the time zones of the studies",
-                        next,
+                        text!("policy.two_instants"),
+                        text!("policy.two_instants_fix"),
                     ));
                 }
                 diff_studies((&first.0, &first.1), (&second.0, &second.1), at)
             }
             _ => {
-                return Err(Failure::usage(
-                    "the two files are not of one kind",
-                    "give two studies, or two regimes",
-                ));
+                return Err(Failure::usage(text!("policy.two_kinds"), text!("policy.two_kinds_fix")));
             }
         };
         context.output.either(|| json!(comparison), || text(&comparison))?;
@@ -52,28 +49,29 @@ impl Diff {
 
 fn kind(path: &Path) -> Result<Kind, Failure> {
     let files = policy_files(&[path.to_owned()])?;
-    let other = || Failure::usage(format!("{}: not a study or a regime", path.display()), "name the file");
+    let other =
+        || Failure::usage(text!("policy.no_kind", file = path.display()), text!("policy.no_kind_fix"));
     files.first().filter(|_| path.is_file()).map(|file| file.kind).ok_or_else(other)
 }
 
 fn regime(path: &Path) -> Result<Regime, Failure> {
     let name = path.display().to_string();
     Regime::parse(&name, &crate::init::read_text(path)?)
-        .map_err(|error| Failure::failed(error.to_string(), "mend the regime"))
+        .map_err(|error| Failure::of_error(error, text!("policy.regime_fix")))
 }
 
 fn text(comparison: &Comparison) -> String {
     let mut lines = Vec::new();
     for factor in comparison.factors.iter().filter(|factor| factor.relation != Relation::Equivalent) {
-        lines.push(format!("{}: {}", factor.factor, factor.relation.as_str()));
-        let example = |who: &str, example: &Option<String>| {
-            example.as_ref().map(|example| format!("  the {who} alone refuses: {example}"))
-        };
-        lines.extend(example("second", &factor.refused_by_second));
-        lines.extend(example("first", &factor.refused_by_first));
+        let relation = word("relation", factor.relation.as_str());
+        lines.push(text!("policy.factor", factor = factor.factor, relation));
+        let second = factor.refused_by_second.as_ref();
+        lines.extend(second.map(|example| text!("policy.second_refuses", example)));
+        let first = factor.refused_by_first.as_ref();
+        lines.extend(first.map(|example| text!("policy.first_refuses", example)));
     }
     let same = comparison.factors.iter().filter(|factor| factor.relation == Relation::Equivalent).count();
-    lines.push(format!("{same} of {} factors are equivalent", comparison.factors.len()));
-    lines.push(format!("the second is: {}", comparison.relation.as_str()));
+    lines.push(text!("policy.same_factors", same, all = comparison.factors.len()));
+    lines.push(text!("policy.relation", relation = word("relation", comparison.relation.as_str())));
     lines.join("\n")
 }

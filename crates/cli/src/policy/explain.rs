@@ -2,22 +2,17 @@
 
 use std::path::{Path, PathBuf};
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::files::study_under_regime;
-use crate::{Context, Failure};
+use crate::lang::{list, text};
+use crate::{Context, Failure, Format};
 use hushtag::consent::AgeFact;
 use hushtag::engine::PersonFile;
 use hushtag::operator::{OperatorError, Replay};
 use hushtag::policy::{Lang, replayed, with_opinion};
 use hushtag::types::{AsOf, EpochId, RecipientId, StudyId};
-
-#[derive(Debug, Clone, Copy, ValueEnum)]
-enum Language {
-    En,
-    Zh,
-}
 
 #[derive(Args)]
 pub(crate) struct Explain {
@@ -42,29 +37,27 @@ pub(crate) struct Explain {
     /// The year in which that person was born
     #[arg(long, requires = "person_file", value_name = "YEAR")]
     born: Option<i64>,
-    /// The language
-    #[arg(long, value_enum, default_value_t = Language::En)]
-    lang: Language,
 }
 
 impl Explain {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
-        let lang = match self.lang {
-            Language::En => Lang::En,
-            Language::Zh => Lang::Zh,
+        // As JSON it is in the language that was named, not in that of the environment.
+        let lang = match context.output.format() {
+            Format::Json => context.lang.unwrap_or(Lang::En),
+            _ => context.lang(),
         };
         if let (Some(sandbox), Some(epoch)) = (&self.sandbox, &self.epoch) {
             return self.replay(sandbox, epoch, lang, context);
         }
         let (Some(study), Some(as_of)) = (&self.study, self.as_of) else {
-            return Err(Failure::usage("there is no study to explain", "give --study FILE and --as-of WHEN"));
+            return Err(Failure::usage(text!("policy.no_study"), text!("policy.no_study_fix")));
         };
         let (study, regime) = study_under_regime(study)?;
         let as_of = study.instant(as_of);
         let recipient = study.recipient(&self.recipient).ok_or_else(|| {
-            let known: Vec<&str> = study.recipients.iter().map(|recipient| recipient.id.as_str()).collect();
-            let message = format!("unknown recipient `{}`", self.recipient);
-            Failure::usage(message, format!("recipients of the study are {}", known.join(", ")))
+            let known = list(study.recipients.iter().map(|recipient| recipient.id.as_str()));
+            let message = text!("policy.unknown_recipient", recipient = self.recipient);
+            Failure::usage(message, text!("policy.known_recipients", known))
         })?;
         let read = |path: &Path| PersonFile::read(path, &study.consents);
         let person = self.person_file.as_deref().map(read).transpose().map_err(OperatorError::from)?;
@@ -84,9 +77,7 @@ impl Explain {
     fn replay(&self, dir: &Path, epoch: &EpochId, lang: Lang, context: &Context) -> Result<(), Failure> {
         let study = self.study.as_deref().map(|study| {
             let id = StudyId::new(&study.display().to_string());
-            id.map_err(|error| {
-                Failure::usage(error.to_string(), "with --sandbox, --study is the id of a study")
-            })
+            id.map_err(|error| Failure::of_usage(error, text!("policy.study_id_fix")))
         });
         let replay = Replay::of(dir, epoch, &self.recipient, study.transpose()?.as_ref())?;
         let (seal, at) = (replay.seal.to_string(), replay.at.to_string());

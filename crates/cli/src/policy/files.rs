@@ -1,9 +1,10 @@
-//! Policy files on disk: which kind each is, and the regime that a study stands under.
+//! Policy files on disk: which kind each is, and the regime that applies to a study.
 
 use std::path::{Path, PathBuf};
 
 use crate::Failure;
 use crate::init::read_text;
+use crate::lang::text;
 use hushtag::operator::StudySource;
 use hushtag::policy::{Regime, Study};
 
@@ -34,13 +35,13 @@ pub(super) fn policy_files(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, Failure
             let before = all.len();
             walk(path, DEPTH, &mut all)?;
             if all.len() == before {
-                let message = format!("{}: holds no study, regime or scenario file", path.display());
-                return Err(Failure::failed(message, "name a file, or a folder such as `policies`"));
+                let message = text!("policy.no_files", folder = path.display());
+                return Err(Failure::failed(message, text!("policy.no_files_fix")));
             }
         } else {
             let text = read_text(path)?;
             let name = path.display().to_string();
-            // A file that is nothing yet is checked as a study: the error says what is missing.
+            // A file that is nothing yet is checked as a study: the error names what is missing.
             let kind = kind(&text).unwrap_or(Kind::Study);
             all.push(PolicyFile { path: path.clone(), name, text, kind });
         }
@@ -50,7 +51,7 @@ pub(super) fn policy_files(paths: &[PathBuf]) -> Result<Vec<PolicyFile>, Failure
 
 fn walk(folder: &Path, depth: usize, all: &mut Vec<PolicyFile>) -> Result<(), Failure> {
     let unreadable = |error: std::io::Error| {
-        Failure::failed(format!("{}: cannot be read: {error}", folder.display()), "check the path")
+        Failure::failed(text!("file.unreadable", file = folder.display(), error), text!("fix.path"))
     };
     let entries = std::fs::read_dir(folder).map_err(unreadable)?.collect::<Result<Vec<_>, _>>();
     let mut paths: Vec<PathBuf> = entries.map_err(unreadable)?.iter().map(std::fs::DirEntry::path).collect();

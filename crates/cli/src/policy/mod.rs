@@ -10,6 +10,7 @@ mod test;
 
 use clap::Subcommand;
 
+pub(super) use check::finding_text;
 pub(super) use files::study_under_regime;
 pub(super) use new::TEMPLATE;
 
@@ -23,7 +24,7 @@ pub(super) enum PolicyCommand {
         after_help = "Examples:\n  hushtag policy check study.toml\n  hushtag policy check policies --format sarif"
     )]
     Check(check::Check),
-    /// Explain the decision on one use, in English or Chinese, and how one person's consents stand under it
+    /// Explain the decision on one use, in English or Chinese, and whether one person's consents meet it
     #[command(
         after_help = "Examples:\n  hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-11-01\n  hushtag policy explain --study study.toml --recipient brand-insights --as-of 2026-11-01 --person-file events.csv --lang zh\n  hushtag policy explain --sandbox box --epoch 2026-q3 --recipient brand-insights"
     )]

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::lang::text;
 use crate::{Context, Failure};
 
 #[derive(Args)]
@@ -20,14 +21,11 @@ impl New {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let shown = self.file.display().to_string();
         let failed = |error: std::io::Error| {
-            Failure::failed(format!("{shown}: cannot be written: {error}"), "choose a name that is not taken")
+            Failure::failed(text!("file.unwritable", file = shown, error), text!("file.free_fix"))
         };
         let mut file =
             std::fs::OpenOptions::new().write(true).create_new(true).open(&self.file).map_err(failed)?;
         file.write_all(TEMPLATE.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)?;
-        context.output.either(
-            || serde_json::json!({ "file": shown }),
-            || format!("{shown}\nfill in what the comments ask for, then: hushtag policy check {shown}"),
-        )
+        context.output.either(|| serde_json::json!({ "file": shown }), || text!("policy.new", file = shown))
     }
 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::lang::{list, text};
 use crate::{Context, Failure};
 use hushtag::policy::SchemaOf;
 
@@ -22,9 +23,9 @@ impl Schema {
         let pretty = |kind: SchemaOf| format!("{:#}\n", kind.schema());
         if let Some(word) = &self.of {
             let kind = SchemaOf::ALL.into_iter().find(|kind| kind.as_str() == word);
-            let known = SchemaOf::ALL.map(SchemaOf::as_str).join(", ");
             let kind = kind.ok_or_else(|| {
-                Failure::usage(format!("no schema of `{word}`"), format!("there are {known}"))
+                let known = list(SchemaOf::ALL.map(SchemaOf::as_str));
+                Failure::usage(text!("policy.no_schema", word), text!("policy.schemas", known))
             })?;
             return context.output.result(&pretty(kind));
         }
@@ -36,10 +37,8 @@ impl Schema {
                 })
             })
             .map_err(|error| {
-                Failure::failed(
-                    format!("{}: cannot be written: {error}", folder.display()),
-                    "check the folder",
-                )
+                let message = text!("file.unwritable", file = folder.display(), error);
+                Failure::failed(message, text!("policy.schema_folder_fix"))
             })
     }
 }

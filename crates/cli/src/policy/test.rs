@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::files::{Kind, PolicyFile, policy_files};
 use crate::init::read_text;
+use crate::lang::text;
 use crate::{Context, Failure, Format};
 use hushtag::operator::StudySource;
 use hushtag::policy::{Ran, Regime, Scenarios};
@@ -23,10 +24,7 @@ impl Test {
         let files = policy_files(&self.files)?;
         let scenarios: Vec<&PolicyFile> = files.iter().filter(|file| file.kind == Kind::Scenarios).collect();
         if scenarios.is_empty() {
-            return Err(Failure::failed(
-                "no scenario file there",
-                "name a file with [[scenarios]], or its folder",
-            ));
+            return Err(Failure::failed(text!("policy.no_scenarios"), text!("policy.no_scenarios_fix")));
         }
         let mut ran: Vec<Ran> = Vec::new();
         for file in scenarios {
@@ -42,9 +40,10 @@ impl Test {
             || json!({ "passed": passed, "failed": failed, "scenarios": ran }),
             || {
                 let differs = ran.iter().filter_map(|ran| {
-                    Some(format!("{}: {} {}: {}", ran.place, ran.id, ran.title, ran.differs.as_ref()?))
+                    let Ran { place, id, title, .. } = ran;
+                    Some(text!("policy.differs", place, id, title, differs = ran.differs.as_ref()?))
                 });
-                differs.chain([format!("{passed} passed, {failed} failed")]).collect::<Vec<_>>().join("\n")
+                differs.chain([text!("policy.tested", passed, failed)]).collect::<Vec<_>>().join("\n")
             },
         )?;
         if failed == 0 { Ok(()) } else { Err(Failure::findings()) }
@@ -52,7 +51,7 @@ impl Test {
 }
 
 fn run(file: &PolicyFile) -> Result<Vec<Ran>, Failure> {
-    let broken = |error: String| Failure::failed(error, "mend the file: `hushtag policy check` says more");
+    let broken = |error: String| Failure::of_error(error, text!("policy.scenarios_fix"));
     let scenarios = Scenarios::parse(&file.name, &file.text).map_err(|error| broken(error.to_string()))?;
     let folder = file.path.parent().unwrap_or(Path::new(""));
     let source = StudySource::load(&folder.join(scenarios.study()))?;

@@ -3,28 +3,42 @@
 use comfy_table::ContentArrangement;
 
 use super::table::{right, short, shown, table, titled, units};
+use crate::lang::{list, text};
 use hushtag::dp::Accounting;
-use hushtag::release::{Cell, Released, Row};
-use hushtag::report::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_note};
+use hushtag::release::{Cell, NoisySelection, OutputColumn, Released, Row};
 use hushtag::types::Decimal;
 
-/// An answer as a table with its price and place in the log.
+/// An answer as a table, in the order of its select list, with its cost and place in the log.
 #[must_use]
 pub(crate) fn answer_table(released: &Released, accounting: Accounting) -> String {
     let group = released.rows.first().map_or(&[][..], |row| &row.group);
-    let mut header: Vec<String> = group.iter().map(|(tag, _)| tag.clone()).collect();
-    let interval = format!("{} % interval", released.confidence.percent());
-    let title = |name: &String| titled(name, released.denominations.get(name));
-    header.extend(released.columns.iter().flat_map(|name| [title(name), interval.clone(), "error".into()]));
+    let order = released.shown_order();
+    let mut header: Vec<String> = Vec::new();
+    let mut numbers = Vec::new();
+    for column in &order {
+        match column {
+            OutputColumn::Tag(place) => header.extend(group.get(*place).map(|(tag, _)| tag.clone())),
+            OutputColumn::Number(place) => {
+                let Some(name) = released.columns.get(*place) else { continue };
+                numbers.extend(header.len()..header.len() + WIDTH);
+                let interval = text!("answer.interval", percent = released.confidence.percent());
+                header.extend([
+                    titled(name, released.denominations.get(name)),
+                    interval,
+                    text!("answer.error"),
+                ]);
+            }
+        }
+    }
     let mut table = table(header);
     // A number is never broken over two lines, however many columns there are.
     table.set_content_arrangement(ContentArrangement::Disabled);
     for row in &released.rows {
-        table.add_row(line(released, row));
+        table.add_row(line(released, row, &order));
     }
-    right(&mut table, group.len());
-    let (index, paid) = (released.index, paid(released, accounting));
-    let mut text = format!("{table}\n{paid}; {}; log entry {index}\n{NOISE_NOTE}\n", reach(released.reach));
+    right(&mut table, numbers);
+    let (reach, entry, noise) = (reach(released.reach), released.index, text!("note.noise"));
+    let mut text = text!("answer.table", table, paid = paid(released, accounting), reach, entry, noise);
     for note in notes(released) {
         text.push_str(&note);
         text.push('\n');
@@ -32,30 +46,39 @@ pub(crate) fn answer_table(released: &Released, accounting: Accounting) -> Strin
     text
 }
 
-fn line(released: &Released, row: &Row) -> Vec<String> {
-    let mut cells: Vec<String> = row.group.iter().map(|(_, label)| label.clone()).collect();
-    if row.suppressed {
-        cells.push("(few)".to_owned());
-    }
-    cells.extend(row.cells.iter().flat_map(|cell| number(released, cell)));
-    cells
+/// How many columns a number takes.
+const WIDTH: usize = 3;
+
+fn line(released: &Released, row: &Row, order: &[OutputColumn]) -> Vec<String> {
+    let mut few = row.suppressed.then(|| text!("answer.few"));
+    let cells = order.iter().flat_map(|column| match column {
+        OutputColumn::Tag(place) => {
+            vec![row.group.get(*place).map(|(_, label)| label.clone()).unwrap_or_default()]
+        }
+        OutputColumn::Number(place) => match row.cells.get(*place) {
+            Some(cell) => number(released, cell).to_vec(),
+            None => vec![few.take().unwrap_or_default(), String::new(), String::new()],
+        },
+    });
+    cells.collect()
 }
 
 /// A number with the unbiased one where it differs, its interval and its relative error.
-fn number(released: &Released, cell: &Cell) -> [String; 3] {
+fn number(released: &Released, cell: &Cell) -> [String; WIDTH] {
     let shown = |value| shown(value, released.denominations.get(&cell.name));
-    let mut estimate = cell.estimate.map_or_else(|| "unknown".to_owned(), shown);
+    let mut estimate = cell.estimate.map_or_else(|| text!("answer.unknown"), shown);
     if let Some(unbiased) = cell.unbiased.filter(|_| cell.is_limited()) {
-        estimate.push_str(&format!(" (unbiased {})", shown(unbiased)));
+        estimate.push_str(&text!("answer.unbiased", number = shown(unbiased)));
     }
     let error = cell.relative_error.map(whole_percent);
     let mark = cell.is_uncertain().then(|| "!".to_owned());
     let error: Vec<String> = error.into_iter().chain(mark).collect();
     let outside = if cell.is_outside() { " *" } else { "" };
-    [estimate, format!("{} to {}{outside}", shown(cell.low), shown(cell.high)), error.join(" ")]
+    let interval = text!("answer.ends", low = shown(cell.low), high = shown(cell.high));
+    [estimate, format!("{interval}{outside}"), error.join(" ")]
 }
 
-/// A relative error in whole percent, rounded up; beyond ten times the number it says nothing more.
+/// A relative error in whole percent, rounded up; beyond ten times the number no digit of it means anything.
 fn whole_percent(percent: Decimal) -> String {
     const MOST: i128 = 1_000;
     match percent.thousandths().saturating_add(999) / 1_000 {
@@ -66,31 +89,40 @@ fn whole_percent(percent: Decimal) -> String {
 
 fn paid(released: &Released, accounting: Accounting) -> String {
     if released.stored {
-        return "stored answer: nothing charged, no new noise".to_owned();
+        return text!("answer.stored");
     }
     let (amount, unit) = (released.units, accounting.unit());
-    format!("charged epsilon {} ({} {unit})", short(amount, accounting), units(amount))
+    text!("answer.charged", epsilon = short(amount, accounting), amount = units(amount), unit)
 }
 
 fn reach(people: u32) -> String {
     match people {
-        1 => "no one moves anyone else's tags".to_owned(),
-        people => format!("one person moves the tags of at most {people}, their own included"),
+        1 => text!("answer.reach_own"),
+        people => text!("answer.reach", people),
     }
 }
 
-const FEW_NOTE: &str = "(few): the noisy count is below the study's minimum; a courtesy, not a guarantee";
+/// What a reader has to know of rows that were selected by noisy numbers, if they were.
+pub(crate) fn selection_text(released: &Released) -> Option<String> {
+    let by = released.selected_on.iter().map(|selection| match selection {
+        NoisySelection::MinPeople => text!("note.by_min_people"),
+        NoisySelection::Having => text!("note.by_having"),
+        NoisySelection::Limit => text!("note.by_limit"),
+    });
+    let (by, percent) = (list(by), released.confidence.percent());
+    (!by.is_empty()).then(|| text!("note.selected", by, percent))
+}
 
-/// What a reader of these rows has to know besides [`NOISE_NOTE`].
+/// What a reader of these rows has to know besides the note on noise.
 fn notes(released: &Released) -> Vec<String> {
     let cells = || released.rows.iter().flat_map(|row| &row.cells);
     let suppressed = released.rows.iter().any(|row| row.suppressed);
     let notes = [
-        suppressed.then(|| FEW_NOTE.to_owned()),
-        cells().any(Cell::is_limited).then(|| UNBIASED_NOTE.to_owned()),
-        cells().any(Cell::is_uncertain).then(|| UNCERTAIN_NOTE.to_owned()),
-        cells().any(Cell::is_outside).then(|| OUTSIDE_NOTE.to_owned()),
-        selection_note(released),
+        suppressed.then(|| text!("note.few")),
+        cells().any(Cell::is_limited).then(|| text!("note.unbiased")),
+        cells().any(Cell::is_uncertain).then(|| text!("note.uncertain")),
+        cells().any(Cell::is_outside).then(|| text!("note.outside")),
+        selection_text(released),
     ];
     notes.into_iter().flatten().collect()
 }

@@ -9,7 +9,7 @@ pub(crate) mod table;
 #[cfg(test)]
 mod unbiased_tests;
 
-pub(crate) use answer::answer_table;
+pub(crate) use answer::{answer_table, selection_text};
 pub(crate) use figures::{figures_json, figures_text};
 pub(crate) use junit::junit;
 pub(crate) use metrics::{metrics_forecast_text, metrics_text};

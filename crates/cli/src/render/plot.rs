@@ -2,10 +2,10 @@
 
 use super::table::titled;
 use crate::chart::{Bar, Bars, Caption, Panel};
+use crate::lang::text;
 use crate::target::MADE_BY;
 use hushtag::operator::{MetricAnswer, Metrics};
 use hushtag::release::{Released, Row};
-use hushtag::report::NOISE_NOTE;
 use hushtag::types::{Decimal, Denomination};
 
 /// The most bars of one panel; the table has them all.
@@ -14,16 +14,10 @@ const MOST: usize = 60;
 /// An answer as an SVG file: a panel for each of its numbers, a bar for each of its groups.
 #[must_use]
 pub(crate) fn answer_plot(released: &Released) -> String {
-    let panels = answer_panels(released, "all people");
-    let description = format!(
-        "{}; study {}, recipient {}, epoch {}, log entry {}; {}",
-        said(&panels, "few people"),
-        released.study,
-        released.recipient,
-        released.epoch,
-        released.index,
-        NOISE_NOTE
-    );
+    let panels = answer_panels(released, &text!("plot.everybody"));
+    let Released { study, recipient, epoch, index, .. } = released;
+    let (bars, noise) = (in_words_all(&panels, &text!("plot.few")), text!("note.noise"));
+    let description = text!("plot.answer", bars, study, recipient, epoch, entry = index, noise);
     file(&released.question, &description, &panels)
 }
 
@@ -31,13 +25,14 @@ pub(crate) fn answer_plot(released: &Released) -> String {
 #[must_use]
 pub(crate) fn metrics_plot(metrics: &Metrics) -> String {
     let panels: Vec<Panel> = metrics.metrics.iter().filter_map(metric_panel).collect();
-    let description = format!("{}; {NOISE_NOTE}", said(&panels, "few people"));
-    file("Metrics of the study", &description, &panels)
+    let (bars, noise) = (in_words_all(&panels, &text!("plot.few")), text!("note.noise"));
+    file(&text!("plot.metrics"), &text!("plot.metrics_bars", bars, noise), &panels)
 }
 
 fn file(title: &str, description: &str, panels: &[Panel]) -> String {
     let caption = Caption { id: "plot", title, description };
-    let bars = Bars { caption, panels, suppressed: "few people: not shown", unknown: "unknown" };
+    let (suppressed, unknown) = (text!("plot.suppressed"), text!("answer.unknown"));
+    let bars = Bars { caption, panels, suppressed: &suppressed, unknown: &unknown };
     format!("{MADE_BY}\n{}\n", bars.draw(true).into_string())
 }
 
@@ -67,7 +62,7 @@ fn bar(released: &Released, row: &Row, column: &str, everybody: &str) -> Bar {
 fn metric_panel(metric: &MetricAnswer) -> Option<Panel> {
     let rows = metric.outcome.as_ref().ok()?;
     let bars = rows.iter().take(MOST).map(|row| Bar {
-        label: label(&row.group, "all people"),
+        label: label(&row.group, &text!("plot.everybody")),
         value: row.estimate.and_then(|estimate| estimate.value),
         interval: row.estimate.and_then(|estimate| estimate.low.zip(estimate.high)),
         suppressed: row.estimate.is_none(),
@@ -81,7 +76,7 @@ fn label(group: &[(String, String)], everybody: &str) -> String {
 }
 
 /// What the panels show, in words.
-pub(crate) fn said(panels: &[Panel], suppressed: &str) -> String {
+pub(crate) fn in_words_all(panels: &[Panel], suppressed: &str) -> String {
     let panels = panels.iter().map(|panel| {
         let bars: Vec<String> = panel.bars.iter().map(|bar| in_words(bar, suppressed)).collect();
         format!("{}: {}", panel.title, bars.join(", "))

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use comfy_table::{CellAlignment, ContentArrangement, Table, presets};
 
+use crate::lang::{list, text, time, word};
 use hushtag::dp::Accounting;
 use hushtag::engine::{FileReport, IngestReport};
 use hushtag::ledger::Pool;
@@ -73,14 +74,18 @@ pub(crate) fn short(units: u128, accounting: Accounting) -> String {
 
 fn guarantee(accounting: Accounting) -> String {
     match accounting.delta() {
-        None => "pure".to_owned(),
-        Some(delta) => format!("at delta {delta} (such epsilons do not simply add up; the nano_rho do)"),
+        None => text!("budget.pure"),
+        Some(delta) => text!("budget.delta", delta),
     }
 }
 
-pub(crate) fn right(table: &mut Table, first: usize) {
-    for column in table.column_iter_mut().skip(first) {
-        column.set_cell_alignment(CellAlignment::Right);
+/// Aligns the columns at these positions, in ascending order, to the right.
+pub(crate) fn right(table: &mut Table, columns: impl IntoIterator<Item = usize>) {
+    let mut columns = columns.into_iter().peekable();
+    for (place, column) in table.column_iter_mut().enumerate() {
+        if columns.next_if_eq(&place).is_some() {
+            column.set_cell_alignment(CellAlignment::Right);
+        }
     }
 }
 
@@ -92,51 +97,51 @@ pub(crate) fn forecast_text(
     epoch: Option<&AskedEpoch>,
 ) -> String {
     let accounting = remaining.accounting;
-    let mut table = table(["number", "half-width of every cell", "cost"].map(str::to_owned).to_vec());
+    let header = [text!("forecast.number"), text!("forecast.half_width"), text!("forecast.cost")];
+    let mut table = table(header.to_vec());
     for part in &forecast.parts {
-        let note = if part.hidden { " (for the minimum count)" } else { "" };
         table.add_row([
-            format!("{}{note}", part.name),
+            if part.hidden { text!("forecast.hidden", name = part.name) } else { part.name.clone() },
             within(i128::from(part.half_width).into(), part.denomination.as_ref()),
             format!("{} {}", units(part.cost), accounting.unit()),
         ]);
     }
-    right(&mut table, 1);
+    right(&mut table, 1..);
     let computed: String = forecast.computed.iter().map(widths).collect();
     let left = remaining.left();
     let such = left.checked_div(forecast.cost).unwrap_or(0);
-    format!(
-        "{table}\n{computed}costs epsilon {} {} ({} {}); {} cells; the question {}\n{}\n{}\n",
-        short(forecast.cost, accounting),
-        guarantee(accounting),
-        units(forecast.cost),
-        accounting.unit(),
-        grouped(i128::try_from(forecast.cells).unwrap_or(i128::MAX)),
-        forecast.reach_because,
-        if such == 0 {
-            "more than is left".to_owned()
-        } else {
-            format!(
-                "{} such questions fit into what is left; {} {} would be left after this one; nothing was charged",
-                units(such),
-                units(left.saturating_sub(forecast.cost)),
-                accounting.unit()
-            )
+    let unit = accounting.unit();
+    text!(
+        "forecast.table",
+        table,
+        computed,
+        epsilon = short(forecast.cost, accounting),
+        guarantee = guarantee(accounting),
+        amount = units(forecast.cost),
+        unit,
+        cells = grouped(i128::try_from(forecast.cells).unwrap_or(i128::MAX)),
+        reach = forecast.reach_because,
+        left = match such {
+            0 => text!("forecast.too_much"),
+            such => {
+                let after = units(left.saturating_sub(forecast.cost));
+                text!("forecast.left", count = units(such), after, unit)
+            }
         },
-        asked_epoch_text(epoch)
+        epoch = asked_epoch_text(epoch),
     )
 }
 
 /// One line on the epoch that would be asked.
 pub(crate) fn asked_epoch_text(epoch: Option<&AskedEpoch>) -> String {
     match epoch {
-        None => "no epoch is sealed under the study".to_owned(),
+        None => text!("forecast.no_epoch"),
         Some(AskedEpoch { id, answers_until, closed }) if closed.is_empty() => {
-            format!("epoch {id} answers until {answers_until}")
+            text!("forecast.epoch", id, until = time(*answers_until))
         }
         Some(AskedEpoch { closed, .. }) => {
             let why: Vec<&str> = closed.iter().map(|reason| reason.because.as_str()).collect();
-            format!("would be refused now: {}", why.join("; "))
+            text!("forecast.closed", why = why.join("; "))
         }
     }
 }
@@ -150,121 +155,143 @@ fn within(half: Decimal, denomination: Option<&Denomination>) -> String {
 /// One line on a number whose width depends on the size of its cell.
 fn widths(column: &ColumnForecast) -> String {
     let unit = match column.unit {
-        WidthUnit::Value => "",
-        WidthUnit::PercentOfPeople => " % of the people around the quantile",
+        WidthUnit::Value => String::new(),
+        WidthUnit::PercentOfPeople => text!("forecast.percent_of_people"),
     };
     let at = |width: &Width| match width.half_width {
         Some(half) => {
             let half = within(half, column.denomination.as_ref());
-            format!("{half}{unit} at {}", grouped(width.people.into()))
+            text!("forecast.width", half, unit, people = grouped(width.people.into()))
         }
-        None => format!("unknown at {}", grouped(width.people.into())),
+        None => text!("forecast.width_unknown", people = grouped(width.people.into())),
     };
     let widths: Vec<String> = column.widths.iter().map(at).collect();
-    format!("{}, by people in the cell: at most {}\n", column.name, widths.join("; "))
+    text!("forecast.widths", column = column.name, widths = widths.join(&text!("list.semicolon")))
 }
 
 /// The budget of a sandbox.
 #[must_use]
 pub(crate) fn budget_text(status: &Status) -> String {
     let (accounting, totals) = (status.accounting, &status.totals);
-    let mut table = table(["", "epsilon", accounting.unit()].map(str::to_owned).to_vec());
-    let mut row = |name: &str, amount: u128| {
-        table.add_row([name.to_owned(), short(amount, accounting), units(amount)]);
+    let mut table = table(vec![String::new(), text!("budget.epsilon"), accounting.unit().to_owned()]);
+    let mut row = |name: String, amount: u128| {
+        table.add_row([name, short(amount, accounting), units(amount)]);
     };
-    row("limit of the pool", status.pool.limit);
-    row("spent", totals.pool);
-    row("left", status.pool.limit.saturating_sub(totals.pool));
-    row("spent ever", totals.lifetime);
+    row(text!("budget.limit"), status.pool.limit);
+    row(text!("budget.spent"), totals.pool);
+    row(text!("budget.left"), status.pool.limit.saturating_sub(totals.pool));
+    row(text!("budget.spent_ever"), totals.lifetime);
     for (study, spent) in &totals.studies {
-        row(&format!("  study {study}"), *spent);
+        row(text!("budget.of_study", study), *spent);
     }
     for (recipient, spent) in &totals.recipients {
-        row(&format!("  recipient {recipient}"), *spent);
+        row(text!("budget.of_recipient", recipient), *spent);
     }
-    right(&mut table, 1);
+    right(&mut table, 1..);
     let Pool { opened_at, window_days, .. } = &status.pool;
     let next = match window_days.and_then(Days::new) {
-        Some(window) => format!("may be renewed from {} on", opened_at.saturating_add(window)),
-        None => "is never renewed".to_owned(),
+        Some(window) => text!("budget.renewable", from = time(opened_at.saturating_add(window))),
+        None => text!("budget.never_renewed"),
     };
-    let opened = if totals.renewals == 0 { "made" } else { "renewed" };
-    format!("{table}\nepsilon {}; the pool was {opened} at {opened_at} and {next}\n", guarantee(accounting))
+    let (guarantee, at) = (guarantee(accounting), time(*opened_at));
+    match totals.renewals {
+        0 => text!("budget.table", table, guarantee, at, next),
+        _ => text!("budget.table_renewed", table, guarantee, at, next),
+    }
 }
 
 /// The public state of a sandbox.
 #[must_use]
 pub(crate) fn status_text(status: &Status) -> String {
-    let mut epochs = table(["epoch", "as of", "hours since seal", "answers"].map(str::to_owned).to_vec());
+    let header =
+        [text!("status.epoch"), text!("status.as_of"), text!("status.hours"), text!("status.answers")];
+    let mut epochs = table(header.to_vec());
     let mut stops = String::new();
     for epoch in &status.epochs {
         let answers = match epoch.retired {
-            Some(entry) => format!("no: retired, log entry {entry}"),
+            Some(entry) => text!("status.retired", entry),
             None => match epoch.answers_until.values().max() {
-                Some(until) if epoch.answers => format!("until {until}"),
-                Some(until) => format!("no: until {until}"),
-                None => "no: sealed under another text".to_owned(),
+                Some(until) if epoch.answers => text!("status.until", until = time(*until)),
+                Some(until) => text!("status.ended", until = time(*until)),
+                None => text!("status.other_text"),
             },
         };
         let hours = epoch.hours_since_seal.to_string();
-        epochs.add_row([epoch.id.to_string(), epoch.as_of.to_string(), hours, answers]);
+        let as_of = time(epoch.as_of);
+        epochs.add_row([epoch.id.to_string(), as_of.clone(), hours, answers]);
         if let Some(seconds) = epoch.longest_to_stop().values().max().filter(|_| epoch.answers) {
-            stops.push_str(&format!(
-                "epoch {}: a withdrawal after {} acts at the next seal, and {} after it at the latest (PIPL 15, 47)\n",
-                epoch.id,
-                epoch.as_of,
-                duration(*seconds)
-            ));
+            stops.push_str(&text!("status.stop", epoch = epoch.id, as_of, longest = duration(*seconds)));
         }
     }
-    let recipients: Vec<String> =
-        status.recipients.iter().map(|(recipient, study)| format!("{recipient} (study {study})")).collect();
-    format!(
-        "sandbox {}\nlog key {}\nlog entries {}, anchor {}\nrecipients: {}\n{epochs}\n{stops}{}",
-        status.sandbox,
-        status.vkey,
-        status.log_size,
-        if status.anchored { "in a file outside" } else { "none" },
-        recipients.join(", "),
-        budget_text(status)
+    let recipients = status.recipients.iter();
+    let recipients = list(recipients.map(|(recipient, study)| text!("status.recipient", recipient, study)));
+    text!(
+        "status.table",
+        sandbox = status.sandbox,
+        vkey = status.vkey,
+        entries = status.log_size,
+        anchor = if status.anchored { text!("status.anchor_file") } else { text!("status.anchor_none") },
+        recipients,
+        epochs,
+        stops,
+        budget = budget_text(status),
     )
 }
 
 /// Seconds as days, hours and minutes; a part of a minute is a whole one.
 fn duration(seconds: i64) -> String {
     let minutes = seconds.saturating_add(59).div_euclid(60);
-    let parts = [(minutes / 1_440, "d"), (minutes / 60 % 24, "h"), (minutes % 60, "min")];
-    let said: Vec<String> =
-        parts.iter().filter(|(count, _)| *count > 0).map(|(count, unit)| format!("{count} {unit}")).collect();
-    if said.is_empty() { "0 min".to_owned() } else { said.join(" ") }
+    let (days, hours, minutes) = (minutes / 1_440, minutes / 60 % 24, minutes % 60);
+    let parts = [
+        (days > 0).then(|| text!("status.days", count = days)),
+        (hours > 0).then(|| text!("status.hours_of", count = hours)),
+        (minutes > 0 || days + hours == 0).then(|| text!("status.minutes", count = minutes)),
+    ];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
 }
 
-/// What questions may name.
+/// What queries may name.
 #[must_use]
 pub(crate) fn vocabulary_text(vocabulary: &Vocabulary) -> String {
-    let mut tags = table(["tag", "labels", "reach", "this tag"].map(str::to_owned).to_vec());
+    let header = [
+        text!("vocabulary.tag"),
+        text!("vocabulary.labels"),
+        text!("forecast.reach"),
+        text!("vocabulary.why_tag"),
+    ];
+    let mut tags = table(header.to_vec());
     for tag in &vocabulary.tags {
         tags.add_row([tag.name.clone(), tag.labels.join(", "), tag.reach.to_string(), tag.because.clone()]);
     }
-    let mut measures =
-        table(["measure", "clamp", "quantiles", "reach", "this measure"].map(str::to_owned).to_vec());
+    let header = [
+        text!("vocabulary.measure"),
+        text!("vocabulary.clamp"),
+        text!("vocabulary.quantiles"),
+        text!("forecast.reach"),
+        text!("vocabulary.why_measure"),
+    ];
+    let mut measures = table(header.to_vec());
     for measure in &vocabulary.measures {
         let ends = [measure.clamp.0, measure.clamp.1];
         let [low, high] = ends.map(|end| shown(i128::from(end).into(), measure.denomination.as_ref()));
-        let clamp = titled(&format!("{low} to {high}"), measure.denomination.as_ref());
+        let clamp = titled(&text!("answer.ends", low, high), measure.denomination.as_ref());
         let quantiles = measure
             .grid
             .as_ref()
-            .map_or_else(|| "no grid".to_owned(), |grid| format!("by a grid of {} cells", grid.len()));
+            .map_or_else(|| text!("vocabulary.no_grid"), |grid| text!("vocabulary.grid", cells = grid.len()));
         let reach = measure.reach.to_string();
         measures.add_row([measure.name.clone(), clamp, quantiles, reach, measure.because.clone()]);
     }
+    let sets = vocabulary.sets.iter();
     let sets: Vec<String> =
-        vocabulary.sets.iter().map(|(name, tags)| format!("tag set {name}: {}\n", tags.join(", "))).collect();
+        sets.map(|(name, tags)| text!("vocabulary.set", name, tags = list(tags))).collect();
     let metrics: Vec<String> = vocabulary
         .metrics
         .iter()
-        .map(|(name, means)| format!("metric {name}{}{means}\n", if means.is_empty() { "" } else { ": " }))
+        .map(|(name, means)| match means.as_str() {
+            "" => text!("vocabulary.metric", name),
+            means => text!("vocabulary.metric_means", name, means),
+        })
         .collect();
     format!("{tags}\n{measures}\n{}{}", sets.concat(), metrics.concat())
 }
@@ -274,14 +301,23 @@ pub(crate) fn vocabulary_text(vocabulary: &Vocabulary) -> String {
 pub(crate) fn hygiene_text(hygiene: &IngestReport) -> String {
     // Identical records are counted on request alone.
     let counted = hygiene.files.iter().any(|file| file.identical.is_some());
-    let identical = counted.then_some("identical");
-    let header = ["dataset", "file", "rows", "used", "bad", "repeated", "to self"];
-    let header = header.into_iter().chain(identical).chain(["ambiguous ids", "columns not read"]);
-    let mut table = table(header.map(str::to_owned).collect());
+    let identical = counted.then(|| text!("ingest.identical"));
+    let header = [
+        text!("ingest.dataset"),
+        text!("ingest.file"),
+        text!("ingest.rows"),
+        text!("ingest.used"),
+        text!("ingest.bad"),
+        text!("ingest.repeated"),
+        text!("ingest.to_self"),
+    ];
+    let header = header.into_iter().chain(identical);
+    let mut table = table(header.chain([text!("ingest.ambiguous"), text!("ingest.not_read")]).collect());
     for file in &hygiene.files {
-        let reasons: Vec<String> =
-            file.dropped.iter().map(|(reason, count)| format!("{count} {reason}")).collect();
-        let bad = if reasons.is_empty() { "0".to_owned() } else { reasons.join(", ") };
+        let reasons =
+            file.dropped.iter().map(|(reason, count)| format!("{count} {}", word("dropped", reason)));
+        let reasons = list(reasons);
+        let bad = if reasons.is_empty() { "0".to_owned() } else { reasons };
         let mut row = vec![
             file.dataset.clone(),
             file.file.clone(),
@@ -297,39 +333,39 @@ pub(crate) fn hygiene_text(hygiene: &IngestReport) -> String {
         row.extend([grouped(file.ambiguous_ids.into()), file.undeclared_columns.join(", ")]);
         table.add_row(row);
     }
-    right(&mut table, 2);
+    right(&mut table, 2..);
     let looked = hygiene.files.iter().flat_map(|file| {
         let columns = file
             .identifiers
             .iter()
             .flat_map(|(column, counts)| counts.iter().map(move |like| (column, like)));
-        columns.map(|(column, (like, count))| {
-            format!("{}: column `{column}`: {count} texts look like {like}\n", file.file)
-        })
+        columns
+            .map(|(column, (like, count))| text!("ingest.looks_like", file = file.file, column, count, like))
     });
     let times = hygiene.files.iter().flat_map(|file| {
         file.times.iter().map(|(column, instants)| {
             let late = match instants.at_or_after_as_of {
-                0 => "none at or after as-of".to_owned(),
-                late => format!("{} rows at or after as-of", grouped(late.into())),
+                0 => text!("ingest.none_late"),
+                late => text!("ingest.late", rows = grouped(late.into())),
             };
-            format!("{}: column `{column}`: {} to {}, {late}\n", file.file, instants.oldest, instants.newest)
+            let (oldest, newest) = (time(instants.oldest), time(instants.newest));
+            text!("ingest.times", file = file.file, column, oldest, newest, late)
         })
     });
     let unclear = hygiene.files.iter().map(unclear_text);
     let ages = hygiene.files.iter().map(|file| {
-        let out = unreadable_text(file, &file.unreadable_ages, "these people are out");
-        let labels = unreadable_text(file, &file.unreadable_labels, "the label of these people is `other`");
+        let out = unreadable_text(file, &file.unreadable_ages, &text!("ingest.people_excluded"));
+        let labels = unreadable_text(file, &file.unreadable_labels, &text!("ingest.people_other"));
         let differing = file.differing.iter().map(|(column, ids)| {
             let (file, ids) = (&file.file, grouped((*ids).into()));
-            format!("{file}: column `{column}`: {ids} people have rows that differ: the label of these people is `other`, their age is unknown\n")
+            text!("ingest.differing", file, column, ids)
         });
         out + &labels + &differing.collect::<String>()
     });
     let notes = hygiene
         .files
         .iter()
-        .flat_map(|file| file.notes.iter().map(|note| format!("{}: {note}\n", file.file)));
+        .flat_map(|file| file.notes.iter().map(|note| text!("ingest.note", file = file.file, note)));
     let below: String = looked.chain(times).chain(ages).chain(unclear).chain(notes).collect();
     format!("{table}\n{below}")
 }
@@ -344,7 +380,7 @@ fn unreadable_text(
     for (column, reasons) in columns {
         for (reason, count) in reasons {
             let (file, all) = (&file.file, file.rows);
-            text.push_str(&format!("{file}: column `{column}`: {count} of {all} rows: {reason}; {effect}\n"));
+            text.push_str(&text!("ingest.unreadable", file, column, count, all, reason, effect));
         }
     }
     text
@@ -358,20 +394,27 @@ pub(crate) fn unclear_text(file: &FileReport) -> String {
     for (column, reasons) in &file.unclear {
         for (reason, rows) in reasons {
             let rows = grouped((*rows).into());
-            text.push_str(&format!("{name}: {rows} of {all} rows: `{column}` is {reason}\n"));
+            text.push_str(&text!(
+                "ingest.unclear",
+                file = name,
+                rows,
+                all,
+                column,
+                reason = word("fault", reason)
+            ));
         }
     }
     for (column, words) in &file.unknown_words {
-        let words: Vec<String> = words.iter().map(|(word, rows)| format!("`{word}` ({rows} rows)")).collect();
-        text.push_str(&format!("{name}: unknown words of `{column}`: {}\n", words.join(", ")));
+        let words = list(words.iter().map(|(word, rows)| text!("ingest.word", word, rows)));
+        text.push_str(&text!("ingest.unknown_words", file = name, column, words));
     }
     if file.unknown_recipients > 0 {
         let rows = grouped(file.unknown_recipients.into());
-        text.push_str(&format!("{name}: {rows} of {all} rows name recipients that no study here knows\n"));
+        text.push_str(&text!("ingest.unknown_recipients", file = name, rows, all));
     }
     if file.of_other_studies > 0 {
         let rows = grouped(file.of_other_studies.into());
-        text.push_str(&format!("{name}: {rows} of {all} rows have ids of another study's namespace\n"));
+        text.push_str(&text!("ingest.other_studies", file = name, rows, all));
     }
     text
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use super::answer_table;
 use hushtag::dp::{Accounting, Confidence};
-use hushtag::release::{BudgetView, Cell, NoisySelection, Released, Row};
+use hushtag::release::{BudgetView, Cell, NoisySelection, OutputColumn, Released, Row};
 use hushtag::report::{answer_csv, answer_json, selection_note};
 use hushtag::types::Decimal;
 
@@ -31,7 +31,7 @@ fn released() -> Released {
         row("south", Vec::new()),
     ];
     let budget = BudgetView { spent: 0, limit: 0, lifetime: 0 };
-    let mut released = Released::of_rows_in_test(rows, Confidence::DEFAULT, budget);
+    let mut released = Released::of_rows_in_test(rows, Confidence::DEFAULT, budget).unwrap();
     released.columns = vec!["people".into()];
     released
 }
@@ -46,6 +46,35 @@ fn csv_has_the_unbiased_value_and_the_relative_error() {
          north,30,10,50,30,67,false\n\
          south,,,,,,true\n"
     );
+}
+
+/// Promise: table, CSV and JSON have the columns in the order of the select list.
+#[test]
+fn columns_are_in_the_order_of_the_select_list() {
+    let mut released = released();
+    released.order = vec![OutputColumn::Number(0), OutputColumn::Tag(0)];
+    assert_eq!(
+        answer_csv(&released),
+        "people,people_low,people_high,people_unbiased,people_error_percent,region,suppressed\n\
+         0,0,8,-12,,east,false\n\
+         1000,980,1020,1000,2,west,false\n\
+         30,10,50,30,67,north,false\n\
+         ,,,,,south,true\n"
+    );
+    let json = answer_json(&released, Accounting::Pure);
+    assert_eq!(json["columns"], serde_json::json!([{ "number": "people" }, { "tag": "region" }]));
+    let table = answer_table(&released, Accounting::Pure);
+    let places = |line: &str, first: &str, second: &str| {
+        let line = table.lines().find(|one| one.contains(line)).unwrap();
+        assert!(line.find(first).unwrap() < line.find(second).unwrap(), "{table}");
+    };
+    places("region", "people", "region");
+    places("west", "1,000", "west");
+    places("south", "(few)", "south");
+    released.order.reverse();
+    assert!(answer_csv(&released).starts_with("region,people,"));
+    released.order.clear();
+    assert!(answer_csv(&released).starts_with("region,people,"), "tags come first where there is no order");
 }
 
 /// Promise: no two columns have one name, whatever a query calls its outputs, and those keep their names.

@@ -44,7 +44,7 @@ fn init(case: &Case, handlers: &[String]) -> Output {
 #[test]
 fn both_sign_and_the_study_takes_effect_and_is_changed_the_same_way() {
     let (case, handlers) = case();
-    expect(&init(&case, &handlers), 1, "nobody has signed the study");
+    expect(&init(&case, &handlers), 1, "no one has signed the study");
     let one = json(&sign(&case, "study.toml", "social.key"));
     assert_eq!(
         (&one["name"], &one["added"], &one["signatures"]),
@@ -57,7 +57,7 @@ fn both_sign_and_the_study_takes_effect_and_is_changed_the_same_way() {
     assert_eq!(std::fs::read_to_string(case.path("study.toml.sig")).unwrap(), note, "signed once");
     assert_eq!(json(&sign(&case, "study.toml", "payment.key"))["signatures"], 2);
     let mut stranger = handlers.clone();
-    stranger.extend(["--handler".into(), handlers[1].replace("social-platform", "nobody")]);
+    stranger.extend(["--handler".into(), handlers[1].replace("social-platform", "stranger")]);
     expect(&init(&case, &stranger), 2, "have one key");
     let made = init(&case, &handlers);
     expect(&made, 0, "sandbox ");
@@ -91,7 +91,7 @@ fn both_sign_and_the_study_takes_effect_and_is_changed_the_same_way() {
     sign(&case, "study.toml", "payment.key");
     let adopted = json(&adopt());
     assert_eq!((&adopted["changed"], adopted["signed_by"].as_array().unwrap().len()), (&true.into(), 2));
-    expect(&case.ask("SELECT COUNT(*) FROM tags"), 2, "seal anew");
+    expect(&case.ask("SELECT COUNT(*) FROM tags"), 2, "seal it again");
     expect(&case.seal("e2"), 0, "");
     let answer = json(&case.ask("SELECT COUNT(*) FROM tags"));
     assert_eq!((&answer["stored"], &answer["epoch"]), (&false.into(), &"e2".into()));

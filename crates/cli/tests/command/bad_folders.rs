@@ -1,4 +1,4 @@
-//! Bad folders are told apart and explained, and cost nothing: a disk that is really full, a folder that may not be
+//! Bad folders are distinguished and explained, and cost nothing: a disk that is really full, a folder that may not be
 //! written, files that are empty, symlinks, stray, or another sandbox's (promises 4, 6 and 8).
 
 use std::collections::BTreeMap;
@@ -38,7 +38,7 @@ fn verified(case: &Case) -> Value {
 fn explained(output: &Output, codes: &[i32], what: &str) -> String {
     let text = stderr(output);
     assert!(output.status.code().is_some_and(|code| codes.contains(&code)), "{what}: {output:?}");
-    assert!(text.starts_with("error: ") && text.contains("next: "), "{what}: {text}");
+    assert!(text.starts_with("error: ") && text.contains("fix: "), "{what}: {text}");
     assert!(!text.contains("panicked") && has_no_result(output), "{what}: {output:?}");
     text
 }
@@ -106,7 +106,7 @@ fn a_disk_that_is_full_at_an_answer_loses_nothing() {
         let again = json(&case.ask(FIRST));
         assert_eq!((&again["stored"], &again["rows"]), (&true.into(), &first["rows"]), "{blocks} blocks");
     }
-    assert!(failed >= 5, "only {failed} limits were too small");
+    assert!(failed >= 4, "only {failed} limits were too small");
     assert_eq!(case.ask(SECOND).status.code(), Some(0));
     assert_eq!(Some(spent(&case) - before), price, "however often it was tried, it is charged once");
 }
@@ -273,7 +273,9 @@ fn is_evidence(name: &str) -> bool {
 fn an_empty_file_is_named_and_nothing_is_answered() {
     let (case, _) = answered();
     let before = spent(&case);
-    for (name, path) in files(&case) {
+    // A journal is empty after a close, and an index is made again from the log.
+    let is_made_again = |name: &str| ["ledger.journal", "log.index"].contains(&name);
+    for (name, path) in files(&case).into_iter().filter(|(name, _)| !is_made_again(name)) {
         let content = fs::read(&path).unwrap();
         fs::write(&path, b"").unwrap();
         let code = if name == "keys/root.key" { 1 } else { 5 };
@@ -283,7 +285,7 @@ fn an_empty_file_is_named_and_nothing_is_answered() {
             assert!(said.contains(shown), "{name}: {said}");
         }
         assert!(explained(&verify(&case), &[code], &name).contains(shown), "{name}");
-        assert_eq!(fs::read(&path).unwrap(), b"", "{name} is left to whoever mends it");
+        assert_eq!(fs::read(&path).unwrap(), b"", "{name} is left as it is");
         fs::write(&path, content).unwrap();
     }
     assert_eq!(spent(&case), before);
@@ -385,7 +387,7 @@ fn a_folder_that_may_not_be_written_is_read_and_nothing_else() {
     let (case, _) = answered();
     set_writable(&case.path("box"), false);
     if fs::write(case.path("box").join("probe"), b"").is_ok() {
-        println!("skipped: permissions do not bind whoever runs this test");
+        println!("skipped: permissions do not bind the user of this test");
         return;
     }
     let before = Case::files(&case.path("box"));

@@ -114,11 +114,11 @@ fn a_withdrawal_before_any_grant_is_recorded_and_said() {
     let withdraw = ["consent", "withdraw", "box", "--id-file", "id.txt"];
     let output = case.run(&withdraw);
     assert_eq!(code(&output), 0, "{}", stderr(&output));
-    assert!(stdout(&output).contains("the register has no consent of hers"), "{}", stdout(&output));
+    assert!(stdout(&output).contains("the register has no consent of this person"), "{}", stdout(&output));
     assert_eq!(json_of(&case, &["consent", "status", "box", "--id-file", "id.txt"], 0)["events"], 1);
 }
 
-/// One tap for all is recorded as what it is, is said to be no separate consent, and lets nobody in.
+/// One tap for all is recorded as what it is, is said to be no separate consent, and lets no one in.
 #[test]
 fn agree_to_all_is_no_separate_consent() {
     for (option, value, column, article, standing) in [
@@ -142,7 +142,7 @@ fn agree_to_all_is_no_separate_consent() {
     }
 }
 
-/// With noise that cannot hide one person: her clean consent in the register lets her in, a bundled one does not.
+/// With noise that cannot hide one person: their clean consent in the register lets them in, a bundled one does not.
 #[test]
 fn the_register_decides_who_is_in_at_seal() {
     let count = |options: &dyn Fn(&'static str) -> Vec<&'static str>| {
@@ -253,10 +253,10 @@ fn every_form_of_an_export_is_imported_as_the_same_events() {
     }
     // One document of an export is one event to record.
     let second = case();
-    let hers = wanted.iter().find(|line| line.contains(PERSON)).unwrap();
-    second.write("event.json", hers);
+    let own = wanted.iter().find(|line| line.contains(PERSON)).unwrap();
+    second.write("event.json", own);
     json_of(&second, &["consent", "record", "box", "--file", "event.json"], 0);
-    assert_eq!(exported(&second, "one.jsonl"), std::slice::from_ref(hers));
+    assert_eq!(exported(&second, "one.jsonl"), std::slice::from_ref(own));
     assert_eq!(code(&first.run(&["consent", "export", "box", "--out", "all.jsonl"])), 1, "never over a file");
     assert_eq!(code(&first.run(&["consent", "export", "box", "--out", "all.txt"])), 2);
 }
@@ -292,7 +292,7 @@ fn a_broken_import_changes_nothing_and_names_its_places() {
     assert!(
         said.contains(
             "5 of 500 rows cannot be attributed to a person, and one may be a withdrawal; the first: line 1: not a JSON object; line 101: "
-        ) && said.contains("no row of consents is passed over"),
+        ) && said.contains("no row of consents is skipped"),
         "{said}"
     );
     assert!(!said.contains("canary"));
@@ -318,7 +318,7 @@ fn a_broken_import_changes_nothing_and_names_its_places() {
             format!("{header}{PERSON},2026-09-01T10:00:00Z,given,SC23,{},r\n", "x".repeat(20_000))
                 .into_bytes(),
         ),
-        ("nobody.csv", format!("{header},2026-09-01T10:00:00Z,given,SC23,p,r\n").into_bytes()),
+        ("no-person.csv", format!("{header},2026-09-01T10:00:00Z,given,SC23,p,r\n").into_bytes()),
         ("not-utf8.jsonl", b"{\"dpv:hasDataSubject\":\"\xff\"}\n".to_vec()),
         ("long.jsonl", format!("{{\"dpv:hasDataSubject\":\"{}\"}}\n", "x".repeat(200_000)).into_bytes()),
         ("unknown.xlsx", good.clone().into_bytes()),
@@ -331,7 +331,7 @@ fn a_broken_import_changes_nothing_and_names_its_places() {
         assert!(folder(&case) == before, "{name} left something");
     }
     assert!(exported(&case, "after.jsonl") == recorded, "a refused import recorded something");
-    // A word that nobody knows belongs to somebody: it is kept, and puts her out.
+    // A row with an unknown word belongs to a person: it is kept, and puts them out.
     case.write("words.csv", &format!("{header}{good}{},2026-09-01T11:00:00Z,agreed,SC23,p,r\n", id(1)));
     assert_eq!(json_of(&case, &["consent", "import", "box", "words.csv"], 0)["files"][0]["taken"], 2);
 }
@@ -408,7 +408,7 @@ fn a_register_that_is_not_ours_is_refused() {
     assert_eq!(code(&status()), 0);
 }
 
-/// Ids, words and times go in by every way, and stand in no file of the folder and in no output besides her own export.
+/// Ids, words and times go in by every way, and stand in no file of the folder and in no output besides their own export.
 #[test]
 fn no_mark_leaves_the_register() {
     let case = case();

@@ -9,13 +9,13 @@ use std::process::Output;
 use crate::command::{Case, study};
 
 /// A folder in which commands fail, and what they said.
-struct Told {
+struct Session {
     case: Case,
     text: String,
     count: usize,
 }
 
-impl Told {
+impl Session {
     /// A sandbox `box` with a sealed epoch and an answer, and the files that it was made from.
     fn new() -> Self {
         let case = Case::new(40);
@@ -45,7 +45,7 @@ impl Told {
         let command = format!("$ hushtag {}", shown.join(" "));
         assert!(code != 0, "{command} is no failure: {}", command::stdout(output));
         assert!(said.starts_with("error: "), "{command}: {said}");
-        let next = ["\n  next: ", "\n    fix: ", "\nFor more information, try '--help'."];
+        let next = ["\n  fix: ", "\n    fix: ", "\nFor more information, try '--help'."];
         assert!(next.iter().any(|next| said.contains(next)), "{command} does not say what next: {said}");
         assert!(!said.contains("1380000") && !said.contains("98765"), "{command} tells a value: {said}");
         let said = said.replace(self.case.path("").to_str().unwrap().trim_end_matches('/'), "DIR");
@@ -97,58 +97,58 @@ impl Told {
     }
 }
 
-fn studies(told: &mut Told) {
-    told.heading("study files");
-    told.init_with("1.toml", "max_reach = 6", "max_raech = 6");
-    told.init_with("2.toml", "action = \"provide\"", "action = \"provid\"");
-    told.init_with("3.toml", "owner = \"payer\"", "");
-    told.init_with("4.toml", "retention = \"90d\"", "retention = \"3 months\"");
-    told.init_with("5.toml", "handler = \"social-platform\"", "handler = \"social-plattform\"");
-    told.init_with("6.toml", "clamp = [0, 500_000]", "clamp = [5, 0]");
-    told.init_with("7.toml", "measure = \"spend\"", "measure = \"spent\"");
-    told.init_with("8.toml", "low = 1, mid = 50_000", "low = 1, mid = 1");
-    told.init_with("9.toml", "[tags.region]", "[tags.region");
-    told.init_with("10.toml", "regime = \"cn-pipl\"", "regime = \"cn-pilp\"");
-    told.init_with("11.toml", "regime = \"cn-pipl\"", "regime = \"../law.toml\"");
-    told.init_with(
+fn studies(session: &mut Session) {
+    session.heading("study files");
+    session.init_with("1.toml", "max_reach = 6", "max_raech = 6");
+    session.init_with("2.toml", "action = \"provide\"", "action = \"provid\"");
+    session.init_with("3.toml", "owner = \"payer\"", "");
+    session.init_with("4.toml", "retention = \"90d\"", "retention = \"3 months\"");
+    session.init_with("5.toml", "handler = \"social-platform\"", "handler = \"social-plattform\"");
+    session.init_with("6.toml", "clamp = [0, 500_000]", "clamp = [5, 0]");
+    session.init_with("7.toml", "measure = \"spend\"", "measure = \"spent\"");
+    session.init_with("8.toml", "low = 1, mid = 50_000", "low = 1, mid = 1");
+    session.init_with("9.toml", "[tags.region]", "[tags.region");
+    session.init_with("10.toml", "regime = \"cn-pipl\"", "regime = \"cn-pilp\"");
+    session.init_with("11.toml", "regime = \"cn-pipl\"", "regime = \"../law.toml\"");
+    session.init_with(
         "12.toml",
         "\"COUNT(*) WHERE spend_tier <> 'none'\"",
         "\"COUNT(*) WHERE spend_teir <> 'none'\"",
     );
-    told.init_with("13.toml", "default_error = 150", "default_error = 0");
-    std::fs::write(told.path("14.toml"), [0xff, 0xfe]).unwrap();
-    told.fails(&["init", "b", "--study", "14.toml", "--epsilon", "1", "--approval", "none"]);
-    told.fails(&["init", "b", "--study", "nowhere.toml", "--epsilon", "1", "--approval", "none"]);
+    session.init_with("13.toml", "default_error = 150", "default_error = 0");
+    std::fs::write(session.path("14.toml"), [0xff, 0xfe]).unwrap();
+    session.fails(&["init", "b", "--study", "14.toml", "--epsilon", "1", "--approval", "none"]);
+    session.fails(&["init", "b", "--study", "nowhere.toml", "--epsilon", "1", "--approval", "none"]);
 }
 
-fn inits(told: &mut Told) {
-    told.heading("init");
+fn inits(session: &mut Session) {
+    session.heading("init");
     let init = ["init", "b", "--study", "study.toml"];
     let with = |more: &[&'static str]| [&init[..], more].concat();
-    told.fails(&init);
-    told.fails(&with(&["--epsilon", "0", "--approval", "none"]));
-    told.fails(&with(&["--epsilon", "many"]));
-    told.fails(&with(&["--epsilon", "1"]));
-    told.fails(&with(&["--epsilon", "1", "--handler", "social-platform"]));
-    told.fails(&with(&["--epsilon", "1", "--approval", "none", "--handler", "social-platform=key"]));
-    told.fails(&with(&["--epsilon", "1", "--approval", "none", "--anchor", "b/anchor"]));
-    told.fails(&with(&["--epsilon", "1", "--approval", "none", "--auditor", "x25519:12"]));
-    told.fails(&with(&["--epsilon", "1", "--approval", "none", "--study", "study.toml"]));
-    told.fails(&["init", "box", "--study", "study.toml", "--epsilon", "1", "--approval", "none"]);
-    told.fails(&["init", "study.toml/b", "--study", "study.toml", "--epsilon", "1", "--approval", "none"]);
-    assert!(!told.path("b").exists());
+    session.fails(&init);
+    session.fails(&with(&["--epsilon", "0", "--approval", "none"]));
+    session.fails(&with(&["--epsilon", "many"]));
+    session.fails(&with(&["--epsilon", "1"]));
+    session.fails(&with(&["--epsilon", "1", "--handler", "social-platform"]));
+    session.fails(&with(&["--epsilon", "1", "--approval", "none", "--handler", "social-platform=key"]));
+    session.fails(&with(&["--epsilon", "1", "--approval", "none", "--anchor", "b/anchor"]));
+    session.fails(&with(&["--epsilon", "1", "--approval", "none", "--auditor", "x25519:12"]));
+    session.fails(&with(&["--epsilon", "1", "--approval", "none", "--study", "study.toml"]));
+    session.fails(&["init", "box", "--study", "study.toml", "--epsilon", "1", "--approval", "none"]);
+    session.fails(&["init", "study.toml/b", "--study", "study.toml", "--epsilon", "1", "--approval", "none"]);
+    assert!(!session.path("b").exists());
 }
 
-fn seals(told: &mut Told) {
-    told.heading("seal");
+fn seals(session: &mut Session) {
+    session.heading("seal");
     let seal = ["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"];
-    told.fails(&[&seal[..], &["--data", "follows=follows.csv", "--consents", "consents.csv"]].concat());
-    told.seal_with("members", "people=members.csv");
-    told.seal_with("members", "members=nowhere.csv");
-    told.seal_with("members", "members=study.toml");
-    told.seal_with("members", "members=2026/*.csv");
-    told.seal_with("members", "members.csv");
-    let payments = std::fs::read_to_string(told.path("payments.csv")).unwrap();
+    session.fails(&[&seal[..], &["--data", "follows=follows.csv", "--consents", "consents.csv"]].concat());
+    session.seal_with("members", "people=members.csv");
+    session.seal_with("members", "members=nowhere.csv");
+    session.seal_with("members", "members=study.toml");
+    session.seal_with("members", "members=2026/*.csv");
+    session.seal_with("members", "members.csv");
+    let payments = std::fs::read_to_string(session.path("payments.csv")).unwrap();
     for (name, bad) in [
         ("column.csv", payments.replacen("amount", "amuont", 1)),
         ("twice.csv", payments.replacen("merchant", "amount", 1)),
@@ -157,17 +157,17 @@ fn seals(told: &mut Told) {
         ("time.csv", format!("{payments}13800000001,98765,yesterday,m\n")),
         ("cut.parquet", payments.clone()),
     ] {
-        told.case.write(name, &bad);
-        told.seal_with("payments", &format!("payments={name}"));
+        session.case.write(name, &bad);
+        session.seal_with("payments", &format!("payments={name}"));
     }
     let phones = |row: u32| format!("{},1{:010}\n", command::id(row), 3_500_000_000_u64 + u64::from(row));
-    told.case.write("phones.csv", &format!("user,region\n{}", (0..40).map(phones).collect::<String>()));
-    told.seal_with("members", "members=phones.csv");
-    let consents = std::fs::read_to_string(told.path("consents.csv")).unwrap();
-    told.case.write("nobody.csv", &format!("{consents},a,withdrawn{}\n", ",".repeat(16)));
+    session.case.write("phones.csv", &format!("user,region\n{}", (0..40).map(phones).collect::<String>()));
+    session.seal_with("members", "members=phones.csv");
+    let consents = std::fs::read_to_string(session.path("consents.csv")).unwrap();
+    session.case.write("no-person.csv", &format!("{consents},a,withdrawn{}\n", ",".repeat(16)));
     let data = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
     let data: Vec<&str> = data.iter().flat_map(|file| ["--data", file]).collect();
-    told.fails(&[&seal[..], &data, &["--consents", "nobody.csv", "--max-bad-rows", "100"]].concat());
+    session.fails(&[&seal[..], &data, &["--consents", "no-person.csv", "--max-bad-rows", "100"]].concat());
     let parts: [(&str, &[u8]); 8] = [
         ("spark/_SUCCESS", b""),
         ("hive/city=x/a.csv", b"user,region\n"),
@@ -179,19 +179,20 @@ fn seals(told: &mut Told) {
         ("semicolons.csv", b"List of August\nuser;region\n"),
     ];
     for (name, text) in parts {
-        let path = told.case.path(name);
+        let path = session.case.path(name);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
     for name in ["spark", "hive", "inner", "busy", "delta", "orc.csv", "semicolons.csv", "follows.csv/"] {
-        told.seal_with("members", &format!("members={name}"));
+        session.seal_with("members", &format!("members={name}"));
     }
     let twice = ["--data", "members=members.csv", "--data", "members=./members.csv"];
     let others =
         ["--data", "follows=follows.csv", "--data", "payments=payments.csv", "--consents", "consents.csv"];
-    told.fails(&[&["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"], &twice[..], &others].concat());
+    session
+        .fails(&[&["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"], &twice[..], &others].concat());
     let stdin = ["--data", "members=-", "--data", "follows=-", "--consents", "consents.csv"];
-    told.fails(&[&["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"], &stdin[..]].concat());
+    session.fails(&[&["seal", "box", "--epoch", "e2", "--as-of", "2026-10-01"], &stdin[..]].concat());
     for (option, value) in
         [("--as-of", "2100-01-01"), ("--as-of", "October"), ("--epoch", "Q3"), ("--epoch", "e1")]
     {
@@ -199,17 +200,17 @@ fn seals(told: &mut Told) {
         let data = ["follows=follows.csv", "payments=payments.csv", "members=members.csv"];
         let mut all = vec!["seal", "box", "--epoch", epoch, "--as-of", as_of, "--consents", "consents.csv"];
         all.extend(data.iter().flat_map(|file| ["--data", file]));
-        told.fails(&all);
+        session.fails(&all);
     }
-    told.case.write("sale.toml", &study().replace("campaign-measurement", "sale"));
+    session.case.write("sale.toml", &study().replace("campaign-measurement", "sale"));
     let made = ["init", "sold", "--study", "sale.toml", "--epsilon", "1", "--approval", "none"];
-    assert!(told.case.run(&made).status.success());
-    let sold = told.case.seal_in("sold", "e1", "text");
-    told.keep(&["seal", "sold", "--epoch", "e1", "..."], &sold);
+    assert!(session.case.run(&made).status.success());
+    let sold = session.case.seal_in("sold", "e1", "text");
+    session.keep(&["seal", "sold", "--epoch", "e1", "..."], &sold);
 }
 
-fn questions(told: &mut Told) {
-    told.heading("questions");
+fn questions(session: &mut Session) {
+    session.heading("questions");
     for question in [
         "SELECT spend_teir, COUNT(*) FROM tags GROUP BY spend_teir",
         "SELECT COUNT(*) FROM tags WHERE region = 'esat'",
@@ -225,69 +226,69 @@ fn questions(told: &mut Told) {
         "SELECT MEDIAN(orders) FROM tags",
         "SELECT COUNT(*) FROM tags WITH (error = 1)",
     ] {
-        told.ask(question);
+        session.ask(question);
     }
     let count = "SELECT COUNT(*) FROM tags";
-    told.fails(&["ask", "box", "--recipient", "stranger", count]);
-    told.fails(&["ask", "box", "--recipient", "brand-insights", "--epoch", "e9", count]);
-    told.fails(&["ask", "box", "--recipient", "brand-insights", "--study", "other", count]);
-    told.fails(&["ask", "nowhere", "--recipient", "brand-insights", count]);
-    told.fails(&["ask", "sold", "--recipient", "brand-insights", count]);
-    told.fails(&["ask", "box", "--recipient", "brand-insights", "--plot", "study.toml", count]);
-    told.fails(&["metrics", "box", "--recipient", "brand-insights", "--format", "csv"]);
-    told.fails(&["status", "box", "--format", "sarif"]);
-    told.fails(&["status", "study.toml"]);
-    told.fails(&["frobnicate"]);
+    session.fails(&["ask", "box", "--recipient", "stranger", count]);
+    session.fails(&["ask", "box", "--recipient", "brand-insights", "--epoch", "e9", count]);
+    session.fails(&["ask", "box", "--recipient", "brand-insights", "--study", "other", count]);
+    session.fails(&["ask", "nowhere", "--recipient", "brand-insights", count]);
+    session.fails(&["ask", "sold", "--recipient", "brand-insights", count]);
+    session.fails(&["ask", "box", "--recipient", "brand-insights", "--plot", "study.toml", count]);
+    session.fails(&["metrics", "box", "--recipient", "brand-insights", "--format", "csv"]);
+    session.fails(&["status", "box", "--format", "sarif"]);
+    session.fails(&["status", "study.toml"]);
+    session.fails(&["frobnicate"]);
 }
 
-fn keys(told: &mut Told) {
-    told.heading("keys");
+fn keys(session: &mut Session) {
+    session.heading("keys");
     for purpose in ["sign", "auditor", "token"] {
-        let made = told.case.run(&["key", "new", "--out", &format!("{purpose}.key"), "--for", purpose]);
+        let made = session.case.run(&["key", "new", "--out", &format!("{purpose}.key"), "--for", purpose]);
         assert!(made.status.success());
     }
-    told.fails(&["key", "new", "--out", "sign.key"]);
-    told.fails(&["key", "new", "--out", "nowhere/a.key"]);
-    told.fails(&["key", "new", "--out", "other.key", "--for", "token", "--name", "us"]);
-    told.fails(&["key", "new", "--out", "other.key", "--name", "a b"]);
-    told.fails(&["status", "box", "--root-key", "nowhere.key"]);
-    told.fails(&["status", "box", "--root-key", "box"]);
-    told.mode("sign.key", 0o644);
-    told.fails(&["status", "box", "--root-key", "sign.key"]);
-    told.fails(&["policy", "sign", "--study", "study.toml", "--key", "sign.key"]);
-    told.mode("sign.key", 0o600);
-    told.fails(&["status", "box", "--root-key", "sign.key"]);
-    told.case.write("other.root", &"ab".repeat(32));
-    told.mode("other.root", 0o600);
-    told.fails(&["status", "box", "--root-key", "other.root"]);
-    told.fails(&["policy", "sign", "--study", "study.toml", "--key", "auditor.key"]);
-    told.fails(&["policy", "sign", "--study", "study.toml", "--key", "nowhere.key"]);
-    told.fails(&["policy", "sign", "--study", "sale.toml", "--key", "sign.key"]);
-    told.fails(&["inspect", "box", "--epoch", "e1", "--key", "auditor.key"]);
-    told.fails(&["inspect", "box", "--epoch", "e1", "--key", "token.key"]);
-    told.damaged("box/keys/root.key", |_| None, &["status", "box"]);
-    told.damaged("box/keys/root.key", |_| Some(b"short\n".to_vec()), &["status", "box"]);
-    told.damaged("box/keys/sign.key", |_| None, &["retire", "box", "--epoch", "e1"]);
-    told.damaged("box/keys/sandbox.key", |_| None, &["status", "box"]);
-    told.damaged("box/keys/sandbox.key", |_| Some(b"short\n".to_vec()), &["status", "box"]);
+    session.fails(&["key", "new", "--out", "sign.key"]);
+    session.fails(&["key", "new", "--out", "nowhere/a.key"]);
+    session.fails(&["key", "new", "--out", "other.key", "--for", "token", "--name", "us"]);
+    session.fails(&["key", "new", "--out", "other.key", "--name", "a b"]);
+    session.fails(&["status", "box", "--root-key", "nowhere.key"]);
+    session.fails(&["status", "box", "--root-key", "box"]);
+    session.mode("sign.key", 0o644);
+    session.fails(&["status", "box", "--root-key", "sign.key"]);
+    session.fails(&["policy", "sign", "--study", "study.toml", "--key", "sign.key"]);
+    session.mode("sign.key", 0o600);
+    session.fails(&["status", "box", "--root-key", "sign.key"]);
+    session.case.write("other.root", &"ab".repeat(32));
+    session.mode("other.root", 0o600);
+    session.fails(&["status", "box", "--root-key", "other.root"]);
+    session.fails(&["policy", "sign", "--study", "study.toml", "--key", "auditor.key"]);
+    session.fails(&["policy", "sign", "--study", "study.toml", "--key", "nowhere.key"]);
+    session.fails(&["policy", "sign", "--study", "sale.toml", "--key", "sign.key"]);
+    session.fails(&["inspect", "box", "--epoch", "e1", "--key", "auditor.key"]);
+    session.fails(&["inspect", "box", "--epoch", "e1", "--key", "token.key"]);
+    session.damaged("box/keys/root.key", |_| None, &["status", "box"]);
+    session.damaged("box/keys/root.key", |_| Some(b"short\n".to_vec()), &["status", "box"]);
+    session.damaged("box/keys/sign.key", |_| None, &["retire", "box", "--epoch", "e1"]);
+    session.damaged("box/keys/sandbox.key", |_| None, &["status", "box"]);
+    session.damaged("box/keys/sandbox.key", |_| Some(b"short\n".to_vec()), &["status", "box"]);
     let rotate = |new| ["key", "rotate-root", "box", "--new-root-key", new];
-    told.mode("other.root", 0o640);
-    told.fails(&rotate("other.root"));
-    told.mode("other.root", 0o600);
-    told.fails(&rotate("box"));
-    told.fails(&rotate("token.key"));
-    told.fails(&rotate("box/keys/root.key"));
-    told.fails(&["--root-key", "box/keys/root.key", "key", "rotate-root", "box"]);
+    session.mode("other.root", 0o640);
+    session.fails(&rotate("other.root"));
+    session.mode("other.root", 0o600);
+    session.fails(&rotate("box"));
+    session.fails(&rotate("token.key"));
+    session.fails(&rotate("box/keys/root.key"));
+    session.fails(&["--root-key", "box/keys/root.key", "key", "rotate-root", "box"]);
 }
 
-fn consents(told: &mut Told) {
-    told.heading("consents and persons");
-    told.fails(&["consent", "record", "box"]);
-    told.case.write("event.json", "{\"person\": 1}");
-    told.fails(&["consent", "record", "box", "--file", "event.json"]);
-    told.case.write("id.txt", "");
-    told.fails(&["consent", "withdraw", "box", "--id-file", "id.txt"]);
-    told.case.write("person.txt", "13800000001\n");
+fn consents(session: &mut Session) {
+    session.heading("consents and persons");
+    session.fails(&["consent", "record", "box"]);
+    session.case.write("event.json", "{\"person\": 1}");
+    session.fails(&["consent", "record", "box", "--file", "event.json"]);
+    session.case.write("id.txt", "");
+    session.fails(&["consent", "withdraw", "box", "--id-file", "id.txt"]);
+    session.case.write("person.txt", "13800000001\n");
     let withdraw = ["consent", "withdraw", "box", "--id-file", "person.txt"];
     for (option, text) in [
         ("--recipient", "brand-insight"),
@@ -297,108 +298,112 @@ fn consents(told: &mut Told) {
         ("--at", "2099-01-01T00:00:00Z"),
         ("--at", "2026-09-01 10:00"),
     ] {
-        told.fails(&[&withdraw[..], &[option, text]].concat());
+        session.fails(&[&withdraw[..], &[option, text]].concat());
     }
-    told.case.write("person.txt", "\"13800000001\"\n");
-    told.fails(&withdraw);
-    told.fails(&["consent", "status", "box", "--id-file", "nowhere.txt"]);
-    told.fails(&["person", "box", "--id-file", "nowhere.txt"]);
-    told.fails(&["consent", "import", "box", "nowhere.csv"]);
-    told.fails(&["consent", "import", "box", "payments.csv"]);
-    told.case.write(
+    session.case.write("person.txt", "\"13800000001\"\n");
+    session.fails(&withdraw);
+    session.fails(&["consent", "status", "box", "--id-file", "nowhere.txt"]);
+    session.fails(&["person", "box", "--id-file", "nowhere.txt"]);
+    session.fails(&["consent", "import", "box", "nowhere.csv"]);
+    session.fails(&["consent", "import", "box", "payments.csv"]);
+    session.case.write(
         "events.csv",
         "person,handler,event,trigger,purpose,recipient,at\n,a,given,SC23,p,r,2026-09-01T00:00:00Z\n",
     );
-    told.fails(&["consent", "import", "box", "events.csv"]);
-    told.fails(&["consent", "export", "box", "--out", "study.toml"]);
-    told.fails(&["consent", "verify-receipt", "study.toml", "--key", "vkey"]);
+    session.fails(&["consent", "import", "box", "events.csv"]);
+    session.fails(&["consent", "export", "box", "--out", "study.toml"]);
+    session.fails(&["consent", "verify-receipt", "study.toml", "--key", "vkey"]);
 }
 
-fn tables(told: &mut Told) {
-    told.heading("tokenize");
+fn tables(session: &mut Session) {
+    session.heading("tokenize");
     let tokenize = |dataset: &'static str, table: &'static str, out: &'static str, key: &'static str| {
         ["tokenize", "--study", "study.toml", "--dataset", dataset, table, out, "--key", key]
     };
-    told.fails(&tokenize("payments", "payments.csv", "out.csv", "token.key"));
-    told.fails(&tokenize("paymants", "payments.csv", "out.parquet", "token.key"));
-    told.fails(&tokenize("payments", "payments.csv", "out.parquet", "sign.key"));
-    told.fails(&tokenize("payments", "members.csv", "out.parquet", "token.key"));
-    told.case.write("there.parquet", "");
-    told.fails(&tokenize("payments", "payments.csv", "there.parquet", "token.key"));
-    told.fails(&tokenize("payments", "payments.csv", "out.parquet", "nowhere.key"));
-    assert!(!told.path("out.parquet").exists());
+    session.fails(&tokenize("payments", "payments.csv", "out.csv", "token.key"));
+    session.fails(&tokenize("paymants", "payments.csv", "out.parquet", "token.key"));
+    session.fails(&tokenize("payments", "payments.csv", "out.parquet", "sign.key"));
+    session.fails(&tokenize("payments", "members.csv", "out.parquet", "token.key"));
+    session.case.write("there.parquet", "");
+    session.fails(&tokenize("payments", "payments.csv", "there.parquet", "token.key"));
+    session.fails(&tokenize("payments", "payments.csv", "out.parquet", "nowhere.key"));
+    assert!(!session.path("out.parquet").exists());
 }
 
-fn policies(told: &mut Told) {
-    told.heading("policies");
-    told.fails(&["policy", "check", "nowhere.toml"]);
-    std::fs::create_dir(told.path("empty")).unwrap();
-    told.fails(&["policy", "check", "empty"]);
-    told.fails(&["policy", "test", "empty"]);
-    told.fails(&["policy", "new", "study.toml"]);
-    told.fails(&["policy", "schema", "studdy"]);
-    told.fails(&["policy", "explain", "--study", "study.toml", "--recipient", "stranger"]);
-    told.fails(&["policy", "diff", "study.toml", "nowhere.toml"]);
-    told.fails(&["adopt", "box", "--study", "1.toml"]);
+fn policies(session: &mut Session) {
+    session.heading("policies");
+    session.fails(&["policy", "check", "nowhere.toml"]);
+    std::fs::create_dir(session.path("empty")).unwrap();
+    session.fails(&["policy", "check", "empty"]);
+    session.fails(&["policy", "test", "empty"]);
+    session.fails(&["policy", "new", "study.toml"]);
+    session.fails(&["policy", "schema", "studdy"]);
+    session.fails(&["policy", "explain", "--study", "study.toml", "--recipient", "stranger"]);
+    session.fails(&["policy", "diff", "study.toml", "nowhere.toml"]);
+    session.fails(&["adopt", "box", "--study", "1.toml"]);
 }
 
-fn evidence(told: &mut Told) {
-    told.heading("evidence and damage");
-    told.fails(&["audit", "prove", "box", "--answer", "1", "--out", "answer.json"]);
-    told.fails(&["audit", "prove", "box", "--answer", "99", "--out", "answer.json"]);
+fn evidence(session: &mut Session) {
+    session.heading("evidence and damage");
+    session.fails(&["audit", "prove", "box", "--answer", "1", "--out", "answer.json"]);
+    session.fails(&["audit", "prove", "box", "--answer", "99", "--out", "answer.json"]);
     assert!(
-        told.case.run(&["audit", "prove", "box", "--answer", "2", "--out", "answer.json"]).status.success()
+        session
+            .case
+            .run(&["audit", "prove", "box", "--answer", "2", "--out", "answer.json"])
+            .status
+            .success()
     );
-    told.fails(&["audit", "prove", "box", "--answer", "2", "--out", "answer.json"]);
-    told.fails(&["audit", "verify", "answer.json"]);
-    told.fails(&["audit", "verify", "box", "--key", "vkey"]);
-    told.fails(&["audit", "verify", "study.toml", "--key", "vkey"]);
-    told.fails(&["audit", "show", "nowhere"]);
+    session.fails(&["audit", "prove", "box", "--answer", "2", "--out", "answer.json"]);
+    session.fails(&["audit", "verify", "answer.json"]);
+    session.fails(&["audit", "verify", "box", "--key", "vkey"]);
+    session.fails(&["audit", "verify", "study.toml", "--key", "vkey"]);
+    session.fails(&["audit", "show", "nowhere"]);
     let flipped = |all: Vec<u8>| {
         let middle = all.len() / 2;
         Some(all.into_iter().enumerate().map(|(at, byte)| byte ^ u8::from(at == middle)).collect())
     };
-    told.damaged("box/log/checkpoint", flipped, &["audit", "verify", "box"]);
-    told.damaged("box/log/checkpoint", |_| None, &["status", "box"]);
-    told.damaged("box/ledger.redb", |_| None, &["audit", "verify", "box"]);
+    session.damaged("box/log/checkpoint", flipped, &["audit", "verify", "box"]);
+    session.damaged("box/log/checkpoint", |_| None, &["status", "box"]);
+    session.damaged("box/ledger.redb", |_| None, &["audit", "verify", "box"]);
     let cube = "box/epochs/e1/demo.brand-insights.cube";
     let ask = ["ask", "box", "--recipient", "brand-insights", "SELECT COUNT(*) FROM tags WITH (error = 170)"];
-    told.damaged(cube, |_| None, &["audit", "verify", "box"]);
-    told.damaged(cube, |all| Some(all.into_iter().rev().collect()), &ask);
-    told.damaged("box/keys/epoch-e1.key", |_| None, &ask);
-    told.damaged("box/sandbox.toml", |_| Some(b"version = 1\n".to_vec()), &["status", "box"]);
-    told.fails(&["report", "box", "--out", "study.toml"]);
-    told.fails(&["report", "box", "--out", "nowhere/report.html"]);
-    told.fails(&["retire", "box", "--epoch", "e9"]);
-    told.fails(&["budget", "box", "renew", "--draft", "draft.txt"]);
-    told.fails(&["budget", "box", "renew", "--draft", "draft.txt", "--reason", "more"]);
-    told.fails(&["budget", "box", "renew", "--text", "study.toml", "--sig", "study.toml"]);
-    told.fails(&["demo", "--dir", "box"]);
-    told.fails(&["man", "--out", "study.toml"]);
-    assert!(told.case.run(&["retire", "box", "--epoch", "e1"]).status.success());
-    told.ask("SELECT COUNT(*) FROM tags");
+    session.damaged(cube, |_| None, &["audit", "verify", "box"]);
+    session.damaged(cube, |all| Some(all.into_iter().rev().collect()), &ask);
+    session.damaged("box/keys/epoch-e1.key", |_| None, &ask);
+    session.damaged("box/sandbox.toml", |_| Some(b"version = 1\n".to_vec()), &["status", "box"]);
+    session.fails(&["report", "box", "--out", "study.toml"]);
+    session.fails(&["report", "box", "--out", "nowhere/report.html"]);
+    session.fails(&["retire", "box", "--epoch", "e9"]);
+    session.fails(&["budget", "box", "renew", "--draft", "draft.txt"]);
+    session.fails(&["budget", "box", "renew", "--draft", "draft.txt", "--reason", "more"]);
+    session.fails(&["budget", "box", "renew", "--text", "study.toml", "--sig", "study.toml"]);
+    session.fails(&["demo", "--dir", "box"]);
+    session.fails(&["man", "--out", "study.toml"]);
+    assert!(session.case.run(&["retire", "box", "--epoch", "e1"]).status.success());
+    session.ask("SELECT COUNT(*) FROM tags");
 }
 
-fn all() -> Told {
-    let mut told = Told::new();
+fn all() -> Session {
+    let mut session = Session::new();
     for part in [studies, inits, seals, questions, keys, consents, tables, policies, evidence] {
-        part(&mut told);
+        part(&mut session);
     }
-    told
+    session
 }
 
 #[test]
 fn errors_say_what_where_why_and_what_next() {
-    let told = all();
-    assert!(told.count >= 60, "{} errors", told.count);
+    let session = all();
+    assert!(session.count >= 60, "{} errors", session.count);
     let golden = include_str!("errors.txt");
-    for (now, then) in told.text.split("\n\n").zip(golden.split("\n\n")) {
+    for (now, then) in session.text.split("\n\n").zip(golden.split("\n\n")) {
         assert_eq!(
             now, then,
             "crates/cli/tests/command/errors.txt says otherwise: cargo test -p hushtag-cli --test command errors:: -- --ignored"
         );
     }
-    assert_eq!(told.text.len(), golden.len(), "crates/cli/tests/command/errors.txt is not current");
+    assert_eq!(session.text.len(), golden.len(), "crates/cli/tests/command/errors.txt is not current");
 }
 
 #[test]

@@ -42,7 +42,7 @@ fn the_workflow_names_commands_that_there_are() {
         commands += 1;
     }
     assert!(commands >= 3, "{commands} commands");
-    // Whoever reads the findings beside the lines gets them, and a difference is told by its code.
+    // The findings stand beside the lines, and a difference has a code of its own.
     let policies = Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../policies"));
     let run =
         |arguments: &[&str]| Command::new(HUSHTAG).args(arguments).current_dir(policies).output().unwrap();

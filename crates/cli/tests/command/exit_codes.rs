@@ -117,7 +117,7 @@ fn usage_input_and_damage_have_their_codes_and_say_what_next() {
         assert!(command::has_no_result(&output), "an error is no result");
     };
     expect(case.run(&["frobnicate"]), 2, "unrecognized subcommand");
-    expect(case.run(&["status", "nowhere"]), 1, "next:");
+    expect(case.run(&["status", "nowhere"]), 1, "fix:");
     case.write("broken.toml", &command::study().replace("max_reach = 6", "max_raech = 6"));
     let broken = case.run(&["init", "b", "--study", "broken.toml", "--epsilon", "1", "--approval", "none"]);
     expect(broken, 1, "did you mean `max_reach`?");
@@ -125,7 +125,7 @@ fn usage_input_and_damage_have_their_codes_and_say_what_next() {
     expect(case.run(&["init", "b", "--study", "study.toml", "--epsilon", "1"]), 1, "--approval none");
     assert!(!case.path("b").exists(), "the folder is as before");
     case.init("4");
-    expect(case.init("4"), 6, "next:");
+    expect(case.init("4"), 6, "fix:");
     let good = std::fs::read_to_string(case.path("payments.csv")).unwrap();
     case.append("payments.csv", "13800000001,-5,2026-09-01T00:00:00Z,m1\n,5,2026-09-01T00:00:00Z,m1\n");
     expect(case.seal("e1"), 1, "row 41, column `amount`: below zero; row 42, column `payer`: no owner");
@@ -134,7 +134,7 @@ fn usage_input_and_damage_have_their_codes_and_say_what_next() {
     expect(case.seal("Q3"), 2, "is not a name");
     case.seal("e1");
     expect(case.seal("e1"), 6, "already sealed");
-    expect(case.ask("SELECT person FROM tags"), 2, "next:");
+    expect(case.ask("SELECT person FROM tags"), 2, "fix:");
     expect(case.ask("SELECT COUNT(*) FROM tags WHERE regoin = 'east'"), 2, "region");
     let stranger = case.run(&["ask", "box", "--recipient", "stranger", "SELECT COUNT(*) FROM tags"]);
     expect(stranger, 2, "unknown recipient `stranger`");
@@ -241,7 +241,7 @@ fn the_command_prints_metrics_and_refuses_what_the_budget_refuses() {
 }
 
 #[test]
-fn evidence_is_shown_proven_and_checked_by_whoever_has_the_key() {
+fn evidence_is_shown_proven_and_checked_by_anyone_with_the_key() {
     let case = Case::new(120);
     let anchor = case.path("anchors");
     std::fs::create_dir(&anchor).unwrap();
@@ -284,12 +284,12 @@ fn evidence_is_shown_proven_and_checked_by_whoever_has_the_key() {
     assert_eq!(verify("answer.json", &[]).status.code(), Some(2), "a bundle needs the key");
     let checked = json(&verify("answer.json", &["--key", &key, "--format", "json"]));
     assert_eq!((&checked["verified"], &checked["index"]), (&true.into(), &2.into()));
-    assert!(stdout(&verify("answer.json", &["--key", &key])).contains("question SELECT COUNT(*) FROM tags"));
+    assert!(stdout(&verify("answer.json", &["--key", &key])).contains("query SELECT COUNT(*) FROM tags"));
     let text = std::fs::read_to_string(case.path("answer.json")).unwrap();
     case.write("answer.json", &text.replacen("brand-insights", "brand-outsight", 1));
     let forged = verify("answer.json", &["--key", &key]);
     assert_eq!(forged.status.code(), Some(5), "{}", stderr(&forged));
-    assert!(stderr(&forged).contains("answer.json: ") && stderr(&forged).contains("next: "));
+    assert!(stderr(&forged).contains("answer.json: ") && stderr(&forged).contains("fix: "));
 
     // What is not shown as (few) is in the bundle all the same: a courtesy, not a protection.
     let few = json(&case.ask("SELECT region, lapsed, COUNT(*) FROM tags GROUP BY region, lapsed"));

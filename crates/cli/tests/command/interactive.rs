@@ -63,7 +63,7 @@ const ANSWERS: &[(&str, &str)] = &[
     ("The column with the owner's id", "user"),
     ("The type of column `region`", ""),
     ("Another dataset", ""),
-    ("No dataset tells ages", "yes"),
+    ("No dataset holds ages", "yes"),
     ("A file of consents", ""),
     ("A measure and a tag: the sum", ""),
     ("The name of the measure", "spend"),
@@ -119,7 +119,7 @@ fn talk(case: &Case, lines: &str, more: &[&str]) -> Output {
         .stderr(Stdio::piped())
         .spawn()
         .unwrap();
-    // Whoever ends early does not read the rest.
+    // After an early end the rest is not read.
     let _ = child.stdin.take().unwrap().write_all(lines.as_bytes());
     child.wait_with_output().unwrap()
 }
@@ -162,7 +162,7 @@ fn answers_make_a_study_that_seals_and_answers() {
     assert_eq!(study.documents["pipia"].id, "PIA-7");
     assert_eq!(study.documents["provision-contract"].id, "CON-7");
     assert!(text.contains("# how long a consent without an end of its own lasts"), "{text}");
-    assert!(!text.contains("merchant"), "a column that nobody wanted is not read: {text}");
+    assert!(!text.contains("merchant"), "a column that was not wanted is not read: {text}");
     assert_eq!(case.run(&["policy", "check", "shop-study.toml"]).status.code(), Some(0));
     assert!(case.seal("e1").status.success());
     let answer = case.ask("SELECT tier, COUNT(*) AS people, AVG(spend) FROM tags GROUP BY tier");
@@ -192,7 +192,7 @@ fn an_end_at_any_question_leaves_nothing() {
 }
 
 #[test]
-fn wrong_answers_are_told_and_leave_nothing() {
+fn wrong_answers_are_reported_and_leave_nothing() {
     let case = Case::new(3);
     case.write("no-header.csv", "13800000001,13800000002,2026-01-01\n");
     case.write("taken.toml", "");
@@ -218,8 +218,8 @@ fn wrong_answers_are_told_and_leave_nothing() {
         ("expires on", 1, "2019-01-01", "it expires after its approval"),
         ("approved on", 1, "last year", "a day such as"),
         ("Must every handler sign", 1, "maybe", "answer yes or no"),
-        ("Write shop-study.toml", 1, "no", "nothing was written, as you said"),
-        ("The id of the study", 1, "taken", "`taken.toml` is there already"),
+        ("Write shop-study.toml", 1, "no", "nothing was written, as you chose"),
+        ("The id of the study", 1, "taken", "`taken.toml` exists already"),
         ("A file of consents", 1, "consents.json", "consents.json"),
     ] {
         let wrong = talk(&case, &lines(&[(about, nth, answer)]), &[]);
@@ -227,9 +227,9 @@ fn wrong_answers_are_told_and_leave_nothing() {
         assert!(matches!(wrong.status.code(), Some(1 | 2)), "{answer}: {text}");
         let error = text.lines().rev().nth(1).unwrap();
         assert!(error.starts_with("error: ") && error.contains(said), "`{said}` is not in: {error}");
-        assert!(text.lines().last().unwrap().starts_with("  next: "), "{text}");
+        assert!(text.lines().last().unwrap().starts_with("  fix: "), "{text}");
         assert_eq!(names(&case), before, "{about}: {answer}");
-        assert!(!text.contains("1380000"), "a row was told: {text}");
+        assert!(!text.contains("1380000"), "a row was printed: {text}");
     }
     case.init("1");
     let there = talk(&case, "", &[]);
@@ -339,7 +339,7 @@ fn what_a_human_must_attach_is_left_out_and_named() {
         ("The id of the personal", 1, ""),
         ("Does the notice", 1, "no"),
     ]);
-    // Without a document nobody asks for its days.
+    // Without a document its days are not asked for.
     let asked = whole.lines().filter(|line| !line.contains("2020-") && !line.contains("2100-"));
     let lines: String = asked.map(|line| format!("{line}\n")).collect();
     let made = talk(&case, &lines, &[]);

@@ -10,6 +10,8 @@ mod examples;
 mod exists;
 mod exit_codes;
 mod interactive;
+mod languages;
+mod outputs;
 mod progress;
 mod readers;
 mod renewal_command;

@@ -10,7 +10,7 @@ use crate::support::{self, CHEAP, FixedClock, RECIPIENT};
 
 fn writer(dir: &Path) -> Operator {
     let anchor = Some(dir.with_file_name("anchor"));
-    let setup = hushtag::operator::Setup { anchor, ..support::setup("100000") };
+    let setup = support::setup("100000").with_anchor(anchor);
     let operator = Operator::init(dir, setup, Keys::InFolder, Box::new(FixedClock::default())).unwrap();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
     operator.without_response_slot()

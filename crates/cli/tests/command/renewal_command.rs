@@ -3,7 +3,7 @@
 use crate::folder::Folder;
 use crate::support;
 use crate::support::FixedClock;
-use hushtag::operator::{Approval, Keys, Operator, PoolTerms, Setup, StudySource};
+use hushtag::operator::{Keys, Operator, Setup, StudySource};
 use hushtag::types::{Days, HandlerId};
 
 /// A sandbox that is long past its window, `box`, and the two handlers' keys, `social.key` and `payment.key`.
@@ -15,14 +15,9 @@ fn sandbox() -> Folder {
         assert_eq!(folder.run(&["policy", "sign", "--study", "study.toml", "--key", key]).code(), Some(0));
         (HandlerId::new(id).unwrap(), vkey.trim().to_owned())
     });
-    let setup = support::setup("1");
-    let setup = Setup {
-        pool: PoolTerms { window: Days::new(1), ..setup.pool },
-        studies: vec![StudySource::load_signed(&folder.path("study.toml")).unwrap()],
-        handlers: handlers.to_vec(),
-        approval: Approval::Signatures,
-        ..setup
-    };
+    let studies = vec![StudySource::load_signed(&folder.path("study.toml")).unwrap()];
+    let pool = support::setup("1").pool.with_window(Days::new(1));
+    let setup = Setup::new(studies, pool).with_handlers(handlers);
     Operator::init(&folder.path("box"), setup, Keys::InFolder, Box::new(FixedClock::default())).unwrap();
     folder
 }

@@ -4,14 +4,14 @@
 use crate::folder::Folder;
 use crate::support;
 use crate::support::{CHEAP, FixedClock, RECIPIENT};
-use hushtag::operator::{Answer, Keys, Operator, Setup, StudySource};
+use hushtag::operator::{Answer, Keys, Operator, StudySource};
 
 /// A folder with a sandbox, `box`, and the index of an answer.
 fn sandbox() -> (Folder, u64) {
     let folder = Folder::with_study();
     let clock = Box::new(FixedClock::default());
     let studies = vec![StudySource::new("study.toml", support::lasting_study())];
-    let setup = Setup { studies, ..support::setup("8") };
+    let setup = support::setup("8").with_studies(studies);
     let operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
     let operator = operator.without_response_slot();
     operator.seal(&support::terms("e1"), support::sources(&support::population(20, 1))).unwrap();
@@ -80,7 +80,7 @@ fn the_command_changes_the_root_key() {
     let wrong = ask(&["--root-key", "old.key"]);
     assert_eq!(wrong.code(), Some(5), "{}", wrong.stderr());
     for said in
-        ["error: the key `keys/sandbox.key` does not open under this root key", "next: give the root key"]
+        ["error: the key `keys/sandbox.key` does not open under this root key", "fix: give the root key"]
     {
         assert!(wrong.stderr().contains(said), "{}", wrong.stderr());
     }
@@ -93,7 +93,7 @@ fn the_command_changes_the_root_key() {
     answers(&["--root-key", "new.key"]);
     let missing = folder.run(&["--root-key", "new.key", "key", "rotate-root", "box"]);
     assert_eq!(missing.code(), Some(2), "{}", missing.stderr());
-    assert!(missing.stderr().contains("next: give --new-root-key FILE"), "{}", missing.stderr());
+    assert!(missing.stderr().contains("fix: give --new-root-key FILE"), "{}", missing.stderr());
     let verified = folder.run(&["--root-key", "new.key", "audit", "verify", "box"]);
     assert!(verified.stdout().contains("root key changed 2 times"), "{}", verified.stdout());
     let shown = folder.run(&["audit", "show", "box", "--kind", "key"]).stdout();
@@ -114,7 +114,7 @@ fn a_new_root_key_that_is_none_is_refused_and_nothing_changes() {
         ("short.key", 1, "is not a key: it should be 32 bytes, or 64", "give the whole file"),
         ("directory.key", 1, "not a file", "name the file of a key"),
         ("absent.key", 1, "cannot use the key file", "check the path"),
-        ("own.key", 2, "in force already", "next:"),
+        ("own.key", 2, "in force already", "fix:"),
     ] {
         let ran = folder.run(&["key", "rotate-root", "box", "--new-root-key", file]);
         let text = ran.stderr();
@@ -128,7 +128,7 @@ fn a_new_root_key_that_is_none_is_refused_and_nothing_changes() {
     let ran = folder.run(&["key", "rotate-root", "box"]);
     assert_eq!(ran.code(), Some(1), "{}", ran.stderr());
     assert!(
-        !ran.stderr().contains("chmod") && ran.stderr().contains("put right what stands there"),
+        !ran.stderr().contains("chmod") && ran.stderr().contains("correct what is at that place"),
         "{}",
         ran.stderr()
     );
@@ -146,7 +146,7 @@ fn a_lost_signing_key_is_said_and_reading_goes_on() {
     for arguments in [&["key", "rotate", "box"][..], &[ask[0], ask[1], ask[2], ask[3], CHEAP]] {
         let ran = folder.run(arguments);
         assert_eq!(ran.code(), Some(5), "{}", ran.stderr());
-        for said in ["`keys/sign.key`, is missing", "still work", "next: restore keys/sign.key"] {
+        for said in ["`keys/sign.key`, is missing", "still work", "fix: restore keys/sign.key"] {
             assert!(ran.stderr().contains(said), "{}", ran.stderr());
         }
     }

@@ -96,7 +96,7 @@ fn every_command_has_a_man_page() {
     let refused = case.run(&["man", "--out", "file"]);
     assert_eq!(refused.status.code(), Some(1));
     assert!(
-        stderr(&refused).starts_with("error: ") && stderr(&refused).contains("next: "),
+        stderr(&refused).starts_with("error: ") && stderr(&refused).contains("fix: "),
         "{}",
         stderr(&refused)
     );

@@ -11,6 +11,9 @@ pub fn study() -> String {
         .replace("2026-09-01", "2020-01-01")
 }
 
+/// The environment of every test: texts are English wherever it runs.
+pub const ENGLISH: [(&str, &str); 1] = [("LC_ALL", "C")];
+
 /// A folder with a study and its input files.
 pub struct Case {
     dir: tempfile::TempDir,
@@ -69,6 +72,7 @@ impl Case {
             .args(arguments)
             .current_dir(self.dir.path())
             .env_remove("HUSHTAG_ROOT_KEY")
+            .envs(ENGLISH)
             .output()
             .unwrap()
     }

@@ -1,5 +1,5 @@
 //! Reads a page or a drawing with the tokenizer of a browser, and is stricter than a browser: every element is closed, in
-//! order, and no mistake is mended.
+//! order, and no mistake is corrected.
 #![cfg(test)]
 
 use std::cell::RefCell;

@@ -1,4 +1,4 @@
-//! The command as an oracle: codes, messages and JSON of sandboxes that differ in one person, or hold nobody.
+//! The command as an oracle: codes, messages and JSON of sandboxes that differ in one person, or hold no one.
 
 use std::path::Path;
 use std::process::Command;
@@ -72,24 +72,24 @@ fn transcript(people: &[Person]) -> Vec<String> {
         let output = run.output().unwrap();
         let (code, said) = (output.status.code().unwrap(), String::from_utf8(output.stderr).unwrap());
         // The public key is another one in every sandbox.
-        let told = if command[0] == "audit" { String::new() } else { masked(&output.stdout) };
-        lines.push(format!("{code} {command:?}\n{told}\n{said}"));
+        let shown = if command[0] == "audit" { String::new() } else { masked(&output.stdout) };
+        lines.push(format!("{code} {command:?}\n{shown}\n{said}"));
     }
     lines
 }
 
 #[test]
-fn the_command_ends_alike_whoever_is_in() {
+fn the_command_ends_alike_regardless_of_who_is_in() {
     let worlds: Vec<_> = worlds().into_iter().filter(|(name, _)| *name != "no rows").collect();
-    let told = std::thread::scope(|scope| {
+    let shown = std::thread::scope(|scope| {
         let run = |people| scope.spawn(move || transcript(people));
         let started: Vec<_> = worlds.iter().map(|(_, people)| run(people)).collect();
         started.into_iter().map(|thread| thread.join().unwrap()).collect::<Vec<_>>()
     });
-    let codes: Vec<&str> = told[0].iter().map(|line| line.split(' ').next().unwrap()).collect();
-    assert_eq!(codes, ["0", "0", "3", "2", "2", "2", "0", "0", "0"], "{:#?}", told[0]);
-    for (other, (world, _)) in told.iter().zip(&worlds) {
-        assert_eq!(other, &told[0], "{world}");
+    let codes: Vec<&str> = shown[0].iter().map(|line| line.split(' ').next().unwrap()).collect();
+    assert_eq!(codes, ["0", "0", "3", "2", "2", "2", "0", "0", "0"], "{:#?}", shown[0]);
+    for (other, (world, _)) in shown.iter().zip(&worlds) {
+        assert_eq!(other, &shown[0], "{world}");
     }
     println!(
         "command oracle: {} commands in {} sandboxes, 0 differ in code, result or message (bound 0)",

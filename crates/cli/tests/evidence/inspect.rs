@@ -1,4 +1,4 @@
-//! Promise: facts about the join are sealed to the auditor, opened by her key alone and only after the log says so; what else is
+//! Promise: facts about the join are sealed to the auditor, opened by their key alone and only after the log says so; what else is
 //! said of consent is charged and noised.
 
 use crate::command;
@@ -53,7 +53,7 @@ fn entries(case: &Case, kind: &str) -> usize {
 fn figures_are_what_a_count_of_the_files_says_and_the_log_says_who_looked() {
     let case = Case::new(120);
     init_for_auditor(&case);
-    // Two people withdrew, one is only mentioned by a payment, and one pays nothing and is followed by nobody.
+    // Two people withdrew, one is only mentioned by a payment, and one pays nothing and has no follower.
     let withdrawn = |person: u32| {
         ["SC23", "SC29"].map(|trigger| consent(&id(person), trigger).replace("given", "withdrawn")).join("\n")
     };
@@ -69,8 +69,8 @@ fn figures_are_what_a_count_of_the_files_says_and_the_log_says_who_looked() {
     assert_eq!(entries(&case, "inspect"), 1);
     let one = &opened["recipients"][0];
     assert_eq!((&one["study"], &one["recipient"]), (&json!("demo"), &json!("brand-insights")));
-    let told = |name: &str| one["consents"][name].as_u64().unwrap();
-    assert_eq!((told("live"), told("withdrawn"), told("absent")), (119, 2, 0));
+    let shown = |name: &str| one["consents"][name].as_u64().unwrap();
+    assert_eq!((shown("live"), shown("withdrawn"), shown("absent")), (119, 2, 0));
     assert_eq!(one["present"], json!({ "follows": 118, "payments": 118, "members": 118 }));
     assert_eq!(one["matched"], json!(118));
     // Everybody lists eight and reaches six; one person's spend is held back.
@@ -91,7 +91,7 @@ fn figures_are_what_a_count_of_the_files_says_and_the_log_says_who_looked() {
 }
 
 #[test]
-fn nobody_else_opens_figures_and_what_was_changed_is_found() {
+fn no_one_else_opens_figures_and_what_was_changed_is_found() {
     let case = Case::new(60);
     init_for_auditor(&case);
     assert!(case.seal("e1").status.success() && case.seal("e2").status.success());
@@ -165,7 +165,7 @@ fn people_by_consent_are_charged_noised_and_logged_once_an_epoch() {
     assert!((250..=550).contains(&estimate), "{counts}");
     assert_eq!(counts["privacy"]["sensitivity_squared"], json!("1"));
     assert!(case.run(&["audit", "verify", "box"]).status.success());
-    // Nobody asks for it: its text is outside the language.
+    // It is not asked for: its text is outside the language.
     let question = counts["question"].as_str().unwrap();
     assert_eq!(case.ask(question).status.code(), Some(2), "{question}");
 }

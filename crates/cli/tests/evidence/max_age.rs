@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::folder::Folder;
 use crate::support::{CHEAP, FixedClock, MovingClock, SOCIAL, STUDY};
 use hushtag::audit::{Entry, Kind, verify_each};
-use hushtag::operator::{Answer, Keys, Operator, SealTerms, Setup, StudySource};
+use hushtag::operator::{Answer, Keys, Operator, SealTerms, StudySource};
 use hushtag::policy::{Reason, Regime, Study, diff_studies};
 use hushtag::storage::Image;
 use hushtag::types::{Days, EpochId, Timestamp};
@@ -36,8 +36,7 @@ fn made(hours: u32) -> (Image, MovingClock, Operator) {
 
 fn made_by(age: &str) -> (Image, MovingClock, Operator) {
     let (image, clock) = (Image::new(), MovingClock::default());
-    let setup =
-        Setup { studies: vec![StudySource::new("study.toml", aged_by(STUDY, age))], ..support::setup("8") };
+    let setup = support::setup("8").with_studies(vec![StudySource::new("study.toml", aged_by(STUDY, age))]);
     let keys = Keys::Given(support::root_key());
     let made = Operator::init_on(Arc::new(image.clone()), setup, keys, Box::new(clock.clone()));
     (image, clock, made.unwrap().without_response_slot())
@@ -49,7 +48,7 @@ fn after(hours: i64) -> Timestamp {
 }
 
 fn seal(operator: &Operator, epoch: &str, as_of: Timestamp) {
-    let terms = SealTerms { as_of, ..support::terms(epoch) };
+    let terms = SealTerms::new(support::terms(epoch).epoch, as_of);
     operator.seal(&terms, support::sources(&support::population(20, 1))).unwrap();
 }
 
@@ -59,7 +58,7 @@ fn epoch_that_answers(
     epoch: Option<&str>,
 ) -> Result<String, Vec<Reason>> {
     match support::analyst(operator).ask(question, epoch.map(id).as_ref()).unwrap() {
-        Answer::Released(answer) => Ok(answer.epoch),
+        Answer::Released(answer) => Ok(answer.epoch.to_string()),
         Answer::Refused(reasons) => Err(reasons),
     }
 }
@@ -151,7 +150,7 @@ fn the_command_says_it_in_status_forecast_and_check() {
     let folder = Folder::with_study();
     let clock = Box::new(FixedClock::default());
     let studies = vec![StudySource::new("study.toml", aged(&support::lasting_study(), 1))];
-    let setup = Setup { studies, ..support::setup("8") };
+    let setup = support::setup("8").with_studies(studies);
     let operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
     let ask = |more: &[&str]| {
         folder.run(&[&["ask", "box", "--recipient", support::RECIPIENT, "--format", "json"], more].concat())

@@ -1,5 +1,5 @@
-//! Promise: a person who asks is told, from the register and the log alone, into which epochs her consents put her and what was
-//! answered; the log gets a commitment that names nobody.
+//! Promise: a person who asks is shown, from the register and the log alone, into which epochs their consents put them and what was
+//! answered; the log gets a commitment that names no one.
 
 use crate::support;
 use std::sync::Arc;
@@ -9,7 +9,7 @@ use crate::support::{CHEAP, FixedClock};
 use hushtag::audit::{Entry, Kind, verify_commitment, verify_each};
 use hushtag::consent::ConsentStatus;
 use hushtag::engine::Input;
-use hushtag::operator::{Answer, Keys, Operator, PersonView, Setup, StudySource, verify_log};
+use hushtag::operator::{Answer, Keys, Operator, PersonView, StudySource, verify_log};
 use hushtag::register::Event;
 use hushtag::storage::{Image, Storage};
 use hushtag::types::{EpochId, Secret};
@@ -25,7 +25,7 @@ fn seal(operator: &Operator, epoch: &str) {
     operator.seal(&support::terms(epoch), support::sources(&support::population(PEOPLE, 1))).unwrap();
 }
 
-/// Namespace and id of everybody in the register, and whether all her consents count.
+/// Namespace and id of everybody in the register, and whether all their consents count.
 fn everybody(operator: &Operator) -> Vec<((String, String), bool)> {
     let mut people: Vec<(String, String)> = Vec::new();
     let snapshot = operator.consents().snapshot().unwrap().unwrap();
@@ -80,7 +80,7 @@ fn the_view_says_what_the_register_and_the_log_say() {
         assert_eq!((*entry, question.as_str()), (answer.index, answer.question.as_str()));
         assert_eq!((first.retired, second.retired, second.releases.len()), (Some(retired), None, 0));
     }
-    let stranger = look(&operator, &(people[0].0.0.clone(), "nobody at all".into()));
+    let stranger = look(&operator, &(people[0].0.0.clone(), "no one at all".into()));
     assert!(stranger.events.is_empty() && stranger.epochs.iter().all(|epoch| !epoch.inside));
     let elsewhere = look(&operator, &("another-namespace".into(), people[0].0.1.clone()));
     assert!(elsewhere.epochs.iter().all(|epoch| !epoch.inside), "the study reads no such ids");
@@ -119,7 +119,7 @@ fn an_open_operator_reads_an_entry_of_the_log_once_and_misses_none() {
 }
 
 #[test]
-fn the_log_gets_a_commitment_that_she_can_open_and_that_names_nobody() {
+fn the_log_gets_a_commitment_that_they_can_open_and_that_names_no_one() {
     let image = Image::new();
     let operator = support::init(Arc::new(image.clone()), "8").unwrap();
     import(&operator);
@@ -132,7 +132,7 @@ fn the_log_gets_a_commitment_that_she_can_open_and_that_names_nobody() {
     };
     verify_each(&image, &operator.status().unwrap().vkey.parse().unwrap(), read).unwrap();
     assert_eq!(entries.len(), 2);
-    assert_ne!(entries[0].body, entries[1].body, "two looks of one person are not seen to be hers");
+    assert_ne!(entries[0].body, entries[1].body, "two looks of one person cannot be linked");
     let who = format!("[{:?},{:?}]", person.0, person.1);
     for (view, entry) in views.iter().zip(&entries) {
         assert_eq!(entry.body.keys().collect::<Vec<_>>(), ["person", "places"], "commitments alone");
@@ -152,7 +152,7 @@ fn the_log_gets_a_commitment_that_she_can_open_and_that_names_nobody() {
 fn the_command_reads_the_id_from_a_file() {
     let folder = Folder::with_study();
     let studies = vec![StudySource::new("study.toml", support::lasting_study())];
-    let setup = Setup { studies, ..support::setup("8") };
+    let setup = support::setup("8").with_studies(studies);
     let clock = Box::new(FixedClock::default());
     let operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
     import(&operator);
@@ -164,9 +164,9 @@ fn the_command_reads_the_id_from_a_file() {
     let ran = folder.run(&arguments);
     assert_eq!(ran.code(), Some(0), "{}", ran.stderr());
     assert_eq!(ran.json()["epochs"][0]["inside"], inside);
-    assert!(ran.stderr().contains("nor whether anybody holds data on her"), "{}", ran.stderr());
+    assert!(ran.stderr().contains("nor whether anyone holds data on the person"), "{}", ran.stderr());
     let text = folder.run(&arguments[..6]).stdout();
-    assert!(text.contains("epoch e1 as of") && text.contains(": in by their consents"), "{text}");
+    assert!(text.contains("epoch e1 as of") && text.contains(": included by their consents"), "{text}");
     let absent = folder.run(&["person", "box", "--id-file", "absent.txt", "--ids", &person.0]);
     assert_eq!(absent.code(), Some(1));
 }

@@ -1,5 +1,5 @@
-//! Promise: how a person stood at a seal, by the register of then, is what the log commits to; she can show it to anyone who has
-//! the log's key, it can be nobody else's, and no leaf tells anything without her salt.
+//! Promise: how a person stood at a seal, by the register of then, is what the log commits to; the person can show it to anyone who has
+//! the log's key, it can be no one else's, and no leaf reveals anything without its salt.
 
 use crate::support;
 use std::sync::Arc;
@@ -8,7 +8,7 @@ use crate::folder::Folder;
 use crate::support::FixedClock;
 use hushtag::audit::{BundleError, PersonProof, VerifierKey};
 use hushtag::engine::Input;
-use hushtag::operator::{Keys, Operator, OperatorError, PersonView, Setup, StudySource, verify_log};
+use hushtag::operator::{Keys, Operator, OperatorError, PersonView, StudySource, verify_log};
 use hushtag::register::Event;
 use hushtag::storage::{Image, Storage};
 use hushtag::types::{EpochId, Timestamp};
@@ -57,7 +57,7 @@ fn key(operator: &Operator) -> VerifierKey {
     operator.status().unwrap().vkey.parse().unwrap()
 }
 
-/// The proof of a person, as the text that she takes away.
+/// The proof of a person, as the text that they take away.
 fn proof(operator: &Operator, person: &Person) -> String {
     operator.prove_person(&look(operator, person)).unwrap().to_text().unwrap()
 }
@@ -77,7 +77,7 @@ fn withdraw(operator: &Operator, person: &Person) {
     operator.consents().record(&withdrawn).unwrap();
 }
 
-/// A proof with one thing changed, which is to convince nobody.
+/// A proof with one thing changed, which must not convince.
 fn refused(text: &str, key: &VerifierKey, change: impl FnOnce(&mut Value)) -> BundleError {
     let mut value: Value = serde_json::from_str(text).unwrap();
     change(&mut value);
@@ -93,7 +93,7 @@ fn damage<T>(outcome: Result<T, OperatorError>) -> String {
 }
 
 #[test]
-fn everybody_in_the_register_can_show_how_she_stood_at_every_seal() {
+fn everybody_in_the_register_can_show_their_status_at_every_seal() {
     let (_, operator) = sandbox(&["e1", "e2"]);
     let key = key(&operator);
     let people = everybody(&operator);
@@ -131,7 +131,7 @@ fn what_is_recorded_after_a_seal_does_not_change_what_was_sealed() {
 }
 
 #[test]
-fn a_proof_that_was_changed_or_is_another_persons_convinces_nobody() {
+fn a_proof_that_was_changed_or_is_another_persons_convinces_no_one() {
     let (_, operator) = sandbox(&["e1", "e2"]);
     let people = everybody(&operator);
     let (one, other) = (proof(&operator, &people[0]), proof(&operator, &people[1]));
@@ -154,7 +154,7 @@ fn a_proof_that_was_changed_or_is_another_persons_convinces_nobody() {
         Box::new(|proof| proof["places"][0]["recipient"] = json!("somebody-else")),
         Box::new(|proof| proof["places"][0]["study"] = json!("another")),
         Box::new(|proof| {
-            // What she was in the second epoch, as if it were the first.
+            // What they were in the second epoch, as if it were the first.
             let (entry, way) = (proof["places"][0]["entry"].clone(), proof["places"][0]["proof"].clone());
             proof["places"][1]["entry"] = entry;
             proof["places"][1]["proof"] = way;
@@ -230,7 +230,7 @@ fn a_proof_whose_places_are_not_those_that_were_shown_is_refused() {
 fn a_stranger_an_epoch_without_a_register_and_a_retired_one_have_no_leaf() {
     let (image, operator) = sandbox(&["e1"]);
     let person = everybody(&operator).remove(0);
-    let stranger = look(&operator, &(person.0.clone(), "nobody at all".into()));
+    let stranger = look(&operator, &(person.0.clone(), "no one at all".into()));
     assert_eq!(stranger.epochs[0].sealed, None);
     let nothing = operator.prove_person(&stranger).map(drop).unwrap_err();
     assert!(matches!(nothing, OperatorError::Invalid(_)), "a proof of nothing is none: {nothing}");
@@ -246,7 +246,7 @@ fn a_stranger_an_epoch_without_a_register_and_a_retired_one_have_no_leaf() {
     assert_eq!(
         PersonProof::parse(&shown).unwrap().verify(&key(&operator)).unwrap().1.len(),
         1,
-        "hers to keep"
+        "theirs to keep"
     );
 
     let image = Image::new();
@@ -268,7 +268,7 @@ fn a_tree_that_was_changed_cut_or_taken_away_is_found() {
     for (_, id) in everybody(&operator) {
         assert!(!whole.windows(id.len()).any(|bytes| bytes == id.as_bytes()));
     }
-    // The root itself is a node of every way: changed, the file leads nobody to the root in the log.
+    // The root itself is a node of every way: changed, the file does not lead to the root in the log.
     for at in [0, whole.len() / 2, whole.len() - 1] {
         let mut changed = whole.clone();
         changed[at] ^= 1;
@@ -289,7 +289,7 @@ fn a_tree_that_was_changed_cut_or_taken_away_is_found() {
 }
 
 #[test]
-fn whoever_has_an_older_key_of_the_log_follows_it() {
+fn an_older_key_of_the_log_leads_to_the_newest() {
     let (_, operator) = sandbox(&["e1"]);
     let old = key(&operator);
     let person = everybody(&operator).remove(0);
@@ -304,7 +304,7 @@ fn whoever_has_an_older_key_of_the_log_follows_it() {
 fn the_command_writes_a_proof_that_the_command_checks() {
     let folder = Folder::with_study();
     let studies = vec![StudySource::new("study.toml", support::lasting_study())];
-    let setup = Setup { studies, ..support::setup("8") };
+    let setup = support::setup("8").with_studies(studies);
     let operator =
         Operator::init(&folder.path("box"), setup, Keys::InFolder, Box::new(FixedClock::default())).unwrap();
     import(&operator);
@@ -321,7 +321,7 @@ fn the_command_writes_a_proof_that_the_command_checks() {
         "--ids",
         &person.0,
         "--proof",
-        "hers.json",
+        "own.json",
         "--format",
         "json",
     ];
@@ -329,22 +329,22 @@ fn the_command_writes_a_proof_that_the_command_checks() {
     assert_eq!(ran.code(), Some(0), "{}", ran.stderr());
     assert_eq!(ran.json()["epochs"][0]["sealed"], json!(inside));
     assert!(
-        ran.stderr().contains(&format!("hushtag audit verify hers.json --key {vkey}")),
+        ran.stderr().contains(&format!("hushtag audit verify own.json --key {vkey}")),
         "{}",
         ran.stderr()
     );
     let again = folder.run(&arguments);
     assert_eq!(again.code(), Some(1));
-    assert!(again.stderr().contains("hers.json: cannot be written"), "{}", again.stderr());
+    assert!(again.stderr().contains("own.json: cannot be written"), "{}", again.stderr());
 
-    let verify = ["audit", "verify", "hers.json", "--key", &vkey, "--format", "json"];
+    let verify = ["audit", "verify", "own.json", "--key", &vkey, "--format", "json"];
     let checked = folder.run(&verify);
     assert_eq!(checked.code(), Some(0), "{}", checked.stderr());
     assert_eq!(checked.json()["places"][0]["inside"], json!(inside));
     let text = folder.run(&verify[..5]).stdout();
     assert!(text.contains("commits to this about the person") && text.contains("epoch e1 as of"), "{text}");
     let mut value: Value =
-        serde_json::from_str(&std::fs::read_to_string(folder.path("hers.json")).unwrap()).unwrap();
+        serde_json::from_str(&std::fs::read_to_string(folder.path("own.json")).unwrap()).unwrap();
     value["places"][0]["inside"] = json!(!inside);
     folder.write("forged.json", &value.to_string());
     let forged = folder.run(&["audit", "verify", "forged.json", "--key", &vkey]);
@@ -358,7 +358,7 @@ fn the_command_writes_a_proof_that_the_command_checks() {
 fn proofs_and_receipts_from_before_a_rotation_hold_under_any_key_of_the_log() {
     let folder = Folder::with_study();
     let studies = vec![StudySource::new("study.toml", support::lasting_study())];
-    let setup = Setup { studies, ..support::setup("8") };
+    let setup = support::setup("8").with_studies(studies);
     let clock = Box::new(FixedClock::default());
     let operator = Operator::init(&folder.path("box"), setup, Keys::InFolder, clock).unwrap();
     import(&operator);

@@ -52,7 +52,7 @@ fn a_witness_that_is_named_must_have_cosigned_the_checkpoint() {
     assert_eq!(missing.status.code(), Some(5));
     let said = stderr(&missing);
     assert!(
-        said.contains(&format!("log/checkpoint: the witness `{NAME}`")) && said.contains("next:"),
+        said.contains(&format!("log/checkpoint: the witness `{NAME}`")) && said.contains("fix:"),
         "{said}"
     );
 
@@ -70,7 +70,7 @@ fn a_witness_that_is_named_must_have_cosigned_the_checkpoint() {
     assert_eq!(verify(&vkey).status.code(), Some(5), "a line over something else");
     case.write("box/log/checkpoint", &right);
 
-    // The line is kept by whoever opens the sandbox, and is of no use for a later checkpoint.
+    // The line is kept by everyone who opens the sandbox, and is of no use for a later checkpoint.
     assert_eq!(case.ask("SELECT nothing").status.code(), Some(2), "nothing was written to the log");
     assert_eq!(verify(&vkey).status.code(), Some(0));
     assert_eq!(case.seal("e1").status.code(), Some(0));

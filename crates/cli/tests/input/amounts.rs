@@ -269,7 +269,7 @@ fn results_are_shown_in_the_unit_and_signed_in_minor_units() {
 fn a_declaration_that_contradicts_itself_is_refused_where_it_stands() {
     for (declared, says) in [
         ("scale = 10", "`scale` is between 0 and 9"),
-        ("integers = \"minor\"", "`integers` says what whole numbers are beside a `scale`"),
+        ("integers = \"minor\"", "`integers` declares what whole numbers are beside a `scale`"),
         ("from_float = true", "`from_float` needs `scale`"),
         ("unit = \"CNY\"", "`unit` is the major unit in which results are shown: declare `scale`"),
         ("scale = 2, unit = \"C N\"", "a unit has 1 to 16 characters"),

@@ -1,4 +1,4 @@
-//! Real data that nobody here made: the Ciao trust network and reviews, through the library from files to answers.
+//! Real data: the Ciao trust network and reviews, through the library from files to answers.
 //! Guards that answers are about the right people (promise 1) and are what an independent count says, within the noise.
 //!
 //! Consents are made by a rule: everybody whose number does not end in 0 consents cleanly for both triggers; of the rest,
@@ -198,34 +198,22 @@ fn sealed_with(data: &Path, consents: &str, study: &str, epsilon: &str) -> Sandb
     let folder = tempfile::tempdir().unwrap();
     let events = folder.path().join("consents.csv");
     std::fs::write(&events, consents).unwrap();
-    let pool = PoolTerms {
-        epsilon: NanoEpsilon::parse(epsilon).unwrap(),
-        delta: Some(Delta::DEFAULT),
-        window: None,
-    };
-    let setup = Setup {
-        studies: vec![StudySource::new("study.toml", study)],
-        pool,
-        handlers: Vec::new(),
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let pool = PoolTerms::new(NanoEpsilon::parse(epsilon).unwrap()).with_delta(Delta::DEFAULT);
+    let setup = Setup::new(vec![StudySource::new("study.toml", study)], pool).with_approval(Approval::None);
     let dir = folder.path().join("sandbox");
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let operator = operator.without_response_slot();
     let progress = Arc::new(Progress::default());
-    let terms = SealTerms {
-        epoch: EpochId::new("2011-04").unwrap(),
-        as_of: Timestamp::parse_or_end_of_day("2011-04-12").unwrap(),
-        reading: Reading { progress: Some(Arc::clone(&progress)), ..Reading::default() },
-    };
+    let terms = SealTerms::new(
+        EpochId::new("2011-04").unwrap(),
+        Timestamp::parse_or_end_of_day("2011-04-12").unwrap(),
+    )
+    .with_reading(Reading::default().with_progress(Arc::clone(&progress)));
     let table = |name: &str| {
         let path: PathBuf = data.join(name).with_extension("parquet");
         (DatasetName::new(name).unwrap(), Input::Path(path))
     };
-    let sources =
-        Sources { data: vec![table("follows"), table("payments")], consents: vec![Input::Path(events)] };
+    let sources = Sources::new(vec![table("follows"), table("payments")], vec![Input::Path(events)]);
     let hygiene = operator.seal(&terms, sources).unwrap().hygiene;
     assert_eq!(progress.rows(), hygiene.files.iter().map(|file| file.rows).sum::<u64>());
     Sandbox { folder, operator, hygiene }
@@ -288,7 +276,7 @@ fn own_record_answers_are_what_an_independent_count_says() {
 fn audience_answers_are_what_an_independent_count_says() {
     let Some(data) = data() else { return };
     let truth = Truth::read(data);
-    // The cut is keyed, so nobody can count it from outside. Lists are left whole here (the longest has 804 names), and the
+    // The cut is keyed, so it cannot be counted from outside. Lists are left whole here (the longest has 804 names), and the
     // huge pool pays for it: a test of the kernels, not of the price.
     let study =
         STUDY.replace("max_reach = 8", "max_reach = 1000").replace("epsilon = 4.0", "epsilon = 1000000.0");
@@ -458,7 +446,7 @@ fn the_command_does_the_same() {
     let expected = tally(truth.consenting().map(|id| (label(truth.spend(id), &SPEND), 1)));
     for row in first["rows"].as_array().unwrap().iter().filter(|row| row["suppressed"] == false) {
         let number = |name: &str| i128::from(row["people"][name].as_i64().unwrap());
-        // A tier in which nobody is may still be shown, by its noise.
+        // A tier without people may still be shown, by its noise.
         let truth = expected.get(row["group"]["spend_tier"].as_str().unwrap()).copied().unwrap_or(0);
         let width = number("high") - number("noisy");
         assert!(width > 0 && (number("noisy") - truth).abs() <= 3 * width, "{row}");

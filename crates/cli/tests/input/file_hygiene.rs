@@ -123,7 +123,7 @@ fn checked(case: &Case, as_of: &str, payments: &[&str]) -> (Vec<Value>, String) 
 fn a_report_shows_from_when_to_when_its_records_are_and_which_are_not_before_as_of() {
     let case = Case::new(40);
     assert!(case.init("4").status.success());
-    // Nobody is in: the report is about the files alone.
+    // No one is in: the report is about the files alone.
     let header =
         std::fs::read_to_string(case.path("consents.csv")).unwrap().lines().next().unwrap().to_owned();
     case.write("consents.csv", &format!("{header}\n"));

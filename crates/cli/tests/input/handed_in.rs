@@ -96,7 +96,7 @@ fn refused_with(case: &Case, payments: &[&str], stdin: &[u8], error: &str) {
     let said = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{payments:?}: {said}");
     assert!(said.starts_with(&format!("error: {error}")), "not `{error}` but {said}");
-    assert!(said.contains("\n  next: ") && !said.contains("panicked") && !said.contains("1380000"), "{said}");
+    assert!(said.contains("\n  fix: ") && !said.contains("panicked") && !said.contains("1380000"), "{said}");
 }
 
 fn refused(case: &Case, payments: &[&str], error: &str) {
@@ -390,7 +390,7 @@ fn declared(dialect: &str) -> Case {
 }
 
 #[test]
-fn separators_are_declared_or_recognised_and_told() {
+fn separators_are_declared_or_recognised_and_reported() {
     let text = payments(0..3);
     let plain = case();
     for (separator, spelled) in [(";", ";"), ("\t", "\\t"), ("|", "|")] {
@@ -455,7 +455,7 @@ fn encodings_are_declared_or_named() {
 }
 
 #[test]
-fn text_above_the_header_is_passed_over_or_told_with_its_lines() {
+fn text_above_the_header_is_passed_over_or_reported_with_its_lines() {
     let above = "Payments of August\nby the finance team, 3 pages\n\n\"not to be passed on\"\n";
     let text = format!("{above}{}", payments(0..3));
     let plain = case();

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 const PEOPLE: u32 = 60;
 
-/// Payments by card, and a links table between cards and phones; a pool so large that the noise hides nobody.
+/// Payments by card, and a links table between cards and phones; a pool so large that the noise hides no one.
 fn linked() -> Case {
     let case = Case::new(PEOPLE);
     let (before, after) = study()
@@ -117,7 +117,7 @@ fn ambiguous_ids_are_reported_and_not_joined() {
         [60, 59, 1, 80]
     );
     assert_eq!([&second["rows"], &second["ambiguous_ids"]], [21, 0]);
-    // Their phones are in and have paid nothing; their cards are in for nobody.
+    // Their phones are in and have paid nothing; their cards are in for no one.
     near(payers(&case), [20, 40]);
 }
 

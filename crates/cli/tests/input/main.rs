@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod amounts;
+mod blind_tokens;
 mod ciao;
 mod consent_table;
 mod file_hygiene;

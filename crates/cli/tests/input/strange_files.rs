@@ -70,7 +70,7 @@ fn refused(case: &Case, dataset: &str, paths: &[&str], said: &str) {
     let text = stderr(&output);
     assert_eq!(output.status.code(), Some(1), "{text}");
     assert!(text.starts_with("error: ") && text.contains(said), "not `{said}` but {text}");
-    assert!(text.contains("next: ") && !text.contains(CANARY) && !text.contains("panicked"), "{text}");
+    assert!(text.contains("fix: ") && !text.contains(CANARY) && !text.contains("panicked"), "{text}");
     assert!(has_no_result(&output), "{output:?}");
     assert!(folder(case) == before, "a refused seal left something behind: {text}");
 }
@@ -217,7 +217,7 @@ fn a_link_to_a_file_is_that_file_and_a_link_to_nothing_is_no_file() {
 }
 
 #[test]
-fn tables_without_rows_are_sealed_as_nobody() {
+fn tables_without_rows_are_sealed_as_empty() {
     let case = case();
     payments(&case, "none.parquet", words(&[]), words(&[]));
     case.write("follows.csv", "follower,followee\n");
@@ -276,7 +276,7 @@ fn ten_thousand_small_files_are_one_dataset() {
 }
 
 #[test]
-fn names_that_are_no_text_are_told_and_leave_nothing() {
+fn names_that_are_no_text_are_reported_and_leave_nothing() {
     let case = Case::new(30);
     assert!(case.init("4").status.success());
     let name = |bytes: &'static [u8]| OsStr::from_bytes(bytes).to_owned();
@@ -306,7 +306,7 @@ fn names_that_are_no_text_are_told_and_leave_nothing() {
         assert!(code == 2 || said.contains("is no text"), "{said}");
         assert!(!case.path("box/epochs/e1").exists() && Case::files(&case.path("box/log")) == before);
     }
-    // Elsewhere it is nobody's business.
+    // Elsewhere it is not checked.
     std::fs::create_dir(case.path("parts")).unwrap();
     case.write("parts/payments.csv", &String::from_utf8(good).unwrap());
     let sealed = run(b"payments=parts/*.csv");

@@ -166,8 +166,8 @@ fn after_tokenising_and_sealing_raw_ids_exist_nowhere() {
     assert!(sealed["files"].as_array().unwrap().iter().all(|file| file["used"].as_u64() > Some(0)));
     let answer = case.ask("SELECT region, COUNT(*) FROM tags GROUP BY region");
     assert!(answer.status.success() && Case::files(&case.path("box")).len() > 8);
-    let told = [answer.stdout, answer.stderr].concat();
-    assert!(needles.iter().all(|needle| !holds(&told, needle)));
+    let shown = [answer.stdout, answer.stderr].concat();
+    assert!(needles.iter().all(|needle| !holds(&shown, needle)));
     assert_eq!(found(&case), [""; 0], "raw ids are still somewhere");
 }
 
@@ -266,13 +266,13 @@ fn bad_input_is_explained_and_leaves_nothing() {
         };
         let before = names();
         let output = case.run(&[&["tokenize", "--study", "study.toml"][..], arguments].concat());
-        let told = stderr(&output);
-        assert_eq!(output.status.code(), Some(code), "{told}");
-        assert!(told.starts_with("error: "), "{told}");
+        let shown = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{shown}");
+        assert!(shown.starts_with("error: "), "{shown}");
         for text in said {
-            assert!(told.contains(text), "{told} does not say {text}");
+            assert!(shown.contains(text), "{shown} does not say {text}");
         }
-        assert!(!told.contains("1380000"), "{told}");
+        assert!(!shown.contains("1380000"), "{shown}");
         assert_eq!(before, names(), "something was left behind");
     };
     let payments = |input: &'static str, out: &'static str, key: &'static str| {
@@ -292,7 +292,15 @@ fn bad_input_is_explained_and_leaves_nothing() {
     std::os::unix::fs::symlink("nowhere", case.path("dangling.parquet")).unwrap();
     case.write("busy.parquet.new", "");
     for out in ["there.parquet", "link.parquet", "dangling.parquet"] {
-        refused(&payments("payments.csv", out, "agreed.key"), 2, &[out, "is there already"]);
+        refused(&payments("payments.csv", out, "agreed.key"), 6, &[out, "is there already"]);
+        let arguments = [
+            &["tokenize", "--study", "study.toml", "--if-absent"][..],
+            &payments("payments.csv", out, "agreed.key"),
+        ]
+        .concat();
+        let kept = case.run(&arguments);
+        assert!(kept.status.success() && stdout(&kept).contains("exists already"), "{}", stderr(&kept));
+        assert_eq!(std::fs::read(case.path("there.parquet")).unwrap(), b"", "what is there stays");
     }
     refused(&payments("payments.csv", "busy.parquet", "agreed.key"), 1, &["busy.parquet.new"]);
     // Keys.
@@ -441,9 +449,9 @@ fn tracks_are_declared_coarse() {
         assert!(study.contains(fields));
         case.write("track.toml", &study.replacen(fields, fields_now, 1));
         let checked = case.run(&["policy", "check", "track.toml"]);
-        let told = stdout(&checked) + &stderr(&checked);
-        assert_eq!(told.contains("FIELDS"), !said.is_empty(), "{told}");
-        assert!(told.contains(said) && (said.is_empty() || checked.status.code() == Some(4)), "{told}");
+        let shown = stdout(&checked) + &stderr(&checked);
+        assert_eq!(shown.contains("FIELDS"), !said.is_empty(), "{shown}");
+        assert!(shown.contains(said) && (said.is_empty() || checked.status.code() == Some(4)), "{shown}");
     }
     // What is read more finely shows when studies are compared.
     case.write("coarse.toml", &study.replacen(fields, coarse, 1));

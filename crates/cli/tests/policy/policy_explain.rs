@@ -1,5 +1,5 @@
 //! Promise 7: a decision explains itself so that a lawyer can read it. The opinion on the demo is checked in, in both
-//! languages; a person's account names every rule that keeps her out, from the same code that seals.
+//! languages; a person's account names every rule that keeps them out, from the same code that seals.
 
 use crate::folder::{Folder, Ran, STUDY};
 
@@ -39,7 +39,7 @@ fn the_opinion_on_the_demo_is_the_one_that_is_checked_in() {
 }
 
 #[test]
-fn a_denied_use_says_what_mends_it_and_what_the_article_says() {
+fn a_denied_use_names_its_fix_and_what_the_article_says() {
     let case = Folder::with_study();
     case.write(
         "study.toml",
@@ -61,28 +61,28 @@ fn a_denied_use_says_what_mends_it_and_what_the_article_says() {
     // The same as JSON, for a page.
     let value: serde_json::Value = explain(&case, &["--format", "json"]).json();
     assert_eq!(value["permitted"], false);
-    assert!(explain(&case, &["--recipient", "nobody"]).code() == Some(2));
+    assert!(explain(&case, &["--recipient", "unknown"]).code() == Some(2));
 }
 
 #[test]
-fn one_persons_account_names_every_rule_that_keeps_her_out() {
+fn one_persons_account_names_every_rule_that_keeps_them_out() {
     let case = Folder::with_study();
     let both = format!("{EVENTS}\n{}\n{}\n", consent("SC23", "false,1"), consent("SC29", "false,1"));
-    case.write("hers.csv", &both);
-    let said = explain(&case, &["--person-file", "hers.csv"]).stdout();
+    case.write("own.csv", &both);
+    let said = explain(&case, &["--person-file", "own.csv"]).stdout();
     assert!(said.contains("The person is covered.") && said.contains("[ok] SC23: a live consent"), "{said}");
-    assert!(!said.contains("13800000000"), "the file names her, the account does not");
+    assert!(!said.contains("13800000000"), "the file names the person, the account does not");
 
     let flawed = format!("{EVENTS}\n{}\n{}\n", consent("SC23", "true,3"), consent("SC29", "false,1"));
-    case.write("hers.csv", &flawed);
-    let said = explain(&case, &["--person-file", "hers.csv"]).stdout();
+    case.write("own.csv", &flawed);
+    let said = explain(&case, &["--person-file", "own.csv"]).stdout();
     for part in
         ["The person is not covered.", "[no] SC23", "R14 (PIPL 14)", "R-SEP (", "[ok] SC29: a live consent"]
     {
         assert!(said.contains(part), "`{part}` is not in:\n{said}");
     }
-    case.write("hers.csv", &both.replacen("+8613800000000", "+8613900000000", 1));
-    let two = explain(&case, &["--person-file", "hers.csv"]);
+    case.write("own.csv", &both.replacen("+8613800000000", "+8613900000000", 1));
+    let two = explain(&case, &["--person-file", "own.csv"]);
     assert_eq!(two.code(), Some(1));
     assert!(
         two.stderr().contains("events of several people") && !two.stderr().contains("1390000"),

@@ -211,7 +211,7 @@ fn sarif_is_what_its_schema_says() {
     let location = &checked["runs"][0]["results"][0]["locations"][0]["physicalLocation"]["artifactLocation"];
     assert_eq!(location["uri"], format!("file://{}", absolute.replace(' ', "%20")));
     assert_eq!(location.get("uriBaseId"), None);
-    // A log that is not SARIF is told apart.
+    // A log that is not SARIF is recognised.
     let mut wrong = log.clone();
     wrong["runs"][0]["results"][0]["level"] = "fatal".into();
     assert!(!validator.is_valid(&wrong));
@@ -309,5 +309,5 @@ fn a_regime_may_refuse_own_list_counts() {
     let without = STUDY.replace(STUDY.get(tagged).unwrap(), "").replace(STUDY.get(counted).unwrap(), "");
     let without = without.replace(", \"following\"", "").replace(", friends = 10_000", "");
     folder.write("study.toml", &without.replace("\"cn-pipl\"", "\"law.toml\""));
-    assert!(explain(&folder).contains("Yes, about people who consented"), "{}", explain(&folder));
+    assert!(explain(&folder).contains("Yes, for people who consented"), "{}", explain(&folder));
 }

@@ -302,7 +302,7 @@ fn commands_refuse_a_broken_study() {
         (twice(&format!("pipia = {pipia}"), ""), "duplicate key"),
         (twice("[documents.pipia]", "id = \"Q\""), "duplicate key"),
         (twice("pipia.purposes = [\"research\"]", ""), "inline table"),
-        (changes([3, 3]), "what version 3 changed is already said"),
+        (changes([3, 3]), "what version 3 changed is already declared"),
         (changes([3, 5]), "version 5 is later than the notice's own"),
         (changes([-1, 3]), "invalid value"),
         (format!("{notice}\nid = \"N-2\""), "duplicate key"),

@@ -12,7 +12,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampSecondType};
 use arrow_array::{Array, RecordBatch, RecordBatchReader};
 use hushtag::engine::{Input, Sources};
-use hushtag::operator::{Analyst, Keys, Metrics, Operator, Setup, StudySource, check_study};
+use hushtag::operator::{Analyst, Keys, Metrics, Operator, StudySource, check_study};
 use hushtag::policy::Level;
 use hushtag::query::metric::Estimate;
 use hushtag::storage::Image;
@@ -31,7 +31,7 @@ fn people() -> SocialCommerce {
 }
 
 fn init(study: &str, epsilon: &str) -> Operator {
-    let setup = Setup { studies: vec![StudySource::new("study.toml", study)], ..support::setup(epsilon) };
+    let setup = support::setup(epsilon).with_studies(vec![StudySource::new("study.toml", study)]);
     let keys = Keys::Given(support::root_key());
     Operator::init_on(Arc::new(Image::default()), setup, keys, Box::new(FixedClock::default()))
         .map(Operator::without_response_slot)

@@ -1,6 +1,8 @@
 //! Promises on report, each in a module of its own.
 #![cfg(test)]
 
+mod annexes;
+mod plots;
 mod registry;
 mod report;
 mod report_browser;

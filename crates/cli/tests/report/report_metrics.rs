@@ -1,4 +1,4 @@
-//! Promise: the auditor's page tells every named metric whose numbers were released, as `metrics` told it, with formula and
+//! Promise: the auditor's page shows every named metric whose numbers were released, as `metrics` shows it, with formula and
 //! meaning, and no other; a demo leaves such a page. It names parties, terms and documents, and on whose clocks instants are.
 #![expect(clippy::string_slice, reason = "a test fails by panicking")]
 
@@ -42,20 +42,20 @@ fn the_page_tells_the_metrics_whose_numbers_were_released() {
     assert!(case.ask(first).status.success(), "{first}");
     let half = rows(&page(&case, "en"));
     assert!(half.iter().all(|row| !row.contains(">conversion<")), "{half:?}");
-    let told = case.run(&["metrics", "box", "--recipient", "brand-insights", "--format", "json"]);
-    let told: Value = serde_json::from_str(&stdout(&told)).unwrap();
-    let metrics = told["metrics"].as_array().unwrap();
+    let shown = case.run(&["metrics", "box", "--recipient", "brand-insights", "--format", "json"]);
+    let shown: Value = serde_json::from_str(&stdout(&shown)).unwrap();
+    let metrics = shown["metrics"].as_array().unwrap();
     for lang in ["en", "zh"] {
         let page = page(&case, lang);
         assert!(page.contains("href=\"#metrics\""), "the contents name the section");
         let mut rows = rows(&page).into_iter();
         for metric in metrics {
-            for told in metric["rows"].as_array().unwrap() {
+            for shown in metric["rows"].as_array().unwrap() {
                 let row = rows.next().unwrap();
                 assert!(row.contains(metric["name"].as_str().unwrap()), "{row}");
                 assert!(row.contains(metric["means"].as_str().unwrap()), "{row}");
                 for end in ["estimate", "low", "high"] {
-                    let Some(value) = told["value"][end].as_f64() else { continue };
+                    let Some(value) = shown["value"][end].as_f64() else { continue };
                     let digits = if value.abs() >= 1000.0 {
                         0
                     } else if value.abs() >= 10.0 {
@@ -79,10 +79,10 @@ fn the_page_tells_the_metrics_whose_numbers_were_released() {
 #[test]
 fn the_demo_of_social_commerce_leaves_a_page_with_its_metrics() {
     let case = Case::new(1);
-    let ran = case.run(&["demo", "--study", "social-commerce", "--dir", "told", "--people", "2000"]);
+    let ran = case.run(&["demo", "--study", "social-commerce", "--dir", "shown", "--people", "2000"]);
     assert!(ran.status.success(), "{}", stderr(&ran));
-    assert!(stdout(&ran).contains("told/report.html"));
-    let page = std::fs::read_to_string(case.path("told/report.html")).unwrap();
+    assert!(stdout(&ran).contains("shown/report.html"));
+    let page = std::fs::read_to_string(case.path("shown/report.html")).unwrap();
     assert!(rows(&page).len() >= 70, "{} rows", rows(&page).len());
     assert!(page.contains("service_fission"), "the first of the metrics");
 }

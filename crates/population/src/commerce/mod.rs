@@ -1,7 +1,7 @@
 //! Made-up people for the social-commerce study: shares, orders by scene and merchant tier, invitations.
 //!
 //! Follow lists and consents are those of a [`Population`]; the other tables are drawn here, each person from a generator
-//! of her own. What is planted: people under 30 share more and those with mutual ties stay longer in a service, invited
+//! of their own. What is planted: people under 30 share more and those with mutual ties stay longer in a service, invited
 //! orders name people who share, the long tail of merchants grows, and each scene keeps its own share of orders inside.
 
 mod members;
@@ -162,7 +162,7 @@ fn any_scene<R: Rng>(rng: &mut R) -> Scene {
     percent(rng, &SCENES, LAST_SCENE)
 }
 
-/// How old somebody is, and whether she shares.
+/// How old somebody is, and whether they share.
 #[derive(Clone, Copy)]
 struct Habits {
     age: i32,
@@ -179,7 +179,7 @@ impl Habits {
 /// Youngest, oldest, name, and percent who share.
 type AgeGroup = (i32, i32, &'static str, u32);
 
-/// Ages and percent of people: two thirds are 35 and above, and a fifth is under 30. By the year of birth alone nobody of 18 is surely an adult.
+/// Ages and percent of people: two thirds are 35 and above, and a fifth is under 30. By the year of birth alone no one of 18 is surely an adult.
 const AGES: [(u32, AgeGroup); 4] = [
     (2, (14, 17, "minor", 60)),
     (21, (19, 29, "gen-z", 55)),

@@ -22,7 +22,7 @@ const AMOUNTS: (u32, u32) = (100, 5_000_000);
 #[derive(Clone, Copy)]
 struct Tier {
     name: &'static str,
-    /// How much dearer its orders are.
+    /// How much more expensive its orders are.
     level: f64,
     /// Percent of the orders of the month before that come this month instead.
     moved: u32,
@@ -78,7 +78,7 @@ fn ago<R: Rng>(rng: &mut R, lapsed: bool, first: bool, tier: Tier) -> i64 {
     if moved && !lapsed && (30 * DAY + 1..=60 * DAY).contains(&ago) { ago - 30 * DAY } else { ago }
 }
 
-/// Somebody who shares and whom the payer may know; after a few misses nobody.
+/// Somebody who shares and whom the payer may know; after a few misses no one.
 fn inviter<R: Rng>(rng: &mut R, population: &Population, payer: u32) -> Option<u32> {
     let invited = rng.random_ratio(INVITED, 100);
     if !invited {

@@ -67,7 +67,7 @@ fn orders_have_heavy_tails_and_every_word_of_the_study() {
         payments.iter().flat_map(|b| b["amount"].as_primitive::<Int64Type>().values().to_vec()).collect();
     amounts.sort_unstable();
     assert!(amounts[amounts.len() / 1_000 * 999] > 50 * amounts[amounts.len() / 2]);
-    // Whoever is named as a referrer shares.
+    // Each person who is named as a referrer shares.
     let sharers: HashSet<String> = text(&rows(people.shares()), "sharer").into_iter().flatten().collect();
     let mut named = BTreeMap::<String, usize>::new();
     text(&payments, "referrer").into_iter().flatten().for_each(|id| *named.entry(id).or_default() += 1);

@@ -23,18 +23,11 @@ fn service(folder: &std::path::Path) -> Arc<Service> {
     let study = include_str!("../../../../policies/demo/study.toml")
         .replace("2026-09-01", "2020-01-01")
         .replace("2027-09-01", "2100-01-01");
-    let setup = Setup {
-        studies: vec![StudySource::new("study.toml", study)],
-        pool: PoolTerms {
-            epsilon: NanoEpsilon::parse("4").unwrap(),
-            delta: Some("1e-12".parse().unwrap()),
-            window: None,
-        },
-        handlers: vec![],
-        approval: Approval::None,
-        anchor: None,
-        auditor: None,
-    };
+    let setup = Setup::new(
+        vec![StudySource::new("study.toml", study)],
+        PoolTerms::new(NanoEpsilon::parse("4").unwrap()).with_delta("1e-12".parse().unwrap()),
+    )
+    .with_approval(Approval::None);
     let operator = Operator::init(&folder.join("box"), setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
     let analyst = operator.analyst(&RecipientId::new("brand-insights").unwrap(), None).unwrap();
     let service = Service {
@@ -77,7 +70,7 @@ async fn analysts_ask_and_operators_seal_each_with_a_token() {
 
     let question = |text: &str| Some(json!({ "question": text }));
     let count = "SELECT COUNT(*) FROM tags";
-    for token in ["", "operator", "nobody"] {
+    for token in ["", "operator", "stranger"] {
         assert_eq!(send(&service, "/ask", token, question(count)).await.0, 401);
     }
     let (status, forecast) = send(&service, "/forecast", "analyst", question(count)).await;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::Cursor;
-use std::sync::LazyLock;
+use std::sync::{LazyLock, RwLock};
 
 use proptest::prelude::*;
 
@@ -68,9 +68,10 @@ fn inside(study: &Study, demands: &[Demand], input: Input) -> Vec<Vec<bool>> {
     let namespaces = BTreeMap::from([("phone", Form::Undeclared)]);
     let reading = Reading::default();
     let mut consents = Consents::new(folds, &reading);
-    consents.read((Position::Given(0), input), (&study.consents, &namespaces), &mut interner).unwrap();
+    let interner = RwLock::new(interner);
+    consents.read((Position::Given(0), input), (&study.consents, &namespaces), &interner).unwrap();
     let covered = |fold: Fold| -> Covered { fold.finish(PEOPLE as usize, &[]) };
-    let (folds, _held) = consents.finish(&interner).unwrap();
+    let (folds, _held) = consents.finish(&interner.into_inner().unwrap()).unwrap();
     folds
         .into_iter()
         .map(covered)
@@ -88,12 +89,18 @@ fn by_register(study: &Study, regime: &Regime, input: Input) -> (Imported, Regis
     forms.add(Form::Undeclared);
     let namespaces = Namespaces::new([("phone".to_owned(), forms)].into());
     let (known, progress) = (study.known_words(regime), Progress::default());
-    let terms =
-        ImportTerms { table: &study.consents, namespaces: &namespaces, known: &known, progress: &progress };
+    let terms = ImportTerms {
+        table: &study.consents,
+        namespaces: &namespaces,
+        known: &known,
+        progress: &progress,
+        erased: None,
+        threads: None,
+    };
     let key = Secret::new([7; 32]);
     let (register, imported) = Register::create(&Image::new(), &key, "s", |writer| {
-        let take = |event: &Event| writer.add(event).map_err(Stopped::from);
-        import(input, &terms, take)
+        let keys = writer.packers();
+        import(input, &terms, || keys.packer(), |part| writer.load(part).map_err(Stopped::from))
     })
     .unwrap_or_else(|_: Stopped| panic!("the file was refused"));
     (imported, register)
@@ -102,7 +109,11 @@ fn by_register(study: &Study, regime: &Regime, input: Input) -> (Imported, Regis
 /// What a seal reads of a register.
 fn read(register: &Register) -> Input {
     let snapshot = register.snapshot().unwrap();
-    Input::Register(FILE.into(), Box::new(snapshot.reader(None).unwrap()), snapshot.tombstones().unwrap())
+    Input::Register(
+        FILE.into(),
+        Box::new(snapshot.reader(None, 2, None).unwrap()),
+        snapshot.tombstones().unwrap(),
+    )
 }
 
 /// Why an import stopped.
@@ -171,7 +182,7 @@ const COLUMNS_WRITTEN: [(&str, &[&str]); 18] = [
     ("methods", &["aggregate", ""]),
     ("notice", &["N-2026-04", "N-1"]),
     ("notice_version", &["3", "2", "three", "007"]),
-    ("giver", &["self", "SELF", "guardian", "nobody"]),
+    ("giver", &["self", "SELF", "guardian", "no-one"]),
     ("own_step", &["true", "True", "是", "no", "maybe", "1"]),
     ("pre_ticked", &["false", "0", "yes"]),
     ("bundle_size", &["1", "2", "01", "one"]),
@@ -256,7 +267,7 @@ proptest! {
     }
 }
 
-/// The comparison is not of nobody with nobody: clean rows put their people in, by both ways and both tables.
+/// The comparison is not of empty sets: clean rows put their people in, by both ways and both tables.
 #[test]
 fn clean_rows_put_people_in_by_both_ways() {
     let clean = |choice: usize| -> Vec<usize> { vec![choice; COLUMNS_WRITTEN.len()] };

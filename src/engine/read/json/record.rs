@@ -84,7 +84,7 @@ impl<'a> Paths<'a> {
         RecordPlace { record: self.records, line: self.account.borrow().line }
     }
 
-    /// Begins a record, whose paths begin anew.
+    /// Begins a record, whose paths begin again.
     pub(super) fn begin(&mut self) {
         if self.paths.len() > MOST_PATHS {
             self.known.clear();

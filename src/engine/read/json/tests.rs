@@ -135,23 +135,23 @@ fn what_cannot_be_read_is_refused_with_its_place_and_without_a_value() {
         ),
         (
             "{\"purposes\":[{\"state\":\"13800000001\"}]}",
-            "record 2 (line 2): column `purposes.state` is no column of a consent table: did you mean `event`?; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+            "record 2 (line 2): column `purposes.state` is no column of a consent table: did you mean `event`?; rename it, or list it under `ignore` of `[consents]` if it holds nothing about a consent",
         ),
         (
             "{\"valid_until\":null}",
-            "record 2 (line 2): column `valid_until` is no column of a consent table: did you mean `valid_to`?; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+            "record 2 (line 2): column `valid_until` is no column of a consent table: did you mean `valid_to`?; rename it, or list it under `ignore` of `[consents]` if it holds nothing about a consent",
         ),
         (
             "{\"people\":{\"13800000001\":{\"a@b.example\":1}}}",
-            "record 2 (line 2): column `people.?.?.example` is no column of a consent table; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+            "record 2 (line 2): column `people.?.?.example` is no column of a consent table; rename it, or list it under `ignore` of `[consents]` if it holds nothing about a consent",
         ),
         (
             "{\"purposes\":\"a\"}",
-            "record 2 (line 2): column `purposes` is no column of a consent table: did you mean `purpose`?; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+            "record 2 (line 2): column `purposes` is no column of a consent table: did you mean `purpose`?; rename it, or list it under `ignore` of `[consents]` if it holds nothing about a consent",
         ),
         (
             "{\"subject\":[1,{\"id\":2}],\"event\":[{\"x\":1}]}",
-            "record 2 (line 2): column `event.x` is no column of a consent table; rename it, or list it under `ignore` of `[consents]` if it says nothing about a consent",
+            "record 2 (line 2): column `event.x` is no column of a consent table; rename it, or list it under `ignore` of `[consents]` if it holds nothing about a consent",
         ),
         (
             "{\"event\":\"given\",\"purposes\":[{\"status\":\"refused\"}]}",
@@ -203,7 +203,7 @@ fn a_constant_and_a_missing_column_are_refused() {
     let refused = read_as(&constant, r#"{"subject":1,"event":"given","handler":"x"}"#).unwrap_err();
     assert_eq!(
         refused,
-        "c.json: record 1 (line 1): column `handler` stands for `handler`, which `[consents]` declares as a constant; take the constant away, or list the column under `ignore`"
+        "c.json: record 1 (line 1): column `handler` means `handler`, which `[consents]` declares as a constant; remove the constant, or list the column under `ignore`"
     );
     let rows = read_as(&constant, r#"{"subject":1,"event":"given"}"#).unwrap();
     assert_eq!(rows, ["person=1 event=given"]);

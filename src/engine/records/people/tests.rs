@@ -153,7 +153,7 @@ fn years_of_birth_are_read_from_dates_and_what_is_none_is_counted() {
     let fraction = "a year or an age with a fraction, such as 1990.0";
     assert_eq!(counted, [(fraction, 1), ("no age", 1), ("not a year or a date of birth", 3)]);
     assert_eq!((report.rows, report.used), (11, 11), "these rows are used all the same");
-    // The year of a date is the latest that it can be: nobody is older than they are.
+    // The year of a date is the latest that it can be: no person is older than that.
     let day = |text: &str| i32::try_from(Timestamp::parse(text).unwrap().seconds() / 86_400).unwrap();
     let dates =
         arrow_array::Date32Array::from(vec![day("2007-12-31T00:00:00Z"), day("2008-01-01T00:00:00Z")]);
@@ -176,7 +176,7 @@ fn ages_are_those_of_as_of_or_of_a_later_declared_day() {
         let declared = format!("{{ type = \"age\", on = {on} }}");
         bands(&read(&declared, "", Arc::new(Int64Array::from(vec![17, 18, 19, 20]))).0)
     };
-    assert_eq!(ages("2020-01-01"), ["14-17", "18+", "18+", "18+"], "nobody is older than was stated");
+    assert_eq!(ages("2020-01-01"), ["14-17", "18+", "18+", "18+"], "no one is older than was stated");
     assert_eq!(ages("2026-12-01"), ["14-17", "14-17", "18+", "18+"]);
     assert_eq!(ages("2027-12-01"), ["14-17", "14-17", "14-17", "18+"]);
 }
@@ -193,7 +193,7 @@ fn labels_stand_for_the_bands_that_the_study_says() {
 }
 
 #[test]
-fn bands_cut_numbers_of_people_and_nobody_without_one() {
+fn bands_cut_numbers_of_people_and_no_one_without_one() {
     let tag = |bands: &str| format!("[tags.banded]\nfield = \"members.born\"\nbands = {bands}");
     let codes = |declared: &str, bands: &str, array: ArrayRef| {
         let (_, codes, _) = read(declared, &tag(bands), array);
@@ -214,7 +214,7 @@ fn bands_cut_numbers_of_people_and_nobody_without_one() {
     };
     assert_eq!(codes("{ type = \"integer\" }", ages, numbers()), [0, 0, 1, 1, 2, 2, 3, 3]);
     assert_eq!(codes("{ type = \"integer\", round = 20 }", ages, numbers()), [0, 0, 0, 1, 1, 2, 3, 3]);
-    assert_eq!(codes("\"age\"", ages, numbers()), [0, 0, 1, 1, 2, 3, 3, 3], "nobody is 200");
+    assert_eq!(codes("\"age\"", ages, numbers()), [0, 0, 1, 1, 2, 3, 3, 3], "no one is 200");
     let decades = "{ before = 1900, eighties = 1980, nineties = 1990 }";
     let born = words(&["1979", "1980-02-29", "1995", "1995.0", "", "1899"]);
     assert_eq!(codes("\"birth-year\"", decades, born), [0, 1, 2, 3, 3, 3]);
@@ -304,7 +304,7 @@ fn inside(study: &Study, config: &PopulationConfig) -> u64 {
 }
 
 #[test]
-fn who_is_an_adult_by_her_record_is_in_and_who_is_not_is_out() {
+fn who_is_an_adult_by_their_record_is_in_and_who_is_not_is_out() {
     let config =
         PopulationConfig { people: 300, follows_per_person: 2, payments_per_person: 1, ..Default::default() };
     let declared = inside(&study(&[]), &config);
@@ -313,7 +313,7 @@ fn who_is_an_adult_by_her_record_is_in_and_who_is_not_is_out() {
     let read = study(&[(DECLARED, ""), ("region = \"text\"", born)]);
     // Everybody made up is 19 or older by the calendar year, so 18 at least.
     assert_eq!(inside(&read, &config), declared);
-    // A declaration makes the column one that nobody reads.
+    // A declaration makes the column one that no one reads.
     assert_eq!(inside(&study(&[("region = \"text\"", born)]), &config), declared);
     let words = "region = \"age-band\"";
     let unknown = study(&[

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::{PERSON, case, code, exported, folder, given, json_of, live, status, with};
 use crate::command::{self, Case, id, stderr, stdout};
 
-/// One row that is nobody's, among however many, in whatever format: nothing of the file is recorded, and its place is named.
+/// One row without a person, among however many, in whatever format: nothing of the file is recorded, and its place is named.
 #[test]
 fn one_row_that_is_nobodys_keeps_a_whole_file_out() {
     let case = case();
@@ -83,7 +83,7 @@ fn one_row_that_is_nobodys_keeps_a_whole_file_out() {
 
 /// What was recorded is said back, in every way to say it, and what is not understood is refused and not recorded.
 #[test]
-fn what_is_recorded_is_said_back_and_what_is_not_understood_is_told() {
+fn what_is_recorded_is_printed_and_what_is_not_understood_is_reported() {
     let case = case();
     for trigger in ["SC23", "SC29"] {
         json_of(&case, &with(&given(trigger), "--recipient", "brand-insights"), 0);
@@ -186,9 +186,9 @@ fn an_id_file_holds_one_id_as_files_have_it() {
     assert!(events(&utf_16).unwrap_err().contains("it is not UTF-8"));
 }
 
-/// A form that the study declares mends the ids of files and commands alike, so that one person stays one.
+/// A form that the study declares completes the ids of files and commands alike, so that one person stays one.
 #[test]
-fn a_declared_form_mends_ids_wherever_they_come_in() {
+fn a_declared_form_completes_ids_wherever_they_come_in() {
     let case = Case::new(60);
     case.write("study.toml", &format!("{}\n[ids.phone]\nform = \"cn-mobile\"\n", command::study()));
     assert!(case.init("4").status.success());
@@ -205,7 +205,7 @@ fn a_declared_form_mends_ids_wherever_they_come_in() {
     assert!(said.as_str().unwrap().contains("id.txt: not of the declared form"), "{said}");
 }
 
-/// Words that nobody knows are in the register as they came, and status says what they do.
+/// Unknown words are in the register as they came, and status says what they do.
 #[test]
 fn status_says_what_odd_words_do() {
     let case = case();

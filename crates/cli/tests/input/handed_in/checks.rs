@@ -48,7 +48,7 @@ fn a_check_names_every_bad_file() {
         "members.csv: line 2: 3 cells",
     ];
     assert!(starts.iter().all(|start| faults.iter().any(|fault| fault.starts_with(start))), "{said}");
-    assert_eq!((faults.len(), said.matches("\n  next: ").count()), (4, 4), "{said}");
+    assert_eq!((faults.len(), said.matches("\n  fix: ").count()), (4, 4), "{said}");
 }
 
 /// Promise: what a seal refuses before it reads a file, a check refuses with the same words.

@@ -1,4 +1,4 @@
-//! What a decoder does wrong reaches nobody's terminal, and memory is bounded.
+//! What a decoder does wrong reaches no terminal, and memory is bounded.
 
 use super::*;
 

@@ -1,0 +1,11 @@
+//! Any bytes as an evaluation book: see `properties/blind.rs`.
+#![no_main]
+
+use libfuzzer_sys::fuzz_target;
+
+#[path = "../properties/blind.rs"]
+mod blind;
+
+fuzz_target!(|data: &[u8]| {
+    let _refused = blind::check("evaluations", data);
+});

@@ -1,0 +1,7 @@
+//! The program `hushtag-serve`.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    hushtag_serve::command::run()
+}

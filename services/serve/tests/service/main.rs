@@ -1,0 +1,24 @@
+//! The service through real sockets, over one small sandbox of made-up people.
+
+#![cfg(test)]
+
+mod api;
+mod beside;
+mod client;
+mod dashboards;
+mod demo;
+mod document;
+mod faults;
+mod hostile;
+mod killed;
+mod log;
+mod login;
+mod operator;
+mod oracle;
+mod postgres;
+mod random;
+mod session;
+mod split;
+mod support;
+mod tls;
+mod traces;
