@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         })
     })?;
     println!("8 clients: {:.0} answers/s", per_second(answers * 3 / 4, eight));
-    let vkey: VerifierKey = operator.status()?.vkey.parse().map_err(|_| "no key")?;
+    let vkey: VerifierKey = operator.status()?.vkey;
     drop((operator, analyst));
     let opened = timed(|| Ok(Operator::open(&dir, Keys::InFolder, clock(), Duration::ZERO).map(drop)?))?;
     println!("open: {:.0} ms", opened.as_secs_f64() * 1e3);

@@ -162,7 +162,7 @@ pub mod mentioned {
     pub use crate::keys::{Keyring, RootNumber, SealError, SigningKey};
     pub use crate::ledger::{LogHead, PoolKind, State as ChargeState, StoreFault};
     pub use crate::operator::{
-        AskedEpoch, Given, GivenMetrics, InputUse, MetricRow, MetricsOfGiven, PersonEpoch, RegisterCheck,
+        Given, GivenMetrics, InputUse, MetricRow, MetricsOfGiven, PersonEpoch, RegisterCheck, ResolvedEpoch,
         View,
     };
     pub use crate::query::{
@@ -191,7 +191,7 @@ pub mod answer {
         MeasureView, MetricAnswer, Metrics, MetricsForecast, Remaining, TagView, Vocabulary,
     };
     pub use crate::query::metric::Estimate;
-    pub use crate::query::{Comparison, Filter, Having, Item, Order, Price, Problem, QuestionError, tag};
+    pub use crate::query::{Comparison, Cost, Filter, Having, Item, Order, Problem, QueryError, tag};
     pub use crate::release::{BudgetView, Cell, NoisySelection, Part, ReleaseError, Row};
     pub use crate::report::{
         answer_csv, answer_json, budget_json, forecast_json, hygiene_json, metrics_forecast_json,

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use super::checkpoint::Checkpoint;
-use super::fault::{AuditError, Fault, Why};
+use super::error::{AuditError, VerifyError, VerifyErrorKind};
 use super::log::Log;
 use super::note::{Note, NoteError, VerifierKey};
 use crate::storage::AnchorFile;
@@ -52,7 +52,10 @@ impl Log {
             return Ok(anchored);
         }
         let log = Checkpoint { origin: anchored.origin.clone(), size, root };
-        Err(damaged(place.path(), Why::Anchor { anchor: head_text(&anchored), log: head_text(&log) }))
+        Err(damaged(
+            place.path(),
+            VerifyErrorKind::Anchor { anchor: head_text(&anchored), log: head_text(&log) },
+        ))
     }
 }
 
@@ -67,8 +70,8 @@ pub fn anchored(
     key: &VerifierKey,
     before: impl FnOnce(u64) -> Result<Option<VerifierKey>, AuditError>,
 ) -> Result<Checkpoint, AuditError> {
-    let content = content.ok_or_else(|| damaged(place, Why::Missing))?;
-    let unsigned = |error| damaged(place, Why::Checkpoint(error));
+    let content = content.ok_or_else(|| damaged(place, VerifyErrorKind::Missing))?;
+    let unsigned = |error| damaged(place, VerifyErrorKind::Checkpoint(error));
     let note = Note::parse(&content).map_err(unsigned)?;
     match (Checkpoint::open(&note, key), Checkpoint::stated(&note)) {
         (Err(error @ NoteError::Unsigned { .. }), Some(stated)) => match before(stated.size)? {
@@ -85,6 +88,6 @@ pub fn head_text(head: &Checkpoint) -> String {
     text.lines().skip(1).collect::<Vec<_>>().join(" ")
 }
 
-fn damaged(place: &Path, why: Why) -> AuditError {
-    AuditError::of(Fault::new(place.display(), why))
+fn damaged(place: &Path, kind: VerifyErrorKind) -> AuditError {
+    AuditError::of(VerifyError::new(place.display(), kind))
 }

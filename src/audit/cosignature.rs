@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::fault::{Fault, Why};
+use super::error::{VerifyError, VerifyErrorKind};
 use super::folder::head;
 use super::note::{Note, NoteError, VerifierKey, key_id, key_text, parse_key, verify_signature};
 use super::tiles::CHECKPOINT;
@@ -65,16 +65,18 @@ impl FromStr for WitnessKey {
 /// Checks that each of these witnesses cosigned the checkpoint of the folder, which `key` signed.
 ///
 /// # Errors
-/// The first [`Fault`]: a witness whose line is missing or is not by its key.
+/// The first [`VerifyError`]: a witness whose line is missing or is not by its key.
 pub fn check_witnesses(
     storage: &dyn Storage,
     key: &VerifierKey,
     witnesses: &[WitnessKey],
-) -> Result<Vec<Cosigned>, Fault> {
+) -> Result<Vec<Cosigned>, VerifyError> {
     let (note, _) = head(storage, key)?;
     let check = |witness: &WitnessKey| {
         let name = witness.name.clone();
-        witness.cosigned(&note).map_err(|error| Fault::new(CHECKPOINT, Why::Witness { name, error }))
+        witness
+            .cosigned(&note)
+            .map_err(|error| VerifyError::new(CHECKPOINT, VerifyErrorKind::Witness { name, error }))
     };
     witnesses.iter().map(check).collect()
 }

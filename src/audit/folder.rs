@@ -2,7 +2,7 @@
 
 use super::checkpoint::Checkpoint;
 use super::entry::Entry;
-use super::fault::{Fault, Why};
+use super::error::{VerifyError, VerifyErrorKind};
 use super::merkle::Hash;
 use super::note::{Note, NoteError, VerifierKey};
 use super::tail::TAIL;
@@ -10,26 +10,26 @@ use super::tiles::{CHECKPOINT, Tile, hashes, unpack};
 use crate::storage::Storage;
 
 /// The content of a file that must be there.
-pub(super) fn read(storage: &dyn Storage, path: &str) -> Result<Vec<u8>, Fault> {
+pub(super) fn read(storage: &dyn Storage, path: &str) -> Result<Vec<u8>, VerifyError> {
     match storage.read(path) {
-        Ok(content) => content.ok_or_else(|| Fault::new(path, Why::Missing)),
-        Err(error) => Err(Fault::new(path, Why::Storage(error))),
+        Ok(content) => content.ok_or_else(|| VerifyError::new(path, VerifyErrorKind::Missing)),
+        Err(error) => Err(VerifyError::new(path, VerifyErrorKind::Storage(error))),
     }
 }
 
 /// The head that the folder states, signed by `key`.
-pub(super) fn head(storage: &dyn Storage, key: &VerifierKey) -> Result<(Note, Checkpoint), Fault> {
+pub(super) fn head(storage: &dyn Storage, key: &VerifierKey) -> Result<(Note, Checkpoint), VerifyError> {
     let content = read(storage, CHECKPOINT)?;
     let open = || -> Result<_, NoteError> {
         let note = Note::parse(&content)?;
         let head = Checkpoint::open(&note, key)?;
         Ok((note, head))
     };
-    open().map_err(|error| Fault::new(CHECKPOINT, Why::Checkpoint(error)))
+    open().map_err(|error| VerifyError::new(CHECKPOINT, VerifyErrorKind::Checkpoint(error)))
 }
 
 /// The entries of a bundle, which must be as many as its width says.
-pub(super) fn parse_bundle(tile: Tile, content: &[u8]) -> Result<Vec<Entry>, Fault> {
+pub(super) fn parse_bundle(tile: Tile, content: &[u8]) -> Result<Vec<Entry>, VerifyError> {
     split_bundle(tile, content)?
         .iter()
         .enumerate()
@@ -37,29 +37,36 @@ pub(super) fn parse_bundle(tile: Tile, content: &[u8]) -> Result<Vec<Entry>, Fau
         .collect()
 }
 
-pub(super) fn split_bundle(tile: Tile, content: &[u8]) -> Result<Vec<&[u8]>, Fault> {
-    let entries = unpack(content).map_err(|place| Fault::new(tile.item("entry", place), Why::Bundle))?;
-    if entries.len() == usize::from(tile.width()) { Ok(entries) } else { Err(Fault::new(tile, Why::Bundle)) }
+pub(super) fn split_bundle(tile: Tile, content: &[u8]) -> Result<Vec<&[u8]>, VerifyError> {
+    let entries = unpack(content)
+        .map_err(|place| VerifyError::new(tile.item("entry", place), VerifyErrorKind::Bundle))?;
+    if entries.len() == usize::from(tile.width()) {
+        Ok(entries)
+    } else {
+        Err(VerifyError::new(tile, VerifyErrorKind::Bundle))
+    }
 }
 
-pub(super) fn parse_entry(tile: Tile, place: usize, bytes: &[u8]) -> Result<Entry, Fault> {
-    let text = std::str::from_utf8(bytes).map_err(|_| Fault::new(tile.item("entry", place), Why::NotText))?;
-    Entry::parse(text).map_err(|error| Fault::new(tile.item("entry", place), Why::Entry(error)))
+pub(super) fn parse_entry(tile: Tile, place: usize, bytes: &[u8]) -> Result<Entry, VerifyError> {
+    let text = std::str::from_utf8(bytes)
+        .map_err(|_| VerifyError::new(tile.item("entry", place), VerifyErrorKind::NotText))?;
+    Entry::parse(text)
+        .map_err(|error| VerifyError::new(tile.item("entry", place), VerifyErrorKind::Entry(error)))
 }
 
 /// The hashes of a tile, which must be as many as its width says.
-pub(super) fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<Hash>, Fault> {
+pub(super) fn read_tile(storage: &dyn Storage, tile: Tile) -> Result<Vec<Hash>, VerifyError> {
     parse_tile(tile, &read(storage, &tile.to_string())?)
 }
 
 /// As [`read_tile`], of the content of its file.
-pub(super) fn parse_tile(tile: Tile, bytes: &[u8]) -> Result<Vec<Hash>, Fault> {
+pub(super) fn parse_tile(tile: Tile, bytes: &[u8]) -> Result<Vec<Hash>, VerifyError> {
     let hashes = hashes(bytes).filter(|hashes| hashes.len() == usize::from(tile.width()));
-    hashes.map(<[Hash]>::to_vec).ok_or_else(|| Fault::new(tile, Why::Tile))
+    hashes.map(<[Hash]>::to_vec).ok_or_else(|| VerifyError::new(tile, VerifyErrorKind::Tile))
 }
 
 /// The files that a log of `size` entries does not have: tiles by their place, anything else by its path.
-pub(super) fn strays(storage: &dyn Storage, size: u64) -> Result<Vec<(String, Option<Tile>)>, Fault> {
+pub(super) fn strays(storage: &dyn Storage, size: u64) -> Result<Vec<(String, Option<Tile>)>, VerifyError> {
     let mut paths = Vec::new();
     walk(storage, "log".to_owned(), 0, &mut paths)?;
     let mut strays: Vec<_> =
@@ -75,8 +82,10 @@ fn walk(
     directory: String,
     depth: usize,
     paths: &mut Vec<String>,
-) -> Result<(), Fault> {
-    let names = storage.list(&directory).map_err(|error| Fault::new(&directory, Why::Storage(error)))?;
+) -> Result<(), VerifyError> {
+    let names = storage
+        .list(&directory)
+        .map_err(|error| VerifyError::new(&directory, VerifyErrorKind::Storage(error)))?;
     // A file may have the name of a directory.
     if names.is_empty() && matches!(storage.read(&directory), Ok(Some(_))) {
         paths.push(directory);

@@ -20,7 +20,7 @@ use std::sync::Arc;
 use super::checkpoint::Checkpoint;
 use super::edge::{Edge, Files, Place};
 use super::entry::{Entry, EntryError, Kind};
-use super::fault::{AuditError, Fault, Why};
+use super::error::{AuditError, VerifyError, VerifyErrorKind};
 use super::folder::{head, parse_bundle, parse_entry, read, read_tile, split_bundle, strays};
 use super::key_change::KeyChange;
 use super::merkle::{
@@ -118,7 +118,7 @@ impl Log {
         let (note, head) = head(&*storage, key).map_err(AuditError::of)?;
         let edge = load_edge(&*storage, head.size).and_then(|edge| match edge.tree().root() == head.root {
             true => Ok(edge),
-            false => Err(Fault::new(CHECKPOINT, Why::Root)),
+            false => Err(VerifyError::new(CHECKPOINT, VerifyErrorKind::Root)),
         });
         let edge = edge.or_else(|fault| tail::edge(&*storage, head.size, &head.root).ok_or(fault));
         let edge = edge.map_err(AuditError::of)?;
@@ -403,8 +403,9 @@ impl Log {
     /// The head covers this text as the entry at `index`.
     fn check_covered(&self, index: u64, text: &[u8]) -> Result<(), AuditError> {
         let hashes = inclusion_proof(index, self.head.size, |height, index| self.node(height, index))?;
-        verify_inclusion(index, self.head.size, &leaf_hash(text), &hashes, &self.head.root)
-            .map_err(|_| AuditError::of(Fault::new(format!("log entry {index}"), Why::Changed)))
+        verify_inclusion(index, self.head.size, &leaf_hash(text), &hashes, &self.head.root).map_err(|_| {
+            AuditError::of(VerifyError::new(format!("log entry {index}"), VerifyErrorKind::Changed))
+        })
     }
 
     /// The entries of these kinds with their indexes, in order, each covered by the head. All others are read and not parsed.
@@ -520,7 +521,7 @@ impl Log {
         } else {
             place.root_in(self.edge.tile(place.level))
         };
-        root.ok_or_else(|| AuditError::of(Fault::new(full, Why::Tile)))
+        root.ok_or_else(|| AuditError::of(VerifyError::new(full, VerifyErrorKind::Tile)))
     }
 }
 
@@ -552,7 +553,7 @@ fn open_tiles(size: u64) -> impl Iterator<Item = Tile> {
     std::iter::once(Content::Entries).chain(levels).filter_map(move |content| Tile::open(content, size))
 }
 
-fn load_edge(storage: &dyn Storage, size: u64) -> Result<Edge, Fault> {
+fn load_edge(storage: &dyn Storage, size: u64) -> Result<Edge, VerifyError> {
     let mut tiles = Vec::new();
     for content in (0..64).map(Content::Hashes).take_while(|content| content.count(size) > 0) {
         tiles.push(match Tile::open(content, size) {
@@ -568,11 +569,11 @@ fn load_edge(storage: &dyn Storage, size: u64) -> Result<Edge, Fault> {
         for (place, (entry, leaf)) in split_bundle(tile, &bundle)?.into_iter().zip(leaves).enumerate() {
             parse_entry(tile, place, entry)?;
             if leaf_hash(entry) != *leaf {
-                return Err(Fault::new(tile.item("entry", place), Why::Changed));
+                return Err(VerifyError::new(tile.item("entry", place), VerifyErrorKind::Changed));
             }
         }
     }
-    Edge::load(size, bundle, tiles).ok_or_else(|| Fault::new(CHECKPOINT, Why::Root))
+    Edge::load(size, bundle, tiles).ok_or_else(|| VerifyError::new(CHECKPOINT, VerifyErrorKind::Root))
 }
 
 #[cfg(test)]

@@ -1,14 +1,14 @@
 //! Every key that a log ever had, from the log itself: for a file that one of them signed, whichever of them its reader holds.
 
 use super::entry::{Entry, Kind};
-use super::fault::{Fault, Why};
+use super::error::{VerifyError, VerifyErrorKind};
 use super::key_change::KeyChange;
 use super::key_entries::sandbox_of;
 use super::merkle::Hash;
 use super::note::VerifierKey;
 use super::rotation::{KeyChain, rotation_to_signer};
 use super::tiles::CHECKPOINT;
-use super::verify::verify_each;
+use super::verify::{Verified, verify_each};
 use crate::storage::Storage;
 use crate::types::Timestamp;
 
@@ -19,14 +19,15 @@ pub struct LogKeys {
     keys: Vec<(VerifierKey, Option<(u64, Timestamp)>)>,
     /// The roots over 0, 1, 2, ... entries.
     heads: Vec<Hash>,
+    verified: Verified,
 }
 
 impl LogKeys {
     /// Verifies the log with `key`, which may be any key that it ever had.
     ///
     /// # Errors
-    /// [`Fault`]: the log does not hold, or never had this key.
-    pub fn read(storage: &dyn Storage, key: &VerifierKey) -> Result<Self, Fault> {
+    /// [`VerifyError`]: the log does not hold, or never had this key.
+    pub fn read(storage: &dyn Storage, key: &VerifierKey) -> Result<Self, VerifyError> {
         let signed_by =
             rotation_to_signer(storage, key)?.map_or_else(|| key.clone(), |rotation| rotation.new);
         let (mut sandbox, mut chain) = (String::new(), KeyChain::default());
@@ -47,10 +48,22 @@ impl LogKeys {
             Ok(())
         })?;
         let leads = chain.leads(key, &signed_by);
-        leads.map_err(|fault| Fault::new(CHECKPOINT, Why::Rotation(fault)))?;
+        leads.map_err(|fault| VerifyError::new(CHECKPOINT, VerifyErrorKind::Rotation(fault)))?;
         heads.push(log.checkpoint.root);
         keys.push((signed_by, None));
-        Ok(Self { keys, heads })
+        Ok(Self { keys, heads, verified: log })
+    }
+
+    /// What was verified: the checkpoint, and the entries that it covers.
+    #[must_use]
+    pub const fn verified(&self) -> &Verified {
+        &self.verified
+    }
+
+    /// The key that signed the checkpoint: the one that was given, or the last one that it was rotated to.
+    #[must_use]
+    pub fn signed_by(&self) -> Option<&VerifierKey> {
+        self.keys.last().map(|(key, _)| key)
     }
 
     /// Every key with its number; the first one has the number 1.

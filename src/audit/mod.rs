@@ -15,7 +15,7 @@ mod cosignature;
 mod edge;
 #[doc(hidden)]
 pub mod entry;
-mod fault;
+mod error;
 mod fields;
 mod folder;
 mod inputs;
@@ -57,7 +57,7 @@ pub use cosignature::{WitnessKey, check_witnesses};
 pub use entry::{Entry, EntryError, Kind};
 #[doc(hidden)]
 pub use entry::{amount, read_amount};
-pub use fault::{AuditError, Fault, Why};
+pub use error::{AuditError, VerifyError, VerifyErrorKind};
 #[doc(hidden)]
 pub use fields::FieldFault;
 #[doc(hidden)]
@@ -72,7 +72,7 @@ pub use merkle::Hash;
 pub use note::{Note, NoteError, Signer, VerifierKey};
 pub use person_proof::PersonProof;
 #[doc(hidden)]
-pub use person_proof::{Look, Place, Stood, consents_of, places_text, study_of};
+pub use person_proof::{ConsentLeaf, Look, Stood, consents_of, places_text, study_of};
 pub use proof::{Proof, ProofError};
 #[doc(hidden)]
 pub use rare::INDEX;

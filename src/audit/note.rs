@@ -6,6 +6,7 @@ use std::str::FromStr;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD as BASE64;
 use ring::signature::{ED25519, UnparsedPublicKey};
+use serde::{Serialize, Serializer};
 
 use super::merkle::short_hash;
 
@@ -184,6 +185,13 @@ pub(super) fn verify_signature(public_key: &[u8; 32], message: &[u8], signature:
 impl fmt::Display for VerifierKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&key_text(&self.name, TYPE_ED25519, &self.public_key))
+    }
+}
+
+/// As its text.
+impl Serialize for VerifierKey {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
     }
 }
 

@@ -70,7 +70,7 @@ struct PlaceText {
 }
 
 /// Their status for one recipient at one seal, and where their leaf is.
-pub struct Place {
+pub struct ConsentLeaf {
     /// The `seal` entry as the log has it.
     pub entry: String,
     /// Its proof.
@@ -121,7 +121,7 @@ impl PersonProof {
         (ids, id): (&str, &str),
         (init, init_proof): (String, &Proof),
         look: Look,
-        places: Vec<Place>,
+        places: Vec<ConsentLeaf>,
         keys: Vec<(String, Proof)>,
     ) -> Self {
         Self {
@@ -281,8 +281,8 @@ impl PlaceText {
     }
 }
 
-impl From<Place> for PlaceText {
-    fn from(place: Place) -> Self {
+impl From<ConsentLeaf> for PlaceText {
+    fn from(place: ConsentLeaf) -> Self {
         Self {
             entry: place.entry,
             proof: place.proof.to_string(),

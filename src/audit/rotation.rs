@@ -9,7 +9,7 @@ use serde_json::{Map, Value, json};
 
 use super::checkpoint::Checkpoint;
 use super::entry::{Entry, Kind};
-use super::fault::{Fault, Why};
+use super::error::{VerifyError, VerifyErrorKind};
 use super::folder::parse_bundle;
 use super::key_change::KeyChange;
 use super::merkle::Hash;
@@ -69,8 +69,8 @@ pub enum RotationFault {
 impl RotationFault {
     /// The fault of the `key` entry at `index`.
     #[must_use]
-    pub fn at(self, index: u64) -> Fault {
-        Fault::new(format!("log entry {index}"), Why::Rotation(self))
+    pub fn at(self, index: u64) -> VerifyError {
+        VerifyError::new(format!("log entry {index}"), VerifyErrorKind::Rotation(self))
     }
 }
 
@@ -230,8 +230,8 @@ impl KeyChain {
 /// Both its signatures hold; nothing else of the log was checked. Reads entries only when `key` has not signed.
 ///
 /// # Errors
-/// [`Fault`] in an entry of the log.
-pub fn rotation_to_signer(storage: &dyn Storage, key: &VerifierKey) -> Result<Option<Rotation>, Fault> {
+/// [`VerifyError`] in an entry of the log.
+pub fn rotation_to_signer(storage: &dyn Storage, key: &VerifierKey) -> Result<Option<Rotation>, VerifyError> {
     let note = storage.read(CHECKPOINT).ok().flatten().and_then(|content| Note::parse(&content).ok());
     let Some(note) = note else { return Ok(None) };
     let Err(NoteError::Unsigned { .. }) = note.verify(key) else { return Ok(None) };

@@ -8,7 +8,7 @@
 //! a process has the log open, or after it was stopped; whatever it holds counts only under the root of the checkpoint.
 
 use super::edge::{Edge, Files};
-use super::fault::Fault;
+use super::error::VerifyError;
 use super::folder::{read, read_tile};
 use super::merkle::{Hash, leaf_hash, root};
 use super::tiles::{Content, FULL, Tile, pack};
@@ -122,7 +122,7 @@ impl<'s> Stored<'s> {
     }
 
     /// What the file of a bundle or tile holds, or should hold.
-    pub(super) fn read(&self, tile: Tile) -> Result<Vec<u8>, Fault> {
+    pub(super) fn read(&self, tile: Tile) -> Result<Vec<u8>, VerifyError> {
         self.lost.get(&tile).map_or_else(|| read(self.storage, &tile.to_string()), |found| Ok(found.clone()))
     }
 

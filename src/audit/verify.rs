@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::checkpoint::Checkpoint;
 use super::edge::{Edge, Files};
 use super::entry::{Entry, Kind};
-use super::fault::{Fault, Why};
+use super::error::{VerifyError, VerifyErrorKind};
 use super::folder::{head, parse_entry, parse_tile, read_tile, split_bundle, strays};
 use super::merkle::{CompactRange, Hash, leaf_hash};
 use super::note::VerifierKey;
@@ -38,8 +38,8 @@ pub struct Verified {
 /// an anchor or a witness outside the folder, or the other book, shows that it was once longer.
 ///
 /// # Errors
-/// The first [`Fault`] with its place.
-pub fn verify(storage: &dyn Storage, key: &VerifierKey) -> Result<Verified, Fault> {
+/// The first [`VerifyError`] with its place.
+pub fn verify(storage: &dyn Storage, key: &VerifierKey) -> Result<Verified, VerifyError> {
     verify_each(storage, key, |_, _| Ok(()))
 }
 
@@ -48,12 +48,12 @@ pub fn verify(storage: &dyn Storage, key: &VerifierKey) -> Result<Verified, Faul
 /// The entries shown are those of the checkpoint only if this returns without a fault.
 ///
 /// # Errors
-/// The first [`Fault`], of the log or from `visit`.
+/// The first [`VerifyError`], of the log or from `visit`.
 pub fn verify_each(
     storage: &dyn Storage,
     key: &VerifierKey,
-    mut visit: impl FnMut(&CompactRange, &Entry) -> Result<(), Fault>,
-) -> Result<Verified, Fault> {
+    mut visit: impl FnMut(&CompactRange, &Entry) -> Result<(), VerifyError>,
+) -> Result<Verified, VerifyError> {
     let (note, head) = head(storage, key)?;
     let mut kinds = BTreeMap::new();
     let mut charged_units = 0_u128;
@@ -70,34 +70,35 @@ pub fn verify_each(
         let content = stored.read(bundle)?;
         let hashes = parse_tile(leaves, &stored.read(leaves)?)?;
         for (place, (bytes, hash)) in split_bundle(bundle, &content)?.into_iter().zip(&hashes).enumerate() {
-            let fault = |why| Fault::new(bundle.item("entry", place), why);
+            let fault = |why| VerifyError::new(bundle.item("entry", place), why);
             let entry = parse_entry(bundle, place, bytes)?;
             if leaf_hash(bytes) != *hash {
                 // One of the two was changed: the hashes are right if they lead to the signed root.
                 return Err(if root_of_tiles(storage, head.size)? == head.root {
-                    fault(Why::Changed)
+                    fault(VerifyErrorKind::Changed)
                 } else {
-                    Fault::new(leaves.item("hash", place), Why::Tile)
+                    VerifyError::new(leaves.item("hash", place), VerifyErrorKind::Tile)
                 });
             }
             visit(edge.tree(), &entry)?;
-            edge.push(bytes, &mut files).ok_or_else(|| fault(Why::Bundle))?;
+            edge.push(bytes, &mut files).ok_or_else(|| fault(VerifyErrorKind::Bundle))?;
             *kinds.entry(entry.kind).or_default() += 1;
-            let units = entry.charged_units().map_err(|error| fault(Why::Entry(error)))?;
-            charged_units = charged_units.checked_add(units).ok_or_else(|| fault(Why::Charges))?;
+            let units = entry.charged_units().map_err(|error| fault(VerifyErrorKind::Entry(error)))?;
+            charged_units =
+                charged_units.checked_add(units).ok_or_else(|| fault(VerifyErrorKind::Charges))?;
         }
         compare(&stored, &mut files)?;
     }
     edge.partials(&mut files);
     compare(&stored, &mut files)?;
     if edge.tree().root() != head.root {
-        return Err(Fault::new(CHECKPOINT, Why::Root));
+        return Err(VerifyError::new(CHECKPOINT, VerifyErrorKind::Root));
     }
     let mut leftovers: Vec<String> = stored.lost().map(Tile::to_string).collect();
     for (path, tile) in strays(storage, head.size)? {
         // `Log::tidy` removes tiles and nothing else.
         if tile.is_none() {
-            return Err(Fault::new(path, Why::Stray));
+            return Err(VerifyError::new(path, VerifyErrorKind::Stray));
         }
         leftovers.push(path);
     }
@@ -106,17 +107,17 @@ pub fn verify_each(
 }
 
 /// Compares files with what the entries give for them.
-fn compare(stored: &Stored<'_>, files: &mut Files) -> Result<(), Fault> {
+fn compare(stored: &Stored<'_>, files: &mut Files) -> Result<(), VerifyError> {
     while let Some((tile, content)) = files.pop_first() {
         if stored.read(tile)? != content {
-            return Err(Fault::new(tile, Why::Tile));
+            return Err(VerifyError::new(tile, VerifyErrorKind::Tile));
         }
     }
     Ok(())
 }
 
 /// The root over the hashes of the leaves as the tiles have them.
-fn root_of_tiles(storage: &dyn Storage, size: u64) -> Result<Hash, Fault> {
+fn root_of_tiles(storage: &dyn Storage, size: u64) -> Result<Hash, VerifyError> {
     let mut range = CompactRange::default();
     for index in 0..size.div_ceil(u64::from(FULL)) {
         if let Some(tile) = Tile::at(Content::Hashes(0), index, size) {
@@ -136,7 +137,7 @@ mod tests {
     use crate::audit::tiles::{pack, unpack};
     use crate::storage::Image;
 
-    fn check(image: &Image) -> Result<Verified, Fault> {
+    fn check(image: &Image) -> Result<Verified, VerifyError> {
         verify(image, &signer().key())
     }
 
@@ -190,7 +191,7 @@ mod tests {
             assert!(place(&image).starts_with(&path), "{path} longer");
             image.remove(&path).unwrap();
             assert!(
-                matches!(check(&image).unwrap_err(), Fault { place, why: Why::Missing } if place == path)
+                matches!(check(&image).unwrap_err(), VerifyError { place, kind: VerifyErrorKind::Missing } if place == path)
             );
             image.write(&path, &content).unwrap();
         }
@@ -211,7 +212,7 @@ mod tests {
         let at = String::from_utf8_lossy(&text).match_indices("\"units\":3").next().unwrap().0 + 8;
         let old = change(entries, at, b'9');
         assert_eq!(place(&image), "log/tile/entries/000.p/5, entry 3");
-        assert!(matches!(check(&image).unwrap_err().why, Why::Changed));
+        assert!(matches!(check(&image).unwrap_err().kind, VerifyErrorKind::Changed));
         change(entries, at, old);
         let old = change(tile, 4 * 32 + 1, 0);
         assert_eq!(place(&image), "log/tile/0/000.p/5, hash 4");
@@ -236,7 +237,7 @@ mod tests {
             let (image, _) = log(5);
             image.write(stray, b"").unwrap();
             let fault = check(&image).unwrap_err();
-            assert!(matches!(fault.why, Why::Stray), "{stray}");
+            assert!(matches!(fault.kind, VerifyErrorKind::Stray), "{stray}");
             assert!(stray.starts_with(&fault.place), "{stray}: {}", fault.place);
         }
     }
@@ -278,7 +279,7 @@ mod tests {
         forged.append_all(&[entry(17)], &signer()).unwrap();
         other.write(CHECKPOINT, &image.read(CHECKPOINT).unwrap().unwrap()).unwrap();
         let fault = check(&other).unwrap_err();
-        assert!(matches!(fault, Fault { place, why: Why::Root } if place == CHECKPOINT));
+        assert!(matches!(fault, VerifyError { place, kind: VerifyErrorKind::Root } if place == CHECKPOINT));
     }
 
     #[test]

@@ -5,9 +5,9 @@ use std::fmt;
 
 /// The hash of a canonical query.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct QuestionHash([u8; 32]);
+pub struct QueryHash([u8; 32]);
 
-impl QuestionHash {
+impl QueryHash {
     /// The hash with these bytes.
     #[must_use]
     pub const fn new(bytes: [u8; 32]) -> Self {
@@ -21,7 +21,7 @@ impl QuestionHash {
     }
 }
 
-impl fmt::Display for QuestionHash {
+impl fmt::Display for QueryHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
@@ -45,7 +45,7 @@ pub struct Part {
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct PrivacyClaim {
     /// The canonical query.
-    pub question: QuestionHash,
+    pub question: QueryHash,
     /// What is released; parts may overlap, so their costs add up.
     pub parts: Vec<Part>,
     /// The rows that one person can move, their own included.
@@ -80,7 +80,7 @@ mod tests {
             cells: 4,
         };
         let one = part(Sensitivity { l1: 1, l2_squared: 1 });
-        let claim = |parts| PrivacyClaim { question: QuestionHash::new([0xab; 32]), parts, reach: 1 };
+        let claim = |parts| PrivacyClaim { question: QueryHash::new([0xab; 32]), parts, reach: 1 };
         // 10^9 / 6 = 166,666,666.67 each
         assert_eq!(claim(vec![one, one]).cost(accounting).unwrap(), 2 * 166_666_667);
         assert_eq!(claim(vec![]).cost(accounting).unwrap(), 0);

@@ -30,7 +30,7 @@ mod sensitivity;
 mod zcdp;
 
 #[doc(hidden)]
-pub use claim::QuestionHash;
+pub use claim::QueryHash;
 pub use claim::{Part, PrivacyClaim};
 pub(crate) use derived::float;
 pub use derived::{Noisy, quantile, ratio_interval};

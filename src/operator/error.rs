@@ -2,12 +2,12 @@
 
 use std::path::PathBuf;
 
-use crate::audit::{ApprovalFault, AuditError, Fault};
+use crate::audit::{ApprovalFault, AuditError, VerifyError};
 use crate::engine::EngineError;
 use crate::keys::KeyError;
 use crate::ledger::LedgerError;
 use crate::policy::{Reason, RegimeError, StudyError};
-use crate::query::QuestionError;
+use crate::query::QueryError;
 use crate::register::{EventFault, RegisterError};
 use crate::release::ReleaseError;
 use crate::storage::{LockError, StorageError};
@@ -89,7 +89,7 @@ pub enum OperatorError {
     },
     /// A question outside the language or the vocabulary.
     #[error(transparent)]
-    Question(#[from] QuestionError),
+    Query(#[from] QueryError),
     /// Policy refuses the act; logged.
     #[error("refused: {}", .0.iter().map(|reason| reason.because.as_str()).collect::<Vec<_>>().join("; "))]
     Refused(Vec<Reason>),
@@ -220,8 +220,13 @@ impl OperatorError {
             Self::Lock(LockError::Held { .. }) => ErrorKind::Busy,
             Self::OtherText { .. } | Self::NothingSealed { .. } => ErrorKind::Expired,
             Self::NotASandbox(_) | Self::Unknown { .. } => ErrorKind::Unknown,
-            Self::Question(_) => ErrorKind::Query,
+            Self::Query(_) => ErrorKind::Query,
             Self::Refused(_) => ErrorKind::Refused,
+            // They come from a check of files only: one that is not of the input decides, for it is to be dealt with first.
+            Self::Several(all) => {
+                let of_others = all.iter().map(Self::kind).find(|kind| *kind != ErrorKind::Input);
+                of_others.unwrap_or(ErrorKind::Input)
+            }
             _ => ErrorKind::Storage,
         }
     }
@@ -264,8 +269,8 @@ impl OperatorError {
     }
 }
 
-impl From<Fault> for OperatorError {
-    fn from(fault: Fault) -> Self {
+impl From<VerifyError> for OperatorError {
+    fn from(fault: VerifyError) -> Self {
         Self::Damaged { place: fault.place.clone(), why: fault.why.to_string() }
     }
 }

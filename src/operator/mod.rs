@@ -53,7 +53,7 @@ pub use register::erase::Erased;
 pub use register::person::{PersonEpoch, PersonView};
 pub use register::state::RegisterCheck;
 pub use seal::epoch::{SealTerms, Sealed};
-pub use shelf::epoch_selection::AskedEpoch;
+pub use shelf::epoch_selection::ResolvedEpoch;
 pub use shelf::inputs::InputUse;
 pub use shelf::retire::Retired;
 pub use verify::sandbox::{Anchoring, Verification, VerifyTerms, verify_log, verify_sandbox};

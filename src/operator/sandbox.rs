@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::OperatorError;
-use crate::audit::Entry;
+use crate::audit::{Entry, VerifierKey};
 use crate::storage::Storage;
 use crate::types::json::{from_canonical, to_canonical};
 use crate::types::{EpochId, HandlerId, StudyId, Timestamp};
@@ -77,6 +77,11 @@ impl SandboxFile {
             return Err(damaged(&format!("version {} is not known", file.version)));
         }
         Ok(Some(file))
+    }
+
+    /// The key that the log is verified with.
+    pub(super) fn log_key(&self) -> Result<VerifierKey, OperatorError> {
+        self.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
     }
 
     /// The newest entry of the log that put a study in force.

@@ -8,7 +8,7 @@ use super::phrases::Phrases;
 use super::regime::{Lang, MISSING, Names, Regime, Scope, cell};
 use super::study::{Recipient, Study};
 use crate::consent::{self, Ages, Requirement};
-use crate::dp::QuestionHash;
+use crate::dp::QueryHash;
 use crate::types::{RecipientId, StudyId, Timestamp};
 
 /// Why something was refused: a rule, its article, what failed and what would fix it.
@@ -68,7 +68,7 @@ impl Flow {
     }
 
     /// The token that lets one query of this flow through the door.
-    pub fn permit(&self, question: QuestionHash) -> Permit {
+    pub fn permit(&self, question: QueryHash) -> Permit {
         Permit {
             study: self.study.clone(),
             study_hash: self.study_hash.clone(),
@@ -84,7 +84,7 @@ pub struct Permit {
     study: StudyId,
     study_hash: String,
     recipient: RecipientId,
-    question: QuestionHash,
+    question: QueryHash,
 }
 
 impl Permit {
@@ -108,7 +108,7 @@ impl Permit {
 
     /// The query that it is bound to.
     #[must_use]
-    pub fn question(&self) -> QuestionHash {
+    pub fn question(&self) -> QueryHash {
         self.question
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::payment::PartPrice;
-use super::{Plan, Problem, QuestionError};
+use super::{Plan, Problem, QueryError};
 use crate::dp::{NoiseError, Part, PrivacyClaim};
 use crate::types::NanoEpsilon;
 
@@ -118,7 +118,7 @@ fn smallest(from: u64, to: u64, holds: impl Fn(u64) -> bool) -> Option<u64> {
 }
 
 /// Why noise cannot be had for a part, and between which limits it could.
-pub(super) fn unpayable(error: NoiseError, part: &str) -> QuestionError {
+pub(super) fn unpayable(error: NoiseError, part: &str) -> QueryError {
     let hint = match error {
         NoiseError::NoError => format!("an error is at least 1: give a larger one for {part}"),
         NoiseError::NoCost => format!(
@@ -129,5 +129,5 @@ pub(super) fn unpayable(error: NoiseError, part: &str) -> QuestionError {
         }
         _ => format!("give another error or epsilon for {part}"),
     };
-    QuestionError::new(Problem::Noise(error), hint)
+    QueryError::new(Problem::Noise(error), hint)
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use serde::{Deserialize, Serialize};
 
 use super::part::parts_of;
-use super::{PartKind, Price, Probability, Shown};
+use super::{Cost, PartKind, Probability, Shown};
 use crate::tags::Catalogue;
 use crate::types::NanoEpsilon;
 
@@ -163,8 +163,8 @@ pub struct Query {
     pub(super) filter: Option<Filter>,
     #[serde(rename = "group_by", default, skip_serializing_if = "Vec::is_empty")]
     pub(super) group_by: Vec<String>,
-    #[serde(default)]
-    pub(super) price: Price,
+    #[serde(rename = "price", default)]
+    pub(super) cost: Cost,
     #[serde(default = "Probability::nominal")]
     pub(super) confidence: Probability,
     #[serde(default, skip_serializing_if = "Shown::is_plain")]
@@ -180,7 +180,7 @@ impl Query {
             select,
             filter: None,
             group_by: vec![],
-            price: Price::Default,
+            cost: Cost::Default,
             confidence: Probability::nominal(),
             shown: Shown::default(),
         }
@@ -273,9 +273,9 @@ impl Query {
     /// Counts are within `people` of the exact ones in 95 of 100 cases.
     #[must_use]
     pub fn count_error(mut self, people: u64) -> Self {
-        self.price = match self.price {
-            Price::Errors { sums, .. } => Price::Errors { count: Some(people), sums },
-            Price::Default | Price::Epsilon(_) => Price::Errors { count: Some(people), sums: [].into() },
+        self.cost = match self.cost {
+            Cost::Errors { sums, .. } => Cost::Errors { count: Some(people), sums },
+            Cost::Default | Cost::Epsilon(_) => Cost::Errors { count: Some(people), sums: [].into() },
         };
         self
     }
@@ -283,19 +283,19 @@ impl Query {
     /// Sums of `measure` are within `error`, in its unit, of the exact ones in 95 of 100 cases.
     #[must_use]
     pub fn sum_error(mut self, measure: impl Into<String>, error: u64) -> Self {
-        let (count, mut sums) = match self.price {
-            Price::Errors { count, sums } => (count, sums),
-            Price::Default | Price::Epsilon(_) => (None, [].into()),
+        let (count, mut sums) = match self.cost {
+            Cost::Errors { count, sums } => (count, sums),
+            Cost::Default | Cost::Epsilon(_) => (None, [].into()),
         };
         sums.insert(measure.into(), error);
-        self.price = Price::Errors { count, sums };
+        self.cost = Cost::Errors { count, sums };
         self
     }
 
     /// The whole query for at most `epsilon`.
     #[must_use]
     pub fn epsilon(mut self, epsilon: NanoEpsilon) -> Self {
-        self.price = Price::Epsilon(epsilon);
+        self.cost = Cost::Epsilon(epsilon);
         self
     }
 
@@ -333,7 +333,7 @@ impl Query {
 
     /// What it is willing to pay.
     #[must_use]
-    pub fn price(&self) -> &Price {
-        &self.price
+    pub fn cost(&self) -> &Cost {
+        &self.cost
     }
 }

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::error::excerpt;
 use super::part::parts_of;
-use super::{Filter, Item, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, PartKind, Problem, Query, QuestionError};
+use super::{Filter, Item, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, PartKind, Problem, Query, QueryError};
 use crate::tags::{Catalogue, Label, Tag, nearest};
 
 /// A filter in normal form; tags and labels are positions in the catalogue.
@@ -67,9 +67,9 @@ impl Canonical {
     /// The canonical form of `ask`.
     ///
     /// # Errors
-    /// [`QuestionError`] for names and labels the catalogue does not have, ungrouped tags, measures without a clamp,
+    /// [`QueryError`] for names and labels the catalogue does not have, ungrouped tags, measures without a clamp,
     /// filters that are too deep or too long or that no person passes, and a query for no number.
-    pub fn new(ask: &Query, catalogue: &Catalogue) -> Result<Self, QuestionError> {
+    pub fn new(ask: &Query, catalogue: &Catalogue) -> Result<Self, QueryError> {
         let group = ask.group_by.iter().map(|name| find_tag(catalogue, name).map(|(tag, _)| tag));
         let group = group.collect::<Result<BTreeSet<_>, _>>()?;
         let mut parts = BTreeSet::new();
@@ -77,7 +77,7 @@ impl Canonical {
             if let Some(alias) = &selected.alias
                 && (alias.is_empty() || alias.len() > 64 || alias.chars().any(char::is_control))
             {
-                return Err(QuestionError::outside(
+                return Err(QueryError::outside(
                     alias,
                     "an alias has 1 to 64 bytes and no control characters",
                 ));
@@ -87,12 +87,12 @@ impl Canonical {
                 let (position, tag) = find_tag(catalogue, name)?;
                 if !group.contains(&position) {
                     let problem = Problem::NotGrouped { tag: tag.name().to_owned() };
-                    return Err(QuestionError::new(problem, format!("add GROUP BY {}", tag.name())));
+                    return Err(QueryError::new(problem, format!("add GROUP BY {}", tag.name())));
                 }
             }
         }
         if parts.is_empty() {
-            return Err(QuestionError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure"));
+            return Err(QueryError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure"));
         }
         let condition = match &ask.filter {
             Some(filter) => condition(filter, catalogue)?,
@@ -100,7 +100,7 @@ impl Canonical {
         };
         let canonical = Self { group, parts, condition };
         if canonical.text(catalogue).len() > MAX_TEXT {
-            return Err(QuestionError::new(Problem::TooLong, "shorten the lists of labels"));
+            return Err(QueryError::new(Problem::TooLong, "shorten the lists of labels"));
         }
         Ok(canonical)
     }
@@ -188,12 +188,12 @@ enum Normal {
     When(Condition),
 }
 
-fn condition(filter: &Filter, catalogue: &Catalogue) -> Result<Option<Condition>, QuestionError> {
+fn condition(filter: &Filter, catalogue: &Catalogue) -> Result<Option<Condition>, QueryError> {
     match (Normalise { catalogue, budget: MAX_CONDITIONS }).filter(filter, false, 0)? {
         Normal::Always => Ok(None),
         Normal::When(condition) if condition.depth() > MAX_DEPTH => Err(too_deep()),
         Normal::When(condition) => Ok(Some(condition)),
-        Normal::Never => Err(QuestionError::new(
+        Normal::Never => Err(QueryError::new(
             Problem::EmptySelection,
             "use OR between labels of one tag, or drop a condition",
         )),
@@ -207,7 +207,7 @@ struct Normalise<'a> {
 }
 
 impl Normalise<'_> {
-    fn filter(&mut self, filter: &Filter, negated: bool, depth: usize) -> Result<Normal, QuestionError> {
+    fn filter(&mut self, filter: &Filter, negated: bool, depth: usize) -> Result<Normal, QueryError> {
         // One level of parentheses in SQL is at most an OR, an AND and a NOT here.
         if depth > 4 * MAX_DEPTH {
             return Err(too_deep());
@@ -223,7 +223,7 @@ impl Normalise<'_> {
         Ok(merge(parts, all, self.catalogue))
     }
 
-    fn set(&mut self, name: &str, labels: &[String], negated: bool) -> Result<Normal, QuestionError> {
+    fn set(&mut self, name: &str, labels: &[String], negated: bool) -> Result<Normal, QueryError> {
         self.budget = self.budget.checked_sub(1).ok_or_else(too_many)?;
         let (position, tag) = find_tag(self.catalogue, name)?;
         let given = labels.iter().map(|label| find_label(tag, label)).collect::<Result<BTreeSet<_>, _>>()?;
@@ -232,12 +232,12 @@ impl Normalise<'_> {
     }
 }
 
-pub(super) fn too_deep() -> QuestionError {
-    QuestionError::new(Problem::TooDeep, "flatten the filter: use IN for several labels of a tag")
+pub(super) fn too_deep() -> QueryError {
+    QueryError::new(Problem::TooDeep, "flatten the filter: use IN for several labels of a tag")
 }
 
-pub(super) fn too_many() -> QuestionError {
-    QuestionError::new(Problem::TooMany, "use IN for several labels of a tag, or ask several queries")
+pub(super) fn too_many() -> QueryError {
+    QueryError::new(Problem::TooMany, "use IN for several labels of a tag, or ask several queries")
 }
 
 fn constant_or_set(tag: usize, codes: BTreeSet<usize>, catalogue: &Catalogue) -> Normal {
@@ -294,10 +294,10 @@ fn merge(parts: Vec<Normal>, all: bool, catalogue: &Catalogue) -> Normal {
 }
 
 /// The tag of a name as the user wrote it; case does not matter.
-pub(super) fn find_tag<'a>(catalogue: &'a Catalogue, name: &str) -> Result<(usize, &'a Tag), QuestionError> {
+pub(super) fn find_tag<'a>(catalogue: &'a Catalogue, name: &str) -> Result<(usize, &'a Tag), QueryError> {
     let lower = name.to_ascii_lowercase();
     catalogue.tag(&lower).ok_or_else(|| match catalogue.measure(&lower) {
-        Some(_) => QuestionError::new(
+        Some(_) => QueryError::new(
             Problem::BareMeasure { name: lower.clone() },
             format!("write SUM({lower}) or AVG({lower}); only tags are selected, filtered and grouped by"),
         ),
@@ -308,12 +308,12 @@ pub(super) fn find_tag<'a>(catalogue: &'a Catalogue, name: &str) -> Result<(usiz
 }
 
 /// The measure of a name as the user wrote it, if it may be summed.
-pub(super) fn find_summable(catalogue: &Catalogue, name: &str) -> Result<usize, QuestionError> {
+pub(super) fn find_summable(catalogue: &Catalogue, name: &str) -> Result<usize, QueryError> {
     let lower = name.to_ascii_lowercase();
     let names = || catalogue.summable().filter_map(|(_, measure)| measure.name.as_deref());
     match catalogue.measure(&lower) {
         Some((position, measure)) if measure.clamp.is_some() => Ok(position),
-        Some(_) => Err(QuestionError::new(
+        Some(_) => Err(QueryError::new(
             Problem::NotSummable { measure: lower },
             "declare `clamp = [low, high]` for it in the study",
         )),
@@ -322,7 +322,7 @@ pub(super) fn find_summable(catalogue: &Catalogue, name: &str) -> Result<usize, 
 }
 
 /// The measure of a name as the user wrote it, if it has quantiles.
-pub(super) fn find_gridded(catalogue: &Catalogue, name: &str) -> Result<usize, QuestionError> {
+pub(super) fn find_gridded(catalogue: &Catalogue, name: &str) -> Result<usize, QueryError> {
     let position = find_summable(catalogue, name)?;
     match catalogue.measures().get(position) {
         Some(declared) if declared.grid.is_some() => Ok(position),
@@ -330,22 +330,22 @@ pub(super) fn find_gridded(catalogue: &Catalogue, name: &str) -> Result<usize, Q
             let measure = name.to_ascii_lowercase();
             let hint =
                 "declare `grid = [0, 100, ...]` for it in the study, or group by a tag with bands of it";
-            Err(QuestionError::new(Problem::NoGrid { measure }, hint))
+            Err(QueryError::new(Problem::NoGrid { measure }, hint))
         }
     }
 }
 
-fn unknown(kind: &'static str, name: &str, near: Option<String>, all: &str) -> QuestionError {
+fn unknown(kind: &'static str, name: &str, near: Option<String>, all: &str) -> QueryError {
     let hint = match near {
         _ if !name.is_ascii() => "the name has letters that only look like a to z: type it again".to_owned(),
         Some(near) => format!("did you mean `{near}`?"),
         None => format!("`hushtag vocabulary` lists the {all} that queries may use"),
     };
-    QuestionError::new(Problem::UnknownName { kind, name: excerpt(name) }, hint)
+    QueryError::new(Problem::UnknownName { kind, name: excerpt(name) }, hint)
 }
 
 /// The code of a label; case matters.
-pub(super) fn find_label(tag: &Tag, label: &str) -> Result<usize, QuestionError> {
+pub(super) fn find_label(tag: &Tag, label: &str) -> Result<usize, QueryError> {
     tag.code(label).ok_or_else(|| {
         let known = || tag.labels().iter().map(Label::as_str);
         let same = known().find(|word| word.eq_ignore_ascii_case(label)).map(str::to_owned);
@@ -360,6 +360,6 @@ pub(super) fn find_label(tag: &Tag, label: &str) -> Result<usize, QuestionError>
                 )
             }
         };
-        QuestionError::new(Problem::UnknownLabel { tag: tag.name().to_owned(), label: excerpt(label) }, hint)
+        QueryError::new(Problem::UnknownLabel { tag: tag.name().to_owned(), label: excerpt(label) }, hint)
     })
 }

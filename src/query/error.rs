@@ -19,7 +19,7 @@ pub struct QueryPlace {
 /// # Privacy
 /// Depends on the query, the catalogue and the study's defaults only.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct QuestionError {
+pub struct QueryError {
     /// Where in the SQL text; a query from the builder or JSON has no text.
     pub place: Option<QueryPlace>,
     /// What is wrong.
@@ -161,7 +161,7 @@ pub(super) fn excerpt(text: &str) -> String {
     short
 }
 
-impl QuestionError {
+impl QueryError {
     pub(super) fn new(what: Problem, hint: impl Into<String>) -> Self {
         Self { place: None, what, hint: hint.into() }
     }
@@ -197,7 +197,7 @@ impl QuestionError {
     }
 }
 
-impl fmt::Display for QuestionError {
+impl fmt::Display for QueryError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(QueryPlace { line, column }) = self.place {
             write!(f, "line {line}, column {column}: ")?;
@@ -206,7 +206,7 @@ impl fmt::Display for QuestionError {
     }
 }
 
-impl std::error::Error for QuestionError {
+impl std::error::Error for QueryError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         std::error::Error::source(&self.what)
     }

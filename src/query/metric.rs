@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 
 use super::canonical::{find_summable, find_tag, measure_name};
 use super::part::parts_of;
-use super::{Canonical, Item, PartKind, Possible, Price, Problem, Query, QuestionError, parse};
+use super::{Canonical, Cost, Item, PartKind, Possible, Problem, Query, QueryError, parse};
 use crate::dp::{Confidence, Mechanism, Noisy, Spread, combined_half_width, float, ratio_interval};
 use crate::tags::Catalogue;
 
@@ -57,11 +57,11 @@ pub struct Questions {
 }
 
 /// The largest count and sum errors that all metrics of one query accept.
-fn tighten(price: &mut Price, count: Option<u64>, sum: Option<(&str, u64)>) {
-    if matches!(price, Price::Default | Price::Epsilon(_)) {
-        *price = Price::Errors { count: None, sums: BTreeMap::new() };
+fn tighten(cost: &mut Cost, count: Option<u64>, sum: Option<(&str, u64)>) {
+    if matches!(cost, Cost::Default | Cost::Epsilon(_)) {
+        *cost = Cost::Errors { count: None, sums: BTreeMap::new() };
     }
-    let Price::Errors { count: before, sums } = price else { return };
+    let Cost::Errors { count: before, sums } = cost else { return };
     *before = [*before, count].into_iter().flatten().min();
     if let Some((measure, error)) = sum {
         let known = sums.entry(measure.to_owned()).or_insert(error);
@@ -78,8 +78,8 @@ impl Questions {
     /// The node of a number, whose query joins the others or becomes a new one.
     ///
     /// # Errors
-    /// [`QuestionError`] for anything but one COUNT, SUM or AVG with a filter over the catalogue.
-    pub fn add(&mut self, written: Written<'_>, catalogue: &Catalogue) -> Result<Node, QuestionError> {
+    /// [`QueryError`] for anything but one COUNT, SUM or AVG with a filter over the catalogue.
+    pub fn add(&mut self, written: Written<'_>, catalogue: &Catalogue) -> Result<Node, QueryError> {
         let (item, filter) = cut(written.text);
         let mut ask = parse(&format!("SELECT {item} FROM tags{filter}"), catalogue)?;
         let of_one_number = |ask: &Query| match ask.selected() {
@@ -88,9 +88,9 @@ impl Questions {
             }
             _ => false,
         };
-        if !of_one_number(&ask) || ask.price != Price::Default {
+        if !of_one_number(&ask) || ask.cost != Cost::Default {
             let hint = "write COUNT(*), COUNT(measure), SUM(measure) or AVG(measure), with WHERE or without; errors are in `error` and `error_of`";
-            return Err(QuestionError::outside(written.text, hint));
+            return Err(QueryError::outside(written.text, hint));
         }
         for tag in written.by {
             ask = ask.by(find_tag(catalogue, tag)?.1.name());
@@ -115,9 +115,9 @@ impl Questions {
                     PartKind::Sum { measure } => {
                         let name = measure_name(catalogue, *measure);
                         let error = written.error_of.get(name).map(|error| (name, *error));
-                        tighten(&mut joined.price, None, error);
+                        tighten(&mut joined.cost, None, error);
                     }
-                    _ => tighten(&mut joined.price, written.error, None),
+                    _ => tighten(&mut joined.cost, written.error, None),
                 }
             }
         }
@@ -129,7 +129,7 @@ impl Questions {
             // The count comes before the sum.
             [count, sum] => Ok(Node::Ratio(Box::new(number(sum)), Box::new(number(count)), 0.0)),
             [only] => Ok(number(only)),
-            _ => Err(QuestionError::outside(written.text, "write one number")),
+            _ => Err(QueryError::outside(written.text, "write one number")),
         }
     }
 
@@ -172,12 +172,12 @@ impl Node {
     /// Refuses two operands that are the same released number: a formula over both has no content.
     ///
     /// # Errors
-    /// [`QuestionError`]
-    pub fn check_different(first: &Self, second: &Self) -> Result<(), QuestionError> {
+    /// [`QueryError`]
+    pub fn check_different(first: &Self, second: &Self) -> Result<(), QueryError> {
         if first != second {
             return Ok(());
         }
-        Err(QuestionError::new(
+        Err(QueryError::new(
             Problem::SameNumber,
             "compare two different numbers, by another filter or another measure",
         ))

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use super::canonical::{find_gridded, find_summable, measure_name};
-use super::{Item, Problem, QuestionError};
+use super::{Item, Problem, QueryError};
 use crate::dp::{Contribution, Sensitivity, Shape};
 use crate::tags::{Catalogue, Clamp, Grid};
 
@@ -81,7 +81,7 @@ impl PartKind {
         catalogue: &Catalogue,
         reach: u32,
         one: bool,
-    ) -> Result<Sensitivity, QuestionError> {
+    ) -> Result<Sensitivity, QueryError> {
         let contribution = match self {
             Self::Count | Self::Present { .. } | Self::Histogram { .. } => Contribution::COUNT,
             Self::Sum { measure } => {
@@ -93,13 +93,13 @@ impl PartKind {
         let shape = if one && !histogram { Shape::One } else { Shape::Exclusive };
         Sensitivity::of(contribution, reach, shape).map_err(|error| {
             let hint = "declare a narrower clamp or a smaller max_reach in the study";
-            QuestionError::new(Problem::Sensitivity(error), hint)
+            QueryError::new(Problem::Sensitivity(error), hint)
         })
     }
 }
 
 /// The parts that `item` is computed from.
-pub(super) fn parts_of(item: &Item, catalogue: &Catalogue) -> Result<BTreeSet<PartKind>, QuestionError> {
+pub(super) fn parts_of(item: &Item, catalogue: &Catalogue) -> Result<BTreeSet<PartKind>, QueryError> {
     Ok(match item {
         Item::Tag(_) => BTreeSet::new(),
         Item::Count => [PartKind::Count].into(),

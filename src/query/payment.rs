@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::canonical::{find_summable, measure_name};
-use super::{Defaults, PartKind, PlannedPart, Price, Problem, QuestionError};
+use super::{Cost, Defaults, PartKind, PlannedPart, Problem, QueryError};
 use crate::dp::{Accounting, Mechanism, NoiseError, Sensitivity, rho_of};
 use crate::tags::Catalogue;
 use crate::types::NanoEpsilon;
@@ -56,19 +56,19 @@ pub(super) struct Payment {
 
 impl Payment {
     pub(super) fn resolve(
-        price: &Price,
+        cost: &Cost,
         parts: &[PlannedPart],
         catalogue: &Catalogue,
         defaults: &Defaults,
-    ) -> Result<Self, QuestionError> {
-        let (count, sums) = match price {
-            Price::Epsilon(epsilon) => {
+    ) -> Result<Self, QueryError> {
+        let (count, sums) = match cost {
+            Cost::Epsilon(epsilon) => {
                 let of_parts = parts.iter().map(|_| PartPrice::Share(*epsilon)).collect();
                 let settings = parts.iter().map(|_| "epsilon".to_owned()).collect();
                 return Ok(Self { of_parts, settings, text: format!("epsilon = {epsilon}") });
             }
-            Price::Errors { count, sums } => (*count, sums.clone()),
-            Price::Default => (None, BTreeMap::new()),
+            Cost::Errors { count, sums } => (*count, sums.clone()),
+            Cost::Default => (None, BTreeMap::new()),
         };
         let mut given = BTreeMap::new();
         for (name, error) in &sums {
@@ -99,14 +99,14 @@ impl Payment {
             given.keys().next().map(|measure| format!("error({})", measure_name(catalogue, *measure)));
         match unused.or_else(|| (count.is_some() && !counted).then(|| "error".to_owned())) {
             Some(setting) => {
-                Err(QuestionError::new(Problem::UnusedPrice { setting }, "drop it, or select what it prices"))
+                Err(QueryError::new(Problem::UnusedPrice { setting }, "drop it, or select what it prices"))
             }
             None => Ok(Self { of_parts, settings, text: texts.join(", ") }),
         }
     }
 }
 
-fn no_default(measure: &str) -> QuestionError {
+fn no_default(measure: &str) -> QueryError {
     let hint = format!("write WITH (error({measure}) = n), in the unit of the measure");
-    QuestionError::new(Problem::NoDefault { measure: measure.to_owned() }, hint)
+    QueryError::new(Problem::NoDefault { measure: measure.to_owned() }, hint)
 }

@@ -7,10 +7,8 @@ use super::canonical::{find_gridded, find_summable};
 use super::groups::Cells;
 use super::payment::{PartPrice, Payment};
 use super::possible::feasible;
-use super::{
-    Canonical, Forecast, Item, PartKind, Probability, Problem, Query, QuestionError, Selected, Shown,
-};
-use crate::dp::{Accounting, Part, PrivacyClaim, QuestionHash};
+use super::{Canonical, Forecast, Item, PartKind, Probability, Problem, Query, QueryError, Selected, Shown};
+use crate::dp::{Accounting, Part, PrivacyClaim, QueryHash};
 use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
 use crate::types::{Denomination, Feasible};
 
@@ -115,13 +113,13 @@ impl Plan {
     /// Plans `ask`.
     ///
     /// # Errors
-    /// [`QuestionError`] for names outside the catalogue, tags that no set holds together, and prices that cannot be paid.
+    /// [`QueryError`] for names outside the catalogue, tags that no set holds together, and prices that cannot be paid.
     pub fn new(
         ask: &Query,
         catalogue: &Catalogue,
         defaults: &Defaults,
         accounting: Accounting,
-    ) -> Result<Self, QuestionError> {
+    ) -> Result<Self, QueryError> {
         let mut canonical = Canonical::new(ask, catalogue)?;
         let counted = !canonical.parts.insert(PartKind::Count);
         if !counted && defaults.min_people == 0 {
@@ -137,7 +135,7 @@ impl Plan {
         let reach = catalogue.reach(&used, &canonical.measures());
         let parts: Vec<PlannedPart> =
             canonical.parts.iter().map(|kind| planned(*kind, counted, catalogue)).collect();
-        let price = Payment::resolve(ask.price(), &parts, catalogue, defaults)?;
+        let price = Payment::resolve(ask.cost(), &parts, catalogue, defaults)?;
         let question = format!("{} WITH ({})", canonical.text(catalogue), price.text);
 
         let priced = parts.iter().zip(&price.of_parts).map(|(part, price)| {
@@ -148,10 +146,10 @@ impl Plan {
                 .map_err(|error| unpayable(error, &part.name))?;
             Ok(Part { mechanism, sensitivity, cells })
         });
-        let priced = priced.collect::<Result<Vec<_>, QuestionError>>()?;
+        let priced = priced.collect::<Result<Vec<_>, QueryError>>()?;
         let claim = PrivacyClaim { question: hash(&question), parts: priced, reach: reach.people };
         let cost = claim.cost(accounting).map_err(|error| {
-            QuestionError::new(Problem::Cost(error), "allow a larger error, or declare narrower clamps")
+            QueryError::new(Problem::Cost(error), "allow a larger error, or declare narrower clamps")
         })?;
         let columns =
             ask.selected().iter().filter_map(|selected| columns(selected, &group, &parts, catalogue));
@@ -271,16 +269,16 @@ impl Plan {
     }
 }
 
-pub(super) fn hash(question: &str) -> QuestionHash {
-    QuestionHash::new(blake3::derive_key("hushtag v1 canonical question with its price", question.as_bytes()))
+pub(super) fn hash(question: &str) -> QueryHash {
+    QueryHash::new(blake3::derive_key("hushtag v1 canonical question with its price", question.as_bytes()))
 }
 
-fn across_sets(used: &BTreeSet<usize>, catalogue: &Catalogue) -> QuestionError {
+fn across_sets(used: &BTreeSet<usize>, catalogue: &Catalogue) -> QueryError {
     let names =
         used.iter().filter_map(|tag| catalogue.tags().get(*tag)).map(|tag| format!("`{}`", tag.name()));
     let tags = names.collect::<Vec<_>>().join(", ");
     let sets: Vec<String> = catalogue.sets().iter().map(|set| format!("`{}`", set.name)).collect();
-    QuestionError::new(Problem::AcrossSets { tags }, format!("use tags of one set only: {}", sets.join(", ")))
+    QueryError::new(Problem::AcrossSets { tags }, format!("use tags of one set only: {}", sets.join(", ")))
 }
 
 fn group(
@@ -312,12 +310,12 @@ fn denomination(measure: usize, catalogue: &Catalogue) -> Option<Denomination> {
 }
 
 /// How many numbers a part releases in all cells.
-fn released(cells: Option<usize>, part: &PlannedPart, catalogue: &Catalogue) -> Result<usize, QuestionError> {
+fn released(cells: Option<usize>, part: &PlannedPart, catalogue: &Catalogue) -> Result<usize, QueryError> {
     let limit = catalogue.max_cells();
     let all = cells.and_then(|cells| cells.checked_mul(part.width));
     all.filter(|all| *all as u64 <= limit).ok_or_else(|| {
         let problem = Problem::TooManyCells { cells: all.map_or(u128::MAX, |all| all as u128), limit };
-        QuestionError::new(problem, format!("group {} by fewer tags", part.name))
+        QueryError::new(problem, format!("group {} by fewer tags", part.name))
     })
 }
 
@@ -380,13 +378,13 @@ fn ranges(measure: usize, catalogue: &Catalogue) -> Vec<(i64, i64)> {
 }
 
 /// A query that was built or read from JSON may name columns that it does not select.
-fn check_shown(shown: &Shown, columns: &[Column]) -> Result<(), QuestionError> {
+fn check_shown(shown: &Shown, columns: &[Column]) -> Result<(), QueryError> {
     let known = |name: &&str| columns.iter().any(|column| column.name == **name);
     match shown.columns().into_iter().find(|name| !known(name)) {
         None => Ok(()),
         Some(other) => {
             let names: Vec<&str> = columns.iter().map(|column| column.name.as_str()).collect();
-            Err(QuestionError::outside(other, format!("name a selected column: {}", names.join(", "))))
+            Err(QueryError::outside(other, format!("name a selected column: {}", names.join(", "))))
         }
     }
 }

@@ -11,11 +11,11 @@ use super::canonical::{find_gridded, find_label, find_summable, find_tag};
 use super::error::excerpt;
 use super::select_shown::{Clauses, shown};
 use super::sql::{DIALECT, SHAPE};
-use super::{Filter, Item, Price, Probability, Problem, Query, QueryPlace, QuestionError, Selected};
+use super::{Cost, Filter, Item, Probability, Problem, Query, QueryError, QueryPlace, Selected};
 use crate::tags::Catalogue;
 
 /// The query that a parsed statement holds.
-pub(super) fn lower(mut query: SqlQuery, catalogue: &Catalogue) -> Result<Query, QuestionError> {
+pub(super) fn lower(mut query: SqlQuery, catalogue: &Catalogue) -> Result<Query, QueryError> {
     let beginning = query.span();
     let clauses = clauses(&mut query);
     let select = only_select(query).map_err(|error| with_span(error, beginning))?;
@@ -29,19 +29,16 @@ pub(super) fn lower(mut query: SqlQuery, catalogue: &Catalogue) -> Result<Query,
             && !group_by.contains(name)
         {
             let problem = Problem::NotGrouped { tag: name.clone() };
-            return Err(with_span(
-                QuestionError::new(problem, format!("add GROUP BY {name}")),
-                written.span(),
-            ));
+            return Err(with_span(QueryError::new(problem, format!("add GROUP BY {name}")), written.span()));
         }
     }
     if items.iter().all(|item| matches!(item.item, Item::Tag(_))) {
-        let error = QuestionError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure");
+        let error = QueryError::new(Problem::NoNumber, "add COUNT(*) or SUM of a measure");
         return Err(with_span(error, beginning));
     }
     let shown = shown(&clauses, &items, catalogue)?;
-    let (price, confidence) = (Price::Default, Probability::nominal());
-    Ok(Query { select: items, filter, group_by, price, confidence, shown })
+    let (cost, confidence) = (Cost::Default, Probability::nominal());
+    Ok(Query { select: items, filter, group_by, cost, confidence, shown })
 }
 
 /// Removes what only decides how rows are shown.
@@ -53,17 +50,17 @@ fn clauses(query: &mut SqlQuery) -> Clauses {
     Clauses { having, order_by: query.order_by.take(), limit: query.limit_clause.take() }
 }
 
-fn with_span(error: QuestionError, span: Span) -> QuestionError {
+fn with_span(error: QueryError, span: Span) -> QueryError {
     error.at(QueryPlace::from(span.start))
 }
 
-pub(super) fn outside(written: &(impl ToString + Spanned), hint: impl Into<String>) -> QuestionError {
-    with_span(QuestionError::outside(&written.to_string(), hint), written.span())
+pub(super) fn outside(written: &(impl ToString + Spanned), hint: impl Into<String>) -> QueryError {
+    with_span(QueryError::outside(&written.to_string(), hint), written.span())
 }
 
 /// The SELECT of a query that has nothing around it, and nothing in it but the four clauses of the language.
-fn only_select(mut query: SqlQuery) -> Result<Select, QuestionError> {
-    let refused = || QuestionError::outside("SELECT", SHAPE);
+fn only_select(mut query: SqlQuery) -> Result<Select, QueryError> {
+    let refused = || QueryError::outside("SELECT", SHAPE);
     // The smallest query, parsed by the same parser: whatever else differs from it, in any field, is outside.
     let smallest = Parser::parse_sql(&DIALECT, "SELECT x FROM tags").ok().and_then(|mut list| list.pop());
     let Some(sqlparser::ast::Statement::Query(mut smallest)) = smallest else { return Err(refused()) };
@@ -87,16 +84,16 @@ fn only_select(mut query: SqlQuery) -> Result<Select, QuestionError> {
     Ok(*select)
 }
 
-fn check_table(select: &Select) -> Result<(), QuestionError> {
+fn check_table(select: &Select) -> Result<(), QueryError> {
     let Some(first) = select.from.first() else {
         return Err(with_span(
-            QuestionError::new(Problem::OtherTable { found: String::new() }, "add FROM tags"),
+            QueryError::new(Problem::OtherTable { found: String::new() }, "add FROM tags"),
             select.span(),
         ));
     };
     let other = |found: String, span| {
         let problem = Problem::OtherTable { found: excerpt(&found) };
-        Err(with_span(QuestionError::new(problem, "the one table is FROM tags; it has no alias"), span))
+        Err(with_span(QueryError::new(problem, "the one table is FROM tags; it has no alias"), span))
     };
     let written = first.to_string();
     let name = written.strip_prefix('"').and_then(|name| name.strip_suffix('"')).unwrap_or(&written);
@@ -106,7 +103,7 @@ fn check_table(select: &Select) -> Result<(), QuestionError> {
     select.from.get(1).map_or(Ok(()), |second| other(second.to_string(), second.span()))
 }
 
-fn selected(item: &SelectItem, catalogue: &Catalogue) -> Result<Selected, QuestionError> {
+fn selected(item: &SelectItem, catalogue: &Catalogue) -> Result<Selected, QueryError> {
     match item {
         SelectItem::UnnamedExpr(expression) => {
             Ok(Selected { item: number_or_tag(expression, catalogue)?, alias: None })
@@ -121,7 +118,7 @@ fn selected(item: &SelectItem, catalogue: &Catalogue) -> Result<Selected, Questi
     }
 }
 
-pub(super) fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<Item, QuestionError> {
+pub(super) fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<Item, QueryError> {
     match expression {
         Expr::Identifier(name) => Ok(Item::Tag(tag_name(name, catalogue)?)),
         Expr::Function(function) => {
@@ -136,7 +133,7 @@ pub(super) fn number_or_tag(expression: &Expr, catalogue: &Catalogue) -> Result<
     }
 }
 
-fn tag_name(name: &Ident, catalogue: &Catalogue) -> Result<String, QuestionError> {
+fn tag_name(name: &Ident, catalogue: &Catalogue) -> Result<String, QueryError> {
     let found = find_tag(catalogue, &name.value).map_err(|error| with_span(error, name.span))?;
     Ok(found.1.name().to_owned())
 }
@@ -144,7 +141,7 @@ fn tag_name(name: &Ident, catalogue: &Catalogue) -> Result<String, QuestionError
 /// What the functions are, for hints.
 const FUNCTIONS: &str = "the functions are COUNT(*), COUNT(measure), SUM(measure), AVG(measure), MEDIAN(measure), QUANTILE(measure, 0.9) and HISTOGRAM(measure)";
 
-fn number(function: &Function, catalogue: &Catalogue) -> Result<Item, QuestionError> {
+fn number(function: &Function, catalogue: &Catalogue) -> Result<Item, QueryError> {
     let name = function.name.to_string().to_ascii_lowercase();
     let arguments = match &function.args {
         FunctionArguments::List(list) => list.args.as_slice(),
@@ -153,7 +150,7 @@ fn number(function: &Function, catalogue: &Catalogue) -> Result<Item, QuestionEr
     // Printing it again shows that there are arguments and nothing else: no DISTINCT, FILTER, OVER.
     let written: Vec<String> = arguments.iter().map(ToString::to_string).collect();
     let whole = function.to_string() == format!("{}({})", function.name, written.join(", "));
-    let measure = |argument: &Ident, find: fn(&Catalogue, &str) -> Result<usize, QuestionError>| {
+    let measure = |argument: &Ident, find: fn(&Catalogue, &str) -> Result<usize, QueryError>| {
         find(catalogue, &argument.value).map_err(|error| with_span(error, argument.span))?;
         Ok(argument.value.to_ascii_lowercase())
     };
@@ -182,7 +179,7 @@ fn number(function: &Function, catalogue: &Catalogue) -> Result<Item, QuestionEr
         ("quantile", [FunctionArgExpr::Expr(Expr::Identifier(of)), FunctionArgExpr::Expr(level)]) => {
             Ok(Item::Quantile { measure: measure(of, find_gridded)?, level: quantile_level(level)? })
         }
-        _ => Err(QuestionError::outside(&function.to_string(), usage(&name))),
+        _ => Err(QueryError::outside(&function.to_string(), usage(&name))),
     }
 }
 
@@ -198,7 +195,7 @@ fn usage(name: &str) -> &'static str {
     }
 }
 
-fn quantile_level(expression: &Expr) -> Result<Probability, QuestionError> {
+fn quantile_level(expression: &Expr) -> Result<Probability, QueryError> {
     let read = match expression {
         Expr::Value(value) => match &value.value {
             Value::Number(text, false) => Probability::read(text),
@@ -209,7 +206,7 @@ fn quantile_level(expression: &Expr) -> Result<Probability, QuestionError> {
     read.ok_or_else(|| outside(expression, "a level is between 0.001 and 0.999, such as 0.5 for the median"))
 }
 
-fn group_by(clause: &GroupByExpr, catalogue: &Catalogue) -> Result<Vec<String>, QuestionError> {
+fn group_by(clause: &GroupByExpr, catalogue: &Catalogue) -> Result<Vec<String>, QueryError> {
     let GroupByExpr::Expressions(expressions, modifiers) = clause else {
         return Err(outside(clause, "name the tags: GROUP BY tag, tag"));
     };
@@ -229,7 +226,7 @@ fn group_by(clause: &GroupByExpr, catalogue: &Catalogue) -> Result<Vec<String>, 
     Ok(names)
 }
 
-fn filter(expression: &Expr, catalogue: &Catalogue) -> Result<Filter, QuestionError> {
+fn filter(expression: &Expr, catalogue: &Catalogue) -> Result<Filter, QueryError> {
     match expression {
         Expr::Nested(inner) => filter(inner, catalogue),
         Expr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(!filter(expr, catalogue)?),
@@ -261,7 +258,7 @@ fn chain(
     expression: &Expr,
     connective: &BinaryOperator,
     catalogue: &Catalogue,
-) -> Result<Vec<Filter>, QuestionError> {
+) -> Result<Vec<Filter>, QueryError> {
     let mut operands = Vec::new();
     let mut rest = expression;
     while let Expr::BinaryOp { left, op, right } = rest
@@ -278,7 +275,7 @@ fn comparison<'a>(
     left: &Expr,
     labels: impl IntoIterator<Item = &'a Expr>,
     catalogue: &Catalogue,
-) -> Result<Filter, QuestionError> {
+) -> Result<Filter, QueryError> {
     let Expr::Identifier(name) = left else {
         return Err(outside(left, "write the tag first: tag = 'label'"));
     };

@@ -5,7 +5,7 @@ use sqlparser::ast::{
 };
 
 use super::select::{number_or_tag, outside};
-use super::{Comparison, Having, Item, Order, QuestionError, Selected, Shown};
+use super::{Comparison, Having, Item, Order, QueryError, Selected, Shown};
 use crate::tags::Catalogue;
 
 /// The clauses of a query that decide how its rows are shown.
@@ -21,7 +21,7 @@ pub(super) fn shown(
     clauses: &Clauses,
     items: &[Selected],
     catalogue: &Catalogue,
-) -> Result<Shown, QuestionError> {
+) -> Result<Shown, QueryError> {
     let columns = Columns { items, catalogue };
     Ok(Shown {
         having: clauses.having.as_ref().map(|expression| columns.having(expression)).transpose()?,
@@ -38,7 +38,7 @@ struct Columns<'a> {
 
 impl Columns<'_> {
     /// The shown name of what `expression` means: an alias, a default name, or the selected item itself.
-    fn column(&self, expression: &Expr, only_numbers: bool) -> Result<String, QuestionError> {
+    fn column(&self, expression: &Expr, only_numbers: bool) -> Result<String, QueryError> {
         let fits = |selected: &&Selected| !only_numbers || !matches!(selected.item, Item::Tag(_));
         let by_name = |name: &str| {
             let mut items = self.items.iter().filter(fits);
@@ -60,7 +60,7 @@ impl Columns<'_> {
         selected.map(Selected::name).ok_or_else(|| outside(expression, "select it as well"))
     }
 
-    fn having(&self, expression: &Expr) -> Result<Having, QuestionError> {
+    fn having(&self, expression: &Expr) -> Result<Having, QueryError> {
         match expression {
             Expr::Nested(inner) => self.having(inner),
             Expr::UnaryOp { op: UnaryOperator::Not, expr } => Ok(Having::Not(Box::new(self.having(expr)?))),
@@ -87,7 +87,7 @@ impl Columns<'_> {
         }
     }
 
-    fn order(&self, clause: &OrderBy) -> Result<Vec<Order>, QuestionError> {
+    fn order(&self, clause: &OrderBy) -> Result<Vec<Order>, QueryError> {
         const HINT: &str = "name selected columns: ORDER BY people DESC";
         let OrderByKind::Expressions(list) = &clause.kind else { return Err(outside(clause, HINT)) };
         let one = |by: &sqlparser::ast::OrderByExpr| {
@@ -118,13 +118,13 @@ fn whole(expression: &Expr) -> Option<i64> {
     }
 }
 
-fn limit(clause: &LimitClause) -> Result<u64, QuestionError> {
+fn limit(clause: &LimitClause) -> Result<u64, QueryError> {
     const HINT: &str = "write LIMIT and a whole number; it does not lower the cost";
     match clause {
         LimitClause::LimitOffset { limit: Some(limit), offset: None, limit_by } if limit_by.is_empty() => {
             let number = whole(limit).and_then(|number| u64::try_from(number).ok());
             number.ok_or_else(|| outside(limit, HINT))
         }
-        _ => Err(QuestionError::outside("LIMIT", HINT)),
+        _ => Err(QueryError::outside("LIMIT", HINT)),
     }
 }

@@ -7,11 +7,10 @@ use sqlparser::parser::{Parser, ParserError};
 use sqlparser::tokenizer::{Location, Token, TokenWithSpan, Tokenizer};
 
 use super::canonical::{find_summable, too_deep, too_many};
+use super::cost::read_epsilon;
 use super::error::excerpt;
-use super::price::read_epsilon;
 use super::{
-    MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Price, Probability, Problem, Query, QueryPlace, QuestionError,
-    select,
+    Cost, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT, Probability, Problem, Query, QueryError, QueryPlace, select,
 };
 use crate::tags::Catalogue;
 
@@ -25,13 +24,13 @@ const PARSER_FRAMES: usize = 4;
 /// Reads a query in SQL; names and labels are those of `catalogue`. Comments are ignored.
 ///
 /// # Errors
-/// [`QuestionError`] with its place for everything outside the language or the vocabulary.
+/// [`QueryError`] with its place for everything outside the language or the vocabulary.
 ///
 /// # Privacy
 /// Refuses from the text and the catalogue alone.
-pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Query, QuestionError> {
+pub fn parse(text: &str, catalogue: &Catalogue) -> Result<Query, QueryError> {
     if text.len() > MAX_TEXT {
-        return Err(QuestionError::new(Problem::TooLong, "ask for fewer labels, or several queries"));
+        return Err(QueryError::new(Problem::TooLong, "ask for fewer labels, or several queries"));
     }
     let mut tokens = tokenize(text)?;
     check_limits(&tokens)?;
@@ -53,18 +52,19 @@ pub(super) fn place(token: &TokenWithSpan) -> QueryPlace {
 }
 
 /// The tokens of one statement, without spaces, comments and a final semicolon.
-fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, QuestionError> {
+fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, QueryError> {
     let tokens = Tokenizer::new(&DIALECT, text).tokenize_with_location().map_err(|error| {
         let problem = Problem::Syntax { found: excerpt(&error.message) };
-        QuestionError::new(problem, "close every quote and comment").at(error.location.into())
+        QueryError::new(problem, "close every quote and comment").at(error.location.into())
     })?;
     let mut kept: Vec<_> =
         tokens.into_iter().filter(|token| !matches!(token.token, Token::Whitespace(_))).collect();
     kept.pop_if(|last| last.token == Token::SemiColon);
     if kept.is_empty() {
         let problem = Problem::Syntax { found: String::new() };
-        return Err(QuestionError::new(problem, "write SELECT COUNT(*) FROM tags")
-            .at(QueryPlace { line: 1, column: 1 }));
+        return Err(
+            QueryError::new(problem, "write SELECT COUNT(*) FROM tags").at(QueryPlace { line: 1, column: 1 })
+        );
     }
     for token in &kept {
         check_token(token).map_err(|error| error.at(place(token)))?;
@@ -72,7 +72,7 @@ fn tokenize(text: &str) -> Result<Vec<TokenWithSpan>, QuestionError> {
     Ok(kept)
 }
 
-fn check_token(token: &TokenWithSpan) -> Result<(), QuestionError> {
+fn check_token(token: &TokenWithSpan) -> Result<(), QueryError> {
     let hint = match &token.token {
         Token::Word(word) if word.quote_style == Some('"') => return Ok(()),
         Token::Word(word) if word.quote_style.is_some() => {
@@ -80,7 +80,7 @@ fn check_token(token: &TokenWithSpan) -> Result<(), QuestionError> {
                 "labels take single quotes, names double ones or none: '{0}' or {0}",
                 excerpt(&word.value)
             );
-            return Err(QuestionError::outside(&word.value, hint));
+            return Err(QueryError::outside(&word.value, hint));
         }
         Token::Word(word) => match refused_word(word.keyword, &word.value) {
             Some(error) => return Err(error),
@@ -108,11 +108,11 @@ fn check_token(token: &TokenWithSpan) -> Result<(), QuestionError> {
         }
         _ => "a query uses names, 'labels', numbers, commas, parentheses, = and <>",
     };
-    Err(QuestionError::outside(&token.token.to_string(), hint))
+    Err(QueryError::outside(&token.token.to_string(), hint))
 }
 
 /// Words of SQL that are refused everywhere; the study cannot give them to a tag or a measure, or need not.
-fn refused_word(keyword: Keyword, written: &str) -> Option<QuestionError> {
+fn refused_word(keyword: Keyword, written: &str) -> Option<QueryError> {
     let hint = match keyword {
         Keyword::JOIN | Keyword::CROSS | Keyword::NATURAL => {
             "the tags of both parties are already joined: FROM tags"
@@ -137,11 +137,11 @@ fn refused_word(keyword: Keyword, written: &str) -> Option<QuestionError> {
         | Keyword::ALTER => "queries only read: start with SELECT",
         _ => return None,
     };
-    Some(QuestionError::outside(written, hint))
+    Some(QueryError::outside(written, hint))
 }
 
 /// Bounds what `sqlparser` recurses into, and the length of its left-leaning chains.
-fn check_limits(tokens: &[TokenWithSpan]) -> Result<(), QuestionError> {
+fn check_limits(tokens: &[TokenWithSpan]) -> Result<(), QueryError> {
     let (mut open, mut refusals, mut operators) = (0usize, 0usize, 0usize);
     let mut before = &Token::Comma;
     for token in tokens {
@@ -175,12 +175,12 @@ fn is_keyword(token: &Token, keyword: Keyword) -> bool {
 }
 
 /// Takes the trailing `WITH ( ... )` off and returns what is between its parentheses.
-fn cut_with(tokens: &mut Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, QuestionError> {
+fn cut_with(tokens: &mut Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, QueryError> {
     let mut places = tokens.iter().enumerate().filter(|(_, token)| is_keyword(&token.token, Keyword::WITH));
     let Some((start, with)) = places.next() else { return Ok(vec![]) };
     let elsewhere = || {
         let hint = "WITH (error = 200) is the last clause and occurs once; there are no sub-queries";
-        QuestionError::outside("WITH", hint).at(place(with))
+        QueryError::outside("WITH", hint).at(place(with))
     };
     if start == 0 || places.next().is_some() {
         return Err(elsewhere());
@@ -193,13 +193,13 @@ fn cut_with(tokens: &mut Vec<TokenWithSpan>) -> Result<Vec<TokenWithSpan>, Quest
     let end = setting.pop().map(|token| place(&token));
     if setting.is_empty() {
         let problem = Problem::BadSetting { found: "WITH ()".to_owned() };
-        let error = QuestionError::new(problem, "write WITH (error = 200) or drop the clause");
+        let error = QueryError::new(problem, "write WITH (error = 200) or drop the clause");
         return Err(end.map_or(error.clone(), |end| error.at(end)));
     }
     Ok(setting)
 }
 
-fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<SqlQuery, QuestionError> {
+fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<SqlQuery, QueryError> {
     let (first, last) = (tokens.first().cloned(), tokens.last().map(place));
     let mut parser = Parser::new(&DIALECT)
         .with_recursion_limit(PARSER_FRAMES * MAX_DEPTH)
@@ -211,7 +211,7 @@ fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<SqlQuery, QuestionError> {
         let at = last.filter(|_| at_end).unwrap_or_else(|| place(&next));
         match error {
             ParserError::RecursionLimitExceeded => too_deep().at(at),
-            _ => QuestionError::new(Problem::Syntax { found }, SHAPE).at(at),
+            _ => QueryError::new(Problem::Syntax { found }, SHAPE).at(at),
         }
     };
     let statement = parser.parse_statement().map_err(|error| broken(&parser, &error))?;
@@ -222,7 +222,7 @@ fn parse_query(tokens: Vec<TokenWithSpan>) -> Result<SqlQuery, QuestionError> {
         Statement::Query(query) => Ok(*query),
         _ => {
             let found = first.as_ref().map(|token| token.token.to_string()).unwrap_or_default();
-            let error = QuestionError::outside(&found, "queries only read: start with SELECT");
+            let error = QueryError::outside(&found, "queries only read: start with SELECT");
             Err(first.map_or(error.clone(), |token| error.at(place(&token))))
         }
     }
@@ -232,11 +232,7 @@ pub(super) const SHAPE: &str =
     "write SELECT tag, COUNT(*), AVG(measure) FROM tags WHERE tag = 'label' GROUP BY tag WITH (error = 200)";
 
 /// Reads `key = number, key(measure) = number, ...` into the price and confidence of `ask`.
-fn read_settings(
-    tokens: &[TokenWithSpan],
-    ask: &mut Query,
-    catalogue: &Catalogue,
-) -> Result<(), QuestionError> {
+fn read_settings(tokens: &[TokenWithSpan], ask: &mut Query, catalogue: &Catalogue) -> Result<(), QueryError> {
     if tokens.is_empty() {
         return Ok(());
     }
@@ -255,9 +251,9 @@ fn read_setting(
     ask: &mut Query,
     confidence: &mut Option<Probability>,
     catalogue: &Catalogue,
-) -> Result<(), QuestionError> {
+) -> Result<(), QueryError> {
     let found = || excerpt(&words.iter().map(ToString::to_string).collect::<Vec<_>>().join(" "));
-    let bad = |hint: &str| QuestionError::new(Problem::BadSetting { found: found() }, hint);
+    let bad = |hint: &str| QueryError::new(Problem::BadSetting { found: found() }, hint);
     let (key, measure, number) = match words {
         [Token::Word(key), Token::Eq, Token::Number(number, false)] => (key, None, number),
         [
@@ -278,10 +274,10 @@ fn read_setting(
         ("error", measure) => {
             let error = number.parse().ok().filter(|error| *error > 0);
             let error: u64 = error.ok_or_else(|| bad("an error is a whole number from 1 to 2^64 - 1"))?;
-            if ask.price == Price::Default {
-                ask.price = Price::Errors { count: None, sums: [].into() };
+            if ask.cost == Cost::Default {
+                ask.cost = Cost::Errors { count: None, sums: [].into() };
             }
-            let Price::Errors { count, sums } = &mut ask.price else {
+            let Cost::Errors { count, sums } = &mut ask.cost else {
                 return Err(bad("give either errors or epsilon"));
             };
             let before = match measure {
@@ -297,10 +293,10 @@ fn read_setting(
             let epsilon = read_epsilon(number).ok_or_else(|| {
                 bad("an epsilon is from 0.000000001 to 1000, with at most 9 digits after the point")
             })?;
-            if ask.price != Price::Default {
+            if ask.cost != Cost::Default {
                 return Err(bad("give either errors or epsilon, once"));
             }
-            ask.price = Price::Epsilon(epsilon);
+            ask.cost = Cost::Epsilon(epsilon);
             Ok(())
         }
         ("confidence", None) => {

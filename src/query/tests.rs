@@ -73,11 +73,11 @@ fn defaults() -> Defaults {
 
 const ZCDP: Accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
 
-fn plan_of(ask: &Query) -> Result<Plan, QuestionError> {
+fn plan_of(ask: &Query) -> Result<Plan, QueryError> {
     Plan::new(ask, &catalogue(), &defaults(), ZCDP)
 }
 
-fn plan(text: &str) -> Result<Plan, QuestionError> {
+fn plan(text: &str) -> Result<Plan, QueryError> {
     plan_of(&parse(text, &catalogue())?)
 }
 

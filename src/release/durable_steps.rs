@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError, TryLockError};
 
 use super::group_commit::{Group, UnderWay};
-use super::releaser::{Question, ReleaseError, Releaser};
+use super::releaser::{ChargedQuery, ReleaseError, Releaser};
 use crate::audit::{Entry, Recorded};
 use crate::ledger::{Charge, Done, Ledger, LedgerError, LogHead, Request, Reservation, Step, StoredAnswer};
 use crate::policy::Permit;
@@ -59,7 +59,7 @@ impl Releaser<'_> {
     pub(super) fn reserve(
         &self,
         permit: &Permit,
-        question: &Question<'_>,
+        question: &ChargedQuery<'_>,
         key: [u8; 32],
     ) -> Result<(Reservation, Timestamp), ReleaseError> {
         let (study, recipient) = (permit.study().clone(), permit.recipient().clone());

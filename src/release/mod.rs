@@ -26,6 +26,6 @@ pub use released::{
 };
 #[cfg(test)]
 pub(crate) use releaser::noised_in_test;
-pub use releaser::{Outcome, Question, ReleaseError, Releaser, Selection, Value};
+pub use releaser::{ChargedQuery, Outcome, ReleaseError, Releaser, Selection, Value};
 pub use render::Evidence;
 pub use stored_answer::StoredAnswers;

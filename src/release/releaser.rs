@@ -95,7 +95,7 @@ pub struct Selection {
 }
 
 /// A question at the door.
-pub struct Question<'a> {
+pub struct ChargedQuery<'a> {
     /// The study's cap inside the pool, in units of the pool.
     pub study_cap: Option<u128>,
     /// The recipient's share of the pool, in units of the pool.
@@ -167,7 +167,7 @@ impl Releaser<'_> {
     pub fn release(
         &self,
         permit: Permit,
-        question: &Question<'_>,
+        question: &ChargedQuery<'_>,
         cube: &Exact<Cube>,
     ) -> Result<Outcome, ReleaseError> {
         // 1. The permit is for this question, and it is used up here.
@@ -229,7 +229,7 @@ impl Releaser<'_> {
     fn draw(
         &self,
         permit: &Permit,
-        question: &Question<'_>,
+        question: &ChargedQuery<'_>,
         charge: &Charge,
         cube: &Exact<Cube>,
     ) -> Result<(Body, String), ReleaseError> {
@@ -335,7 +335,7 @@ impl Releaser<'_> {
     fn hand_out(
         &self,
         body: &Body,
-        question: &Question<'_>,
+        question: &ChargedQuery<'_>,
         stored: bool,
         place: Place,
     ) -> Result<Outcome, ReleaseError> {
@@ -357,7 +357,7 @@ impl Releaser<'_> {
 }
 
 /// A question of one study text, recipient and epoch: charged once, however often and by whom it is asked.
-fn question_key(permit: &Permit, question: &Question<'_>) -> [u8; 32] {
+fn question_key(permit: &Permit, question: &ChargedQuery<'_>) -> [u8; 32] {
     let mut key = blake3::Hasher::new_derive_key("hushtag 2026-11 v1 key of a question");
     for part in [question.epoch.as_str(), permit.study_hash(), permit.recipient().as_str()] {
         key.update(part.as_bytes());

@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::*;
-use crate::dp::{Confidence, Contribution, Mechanism, Part as ClaimPart, QuestionHash, Sensitivity, Shape};
+use crate::dp::{Confidence, Contribution, Mechanism, Part as ClaimPart, QueryHash, Sensitivity, Shape};
 use crate::release::body::BodyPart;
 use crate::types::{Feasible, Ratio};
 
@@ -15,7 +15,7 @@ fn answer(counts: [i128; 3], sums: [i128; 3], min_people: u64) -> Released {
     let mechanism = Mechanism::gaussian(Ratio::new(100, 1).unwrap()).unwrap();
     let sensitivity = Sensitivity::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
     let part = ClaimPart { mechanism, sensitivity, cells: 3 };
-    let claim = PrivacyClaim { question: QuestionHash::new([0; 32]), parts: vec![part, part], reach: 1 };
+    let claim = PrivacyClaim { question: QueryHash::new([0; 32]), parts: vec![part, part], reach: 1 };
     let noisy = [counts, sums].map(|numbers| BodyPart::new(&part, numbers.to_vec()));
     let body = Body::of_parts(noisy.to_vec());
     let layout = AnswerLayout {
@@ -79,7 +79,7 @@ fn a_sum_is_limited_to_the_side_of_zero_on_which_its_clamp_is() {
     let mechanism = Mechanism::gaussian(Ratio::new(100, 1).unwrap()).unwrap();
     let sensitivity = Sensitivity::of(Contribution::COUNT, 1, Shape::Exclusive).unwrap();
     let part = ClaimPart { mechanism, sensitivity, cells: 3 };
-    let claim = PrivacyClaim { question: QuestionHash::new([0; 32]), parts: vec![part], reach: 1 };
+    let claim = PrivacyClaim { question: QueryHash::new([0; 32]), parts: vec![part], reach: 1 };
     let body = Body::of_parts(vec![BodyPart::new(&part, vec![-50, -5, 90])]);
     let shown = |feasible: Feasible| -> Vec<[String; 4]> {
         let layout = AnswerLayout {

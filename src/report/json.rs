@@ -6,7 +6,7 @@ use super::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, UNCERTAIN_NOTE, selection_n
 use crate::audit::amount;
 use crate::dp::{Accounting, Mechanism, Sensitivity};
 use crate::engine::IngestReport;
-use crate::operator::{AskedEpoch, Remaining, Status, Vocabulary};
+use crate::operator::{Remaining, ResolvedEpoch, Status, Vocabulary};
 use crate::policy::Reason;
 use crate::query::Forecast;
 use crate::release::{Cell, OutputColumn, Released, Row};
@@ -169,7 +169,7 @@ fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> V
 
 /// A forecast: the same objects as the later answer has, before anything is charged.
 #[must_use]
-pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&AskedEpoch>) -> Value {
+pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&ResolvedEpoch>) -> Value {
     let accounting = remaining.accounting;
     let parts = forecast.parts.iter().map(|part| {
         let mut part_json = mechanism(&part.mechanism, part.sensitivity, part.half_width);
@@ -226,7 +226,7 @@ pub fn budget_json(status: &Status) -> Value {
 }
 
 /// The epoch that would be asked, and why it answers nothing now, if it does not.
-pub(super) fn asked_epoch(epoch: &AskedEpoch) -> Value {
+pub(super) fn asked_epoch(epoch: &ResolvedEpoch) -> Value {
     json!({ "id": epoch.id, "answers_until": epoch.answers_until.to_string(), "closed": epoch.closed })
 }
 

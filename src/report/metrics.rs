@@ -6,7 +6,7 @@ use super::json::asked_epoch;
 use super::{NOISE_NOTE, OUTSIDE_NOTE, UNBIASED_NOTE, selection_note};
 use crate::audit::amount;
 use crate::dp::Accounting;
-use crate::operator::{AskedEpoch, MetricAnswer, Metrics, MetricsForecast, Remaining};
+use crate::operator::{MetricAnswer, Metrics, MetricsForecast, Remaining, ResolvedEpoch};
 use crate::query::metric::Estimate;
 
 /// The metrics of a study.
@@ -77,7 +77,7 @@ fn metric_json(metric: &MetricAnswer) -> Value {
 pub fn metrics_forecast_json(
     forecast: &MetricsForecast,
     remaining: &Remaining,
-    epoch: Option<&AskedEpoch>,
+    epoch: Option<&ResolvedEpoch>,
 ) -> Value {
     let accounting = remaining.accounting;
     let questions = forecast.questions.iter().map(|question| {

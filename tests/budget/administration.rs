@@ -105,7 +105,7 @@ fn a_sandbox_is_administered_while_eight_threads_ask() {
         clients.into_iter().for_each(|client| policies.extend(client.join().unwrap()));
     });
     assert!(policies.len() > 1, "answers under one text alone: nothing was asked meanwhile");
-    let vkey = operator.status().unwrap().vkey.parse().unwrap();
+    let vkey = operator.status().unwrap().vkey;
     drop(operator);
 
     let verified = verify_log(&image, Some(&vkey), Some(Keys::Given(root(ROUNDS - 1))), None).unwrap();

@@ -96,7 +96,7 @@ fn seal_entry(image: &Image, operator: &Operator) -> Entry {
         found = (entry.kind == Kind::Seal).then(|| entry.clone()).or(found.take());
         Ok(())
     };
-    verify_each(image, &operator.status().unwrap().vkey.parse().unwrap(), read).unwrap();
+    verify_each(image, &operator.status().unwrap().vkey, read).unwrap();
     found.unwrap()
 }
 

@@ -171,13 +171,13 @@ fn root_in_force(seen: &[Event], storage: &dyn Storage) -> RootKey {
 }
 
 /// Every change of the root key has its entry, whether it was acknowledged or not.
-fn logged_roots(storage: &dyn Storage, vkey: &str) -> usize {
+fn logged_roots(storage: &dyn Storage, vkey: &VerifierKey) -> usize {
     let mut roots = 0;
     let count = |_: &_, entry: &Entry| {
         roots += usize::from(entry.kind == Kind::Key);
         Ok(())
     };
-    verify_each(storage, &vkey.parse().unwrap(), count).unwrap();
+    verify_each(storage, vkey, count).unwrap();
     roots
 }
 
@@ -194,7 +194,7 @@ fn check_law(seen: &[Event], storage: &dyn Storage, operator: &mut Operator) {
         adopted.extend((entry.kind == Kind::Adopt).then(|| entry.body["adopted"]["hash"].to_string()));
         Ok(())
     };
-    verify_each(storage, &operator.status().unwrap().vkey.parse().unwrap(), read).unwrap();
+    verify_each(storage, &operator.status().unwrap().vkey, read).unwrap();
     let acknowledged = seen.iter().filter(|event| matches!(event, Event::Adopted)).count();
     assert!(adopted.len() >= acknowledged, "an adoption is gone");
     assert_eq!(storage.read("sandbox.toml.new").unwrap(), None, "half an adoption is left");
@@ -211,13 +211,13 @@ fn third_study() -> String {
     format!("{}# changed again\n", support::changed_study())
 }
 
-fn logged_seals(storage: &dyn Storage, vkey: &str) -> usize {
+fn logged_seals(storage: &dyn Storage, vkey: &VerifierKey) -> usize {
     let mut seals = 0;
     let count = |_: &_, entry: &Entry| {
         seals += usize::from(entry.kind == Kind::Seal);
         Ok(())
     };
-    verify_each(storage, &vkey.parse().unwrap(), count).unwrap();
+    verify_each(storage, vkey, count).unwrap();
     seals
 }
 

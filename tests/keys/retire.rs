@@ -56,7 +56,7 @@ fn refused(operator: &Operator, question: &str, epoch: Option<&str>) -> Vec<Reas
 
 fn entries(image: &Image, operator: &Operator) -> Vec<Entry> {
     let mut all = Vec::new();
-    let vkey = operator.status().unwrap().vkey.parse().unwrap();
+    let vkey = operator.status().unwrap().vkey;
     verify_each(image, &vkey, |_, entry| {
         all.push(entry.clone());
         Ok(())

@@ -85,7 +85,7 @@ fn only_the_new_key_opens_and_nothing_was_made_again() {
     assert_eq!(ask(&operator, CHEAP), (index, true), "given again without a charge");
     let fresh = ask(&operator, SOCIAL).0;
     assert_eq!(fresh, index + 2, "the epoch opens");
-    let vkey = operator.status().unwrap().vkey.parse().unwrap();
+    let vkey = operator.status().unwrap().vkey;
     for answer in [index, fresh] {
         let text = operator.prove(answer).unwrap().to_text().unwrap();
         Bundle::parse(&text).unwrap().verify(&vkey).unwrap();
@@ -97,7 +97,7 @@ fn only_the_new_key_opens_and_nothing_was_made_again() {
 fn a_root_key_and_the_key_of_the_log_change_in_any_order() {
     let image = Image::new();
     let (operator, index) = made(&image);
-    let first = operator.status().unwrap().vkey.parse().unwrap();
+    let first = operator.status().unwrap().vkey;
     operator.rotate_root(NewRoot::InFolder).unwrap();
     operator.rotate_key().unwrap();
     operator.rotate_root(NewRoot::Given(root("02"))).unwrap();

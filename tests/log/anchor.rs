@@ -274,7 +274,7 @@ fn many_clients_leave_one_chain_of_heads() {
             });
         }
     });
-    let key: VerifierKey = operator.status().unwrap().vkey.parse().unwrap();
+    let key: VerifierKey = operator.status().unwrap().vkey;
     drop(operator);
     let place = AnchorFile::new(&disks.anchor()).unwrap();
     let head = hushtag::audit::anchored(place.path(), place.read().unwrap(), &key, |_| Ok(None)).unwrap();

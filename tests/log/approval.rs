@@ -78,7 +78,7 @@ fn under(law: &str) -> StudySource {
 }
 
 fn entries(storage: &dyn Storage, operator: &Operator) -> Vec<Entry> {
-    let key = operator.status().unwrap().vkey.parse().unwrap();
+    let key = operator.status().unwrap().vkey;
     let mut all = Vec::new();
     verify_each(storage, &key, |_, entry| {
         all.push(entry.clone());
@@ -494,7 +494,7 @@ fn an_operator_who_logs_an_adoption_that_was_not_signed_is_found() {
         let keyring = Keyring::open(image, &support::root_key(), &status.sandbox).unwrap();
         let key = SigningKey::load(image, &keyring).unwrap();
         let signer = NamedKey { name: format!("hushtag/{}", status.sandbox), key };
-        let mut log = Log::open(Arc::new(image.clone()), &status.vkey.parse().unwrap()).unwrap();
+        let mut log = Log::open(Arc::new(image.clone()), &status.vkey).unwrap();
         let serde_json::Value::Object(body) = body else { panic!("no object") };
         let at = FixedClock::default().now();
         log.append(&Entry { kind, at, ledger_seq: None, body }, &signer).unwrap().index()

@@ -19,7 +19,7 @@ fn answered() -> (Operator, u64, VerifierKey) {
     for error in [30, 40, 50] {
         analyst.ask(&format!("SELECT COUNT(*) FROM tags WITH (error = {error})"), None).unwrap();
     }
-    let key = operator.status().unwrap().vkey.parse().unwrap();
+    let key = operator.status().unwrap().vkey;
     (operator, answer.index, key)
 }
 
@@ -95,7 +95,7 @@ fn a_bundle_shows_who_signed_and_convinces_of_nothing_else() {
     let Answer::Released(answer) = support::analyst(&operator).ask(SOCIAL, None).unwrap() else {
         panic!("refused")
     };
-    let key: VerifierKey = operator.status().unwrap().vkey.parse().unwrap();
+    let key: VerifierKey = operator.status().unwrap().vkey;
     let text = operator.prove(answer.index).unwrap().to_text().unwrap();
     let opened = Bundle::parse(&text).unwrap().verify(&key).unwrap();
     assert_eq!(

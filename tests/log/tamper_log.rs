@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::support::HandlerKey;
 use hushtag::audit::tiles::{CHECKPOINT, Content, Tile, hashes, pack, unpack};
-use hushtag::audit::{Entry, Fault, Kind, Log, VerifierKey, Why, verify};
+use hushtag::audit::{Entry, Kind, Log, VerifierKey, VerifyError, VerifyErrorKind, verify};
 use hushtag::storage::{AnchorFile, Image, Storage};
 use hushtag::types::Timestamp;
 
@@ -100,8 +100,9 @@ fn every_record_of_every_tile_is_in_its_place_or_missed_there() {
         for at in 0..records.len() {
             for (what, changed) in changes(&records, at) {
                 image.write(&path, &changed).unwrap();
-                let Fault { place, why } = verify(&image, &key()).expect_err(&format!("{path}: {at} {what}"));
-                assert!(place.starts_with(&path), "{path}: {at} {what} is found at {place}: {why}");
+                let VerifyError { place, kind } =
+                    verify(&image, &key()).expect_err(&format!("{path}: {at} {what}"));
+                assert!(place.starts_with(&path), "{path}: {at} {what} is found at {place}: {kind}");
                 found += 1;
             }
         }
@@ -131,7 +132,7 @@ fn every_tile_is_in_its_place_or_missed_there() {
         }
         image.remove(path).unwrap();
         let fault = verify(&image, &key()).unwrap_err();
-        assert!(fault.place == *path && matches!(fault.why, Why::Missing), "{fault}");
+        assert!(fault.place == *path && matches!(fault.kind, VerifyErrorKind::Missing), "{fault}");
         image.write(path, whole).unwrap();
     }
     assert!(verify(&image, &key()).is_ok());
@@ -162,8 +163,8 @@ fn a_log_that_was_rewritten_does_not_have_the_signed_root() {
             forged.write(CHECKPOINT, &checkpoint).unwrap();
             let fault = verify(&forged, &key()).expect_err(&format!("{at} {what}"));
             let same_size = changed.len() == entries.len();
-            assert_eq!(matches!(fault.why, Why::Root), same_size, "{at} {what}: {fault}");
-            assert!(same_size || matches!(fault.why, Why::Missing), "{at} {what}: {fault}");
+            assert_eq!(matches!(fault.kind, VerifyErrorKind::Root), same_size, "{at} {what}: {fault}");
+            assert!(same_size || matches!(fault.kind, VerifyErrorKind::Missing), "{at} {what}: {fault}");
         }
     }
 }
@@ -203,7 +204,7 @@ fn an_old_checkpoint_is_found_by_the_files_and_an_old_folder_by_the_anchor() {
             let _ = check(mixed).expect_err("the anchor shows it");
         } else {
             let fault = verify(&mixed, &key()).expect_err(&format!("the checkpoint of {} entries", at + 1));
-            assert!(matches!(fault.why, Why::Missing), "{}: {fault}", at + 1);
+            assert!(matches!(fault.kind, VerifyErrorKind::Missing), "{}: {fault}", at + 1);
         }
         assert_eq!(verify(&old, &key()).unwrap().checkpoint.size, at as u64 + 1, "nothing in it shows it");
         let error = check(old).expect_err("the anchor shows it");

@@ -64,13 +64,13 @@ fn seal(operator: &Operator, epoch: &str) {
     );
 }
 
-fn entries(dir: &Path, vkey: &str) -> Vec<Entry> {
+fn entries(dir: &Path, vkey: &VerifierKey) -> Vec<Entry> {
     let mut all = Vec::new();
     let read = |_: &_, entry: &Entry| {
         all.push(entry.clone());
         Ok(())
     };
-    verify_each(&Folder::open(dir).unwrap(), &vkey.parse().unwrap(), read).unwrap();
+    verify_each(&Folder::open(dir).unwrap(), vkey, read).unwrap();
     all
 }
 

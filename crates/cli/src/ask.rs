@@ -30,9 +30,9 @@ pub(super) struct AskCommand {
 /// A query that does not parse is shown with a caret under the place.
 pub(super) fn with_caret(error: OperatorError, question: &str) -> Failure {
     match error {
-        OperatorError::Question(error) => {
+        OperatorError::Query(error) => {
             let message = error.render(question);
-            Failure::from(OperatorError::Question(error)).in_words(message)
+            Failure::from(OperatorError::Query(error)).in_words(message)
         }
         error => error.into(),
     }

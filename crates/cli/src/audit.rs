@@ -1,12 +1,13 @@
 //! `hushtag audit`.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use clap::Subcommand;
 use serde_json::{Value, json};
 
-use super::bundle::bundle;
+use super::bundle::{bundle, log_keys};
 use super::documents::GivenDocument;
 use super::key::log_key;
 use super::lang::{list, text, time};
@@ -15,7 +16,9 @@ use super::progress::{Counted, shown};
 use super::sandbox::{anchoring, keys, open};
 use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
-use hushtag::audit::{Cosigned, Entry, KeyChange, Kind, VerifierKey, WitnessKey, check_witnesses};
+use hushtag::audit::{
+    Cosigned, Entry, KeyChange, Kind, Verified, VerifierKey, WitnessKey, amount, check_witnesses,
+};
 use hushtag::engine::Progress;
 use hushtag::keys::RootKey;
 use hushtag::operator::{
@@ -46,6 +49,9 @@ pub(super) enum AuditCommand {
         /// signed it, and that its checkpoint is one of this log
         #[arg(long, value_name = "DIR")]
         log: Option<PathBuf>,
+        /// Verify the log of a folder and nothing else: of a copy that has no other files, such as one downloaded from a service
+        #[arg(long, requires = "key", conflicts_with_all = ["anchor", "without_anchor", "log"])]
+        log_alone: bool,
         /// The key of a witness that must have cosigned the checkpoint of a folder; several may be given
         #[arg(long = "witness", value_name = "VKEY")]
         witnesses: Vec<WitnessKey>,
@@ -103,6 +109,12 @@ fn kind(word: &str) -> Result<Kind, String> {
 impl AuditCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         match self {
+            Self::Verify { place, key: Some(key), log_alone: true, witnesses, .. } if !place.is_file() => {
+                log_alone(&place, &key, &witnesses, context)
+            }
+            Self::Verify { log_alone: true, .. } => {
+                Err(Failure::usage(text!("audit.alone_file"), text!("audit.alone_file_fix")))
+            }
             Self::Verify { place, anchor, without_anchor, .. }
                 if place.is_file() && (anchor.is_some() || without_anchor) =>
             {
@@ -121,7 +133,7 @@ impl AuditCommand {
             Self::Verify { log: Some(_), .. } => {
                 Err(Failure::usage(text!("audit.log_of_folder"), text!("audit.log_of_folder_fix")))
             }
-            Self::Verify { place, key, anchor, without_anchor, witnesses, log: None } => {
+            Self::Verify { place, key, anchor, without_anchor, witnesses, .. } => {
                 let anchor = anchor.as_deref().map(AnchorFile::new).transpose()?;
                 let anchor = anchoring(anchor.as_ref(), without_anchor);
                 folder(&place, key.as_ref(), anchor, &witnesses, context)
@@ -156,26 +168,56 @@ fn folder(
         .beside_a_writer();
     let verify = || verify_sandbox(&folder, terms);
     let verified = shown(&context.output, &progress, Counted::Entries, verify)?;
-    let cosigned = cosigned(&folder, &verified, witnesses)?;
+    let cosigned = cosigned(&folder, &verified.signed_by, witnesses)?;
     if key.is_none() {
         context.output.note(&text!("audit.key_of_folder"));
     }
     context.output.either(|| folder_json(&verified, &cosigned), || folder_text(&verified, &cosigned))
 }
 
+/// Verifies the log in `dir/log` with a key that it had, and reads no other file.
+fn log_alone(
+    dir: &Path,
+    key: &VerifierKey,
+    witnesses: &[WitnessKey],
+    context: &Context,
+) -> Result<(), Failure> {
+    let folder = Folder::open(dir)?;
+    let log = log_keys(dir, key)?;
+    let signed_by = log.signed_by().unwrap_or(key);
+    let cosigned = cosigned(&folder, signed_by, witnesses)?;
+    let Verified { checkpoint, kinds, charged_units, other_signatures, .. } = log.verified();
+    context.output.either(
+        || {
+            json!({
+                "verified": true,
+                "key": key,
+                "signed_by": signed_by,
+                "entries": checkpoint.size,
+                "kinds": kinds_json(kinds),
+                "charged_units": amount(*charged_units),
+                "other_signatures": other_signatures,
+                "witnesses": witnesses_json(&cosigned),
+            })
+        },
+        || {
+            let (entries, kinds, witnesses) = (checkpoint.size, kinds_text(kinds), witnesses_text(&cosigned));
+            text!("audit.verified_alone", entries, kinds, witnesses, signed_by, vkey = key)
+        },
+    )
+}
+
 /// The cosignatures of the witnesses that were named; one that is missing or wrong is damage.
 fn cosigned(
     folder: &Folder,
-    verified: &Verification,
+    signed_by: &VerifierKey,
     witnesses: &[WitnessKey],
 ) -> Result<Vec<Cosigned>, Failure> {
-    check_witnesses(folder, &verified.signed_by, witnesses)
-        .map_err(|fault| Failure::damaged(&fault.place, &fault.why, text!("audit.witness_fix")))
+    check_witnesses(folder, signed_by, witnesses)
+        .map_err(|fault| Failure::damaged(&fault.place, &fault.kind, text!("audit.witness_fix")))
 }
 
 fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
-    let kinds: serde_json::Map<_, _> =
-        verified.log.kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect();
     json!({
         "verified": true,
         "key": verified.vkey,
@@ -183,8 +225,8 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "rotations": verified.rotations,
         "root_changes": verified.root_changes,
         "entries": verified.log.checkpoint.size,
-        "kinds": kinds,
-        "charged_units": hushtag::audit::amount(verified.log.charged_units),
+        "kinds": kinds_json(&verified.log.kinds),
+        "charged_units": amount(verified.log.charged_units),
         "studies": verified.studies,
         "approvals": verified.approvals,
         "renewals": verified.renewals,
@@ -202,11 +244,25 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
         "signing_key": verified.signing_key,
         "unfinished": verified.unfinished,
         "other_signatures": verified.log.other_signatures,
-        "witnesses": cosigned
-            .iter()
-            .map(|seen| json!({ "name": seen.witness, "at": seen.at.seconds() }))
-            .collect::<Vec<_>>(),
+        "witnesses": witnesses_json(cosigned),
     })
+}
+
+fn kinds_json(kinds: &BTreeMap<Kind, u64>) -> Value {
+    kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect::<serde_json::Map<_, _>>().into()
+}
+
+fn kinds_text(kinds: &BTreeMap<Kind, u64>) -> String {
+    list(kinds.iter().map(|(kind, count)| format!("{count} {kind}")))
+}
+
+fn witnesses_json(cosigned: &[Cosigned]) -> Value {
+    cosigned.iter().map(|seen| json!({ "name": seen.witness, "at": seen.at.seconds() })).collect()
+}
+
+fn witnesses_text(cosigned: &[Cosigned]) -> String {
+    let line = |seen: &Cosigned| text!("audit.witness", witness = seen.witness, at = time(seen.at));
+    cosigned.iter().map(line).collect()
 }
 
 const fn anchor_word(verified: &Verification) -> &'static str {
@@ -237,7 +293,6 @@ fn rest_text(verified: &Verification) -> String {
 }
 
 fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
-    let kinds = list(verified.log.kinds.iter().map(|(kind, count)| format!("{count} {kind}")));
     let ledger = verified
         .charges
         .map_or_else(|| text!("audit.ledger_no_root"), |charges| text!("audit.ledger", charges));
@@ -272,14 +327,10 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         1 => text!("audit.root_changed_once"),
         count => text!("audit.root_changed", count),
     };
-    let witnesses: String = cosigned
-        .iter()
-        .map(|seen| text!("audit.witness", witness = seen.witness, at = time(seen.at)))
-        .collect();
     text!(
         "audit.verified",
         entries = verified.log.checkpoint.size,
-        kinds,
+        kinds = kinds_text(&verified.log.kinds),
         studies = verified.studies,
         cubes = verified.cubes,
         retired,
@@ -288,7 +339,7 @@ fn folder_text(verified: &Verification, cosigned: &[Cosigned]) -> String {
         ledger,
         rest = rest_text(verified),
         anchor,
-        witnesses,
+        witnesses = witnesses_text(cosigned),
         rotations,
         roots,
         vkey = verified.vkey,

@@ -28,6 +28,8 @@ pub struct Running {
     pub stop: CancelToken,
     /// Called with every answer that the command was given: to ask it again is free.
     pub answered: Box<dyn Fn(&Released) + Send>,
+    /// Called with lines that say how far long work has come, if its sender shows them.
+    pub progress: Option<Box<dyn Fn(&str) + Send + Sync>>,
 }
 
 impl Running {
@@ -36,6 +38,16 @@ impl Running {
         let place = |path: &Path| path.canonicalize().ok();
         place(dir).is_some_and(|dir| Some(dir) == place(&self.folder))
     }
+}
+
+/// A line of the answer to a command.
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Line {
+    /// How far long work has come.
+    Progress(String),
+    /// The last line.
+    Done(Done),
 }
 
 /// What a command came to. It has no Debug: a person's own view and the auditor's figures are among the results.
@@ -87,14 +99,14 @@ impl Sent {
     /// # Privacy
     /// That of the command: what it prints is what `hushtag` prints.
     #[must_use]
-    pub fn run(self, running: Running) -> Done {
+    pub fn run(self, mut running: Running) -> Done {
         let Cli { wait, root_key, format, quiet, lang, command } = self.cli;
         let named = lang.map(Lang::from);
         let texts = if format == Format::Json { Lang::En } else { named.unwrap_or(Lang::En) };
         let context = Context {
             wait: Duration::from_secs(wait),
             root_key: root_key.or_else(|| running.root_key.clone()),
-            output: Output::kept(format, quiet),
+            output: Output::kept(format, quiet, running.progress.take()),
             lang: named,
             running: Some(running),
         };

@@ -46,7 +46,7 @@ impl LogKey {
 /// The log of `--log`, verified with the key that was given.
 pub(super) fn log_keys(dir: &Path, key: &VerifierKey) -> Result<LogKeys, Failure> {
     LogKeys::read(&Folder::open(dir)?, key)
-        .map_err(|fault| Failure::damaged(&fault.place, &fault.why, text!("bundle.log_fix")))
+        .map_err(|fault| Failure::damaged(&fault.place, &fault.kind, text!("bundle.log_fix")))
 }
 
 /// What a file shows under the given key or, with the log, under any key of it; and the key that signed it.

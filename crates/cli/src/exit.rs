@@ -308,7 +308,7 @@ fn place(error: &OperatorError) -> Option<Value> {
         OperatorError::Study(error) => {
             Some(json!({ "file": error.file, "line": error.line, "column": error.column }))
         }
-        OperatorError::Question(error) => {
+        OperatorError::Query(error) => {
             error.place.as_ref().map(|place| json!({ "line": place.line, "column": place.column }))
         }
         _ => None,
@@ -357,7 +357,7 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
         return (DAMAGED, "fix.damaged");
     }
     match error {
-        OperatorError::Question(_) => (USAGE, "fix.query"),
+        OperatorError::Query(_) => (USAGE, "fix.query"),
         OperatorError::Unknown { kind: "answer", .. } => (USAGE, "fix.unknown_answer"),
         OperatorError::Unknown { .. } => (USAGE, "fix.unknown"),
         OperatorError::EpochExists(_) => (EXISTS, "fix.epoch_exists"),

@@ -1,8 +1,8 @@
 //! The same command run by the service that holds the sandbox: it is sent over the operator's Unix socket as HTTP/1.1, with absolute
-//! paths, and what it printed is printed here.
+//! paths; how far it has come and what it printed is shown here.
 
 use std::ffi::{OsStr, OsString};
-use std::io::{Read as _, Write as _};
+use std::io::{self, BufRead, BufReader, Read as _, Write as _};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,17 @@ use clap::{Arg, ArgMatches, Command, ValueEnum as _, value_parser};
 use hushtag::policy::Lang;
 use serde_json::json;
 
-use super::beside::{Done, PATH};
+use super::beside::{Done, Line, PATH};
 use super::inputs::is_stdin;
 use super::lang::{self, Language, text};
+use super::progress::SentLines;
 use super::{Context, Failure};
 
 /// The longest answer that is read.
 const LARGEST: u64 = 256 << 20;
+
+/// The longest head of an answer.
+const LONGEST_HEAD: usize = 64 << 10;
 
 /// Runs the command whose arguments were parsed as `matches` in the service at `socket`.
 pub(super) fn forward(
@@ -30,7 +34,9 @@ pub(super) fn forward(
     let texts = arguments.iter().map(|argument| argument.to_str()).collect::<Option<Vec<_>>>();
     let texts =
         texts.ok_or_else(|| Failure::usage(text!("service.no_text"), text!("service.no_text_fix")))?;
-    exchange(socket, &json!({ "arguments": texts }).to_string())
+    let progress = SentLines::new(&context.output);
+    let request = json!({ "arguments": texts, "progress": progress.are_shown() });
+    exchange(socket, &request.to_string(), &progress)
 }
 
 /// The global options, with the language that was chosen here.
@@ -114,32 +120,49 @@ fn absolute(path: &OsStr) -> OsString {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).into_os_string()
 }
 
-/// Sends the request, and reads the one answer to its end.
-fn exchange(socket: &Path, body: &str) -> Result<Done, Failure> {
-    let place = || socket.display();
-    let failed = |error: std::io::Error| Failure::of_place(place(), error, text!("service.fix"));
+/// Sends the request, shows its lines about progress, and gives its last line.
+fn exchange(socket: &Path, body: &str, progress: &SentLines) -> Result<Done, Failure> {
+    let failed =
+        |error: std::io::Error| Failure::of_place(socket.display(), error, text!("service.fix"));
+    let cut = || Failure::failed(text!("service.cut", socket = socket.display()), text!("service.fix"));
     let mut stream = UnixStream::connect(socket).map_err(failed)?;
+    // HTTP/1.0: the lines end with the connection, and are sent as they are.
     let head = format!(
-        "POST {PATH} HTTP/1.1\r\nhost: operator\r\nconnection: close\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        "POST {PATH} HTTP/1.0\r\nhost: operator\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n",
         body.len()
     );
     stream.write_all(head.as_bytes()).and_then(|()| stream.write_all(body.as_bytes())).map_err(failed)?;
-    let mut answer = Vec::new();
-    stream.take(LARGEST).read_to_end(&mut answer).map_err(failed)?;
-    let cut = || Failure::failed(text!("service.cut", socket = place()), text!("service.fix"));
+    let mut answer = BufReader::new(stream.take(LARGEST));
+    let is_done = status(&mut answer).map_err(failed)?.ok_or_else(cut)? == 200;
+    let mut line = String::new();
+    while answer.read_line(&mut line).map_err(failed)? > 0 {
+        if !is_done {
+            let problem: serde_json::Value = serde_json::from_str(&line).map_err(|_| cut())?;
+            let detail = problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or_default();
+            return Err(Failure::of_place(socket.display(), detail, text!("service.fix")));
+        }
+        match serde_json::from_str(&line).map_err(|_| cut())? {
+            Line::Progress(text) => progress.show(&text),
+            Line::Done(done) => return Ok(done),
+        }
+        line.clear();
+    }
+    // The service stopped: the command may have been finished or not.
+    Err(cut())
+}
+
+/// The status of an answer, whose head is read; `None` for what is none.
+fn status(answer: &mut impl BufRead) -> io::Result<Option<u16>> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") && head.len() < LONGEST_HEAD {
+        if answer.read_until(b'\n', &mut head)? == 0 {
+            return Ok(None);
+        }
+    }
     let mut headers = [httparse::EMPTY_HEADER; 64];
     let mut response = httparse::Response::new(&mut headers);
-    let length = match response.parse(&answer) {
-        Ok(httparse::Status::Complete(length)) => length,
-        _ => return Err(cut()),
-    };
-    let body = answer.get(length..).unwrap_or_default();
-    if response.code == Some(200) {
-        return serde_json::from_slice(body).map_err(|_| cut());
-    }
-    let problem: serde_json::Value = serde_json::from_slice(body).map_err(|_| cut())?;
-    let detail = problem.get("detail").and_then(serde_json::Value::as_str).unwrap_or_default();
-    Err(Failure::of_place(place(), detail, text!("service.fix")))
+    let parsed = response.parse(&head);
+    Ok(if matches!(parsed, Ok(httparse::Status::Complete(_))) { response.code } else { None })
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! The texts of the command, from one catalogue for each language: the code holds none. English is the default; a text has the same
 //! key and the same places in both.
 
+mod help;
+
 use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,6 +41,8 @@ macro_rules! place {
 }
 
 pub(crate) use {place, text};
+
+pub(crate) use help::in_chosen_language;
 
 /// A language, as it is written on the command line.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]

@@ -47,7 +47,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-pub use beside::{Done, PATH, Running, Sent};
+pub use beside::{Done, Line, PATH, Running, Sent};
 use exit::Failure;
 use hushtag::Released;
 use hushtag::engine::is_decoding;
@@ -271,7 +271,7 @@ pub fn run() -> ExitCode {
     be_silent_while_decoding();
     // Values are read while arguments are parsed, so what is wrong with one is written before `--lang` is known for sure.
     lang::choose(lang::of_arguments(std::env::args_os()).unwrap_or_else(of_environment));
-    let mut grammar = Cli::command();
+    let mut grammar = lang::in_chosen_language(Cli::command());
     let parsed = grammar.try_get_matches_from_mut(std::env::args_os());
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {

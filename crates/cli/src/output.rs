@@ -15,12 +15,29 @@ pub(super) struct Printed {
     pub(super) notes: String,
 }
 
+/// Sends a line that says how far long work has come.
+pub(super) type SendProgress = Box<dyn Fn(&str) + Send + Sync>;
+
+/// What is kept for another process, and how it sees how far long work has come, if it wants to.
+struct Kept {
+    printed: Mutex<Printed>,
+    progress: Option<SendProgress>,
+}
+
+/// Where it is shown how far long work has come.
+pub(super) enum Shown<'a> {
+    /// On this terminal.
+    Terminal,
+    /// By another process.
+    Sent(&'a SendProgress),
+}
+
 /// Prints results to stdout and notes to stderr, or keeps both.
 pub(super) struct Output {
     format: Format,
     quiet: bool,
     printed: AtomicBool,
-    kept: Option<Mutex<Printed>>,
+    kept: Option<Kept>,
 }
 
 impl Output {
@@ -29,28 +46,33 @@ impl Output {
     }
 
     /// Keeps what is printed, for [`Output::take`].
-    pub(super) fn kept(format: Format, quiet: bool) -> Self {
-        Self { kept: Some(Mutex::default()), ..Self::new(format, quiet) }
+    pub(super) fn kept(format: Format, quiet: bool, progress: Option<SendProgress>) -> Self {
+        Self { kept: Some(Kept { printed: Mutex::default(), progress }), ..Self::new(format, quiet) }
     }
 
     /// What was kept.
     pub(super) fn take(&self) -> Printed {
-        let kept = self.kept.as_ref().map(|kept| kept.lock().unwrap_or_else(PoisonError::into_inner));
+        let kept = self.kept.as_ref();
+        let kept = kept.map(|kept| kept.printed.lock().unwrap_or_else(PoisonError::into_inner));
         kept.map(|mut kept| std::mem::take(&mut *kept)).unwrap_or_default()
     }
 
     fn keep(&self, text: &str, of: impl FnOnce(&mut Printed) -> &mut String) -> bool {
         let Some(kept) = &self.kept else { return false };
-        let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = kept.printed.lock().unwrap_or_else(PoisonError::into_inner);
         let all = of(&mut kept);
         all.push_str(text);
         all.push('\n');
         true
     }
 
-    /// Whether notes are seen while the command runs.
-    pub(super) fn is_terminal(&self) -> bool {
-        self.kept.is_none() && io::stderr().is_terminal()
+    /// Where it is shown how far long work has come: on a terminal, here or in the process that sent the command, and nowhere else.
+    pub(super) fn progress(&self) -> Option<Shown<'_>> {
+        match &self.kept {
+            _ if self.quiet => None,
+            Some(kept) => kept.progress.as_ref().map(Shown::Sent),
+            None => io::stderr().is_terminal().then_some(Shown::Terminal),
+        }
     }
 
     pub(super) const fn format(&self) -> Format {

@@ -1,4 +1,4 @@
-//! How far long work has come, on a terminal and nowhere else.
+//! How far long work has come, on a terminal and nowhere else; that of a service's command is in front of the process that sent it.
 
 use std::sync::Arc;
 use std::sync::mpsc::{RecvTimeoutError, channel};
@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
-use super::lang::{filled, text};
-use super::output::Output;
+use super::lang::{self, filled, text};
+use super::output::{Output, SendProgress, Shown};
 use hushtag::engine::Progress;
 
 /// What is counted.
@@ -34,6 +34,12 @@ impl Counted {
 
 const TICK: Duration = Duration::from_millis(200);
 
+/// Where it is drawn.
+enum Drawing<'a> {
+    Bar(ProgressBar),
+    Sent(&'a SendProgress),
+}
+
 /// Runs `work` and shows on stderr how many rows, events or entries it is through, if that is a terminal and notes are wanted.
 pub(super) fn shown<T>(
     output: &Output,
@@ -41,51 +47,109 @@ pub(super) fn shown<T>(
     what: Counted,
     work: impl FnOnce() -> T,
 ) -> T {
-    if output.is_quiet() || !output.is_terminal() {
-        return work();
-    }
-    let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr());
-    let start = Instant::now();
+    let Some(shown) = output.progress() else { return work() };
+    let drawing = match shown {
+        Shown::Terminal => Drawing::Bar(bar()),
+        Shown::Sent(send) => Drawing::Sent(send),
+    };
+    let (start, lang) = (Instant::now(), lang::chosen());
     let made = std::thread::scope(|scope| {
         // Dropped when the work is done, or panics: either ends the drawing.
         let (_working, done) = channel::<()>();
-        let bar = &bar;
-        scope.spawn(move || {
+        let drawing = &drawing;
+        let draw = move || {
             while done.recv_timeout(TICK) == Err(RecvTimeoutError::Timeout) {
-                draw(bar, progress, what, start.elapsed());
+                drawing.draw(progress, what, start.elapsed());
             }
-        });
+        };
+        scope.spawn(move || lang::in_language(lang, draw));
         work()
     });
-    bar.finish_and_clear();
+    let memory = match drawing {
+        Drawing::Bar(bar) => {
+            bar.finish_and_clear();
+            peak()
+        }
+        // That of the service says nothing about this command.
+        Drawing::Sent(_) => String::new(),
+    };
     let (rows, took) = (progress.rows(), start.elapsed());
     // Work that failed before its first row has only its error to show.
     if rows == 0 {
         return made;
     }
     let (done, seconds) = (what.of(rows), format!("{:.1}", took.as_secs_f64()));
-    output.note(&text!("progress.done", done, seconds, rate = what.of(rate(rows, took)), memory = peak()));
+    output.note(&text!("progress.done", done, seconds, rate = what.of(rate(rows, took)), memory));
     made
 }
 
-fn draw(bar: &ProgressBar, progress: &Progress, what: Counted, elapsed: Duration) {
-    let rows = progress.rows();
-    let rate = rate(rows, elapsed);
-    let left = progress.expected().zip(u64::try_from(rate).ok().filter(|rate| *rate > 0));
-    let (line, left) = match left {
-        Some((expected, rate)) => {
-            bar.set_length(expected);
+impl Drawing<'_> {
+    fn draw(&self, progress: &Progress, what: Counted, elapsed: Duration) {
+        let rows = progress.rows();
+        let rate = rate(rows, elapsed);
+        let left = progress.expected().zip(u64::try_from(rate).ok().filter(|rate| *rate > 0));
+        let text = left.map_or_else(String::new, |(expected, rate)| {
             let seconds = (expected - rows.min(expected)) / rate;
-            ("{bar:30} {msg}", text!("progress.left", expected, seconds))
+            text!("progress.left", expected, seconds)
+        });
+        let line = text!("progress.line", done = what.of(rows), left = text, rate = what.of(rate));
+        let bar = match self {
+            Self::Bar(bar) => bar,
+            Self::Sent(send) => return send(&line),
+        };
+        let template = match left {
+            Some((expected, _)) => {
+                bar.set_length(expected);
+                "{bar:30} {msg}"
+            }
+            None => SPINNER,
+        };
+        // The templates are constants; should one not parse, the bar looks as it did.
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            bar.set_style(style);
         }
-        None => ("{spinner} {msg}", String::new()),
-    };
-    // The templates are constants; should one not parse, the bar looks as it did.
-    if let Ok(style) = ProgressStyle::with_template(line) {
-        bar.set_style(style);
+        bar.set_message(line);
+        bar.set_position(rows);
     }
-    bar.set_message(text!("progress.line", done = what.of(rows), left, rate = what.of(rate)));
-    bar.set_position(rows);
+}
+
+const SPINNER: &str = "{spinner} {msg}";
+
+fn bar() -> ProgressBar {
+    ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr())
+}
+
+/// The lines that a service sends about a command, on this terminal.
+pub(super) struct SentLines(Option<ProgressBar>);
+
+impl SentLines {
+    /// Shown if `output` would show how far a command is that runs here.
+    pub(super) fn new(output: &Output) -> Self {
+        let terminal = matches!(output.progress(), Some(Shown::Terminal));
+        let style = ProgressStyle::with_template(SPINNER).ok();
+        Self(terminal.then_some(style).flatten().map(|style| bar().with_style(style)))
+    }
+
+    /// Whether lines are wanted.
+    pub(super) const fn are_shown(&self) -> bool {
+        self.0.is_some()
+    }
+
+    pub(super) fn show(&self, line: &str) {
+        if let Some(bar) = &self.0 {
+            // It comes from another process: what a terminal would obey is not for it to send.
+            bar.set_message(line.chars().filter(|letter| !letter.is_control()).collect::<String>());
+            bar.tick();
+        }
+    }
+}
+
+impl Drop for SentLines {
+    fn drop(&mut self) {
+        if let Some(bar) = &self.0 {
+            bar.finish_and_clear();
+        }
+    }
 }
 
 fn rate(rows: u64, took: Duration) -> u128 {

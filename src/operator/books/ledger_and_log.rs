@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde_json::{Map, Value};
 
 use crate::audit::{Entry, Kind, Log, Signer};
-use crate::ledger::Ledger;
+use crate::ledger::{Book, Ledger};
 use crate::operator::{NamedKey, OperatorError};
 use crate::release::{CommitQueue, Releaser};
 use crate::storage::AnchorFile;
@@ -21,6 +21,14 @@ pub(in crate::operator) struct Books {
     /// The key under which answers are stored.
     pub(in crate::operator) answers: Secret,
     commits: CommitQueue,
+}
+
+/// The same part for a reader: the ledger and the log as they were when they were read.
+pub(in crate::operator) struct BooksRead {
+    pub(in crate::operator) book: Box<dyn Book>,
+    pub(in crate::operator) log: Log,
+    /// The key under which answers are stored.
+    pub(in crate::operator) answers: Secret,
 }
 
 impl Books {

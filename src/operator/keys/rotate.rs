@@ -12,9 +12,9 @@ use crate::storage::Storage;
 #[non_exhaustive]
 pub struct Rotated {
     /// The key that signed until then. A holder of it alone can still verify the log and later bundles.
-    pub old: String,
+    pub old: VerifierKey,
     /// The key that signs from then on.
-    pub new: String,
+    pub new: VerifierKey,
     /// The entry of the log that both have signed.
     pub entry: u64,
 }
@@ -65,7 +65,7 @@ impl SandboxState {
             log.advance_anchor(anchor)?;
         }
         finish(storage, &file)?;
-        Ok(Rotated { old: rotation.old.to_string(), new: rotation.new.to_string(), entry: index })
+        Ok(Rotated { old: rotation.old, new: rotation.new, entry: index })
     }
 }
 
@@ -96,8 +96,7 @@ pub(in crate::operator) fn log_key(
     storage: &dyn Storage,
     file: &SandboxFile,
 ) -> Result<VerifierKey, OperatorError> {
-    let key: VerifierKey =
-        file.vkey.parse().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))?;
+    let key = file.log_key()?;
     match rotation_to_signer(storage, &key)? {
         Some(rotation) if rotation.old == key && rotation.sandbox == file.id => Ok(rotation.new),
         _ => Ok(key),

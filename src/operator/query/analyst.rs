@@ -18,7 +18,9 @@ use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, MetricsForecast, Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, Reason, Study, decide};
 use crate::query::{Column, ColumnKind, Defaults, Forecast, PartKind, Plan, Query, parse};
-use crate::release::{AnswerLayout, ColumnSpec, Outcome, OutputColumn, Question, Released, Selection, Value};
+use crate::release::{
+    AnswerLayout, ChargedQuery, ColumnSpec, Outcome, OutputColumn, Released, Selection, Value,
+};
 use crate::types::trace::span;
 use crate::types::{EpochId, Feasible, RecipientId, StudyId, Timestamp};
 
@@ -111,7 +113,7 @@ impl Analyst {
     /// What a question would cost and how wide its answer would be; free, and no data is touched.
     ///
     /// # Errors
-    /// [`OperatorError::Question`]
+    /// [`OperatorError::Query`]
     pub fn forecast(&self, question: &str) -> Result<Forecast, OperatorError> {
         self.view()?.forecast(question)
     }
@@ -212,7 +214,7 @@ impl Analyst {
         let shapes = shapes(&adopted.study)?;
         let shape =
             shapes.get(plan.set()).ok_or(OperatorError::Bug("a plan names a tag set of its study"))?;
-        let question = Question {
+        let question = ChargedQuery {
             study_cap: units_of(adopted.study.cap, inner.law.accounting),
             recipient_cap: units_of(recipient.share, inner.law.accounting),
             epoch: &epoch.epoch,

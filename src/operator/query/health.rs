@@ -115,8 +115,18 @@ impl Reader {
     /// failed. The key that signs the log is looked for, too.
     #[must_use]
     pub fn health(&self) -> Health {
-        let signs = signer(&*self.storage, &self.keyring, &self.file).err();
-        let others = self.health_check().obstacles(None);
+        let others = match self.shelf.epochs() {
+            Err(error) => vec![Obstacle::unusable(error)],
+            Ok(epochs) => HealthCheck {
+                studies: &self.law.studies,
+                accounting: self.accounting,
+                book: &*self.books.book,
+                epochs: &epochs,
+                now: self.now(),
+            }
+            .obstacles(None),
+        };
+        let signs = signer(&*self.storage, &self.shelf.keyring, &self.law.file).err();
         Health::of(signs.into_iter().map(Obstacle::unusable).chain(others).collect())
     }
 }

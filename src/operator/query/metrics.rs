@@ -8,7 +8,7 @@ use crate::operator::{Adopted, Analyst, Answer, Given, OperatorError, Reader};
 use crate::policy::{Formula, Operand, Reason, StudyError, StudyFault};
 use crate::query::metric::{Estimate, Node, Number, Questions, Written, evaluate};
 use crate::query::{
-    Canonical, ColumnKind, Condition, Forecast, Plan, Possible, Query, QuestionError, parse, possible,
+    Canonical, ColumnKind, Condition, Forecast, Plan, Possible, Query, QueryError, parse, possible,
 };
 use crate::release::{Released, Row};
 use crate::tags::Catalogue;
@@ -169,7 +169,7 @@ impl Builder<'_> {
 }
 
 /// A question's own error; its place is that of the text inside the study.
-fn pointed(mut error: QuestionError) -> String {
+fn pointed(mut error: QueryError) -> String {
     error.place = None;
     error.to_string()
 }
@@ -323,7 +323,7 @@ impl Program {
     /// What values a metric can have; any where a question has no canonical form, which no checked study has.
     fn possible(&self, node: &Node, catalogue: &Catalogue) -> Possible {
         let conditions = self.asks.iter().map(|ask| Ok(Canonical::new(ask, catalogue)?.condition));
-        let conditions: Result<Vec<Option<Condition>>, QuestionError> = conditions.collect();
+        let conditions: Result<Vec<Option<Condition>>, QueryError> = conditions.collect();
         possible(node, &conditions.unwrap_or_default(), catalogue)
     }
 

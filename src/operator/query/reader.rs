@@ -8,25 +8,27 @@ use crate::audit::{Entry, Kind, Log};
 use crate::dp::Accounting;
 use crate::engine::{IngestReport, Reading, Sources};
 use crate::keys::Keyring;
-use crate::ledger::{Book, Check, Record, Renewal, Snapshot};
+use crate::ledger::{Check, Record, Renewal, Snapshot};
 use crate::operator::books::anchor::{anchor, read_anchor};
+use crate::operator::books::ledger_and_log::BooksRead;
 use crate::operator::keys::rotate::log_key;
-use crate::operator::law::in_force::{Studies, in_force};
+use crate::operator::law::in_force::{InForceLaw, Studies, in_force};
 use crate::operator::open::{Keys, answers, begins_as_seen, keyring, knows_all, log_index};
-use crate::operator::query::health::HealthCheck;
 use crate::operator::query::status;
 use crate::operator::query::vocabulary::{View, naming};
 use crate::operator::register::state::register_copy;
 use crate::operator::sandbox::{EpochFile, SANDBOX, SandboxFile};
 use crate::operator::seal::permitted::again;
+use crate::operator::shelf::epochs::Shelf;
 use crate::operator::shelf::sealed::{check_folders, is_free, sealed};
 use crate::operator::{Adopted, Anchoring, OperatorError, Status, accounting};
 use crate::policy::{Regime, Study};
 use crate::register::{FILE, Register};
 use crate::storage::{Folder, Storage};
-use crate::types::{AsOf, Clock, EpochId, RecipientId, Secret, StudyId, Timestamp};
+use crate::types::{AsOf, Clock, EpochId, RecipientId, StudyId, Timestamp};
 
 /// A sandbox that is read and cannot be written: its budget, epochs, vocabulary and forecasts, as they were when it was opened.
+/// Its parts are those of an [`Operator`](crate::operator::Operator), without what writes to them; the register is read when it is needed.
 ///
 /// ```no_run
 /// use hushtag::{Keys, Reader, SystemClock};
@@ -40,23 +42,19 @@ use crate::types::{AsOf, Clock, EpochId, RecipientId, Secret, StudyId, Timestamp
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Reader {
-    pub(in crate::operator) file: SandboxFile,
     pub(in crate::operator) storage: Arc<dyn Storage>,
-    pub(in crate::operator) book: Box<dyn Book>,
-    pub(in crate::operator) accounting: Accounting,
-    pub(in crate::operator) answers: Secret,
-    pub(in crate::operator) log: Log,
     clock: Box<dyn Clock>,
-    pub(in crate::operator) studies: Studies,
-    epochs: Vec<EpochFile>,
-    pub(in crate::operator) keyring: Keyring,
+    pub(in crate::operator) books: BooksRead,
+    pub(in crate::operator) law: InForceLaw,
+    pub(in crate::operator) accounting: Accounting,
+    pub(in crate::operator) shelf: Shelf,
     logged: Option<u64>,
 }
 
 /// Shows the id of the sandbox alone.
 impl fmt::Debug for Reader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Reader").field("sandbox", &self.file.id).finish_non_exhaustive()
+        f.debug_struct("Reader").field("sandbox", &self.law.file.id).finish_non_exhaustive()
     }
 }
 
@@ -90,25 +88,20 @@ impl Reader {
         let file = SandboxFile::read(&*storage)?;
         let keyring = keyring(&*storage, &keys)?;
         let mut tries = 1;
-        let Read { book, log, studies, epochs } = loop {
-            match books(&storage, &file, &keyring, anchoring) {
+        let (books, studies, epochs) = loop {
+            match read(&storage, &file, &keyring, anchoring) {
                 Err(error) if error.is_damage() && tries < TRIES => tries += 1,
                 other => break other?,
             }
         };
-        let accounting = accounting(&book.pool()?.accounting)?;
-        let answers = answers(&keyring);
+        let accounting = accounting(&books.book.pool()?.accounting)?;
         Ok(Self {
-            file,
+            law: InForceLaw { file, studies },
+            shelf: Shelf::new(keyring, epochs),
             storage,
-            book,
-            accounting,
-            answers,
-            log,
             clock,
-            studies,
-            epochs,
-            keyring,
+            books,
+            accounting,
             logged: None,
         })
     }
@@ -122,13 +115,13 @@ impl Reader {
         recipient: &'a RecipientId,
         study: Option<&StudyId>,
     ) -> Result<View<'a>, OperatorError> {
-        let adopted = Arc::clone(naming(&self.studies, recipient, study)?);
+        let adopted = Arc::clone(naming(&self.law.studies, recipient, study)?);
         Ok(View {
             adopted,
             recipient,
             accounting: self.accounting,
-            book: &*self.book,
-            epochs: self.epochs.clone(),
+            book: &*self.books.book,
+            epochs: self.shelf.epochs()?,
             now: self.clock.now(),
         })
     }
@@ -138,14 +131,8 @@ impl Reader {
     /// # Errors
     /// [`OperatorError`]
     pub fn status(&self) -> Result<Status, OperatorError> {
-        let now = self.clock.now();
-        status::status(&self.file, &self.studies, &self.epochs, &*self.book, self.log.head().0, now)
-    }
-
-    /// What decides whether there are answers.
-    pub(in crate::operator) fn health_check(&self) -> HealthCheck<'_> {
-        let (studies, accounting, book) = (&self.studies, self.accounting, &*self.book);
-        HealthCheck { studies, accounting, book, epochs: &self.epochs, now: self.clock.now() }
+        let (epochs, size, now) = (self.shelf.epochs()?, self.books.log.head().0, self.clock.now());
+        status::status(&self.law.file, &self.law.studies, &epochs, &*self.books.book, size, now)
     }
 
     /// The time of the clock that the reader was opened with.
@@ -156,7 +143,7 @@ impl Reader {
 
     /// The studies in force, each with its regime.
     pub fn studies(&self) -> impl Iterator<Item = (&Study, &Regime)> {
-        self.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
+        self.law.studies.values().map(|adopted| (&adopted.study, &adopted.regime))
     }
 
     /// The instant that an as-of means here; as [`Operator::instant`](crate::operator::Operator::instant).
@@ -164,7 +151,7 @@ impl Reader {
     /// # Errors
     /// [`OperatorError::Invalid`] for a day that is several instants in the time zones of the studies.
     pub fn instant(&self, as_of: AsOf) -> Result<Timestamp, OperatorError> {
-        status::instant(&self.studies, as_of)
+        status::instant(&self.law.studies, as_of)
     }
 
     /// Whether an epoch of this id can still be sealed, as far as the log goes.
@@ -172,7 +159,7 @@ impl Reader {
     /// # Errors
     /// [`OperatorError::EpochExists`] for an id that the log has sealed, whether or not it was retired since.
     pub fn check_epoch(&self, epoch: &EpochId) -> Result<(), OperatorError> {
-        is_free(&self.epochs, epoch)
+        is_free(&self.shelf.epochs()?, epoch)
     }
 
     /// Whether there is a consent register.
@@ -213,7 +200,8 @@ impl Reader {
         reading: &Reading,
         sources: Sources,
     ) -> Result<IngestReport, OperatorError> {
-        let register = register_copy(&*self.storage, &self.keyring, &self.file.id, &self.epochs)?;
+        let (keyring, sandbox) = (&self.shelf.keyring, &self.law.file.id);
+        let register = register_copy(&*self.storage, keyring, sandbox, &self.shelf.epochs()?)?;
         let snapshot = register.as_ref().map(Register::snapshot).transpose()?;
         let instants = (as_of, self.clock.now());
         self.seal_rules()?.check_sources(instants, reading, sources, snapshot.as_ref())
@@ -232,25 +220,20 @@ impl Reader {
         self.logged
     }
 
-    /// The epochs that were sealed, oldest seal first.
-    pub(in crate::operator) fn epochs(&self) -> &[EpochFile] {
-        &self.epochs
-    }
-
     /// The studies in force with their regimes.
     pub(in crate::operator) fn adopted(&self) -> impl Iterator<Item = &Adopted> {
-        self.studies.values().map(|adopted| &**adopted)
+        self.law.studies.values().map(|adopted| &**adopted)
     }
 
     /// The newest signed checkpoint, as a note.
     #[must_use]
     pub fn checkpoint(&self) -> &str {
-        self.log.checkpoint()
+        self.books.log.checkpoint()
     }
 
     /// The entries of the log, oldest first; some are read at a time.
     pub fn entries(&self) -> impl Iterator<Item = Result<Entry, OperatorError>> + '_ {
-        self.log.entries().map(|entry| Ok(entry?))
+        self.books.log.entries().map(|entry| Ok(entry?))
     }
 
     /// The entries of these kinds with their indexes, oldest first, each covered by the head; some are read at a time.
@@ -258,7 +241,7 @@ impl Reader {
         &'k self,
         kinds: &'k [Kind],
     ) -> impl Iterator<Item = Result<(u64, Entry), OperatorError>> + 'k {
-        self.log.entries_of(kinds).map(|found| Ok(found?))
+        self.books.log.entries_of(kinds).map(|found| Ok(found?))
     }
 
     /// Every charge, oldest first: public costs. Some are read at a time.
@@ -266,7 +249,7 @@ impl Reader {
     /// # Errors
     /// [`OperatorError::Ledger`]
     pub fn charges(&self) -> Result<impl Iterator<Item = Result<Record, OperatorError>> + '_, OperatorError> {
-        Ok(self.book.records()?.map(|record| Ok(record?)))
+        Ok(self.books.book.records()?.map(|record| Ok(record?)))
     }
 
     /// Every renewal of the pool, oldest first.
@@ -274,26 +257,18 @@ impl Reader {
     /// # Errors
     /// [`OperatorError::Ledger`]
     pub fn renewals(&self) -> Result<Vec<Renewal>, OperatorError> {
-        Ok(self.book.renewals()?)
+        Ok(self.books.book.renewals()?)
     }
 }
 
-/// What a reader takes from both books.
-struct Read {
-    book: Box<dyn Book>,
-    log: Log,
-    studies: Studies,
-    epochs: Vec<EpochFile>,
-}
-
-/// Both books as they stood, and the law that `file` and they agree on: what was adopted since is not read. A writer that appends meanwhile leaves files that do not fit
-/// what was read before them: then they are damaged for a moment, and are read again.
-fn books(
+/// Both books as they were, the studies that `file` and they agree on (what was adopted since is not read), and the epochs that the log seals.
+/// A writer that appends meanwhile leaves files that do not fit what was read before them: then they are damaged for a moment, and are read again.
+fn read(
     storage: &Arc<dyn Storage>,
     file: &SandboxFile,
     keyring: &Keyring,
     anchoring: Anchoring<'_>,
-) -> Result<Read, OperatorError> {
+) -> Result<(BooksRead, Studies, Vec<EpochFile>), OperatorError> {
     let snapshot = || Snapshot::take(&**storage, &keyring.ledger_mac(), &file.id, Check::Read);
     let mut book = snapshot()?;
     let anchored = read_anchor(file);
@@ -317,5 +292,5 @@ fn books(
     let studies = in_force(&**storage, file, &log)?;
     let epochs = sealed(&log)?;
     check_folders(&**storage, &epochs, true)?;
-    Ok(Read { book: Box::new(book), log, studies, epochs })
+    Ok((BooksRead { book: Box::new(book), log, answers: answers(keyring) }, studies, epochs))
 }

@@ -35,10 +35,10 @@ impl Reader {
     /// # Privacy
     /// None: these answers left through the door when they were given.
     pub fn given(&self) -> Result<impl Iterator<Item = Result<Given, OperatorError>> + '_, OperatorError> {
-        let (spent, limit) = (self.book.spent()?, self.book.pool()?.limit);
+        let (spent, limit) = (self.books.book.spent()?, self.books.book.pool()?.limit);
         let budget = BudgetView { spent: spent.pool, limit, lifetime: spent.lifetime };
         let mut texts = BTreeMap::new();
-        Ok((0..).zip(self.log.entries()).filter_map(move |(index, entry)| {
+        Ok((0..).zip(self.books.log.entries()).filter_map(move |(index, entry)| {
             let entry = match entry {
                 Ok(entry) if entry.kind == Kind::Ask => entry,
                 Ok(_) => return None,
@@ -48,8 +48,8 @@ impl Reader {
                 budget: budget.clone(),
                 stored: true,
                 index,
-                checkpoint: self.log.checkpoint().to_owned(),
-                anchored: self.file.anchor.is_some(),
+                checkpoint: self.books.log.checkpoint().to_owned(),
+                anchored: self.law.file.anchor.is_some(),
             };
             Some(self.given_by(&entry, &mut texts, evidence))
         }))
@@ -98,9 +98,9 @@ impl Reader {
             return Err(damaged("does not hold a canonical question"));
         }
         let seq = entry.ledger_seq.ok_or_else(|| damaged("names no charge"))?;
-        let stored = self.book.answer(seq)?;
+        let stored = self.books.book.answer(seq)?;
         let stored = stored.ok_or_else(|| damaged("names an answer that the ledger does not have"))?;
-        let answers = StoredAnswers { sandbox: &self.file.id, key: &self.answers };
+        let answers = StoredAnswers { sandbox: &self.law.file.id, key: &self.books.answers };
         Ok(answers.read(&stored, &claim, &layout, evidence)?)
     }
 }

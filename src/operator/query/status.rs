@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::audit::VerifierKey;
 use crate::dp::Accounting;
 use crate::ledger::{Book, Pool, Totals};
 use crate::operator::law::in_force::Studies;
@@ -52,7 +53,7 @@ pub struct Status {
     /// Its id.
     pub sandbox: String,
     /// The key with which its log is verified.
-    pub vkey: String,
+    pub vkey: VerifierKey,
     /// Every recipient with its study.
     pub recipients: Vec<(RecipientId, StudyId)>,
     /// Epochs, oldest seal first.
@@ -141,7 +142,7 @@ pub(in crate::operator) fn status(
     let pool = book.pool()?;
     Ok(Status {
         sandbox: file.id.clone(),
-        vkey: file.vkey.clone(),
+        vkey: file.log_key()?,
         recipients: recipients.collect(),
         epochs: epochs.collect(),
         accounting: accounting(&pool.accounting)?,

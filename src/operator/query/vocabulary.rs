@@ -100,7 +100,7 @@ impl View<'_> {
     /// What a question would cost and how wide its answer would be; free, and no data is touched.
     ///
     /// # Errors
-    /// [`OperatorError::Question`]
+    /// [`OperatorError::Query`]
     pub fn forecast(&self, question: &str) -> Result<Forecast, OperatorError> {
         let ask = parse(question, &self.adopted.study.catalogue)?;
         Ok(plan(&ask, &self.adopted, self.accounting)?.forecast())

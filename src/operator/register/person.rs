@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 
 use serde_json::{Map, Value, json};
 
-use crate::audit::{Entry, Hash, Kind, Log, Look, PersonProof, Place, commit, consents_of, places_text};
+use crate::audit::{
+    ConsentLeaf, Entry, Hash, Kind, Log, Look, PersonProof, commit, consents_of, places_text,
+};
 use crate::consent::{Account, AgeFact, Demand, Row, Tombstone, account_with};
 use crate::keys::random_secret;
 use crate::operator::books::prove::keys;
@@ -173,7 +175,7 @@ impl Operator {
                 )
             };
             let found = inner.sealed_leaf(epoch, who)?.ok_or_else(place)?;
-            places.push(Place {
+            places.push(ConsentLeaf {
                 entry: log.entry(epoch.seal)?.to_text().map_err(bug)?,
                 proof: log.prove(epoch.seal)?,
                 study: epoch.study.to_string(),

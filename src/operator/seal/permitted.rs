@@ -85,8 +85,9 @@ impl SandboxState {
 
 impl Reader {
     pub(in crate::operator) fn seal_rules(&self) -> Result<SealRules<'_>, OperatorError> {
-        let former = Arc::new(former_namespaces(&self.log, &*self.storage, &self.studies)?);
-        Ok(SealRules { studies: &self.studies, accounting: self.accounting, book: &*self.book, former })
+        let (studies, accounting, book) = (&self.law.studies, self.accounting, &*self.books.book);
+        let former = Arc::new(former_namespaces(&self.books.log, &*self.storage, studies)?);
+        Ok(SealRules { studies, accounting, book, former })
     }
 }
 

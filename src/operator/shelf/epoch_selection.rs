@@ -10,7 +10,7 @@ use crate::types::{EpochId, MaxAge, Timestamp};
 
 /// The epoch that a question would be asked of now.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
-pub struct AskedEpoch {
+pub struct ResolvedEpoch {
     /// Its id.
     pub id: EpochId,
     /// When it stops answering under the study.
@@ -24,7 +24,7 @@ impl View<'_> {
     ///
     /// # Errors
     /// [`OperatorError::Unknown`] and [`OperatorError::OtherText`], for an epoch that was named
-    pub fn asked_epoch(&self, wanted: Option<&EpochId>) -> Result<Option<AskedEpoch>, OperatorError> {
+    pub fn asked_epoch(&self, wanted: Option<&EpochId>) -> Result<Option<ResolvedEpoch>, OperatorError> {
         let found = match find(&self.epochs, wanted, &self.adopted, self.now) {
             Err(OperatorError::NothingSealed { .. } | OperatorError::OtherText { .. })
                 if wanted.is_none() =>
@@ -35,7 +35,7 @@ impl View<'_> {
         };
         let answers_until = until(&found, &self.adopted);
         let closed = closed(&found, &self.adopted, self.now);
-        Ok(Some(AskedEpoch { id: found.epoch, answers_until, closed }))
+        Ok(Some(ResolvedEpoch { id: found.epoch, answers_until, closed }))
     }
 }
 

@@ -14,7 +14,7 @@ use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, Operator, OperatorError, SandboxState};
 use crate::policy::{Decision, decide};
 use crate::release::{
-    AnswerLayout, ColumnSpec, Cube, CubeShape, Exact, JoinDiagnostics, Outcome, OutputColumn, Question,
+    AnswerLayout, ChargedQuery, ColumnSpec, Cube, CubeShape, Exact, JoinDiagnostics, Outcome, OutputColumn,
     Released, Selection, Value, open_figures, seal_figures,
 };
 use crate::types::{EpochId, Feasible, RecipientId, Secret};
@@ -124,7 +124,7 @@ impl SandboxState {
         };
         let shape = CubeShape::new(vec![ConsentStatus::ALL.len()], 1, 0)
             .ok_or(OperatorError::Bug("a few counts fit memory"))?;
-        let question = Question {
+        let question = ChargedQuery {
             study_cap: units_of(study.cap, self.law.accounting),
             recipient_cap: units_of(declared.share, self.law.accounting),
             epoch: &epoch.epoch,

@@ -126,9 +126,9 @@ impl Reader {
         digest: &FileDigest,
         key: Option<&AuditorKey>,
     ) -> Result<InputUse, OperatorError> {
-        let opener = key.map_or(Opener::Operator(&self.keyring), Opener::Auditor);
-        Evidence { storage: &*self.storage, log: &self.log, sandbox: &self.file.id, epochs: self.epochs() }
-            .uses(epoch, digest, &opener)
+        let opener = key.map_or(Opener::Operator(&self.shelf.keyring), Opener::Auditor);
+        let (storage, log, epochs) = (&*self.storage, &self.books.log, self.shelf.epochs()?);
+        Evidence { storage, log, sandbox: &self.law.file.id, epochs: &epochs }.uses(epoch, digest, &opener)
     }
 }
 

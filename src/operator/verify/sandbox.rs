@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::audit::{
-    Checkpoint, Entry, Fault, Hash, KeyChain, Kind, Verified, VerifierKey, Why, anchored, head_text,
-    rotation_to_signer, tiles::CHECKPOINT, verify_each,
+    Checkpoint, Entry, Hash, KeyChain, Kind, Verified, VerifierKey, VerifyError, VerifyErrorKind, anchored,
+    head_text, rotation_to_signer, tiles::CHECKPOINT, verify_each,
 };
 use crate::engine::Progress;
 use crate::keys::Keyring;
@@ -32,7 +32,7 @@ pub struct Verification {
     /// The log.
     pub log: Verified,
     /// The key that it was verified with.
-    pub vkey: String,
+    pub vkey: VerifierKey,
     /// The key that signed the checkpoint: that one, or the last one that it was rotated to.
     pub signed_by: VerifierKey,
     /// How often the key changed, each time signed by the old key and the new one.
@@ -259,10 +259,7 @@ fn verify_once(
         }
         file => file?,
     };
-    let own = || {
-        file.vkey.parse::<VerifierKey>().map_err(|_| OperatorError::damaged(SANDBOX, "its vkey is no key"))
-    };
-    let key = terms.vkey.map_or_else(own, |key| Ok(key.clone()))?;
+    let key = terms.vkey.map_or_else(|| file.log_key(), |key| Ok(key.clone()))?;
     let opened = match (&made, &terms.keys) {
         (None, Some(keys)) => keyring(storage, keys).map(|opened| *made = Some(opened)),
         _ => Ok(()),
@@ -280,7 +277,8 @@ fn verify_once(
     let (log, read) = Read::log(storage, &file, &signed_by, terms.progress.unwrap_or(&unwatched))?;
     let Read { chain, asked, mut heads, laws, epochs, renewals, .. } = read;
     let leads = chain.leads(&key, &signed_by);
-    leads.map_err(|fault| Fault { place: CHECKPOINT.into(), why: Why::Rotation(fault) })?;
+    leads
+        .map_err(|fault| VerifyError { place: CHECKPOINT.into(), kind: VerifyErrorKind::Rotation(fault) })?;
     check_vkey(storage, &file, (&signed_by, &chain))?;
     heads.push(log.checkpoint.root);
     let (studies, approvals) = laws.check(storage, &file)?;
@@ -320,7 +318,7 @@ fn verify_once(
     let signing_key = keyring.map(|keyring| check_signing_key(storage, keyring, &file)).transpose()?;
     Ok(Verification {
         log,
-        vkey: key.to_string(),
+        vkey: key,
         signed_by,
         rotations: chain.rotations(),
         root_changes: chain.root_changes(),
@@ -365,10 +363,12 @@ impl Read {
             read.heads.push(tree.root());
             progress.add(1);
             let place = || format!("log entry {index}");
-            entry.check_fields().map_err(|fault| Fault { place: place(), why: Why::Fields(fault) })?;
+            entry
+                .check_fields()
+                .map_err(|fault| VerifyError { place: place(), kind: VerifyErrorKind::Fields(fault) })?;
             read.laws.read(index, entry);
             if entry.kind == Kind::Init && index > 0 {
-                return Err(Fault { place: place(), why: Why::SecondInit });
+                return Err(VerifyError { place: place(), kind: VerifyErrorKind::SecondInit });
             }
             if entry.kind == Kind::Key {
                 let followed = read.chain.follow(&file.id, index, read.heads.last(), entry);
@@ -449,6 +449,6 @@ fn check_anchor(
     if own == Some(&anchor.root) {
         return Ok(anchor.size);
     }
-    let why = Why::Anchor { anchor: head_text(&anchor), log: head_text(log) };
+    let why = VerifyErrorKind::Anchor { anchor: head_text(&anchor), log: head_text(log) };
     Err(OperatorError::damaged(path.display().to_string(), why.to_string()))
 }

@@ -209,7 +209,7 @@ fn they_open_the_folder_of_a_sandbox() {
     )
     .with_approval(Approval::None);
     let operator = Operator::init(&dir, setup, Keys::InFolder, Box::new(SystemClock)).unwrap();
-    let vkey = operator.status().unwrap().vkey;
+    let vkey = operator.status().unwrap().vkey.to_string();
     drop(operator);
     let head = opened(&dir, &vkey).unwrap();
     assert!(head.size() >= 1 && vkey.starts_with(head.origin()), "{} of {vkey}", head.origin());

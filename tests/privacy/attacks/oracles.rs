@@ -111,13 +111,13 @@ fn forecasts_refusals_errors_and_costs_are_the_same_regardless_of_who_is_in() {
 }
 
 /// The text of every log entry, and the path and length of every file but the ledger's.
-fn traces(image: &Image, vkey: &str) -> (Vec<Entry>, BTreeMap<String, usize>) {
+fn traces(image: &Image, vkey: &VerifierKey) -> (Vec<Entry>, BTreeMap<String, usize>) {
     let mut entries = Vec::new();
     let keep = |_: &_, entry: &Entry| {
         entries.push(entry.clone());
         Ok(())
     };
-    verify_each(image, &vkey.parse().unwrap(), keep).unwrap();
+    verify_each(image, vkey, keep).unwrap();
     let (mut files, mut open) = (BTreeMap::new(), vec![String::new()]);
     while let Some(folder) = open.pop() {
         for name in image.list(&folder).unwrap() {

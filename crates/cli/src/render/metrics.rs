@@ -1,7 +1,7 @@
 //! Metrics as tables.
 
 use hushtag::dp::Accounting;
-use hushtag::operator::{AskedEpoch, Metrics, MetricsForecast, Remaining};
+use hushtag::operator::{Metrics, MetricsForecast, Remaining, ResolvedEpoch};
 use hushtag::policy::Reason;
 use hushtag::query::metric::Estimate;
 
@@ -108,7 +108,7 @@ fn notes(metrics: &Metrics) -> Vec<String> {
 pub(crate) fn metrics_forecast_text(
     forecast: &MetricsForecast,
     remaining: &Remaining,
-    epoch: Option<&AskedEpoch>,
+    epoch: Option<&ResolvedEpoch>,
 ) -> String {
     let accounting = remaining.accounting;
     let header =

@@ -8,7 +8,7 @@ use crate::lang::{list, text, time, word};
 use hushtag::dp::Accounting;
 use hushtag::engine::{FileReport, IngestReport};
 use hushtag::ledger::Pool;
-use hushtag::operator::{AskedEpoch, Remaining, Status, Vocabulary};
+use hushtag::operator::{Remaining, ResolvedEpoch, Status, Vocabulary};
 use hushtag::query::{ColumnForecast, Forecast, Width, WidthUnit};
 use hushtag::types::{Days, Decimal, Denomination};
 
@@ -94,7 +94,7 @@ pub(crate) fn right(table: &mut Table, columns: impl IntoIterator<Item = usize>)
 pub(crate) fn forecast_text(
     forecast: &Forecast,
     remaining: &Remaining,
-    epoch: Option<&AskedEpoch>,
+    epoch: Option<&ResolvedEpoch>,
 ) -> String {
     let accounting = remaining.accounting;
     let header = [text!("forecast.number"), text!("forecast.half_width"), text!("forecast.cost")];
@@ -133,13 +133,13 @@ pub(crate) fn forecast_text(
 }
 
 /// One line on the epoch that would be asked.
-pub(crate) fn asked_epoch_text(epoch: Option<&AskedEpoch>) -> String {
+pub(crate) fn asked_epoch_text(epoch: Option<&ResolvedEpoch>) -> String {
     match epoch {
         None => text!("forecast.no_epoch"),
-        Some(AskedEpoch { id, answers_until, closed }) if closed.is_empty() => {
+        Some(ResolvedEpoch { id, answers_until, closed }) if closed.is_empty() => {
             text!("forecast.epoch", id, until = time(*answers_until))
         }
-        Some(AskedEpoch { closed, .. }) => {
+        Some(ResolvedEpoch { closed, .. }) => {
             let why: Vec<&str> = closed.iter().map(|reason| reason.because.as_str()).collect();
             text!("forecast.closed", why = why.join("; "))
         }

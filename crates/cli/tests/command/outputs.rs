@@ -284,6 +284,7 @@ fn evidence(case: &Case, all: &mut Schemas) {
     let index = answer["audit"]["index"].to_string();
     run(case, all, "audit-prove", &["audit", "prove", "box", "--answer", &index, "--out", "bundle.json"], 0);
     run(case, all, "audit-verify", &["audit", "verify", "box"], 0);
+    run(case, all, "audit-log", &["audit", "verify", "box", "--log-alone", "--key", key], 0);
     run(case, all, "audit-bundle", &["audit", "verify", "bundle.json", "--key", key], 0);
     run(case, all, "audit-person", &["audit", "verify", "proof.json", "--key", key], 0);
     run(case, all, "audit-show", &["audit", "show", "box"], 0);

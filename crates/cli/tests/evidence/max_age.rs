@@ -89,7 +89,7 @@ fn a_stale_epoch_refuses_everything_and_charges_nothing() {
     assert_eq!(support::analyst(&operator).remaining().unwrap().spent, spent, "a refusal is free");
     assert!(!operator.status().unwrap().epochs.remove(0).answers);
     let mut refused = Vec::new();
-    let vkey = operator.status().unwrap().vkey.parse().unwrap();
+    let vkey = operator.status().unwrap().vkey;
     let read = |_: &_, entry: &Entry| {
         refused.extend((entry.kind == Kind::Refuse).then(|| entry.body["rules"].to_string()));
         Ok(())

@@ -130,7 +130,7 @@ fn the_log_gets_a_commitment_that_they_can_open_and_that_names_no_one() {
         entries.extend((entry.kind == Kind::Person).then(|| entry.clone()));
         Ok(())
     };
-    verify_each(&image, &operator.status().unwrap().vkey.parse().unwrap(), read).unwrap();
+    verify_each(&image, &operator.status().unwrap().vkey, read).unwrap();
     assert_eq!(entries.len(), 2);
     assert_ne!(entries[0].body, entries[1].body, "two looks of one person cannot be linked");
     let who = format!("[{:?},{:?}]", person.0, person.1);

@@ -8,6 +8,9 @@ use utoipa::ToSchema;
 use crate::sandbox::{ErrorKind, Reason, SandboxError};
 use crate::service::ServiceError;
 
+/// Where the cause is that a client cannot do anything about.
+const CAUSE: &str = "the operator finds the cause in the log of the service";
+
 /// One reason of a refusal.
 #[derive(Debug, Clone, Serialize, ToSchema)]
 pub(super) struct ProblemReason {
@@ -99,8 +102,7 @@ impl Problem {
         Self { reasons: reasons.collect(), ..plain }
     }
 
-    fn internal() -> Self {
-        let detail = "the operator finds the cause in the log of the service";
+    fn internal(detail: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service failed", detail)
     }
 }
@@ -109,7 +111,13 @@ impl From<SandboxError> for Problem {
     fn from(error: SandboxError) -> Self {
         if !error.is_for_clients() {
             tracing::error!(kind = error.kind().as_str(), "the sandbox failed: {error}");
-            return Self::internal();
+            return match error.kind() {
+                ErrorKind::Storage => {
+                    let (status, title) = (StatusCode::SERVICE_UNAVAILABLE, "The service cannot write");
+                    Self::new(status, "storage", title, error.for_clients())
+                }
+                _ => Self::internal(error.for_clients()),
+            };
         }
         if let Some(question) = error.question() {
             let title = "The query is outside the language or the vocabulary";
@@ -151,11 +159,11 @@ impl From<ServiceError> for Problem {
             }
             ServiceError::Token(error) => {
                 tracing::error!("the tokens cannot be read: {error}");
-                Self::internal()
+                Self::internal(CAUSE)
             }
             ServiceError::Stopped => {
                 tracing::error!("{error}");
-                Self::internal()
+                Self::internal(CAUSE)
             }
         }
     }

@@ -3,18 +3,24 @@
 use std::path::Path;
 use std::sync::Arc;
 
-pub use hushtag_cli::{Done, PATH as COMMANDS_PATH, Sent};
+pub use hushtag_cli::{Done, Line, PATH as COMMANDS_PATH, Sent};
 
 use super::{Sandbox, SandboxError, remember};
 use hushtag::CancelToken;
 
 impl Sandbox {
-    /// Runs a command that was sent; `stop` stops a seal that has charged nothing yet. Blocks.
+    /// Runs a command that was sent; `stop` stops a seal that has charged nothing yet. Blocks. `progress` is given lines that say how
+    /// far long work has come.
     ///
     /// # Privacy
     /// That of the command: it is the operator's own.
     #[must_use]
-    pub fn run(&self, sent: Sent, stop: &CancelToken) -> Done {
+    pub fn run(
+        &self,
+        sent: Sent,
+        stop: &CancelToken,
+        progress: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    ) -> Done {
         let answered = Arc::clone(&self.answered);
         sent.run(hushtag_cli::Running {
             operator: Arc::clone(&self.operator),
@@ -22,6 +28,7 @@ impl Sandbox {
             root_key: self.root_key.clone(),
             stop: stop.clone(),
             answered: Box::new(move |released| remember(&answered, released)),
+            progress,
         })
     }
 

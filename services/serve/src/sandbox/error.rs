@@ -3,7 +3,7 @@
 use hushtag::answer::Problem;
 use hushtag::{ErrorKind, OperatorError};
 
-use super::QuestionError;
+use super::QueryError;
 
 /// Why the sandbox did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -39,9 +39,9 @@ impl SandboxError {
 
     /// The query that is outside the language or the vocabulary, with its place and hint.
     #[must_use]
-    pub const fn question(&self) -> Option<&QuestionError> {
+    pub const fn question(&self) -> Option<&QueryError> {
         match self {
-            Self::Operator(OperatorError::Question(error)) => Some(error),
+            Self::Operator(OperatorError::Query(error)) => Some(error),
             _ => None,
         }
     }
@@ -62,6 +62,18 @@ impl SandboxError {
             self.kind(),
             ErrorKind::Query | ErrorKind::Unknown | ErrorKind::Expired | ErrorKind::Refused | ErrorKind::Busy
         )
+    }
+
+    /// What a client is shown where the cause is the operator's.
+    #[must_use]
+    pub fn for_clients(&self) -> &'static str {
+        match self.kind() {
+            // A full disk, or a clock that was set back.
+            ErrorKind::Storage => {
+                "answers cannot be recorded at present; what was charged is kept, and asking again gives it at no cost"
+            }
+            _ => "the operator finds the cause in the log of the service",
+        }
     }
 
     /// The SQLSTATE of a query that is outside the language or the vocabulary.

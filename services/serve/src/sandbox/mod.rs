@@ -19,9 +19,9 @@ use hushtag::{Analyst, Keys, Operator, RecipientId, RootKey, StudyId};
 use serde_json::{Value, json};
 
 pub use answered::Answered;
-pub use commands::{COMMANDS_PATH, Done, Sent};
+pub use commands::{COMMANDS_PATH, Line, Sent};
 pub use error::SandboxError;
-pub use hushtag::answer::{Cell, Decimal, MeasureView, QuestionError, Row, TagView, Vocabulary};
+pub use hushtag::answer::{Cell, Decimal, MeasureView, QueryError, Row, TagView, Vocabulary};
 pub use hushtag::input::Denomination;
 pub use hushtag::sandbox::{Folder as StateFolder, LockError, Storage as StateStorage, StorageError};
 pub use hushtag::{
@@ -335,7 +335,7 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError`]
     pub fn log_key(&self) -> Result<String, SandboxError> {
-        Ok(self.operator.status()?.vkey)
+        Ok(self.operator.status()?.vkey.to_string())
     }
 
     /// What monitoring shows of the sandbox.

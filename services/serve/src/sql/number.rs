@@ -7,7 +7,7 @@ use datafusion::prelude::Expr;
 use super::Refusal;
 use super::base::bare;
 use super::people::{Column, People};
-use super::question::{End, Number};
+use super::private_query::{End, Number};
 use super::refusal::{FORBIDDEN, UNSUPPORTED};
 
 /// What an aggregate shows: a number, or an end of its interval.

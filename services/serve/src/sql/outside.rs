@@ -13,7 +13,7 @@ use datafusion::prelude::{Expr, col, lit};
 use super::Refusal;
 use super::people::People;
 use super::private::{Group, released_column};
-use super::question::{End, Number};
+use super::private_query::{End, Number};
 use super::refusal::UNSUPPORTED;
 use super::released::Shown;
 

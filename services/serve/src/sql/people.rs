@@ -10,7 +10,7 @@ use datafusion::logical_expr::TableType;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::Expr;
 
-use super::question::{End, Number};
+use super::private_query::{End, Number};
 use crate::sandbox::{Denomination, Vocabulary};
 
 /// Digits of the columns of measures, before and behind the point together.

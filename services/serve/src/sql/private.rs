@@ -18,7 +18,7 @@ use super::filter::{columns, condition, has_subquery};
 use super::number::{plain, shown};
 use super::outside;
 use super::people::People;
-use super::question::{Number, Question};
+use super::private_query::{Number, PrivateQuery};
 use super::refusal::{BAD_VALUE, FORBIDDEN, TOO_LARGE, UNSUPPORTED};
 use super::released::{ReleasedTable, Shown, batch, labels, numbers};
 use crate::sandbox::{Released, Row};
@@ -33,7 +33,7 @@ const MOST_LABELS: usize = 10_000;
 #[derive(Debug)]
 pub struct Private {
     /// What the library is asked; `None` where the vocabulary answers, at no cost.
-    pub question: Option<Question>,
+    pub question: Option<PrivateQuery>,
     people: Arc<People>,
     shown: Vec<Shown>,
     schema: SchemaRef,
@@ -129,7 +129,7 @@ impl Private {
                 Shown::Label(_) => None,
             })
             .collect();
-        let question = Question { group, numbers, condition };
+        let question = PrivateQuery { group, numbers, condition };
         let schema = Arc::new(Schema::new(fields.collect::<Vec<_>>()));
         let mut private =
             Self { question: None, people: Arc::clone(people), shown, schema, rows: Arc::default() };
@@ -143,7 +143,7 @@ impl Private {
     }
 
     /// The combinations of labels of the vocabulary that may pass.
-    fn label_rows(&self, question: &Question) -> Result<Vec<Row>> {
+    fn label_rows(&self, question: &PrivateQuery) -> Result<Vec<Row>> {
         let mut combinations: Vec<Vec<(String, String)>> = vec![Vec::new()];
         for name in &question.group {
             let labels = self.people.tag(name).map_or(&[][..], |tag| &tag.labels);

@@ -14,7 +14,7 @@ use datafusion::logical_expr::TableType;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::Expr;
 
-use super::question::{End, Number};
+use super::private_query::{End, Number};
 use crate::sandbox::{Cell, Decimal, Row};
 
 /// What a column of a released table shows.

@@ -118,7 +118,7 @@ pub(super) fn of_service(raised: &ServiceError) -> PgWireError {
 fn of_sandbox(raised: &SandboxError) -> PgWireError {
     if !raised.is_for_clients() {
         tracing::error!(kind = raised.kind().as_str(), "the sandbox failed: {raised}");
-        return error("58000", "the service failed; the operator finds the cause in its log");
+        return error("58000", format!("the service failed: {}", raised.for_clients()));
     }
     if let Some(question) = raised.question() {
         let mut sent = info("ERROR", raised.sqlstate(), question.what.to_string());

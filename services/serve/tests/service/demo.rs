@@ -2,34 +2,29 @@
 
 use std::io::{BufRead, BufReader};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, Stdio};
 
 use serde_json::{Value, json};
 use tokio_postgres::{NoTls, SimpleQueryMessage};
 
+use crate::program::{PROGRAM, Running, ask, run};
 use crate::support::{hushtag, runtime};
 
-const PROGRAM: &str = env!("CARGO_BIN_EXE_hushtag-serve");
-
 /// The program, once it has printed its last line, and the lines.
-fn demo(folder: &Path) -> (Child, Vec<String>) {
-    let mut child = Command::new(PROGRAM)
+fn demo(folder: &Path) -> (Running, Vec<String>) {
+    let child = Command::new(PROGRAM)
         .args(["demo", "--people", "20000", "--http-port", "0", "--postgres-port", "0", "--dir"])
         .arg(folder)
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    let (mut lines, mut all) = (BufReader::new(child.stdout.take().unwrap()).lines(), Vec::new());
+    let mut child = Running(child);
+    let (mut lines, mut all) = (BufReader::new(child.0.stdout.take().unwrap()).lines(), Vec::new());
     while !all.last().is_some_and(|line: &String| line.starts_with("Ctrl-C")) {
         all.push(lines.next().expect("it stopped").unwrap());
     }
     (child, all)
-}
-
-fn stop(mut child: Child) {
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(stopped.success() && child.wait().unwrap().success());
 }
 
 /// What stands between two words of the first line that has both.
@@ -42,7 +37,7 @@ fn between(lines: &[String], before: &str, after: &str) -> String {
 fn its_lines_give_the_same_numbers_at_one_charge_and_its_folder_is_served_again() {
     let place = tempfile::tempdir().unwrap();
     let folder = place.path().join("demo");
-    let (child, lines) = demo(&folder);
+    let (mut child, lines) = demo(&folder);
     let url = between(&lines, "psql '", "'");
     let sql = between(&lines, "-c \"", "\"");
     let http = between(&lines, "Monitoring: ", "/metrics");
@@ -102,10 +97,8 @@ fn its_lines_give_the_same_numbers_at_one_charge_and_its_folder_is_served_again(
     assert!(rotated.status.success(), "the command finds the service: {rotated:?}");
     let status = hushtag(&folder.join("sandbox"), &["status", "BOX"]);
     assert!(status.status.success(), "{}", String::from_utf8_lossy(&status.stderr));
-    stop(child);
-    let mut again =
-        Command::new(PROGRAM).args(["run", "--config", &config]).stderr(Stdio::piped()).spawn().unwrap();
-    let mut log = BufReader::new(again.stderr.take().unwrap()).lines();
-    assert!(log.next().is_some_and(|line| line.unwrap().contains("\"http\"")), "it is served again");
-    stop(again);
+    assert!(child.stop().success());
+    let (mut again, port) = run(Command::new(PROGRAM), Path::new(&config));
+    assert_eq!(ask(port, &token, &sql).unwrap().1["stored"], true, "it is served again");
+    assert!(again.stop().success());
 }

@@ -49,13 +49,18 @@ pub(crate) fn message(kind: u8, body: &[u8]) -> Vec<u8> {
 
 /// A connection that logged in by hand.
 pub(crate) fn logged_in(world: &World) -> TcpStream {
-    let mut stream = TcpStream::connect(world.postgres).unwrap();
+    logged_in_at(world.postgres, &world.analyst)
+}
+
+/// As [`logged_in`], at this address with this token.
+pub(crate) fn logged_in_at(at: SocketAddr, token: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(at).unwrap();
     stream.set_read_timeout(Some(Duration::from_secs(10))).unwrap();
     stream.write_all(&startup(RECIPIENT)).unwrap();
     let mut asked = [0; 9];
     stream.read_exact(&mut asked).unwrap();
     assert_eq!(asked, [b'R', 0, 0, 0, 8, 0, 0, 0, 3]);
-    stream.write_all(&message(b'p', &[world.analyst.as_bytes(), &[0]].concat())).unwrap();
+    stream.write_all(&message(b'p', &[token.as_bytes(), &[0]].concat())).unwrap();
     let mut ready = Vec::new();
     let mut byte = [0; 4096];
     while !ready.ends_with(&[b'Z', 0, 0, 0, 5, b'I']) {

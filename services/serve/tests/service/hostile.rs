@@ -1,4 +1,4 @@
-//! Bodies without end, bytes one by one, clients that vanish, a thousand that only sit there, and a token that is revoked while it is used.
+//! Bodies without end, bytes one by one, clients that vanish, thousands that only sit there, and a token that is revoked while it is used.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
@@ -8,7 +8,8 @@ use hushtag_serve::sandbox::demo::RECIPIENT;
 use hushtag_serve::settings::{Bounded, Limits};
 
 use crate::client::connect;
-use crate::faults::{logged_in, message, startup};
+use crate::faults::{logged_in, logged_in_at, message, startup};
+use crate::program::{Home, ask};
 use crate::support::{World, WorldTerms, world};
 
 fn quick() -> World {
@@ -150,36 +151,58 @@ fn clients_that_stop_listening_or_vanish_leave_nothing_behind() {
     assert_eq!(world.spent(), spent, "what they asked was charged once and stored");
 }
 
-/// Memory of this process, service and clients together, in KiB.
-fn memory() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+/// Memory of a process, in KiB.
+fn memory(process: u32) -> u64 {
+    let text = std::fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
     let line = text.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
     line.trim().trim_end_matches(" kB").parse().unwrap_or_default()
 }
 
+/// How many files a process may have open.
+fn most_files() -> u64 {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let files = limits.lines().find(|line| line.starts_with("Max open files"));
+    files.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(u64::MAX)
+}
+
 #[test]
-fn a_thousand_idle_connections_take_little_and_hinder_no_one() {
+fn ten_thousand_idle_connections_take_little_and_hinder_no_one() {
     let _alone = crate::support::alone();
-    let limits = Limits { client_seconds: Bounded::of(60), ..Limits::default() };
-    let world = world(WorldTerms { limits, people: 200, ..WorldTerms::default() });
-    let files = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let files = files.lines().find(|line| line.starts_with("Max open files"));
-    let files = files.and_then(|line| line.split_whitespace().nth(3)?.parse().ok()).unwrap_or(u64::MAX);
-    // Both ends are of this process.
-    let each = usize::try_from(files.saturating_sub(400) / 4).unwrap().min(500);
-    drop(logged_in(&world));
-    let before = memory();
-    let wire: Vec<TcpStream> = (0..each).map(|_| logged_in(&world)).collect();
-    let http: Vec<TcpStream> = (0..each).map(|_| TcpStream::connect(world.http).unwrap()).collect();
-    assert_eq!((open_at(&world, "http", each), open_at(&world, "postgres", each)), (each, each));
-    let grown = memory().saturating_sub(before);
-    println!("{} idle connections: {grown} KiB, both ends together", 2 * each);
-    assert!(grown < 100 * 1024, "{grown} KiB");
+    let doors = "[http]\nlisten = \"127.0.0.1:0\"\n[limits]\nconnections = 10000\nclient_seconds = 300\n";
+    let home = Home::new(200, doors);
+    let (mut program, port) = home.run();
+    let process = program.0.id();
+    assert_eq!(ask(port, &home.token, "SELECT COUNT(*) FROM tags").unwrap().0, 200);
+    // Each end is one file of its process.
+    let idle = usize::try_from(most_files().saturating_sub(500)).unwrap().min(9_900);
+    let before = memory(process);
+    let mut held = Vec::with_capacity(idle);
+    for number in 0..idle {
+        held.push(TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|error| panic!("{number}: {error}")));
+    }
     let asked = Instant::now();
-    assert!(connect(&world).rows("SELECT COUNT(*) FROM tags").is_ok());
+    assert_eq!(ask(port, &home.token, "SELECT COUNT(*) FROM tags").unwrap().1["stored"], true);
     assert!(asked.elapsed() < Duration::from_secs(10), "{:?}", asked.elapsed());
-    drop((wire, http));
-    assert_eq!((open_at(&world, "http", 0), open_at(&world, "postgres", 0)), (0, 0));
+    let grown = memory(process).saturating_sub(before);
+    println!("{idle} idle connections: {grown} KiB more than {before} KiB");
+    assert!(grown < 40 * u64::try_from(idle).unwrap(), "{grown} KiB");
+    drop(held);
+    assert_eq!(ask(port, &home.token, "SELECT COUNT(*) FROM tags").unwrap().0, 200);
+    assert!(program.stop().success());
+}
+
+#[test]
+fn a_thousand_sessions_that_logged_in_take_at_most_150_mib() {
+    let _alone = crate::support::alone();
+    let home = Home::new(200, "[postgres]\nlisten = \"127.0.0.1:0\"\n[limits]\nconnections = 1000\n");
+    let (mut program, port) = home.run();
+    let sessions = usize::try_from(most_files().saturating_sub(500)).unwrap().min(1_000);
+    let at = std::net::SocketAddr::from(([127, 0, 0, 1], port));
+    let held: Vec<TcpStream> = (0..sessions).map(|_| logged_in_at(at, &home.token)).collect();
+    let used = memory(program.0.id());
+    println!("{} sessions: {used} KiB", held.len());
+    assert!(used < 150 * 1024, "{used} KiB");
+    assert!(program.stop().success());
 }
 
 #[test]

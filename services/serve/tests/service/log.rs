@@ -1,6 +1,12 @@
 //! The log as static files.
 
-use crate::support::shared;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+use crate::program::{HTTP, Home, ask};
+use crate::support::{hushtag, shared};
 
 fn get(path: &str) -> (u16, Vec<u8>) {
     let world = shared();
@@ -28,6 +34,46 @@ fn the_files_are_those_of_the_sandbox() {
         status == 200 && at_rest.is_ok_and(|file| file == bytes)
     });
     assert!(found, "{size}");
+}
+
+#[test]
+fn an_auditor_with_curl_and_the_key_verifies_the_log_and_finds_a_changed_byte() {
+    if Command::new("curl").arg("--version").output().is_err() {
+        println!("note: curl is not installed, so the log was not downloaded with it");
+        return;
+    }
+    let home = Home::new(200, &format!("{HTTP}public_log = true\n"));
+    let status = hushtag(&home.sandbox(), &["status", "BOX"]);
+    let status: Value = serde_json::from_slice(&status.stdout).unwrap();
+    let key = status["vkey"].as_str().unwrap();
+    let (mut program, port) = home.run();
+    let mirror = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mirror-log.sh");
+    let copy = home.place.path().join("copy");
+    let verify = |more: &[&str]| {
+        hushtag(&copy, &[&["audit", "verify", "BOX", "--log-alone"][..], more].concat())
+    };
+    // More entries than a tile has hashes, and a second download over the first one.
+    for wanted in [5_u64, 280] {
+        for error in 1_000..1_000 + wanted {
+            let sql = format!("SELECT COUNT(*) FROM tags WITH (error = {error})");
+            assert_eq!(ask(port, &home.token, &sql).unwrap().0, 200);
+        }
+        let url = format!("http://127.0.0.1:{port}");
+        let copied = Command::new("bash").arg(&mirror).arg(url).arg(&copy).output().unwrap();
+        assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
+        let verified = verify(&["--key", key]);
+        let found: Value = serde_json::from_slice(&verified.stdout).unwrap();
+        assert!(verified.status.success() && found["entries"].as_u64().unwrap() > wanted, "{found}");
+    }
+    assert!(program.stop().success());
+    assert_eq!(verify(&[]).status.code(), Some(2), "a key is needed");
+    let other = key.replacen("hushtag/", "hushtag/x", 1);
+    assert_ne!(verify(&["--key", &other]).status.code(), Some(0));
+    let bundle = copy.join("log/tile/entries/000");
+    let mut bytes = std::fs::read(&bundle).unwrap();
+    *bytes.last_mut().unwrap() ^= 1;
+    std::fs::write(&bundle, bytes).unwrap();
+    assert_eq!(verify(&["--key", key]).status.code(), Some(5));
 }
 
 #[test]

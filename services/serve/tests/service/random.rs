@@ -1,19 +1,20 @@
 //! Random messages, bodies, statements and tokens: every one is answered or ends its own connection; none is a failure of the service, and
 //! none that has no token costs anything.
 
-use std::io::{BufRead, BufReader, Read, Write};
+use std::io::{Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::process::{Command, Stdio};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use hushtag_serve::sandbox::demo::{DemoTerms, RECIPIENT, make};
+use hushtag_serve::sandbox::demo::RECIPIENT;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
 
 use crate::faults::{logged_in, message, startup};
+use crate::program::{Home, PROGRAM, run_logged};
 use crate::support::{World, WorldTerms, world};
 
 /// How many cases; `HUSHTAG_CASES` says another number.
@@ -306,25 +307,8 @@ fn no_other_token_opens_a_path() {
 
 #[test]
 fn a_broken_message_is_a_line_of_the_log_without_what_was_sent() {
-    let place = tempfile::tempdir().unwrap();
-    drop(make(place.path(), DemoTerms { people: 100, seed: 3, epsilon: 4 }).unwrap());
-    let config = place.path().join("serve.toml");
-    std::fs::write(
-        &config,
-        "sandbox = \"sandbox\"\nstate = \"serve\"\n[postgres]\nlisten = \"127.0.0.1:0\"\n",
-    )
-    .unwrap();
-    let mut child = Command::new(env!("CARGO_BIN_EXE_hushtag-serve"))
-        .args(["run", "--config"])
-        .arg(&config)
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-    let line = lines.next().unwrap().unwrap();
-    let value: serde_json::Value = serde_json::from_str(&line).unwrap();
-    let listen = value["fields"]["listen"].as_str().unwrap_or_default();
-    let port: u16 = listen.trim_end_matches(')').rsplit(':').next().unwrap().parse().unwrap();
+    let home = Home::new(100, "[postgres]\nlisten = \"127.0.0.1:0\"\n");
+    let (mut program, port, lines) = run_logged(Command::new(PROGRAM), &home.place.path().join("serve.toml"));
     for kind in *b"PBEDCSHQFdcfXp" {
         for body in [&b""[..], b"\0", b"canary-4711\0", b"canary-4711\0\0"] {
             let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
@@ -333,8 +317,7 @@ fn a_broken_message_is_a_line_of_the_log_without_what_was_sent() {
             let _ = stream.read_to_end(&mut Vec::new());
         }
     }
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(stopped.success() && child.wait().unwrap().success(), "it goes on until it is stopped");
+    assert!(program.stop().success(), "it goes on until it is stopped");
     let lines: Vec<String> = lines.map(Result::unwrap).collect();
     assert!(lines.iter().all(|line| serde_json::from_str::<serde_json::Value>(line).is_ok()), "{lines:?}");
     assert!(lines.iter().any(|line| line.contains("panicked")), "none was broken enough: {lines:?}");

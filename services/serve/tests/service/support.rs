@@ -49,12 +49,17 @@ pub(crate) fn runtime() -> &'static tokio::runtime::Runtime {
 
 /// A world of its own.
 pub(crate) fn world(terms: WorldTerms) -> World {
+    world_at(terms, SystemClock)
+}
+
+/// A world of its own whose sandbox and tokens have this clock.
+pub(crate) fn world_at(terms: WorldTerms, clock: impl Clock + Clone + 'static) -> World {
     let place = tempfile::tempdir().unwrap();
     let demo = DemoTerms { people: terms.people, seed: 7, epsilon: terms.epsilon };
     drop(make(place.path(), demo).unwrap());
     let folder = place.path().join("sandbox");
-    let operator = Operator::options(Keys::InFolder).without_response_slot().open(&folder).unwrap();
-    let sandbox = Sandbox::over(operator, &folder, Box::new(SystemClock)).unwrap();
+    let options = Operator::options(Keys::InFolder).without_response_slot().with_clock(clock.clone());
+    let sandbox = Sandbox::over(options.open(&folder).unwrap(), &folder, Box::new(clock)).unwrap();
     let state = place.path().join("serve");
     let tokens = TokenStore::open(&state).unwrap();
     let now = SystemClock.now();

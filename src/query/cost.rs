@@ -11,7 +11,7 @@ use crate::types::amount::NANO;
 /// The price of a query. It is part of the key under which an answer is stored.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase", deny_unknown_fields)]
-pub enum Price {
+pub enum Cost {
     /// The study's default errors.
     #[default]
     Default,

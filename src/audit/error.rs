@@ -12,7 +12,7 @@ use crate::storage::StorageError;
 /// What is wrong at a place of the log.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
-pub enum Why {
+pub enum VerifyErrorKind {
     /// The checkpoint is no note by the key, or states no head.
     #[error("the checkpoint is not signed by the key or states no head")]
     Checkpoint(#[source] NoteError),
@@ -79,28 +79,28 @@ pub enum Why {
 
 /// A damaged place of the log: the path of a file, with the entry or hash in it where that is known.
 #[derive(Debug)]
-pub struct Fault {
+pub struct VerifyError {
     /// Such as `log/tile/entries/000.p/5, entry 3`; entries and hashes count from 0 within their file.
     pub place: String,
     /// What is wrong there.
-    pub why: Why,
+    pub kind: VerifyErrorKind,
 }
 
-impl Fault {
-    pub(super) fn new(place: impl fmt::Display, why: Why) -> Self {
-        Self { place: place.to_string(), why }
+impl VerifyError {
+    pub(super) fn new(place: impl fmt::Display, kind: VerifyErrorKind) -> Self {
+        Self { place: place.to_string(), kind }
     }
 }
 
-impl fmt::Display for Fault {
+impl fmt::Display for VerifyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "`{}`: {}", self.place, self.why)
+        write!(f, "`{}`: {}", self.place, self.kind)
     }
 }
 
-impl Error for Fault {
+impl Error for VerifyError {
     fn source(&self) -> Option<&(dyn Error + 'static)> {
-        self.why.source()
+        self.kind.source()
     }
 }
 
@@ -127,7 +127,7 @@ pub enum AuditError {
     },
     /// The log is missing, damaged or forged.
     #[error("the log is damaged")]
-    Damaged(#[source] Fault),
+    Damaged(#[source] VerifyError),
     /// The storage failed. What was being appended may be recorded or not; the handle is poisoned.
     #[error("the log cannot be stored")]
     Storage(#[source] StorageError),
@@ -138,9 +138,9 @@ pub enum AuditError {
 
 impl AuditError {
     /// A file that could not be read is a failure of the storage, not of the log.
-    pub(super) fn of(fault: Fault) -> Self {
-        match fault.why {
-            Why::Storage(error) => Self::Storage(error),
+    pub(super) fn of(fault: VerifyError) -> Self {
+        match fault.kind {
+            VerifyErrorKind::Storage(error) => Self::Storage(error),
             _ => Self::Damaged(fault),
         }
     }

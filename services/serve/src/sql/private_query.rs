@@ -84,7 +84,7 @@ impl End {
 
 /// A private query.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Question {
+pub struct PrivateQuery {
     /// The tags it groups by.
     pub group: BTreeSet<String>,
     /// The numbers of every group.
@@ -93,7 +93,7 @@ pub struct Question {
     pub condition: Condition,
 }
 
-impl Question {
+impl PrivateQuery {
     /// The name of a number's column in the answer.
     #[must_use]
     pub fn alias(&self, number: &Number) -> Option<String> {

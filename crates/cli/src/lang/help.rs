@@ -1,0 +1,141 @@
+//! The help of every command and argument in the chosen language.
+
+use std::collections::BTreeMap;
+
+use clap::{Arg, Command};
+
+use super::is_english;
+
+/// Texts in Chinese by the English ones.
+type Texts = BTreeMap<String, String>;
+
+/// The help of a command in Chinese, in the order of the English one.
+const TEMPLATE: &str = "{before-help}{about-with-newline}\n用法：{usage}\n\n{all-args}{after-help}";
+
+/// The same command, whose help is in the chosen language. What is parsed does not change.
+pub(crate) fn in_chosen_language(mut command: Command) -> Command {
+    if is_english() {
+        return command;
+    }
+    // `help`, `--help` and `--version` are added here.
+    command.build();
+    translated(command, &texts())
+}
+
+fn texts() -> Texts {
+    toml::from_str(include_str!("help.zh.toml")).unwrap_or_default()
+}
+
+/// A text of which there is no translation, which a test excludes, stays English.
+fn in_chinese(text: &str, texts: &Texts) -> String {
+    texts.get(text).cloned().unwrap_or_else(|| text.to_owned())
+}
+
+fn translated(command: Command, texts: &Texts) -> Command {
+    let about = command.get_about().map(|about| in_chinese(&about.to_string(), texts));
+    let after = command.get_after_help().map(|after| examples(&after.to_string(), texts));
+    let command = command
+        .help_template(TEMPLATE)
+        .subcommand_help_heading("命令")
+        .mut_args(|argument| described(argument, texts))
+        .mut_subcommands(|command| translated(command, texts));
+    let command = if let Some(about) = about { command.about(about) } else { command };
+    if let Some(after) = after { command.after_help(after) } else { command }
+}
+
+/// Command lines stay as they are; the heading before and a sentence after them are translated.
+fn examples(text: &str, texts: &Texts) -> String {
+    let lines = text.lines().map(|line| match line {
+        "Example:" | "Examples:" => "示例：".to_owned(),
+        line => in_chinese(line, texts),
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// An argument with its help, its values and its default, which clap would list in English.
+fn described(argument: Arg, texts: &Texts) -> Arg {
+    let mut help = argument.get_help().map(|help| in_chinese(&help.to_string(), texts)).unwrap_or_default();
+    let shows_values = argument.get_action().takes_values() && !argument.is_hide_possible_values_set();
+    let values = if shows_values { argument.get_possible_values() } else { Vec::new() };
+    let values = values.iter().filter(|value| !value.is_hide_set()).map(|value| match value.get_help() {
+        Some(help) => format!("{}（{}）", value.get_name(), in_chinese(&help.to_string(), texts)),
+        None => value.get_name().to_owned(),
+    });
+    let values = values.collect::<Vec<_>>().join("、");
+    if !values.is_empty() {
+        help.push_str(&format!("［可选值：{values}］"));
+    }
+    let defaults = argument.get_default_values().iter().map(|value| value.to_string_lossy());
+    let default = defaults.collect::<Vec<_>>().join(" ");
+    if !default.is_empty() && argument.get_action().takes_values() {
+        help.push_str(&format!("［默认：{default}］"));
+    }
+    let heading = if argument.is_positional() { "参数" } else { "选项" };
+    argument
+        .help(help)
+        .long_help(None::<&str>)
+        .help_heading(heading)
+        .hide_default_value(true)
+        .hide_possible_values(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use clap::CommandFactory as _;
+
+    use super::*;
+    use crate::Cli;
+
+    fn built() -> Command {
+        let mut command = Cli::command();
+        command.build();
+        command
+    }
+
+    /// Every English text of a command and of those below it.
+    fn english(command: &Command, all: &mut BTreeSet<String>) {
+        all.extend(command.get_about().map(ToString::to_string));
+        let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
+        let is_sentence = |line: &&str| !line.is_empty() && !line.starts_with(' ') && !line.starts_with("Example");
+        all.extend(after.lines().filter(is_sentence).map(str::to_owned));
+        for argument in command.get_arguments() {
+            assert!(argument.get_long_help().is_none(), "{}: one paragraph is enough", argument.get_id());
+            all.extend(argument.get_help().map(ToString::to_string));
+            let values = argument.get_possible_values();
+            all.extend(values.iter().filter_map(|value| value.get_help().map(ToString::to_string)));
+        }
+        command.get_subcommands().for_each(|command| english(command, all));
+    }
+
+    #[test]
+    fn every_text_is_in_the_chinese_list_and_nothing_else_is() {
+        let mut wanted = BTreeSet::new();
+        english(&built(), &mut wanted);
+        let known: BTreeSet<String> = texts().into_keys().collect();
+        let missing: Vec<&String> = wanted.difference(&known).collect();
+        let dead: Vec<&String> = known.difference(&wanted).collect();
+        assert!(missing.is_empty() && dead.is_empty(), "missing: {missing:#?}\nnothing has: {dead:#?}");
+    }
+
+    #[test]
+    fn the_chinese_help_has_no_english_sentence_and_parses_the_same() {
+        let mut command = translated(built(), &texts());
+        let help = command.render_help().to_string();
+        for english in ["Usage:", "Options:", "Commands:", "[default", "[possible"] {
+            assert!(!help.contains(english), "{english}: {help}");
+        }
+        for chinese in ["用法：", "命令:", "选项:", "封存一个期次", "［默认：10］", "json（供脚本使用的 JSON）"] {
+            assert!(help.contains(chinese), "{chinese}: {help}");
+        }
+        let line = "hushtag --wait 3 seal box --epoch e --as-of 2026-10-01 --data a=x.csv --consents c.csv";
+        let parsed = |command: Command| {
+            let matches = command.try_get_matches_from(line.split(' ')).unwrap();
+            let (name, seal) = matches.subcommand().unwrap();
+            (name.to_owned(), seal.get_one::<u64>("wait").copied(), format!("{seal:?}"))
+        };
+        assert_eq!(parsed(command).0, parsed(Cli::command()).0);
+        assert_eq!(parsed(translated(built(), &texts())), parsed(built()));
+    }
+}
