@@ -139,6 +139,19 @@ pub struct Opened {
     pub signed_by: Option<Vec<HandlerId>>,
 }
 
+/// A file of evidence: one canonical JSON object and a line break.
+pub(super) fn canonical_file(evidence: &impl Serialize) -> Result<String, BundleError> {
+    let value = serde_json::to_value(evidence).map_err(|_| BundleError::Malformed(None))?;
+    let text = to_canonical(&value).map_err(|error| BundleError::Malformed(Some(error)))?;
+    Ok(format!("{text}\n"))
+}
+
+/// The object in a file of evidence, if its text is canonical.
+pub(super) fn of_canonical_file(text: &str) -> Result<Value, BundleError> {
+    from_canonical(text.strip_suffix('\n').unwrap_or(text))
+        .map_err(|error| BundleError::Malformed(Some(error)))
+}
+
 impl Bundle {
     /// Puts a bundle together; [`Bundle::verify`] says whether it convinces.
     #[must_use]
@@ -164,9 +177,7 @@ impl Bundle {
     /// # Errors
     /// [`BundleError::Malformed`]
     pub fn to_text(&self) -> Result<String, BundleError> {
-        let value = serde_json::to_value(self).map_err(|_| BundleError::Malformed(None))?;
-        let text = to_canonical(&value).map_err(|error| BundleError::Malformed(Some(error)))?;
-        Ok(format!("{text}\n"))
+        canonical_file(self)
     }
 
     /// Reads the text of a file.
@@ -174,9 +185,8 @@ impl Bundle {
     /// # Errors
     /// [`BundleError::Malformed`]
     pub fn parse(text: &str) -> Result<Self, BundleError> {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let value = from_canonical(text).map_err(|error| BundleError::Malformed(Some(error)))?;
-        let bundle: Self = serde_json::from_value(value).map_err(|_| BundleError::Malformed(None))?;
+        let bundle: Self =
+            serde_json::from_value(of_canonical_file(text)?).map_err(|_| BundleError::Malformed(None))?;
         if bundle.format == FORMAT { Ok(bundle) } else { Err(BundleError::Malformed(None)) }
     }
 

@@ -4,7 +4,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::bundle::BundleError;
+use super::bundle::{BundleError, canonical_file, of_canonical_file};
 use super::checkpoint::Checkpoint;
 use super::commitment::{Commitment, verify_commitment};
 use super::consent_tree::{Path, TreePlace};
@@ -14,7 +14,7 @@ use super::merkle::{Hash, verify_inclusion};
 use super::note::VerifierKey;
 use super::proof::Proof;
 use crate::types::Secret;
-use crate::types::json::{JsonError, from_canonical, to_canonical};
+use crate::types::json::{JsonError, to_canonical};
 
 /// The format of the file.
 const FORMAT: &str = "hushtag-person@v2";
@@ -144,9 +144,7 @@ impl PersonProof {
     /// # Errors
     /// [`BundleError::Malformed`]
     pub fn to_text(&self) -> Result<String, BundleError> {
-        let value = serde_json::to_value(self).map_err(|_| BundleError::Malformed(None))?;
-        let text = to_canonical(&value).map_err(|error| BundleError::Malformed(Some(error)))?;
-        Ok(format!("{text}\n"))
+        canonical_file(self)
     }
 
     /// Reads the text of a file.
@@ -154,8 +152,7 @@ impl PersonProof {
     /// # Errors
     /// [`BundleError::Malformed`]
     pub fn parse(text: &str) -> Result<Self, BundleError> {
-        let text = text.strip_suffix('\n').unwrap_or(text);
-        let value = from_canonical(text).map_err(|error| BundleError::Malformed(Some(error)))?;
+        let value = of_canonical_file(text)?;
         let format = value.get("format").and_then(Value::as_str);
         if format.is_some_and(|format| format.starts_with(ANY_FORMAT) && format != FORMAT) {
             return Err(BundleError::OtherVersion);

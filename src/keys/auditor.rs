@@ -11,7 +11,7 @@ use hpke::kem::X25519HkdfSha256;
 use hpke::{Deserializable, Kem, OpModeR, OpModeS, Serializable, single_shot_open, single_shot_seal};
 use zeroize::Zeroizing;
 
-use super::{KeyError, SealError, from_hex, random_secret, read_private_file, to_hex, write_private_file};
+use super::{KeyError, SealError, from_hex, random_secret, read_seed, to_hex, write_private_file};
 use crate::types::Secret;
 
 type Private = <X25519HkdfSha256 as Kem>::PrivateKey;
@@ -137,11 +137,7 @@ impl AuditorKey {
     /// # Errors
     /// [`KeyError`] when it is not a file, readable by others, or not such a key.
     pub fn read_file(path: &Path) -> Result<Self, KeyError> {
-        let text = read_private_file(path)?;
-        let place = path.display().to_string();
-        let line = text.strip_suffix(b"\n").unwrap_or(&text);
-        let seed = line.strip_prefix(HEADER.as_bytes()).and_then(from_hex);
-        Self::of(seed.ok_or_else(|| KeyError::Malformed { place: place.clone(), wanted: WANTED })?, &place)
+        Self::of(read_seed(path, HEADER, WANTED)?, &path.display().to_string())
     }
 }
 

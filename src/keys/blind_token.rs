@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{KeyError, SigningKey, from_hex, random_secret, read_private_file, write_private_file};
+use super::{KeyError, SigningKey, random_secret, read_seed, write_private_file};
 use crate::deidentify::{TokenPublicKey, blind_context};
 use crate::oprf::{SecretScalar, derive_key_pair};
 use crate::types::Secret;
@@ -37,11 +37,7 @@ impl BlindTokenKey {
     /// # Errors
     /// [`KeyError`] when it is not a file, readable by others, or not such a key.
     pub fn load(path: &Path) -> Result<Self, KeyError> {
-        let text = read_private_file(path)?;
-        let place = path.display().to_string();
-        let line = text.strip_suffix(b"\n").unwrap_or(&text);
-        let seed = line.strip_prefix(HEADER.as_bytes()).and_then(from_hex);
-        Self::of(seed.ok_or_else(|| KeyError::Malformed { place: place.clone(), wanted: WANTED })?, &place)
+        Self::of(read_seed(path, HEADER, WANTED)?, &path.display().to_string())
     }
 
     /// The key of a random seed (`DeriveKeyPair`, RFC 9497, section 3.2.1).

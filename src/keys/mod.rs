@@ -118,6 +118,18 @@ fn write_private_file(
     file.write_all(line.as_bytes()).and_then(|()| file.sync_all()).map_err(failed)
 }
 
+/// The 32 bytes in a key file outside the sandbox that [`write_private_file`] wrote under `header`; `wanted` says what that is.
+fn read_seed(
+    path: &std::path::Path,
+    header: &str,
+    wanted: &'static str,
+) -> Result<crate::types::Secret, KeyError> {
+    let text = read_private_file(path)?;
+    let line = text.strip_suffix(b"\n").unwrap_or(&text);
+    let seed = line.strip_prefix(header.as_bytes()).and_then(from_hex);
+    seed.ok_or_else(|| KeyError::Malformed { place: path.display().to_string(), wanted })
+}
+
 /// The text of a small key file outside the sandbox, after checking that it is one and only its owner has access.
 fn read_private_file(path: &std::path::Path) -> Result<zeroize::Zeroizing<Vec<u8>>, KeyError> {
     use std::io::{Error, ErrorKind, Read};

@@ -1,7 +1,7 @@
 //! Ed25519 signing keys (RFC 8032): of the sandbox, sealed in `keys/sign.key`, and of a handler, in a file of its own.
 
 use super::keyring::destroy;
-use super::{KeyError, Keyring, from_hex, open, random_secret, read_private_file, seal, write_private_file};
+use super::{KeyError, Keyring, open, random_secret, read_seed, seal, write_private_file};
 use crate::storage::Storage;
 use crate::types::Secret;
 use ring::signature::{Ed25519KeyPair, KeyPair};
@@ -126,14 +126,7 @@ impl SigningKey {
     /// # Errors
     /// [`KeyError`] when it is not a file, readable by others, or not such a key.
     pub fn read_file(path: &Path) -> Result<Self, KeyError> {
-        let text = read_private_file(path)?;
-        let place = path.display().to_string();
-        let line = text.strip_suffix(b"\n").unwrap_or(&text);
-        let seed = line.strip_prefix(HEADER.as_bytes()).and_then(from_hex);
-        Self::from_seed(
-            seed.ok_or_else(|| KeyError::Malformed { place: place.clone(), wanted: WANTED })?,
-            &place,
-        )
+        Self::from_seed(read_seed(path, HEADER, WANTED)?, &path.display().to_string())
     }
 
     /// The public key.

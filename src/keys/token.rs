@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{KeyError, from_hex, random_secret, read_private_file, write_private_file};
+use super::{KeyError, random_secret, read_seed, write_private_file};
 use crate::deidentify::TokenKey;
 
 /// The first word of a key file, so that no other 64 digits are taken for a key of tokens.
@@ -24,9 +24,5 @@ pub fn new_token_key(path: &Path) -> Result<TokenKey, KeyError> {
 /// # Errors
 /// [`KeyError`] when it is not a file, readable by others, or not 64 digits.
 pub fn load_token_key(path: &Path) -> Result<TokenKey, KeyError> {
-    let text = read_private_file(path)?;
-    let line = text.strip_suffix(b"\n").unwrap_or(&text);
-    let agreed = line.strip_prefix(HEADER.as_bytes()).and_then(from_hex);
-    let malformed = || KeyError::Malformed { place: path.display().to_string(), wanted: WANTED };
-    Ok(TokenKey::new(&agreed.ok_or_else(malformed)?))
+    Ok(TokenKey::new(&read_seed(path, HEADER, WANTED)?))
 }

@@ -76,21 +76,17 @@ impl<'a> RecordMeasure<'a> {
         if flags.iter().filter(|flag| **flag).count() + fields_given != 1 {
             return self.nothing();
         }
-        if let Some(field) = &section.sum {
-            let (field, floor) = self.number(field)?;
-            return Ok((Aggregate::Sum { field }, floor));
-        }
-        if let Some(field) = &section.mean {
-            let (field, floor) = self.number(field)?;
-            return Ok((Aggregate::Mean { field }, floor));
-        }
-        if let Some(field) = &section.min {
-            let (field, floor) = self.number(field)?;
-            return Ok((Aggregate::Least { field }, floor));
-        }
-        if let Some(field) = &section.max {
-            let (field, floor) = self.number(field)?;
-            return Ok((Aggregate::Greatest { field }, floor));
+        let of_numbers: [(_, fn(String) -> Aggregate); 4] = [
+            (&section.sum, |field| Aggregate::Sum { field }),
+            (&section.mean, |field| Aggregate::Mean { field }),
+            (&section.min, |field| Aggregate::Least { field }),
+            (&section.max, |field| Aggregate::Greatest { field }),
+        ];
+        for (field, aggregate) in of_numbers {
+            if let Some(field) = field {
+                let (field, floor) = self.number(field)?;
+                return Ok((aggregate(field), floor));
+            }
         }
         let what =
             match (&section.days_since_first, &section.days_since_last, &section.distinct, &section.share) {

@@ -65,7 +65,7 @@ impl fmt::Debug for Sha256 {
     }
 }
 
-read_as_text!(Sha256, "^[0-9a-fA-F]{64}$");
+read_as_text!(Sha256, parse, "^[0-9a-fA-F]{64}$");
 
 #[cfg(test)]
 mod tests {

@@ -1,12 +1,12 @@
 //! Types that files write as one text: read by their own parser, with a schema of their own.
 
-/// Reads a type from a text by its `parse`, and describes it in a JSON Schema by the pattern of that text.
+/// Reads a type from a text by its function `$read`, and describes it in a JSON Schema by the pattern of that text.
 macro_rules! read_as_text {
-    ($name:ident, $pattern:expr) => {
+    ($name:ident, $read:ident, $pattern:expr) => {
         impl<'de> serde::Deserialize<'de> for $name {
             fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
                 let text = <String as serde::Deserialize>::deserialize(deserializer)?;
-                Self::parse(&text).map_err(serde::de::Error::custom)
+                Self::$read(&text).map_err(serde::de::Error::custom)
             }
         }
 

@@ -29,7 +29,7 @@ impl Term {
     }
 }
 
-read_as_text!(Term, "^[0-9]+[dy]$");
+read_as_text!(Term, parse, "^[0-9]+[dy]$");
 
 #[cfg(test)]
 mod tests {

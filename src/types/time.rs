@@ -330,7 +330,7 @@ impl fmt::Display for Days {
     }
 }
 
-read_as_text!(Days, "^[0-9]+d$");
+read_as_text!(Days, parse, "^[0-9]+d$");
 
 /// How long after its seal an epoch answers, in whole minutes; written `72h` or `30m` in study files.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -373,7 +373,7 @@ impl fmt::Display for MaxAge {
     }
 }
 
-read_as_text!(MaxAge, "^[0-9]+[hm]$");
+read_as_text!(MaxAge, parse, "^[0-9]+[hm]$");
 
 /// Where the sandbox reads the time; services and tests may give their own.
 pub trait Clock: Send + Sync {

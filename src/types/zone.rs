@@ -117,7 +117,7 @@ pub(super) fn civil(local: i64) -> Option<DateTime> {
     DateTime::constant(1970, 1, 1, 0, 0, 0, 0).checked_add(SignedDuration::from_secs(local)).ok()
 }
 
-read_as_text!(Zone, "^([A-Za-z][A-Za-z0-9_+/-]*|[+-][0-9]{2}:[0-9]{2})$");
+read_as_text!(Zone, parse, "^([A-Za-z][A-Za-z0-9_+/-]*|[+-][0-9]{2}:[0-9]{2})$");
 
 #[cfg(test)]
 mod tests {

@@ -63,10 +63,7 @@ fn every_key_that_was_ever_in_force_verifies_the_log() {
     let mut keys = vec![first.clone()];
     for _ in 0..2 {
         let rotated = operator.rotate_key().unwrap();
-        assert_eq!(
-            (rotated.old, rotated.new.clone()),
-            (keys[keys.len() - 1].clone(), rotated.new.clone())
-        );
+        assert_eq!((rotated.old, rotated.new.clone()), (keys[keys.len() - 1].clone(), rotated.new.clone()));
         assert_eq!(rotated.new, operator.status().unwrap().vkey);
         keys.push(rotated.new);
         ask(&operator, SOCIAL);

@@ -249,7 +249,11 @@ fn folder_json(verified: &Verification, cosigned: &[Cosigned]) -> Value {
 }
 
 fn kinds_json(kinds: &BTreeMap<Kind, u64>) -> Value {
-    kinds.iter().map(|(kind, count)| (kind.to_string(), json!(count))).collect::<serde_json::Map<_, _>>().into()
+    kinds
+        .iter()
+        .map(|(kind, count)| (kind.to_string(), json!(count)))
+        .collect::<serde_json::Map<_, _>>()
+        .into()
 }
 
 fn kinds_text(kinds: &BTreeMap<Kind, u64>) -> String {

@@ -122,8 +122,7 @@ fn absolute(path: &OsStr) -> OsString {
 
 /// Sends the request, shows its lines about progress, and gives its last line.
 fn exchange(socket: &Path, body: &str, progress: &SentLines) -> Result<Done, Failure> {
-    let failed =
-        |error: std::io::Error| Failure::of_place(socket.display(), error, text!("service.fix"));
+    let failed = |error: std::io::Error| Failure::of_place(socket.display(), error, text!("service.fix"));
     let cut = || Failure::failed(text!("service.cut", socket = socket.display()), text!("service.fix"));
     let mut stream = UnixStream::connect(socket).map_err(failed)?;
     // HTTP/1.0: the lines end with the connection, and are sent as they are.

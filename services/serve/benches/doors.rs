@@ -146,7 +146,12 @@ fn seal_on(world: &World, place: &Path, sealing: &AtomicBool) -> Done<usize> {
     let mut sealed = 0;
     while sealing.load(Ordering::Relaxed) {
         let mut arguments = vec!["seal".to_owned(), folder.display().to_string()];
-        arguments.extend(["--epoch".to_owned(), format!("bench-{sealed}"), "--as-of".to_owned(), as_of.clone()]);
+        arguments.extend([
+            "--epoch".to_owned(),
+            format!("bench-{sealed}"),
+            "--as-of".to_owned(),
+            as_of.clone(),
+        ]);
         for name in ["follows", "payments", "members"] {
             let file = place.join("input").join(format!("{name}.parquet"));
             arguments.extend(["--data".to_owned(), format!("{name}={}", file.display())]);

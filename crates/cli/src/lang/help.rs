@@ -98,7 +98,8 @@ mod tests {
     fn english(command: &Command, all: &mut BTreeSet<String>) {
         all.extend(command.get_about().map(ToString::to_string));
         let after = command.get_after_help().map(ToString::to_string).unwrap_or_default();
-        let is_sentence = |line: &&str| !line.is_empty() && !line.starts_with(' ') && !line.starts_with("Example");
+        let is_sentence =
+            |line: &&str| !line.is_empty() && !line.starts_with(' ') && !line.starts_with("Example");
         all.extend(after.lines().filter(is_sentence).map(str::to_owned));
         for argument in command.get_arguments() {
             assert!(argument.get_long_help().is_none(), "{}: one paragraph is enough", argument.get_id());
@@ -126,7 +127,9 @@ mod tests {
         for english in ["Usage:", "Options:", "Commands:", "[default", "[possible"] {
             assert!(!help.contains(english), "{english}: {help}");
         }
-        for chinese in ["用法：", "命令:", "选项:", "封存一个期次", "［默认：10］", "json（供脚本使用的 JSON）"] {
+        for chinese in
+            ["用法：", "命令:", "选项:", "封存一个期次", "［默认：10］", "json（供脚本使用的 JSON）"]
+        {
             assert!(help.contains(chinese), "{chinese}: {help}");
         }
         let line = "hushtag --wait 3 seal box --epoch e --as-of 2026-10-01 --data a=x.csv --consents c.csv";

@@ -88,7 +88,8 @@ async fn command(State(commands): State<Commands>, body: Body) -> Result<Respons
     let Some(first) = first else {
         return Ok(lines(stream::iter([Line::Done(end.await.map_err(problem_of)?)])));
     };
-    let rest = stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
+    let rest =
+        stream::unfold(receiver, |mut receiver| async move { Some((receiver.recv().await?, receiver)) });
     let end = stream::once(end).filter_map(|done| future::ready(done.ok().map(Line::Done)));
     Ok(lines(stream::iter([first]).chain(rest).map(Line::Progress).chain(end)))
 }

@@ -60,7 +60,10 @@ fn a_full_disk_is_said_and_what_was_answered_is_there_when_it_has_room() {
     let verified = verify_log(&folder, None, Some(Keys::InFolder), None).unwrap();
     let charges = verified.charges.unwrap();
     // The one that met the full disk may be charged; it is then answered at no further cost.
-    assert!((answers.len() + 1..=answers.len() + 2).contains(&usize::try_from(charges).unwrap()), "{charges}");
+    assert!(
+        (answers.len() + 1..=answers.len() + 2).contains(&usize::try_from(charges).unwrap()),
+        "{charges}"
+    );
 }
 
 /// A clock that a test sets, in seconds.

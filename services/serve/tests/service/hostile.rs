@@ -178,7 +178,9 @@ fn ten_thousand_idle_connections_take_little_and_hinder_no_one() {
     let before = memory(process);
     let mut held = Vec::with_capacity(idle);
     for number in 0..idle {
-        held.push(TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|error| panic!("{number}: {error}")));
+        held.push(
+            TcpStream::connect(("127.0.0.1", port)).unwrap_or_else(|error| panic!("{number}: {error}")),
+        );
     }
     let asked = Instant::now();
     assert_eq!(ask(port, &home.token, "SELECT COUNT(*) FROM tags").unwrap().1["stored"], true);

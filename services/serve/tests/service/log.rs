@@ -49,9 +49,8 @@ fn an_auditor_with_curl_and_the_key_verifies_the_log_and_finds_a_changed_byte() 
     let (mut program, port) = home.run();
     let mirror = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mirror-log.sh");
     let copy = home.place.path().join("copy");
-    let verify = |more: &[&str]| {
-        hushtag(&copy, &[&["audit", "verify", "BOX", "--log-alone"][..], more].concat())
-    };
+    let verify =
+        |more: &[&str]| hushtag(&copy, &[&["audit", "verify", "BOX", "--log-alone"][..], more].concat());
     // More entries than a tile has hashes, and a second download over the first one.
     for wanted in [5_u64, 280] {
         for error in 1_000..1_000 + wanted {

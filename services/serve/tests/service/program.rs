@@ -51,7 +51,8 @@ impl Home {
         drop(make(place.path(), DemoTerms { people, seed: 3, epsilon: 900 }).unwrap());
         let tokens = TokenStore::open(&place.path().join("serve")).unwrap();
         let now = SystemClock.now();
-        let token = tokens.add(Role::Analyst, (Some(RECIPIENT), None), 1, now).unwrap().0.reveal().to_string();
+        let token =
+            tokens.add(Role::Analyst, (Some(RECIPIENT), None), 1, now).unwrap().0.reveal().to_string();
         let text = format!("sandbox = \"sandbox\"\nstate = \"serve\"\n{settings}");
         std::fs::write(place.path().join("serve.toml"), text).unwrap();
         Self { place, token }
@@ -71,7 +72,10 @@ impl Home {
 pub(crate) const HTTP: &str = "[http]\nlisten = \"127.0.0.1:0\"\n";
 
 /// The program as `command` starts it, the port of its first door, and what else it writes to its log.
-pub(crate) fn run_logged(mut command: Command, config: &Path) -> (Running, u16, Lines<BufReader<ChildStderr>>) {
+pub(crate) fn run_logged(
+    mut command: Command,
+    config: &Path,
+) -> (Running, u16, Lines<BufReader<ChildStderr>>) {
     let child = command.args(["run", "--config"]).arg(config).stderr(Stdio::piped()).spawn().unwrap();
     let mut running = Running(child);
     let mut lines = BufReader::new(running.0.stderr.take().unwrap()).lines();
