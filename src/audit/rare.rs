@@ -1,7 +1,7 @@
 //! Where the rare entries of a log are: a million answers lie between a few seals, adoptions and changes of keys, and a reader who
 //! opens the log looks for those.
 //!
-//! `log.index` says up to which full bundle somebody with the keys of the sandbox has read the log, with the root over it, and
+//! `log.index` says up to which full bundle someone with the keys of the sandbox has read the log, with the root over it, and
 //! in which of those bundles there is an entry of another kind than the common ones. It has a MAC, and it counts only where
 //! the log has that root there; the entries themselves are read from the log and proven as ever. Without it, or with one that is
 //! of another log, all bundles are read. It can be made again.

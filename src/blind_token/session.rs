@@ -85,7 +85,7 @@ impl NamespaceSecrets {
         SecretScalar::from_uniform(&uniform(&self.blind, number)).ok_or_else(never)
     }
 
-    /// A random point that stands for no id.
+    /// A random point that is of no id.
     ///
     /// # Errors
     /// [`BlindTokenError::Key`] for the identity, which never comes.

@@ -21,12 +21,12 @@ const CHUNK: usize = 1 << 12;
 const RECORD: usize = 8 + 16 + 32;
 /// What encryption adds: magic, salt, length and tag.
 const OVERHEAD: u64 = 9 + 32 + 8 + 16;
-/// The number of a point that stands for no id.
+/// The number of a point that is of no id.
 const PADDING: u64 = u64::MAX;
 
 /// One point of a request.
 pub(super) struct Record {
-    /// Which id it stands for, in the order in which ids came, and its name; `None` for a random point.
+    /// Whose id it is, in the order in which ids came, and its name; `None` for a random point.
     pub(super) id: Option<(u64, IdName)>,
     pub(super) point: Encoded,
 }

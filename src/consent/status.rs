@@ -89,7 +89,7 @@ impl ConsentStatus {
         Self::Live,
     ];
 
-    /// Whether it follows from how old somebody is, or from not knowing it.
+    /// Whether it follows from how old someone is, or from not knowing it.
     #[must_use]
     pub(crate) const fn is_about_age(self) -> bool {
         matches!(self, Self::AgeUnknown | Self::AgeNotAdmitted)

@@ -5,7 +5,7 @@ use std::fmt;
 use super::{Token, TokenKeyId};
 use crate::oprf::{Context, Element, Encoded, hash_to_group};
 
-/// What a public token key's text begins with, and what stands between its two parts.
+/// What a public token key's text begins with, and what is between its two parts.
 const GROUP: &str = "ristretto255:";
 const SIGNS: &str = "+ed25519:";
 

@@ -444,7 +444,7 @@ fn cubes_are_those_of_the_slow_reference() {
     }
     // A test of empty cubes, or of lists that are never cut, would pass for the wrong reason.
     assert!(occupied > 900 && cut > 90, "{occupied} cells, {cut} cases with a cut that matters");
-    // Every label of every tag of fractions was somebody's.
+    // Every label of every tag of fractions was someone's.
     for (tag, labels) in RADICES[1].iter().enumerate() {
         let seen: BTreeSet<usize> = fractions.iter().map(|codes: &Vec<usize>| codes[tag]).collect();
         assert_eq!(seen.len(), *labels, "tag {tag}");

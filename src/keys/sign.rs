@@ -153,7 +153,7 @@ fn fixed<const N: usize>(bytes: &[u8]) -> [u8; N] {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{RootKey, to_hex};
+    use super::super::{RootKey, from_hex, to_hex};
     use super::*;
     use crate::storage::Image;
     use ring::signature::{ED25519, UnparsedPublicKey};

@@ -1,4 +1,4 @@
-//! The ledger as it stands, read beside a live writer without a copy of it.
+//! The ledger as it is, read beside a live writer without a copy of it.
 //!
 //! The store never writes over a page that its last durable state needs. So it is read where it lies; what the journal holds
 //! since is added in memory. When the writer has made the store durable meanwhile, which changes the two slots that name its
@@ -51,7 +51,7 @@ struct State {
 }
 
 impl Snapshot {
-    /// The ledger as it stands.
+    /// The ledger as it is.
     ///
     /// # Errors
     /// As [`RedbLedger::open`].

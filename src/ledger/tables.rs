@@ -31,7 +31,7 @@ pub(super) enum Effect<T> {
     Unchanged(T),
 }
 
-/// What a transaction changed, and where the ledger stands with it.
+/// What a transaction changed, and where the ledger is with it.
 pub(super) struct Changed {
     pub(super) changes: Vec<Change>,
     pub(super) after: Tag,

@@ -271,6 +271,6 @@ impl OperatorError {
 
 impl From<VerifyError> for OperatorError {
     fn from(fault: VerifyError) -> Self {
-        Self::Damaged { place: fault.place.clone(), why: fault.why.to_string() }
+        Self::Damaged { place: fault.place.clone(), why: fault.kind.to_string() }
     }
 }

@@ -142,7 +142,7 @@ fn no_answer_about_any_measure_moves_by_more_than_is_declared() {
             asked += 1;
         }
     }
-    // Every measure was asked about and moved, and somebody moved more than their own row.
+    // Every measure was asked about and moved, and someone moved more than their own row.
     let unmoved: Vec<_> = adopted.study.catalogue.measures().iter().filter_map(|m| m.name.as_ref()).collect();
     let unmoved: Vec<_> =
         unmoved.into_iter().filter(|name| moved.get(*name).is_none_or(|times| *times < 10)).collect();

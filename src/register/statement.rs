@@ -10,7 +10,7 @@ use crate::types::codec;
 /// The last [`STATEMENT_COLUMNS`] cells of an event, in the order of [`COLUMNS`].
 ///
 /// # Privacy
-/// It holds what somebody stated, and a column may hold a text of theirs: no `Debug`.
+/// It holds what someone stated, and a column may hold a text of theirs: no `Debug`.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Statement {
     cells: [Option<String>; STATEMENT_COLUMNS],

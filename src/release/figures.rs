@@ -20,7 +20,7 @@ pub struct JoinDiagnostics {
     pub recipient: String,
     /// People with at least one consent event, by the first reason why they are out; those who are in are `live`.
     pub consents: Vec<Counted>,
-    /// Of the people who are in, those with rows in each dataset: of their own, or in a relation as somebody's target.
+    /// Of the people who are in, those with rows in each dataset: of their own, or in a relation as someone's target.
     pub present: Vec<Counted>,
     /// Of the people who are in, those with rows at two handlers or more.
     pub matched: u64,

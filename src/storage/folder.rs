@@ -236,7 +236,7 @@ impl Folder {
             _ => Err(error),
         });
         let mut file = made?;
-        // If we stop before the rename, the old content stands and a hidden leftover is replaced by the next write.
+        // If we stop before the rename, the old content stays and a hidden leftover is replaced by the next write.
         file.write_all(content)?;
         if durable {
             self.syncs.count(|| file.sync_all())?;
@@ -329,7 +329,7 @@ impl Folder {
             above.extend(place.ancestors().skip(1).take(path.split('/').count()).map(Path::to_owned));
         }
         for directory in above {
-            // One that belongs to somebody else keeps its time.
+            // One that belongs to someone else keeps its time.
             let _ = File::open(directory).and_then(|directory| times::set(&directory, at));
         }
         dated

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use super::read_as_text::read_as_text;
+
 /// A name that does not match `[a-z0-9][a-z0-9-]{0,62}`.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error("`{given}` is not a name: use 1 to 63 of a-z, 0-9 and `-`, not starting with `-`")]

@@ -68,7 +68,7 @@ fn a_reader_sees_states_that_were_while_four_threads_ask() {
 /// All who read, at rest or not.
 type Look = Arc<Mutex<Option<Box<dyn FnMut(&str) + Send>>>>;
 
-/// A folder that calls somebody after each durable step.
+/// A folder that calls someone after each durable step.
 struct Watched {
     folder: Folder,
     look: Look,

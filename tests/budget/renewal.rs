@@ -258,7 +258,7 @@ fn a_renewal_that_the_operator_logs_alone_renews_nothing_and_is_found() {
         let keyring = Keyring::open(&image, &root_key(), &status.sandbox).unwrap();
         let key = SigningKey::load(&image, &keyring).unwrap();
         let signer = NamedKey { name: format!("hushtag/{}", status.sandbox), key };
-        let vkey: VerifierKey = status.vkey;
+        let vkey: VerifierKey = status.vkey.clone();
         let mut log = Log::open(Arc::new(image.clone()), &vkey).unwrap();
         let (at, body) = (after(days).now(), text.entry_body(&note));
         let _recorded =

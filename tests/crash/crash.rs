@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use hushtag::audit::{Entry, Kind, verify_each};
+use hushtag::audit::{Entry, Kind, VerifierKey, verify_each};
 use hushtag::keys::{Keyring, RootKey};
 use hushtag::operator::{
     Analyst, Answer, Keys, NewRoot, Operator, OperatorError, Setup, StudySource, verify_log,
@@ -38,7 +38,7 @@ const QUESTIONS: [&str; 7] = [
 ];
 const BEYOND_BUDGET: usize = 3;
 
-/// What somebody outside has seen happen.
+/// What someone outside has seen happen.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 enum Event {
     Initialised,

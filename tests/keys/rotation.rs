@@ -45,7 +45,7 @@ fn place<T>(outcome: Result<T, OperatorError>) -> String {
     }
 }
 
-/// The signer of the sandbox on `image`, as somebody who has the root key finds it.
+/// The signer of the sandbox on `image`, as someone who has the root key finds it.
 fn signer(image: &Image, vkey: &VerifierKey) -> NamedKey {
     let id = vkey.name().trim_start_matches("hushtag/");
     let keyring = Keyring::open(image, &support::root_key(), id).unwrap();
@@ -103,7 +103,7 @@ fn bundles_convince_with_the_key_of_their_time_and_with_every_older_one() {
     let bundle = |operator: &Operator| operator.prove(index).unwrap().to_text().unwrap();
     let (mut keys, mut bundles) = (vec![vkey(&operator)], vec![bundle(&operator)]);
     for _ in 0..2 {
-        keys.push(operator.rotate_key().unwrap().new.parse().unwrap());
+        keys.push(operator.rotate_key().unwrap().new);
         bundles.push(bundle(&operator));
     }
     for (made, text) in bundles.iter().enumerate() {
@@ -156,7 +156,7 @@ fn entry(old: &VerifierKey, new: &VerifierKey, note: &Note) -> Entry {
 fn a_forged_change_is_found_in_its_place() {
     let (image, operator) = made();
     let first = vkey(&operator);
-    let second: VerifierKey = operator.rotate_key().unwrap().new.parse().unwrap();
+    let second: VerifierKey = operator.rotate_key().unwrap().new;
     drop(operator);
     let present = signer(&image, &second);
     let thief =

@@ -164,7 +164,7 @@ fn both_books_put_back_are_found_with_the_anchor_alone() {
     }
 }
 
-/// The log alone, for somebody with the public key only: the other book does not help, the anchor does.
+/// The log alone, for someone with the public key only: the other book does not help, the anchor does.
 #[test]
 fn a_log_put_back_is_found_by_the_public_key_with_the_anchor_alone() {
     let (with, without) = (Life::new(true), Life::new(false));
@@ -192,7 +192,7 @@ fn row(table: &Numbered<'_>, seq: u64) -> Vec<u8> {
     table.get(seq).unwrap().unwrap().value().to_vec()
 }
 
-/// Changes the store as somebody can who knows its format and not its key; says what is then found.
+/// Changes the store as someone can who knows its format and not its key; says what is then found.
 fn forged(life: &Life, change: impl FnOnce(&WriteTransaction)) -> Option<String> {
     life.put_back(life.now(), &[]);
     let store = Database::open(life.dir().join("ledger.redb")).unwrap();

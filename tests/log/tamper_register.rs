@@ -205,7 +205,7 @@ fn a_register_that_branched_off_before_a_seal_is_found_however_much_it_has() {
     assert!(refused.is_damage(), "{refused:?}");
 }
 
-/// What somebody can do who knows the format of the store and not its key.
+/// What someone can do who knows the format of the store and not its key.
 #[test]
 fn a_row_that_was_taken_out_put_in_or_moved_is_found() {
     let (image, _) = sandbox();

@@ -9,13 +9,13 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime};
 
 use crate::support::{CHEAP, FixedClock, STUDY};
-use hushtag::audit::{Entry, Kind, verify_each};
+use hushtag::audit::{Entry, Kind, VerifierKey, verify_each};
 use hushtag::engine::Input;
 use hushtag::operator::{Answer, Keys, Operator, Reader, StudySource};
 use hushtag::storage::Folder;
 use hushtag::types::{Clock, RecipientId, Timestamp};
 
-/// A clock that goes on by some seconds whenever somebody looks at it.
+/// A clock that goes on by some seconds whenever someone looks at it.
 #[derive(Debug, Clone)]
 struct TickingClock(Arc<AtomicI64>);
 

@@ -218,7 +218,7 @@ pub fn analyst(operator: &Operator) -> Analyst {
 /// What is done before a storage reads: `read`, `list` or `read_blocks`, and the path.
 pub type Hook = Box<dyn Fn(&str, &str) + Send + Sync>;
 
-/// A storage that calls somebody before each reading.
+/// A storage that calls someone before each reading.
 pub struct Hooked<S> {
     /// What is read.
     pub storage: S,

@@ -10,6 +10,7 @@ use hushtag::{CancelToken, Operator, Released};
 use serde::{Deserialize, Serialize};
 
 use super::lang::{self, text};
+pub use super::output::SendProgress;
 use super::output::{Output, Printed};
 use super::{Cli, Command, Context, Failure, Format};
 
@@ -29,7 +30,7 @@ pub struct Running {
     /// Called with every answer that the command was given: to ask it again is free.
     pub answered: Box<dyn Fn(&Released) + Send>,
     /// Called with lines that say how far long work has come, if its sender shows them.
-    pub progress: Option<Box<dyn Fn(&str) + Send + Sync>>,
+    pub progress: Option<SendProgress>,
 }
 
 impl Running {

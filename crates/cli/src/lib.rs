@@ -47,7 +47,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
-pub use beside::{Done, Line, PATH, Running, Sent};
+pub use beside::{Done, Line, PATH, Running, SendProgress, Sent};
 use exit::Failure;
 use hushtag::Released;
 use hushtag::engine::is_decoding;
@@ -57,7 +57,7 @@ use output::Output;
 
 /// A data sandbox: two companies join a social graph with payments under per-person consent; only noised aggregates leave.
 #[derive(Parser)]
-#[command(name = "hushtag", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(name = "hushtag", version, arg_required_else_help = true, max_term_width = 100)]
 struct Cli {
     /// How long to wait for another writing process, in seconds
     #[arg(long, global = true, default_value_t = 10, value_name = "SECONDS")]

@@ -16,7 +16,7 @@ pub(super) struct Printed {
 }
 
 /// Sends a line that says how far long work has come.
-pub(super) type SendProgress = Box<dyn Fn(&str) + Send + Sync>;
+pub type SendProgress = Box<dyn Fn(&str) + Send + Sync>;
 
 /// What is kept for another process, and how it sees how far long work has come, if it wants to.
 struct Kept {

@@ -58,7 +58,7 @@ pub enum Flaw {
     Refused,
     /// Given, then refused.
     RefusedAfterGiven,
-    /// Given by somebody who is neither the person nor a guardian.
+    /// Given by someone who is neither the person nor a guardian.
     UnknownGiver,
     /// The event is a word outside the vocabulary.
     UnknownWord,

@@ -1,4 +1,4 @@
-//! Files that were changed, cut, extended, reordered, replayed, or belong to somebody else: refused by name, and nothing is written.
+//! Files that were changed, cut, extended, reordered, replayed, or belong to someone else: refused by name, and nothing is written.
 
 use super::*;
 use crate::oprf::Encoded;

@@ -255,7 +255,7 @@ impl<'a> Import<'a> {
         })
     }
 
-    /// What was imported, if every row is somebody's.
+    /// What was imported, if every row is someone's.
     fn finish(self) -> Result<Imported, EngineError> {
         let Self { mut report, found, .. } = self;
         let Found { rows, events, erased, mut bad, mut first, unclear, shapes } = found;

@@ -33,7 +33,7 @@ pub struct FileReport {
     pub used: u64,
     /// Bad rows by reason.
     pub dropped: BTreeMap<&'static str, u64>,
-    /// Rows of a relation in which somebody lists themselves.
+    /// Rows of a relation in which someone lists themselves.
     pub self_follows: u64,
     /// Rows of a relation or of links that repeat an earlier one.
     pub duplicates: u64,

@@ -31,7 +31,7 @@ pub struct Reading {
     pub elsewhere: Elsewhere,
     /// How much memory people, rows and pairs may take.
     pub memory: MemoryBudget,
-    /// Where somebody else can see how far it has come.
+    /// Where someone else can see how far it has come.
     pub progress: Option<Arc<Progress>>,
     /// Stops the reading.
     pub cancel: CancelToken,

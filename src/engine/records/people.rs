@@ -63,7 +63,7 @@ pub(in crate::engine) struct People<'a> {
 }
 
 impl<'a> People<'a> {
-    /// The tags over `dataset`; people numbered `0..people` are known, and its tables bring more. An age is decoded only if somebody asks for it.
+    /// The tags over `dataset`; people numbered `0..people` are known, and its tables bring more. An age is decoded only if someone asks for it.
     pub(in crate::engine) fn new(
         dataset: &'a Dataset,
         catalogue: &'a Catalogue,

@@ -116,7 +116,7 @@ fn mobile(_: usize, id: &str) -> String {
     }
 }
 
-/// Every third mobile number as somebody else writes it.
+/// Every third mobile number as someone else writes it.
 fn by_somebody_else(number: usize, id: &str) -> String {
     match (id.len(), number % 3) {
         (11, 1) => {

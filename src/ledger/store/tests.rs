@@ -285,7 +285,7 @@ fn a_journal_of_another_state_is_found() {
     assert_eq!(open(&image).unwrap().verify().unwrap(), 3);
 }
 
-/// The journal begins again once the store is durable, unless somebody reads the store.
+/// The journal begins again once the store is durable, unless someone reads the store.
 #[test]
 fn the_journal_waits_for_readers_and_begins_again() {
     let home = tempfile::tempdir().unwrap();

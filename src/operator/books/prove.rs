@@ -11,7 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 impl Operator {
-    /// Everything that is needed to check the answer at `index` of the log, for somebody who has the log's public key.
+    /// Everything that is needed to check the answer at `index` of the log, for someone who has the log's public key.
     ///
     /// # Errors
     /// [`OperatorError::Unknown`] when there is no answer at `index`; [`OperatorError::Damaged`].

@@ -214,7 +214,7 @@ impl Reader {
         self
     }
 
-    /// The entry of the log that says that somebody read here; `None` if the log could not be written.
+    /// The entry of the log that says that someone read here; `None` if the log could not be written.
     #[must_use]
     pub const fn logged(&self) -> Option<u64> {
         self.logged

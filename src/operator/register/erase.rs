@@ -39,7 +39,7 @@ impl Consents<'_> {
     /// [`OperatorError::Event`] for an id that no study can read and the register does not hold either; nothing is erased.
     ///
     /// # Privacy
-    /// Writes no log entry: it would show that somebody was erased. What the file system keeps of the removed file is not known here.
+    /// Writes no log entry: it would show that someone was erased. What the file system keeps of the removed file is not known here.
     pub fn erase(&self, ids: Option<&str>, id: &str) -> Result<Erased, OperatorError> {
         let inner = self.inner;
         let (ids, id) = self.named(ids, id)?;

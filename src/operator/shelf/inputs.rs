@@ -34,7 +34,7 @@ pub struct InputUse {
     pub seal: u64,
     /// The tables as which this very file was read; none if it was not.
     pub tables: Vec<(InputTable, InputForm)>,
-    /// The entry of the log that says that somebody looked; `None` where the log cannot be written.
+    /// The entry of the log that says that someone looked; `None` where the log cannot be written.
     pub access: Option<u64>,
 }
 

@@ -223,7 +223,7 @@ impl SandboxState {
         })
     }
 
-    /// The folder agrees with the log now, also where somebody changed it since the sandbox was opened.
+    /// The folder agrees with the log now, also where someone changed it since the sandbox was opened.
     pub(in crate::operator) fn check_folders(&self) -> Result<(), OperatorError> {
         check_folders(&*self.storage, &self.shelf.epochs()?, false)
     }

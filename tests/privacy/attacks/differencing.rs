@@ -1,4 +1,4 @@
-//! Differencing: by WHERE, by joining and leaving, by withdrawal between epochs, and by somebody who knows everybody else.
+//! Differencing: by WHERE, by joining and leaving, by withdrawal between epochs, and by someone who knows everybody else.
 //!
 //! Two worlds that differ in one person; the attacker guesses which one it is. For answers that cost rho the divergence
 //! between the worlds is at most rho, so by Pinsker the advantage (right guesses in one world minus wrong ones in the

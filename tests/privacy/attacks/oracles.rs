@@ -4,7 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 
-use hushtag::audit::{Entry, verify_each};
+use hushtag::audit::{Entry, VerifierKey, verify_each};
 use hushtag::operator::{Analyst, Answer, Operator};
 use hushtag::query::{Query, tag};
 use hushtag::release::Released;
@@ -223,7 +223,7 @@ fn words_outside_the_vocabulary_show_nothing_about_the_data() {
         let (operator, _) = sandbox(&people, "4");
         let analyst = attacker(&operator);
         let (before, logged) = (spent(&analyst), operator.status().unwrap().log_size);
-        // Of equal length: somebody's id, theirs, no one's; then their undeclared region and one that no one has.
+        // Of equal length: someone's id, theirs, no one's; then their undeclared region and one that no one has.
         for words in [&[id(7), id(TARGET), "13999999999".into()][..], &["Hidden".into(), "Absent".into()]] {
             for word in words {
                 let built = Query::count().filter(tag("region").is(word.clone()));

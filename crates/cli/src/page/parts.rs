@@ -15,7 +15,7 @@ fn is_word(text: &str) -> bool {
     text.len() <= WORD && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// A name or text that somebody else wrote: its direction does not leak into ours.
+/// A name or text that someone else wrote: its direction does not leak into ours.
 pub(super) fn name(text: &str) -> Markup {
     html! { bdi class=[is_word(text).then_some("word")] { (text) } }
 }

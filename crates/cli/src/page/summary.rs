@@ -19,7 +19,7 @@ pub(super) fn section(facts: &Facts<'_>) -> Markup {
         ),
         (t.studies.as_str(), studies(facts)),
         (t.approval.as_str(), approval(facts)),
-        (t.log_key.as_str(), code(&verified.vkey)),
+        (t.log_key.as_str(), code(&verified.vkey.to_string())),
     ];
     if verified.rotations > 0 {
         pairs.push((&t.signed_by, code(&verified.signed_by.to_string())));

@@ -157,7 +157,7 @@ fn consents_say_of_which_namespace_their_ids_are() {
     refused(&case, &["bindings=bindings.csv"], bad);
     case.write("consents.csv", &consents.replace(",phone\n", ",email\n"));
     refused(&case, &["bindings=bindings.csv"], "row 1, column `ids`: not a namespace of the study");
-    // The same spellings as cards: everybody but the first is somebody else's card, and the last card has no consent.
+    // The same spellings as cards: everybody but the first is someone else's card, and the last card has no consent.
     case.write("consents.csv", &consents.replace(",phone\n", ",card\n"));
     let sealed = seal(&case, &["bindings=bindings.csv"]);
     assert_eq!(sealed.status.code(), Some(0), "{}", stderr(&sealed));

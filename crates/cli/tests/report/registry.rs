@@ -160,7 +160,7 @@ fn names_that_look_like_yaml_stay_text_and_a_pure_pool_has_no_delta() {
     assert!(about.ends_with("Answers go to: x: \"y\" # - [z] \\ 研究\u{2028} {a: b}."), "{about}");
     assert_eq!(value["deployment"]["privacy_loss"]["privacy_parameters"], json!({ "epsilon": 2 }));
     assert_eq!(value["deployment"]["dp_variant"]["variant_name"], "Pure DP");
-    // A file of somebody else is left alone, and the page may be written beside.
+    // A file of someone else is left alone, and the page may be written beside.
     case.write("mine.yaml", "mine: true\n");
     let refused = case.run(&["report", "box", "--registry", "mine.yaml"]);
     assert_eq!(refused.status.code(), Some(1));

@@ -77,7 +77,7 @@ impl SocialCommerce {
         self.people.follows()
     }
 
-    /// Shares: `sharer`, `at`, `scene`, `opens`, `followed` (to somebody on the sharer's own list).
+    /// Shares: `sharer`, `at`, `scene`, `opens`, `followed` (to someone on the sharer's own list).
     #[must_use]
     pub fn shares(&self) -> Box<dyn RecordBatchReader + Send> {
         Box::new(Batches::new(self.people.clone(), shares::Columns::default()))
@@ -162,7 +162,7 @@ fn any_scene<R: Rng>(rng: &mut R) -> Scene {
     percent(rng, &SCENES, LAST_SCENE)
 }
 
-/// How old somebody is, and whether they share.
+/// How old someone is, and whether they share.
 #[derive(Clone, Copy)]
 struct Habits {
     age: i32,

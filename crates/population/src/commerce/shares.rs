@@ -20,7 +20,7 @@ const SHARES: f64 = 6.0;
 /// Openings of a share on average: a chat group and those to whom it passes the share on.
 const OPENS: f64 = 60.0;
 
-/// Percent of shares that go to somebody on the sharer's own list.
+/// Percent of shares that go to someone on the sharer's own list.
 const FOLLOWED: u32 = 85;
 
 /// The columns of `shares`.

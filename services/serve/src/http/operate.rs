@@ -14,7 +14,7 @@ use tokio::sync::mpsc::unbounded_channel;
 use super::body::read;
 use super::{Problem, Shared, problem, talk};
 use crate::door::Drain;
-use crate::sandbox::{COMMANDS_PATH, CancelToken, Line, Sent};
+use crate::sandbox::{COMMANDS_PATH, CancelToken, Line, SendProgress, Sent};
 use crate::service::ServiceError;
 
 /// What follows `hushtag` on a command line; paths are absolute.
@@ -69,7 +69,7 @@ async fn command(State(commands): State<Commands>, body: Body) -> Result<Respons
     };
     let (stop, is_act, turn) = (commands.stop, sent.is_act(), sent.is_act().then(|| sent.wait()));
     let (sender, mut receiver) = unbounded_channel();
-    let send = progress.then(|| Box::new(move |line: &str| drop(sender.send(line.to_owned()))) as _);
+    let send = progress.then(|| -> SendProgress { Box::new(move |line| drop(sender.send(line.to_owned()))) });
     let service = commands.service;
     let done = tokio::spawn(async move {
         let done = service.operate(turn, move |service| {

@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-pub use hushtag_cli::{Done, Line, PATH as COMMANDS_PATH, Sent};
+pub use hushtag_cli::{Done, Line, PATH as COMMANDS_PATH, SendProgress, Sent};
 
 use super::{Sandbox, SandboxError, remember};
 use hushtag::CancelToken;
@@ -15,12 +15,7 @@ impl Sandbox {
     /// # Privacy
     /// That of the command: it is the operator's own.
     #[must_use]
-    pub fn run(
-        &self,
-        sent: Sent,
-        stop: &CancelToken,
-        progress: Option<Box<dyn Fn(&str) + Send + Sync>>,
-    ) -> Done {
+    pub fn run(&self, sent: Sent, stop: &CancelToken, progress: Option<SendProgress>) -> Done {
         let answered = Arc::clone(&self.answered);
         sent.run(hushtag_cli::Running {
             operator: Arc::clone(&self.operator),

@@ -75,7 +75,7 @@ fn of_refusal(refusal: &Refusal, sql: &str) -> PgWireError {
     PgWireError::UserError(Box::new(raised))
 }
 
-/// Where the word stands in the statement, in characters from 1.
+/// Where the word is in the statement, in characters from 1.
 fn place(sql: &str, word: &str) -> Option<u64> {
     let tokens = Tokenizer::new(&PostgreSqlDialect {}, sql).tokenize_with_location().ok()?;
     let is_word =

@@ -26,7 +26,7 @@ fn inner() -> impl Strategy<Value = String> {
     })
 }
 
-/// What stands around the relation `t`, which is ordered wherever rows could come in any order.
+/// What is around the relation `t`, which is ordered wherever rows could come in any order.
 fn outer() -> impl Strategy<Value = String> {
     let number = prop::sample::select(vec![
         "n",

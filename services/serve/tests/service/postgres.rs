@@ -1,4 +1,4 @@
-//! A real PostgreSQL in a temporary folder, as the oracle of what stands around private queries.
+//! A real PostgreSQL in a temporary folder, as the oracle of what is around private queries.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
