@@ -19,7 +19,7 @@ use hushtag::{Analyst, Keys, Operator, RecipientId, RootKey, StudyId};
 use serde_json::{Value, json};
 
 pub use answered::Answered;
-pub use commands::{COMMANDS_PATH, Line, SendProgress, Sent};
+pub use commands::{COMMANDS_PATH, Done, Line, SendProgress, Sent};
 pub use error::SandboxError;
 pub use hushtag::answer::{Cell, Decimal, MeasureView, QueryError, Row, TagView, Vocabulary};
 pub use hushtag::input::Denomination;

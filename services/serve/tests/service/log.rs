@@ -3,9 +3,11 @@
 use std::path::Path;
 use std::process::Command;
 
+use hushtag::{Answer, Keys, Operator, RecipientId};
+use hushtag_serve::sandbox::demo::RECIPIENT;
 use serde_json::Value;
 
-use crate::program::{HTTP, Home, ask};
+use crate::program::{HTTP, Home};
 use crate::support::{hushtag, shared};
 
 fn get(path: &str) -> (u16, Vec<u8>) {
@@ -46,25 +48,29 @@ fn an_auditor_with_curl_and_the_key_verifies_the_log_and_finds_a_changed_byte() 
     let status = hushtag(&home.sandbox(), &["status", "BOX"]);
     let status: Value = serde_json::from_slice(&status.stdout).unwrap();
     let key = status["vkey"].as_str().unwrap();
-    let (mut program, port) = home.run();
     let mirror = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/mirror-log.sh");
     let copy = home.place.path().join("copy");
     let verify =
         |more: &[&str]| hushtag(&copy, &[&["audit", "verify", "BOX", "--log-alone"][..], more].concat());
     // More entries than a tile has hashes, and a second download over the first one.
     for wanted in [5_u64, 280] {
+        let operator = Operator::options(Keys::InFolder).without_response_slot().open(&home.sandbox());
+        let operator = operator.unwrap();
+        let analyst = operator.analyst(&RecipientId::new(RECIPIENT).unwrap(), None).unwrap();
         for error in 1_000..1_000 + wanted {
             let sql = format!("SELECT COUNT(*) FROM tags WITH (error = {error})");
-            assert_eq!(ask(port, &home.token, &sql).unwrap().0, 200);
+            assert!(matches!(analyst.ask(&sql, None), Ok(Answer::Released(_))));
         }
+        drop((analyst, operator));
+        let (mut program, port) = home.run();
         let url = format!("http://127.0.0.1:{port}");
         let copied = Command::new("bash").arg(&mirror).arg(url).arg(&copy).output().unwrap();
         assert!(copied.status.success(), "{}", String::from_utf8_lossy(&copied.stderr));
         let verified = verify(&["--key", key]);
         let found: Value = serde_json::from_slice(&verified.stdout).unwrap();
         assert!(verified.status.success() && found["entries"].as_u64().unwrap() > wanted, "{found}");
+        assert!(program.stop().success());
     }
-    assert!(program.stop().success());
     assert_eq!(verify(&[]).status.code(), Some(2), "a key is needed");
     let other = key.replacen("hushtag/", "hushtag/x", 1);
     assert_ne!(verify(&["--key", &other]).status.code(), Some(0));
