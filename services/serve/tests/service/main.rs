@@ -2,12 +2,16 @@
 
 #![cfg(test)]
 
+#[path = "../../../../crates/cli/tests/common/blind_request.rs"]
+pub mod blind_request;
+
 mod api;
 mod beside;
 mod client;
 mod dashboards;
 mod demo;
 mod document;
+mod evaluate;
 mod faults;
 mod hostile;
 mod killed;
