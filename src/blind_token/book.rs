@@ -9,6 +9,7 @@ use super::evaluate::{CheckedRequest, Counted};
 use super::{BlindTokenError, FilePlace, SessionId};
 use crate::keys::BlindTokenKey;
 use crate::oprf::Encoded;
+use crate::storage::AnchorFile;
 use crate::types::{Secret, Timestamp};
 
 const MAGIC: &[u8] = b"hushtag-evaluations-1\n";
@@ -123,6 +124,22 @@ impl<'a> EvaluationBook<'a> {
         content.extend_from_slice(&self.mac(&before, &body));
         self.place.storage.write(self.place.name, &content)?;
         Ok(Counting { counted: Counted(request), again: false, ids })
+    }
+
+    /// As [`EvaluationBook::count`], in the book that a file is, while no other process counts in it: two requests at a time could both be
+    /// within the limit, and over it together.
+    ///
+    /// # Errors
+    /// As [`EvaluationBook::count`]; [`BlindTokenError::Storage`] when another process holds the book for long.
+    pub fn count_alone<'r>(
+        file: &AnchorFile,
+        key: &BlindTokenKey,
+        request: CheckedRequest<'r>,
+        at: Timestamp,
+    ) -> Result<Counting<'r>, BlindTokenError> {
+        let _held = file.lock()?;
+        let (folder, name) = file.place();
+        EvaluationBook::new(FilePlace { storage: folder, name }, key).count(request, at)
     }
 
     fn head(&self) -> Vec<u8> {

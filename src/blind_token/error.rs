@@ -184,7 +184,7 @@ pub enum FormatFault {
 }
 
 impl BlindTokenError {
-    /// What kind of error it is, in a word: `input`, `refused`, `damaged`, `exists`, `key` or `storage`.
+    /// What kind of error it is, in a word: `input`, `refused`, `damaged`, `exists`, `key`, `study` or `storage`.
     #[must_use]
     pub const fn kind(&self) -> &'static str {
         match self {
@@ -192,6 +192,7 @@ impl BlindTokenError {
             Self::Book { .. } => "damaged",
             Self::Exists(_) => "exists",
             Self::ForeignKey | Self::Key(_) | Self::State { .. } => "key",
+            Self::NoTokenKeys => "study",
             Self::Storage(_) | Self::Unfinished(_) | Self::Stopped => "storage",
             _ => "input",
         }

@@ -3,7 +3,7 @@
 use ring::signature::{ED25519, UnparsedPublicKey};
 
 use super::draft::Draft;
-use super::header::Header;
+use super::header::{Header, LONGEST as LONGEST_HEADER};
 use super::in_parts::in_parts;
 use super::request::{KIND, MAGIC as REQUEST, SIGNED};
 use super::source::Source;
@@ -11,6 +11,7 @@ use super::{BATCH, BlindTokenError, FilePlace, Parties, Section, SessionId, Work
 use crate::deidentify::blind_context;
 use crate::keys::BlindTokenKey;
 use crate::oprf::{ELEMENT_BYTES, Element, Encoded, SecretScalar, blind_evaluate, generate_proof};
+use crate::policy::TokenTerms;
 
 /// The first bytes of a reply.
 pub(super) const MAGIC: &[u8] = b"hushtag-blind-reply-1\n";
@@ -84,6 +85,19 @@ impl<'a> CheckedRequest<'a> {
     /// The name of its file.
     pub(super) const fn name(&self) -> &str {
         self.place.name
+    }
+
+    /// The session.
+    #[must_use]
+    pub const fn session(&self) -> SessionId {
+        self.header.session
+    }
+
+    /// The most bytes that a request within `max_ids` of a study has.
+    #[must_use]
+    pub fn longest(terms: TokenTerms) -> u64 {
+        let around = (REQUEST.len() as u64).saturating_add(LONGEST_HEADER).saturating_add(SIGNATURE);
+        terms.max_ids.saturating_mul(ELEMENT_BYTES as u64).saturating_add(around)
     }
 
     /// All points, padding included.

@@ -49,8 +49,11 @@ impl Header {
     /// # Errors
     /// [`BlindTokenError::Format`] for one that is cut off, without namespaces, or with namespaces out of order or without points.
     pub(super) fn read(source: &mut Source) -> Result<Self, BlindTokenError> {
-        let length = source.array::<4>()?;
-        let bytes = source.take(usize::try_from(u32::from_be_bytes(length)).unwrap_or(usize::MAX))?;
+        let length = u32::from_be_bytes(source.array()?);
+        if u64::from(length) > LONGEST {
+            return Err(source.fault(FormatFault::Header));
+        }
+        let bytes = source.take(usize::try_from(length).unwrap_or(usize::MAX))?;
         Self::decode(&bytes).ok_or_else(|| source.fault(FormatFault::Header))
     }
 
@@ -116,6 +119,9 @@ impl Header {
         Ok(())
     }
 }
+
+/// The most bytes of a header: its length, three texts, the session, and 255 namespaces of one byte for their number.
+pub(super) const LONGEST: u64 = 4 + 3 * 256 + 16 + 1 + 255 * (256 + 8);
 
 /// More points than any study allows; their lengths in bytes cannot overflow.
 const MOST_POINTS: u64 = 1 << 33;

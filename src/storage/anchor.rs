@@ -1,4 +1,4 @@
-//! A small file outside the sandbox that several processes may replace, one after the other.
+//! A small file outside the sandbox that several processes may replace, one after the other: an anchor, an evaluation book.
 
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind};
@@ -29,10 +29,16 @@ impl AnchorFile {
         let invalid = |why| StorageError::new("open", &shown, io::Error::new(ErrorKind::InvalidInput, why));
         let name = path.file_name().and_then(|name| name.to_str());
         let name = name.filter(|name| !name.starts_with('.'));
-        let name = name.ok_or_else(|| invalid("an anchor is a file with a plain name"))?;
+        let name = name.ok_or_else(|| invalid("the name of the file is not a plain one"))?;
         let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
         let folder = Folder::open(parent.unwrap_or(Path::new(".")))?;
         Ok(Self { folder, name: name.to_owned(), path: path.to_owned() })
+    }
+
+    /// The directory that it is in, and its name there.
+    #[must_use]
+    pub fn place(&self) -> (&Folder, &str) {
+        (&self.folder, &self.name)
     }
 
     /// Where it is.

@@ -160,6 +160,13 @@ impl Failure {
         }
     }
 
+    /// An error of the library of which the kind is known, with the text of a fix by its name.
+    fn of_library((code, kind): (u8, &'static str), error: &dyn Error, next: &str) -> Self {
+        let fault =
+            Fault { kind, message: chain(error), is_english: true, place: None, next: filled(next, &[]) };
+        Self { code, faults: vec![fault], service: None }
+    }
+
     /// A key of blind tokens that cannot be used.
     pub(super) fn blind_token_key(error: KeyError) -> Self {
         match error {
@@ -393,21 +400,23 @@ fn judge(error: &OperatorError) -> (u8, &'static str) {
 
 impl From<TokeniseError> for Failure {
     fn from(error: TokeniseError) -> Self {
-        let (code, next) = match error {
+        let (code, kind, next) = match error {
             TokeniseError::Blind(error) => return error.into(),
             TokeniseError::Engine(engine) => return OperatorError::Engine(engine).into(),
-            TokeniseError::Exists(_) => (EXISTS, "fix.tokens_exist"),
-            TokeniseError::NotParquet(_) => (USAGE, "fix.not_parquet"),
-            TokeniseError::UnknownTable { .. } => (USAGE, "fix.unknown_table"),
-            TokeniseError::Unfinished(_) => (FAILED, "fix.unfinished"),
-            _ => (FAILED, "fix.tokens_folder"),
+            TokeniseError::Exists(_) => (EXISTS, "exists", "fix.tokens_exist"),
+            TokeniseError::NotParquet(_) => (USAGE, "usage", "fix.not_parquet"),
+            TokeniseError::UnknownTable { .. } => (USAGE, "unknown", "fix.unknown_table"),
+            TokeniseError::Unfinished(_) => (FAILED, "storage", "fix.unfinished"),
+            TokeniseError::Encode(_) => (FAILED, "input", "fix.tokens_folder"),
+            _ => (FAILED, "storage", "fix.tokens_folder"),
         };
-        Self::new(code, chain(&error), filled(next, &[])).in_english()
+        Self::of_library((code, kind), &error, next)
     }
 }
 
 impl From<BlindTokenError> for Failure {
     fn from(error: BlindTokenError) -> Self {
+        let kind = error.kind();
         let (code, next) = match error {
             BlindTokenError::Key(error) => return error.into(),
             BlindTokenError::Storage(error) => return error.into(),
@@ -429,6 +438,6 @@ impl From<BlindTokenError> for Failure {
             }
             _ => (FAILED, "fix.whole_file"),
         };
-        Self::new(code, chain(&error), filled(next, &[])).in_english()
+        Self::of_library((code, kind), &error, next)
     }
 }

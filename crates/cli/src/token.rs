@@ -118,6 +118,14 @@ impl Place {
         Ok(Self { folder: folder.for_owner(), name })
     }
 
+    /// Refuses a place where something is, before any work is done for it.
+    fn is_free(&self) -> Result<(), Failure> {
+        match self.folder.read_blocks(&self.name)? {
+            Some(_) => Err(BlindTokenError::Exists(self.name.clone()).into()),
+            None => Ok(()),
+        }
+    }
+
     pub(super) fn get(&self) -> FilePlace<'_> {
         FilePlace { storage: &self.folder, name: &self.name }
     }
@@ -149,6 +157,8 @@ impl RequestCommand {
         let (study, _) = StudySource::load(&self.study)?.parse()?;
         let parties = Parties::new(&study, &key)?;
         let (out, state) = (Place::new(&self.out)?, Place::private(&self.state)?);
+        out.is_free()?;
+        state.is_free()?;
         let progress = Arc::new(Progress::default());
         let terms = |table| RequestIds {
             study: &study,
@@ -199,21 +209,15 @@ impl EvaluateCommand {
         let key = BlindTokenKey::load(&self.key).map_err(Failure::blind_token_key)?;
         let (study, _) = StudySource::load(&self.study)?.parse()?;
         let parties = Parties::new(&study, &key)?;
-        let (request, out, book) =
-            (Place::new(&self.request)?, Place::new(&self.out)?, Place::new(&self.book)?);
-        if out.folder.read_blocks(&out.name)?.is_some() {
-            return Err(BlindTokenError::Exists(out.name).into());
-        }
+        let (request, out) = (Place::new(&self.request)?, Place::new(&self.out)?);
+        let book = AnchorFile::new(&self.book)?;
+        out.is_free()?;
         let progress = Arc::new(Progress::default());
         let done = |points| progress.add(points);
         let work = Work { threads: threads(), progress: &done };
         let checked = CheckedRequest::read(parties, request.get(), work)?;
         progress.expect(checked.total());
-        let counting = {
-            // Two evaluations at a time could both be within the limit, and over it together.
-            let _held = AnchorFile::new(&self.book)?.lock()?;
-            EvaluationBook::new(book.get(), &key).count(checked, SystemClock.now())?
-        };
+        let counting = EvaluationBook::count_alone(&book, &key, checked, SystemClock.now())?;
         let (again, ids) = (counting.again, counting.ids);
         let evaluated =
             shown(output, &progress, Counted::Points, || counting.counted.evaluate(&key, out.get(), work))?;

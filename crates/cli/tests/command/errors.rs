@@ -1,6 +1,8 @@
 //! Promise: every error says what is wrong, where and why, and its last lines what to do next; none tells a value of a row. The
 //! whole set stands in `crates/cli/tests/command/errors.txt`, word for word; `cargo test -p hushtag-cli --test command errors:: -- --ignored` writes it anew.
 
+mod blind_tokens;
+
 use crate::command;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::PathBuf;
@@ -386,7 +388,18 @@ fn evidence(session: &mut Session) {
 
 fn all() -> Session {
     let mut session = Session::new();
-    for part in [studies, inits, seals, questions, keys, consents, tables, policies, evidence] {
+    for part in [
+        studies,
+        inits,
+        seals,
+        questions,
+        keys,
+        consents,
+        tables,
+        policies,
+        evidence,
+        blind_tokens::blind_tokens,
+    ] {
         part(&mut session);
     }
     session

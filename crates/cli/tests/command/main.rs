@@ -19,6 +19,8 @@ mod rotation_command;
 mod shell;
 mod tutorial;
 
+#[path = "../common/blind_request.rs"]
+pub mod blind_request;
 #[path = "../common/command.rs"]
 pub mod command;
 #[path = "../common/folder.rs"]

@@ -9,10 +9,10 @@ use serde_json::Value;
 
 use crate::command::{Case, id, stderr, stdout};
 
-const OF_A: [&str; 3] = ["follows", "members", "consents"];
+pub(crate) const OF_A: [&str; 3] = ["follows", "members", "consents"];
 
 /// A folder with both keys, pinned in its study.
-fn case(people: u32, max_ids: u32) -> Case {
+pub(crate) fn case(people: u32, max_ids: u32) -> Case {
     let case = Case::new(people);
     let mut study = fs::read_to_string(case.path("study.toml")).unwrap();
     for (handler, key) in [("social-platform", "a.key"), ("payment-platform", "b.key")] {
@@ -27,16 +27,16 @@ fn case(people: u32, max_ids: u32) -> Case {
     case
 }
 
-fn done(output: &Output) -> String {
+pub(crate) fn done(output: &Output) -> String {
     assert!(output.status.success(), "{}", stderr(output));
     stdout(output)
 }
 
-fn json(output: &Output) -> Value {
+pub(crate) fn json(output: &Output) -> Value {
     serde_json::from_str(&done(output)).unwrap()
 }
 
-fn request(case: &Case, side: &str, tables: &[&str]) -> Output {
+pub(crate) fn request(case: &Case, side: &str, tables: &[&str]) -> Output {
     let files: Vec<String> = tables.iter().map(|table| format!("{table}.csv")).collect();
     let (key, out, state) = (format!("{side}.key"), format!("{side}.request"), format!("{side}.state"));
     let mut arguments = vec!["token", "request", "--study", "study.toml", "--format", "json"];
@@ -47,7 +47,7 @@ fn request(case: &Case, side: &str, tables: &[&str]) -> Output {
 }
 
 /// The other platform than `side` answers.
-fn evaluate(case: &Case, side: &str) -> Output {
+pub(crate) fn evaluate(case: &Case, side: &str) -> Output {
     let other = if side == "a" { "b" } else { "a" };
     let (request, out) = (format!("{side}.request"), format!("{side}.reply"));
     let (key, book) = (format!("{other}.key"), format!("{other}.evaluations"));
@@ -67,7 +67,7 @@ fn evaluate(case: &Case, side: &str) -> Output {
     case.run(&[&all[..], &["--format", "json"]].concat())
 }
 
-fn tokenize(case: &Case, side: &str, table: &str) -> Output {
+pub(crate) fn tokenize(case: &Case, side: &str, table: &str) -> Output {
     let (input, out) = (format!("{table}.csv"), format!("{table}.parquet"));
     let (key, state, reply) = (format!("{side}.key"), format!("{side}.state"), format!("{side}.reply"));
     let all = ["tokenize", "--study", "study.toml", "--dataset", table, &input, &out, "--key", &key];

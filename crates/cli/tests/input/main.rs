@@ -2,6 +2,8 @@
 #![cfg(test)]
 
 mod amounts;
+mod blind_bad_files;
+mod blind_stops;
 mod blind_tokens;
 mod ciao;
 mod consent_table;
@@ -11,5 +13,7 @@ mod links;
 mod strange_files;
 mod tokenize;
 
+#[path = "../common/blind_request.rs"]
+pub mod blind_request;
 #[path = "../common/command.rs"]
 pub mod command;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::door::DoorError;
+use crate::evaluation::EvaluationError;
 use crate::sandbox::SandboxError;
 use crate::sandbox::demo::DemoError;
 use crate::settings::SettingsError;
@@ -24,6 +25,9 @@ pub enum CommandError {
     /// A door cannot be opened.
     #[error("{0}")]
     Door(#[from] DoorError),
+    /// Blind tokens cannot be evaluated.
+    #[error("{0}")]
+    Evaluation(#[from] EvaluationError),
     /// A result cannot be printed.
     #[error("the result cannot be written")]
     Output(#[source] std::io::Error),

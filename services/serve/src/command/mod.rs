@@ -14,15 +14,18 @@ use std::time::Duration;
 use clap::{Args, Parser, Subcommand};
 
 pub use error::CommandError;
-pub use start::{Started, start};
+pub use start::{Started, start, start_evaluation};
 
+use crate::causes::chain;
+use crate::door::DoorError;
+use crate::evaluation::Evaluation;
 use crate::sandbox::{Place, Sandbox};
 use crate::service::Service;
-use crate::settings::Settings;
+use crate::settings::{EvaluationSettings, ServeFile, Settings};
 use crate::tokens::TokenStore;
 use crate::traces;
 
-/// Serves a sandbox of hushtag over the PostgreSQL wire and HTTP.
+/// Serves a sandbox of hushtag over the PostgreSQL wire and HTTP, or evaluates blind tokens for another platform.
 #[derive(Debug, Parser)]
 #[command(name = "hushtag-serve", version, about, arg_required_else_help = true, max_term_width = 100)]
 struct Program {
@@ -40,7 +43,11 @@ enum Command {
     #[command(subcommand)]
     Token(token::Tokens),
     /// Print the OpenAPI document of the HTTP door
-    Openapi,
+    Openapi {
+        /// That of a platform that evaluates blind tokens
+        #[arg(long)]
+        evaluation: bool,
+    },
     /// Print the JSON Schema of serve.toml
     Schema,
 }
@@ -71,16 +78,7 @@ pub fn run() -> ExitCode {
     match Program::parse().command.run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            let mut text = format!("error: {error}");
-            let mut source = std::error::Error::source(&error);
-            while let Some(inner) = source {
-                let inner_text = inner.to_string();
-                if !text.ends_with(&inner_text) {
-                    text = format!("{text}: {inner_text}");
-                }
-                source = inner.source();
-            }
-            let _ = writeln!(std::io::stderr(), "{text}");
+            let _ = writeln!(std::io::stderr(), "error: {}", chain(&error));
             ExitCode::FAILURE
         }
     }
@@ -92,15 +90,38 @@ impl Command {
             Self::Run(run) => run.run(),
             Self::Demo(demo) => demo.run(),
             Self::Token(tokens) => tokens.run(),
-            Self::Openapi => print(&json(&crate::http::document())?),
-            Self::Schema => print(&json(&Settings::schema())?),
+            Self::Openapi { evaluation: false } => print(&json(&crate::http::document())?),
+            Self::Openapi { evaluation: true } => print(&json(&crate::http::evaluation_document())?),
+            Self::Schema => print(&json(&ServeFile::schema())?),
         }
     }
 }
 
 impl Run {
     fn run(self) -> Result<(), CommandError> {
-        let settings = Settings::read(&self.config.config)?;
+        let file = ServeFile::read(&self.config.config)?;
+        if self.insecure {
+            let banner = "WARNING: --insecure: without TLS, tokens and answers are read by anyone on the way";
+            let _ = writeln!(std::io::stderr(), "{banner}");
+        }
+        match file {
+            ServeFile::Sandbox(settings) => self.sandbox(settings),
+            ServeFile::Evaluation(settings) => self.evaluation(settings),
+        }
+    }
+
+    fn evaluation(self, settings: EvaluationSettings) -> Result<(), CommandError> {
+        let evaluation = Arc::new(Evaluation::open(settings)?);
+        let _tracing = traces::begin(None)?;
+        // One request is evaluated at a time; files are read and written beside it.
+        let runtime = runtime(16)?;
+        let served = runtime.block_on(until_stopped(start_evaluation(evaluation, self.insecure), |_| Ok(())));
+        // An evaluation that the drain did not wait for is stopped: its request is counted, and can be sent again.
+        runtime.shutdown_background();
+        served
+    }
+
+    fn sandbox(self, settings: Settings) -> Result<(), CommandError> {
         let place = Place {
             folder: settings.sandbox.clone(),
             root_key: settings.root_key.clone(),
@@ -108,10 +129,6 @@ impl Run {
         };
         let sandbox = Sandbox::open(&place)?;
         let tokens = TokenStore::open(&settings.state)?;
-        if self.insecure {
-            let banner = "WARNING: --insecure: without TLS, tokens and answers are read by anyone on the way";
-            let _ = writeln!(std::io::stderr(), "{banner}");
-        }
         let _tracing = traces::begin(settings.traces.as_ref())?;
         serve(Arc::new(Service::new(sandbox, tokens, settings)), self.insecure, |_| Ok(()))
     }
@@ -124,21 +141,28 @@ fn serve(
     then: impl FnOnce(&Started) -> Result<(), CommandError>,
 ) -> Result<(), CommandError> {
     // A query holds a thread for as long as its turn lasts; reads need some more.
-    let threads = service.limits().queries.size().saturating_add(112);
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(threads)
-        .build()
-        .map_err(CommandError::Threads)?;
-    runtime.block_on(async {
-        let started = start(service, insecure).await?;
-        then(&started)?;
-        stopped().await.map_err(CommandError::Signals)?;
-        tracing::info!("draining");
-        started.stop().await;
-        tracing::info!("stopped");
-        Ok(())
-    })
+    let runtime = runtime(service.limits().queries.size().saturating_add(112))?;
+    runtime.block_on(until_stopped(start(service, insecure), then))
+}
+
+/// A runtime with so many threads for work that blocks.
+fn runtime(threads: usize) -> Result<tokio::runtime::Runtime, CommandError> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().max_blocking_threads(threads).build().map_err(CommandError::Threads)
+}
+
+/// Opens the doors, serves until a signal, and drains.
+async fn until_stopped(
+    start: impl Future<Output = Result<Started, DoorError>>,
+    then: impl FnOnce(&Started) -> Result<(), CommandError>,
+) -> Result<(), CommandError> {
+    let started = start.await?;
+    then(&started)?;
+    stopped().await.map_err(CommandError::Signals)?;
+    tracing::info!("draining");
+    started.stop().await;
+    tracing::info!("stopped");
+    Ok(())
 }
 
 /// Waits for SIGTERM or SIGINT.
@@ -164,5 +188,5 @@ fn print(text: &str) -> Result<(), CommandError> {
 
 /// The tokens of the service that `config` describes.
 fn tokens(config: &Path) -> Result<TokenStore, CommandError> {
-    Ok(TokenStore::open(&Settings::read(config)?.state)?)
+    Ok(TokenStore::open(ServeFile::read(config)?.state())?)
 }

@@ -1,12 +1,12 @@
 //! Opening the doors, and closing them.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokio::task::JoinSet;
 
 use crate::door::{DoorError, Drain, Socket, Stop, Terms, acceptor, bind, run};
+use crate::evaluation::Evaluation;
 use crate::service::Service;
 use crate::{http, wire};
 
@@ -16,8 +16,6 @@ pub struct Started {
     pub http: Option<SocketAddr>,
     /// Where PostgreSQL's protocol listens.
     pub postgres: Option<SocketAddr>,
-    /// The operator's socket.
-    pub operator: PathBuf,
     stop: Stop,
     doors: JoinSet<()>,
 }
@@ -81,5 +79,28 @@ pub async fn start(service: Arc<Service>, insecure: bool) -> Result<Started, Doo
         };
         doors.spawn(run(listener, terms, drain.clone(), serve));
     }
-    Ok(Started { http: at_http, postgres: at_postgres, operator, stop, doors })
+    Ok(Started { http: at_http, postgres: at_postgres, stop, doors })
+}
+
+/// Opens the door of a platform that evaluates blind tokens.
+///
+/// # Errors
+/// [`DoorError`]
+pub async fn start_evaluation(evaluation: Arc<Evaluation>, insecure: bool) -> Result<Started, DoorError> {
+    let (stop, drain) = Drain::new();
+    let settings = &evaluation.settings;
+    let limits = &settings.limits;
+    let terms = Terms { connections: limits.connections.size(), drain: limits.drain_time() };
+    let acceptor = settings.tls.as_ref().map(|files| acceptor(files, b"http/1.1")).transpose()?;
+    let listener = bind(settings.http.listen, settings.tls.is_some(), insecure).await?;
+    let http = listener.local_addr().ok();
+    tracing::info!(listen = ?http, "http");
+    let (router, watched) = (http::evaluation_router(Arc::clone(&evaluation)), drain.clone());
+    let serve = move |stream| {
+        let (acceptor, router) = (acceptor.clone(), router.clone());
+        http::serve_evaluation(stream, acceptor, router, Arc::clone(&evaluation), watched.clone())
+    };
+    let mut doors = JoinSet::new();
+    doors.spawn(run(listener, terms, drain, serve));
+    Ok(Started { http, postgres: None, stop, doors })
 }

@@ -6,7 +6,8 @@ use clap::{Args, Subcommand};
 
 use super::{CommandError, Config, print, tokens};
 use crate::sandbox::{Clock, SystemClock, Timestamp};
-use crate::tokens::{Record, Role};
+use crate::settings::ServeFile;
+use crate::tokens::{Record, Role, TokenError, TokenStore};
 
 /// What is done with tokens.
 #[derive(Debug, Subcommand)]
@@ -51,7 +52,11 @@ impl Tokens {
     pub(super) fn run(self) -> Result<(), CommandError> {
         match self {
             Self::New(new) => {
-                let store = tokens(&new.config.config)?;
+                let file = ServeFile::read(&new.config.config)?;
+                if new.role.is_of_evaluation() != matches!(file, ServeFile::Evaluation(_)) {
+                    return Err(TokenError::Role(new.role.as_str()).into());
+                }
+                let store = TokenStore::open(file.state())?;
                 let who = (new.recipient.as_deref(), new.study.as_deref());
                 let (token, _) = store.add(new.role, who, new.days, SystemClock.now())?;
                 print(&token.reveal())

@@ -1,7 +1,6 @@
 //! Bodies of requests: of limited size, within a limited time, UTF-8, and exactly the JSON that is expected.
 
 use axum::body::{Body, HttpBody as _, to_bytes};
-use axum::http::StatusCode;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
@@ -35,19 +34,13 @@ pub(super) async fn read<T: serde::de::DeserializeOwned>(
     empty: Option<T>,
 ) -> Result<T, Problem> {
     let limits = service.limits();
-    let too_large = || {
-        let detail = format!("a body has at most {} bytes", limits.request_bytes.get());
-        Problem::new(StatusCode::PAYLOAD_TOO_LARGE, "size", "The request is too large", detail)
-    };
+    let too_large = || Problem::too_large(limits.request_bytes.get());
     // What says beforehand that it is far too large is not waited for; a client that sends a little too much gets to read why.
     if body.size_hint().lower() > limits.request_bytes.get().saturating_mul(16) {
         return Err(too_large());
     }
     let bytes = tokio::time::timeout(limits.client_time(), to_bytes(body, limits.request_bytes.size()));
-    let bytes = bytes.await.map_err(|_| {
-        let title = "The request took too long";
-        Problem::new(StatusCode::REQUEST_TIMEOUT, "slow", title, "send the body without pauses")
-    })?;
+    let bytes = bytes.await.map_err(|_| Problem::too_slow())?;
     let bytes = bytes.map_err(|_| too_large())?;
     if let (true, Some(empty)) = (bytes.is_empty(), empty) {
         return Ok(empty);

@@ -6,14 +6,16 @@ use super::{Problem, Shared};
 use crate::sandbox::Who;
 use crate::tokens::{Caller, Role};
 
-/// The holder of the token that a request carries.
-pub(super) fn caller(service: &Shared, headers: &HeaderMap) -> Result<Caller, Problem> {
+/// The token that a request carries.
+pub(super) fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let text = headers.get(header::AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let (scheme, token) = text.split_once(' ').unwrap_or_default();
-    if !scheme.eq_ignore_ascii_case("bearer") {
-        return Err(Problem::unauthorised());
-    }
-    service.caller(token.trim())?.ok_or_else(Problem::unauthorised)
+    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim()) } else { Err(Problem::unauthorised()) }
+}
+
+/// The holder of the token that a request carries.
+pub(super) fn caller(service: &Shared, headers: &HeaderMap) -> Result<Caller, Problem> {
+    service.caller(bearer(headers)?)?.ok_or_else(Problem::unauthorised)
 }
 
 /// The analyst whose token a request carries.

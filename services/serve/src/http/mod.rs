@@ -1,7 +1,9 @@
-//! The door for HTTP: JSON for services, the log as static files for auditors, health and monitoring; and the operator's socket.
+//! The door for HTTP: JSON for services, the log as static files for auditors, health and monitoring; the operator's socket; and the door of a
+//! platform that evaluates blind tokens.
 
 mod body;
 mod caller;
+mod evaluate;
 mod health;
 mod log;
 mod openapi;
@@ -24,7 +26,8 @@ use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
-pub use openapi::document;
+pub use evaluate::{evaluation_router, serve_evaluation};
+pub use openapi::{document, evaluation_document};
 pub use operate::{operator_router, serve_operator};
 pub use problem::Problem;
 
@@ -76,7 +79,17 @@ pub async fn serve(
     drain: Drain,
 ) {
     let _connected = service.monitoring.connection("http");
-    let limit = service.limits().client_time();
+    connected(stream, tls, router, service.limits().client_time(), drain).await;
+}
+
+/// Talks over a connection, behind TLS if there is any; `limit` is how long a client may take to log in and to send a head.
+async fn connected(
+    stream: TcpStream,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    limit: Duration,
+    drain: Drain,
+) {
     let _ = stream.set_nodelay(true);
     match tls {
         None => talk(stream, router, limit, drain).await,

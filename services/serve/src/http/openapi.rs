@@ -5,7 +5,7 @@ use utoipa::openapi::Required;
 use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-use super::{health, log, query, read};
+use super::{evaluate, health, log, query, read};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -34,6 +34,19 @@ use super::{health, log, query, read};
 )]
 struct Document;
 
+#[derive(OpenApi)]
+#[openapi(
+    paths(evaluate::evaluate, health::alive),
+    modifiers(&Bearer),
+    info(
+        title = "hushtag, blind tokens",
+        version = "1",
+        description = "A platform that evaluates blind tokens for the other one: it sees random points, and how many.",
+        license(name = "Apache-2.0 OR MIT", identifier = "Apache-2.0 OR MIT")
+    )
+)]
+struct EvaluationDocument;
+
 struct Bearer;
 
 impl Modify for Bearer {
@@ -59,6 +72,16 @@ impl Modify for WithoutBody {
 #[must_use]
 pub fn document() -> utoipa::openapi::OpenApi {
     Document::openapi()
+}
+
+/// The document of a platform that evaluates blind tokens.
+#[must_use]
+pub fn evaluation_document() -> utoipa::openapi::OpenApi {
+    EvaluationDocument::openapi()
+}
+
+pub(super) async fn serve_evaluation() -> Json<utoipa::openapi::OpenApi> {
+    Json(evaluation_document())
 }
 
 pub(super) async fn serve() -> Json<utoipa::openapi::OpenApi> {

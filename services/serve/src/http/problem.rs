@@ -5,6 +5,8 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::causes::chain;
+use crate::evaluation::{EvaluationError, Fault};
 use crate::sandbox::{ErrorKind, Reason, SandboxError};
 use crate::service::ServiceError;
 
@@ -102,6 +104,18 @@ impl Problem {
         Self { reasons: reasons.collect(), ..plain }
     }
 
+    /// A body that is larger than it may be.
+    pub(super) fn too_large(most: u64) -> Self {
+        let detail = format!("a body has at most {most} bytes");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "size", "The request is too large", detail)
+    }
+
+    /// A body that did not come in time.
+    pub(super) fn too_slow() -> Self {
+        let title = "The request took too long";
+        Self::new(StatusCode::REQUEST_TIMEOUT, "slow", title, "send the body without pauses")
+    }
+
     fn internal(detail: &str) -> Self {
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The service failed", detail)
     }
@@ -135,6 +149,39 @@ impl From<SandboxError> for Problem {
                 Self::new(StatusCode::SERVICE_UNAVAILABLE, "busy", "Try again", error.to_string())
             }
             _ => Self::new(StatusCode::CONFLICT, "epoch", "No epoch answers", error.to_string()),
+        }
+    }
+}
+
+impl From<EvaluationError> for Problem {
+    fn from(error: EvaluationError) -> Self {
+        let refused = |status, kind, title, hint: &str| Self {
+            hint: Some(hint.to_owned()),
+            ..Self::new(status, kind, title, error.to_string())
+        };
+        match error.fault() {
+            Fault::Request => {
+                let hint = "nothing was counted: send a request whole, as `hushtag token request` made it under the same study";
+                let title = "The request cannot be evaluated";
+                refused(StatusCode::UNPROCESSABLE_ENTITY, "evaluation", title, hint)
+            }
+            Fault::Session => {
+                let hint = "nothing was counted: make a new request";
+                refused(StatusCode::CONFLICT, "session", "The session was used for another request", hint)
+            }
+            Fault::Limit => {
+                let hint = "nothing was counted: both platforms sign a study with another `max_ids`, or with new keys";
+                refused(StatusCode::FORBIDDEN, "limit", "The study allows no more ids", hint)
+            }
+            Fault::Busy => {
+                let hint = "send the same request again: it is counted once";
+                refused(StatusCode::SERVICE_UNAVAILABLE, "busy", "Another request is under way", hint)
+            }
+            Fault::Own => {
+                let text = chain(&error);
+                tracing::error!("not evaluated: {text}");
+                Self::internal(CAUSE)
+            }
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The sandbox behind the doors: the one module of the service that touches the library.
+//! The sandbox behind the doors: the one module of the service that touches a sandbox.
 //!
 //! # Privacy
 //! An answer leaves by `Analyst` alone; everything else here is public: vocabulary, forecasts, budget, epochs, the log.

@@ -23,6 +23,11 @@ pub enum SettingsError {
         /// The nearest word, where there is one.
         hint: Option<String>,
     },
+    /// A sandbox beside the key of a platform.
+    #[error(
+        "{}: a sandbox holds no platform's key: write `sandbox` and [evaluation] into two files, for two services", .0.display()
+    )]
+    Both(PathBuf),
     /// No one could come in.
     #[error("{}: there is no door: write [http] or [postgres] with `listen`", .0.display())]
     NoDoor(PathBuf),

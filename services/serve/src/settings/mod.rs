@@ -1,7 +1,9 @@
-//! `serve.toml`: parsed like a study, with the place of every error and the nearest word.
+//! `serve.toml`: parsed like a study, with the place of every error and the nearest word. It is that of a service over a sandbox, or that of
+//! a platform that evaluates blind tokens.
 
 mod bounded;
 mod error;
+mod evaluation;
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -12,6 +14,63 @@ use serde::Deserialize;
 
 pub use bounded::Bounded;
 pub use error::SettingsError;
+pub use evaluation::{Evaluated, EvaluationDoor, EvaluationLimits, EvaluationSettings};
+
+/// What a file of settings describes: with `[evaluation]` a platform that evaluates blind tokens, else a service over a sandbox.
+#[derive(Debug, Clone, JsonSchema)]
+#[schemars(untagged)]
+pub enum ServeFile {
+    /// A service over a sandbox.
+    Sandbox(Settings),
+    /// A platform that evaluates blind tokens.
+    Evaluation(EvaluationSettings),
+}
+
+impl ServeFile {
+    /// Reads the file; its relative paths are seen from its folder.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with its place.
+    pub fn read(path: &Path) -> Result<Self, SettingsError> {
+        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File(path.into(), error))?;
+        let mut file = Self::parse(path, &text)?;
+        let folder = path.parent().unwrap_or_else(|| Path::new(""));
+        match &mut file {
+            Self::Sandbox(settings) => settings.resolve(folder),
+            Self::Evaluation(settings) => settings.resolve(folder),
+        }
+        Ok(file)
+    }
+
+    /// Parses the text of `path`.
+    ///
+    /// # Errors
+    /// [`SettingsError`], with its place; [`SettingsError::Both`] for a sandbox beside a platform's key.
+    pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+        let table: toml::Table =
+            toml::from_str(text).map_err(|error| SettingsError::at(path, text, &error))?;
+        match (table.contains_key("sandbox"), table.contains_key("evaluation")) {
+            (true, true) => Err(SettingsError::Both(path.into())),
+            (_, true) => Ok(Self::Evaluation(EvaluationSettings::parse(path, text)?)),
+            _ => Ok(Self::Sandbox(Settings::parse(path, text)?)),
+        }
+    }
+
+    /// The folder of the service itself.
+    #[must_use]
+    pub fn state(&self) -> &Path {
+        match self {
+            Self::Sandbox(settings) => &settings.state,
+            Self::Evaluation(settings) => &settings.state,
+        }
+    }
+
+    /// The JSON Schema of the file.
+    #[must_use]
+    pub fn schema() -> schemars::Schema {
+        schemars::schema_for!(Self)
+    }
+}
 
 /// The settings of the service.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
@@ -113,6 +172,12 @@ pub struct TlsFiles {
     pub client_roots: Option<PathBuf>,
 }
 
+impl TlsFiles {
+    fn paths(&mut self) -> impl Iterator<Item = &mut PathBuf> {
+        [Some(&mut self.certificate), Some(&mut self.key), self.client_roots.as_mut()].into_iter().flatten()
+    }
+}
+
 /// Limits of requests and connections.
 #[derive(Debug, Clone, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -183,35 +248,20 @@ impl Limits {
 }
 
 impl Settings {
-    /// Reads the file; its relative paths are seen from its folder.
-    ///
-    /// # Errors
-    /// [`SettingsError`], with its place.
-    pub fn read(path: &Path) -> Result<Self, SettingsError> {
-        let text = std::fs::read_to_string(path).map_err(|error| SettingsError::File(path.into(), error))?;
-        let mut settings = Self::parse(path, &text)?;
-        let folder = path.parent().unwrap_or_else(|| Path::new(""));
-        let tls = settings
-            .tls
-            .iter_mut()
-            .flat_map(|tls| [Some(&mut tls.certificate), Some(&mut tls.key), tls.client_roots.as_mut()]);
+    fn resolve(&mut self, folder: &Path) {
         let own = [
-            Some(&mut settings.sandbox),
-            Some(&mut settings.state),
-            settings.root_key.as_mut(),
-            settings.operator_socket.as_mut(),
+            Some(&mut self.sandbox),
+            Some(&mut self.state),
+            self.root_key.as_mut(),
+            self.operator_socket.as_mut(),
         ];
-        for file in own.into_iter().chain(tls).flatten() {
+        let tls = self.tls.iter_mut().flat_map(TlsFiles::paths);
+        for file in own.into_iter().flatten().chain(tls) {
             *file = folder.join(&*file);
         }
-        Ok(settings)
     }
 
-    /// Parses the text of `path`.
-    ///
-    /// # Errors
-    /// [`SettingsError`], with its place.
-    pub fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
+    fn parse(path: &Path, text: &str) -> Result<Self, SettingsError> {
         let settings: Self = toml::from_str(text).map_err(|error| SettingsError::at(path, text, &error))?;
         if settings.http.is_none() && settings.postgres.is_none() {
             return Err(SettingsError::NoDoor(path.into()));
@@ -224,12 +274,6 @@ impl Settings {
     pub fn operator_socket(&self) -> PathBuf {
         self.operator_socket.clone().unwrap_or_else(|| self.state.join("operator.sock"))
     }
-
-    /// The JSON Schema of the file.
-    #[must_use]
-    pub fn schema() -> schemars::Schema {
-        schemars::schema_for!(Self)
-    }
 }
 
 #[cfg(test)]
@@ -239,7 +283,7 @@ mod tests {
     const PLAIN: &str = "sandbox = \"box\"\nstate = \"serve\"\n[http]\nlisten = \"127.0.0.1:8080\"\n";
 
     fn error(text: &str) -> String {
-        Settings::parse(Path::new("serve.toml"), text).unwrap_err().to_string()
+        ServeFile::parse(Path::new("serve.toml"), text).unwrap_err().to_string()
     }
 
     #[test]
@@ -247,9 +291,31 @@ mod tests {
         let place = tempfile::tempdir().unwrap();
         let path = place.path().join("serve.toml");
         std::fs::write(&path, PLAIN).unwrap();
-        let settings = Settings::read(&path).unwrap();
+        let ServeFile::Sandbox(settings) = ServeFile::read(&path).unwrap() else { panic!("of a sandbox") };
         assert_eq!(settings.sandbox, place.path().join("box"));
         assert_eq!(settings.limits.connections.get(), 1_000);
+    }
+
+    const EVALUATES: &str = "state = \"serve\"\n[evaluation]\nstudy = \"study.toml\"\nkey = \"b.key\"\nbook = \"/b.evaluations\"\n[http]\nlisten = \"127.0.0.1:8080\"\n";
+
+    /// A key of a platform is never beside a sandbox: its operator would reverse tokens with it.
+    #[test]
+    fn a_platform_that_evaluates_has_a_file_of_its_own() {
+        let place = tempfile::tempdir().unwrap();
+        let path = place.path().join("serve.toml");
+        std::fs::write(&path, EVALUATES).unwrap();
+        let ServeFile::Evaluation(settings) = ServeFile::read(&path).unwrap() else {
+            panic!("of a platform")
+        };
+        assert_eq!(settings.evaluation.key, place.path().join("b.key"));
+        assert_eq!(settings.evaluation.book, Path::new("/b.evaluations"));
+        let both = error(&format!("sandbox = \"box\"\n{EVALUATES}"));
+        assert!(both.contains("two files"), "{both}");
+        let wrong = error(&EVALUATES.replace("book", "bok"));
+        assert!(wrong.starts_with("serve.toml:5:1: ") && wrong.contains("did you mean `book`?"), "{wrong}");
+        let wrong = error(&format!("{EVALUATES}public_log = true\n"));
+        assert!(wrong.starts_with("serve.toml:8:1: "), "{wrong}");
+        assert!(error(&EVALUATES.replace("[http]", "[postgres]")).contains("postgres"));
     }
 
     #[test]

@@ -12,6 +12,11 @@ pub enum TokenError {
     /// The file is not UTF-8.
     #[error("`tokens.toml` is not UTF-8")]
     NotText,
+    /// The role opens nothing of the service whose settings these are.
+    #[error(
+        "tokens of role `{0}` open nothing here: `requester` is for services with [evaluation], all others are for those with `sandbox`"
+    )]
+    Role(&'static str),
     /// An analyst is one of a recipient.
     #[error("a token of role `analyst` is of a recipient: add --recipient")]
     NoRecipient,

@@ -12,9 +12,17 @@ pub enum Role {
     Auditor,
     /// Reads the numbers of `/metrics`
     Monitor,
+    /// Has blind tokens evaluated: the other platform, of a service with `[evaluation]`
+    Requester,
 }
 
 impl Role {
+    /// Whether it opens anything of a platform that evaluates blind tokens; all others are of a sandbox.
+    #[must_use]
+    pub const fn is_of_evaluation(self) -> bool {
+        matches!(self, Self::Requester)
+    }
+
     /// Its name.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
@@ -22,6 +30,7 @@ impl Role {
             Self::Analyst => "analyst",
             Self::Auditor => "auditor",
             Self::Monitor => "monitor",
+            Self::Requester => "requester",
         }
     }
 }

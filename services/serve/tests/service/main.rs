@@ -2,6 +2,9 @@
 
 #![cfg(test)]
 
+#[path = "../../../../crates/cli/tests/common/blind_request.rs"]
+pub mod blind_request;
+
 mod api;
 mod beside;
 mod client;
@@ -9,6 +12,7 @@ mod dashboards;
 mod demo;
 mod disk;
 mod document;
+mod evaluate;
 mod faults;
 mod hostile;
 mod killed;
