@@ -17,7 +17,7 @@ use hushtag_serve::tokens::{Role, TokenStore};
 use serde_json::Value;
 
 use crate::blind_request::{exchanged, points, repeated, shorter, signed};
-use crate::killed::run;
+use crate::program::{PROGRAM, run};
 use crate::support::{HUSHTAG, runtime};
 
 const STUDY: &str = include_str!("../../../../policies/demo/study.toml");
@@ -418,7 +418,7 @@ fn killed_at_any_moment_it_counts_a_request_once_and_gives_the_same_reply() {
     assert_eq!(by_command(place.path(), "a", "other.evaluations", "a.reply").0, 0);
     let reply = std::fs::read(place.path().join("a.reply")).unwrap();
     for wait in [0, 5, 20, 50, 100, 200, 400] {
-        let (mut child, port) = run(&config);
+        let (mut program, port) = run(Command::new(PROGRAM), &config);
         let head = format!(
             "POST /v1/token-evaluations HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
             *token,
@@ -427,18 +427,16 @@ fn killed_at_any_moment_it_counts_a_request_once_and_gives_the_same_reply() {
         let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
         stream.write_all(&[head.as_bytes(), &body].concat()).unwrap();
         std::thread::sleep(Duration::from_millis(wait));
-        child.kill().unwrap();
-        child.wait().unwrap();
+        program.kill();
     }
-    let (mut child, port) = run(&config);
+    let (mut program, port) = run(Command::new(PROGRAM), &config);
     let kept = std::fs::read_dir(place.path().join("serve/evaluation")).unwrap().count();
     assert_eq!(kept, 1, "the lock: what a killed service left is removed");
     let answered = post(format!("127.0.0.1:{port}").parse().unwrap(), Some(&token), &body);
     assert!(answered.status == 200 && answered.body == reply, "{}", String::from_utf8_lossy(&answered.body));
     let totals = book(place.path(), "b.evaluations");
     assert_eq!((&totals["ids"], totals["sessions"].as_array().unwrap().len()), (&208.into(), 1));
-    let stopped = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(stopped.success() && child.wait().unwrap().success(), "SIGTERM is a stop in peace");
+    assert!(program.stop().success(), "SIGTERM is a stop in peace");
 }
 
 #[test]
