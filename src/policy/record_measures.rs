@@ -13,6 +13,9 @@ use crate::tags::{Aggregate, CatalogueDraft, Naming, Rows, Source, Window};
 /// The largest cap of a distinct count: what a seal may remember of each person.
 const MOST_DISTINCT: u32 = 4_096;
 
+/// What makes an aggregate of a field.
+type OfField = fn(String) -> Aggregate;
+
 /// One measure over records while it is read.
 pub(super) struct RecordMeasure<'a> {
     records: &'a Dataset,
@@ -76,7 +79,7 @@ impl<'a> RecordMeasure<'a> {
         if flags.iter().filter(|flag| **flag).count() + fields_given != 1 {
             return self.nothing();
         }
-        let of_numbers: [(_, fn(String) -> Aggregate); 4] = [
+        let of_numbers: [(_, OfField); 4] = [
             (&section.sum, |field| Aggregate::Sum { field }),
             (&section.mean, |field| Aggregate::Mean { field }),
             (&section.min, |field| Aggregate::Least { field }),

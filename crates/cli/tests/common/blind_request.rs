@@ -18,8 +18,9 @@ pub fn signed(key: &str, mut request: Vec<u8>, change: impl FnOnce(&mut Vec<u8>)
     request.truncate(request.len() - SIGNATURE);
     change(&mut request);
     let digits = key.trim().rsplit(' ').next().unwrap();
+    let digit = |at: usize| char::from(digits.as_bytes()[at]).to_digit(16).unwrap();
     let seed: [u8; 32] =
-        std::array::from_fn(|at| u8::from_str_radix(&digits[2 * at..2 * at + 2], 16).unwrap());
+        std::array::from_fn(|at| u8::try_from(16 * digit(2 * at) + digit(2 * at + 1)).unwrap());
     let seed = blake3::derive_key("hushtag 2026-12 v1 signature of a blind token request", &seed);
     let pair = Ed25519KeyPair::from_seed_unchecked(&seed).unwrap();
     let digest = blake3::hash(&request);
