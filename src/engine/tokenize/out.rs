@@ -120,10 +120,12 @@ impl Out {
     /// Makes the file durable and gives it its name.
     pub(super) fn finish(self) -> Result<(), TokeniseError> {
         let Self { path, mut temporary, writing, .. } = self;
-        let writing = writing.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let file = writing.file.into_inner().map_err(|error| failed(&path, error))?;
+        let mut writing = writing.into_inner().unwrap_or_else(PoisonError::into_inner);
+        // Not `into_inner`, which makes a text of the system's error.
+        writing.file.finish().map_err(|error| failed(&path, error))?;
+        drop(writing);
         let unwritten = |error| TokeniseError::Write(path.clone(), error);
-        file.sync_all().map_err(unwritten)?;
+        File::open(&temporary.path).and_then(|file| file.sync_all()).map_err(unwritten)?;
         absent(&path)?;
         // If we stop here, `OUT.new` is whole and OUT is not there.
         std::fs::rename(&temporary.path, &path).map_err(unwritten)?;
