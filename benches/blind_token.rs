@@ -99,7 +99,7 @@ fn setting(name: &str, otherwise: u64) -> Result<u64, Box<dyn Error>> {
     Ok(std::env::var(name).ok().map(|text| text.parse()).transpose()?.unwrap_or(otherwise))
 }
 
-/// The most memory that the process ever held, in KiB, where the system tells it.
+/// The most memory that the process ever held, in KiB, where the system reports it.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));

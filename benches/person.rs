@@ -72,7 +72,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A clock, and the processor time of all threads where the system tells it.
+/// A clock, and the processor time of all threads where the system reports it.
 struct Watch {
     clock: Instant,
     processor: Option<f64>,
