@@ -7,7 +7,6 @@
 use std::error::Error;
 use std::path::{Path, PathBuf};
 
-use hushtag::answer::metrics_json;
 use hushtag::{
     Approval, Clock, DatasetName, EpochId, Keys, NanoEpsilon, Operator, PoolTerms, RecipientId, SealTerms,
     Setup, Sources, StudySource, SystemClock, Timestamp,
@@ -39,7 +38,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let analyst = operator.analyst(&RecipientId::new("commerce-insights")?, None)?;
     let metrics = analyst.metrics(None)?;
-    println!("{:#}", metrics_json(&metrics, analyst.remaining()?.accounting));
+    println!("{:#}", metrics.to_json(analyst.remaining()?.accounting));
     Ok(())
 }
 

@@ -147,7 +147,6 @@ pub use types::{
 pub mod input {
     pub use crate::engine::{
         EngineError, FileReport, Imported, IngestReport, MaxBadRows, MemoryBudget, Progress, ReadError,
-        RowPlace,
     };
     pub use crate::types::{AmountFormat, CsvDialect, Denomination, TextEncoding, Zone};
 }
@@ -155,22 +154,27 @@ pub mod input {
 /// Types that public signatures mention and that callers seldom have to name.
 #[doc(hidden)]
 pub mod mentioned {
-    pub use crate::deidentify::{Form, IdForms, Risk, Sharing, Span, TagRisk, Tokens, Treatment};
+    pub use crate::blind_token::{Counted, Counting, FilePlace, FormatFault, NamespaceTokens, Section, Work};
+    pub use crate::deidentify::{
+        Form, IdForms, InvalidTokenKey, Risk, Sharing, Span, TagRisk, Tokens, Treatment,
+    };
     pub use crate::engine::read::ingest_report::InvalidPercentage;
     pub use crate::engine::read::{CsvFault, FolderFault, JsonFault, Record, RecordPlace, RecordedFile};
-    pub use crate::engine::{Elsewhere, FileColumn, InputRecords, Instants, InvalidMemory, columns};
+    pub use crate::engine::{
+        Elsewhere, FileColumn, InputRecords, Instants, InvalidMemory, RowPlace, columns,
+    };
     pub use crate::keys::{Keyring, RootNumber, SealError, SigningKey};
     pub use crate::ledger::{LogHead, PoolKind, State as ChargeState, StoreFault};
     pub use crate::operator::{
-        Given, GivenMetrics, InputUse, MetricRow, MetricsOfGiven, PersonEpoch, RegisterCheck, ResolvedEpoch,
-        View,
+        Cause, Given, GivenMetrics, InputUse, MetricRow, MetricsOfGiven, PersonEpoch, RegisterCheck,
+        ResolvedEpoch, View,
     };
     pub use crate::query::{
-        ColumnForecast, PartForecast, PartKind, Possible, Probability, QueryPlace, Selected, TagName, Width,
-        WidthUnit,
+        ColumnForecast, PartForecast, PartKind, Possible, Probability, Problem, QueryPlace, Selected,
+        TagName, Width, WidthUnit,
     };
     pub use crate::register::{
-        Batches, EventTerms, Group, Held, JsonEventError, Namespaces, RegisterFault, Snapshot,
+        Batches, EventFault, EventTerms, Group, Held, JsonEventError, Namespaces, RegisterFault, Snapshot,
         State as RegisterState, Statement, Tombstones, Visitor, Walk,
     };
     pub use crate::release::{OutputColumn, PartUse};
@@ -191,12 +195,9 @@ pub mod answer {
         MeasureView, MetricAnswer, Metrics, MetricsForecast, Remaining, TagView, Vocabulary,
     };
     pub use crate::query::metric::Estimate;
-    pub use crate::query::{Comparison, Cost, Filter, Having, Item, Order, Problem, QueryError, tag};
+    pub use crate::query::{Comparison, Cost, Filter, Having, Item, Order, QueryError, tag};
     pub use crate::release::{BudgetView, Cell, NoisySelection, Part, ReleaseError, Row};
-    pub use crate::report::{
-        answer_csv, answer_json, budget_json, forecast_json, hygiene_json, metrics_forecast_json,
-        metrics_json, refusal_json, status_json, vocabulary_json,
-    };
+    pub use crate::report::refusal_json;
     pub use crate::types::Decimal;
 }
 
@@ -205,11 +206,11 @@ pub mod sandbox {
     pub use crate::keys::KeyError;
     pub use crate::ledger::{LedgerError, Pool, Record as ChargeRecord, Renewal, Totals};
     pub use crate::operator::{
-        Act, Action, Adoption, Anchoring, Cause, Consents, EpochStatus, Erased, Health, NewRoot, Obstacle,
+        Act, Action, Adoption, Anchoring, Consents, EpochStatus, Erased, Health, NewRoot, Obstacle,
         PersonView, Renewed, Replay, Retired, Role, RootRotated, Rotated, Verification, VerifyTerms,
         check_regime, check_sandbox, check_study, show_log, studies_in_force, verify_log, verify_sandbox,
     };
-    pub use crate::register::{EventError, EventFault, NewRequest, RegisterError, Request, RequestKind};
+    pub use crate::register::{EventError, NewRequest, RegisterError, Request, RequestKind};
     pub use crate::release::JoinDiagnostics;
     pub use crate::storage::{AnchorFile, Folder, LockError, Storage, StorageError};
 }
@@ -218,14 +219,13 @@ pub mod sandbox {
 /// key that they share.
 pub mod tokens {
     pub use crate::blind_token::{
-        BlindTokenError, BlindTokens, CheckedRequest, Counted, Counting, Evaluated, EvaluatedSession,
-        EvaluationBook, EvaluationTotals, FilePlace, FormatFault, NamespaceTokens, Parties, Request,
-        Requested, Section, SessionId, Work, unblind,
+        BlindTokenError, BlindTokens, CheckedRequest, Evaluated, EvaluatedSession, EvaluationBook,
+        EvaluationTotals, Parties, Request, Requested, SessionId, unblind,
     };
-    pub use crate::deidentify::{InvalidTokenKey, TokenKey, TokenKeyId, TokenPublicKey};
+    pub use crate::deidentify::{TokenKey, TokenKeyId, TokenPublicKey};
     pub use crate::engine::read::BlindSession;
     pub use crate::engine::{RequestIds, TokenSource, TokeniseError, TokeniseTerms, request_ids, tokenise};
-    pub use crate::keys::{BlindTokenKey, load_token_key, new_token_key};
+    pub use crate::keys::BlindTokenKey;
 }
 
 #[cfg(doctest)]

@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use hushtag::policy::{
-    Decision, Lang, Regime, RegimeError, Relation, Study, diff_regimes, lint_regime, with_opinion,
-};
+use hushtag::policy::{Decision, Lang, Regime, RegimeError, Relation, Study, with_opinion};
 use hushtag::types::Timestamp;
 
 static STUDY: LazyLock<Option<Study>> = LazyLock::new(|| {
@@ -18,11 +16,8 @@ pub(crate) fn check(data: &[u8]) -> Result<(), String> {
     match Regime::parse("regime.toml", text) {
         Ok(regime) => {
             decides(&regime, text);
-            assert!(
-                lint_regime(&regime).iter().all(|finding| !finding.message.is_empty()),
-                "a finding of nothing"
-            );
-            assert_eq!(diff_regimes(&regime, &regime).relation, Relation::Equivalent, "unlike itself");
+            assert!(regime.lint().iter().all(|finding| !finding.message.is_empty()), "a finding of nothing");
+            assert_eq!(regime.compare(&regime).relation, Relation::Equivalent, "unlike itself");
             Ok(())
         }
         Err(RegimeError::Broken(error)) => {

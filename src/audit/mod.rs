@@ -44,9 +44,9 @@ mod verify;
 pub use anchor::{anchored, head_text};
 #[doc(hidden)]
 pub use approval::{ApprovalFault, PinError, Pinned, SignatureFault, approval_text, pinned_by};
+pub use bundle::{Bundle, BundleError};
 #[doc(hidden)]
-pub use bundle::Ground;
-pub use bundle::{Bundle, BundleError, Opened};
+pub use bundle::{Ground, Opened};
 pub use checkpoint::Checkpoint;
 pub use commitment::{Commitment, verify_commitment};
 #[doc(hidden)]

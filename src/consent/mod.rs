@@ -32,7 +32,9 @@ pub use account::{Account, account};
 pub use act::Act;
 #[doc(hidden)]
 pub use act::items;
-pub use age::{Admits, AgeFact, Ages};
+pub use age::Ages;
+#[doc(hidden)]
+pub use age::{Admits, AgeFact};
 #[doc(hidden)]
 pub use cell::is_readable;
 pub(crate) use cell::{flag, giver, kind, number};

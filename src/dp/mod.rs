@@ -29,9 +29,9 @@ mod mechanism;
 mod sensitivity;
 mod zcdp;
 
+pub use claim::PrivacyClaim;
 #[doc(hidden)]
-pub use claim::QueryHash;
-pub use claim::{Part, PrivacyClaim};
+pub use claim::{Part, QueryHash};
 pub(crate) use derived::float;
 pub use derived::{Noisy, quantile, ratio_interval};
 #[doc(hidden)]

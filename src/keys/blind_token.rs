@@ -83,6 +83,7 @@ impl BlindTokenKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::deidentify::TokenKey;
 
     #[test]
     fn a_key_is_written_once_and_read_back_and_no_other_kind_is_taken() {
@@ -92,8 +93,8 @@ mod tests {
         assert!(matches!(BlindTokenKey::create(&path), Err(KeyError::Exists(_))));
         assert_eq!(BlindTokenKey::load(&path).unwrap().public(), key.public());
         let shared = place.path().join("agreed.key");
-        super::super::new_token_key(&shared).unwrap();
+        TokenKey::create(&shared).unwrap();
         assert!(matches!(BlindTokenKey::load(&shared), Err(KeyError::Malformed { .. })));
-        assert!(super::super::load_token_key(&path).is_err());
+        assert!(TokenKey::load(&path).is_err());
     }
 }

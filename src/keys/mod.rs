@@ -19,7 +19,6 @@ pub use keyring::{Keyring, RootNumber, random_secret};
 pub use root::{KeyProvider, RootKey};
 pub use seal::{SealError, open, seal, seal_padded};
 pub use sign::SigningKey;
-pub use token::{load_token_key, new_token_key};
 
 use crate::storage::StorageError;
 use std::path::PathBuf;

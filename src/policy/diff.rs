@@ -98,27 +98,29 @@ impl Comparison {
     }
 }
 
-/// Compares two regimes: for every category and action which uses are permitted and which consents they demand, for every
-/// trigger which consents count, and the thresholds.
-///
-/// # Privacy
-/// None: regimes are public texts.
-#[must_use]
-pub fn diff_regimes(first: &Regime, second: &Regime) -> Comparison {
-    let mut vocabulary = Vocabulary::default();
-    add_facts(&mut vocabulary, &first.file);
-    add_facts(&mut vocabulary, &second.file);
-    // Both files compiled over their own words, so they compile over more of them.
-    let (Ok(a), Ok(b)) = (compile(&first.file, &vocabulary), compile(&second.file, &vocabulary)) else {
-        return Comparison::of(vec![Difference::new("vocabulary", Some("too many words".into()), None)]);
-    };
-    let (first, second) = (Side::new(first, &a), Side::new(second, &b));
-    let impossible = impossible(&vocabulary, &[&first.regime.file, &second.regime.file]);
-    let pair = Pair { vocabulary: &vocabulary, first, second, impossible };
-    let mut factors = pair.cells();
-    factors.extend(pair.triggers());
-    factors.extend(pair.thresholds());
-    Comparison::of(factors)
+impl Regime {
+    /// Compares two regimes: for every category and action which uses are permitted and which consents they demand, for every
+    /// trigger which consents count, and the thresholds.
+    ///
+    /// # Privacy
+    /// None: regimes are public texts.
+    #[must_use]
+    pub fn compare(&self, second: &Regime) -> Comparison {
+        let mut vocabulary = Vocabulary::default();
+        add_facts(&mut vocabulary, &self.file);
+        add_facts(&mut vocabulary, &second.file);
+        // Both files compiled over their own words, so they compile over more of them.
+        let (Ok(a), Ok(b)) = (compile(&self.file, &vocabulary), compile(&second.file, &vocabulary)) else {
+            return Comparison::of(vec![Difference::new("vocabulary", Some("too many words".into()), None)]);
+        };
+        let (first, second) = (Side::new(self, &a), Side::new(second, &b));
+        let impossible = impossible(&vocabulary, &[&first.regime.file, &second.regime.file]);
+        let pair = Pair { vocabulary: &vocabulary, first, second, impossible };
+        let mut factors = pair.cells();
+        factors.extend(pair.triggers());
+        factors.extend(pair.thresholds());
+        Comparison::of(factors)
+    }
 }
 
 struct Side<'a> {

@@ -11,38 +11,40 @@ use super::study::{Covers, Dataset, Handler, Recipient, Role, Study};
 use crate::consent::{ConsentTable, Requirement};
 use crate::types::{Days, MaxAge, Timestamp};
 
-/// Compares two studies on a day: for every recipient whether the use is permitted, for every trigger which consents count,
-/// and what may be asked at which price.
-///
-/// # Privacy
-/// None: studies are public texts.
-#[must_use]
-pub fn diff_studies(first: (&Study, &Regime), second: (&Study, &Regime), now: Timestamp) -> Comparison {
-    let recipients =
-        |study: &Study| study.recipients.iter().map(|r| r.id.to_string()).collect::<BTreeSet<_>>();
-    let mut factors = vec![words("regime", first.1.hash(), second.1.hash())];
-    for id in recipients(first.0).union(&recipients(second.0)) {
-        let own =
-            |study: &'_ Study| study.recipients.iter().position(|recipient| recipient.id.as_str() == id);
-        let of = |(study, position): (&'_ Study, Option<usize>)| {
-            position.and_then(|at| study.recipients.get(at)).cloned()
-        };
-        let (a, b) = (of((first.0, own(first.0))), of((second.0, own(second.0))));
-        let (Some(a), Some(b)) = (&a, &b) else {
-            let named = |side: &str| format!("{id} is a recipient of the {side} study alone");
-            let lost = a.as_ref().map(|_| named("first"));
-            factors.push(Difference::new(
-                format!("recipient {id}"),
-                lost,
-                b.as_ref().map(|_| named("second")),
-            ));
-            continue;
-        };
-        factors.extend(flows((first.0, first.1, a), (second.0, second.1, b), now));
+impl Study {
+    /// Compares two studies on a day: for every recipient whether the use is permitted, for every trigger which consents count,
+    /// and what may be asked at which price.
+    ///
+    /// # Privacy
+    /// None: studies are public texts.
+    #[must_use]
+    pub fn compare(first: (&Self, &Regime), second: (&Self, &Regime), now: Timestamp) -> Comparison {
+        let recipients =
+            |study: &Study| study.recipients.iter().map(|r| r.id.to_string()).collect::<BTreeSet<_>>();
+        let mut factors = vec![words("regime", first.1.hash(), second.1.hash())];
+        for id in recipients(first.0).union(&recipients(second.0)) {
+            let own =
+                |study: &'_ Study| study.recipients.iter().position(|recipient| recipient.id.as_str() == id);
+            let of = |(study, position): (&'_ Study, Option<usize>)| {
+                position.and_then(|at| study.recipients.get(at)).cloned()
+            };
+            let (a, b) = (of((first.0, own(first.0))), of((second.0, own(second.0))));
+            let (Some(a), Some(b)) = (&a, &b) else {
+                let named = |side: &str| format!("{id} is a recipient of the {side} study alone");
+                let lost = a.as_ref().map(|_| named("first"));
+                factors.push(Difference::new(
+                    format!("recipient {id}"),
+                    lost,
+                    b.as_ref().map(|_| named("second")),
+                ));
+                continue;
+            };
+            factors.extend(flows((first.0, first.1, a), (second.0, second.1, b), now));
+        }
+        factors.extend(declared(first.0, second.0));
+        factors.extend(terms(first.0, second.0));
+        Comparison::of(factors)
     }
-    factors.extend(declared(first.0, second.0));
-    factors.extend(terms(first.0, second.0));
-    Comparison::of(factors)
 }
 
 type Side<'a> = (&'a Study, &'a Regime, &'a Recipient);

@@ -12,23 +12,25 @@ use crate::deidentify::Treatment;
 use crate::tags::{Aggregate, Source, TagSource, Window};
 use crate::types::Timestamp;
 
-/// Findings about a study under its regime, on the day of `now`: the decision for every recipient, and what is odd besides.
-///
-/// # Privacy
-/// None: studies and regimes are public texts.
-#[must_use]
-pub fn lint_study(study: &Study, regime: &Regime, now: Timestamp) -> Vec<Finding> {
-    let mut all = Vec::new();
-    for recipient in &study.recipients {
-        all.extend(decision(study, regime, recipient, now));
+impl Study {
+    /// Findings about a study under its regime, on the day of `now`: the decision for every recipient, and what is odd besides.
+    ///
+    /// # Privacy
+    /// None: studies and regimes are public texts.
+    #[must_use]
+    pub fn lint(&self, regime: &Regime, now: Timestamp) -> Vec<Finding> {
+        let mut all = Vec::new();
+        for recipient in &self.recipients {
+            all.extend(decision(self, regime, recipient, now));
+        }
+        all.extend(useless_tags(self));
+        all.extend(inferences(self, regime));
+        all.extend(fine_fields(self, regime));
+        all.extend(long_windows(self));
+        all.extend(no_max_age(self, regime));
+        all.extend(people_and_delta(self));
+        all
     }
-    all.extend(useless_tags(study));
-    all.extend(inferences(study, regime));
-    all.extend(fine_fields(study, regime));
-    all.extend(long_windows(study));
-    all.extend(no_max_age(study, regime));
-    all.extend(people_and_delta(study));
-    all
 }
 
 fn decision(study: &Study, regime: &Regime, recipient: &Recipient, now: Timestamp) -> Vec<Finding> {
@@ -226,58 +228,60 @@ fn people_and_delta(study: &Study) -> Option<Finding> {
     Some(Finding::new(Level::Warning, "DELTA", message, "give `init` a smaller --delta"))
 }
 
-/// Findings about a regime: rules that nothing asks for, demands that can never fail or never decide alone.
-///
-/// # Privacy
-/// None: a regime is a public text.
-#[must_use]
-pub fn lint_regime(regime: &Regime) -> Vec<Finding> {
-    let (file, vocabulary) = (&regime.file, &regime.vocabulary);
-    let demands = &regime.compiled.demands;
-    let mut all = Vec::new();
-    let asked: BTreeSet<&str> = (demands.iter().map(|demand| demand.rule.as_str()))
-        .chain(file.triggers.values().map(|trigger| trigger.rule.get_ref().as_str()))
-        .chain(
-            file.person
-                .values()
-                .filter_map(|reason| reason.rule.as_ref())
-                .map(|rule| rule.get_ref().as_str()),
-        )
-        .collect();
-    for (id, rule) in &file.rules {
-        if !asked.contains(id.as_str()) && rule.met_by.is_none() {
-            let message = format!("nothing asks for rule {id}, and it does not say where it is met");
-            all.push(Finding::new(Level::Warning, "RULE", message, "write a demand, or `met_by`"));
-        }
-    }
-    let refused: Vec<Cube> = demands.iter().map(|demand| demand.refused(vocabulary)).collect();
-    for (index, (demand, own)) in demands.iter().zip(&refused).enumerate() {
-        let about = format!("{} on `{}`", demand.rule, vocabulary.name(demand.fact));
-        if own.is_empty() {
-            let message = format!("the demand of {about} can never fail");
-            all.push(Finding::new(
-                Level::Warning,
-                "VACUOUS",
-                message,
-                "remove it, or the words that make it always true",
-            ));
-            continue;
-        }
-        let others: Vec<&Cube> = (refused.iter().zip(demands).enumerate())
-            .filter(|(other, (_, known))| *other != index && known.rule == demand.rule)
-            .map(|(_, (cube, _))| cube)
+impl Regime {
+    /// Findings about a regime: rules that nothing asks for, demands that can never fail or never decide alone.
+    ///
+    /// # Privacy
+    /// None: a regime is a public text.
+    #[must_use]
+    pub fn lint(&self) -> Vec<Finding> {
+        let (file, vocabulary) = (&self.file, &self.vocabulary);
+        let demands = &self.compiled.demands;
+        let mut all = Vec::new();
+        let asked: BTreeSet<&str> = (demands.iter().map(|demand| demand.rule.as_str()))
+            .chain(file.triggers.values().map(|trigger| trigger.rule.get_ref().as_str()))
+            .chain(
+                file.person
+                    .values()
+                    .filter_map(|reason| reason.rule.as_ref())
+                    .map(|rule| rule.get_ref().as_str()),
+            )
             .collect();
-        // A demand of the file may repeat what the mechanism adds for unknown words.
-        let unknown =
-            vocabulary.position(demand.fact, UNKNOWN).map_or(Words::NONE, |word| Words::NONE.with(word));
-        let is_added = demand.when == Cube::default() && own.words(demand.fact) == Some(unknown);
-        if !is_added && uncovered(vocabulary, own, &others).is_none() {
-            let message = format!(
-                "the demand of {about} never decides: others of {} refuse all that it refuses",
-                demand.rule
-            );
-            all.push(Finding::new(Level::Warning, "SHADOWED", message, "remove it"));
+        for (id, rule) in &file.rules {
+            if !asked.contains(id.as_str()) && rule.met_by.is_none() {
+                let message = format!("nothing asks for rule {id}, and it does not say where it is met");
+                all.push(Finding::new(Level::Warning, "RULE", message, "write a demand, or `met_by`"));
+            }
         }
+        let refused: Vec<Cube> = demands.iter().map(|demand| demand.refused(vocabulary)).collect();
+        for (index, (demand, own)) in demands.iter().zip(&refused).enumerate() {
+            let about = format!("{} on `{}`", demand.rule, vocabulary.name(demand.fact));
+            if own.is_empty() {
+                let message = format!("the demand of {about} can never fail");
+                all.push(Finding::new(
+                    Level::Warning,
+                    "VACUOUS",
+                    message,
+                    "remove it, or the words that make it always true",
+                ));
+                continue;
+            }
+            let others: Vec<&Cube> = (refused.iter().zip(demands).enumerate())
+                .filter(|(other, (_, known))| *other != index && known.rule == demand.rule)
+                .map(|(_, (cube, _))| cube)
+                .collect();
+            // A demand of the file may repeat what the mechanism adds for unknown words.
+            let unknown =
+                vocabulary.position(demand.fact, UNKNOWN).map_or(Words::NONE, |word| Words::NONE.with(word));
+            let is_added = demand.when == Cube::default() && own.words(demand.fact) == Some(unknown);
+            if !is_added && uncovered(vocabulary, own, &others).is_none() {
+                let message = format!(
+                    "the demand of {about} never decides: others of {} refuse all that it refuses",
+                    demand.rule
+                );
+                all.push(Finding::new(Level::Warning, "SHADOWED", message, "remove it"));
+            }
+        }
+        all
     }
-    all
 }

@@ -48,16 +48,16 @@ pub use closed_words::unknown_words;
 pub use decide::{Decision, Flow, Opinion, Permit, Reason, decide, with_opinion};
 #[doc(hidden)]
 pub use diff::Relation;
-pub use diff::{Comparison, Difference, diff_regimes};
-pub use diff_study::diff_studies;
+pub use diff::{Comparison, Difference};
 pub use explain::Explanation;
 #[doc(hidden)]
 pub use explain::{Line, replayed};
-pub use fault::{StudyError, StudyFault};
+pub use fault::StudyError;
+#[doc(hidden)]
+pub use fault::StudyFault;
 pub use finding::{Finding, Level};
 #[doc(hidden)]
 pub use links::{IdColumn, LinksTable};
-pub use lint::{lint_regime, lint_study};
 pub use metrics::Metric;
 #[doc(hidden)]
 pub use metrics::{Formula, Operand};
@@ -73,9 +73,10 @@ pub use regime::{Lang, Regime, RegimeError};
 pub use scenario::Ran;
 pub use scenario::Scenarios;
 pub use schema::SchemaOf;
-pub use study::{Action, Dataset, Document, Handler, Notice, Recipient, ReleaseTerms, Role, Study};
+pub use study::{Action, Dataset, Handler, Recipient, ReleaseTerms, Role, Study};
 #[doc(hidden)]
-pub use study::{Covers, Field, FieldKind, Screen, Shape};
+pub use study::{Covers, Document, Field, FieldKind, Notice, Screen, Shape};
+#[doc(hidden)]
 pub use tokens::TokenTerms;
 #[doc(hidden)]
 pub use words::{Word, WordsOf};

@@ -30,32 +30,34 @@ fn delta_json(accounting: Accounting) -> Value {
     accounting.delta().map_or(json!(0), |delta| json!(delta.get()))
 }
 
-/// An answer.
-#[must_use]
-pub fn answer_json(released: &Released, accounting: Accounting) -> Value {
-    let parts: Vec<Value> = released
-        .parts
-        .iter()
-        .map(|part| mechanism(&part.mechanism, part.sensitivity, part.half_width))
-        .collect();
-    let spent = &released.budget;
-    json!({
-        "question": released.question,
-        "study": released.study,
-        "recipient": released.recipient,
-        "epoch": released.epoch,
-        "policy": released.policy,
-        "columns": columns(released),
-        "rows": released.rows.iter().map(|row| row_json(released, row)).collect::<Vec<_>>(),
-        "confidence": released.confidence.get(),
-        "note": NOISE_NOTE,
-        "selected_on": released.selected_on.iter().map(|selection| selection.as_str()).collect::<Vec<_>>(),
-        "notes": notes(released),
-        "privacy": privacy(parts, released.reach, released.units, accounting),
-        "budget": budget(spent.spent, spent.limit, spent.lifetime, accounting),
-        "stored": released.stored,
-        "audit": { "index": released.index, "checkpoint": released.checkpoint, "anchor": anchor(released.anchored) },
-    })
+impl Released {
+    /// An answer.
+    #[must_use]
+    pub fn to_json(&self, accounting: Accounting) -> Value {
+        let parts: Vec<Value> = self
+            .parts
+            .iter()
+            .map(|part| mechanism(&part.mechanism, part.sensitivity, part.half_width))
+            .collect();
+        let spent = &self.budget;
+        json!({
+            "question": self.question,
+            "study": self.study,
+            "recipient": self.recipient,
+            "epoch": self.epoch,
+            "policy": self.policy,
+            "columns": columns(self),
+            "rows": self.rows.iter().map(|row| row_json(self, row)).collect::<Vec<_>>(),
+            "confidence": self.confidence.get(),
+            "note": NOISE_NOTE,
+            "selected_on": self.selected_on.iter().map(|selection| selection.as_str()).collect::<Vec<_>>(),
+            "notes": notes(self),
+            "privacy": privacy(parts, self.reach, self.units, accounting),
+            "budget": budget(spent.spent, spent.limit, spent.lifetime, accounting),
+            "stored": self.stored,
+            "audit": { "index": self.index, "checkpoint": self.checkpoint, "anchor": anchor(self.anchored) },
+        })
+    }
 }
 
 /// The names of tags and numbers in the order of the select list, which the keys of an object do not keep.
@@ -167,36 +169,38 @@ fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> V
     Value::Object(all)
 }
 
-/// A forecast: the same objects as the later answer has, before anything is charged.
-#[must_use]
-pub fn forecast_json(forecast: &Forecast, remaining: &Remaining, epoch: Option<&ResolvedEpoch>) -> Value {
-    let accounting = remaining.accounting;
-    let parts = forecast.parts.iter().map(|part| {
-        let mut part_json = mechanism(&part.mechanism, part.sensitivity, part.half_width);
-        if let Value::Object(all) = &mut part_json {
-            all.insert("name".into(), json!(part.name));
-            all.insert("hidden".into(), json!(part.hidden));
-            all.extend(part.denomination.as_ref().map(|unit| {
-                let half = unit.major(i128::from(part.half_width).into());
-                ("major".to_owned(), json!({ "unit": unit.name(), "half_width": half }))
-            }));
-            all.insert(accounting.unit().into(), amount(part.cost));
-        }
-        part_json
-    });
-    let left = remaining.left();
-    json!({
-        "forecast": true,
-        "epoch": epoch.map(asked_epoch),
-        "question": forecast.question,
-        "cells": forecast.cells,
-        "computed": forecast.computed,
-        "reach_because": forecast.reach_because,
-        "privacy": privacy(parts.collect(), forecast.reach, forecast.cost, accounting),
-        "budget": budget(remaining.spent, remaining.limit, remaining.lifetime, accounting),
-        "remaining_after": left.checked_sub(forecast.cost).map(amount),
-        "such_questions_left": amount(left.checked_div(forecast.cost).unwrap_or(0)),
-    })
+impl Forecast {
+    /// A forecast: the same objects as the later answer has, before anything is charged.
+    #[must_use]
+    pub fn to_json(&self, remaining: &Remaining, epoch: Option<&ResolvedEpoch>) -> Value {
+        let accounting = remaining.accounting;
+        let parts = self.parts.iter().map(|part| {
+            let mut part_json = mechanism(&part.mechanism, part.sensitivity, part.half_width);
+            if let Value::Object(all) = &mut part_json {
+                all.insert("name".into(), json!(part.name));
+                all.insert("hidden".into(), json!(part.hidden));
+                all.extend(part.denomination.as_ref().map(|unit| {
+                    let half = unit.major(i128::from(part.half_width).into());
+                    ("major".to_owned(), json!({ "unit": unit.name(), "half_width": half }))
+                }));
+                all.insert(accounting.unit().into(), amount(part.cost));
+            }
+            part_json
+        });
+        let left = remaining.left();
+        json!({
+            "forecast": true,
+            "epoch": epoch.map(asked_epoch),
+            "question": self.question,
+            "cells": self.cells,
+            "computed": self.computed,
+            "reach_because": self.reach_because,
+            "privacy": privacy(parts.collect(), self.reach, self.cost, accounting),
+            "budget": budget(remaining.spent, remaining.limit, remaining.lifetime, accounting),
+            "remaining_after": left.checked_sub(self.cost).map(amount),
+            "such_questions_left": amount(left.checked_div(self.cost).unwrap_or(0)),
+        })
+    }
 }
 
 /// A refusal is an answer too.
@@ -205,24 +209,26 @@ pub fn refusal_json(reasons: &[Reason]) -> Value {
     json!({ "refused": true, "reasons": reasons })
 }
 
-/// The budget of a sandbox.
-#[must_use]
-pub fn budget_json(status: &Status) -> Value {
-    let totals = &status.totals;
-    let shares = |shares: &std::collections::BTreeMap<String, u128>| -> Map<String, Value> {
-        shares.iter().map(|(name, units)| (name.clone(), amount(*units))).collect()
-    };
-    let mut all = budget(totals.pool, status.pool.limit, totals.lifetime, status.accounting);
-    if let Value::Object(map) = &mut all {
-        map.insert("delta".into(), delta_json(status.accounting));
-        map.insert("epsilon_limit".into(), number(status.accounting.epsilon(status.pool.limit)));
-        map.insert("opened_at".into(), json!(status.pool.opened_at.to_string()));
-        map.insert("window_days".into(), json!(status.pool.window_days));
-        map.insert("renewals".into(), json!(totals.renewals));
-        map.insert("studies".into(), Value::Object(shares(&totals.studies)));
-        map.insert("recipients".into(), Value::Object(shares(&totals.recipients)));
+impl Status {
+    /// The budget of a sandbox.
+    #[must_use]
+    pub fn budget_to_json(&self) -> Value {
+        let totals = &self.totals;
+        let shares = |shares: &std::collections::BTreeMap<String, u128>| -> Map<String, Value> {
+            shares.iter().map(|(name, units)| (name.clone(), amount(*units))).collect()
+        };
+        let mut all = budget(totals.pool, self.pool.limit, totals.lifetime, self.accounting);
+        if let Value::Object(map) = &mut all {
+            map.insert("delta".into(), delta_json(self.accounting));
+            map.insert("epsilon_limit".into(), number(self.accounting.epsilon(self.pool.limit)));
+            map.insert("opened_at".into(), json!(self.pool.opened_at.to_string()));
+            map.insert("window_days".into(), json!(self.pool.window_days));
+            map.insert("renewals".into(), json!(totals.renewals));
+            map.insert("studies".into(), Value::Object(shares(&totals.studies)));
+            map.insert("recipients".into(), Value::Object(shares(&totals.recipients)));
+        }
+        all
     }
-    all
 }
 
 /// The epoch that would be asked, and why it answers nothing now, if it does not.
@@ -233,53 +239,56 @@ pub(super) fn asked_epoch(epoch: &ResolvedEpoch) -> Value {
 /// What asks that a withdrawal ends processing.
 const STOP_ARTICLES: [&str; 2] = ["PIPL 15", "PIPL 47"];
 
-/// The public state of a sandbox.
-#[must_use]
-pub fn status_json(status: &Status) -> Value {
-    let recipients = status.recipients.iter().map(|(id, study)| json!({ "id": id, "study": study }));
-    let epochs = status.epochs.iter().map(|epoch| {
-        json!({
-            "id": epoch.id,
-            "as_of": epoch.as_of.to_string(),
-            "sealed_at": epoch.sealed_at.to_string(),
-            "hours_since_seal": epoch.hours_since_seal,
-            "ends": epoch.ends.to_string(),
-            "retired": epoch.retired,
-            "answers": epoch.answers,
-            "answers_until": epoch
-                .answers_until
-                .iter()
-                .map(|(study, until)| (study.to_string(), json!(until.to_string())))
-                .collect::<Map<_, _>>(),
-            "withdrawals": {
-                "counted_until": epoch.as_of.to_string(),
-                "longest_seconds_to_stop": epoch
-                    .longest_to_stop()
+impl Status {
+    /// The public state of a sandbox.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let recipients = self.recipients.iter().map(|(id, study)| json!({ "id": id, "study": study }));
+        let epochs = self.epochs.iter().map(|epoch| {
+            json!({
+                "id": epoch.id,
+                "as_of": epoch.as_of.to_string(),
+                "sealed_at": epoch.sealed_at.to_string(),
+                "hours_since_seal": epoch.hours_since_seal,
+                "ends": epoch.ends.to_string(),
+                "retired": epoch.retired,
+                "answers": epoch.answers,
+                "answers_until": epoch
+                    .answers_until
                     .iter()
-                    .map(|(study, seconds)| (study.to_string(), json!(seconds)))
+                    .map(|(study, until)| (study.to_string(), json!(until.to_string())))
                     .collect::<Map<_, _>>(),
-                "articles": STOP_ARTICLES,
-            },
+                "withdrawals": {
+                    "counted_until": epoch.as_of.to_string(),
+                    "longest_seconds_to_stop": epoch
+                        .longest_to_stop()
+                        .iter()
+                        .map(|(study, seconds)| (study.to_string(), json!(seconds)))
+                        .collect::<Map<_, _>>(),
+                    "articles": STOP_ARTICLES,
+                },
+            })
+        });
+        json!({
+            "sandbox": self.sandbox,
+            "vkey": self.vkey,
+            "recipients": recipients.collect::<Vec<_>>(),
+            "epochs": epochs.collect::<Vec<_>>(),
+            "pool": self.budget_to_json(),
+            "log_size": self.log_size,
+            "anchor": anchor(self.anchored),
         })
-    });
-    json!({
-        "sandbox": status.sandbox,
-        "vkey": status.vkey,
-        "recipients": recipients.collect::<Vec<_>>(),
-        "epochs": epochs.collect::<Vec<_>>(),
-        "pool": budget_json(status),
-        "log_size": status.log_size,
-        "anchor": anchor(status.anchored),
-    })
+    }
 }
 
-/// What questions may name.
-#[must_use]
-pub fn vocabulary_json(vocabulary: &Vocabulary) -> Value {
-    let tags = vocabulary.tags.iter().map(|tag| {
+impl Vocabulary {
+    /// What questions may name.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        let tags = self.tags.iter().map(|tag| {
         json!({ "name": tag.name, "labels": tag.labels, "reach": tag.reach, "reach_because": tag.because })
     });
-    let measures = vocabulary.measures.iter().map(|measure| {
+        let measures = self.measures.iter().map(|measure| {
         let clamp = [measure.clamp.0, measure.clamp.1];
         let (name, grid, reach) = (&measure.name, &measure.grid, measure.reach);
         let mut all = json!({ "name": name, "clamp": clamp, "grid": grid, "reach": reach, "reach_because": measure.because });
@@ -289,19 +298,22 @@ pub fn vocabulary_json(vocabulary: &Vocabulary) -> Value {
         }
         all
     });
-    let sets: Map<String, Value> =
-        vocabulary.sets.iter().map(|(name, tags)| (name.clone(), json!(tags))).collect();
-    let metrics = vocabulary.metrics.iter().map(|(name, means)| json!({ "name": name, "means": means }));
-    json!({
-        "metrics": metrics.collect::<Vec<_>>(),
-        "tags": tags.collect::<Vec<_>>(),
-        "measures": measures.collect::<Vec<_>>(),
-        "tag_sets": sets,
-    })
+        let sets: Map<String, Value> =
+            self.sets.iter().map(|(name, tags)| (name.clone(), json!(tags))).collect();
+        let metrics = self.metrics.iter().map(|(name, means)| json!({ "name": name, "means": means }));
+        json!({
+            "metrics": metrics.collect::<Vec<_>>(),
+            "tags": tags.collect::<Vec<_>>(),
+            "measures": measures.collect::<Vec<_>>(),
+            "tag_sets": sets,
+        })
+    }
 }
 
-/// What a seal read and dropped.
-#[must_use]
-pub fn hygiene_json(hygiene: &IngestReport) -> Value {
-    json!({ "files": hygiene.files })
+impl IngestReport {
+    /// What a seal read and dropped.
+    #[must_use]
+    pub fn to_json(&self) -> Value {
+        json!({ "files": self.files })
+    }
 }

@@ -9,26 +9,28 @@ use crate::dp::Accounting;
 use crate::operator::{MetricAnswer, Metrics, MetricsForecast, Remaining, ResolvedEpoch};
 use crate::query::metric::Estimate;
 
-/// The metrics of a study.
-#[must_use]
-pub fn metrics_json(metrics: &Metrics, accounting: Accounting) -> Value {
-    let questions = metrics.answers.iter().map(|answer| {
-        let mut question = Map::new();
-        question.insert("question".into(), json!(answer.question));
-        question.insert(accounting.unit().into(), amount(answer.units));
-        question.insert("stored".into(), json!(answer.stored));
-        question.insert("audit".into(), json!({ "index": answer.index }));
-        Value::Object(question)
-    });
-    let mut charged = Map::new();
-    charged.insert(accounting.unit().into(), amount(metrics.units()));
-    json!({
-        "metrics": metrics.metrics.iter().map(metric_json).collect::<Vec<_>>(),
-        "questions": questions.collect::<Vec<_>>(),
-        "charged": charged,
-        "note": NOISE_NOTE,
-        "notes": metrics_notes(metrics),
-    })
+impl Metrics {
+    /// The metrics of a study.
+    #[must_use]
+    pub fn to_json(&self, accounting: Accounting) -> Value {
+        let questions = self.answers.iter().map(|answer| {
+            let mut question = Map::new();
+            question.insert("question".into(), json!(answer.question));
+            question.insert(accounting.unit().into(), amount(answer.units));
+            question.insert("stored".into(), json!(answer.stored));
+            question.insert("audit".into(), json!({ "index": answer.index }));
+            Value::Object(question)
+        });
+        let mut charged = Map::new();
+        charged.insert(accounting.unit().into(), amount(self.units()));
+        json!({
+            "metrics": self.metrics.iter().map(metric_json).collect::<Vec<_>>(),
+            "questions": questions.collect::<Vec<_>>(),
+            "charged": charged,
+            "note": NOISE_NOTE,
+            "notes": metrics_notes(self),
+        })
+    }
 }
 
 /// What a reader of metrics has to know besides [`NOISE_NOTE`].
@@ -72,32 +74,31 @@ fn metric_json(metric: &MetricAnswer) -> Value {
     Value::Object(all)
 }
 
-/// What the metrics of a study cost.
-#[must_use]
-pub fn metrics_forecast_json(
-    forecast: &MetricsForecast,
-    remaining: &Remaining,
-    epoch: Option<&ResolvedEpoch>,
-) -> Value {
-    let accounting = remaining.accounting;
-    let questions = forecast.questions.iter().map(|question| {
-        let mut all = Map::new();
-        all.insert("question".into(), json!(question.question));
-        all.insert("cells".into(), json!(question.cells));
-        all.insert("reach".into(), json!(question.reach));
-        all.insert(accounting.unit().into(), amount(question.cost));
-        Value::Object(all)
-    });
-    let metrics = forecast.metrics.iter();
-    let metrics = metrics.map(|(name, unit, means)| json!({ "name": name, "unit": unit, "means": means }));
-    let mut cost = Map::new();
-    cost.insert(accounting.unit().into(), amount(forecast.cost()));
-    json!({
-        "forecast": true,
-        "epoch": epoch.map(asked_epoch),
-        "metrics": metrics.collect::<Vec<_>>(),
-        "questions": questions.collect::<Vec<_>>(),
-        "cost": cost,
-        "remaining_after": remaining.left().checked_sub(forecast.cost()).map(amount),
-    })
+impl MetricsForecast {
+    /// What the metrics of a study cost.
+    #[must_use]
+    pub fn to_json(&self, remaining: &Remaining, epoch: Option<&ResolvedEpoch>) -> Value {
+        let accounting = remaining.accounting;
+        let questions = self.questions.iter().map(|question| {
+            let mut all = Map::new();
+            all.insert("question".into(), json!(question.question));
+            all.insert("cells".into(), json!(question.cells));
+            all.insert("reach".into(), json!(question.reach));
+            all.insert(accounting.unit().into(), amount(question.cost));
+            Value::Object(all)
+        });
+        let metrics = self.metrics.iter();
+        let metrics =
+            metrics.map(|(name, unit, means)| json!({ "name": name, "unit": unit, "means": means }));
+        let mut cost = Map::new();
+        cost.insert(accounting.unit().into(), amount(self.cost()));
+        json!({
+            "forecast": true,
+            "epoch": epoch.map(asked_epoch),
+            "metrics": metrics.collect::<Vec<_>>(),
+            "questions": questions.collect::<Vec<_>>(),
+            "cost": cost,
+            "remaining_after": remaining.left().checked_sub(self.cost()).map(amount),
+        })
+    }
 }

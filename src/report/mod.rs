@@ -6,11 +6,8 @@ mod metrics;
 mod registry;
 mod sarif;
 
-pub use csv::answer_csv;
-pub use json::{
-    answer_json, budget_json, forecast_json, hygiene_json, refusal_json, status_json, vocabulary_json,
-};
-pub use metrics::{metrics_forecast_json, metrics_json, metrics_notes};
+pub use json::refusal_json;
+pub use metrics::metrics_notes;
 pub use registry::{REGISTRY_MARK, registry_yaml};
 pub use sarif::sarif;
 

@@ -353,11 +353,7 @@ fn records_without_any_time_are_noted() {
     let text = text.replace("days_since_last = \"at\"", "mean = \"amount\"");
     let study = Study::parse("study.toml", &text).unwrap();
     let regime = hushtag::policy::Regime::built_in("cn-pipl").unwrap();
-    let found = hushtag::policy::lint_study(
-        &study,
-        &regime,
-        hushtag::types::Timestamp::parse("2026-10-01T00:00:00Z").unwrap(),
-    );
+    let found = study.lint(&regime, hushtag::types::Timestamp::parse("2026-10-01T00:00:00Z").unwrap());
     let notes = found
         .iter()
         .filter(|finding| finding.rule == "RETENTION" && finding.message.contains("declares no time field"));

@@ -10,7 +10,6 @@ use super::target::Target;
 use super::{Context, Failure, Format};
 use crate::render::{answer_plot, answer_table, forecast_text, selection_text};
 use hushtag::operator::{Analyst, Answer, OperatorError, View};
-use hushtag::report::{answer_csv, answer_json, forecast_json};
 
 #[derive(Args)]
 pub(super) struct AskCommand {
@@ -57,7 +56,7 @@ impl AskCommand {
         let remaining = view.remaining()?;
         let epoch = view.asked_epoch(self.client.epoch.as_ref())?;
         context.output.either(
-            || forecast_json(&forecast, &remaining, epoch.as_ref()),
+            || forecast.to_json(&remaining, epoch.as_ref()),
             || forecast_text(&forecast, &remaining, epoch.as_ref()),
         )
     }
@@ -73,15 +72,12 @@ impl AskCommand {
                 context.answered(&released);
                 let released = if self.minor_units { released.in_minor_units() } else { *released };
                 if output.format() == Format::Csv {
-                    output.result(&answer_csv(&released))?;
+                    output.result(&released.to_csv())?;
                     if let Some(note) = selection_text(&released) {
                         output.note(&note);
                     }
                 } else {
-                    output.either(
-                        || answer_json(&released, accounting),
-                        || answer_table(&released, accounting),
-                    )?;
+                    output.either(|| released.to_json(accounting), || answer_table(&released, accounting))?;
                 }
                 if let Some(plot) = plot {
                     plot.write(&answer_plot(&released))?;

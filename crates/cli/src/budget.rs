@@ -13,7 +13,6 @@ use super::{Context, Failure};
 use crate::render::budget_text;
 use hushtag::audit::{RenewalText, amount};
 use hushtag::operator::{OperatorError, Renewed};
-use hushtag::report::budget_json;
 use hushtag::types::{Days, NanoEpsilon};
 
 #[derive(Args)]
@@ -66,7 +65,7 @@ impl Budget {
         match self.act {
             None => {
                 let status = read(&self.dir, context)?.status()?;
-                context.output.either(|| budget_json(&status), || budget_text(&status))
+                context.output.either(|| status.budget_to_json(), || budget_text(&status))
             }
             Some(Act::Renew(Renew { draft: Some(draft), reason: Some(reason), epsilon, window, .. })) => {
                 let text = open(&self.dir, context)?.draft_renewal(&reason, epsilon, window)?.to_string();

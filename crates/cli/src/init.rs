@@ -155,7 +155,7 @@ impl Init {
             context.output.note(&text!("note.price", note));
         }
         context.output.either(
-            || hushtag::report::status_json(&status),
+            || status.to_json(),
             || {
                 let budget = crate::render::budget_text(&status);
                 let (sandbox, vkey) = (&status.sandbox, &status.vkey);

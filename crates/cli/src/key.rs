@@ -10,9 +10,8 @@ use super::sandbox::{given_root, keys, open};
 use super::target::is_outside_sandboxes;
 use super::{Context, Failure};
 use hushtag::audit::{NoteError, VerifierKey};
-use hushtag::keys::{
-    AuditorKey, AuditorPublicKey, BlindTokenKey, KeyError, SigningKey, load_token_key, new_token_key,
-};
+use hushtag::deidentify::TokenKey;
+use hushtag::keys::{AuditorKey, AuditorPublicKey, BlindTokenKey, KeyError, SigningKey};
 use hushtag::operator::{Keys, NamedKey, NewRoot, RootRotated, Rotated};
 
 /// The key of a log as an argument.
@@ -131,7 +130,7 @@ fn make(purpose: Purpose, name: Option<String>, out: &Path, context: &Context) -
         }
         Purpose::Token => {
             unnamed(name.as_ref())?;
-            public("key_id", &new_token_key(out)?.id().to_string(), out, context)
+            public("key_id", &TokenKey::create(out)?.id().to_string(), out, context)
         }
         Purpose::BlindToken => {
             unnamed(name.as_ref())?;
@@ -152,7 +151,7 @@ fn show(purpose: Purpose, name: Option<String>, file: &Path, context: &Context) 
         }
         Purpose::Token => {
             unnamed(name.as_ref())?;
-            let key = load_token_key(file).map_err(Failure::token_key)?;
+            let key = TokenKey::load(file).map_err(Failure::token_key)?;
             public("key_id", &key.id().to_string(), file, context)
         }
         Purpose::BlindToken => {

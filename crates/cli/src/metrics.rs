@@ -8,7 +8,6 @@ use super::sandbox::{Client, open, read};
 use super::target::Target;
 use super::{Context, Failure};
 use crate::render::{metrics_forecast_text, metrics_plot, metrics_text};
-use hushtag::report::{metrics_forecast_json, metrics_json};
 
 #[derive(Args)]
 pub(super) struct MetricsCommand {
@@ -28,7 +27,7 @@ impl MetricsCommand {
             let (forecast, remaining) = (view.forecast_metrics()?, view.remaining()?);
             let epoch = view.asked_epoch(client.epoch.as_ref())?;
             return output.either(
-                || metrics_forecast_json(&forecast, &remaining, epoch.as_ref()),
+                || forecast.to_json(&remaining, epoch.as_ref()),
                 || metrics_forecast_text(&forecast, &remaining, epoch.as_ref()),
             );
         }
@@ -39,7 +38,7 @@ impl MetricsCommand {
         let metrics = analyst.metrics(client.epoch.as_ref())?;
         metrics.answers.iter().for_each(|answer| context.answered(answer));
         let accounting = analyst.remaining()?.accounting;
-        output.either(|| metrics_json(&metrics, accounting), || metrics_text(&metrics, accounting))?;
+        output.either(|| metrics.to_json(accounting), || metrics_text(&metrics, accounting))?;
         if let Some(plot) = &plot {
             plot.write(&metrics_plot(&metrics))?;
             output.note(&plot.done());

@@ -16,7 +16,6 @@ use crate::render::{answer_table, hygiene_text};
 use hushtag::engine::{MaxBadRows, MemoryBudget, Progress, Reading, Sources};
 use hushtag::operator::{OperatorError, SealTerms};
 use hushtag::register::FILE;
-use hushtag::report::{answer_json, hygiene_json};
 use hushtag::types::{AsOf, DatasetName, EpochId};
 
 #[derive(Args)]
@@ -114,7 +113,7 @@ impl Seal {
             Err(OperatorError::Refused(reasons)) => return Err(refuse(output, &reasons)),
             checked => checked?,
         };
-        output.either(|| hygiene_json(&hygiene), || hygiene_text(&hygiene))?;
+        output.either(|| hygiene.to_json(), || hygiene_text(&hygiene))?;
         output.note(&text!("seal.checked"));
         Ok(())
     }
@@ -141,14 +140,14 @@ impl Seal {
         let accounting = operator.status()?.accounting;
         output.either(
             || {
-                let mut all = hygiene_json(&sealed.hygiene);
+                let mut all = sealed.hygiene.to_json();
                 if let Some(map) = all.as_object_mut() {
                     map.insert("epoch".into(), serde_json::json!(terms.epoch));
                     let pairs = sealed.recipients.iter();
                     let list = pairs
                         .map(|(study, recipient)| serde_json::json!({ "study": study, "id": recipient }));
                     map.insert("recipients".into(), list.collect());
-                    let consents = sealed.consents.iter().map(|counts| answer_json(counts, accounting));
+                    let consents = sealed.consents.iter().map(|counts| counts.to_json(accounting));
                     map.insert("consents".into(), consents.collect());
                 }
                 all

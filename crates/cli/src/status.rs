@@ -7,7 +7,6 @@ use clap::Args;
 use super::sandbox::read;
 use super::{Context, Failure};
 use crate::render::status_text;
-use hushtag::report::status_json;
 
 #[derive(Args)]
 pub(super) struct StatusCommand {
@@ -18,6 +17,6 @@ pub(super) struct StatusCommand {
 impl StatusCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let status = read(&self.dir, context)?.status()?;
-        context.output.either(|| status_json(&status), || status_text(&status))
+        context.output.either(|| status.to_json(), || status_text(&status))
     }
 }

@@ -18,7 +18,6 @@ use hushtag::blind_token::{
 use hushtag::engine::{IngestReport, MaxBadRows, Progress, Reading, RequestIds, request_ids};
 use hushtag::keys::BlindTokenKey;
 use hushtag::operator::StudySource;
-use hushtag::report::hygiene_json;
 use hushtag::storage::{AnchorFile, Folder, Storage};
 use hushtag::types::{Clock, SystemClock};
 
@@ -185,7 +184,7 @@ impl RequestCommand {
         let hygiene = IngestReport { files };
         output.either(
             || {
-                let mut all = hygiene_json(&hygiene);
+                let mut all = hygiene.to_json();
                 if let Some(map) = all.as_object_mut() {
                     map.insert("session".into(), json!(requested.session.to_string()));
                     map.insert("namespaces".into(), sections_json(&requested.sections, Some(&requested.ids)));

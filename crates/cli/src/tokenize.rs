@@ -18,10 +18,9 @@ use hushtag::deidentify::TokenKey;
 use hushtag::engine::{
     IngestReport, MaxBadRows, Progress, Reading, TokenSource, TokeniseError, TokeniseTerms, tokenise,
 };
-use hushtag::keys::{BlindTokenKey, load_token_key};
+use hushtag::keys::BlindTokenKey;
 use hushtag::operator::StudySource;
 use hushtag::policy::Study;
-use hushtag::report::hygiene_json;
 use hushtag::types::{AsOf, Clock, SystemClock};
 
 #[derive(Args)]
@@ -88,7 +87,7 @@ impl Tokenize {
             (Some(state), Some(reply)) => {
                 Keys::Blind(blind_tokens(&study, (&self.key, &self.dataset), (state, reply), output)?)
             }
-            _ => Keys::Shared(load_token_key(&self.key).map_err(Failure::token_key)?),
+            _ => Keys::Shared(TokenKey::load(&self.key).map_err(Failure::token_key)?),
         };
         let (tokens, key_id) = match &keys {
             Keys::Blind(tokens) => (TokenSource::Blind(tokens), tokens.key_id().to_string()),
@@ -113,7 +112,7 @@ impl Tokenize {
         let hygiene = IngestReport { files: vec![file] };
         output.either(
             || {
-                let mut all = hygiene_json(&hygiene);
+                let mut all = hygiene.to_json();
                 if let Some(map) = all.as_object_mut() {
                     map.insert("key_id".into(), json!(&key_id));
                     map.insert("out".into(), json!(self.out.display().to_string()));

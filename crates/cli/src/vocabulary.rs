@@ -7,7 +7,6 @@ use clap::Args;
 use super::sandbox::read;
 use super::{Context, Failure};
 use crate::render::vocabulary_text;
-use hushtag::report::vocabulary_json;
 use hushtag::types::{RecipientId, StudyId};
 
 #[derive(Args)]
@@ -26,6 +25,6 @@ impl VocabularyCommand {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let reader = read(&self.dir, context)?;
         let vocabulary = reader.view(&self.recipient, self.study.as_ref())?.vocabulary();
-        context.output.either(|| vocabulary_json(&vocabulary), || vocabulary_text(&vocabulary))
+        context.output.either(|| vocabulary.to_json(), || vocabulary_text(&vocabulary))
     }
 }

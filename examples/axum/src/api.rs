@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::http::{HeaderMap, StatusCode};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use hushtag::answer::{answer_json, budget_json, forecast_json, hygiene_json, refusal_json};
+use hushtag::answer::refusal_json;
 use hushtag::{
     Analyst, Answer, DatasetName, EpochId, Operator, OperatorError, SealTerms, Sources, Timestamp,
 };
@@ -103,7 +103,7 @@ async fn ask(State(service): State<Arc<Service>>, headers: HeaderMap, Json(body)
     on_its_own_thread(service, move |service| {
         let accounting = service.analyst.remaining()?.accounting;
         Ok(match service.analyst.ask(&body.question, None)? {
-            Answer::Released(answer) => (StatusCode::OK, Json(answer_json(&answer, accounting))),
+            Answer::Released(answer) => (StatusCode::OK, Json(answer.to_json(accounting))),
             Answer::Refused(reasons) => (StatusCode::FORBIDDEN, Json(refusal_json(&reasons))),
         })
     })
@@ -122,7 +122,7 @@ async fn forecast(
     }
     on_its_own_thread(service, move |service| {
         let forecast = service.analyst.forecast(&body.question)?;
-        Ok((StatusCode::OK, Json(forecast_json(&forecast, &service.analyst.remaining()?, None))))
+        Ok((StatusCode::OK, Json(forecast.to_json(&service.analyst.remaining()?, None))))
     })
     .await
 }
@@ -133,7 +133,7 @@ async fn budget(State(service): State<Arc<Service>>, headers: HeaderMap) -> Repl
     if !service.operator_token.is_in(&headers) {
         return unauthorised();
     }
-    on_its_own_thread(service, |service| Ok((StatusCode::OK, Json(budget_json(&service.operator.status()?)))))
+    on_its_own_thread(service, |service| Ok((StatusCode::OK, Json(service.operator.status()?.budget_to_json()))))
         .await
 }
 
@@ -149,7 +149,7 @@ async fn seal(State(service): State<Arc<Service>>, headers: HeaderMap, Json(body
     };
     on_its_own_thread(service, move |service| {
         let sealed = service.operator.seal(&terms, sources)?;
-        Ok((StatusCode::OK, Json(hygiene_json(&sealed.hygiene))))
+        Ok((StatusCode::OK, Json(sealed.hygiene.to_json())))
     })
     .await
 }

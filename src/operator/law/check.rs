@@ -12,7 +12,7 @@ use crate::operator::query::analyst::plan;
 use crate::operator::query::metrics::check_metrics;
 use crate::operator::sandbox::{SANDBOX, SandboxFile, study_path};
 use crate::operator::{Adopted, Operator, OperatorError, StudySource};
-use crate::policy::{Finding, Level, Regime, RegimeError, lint_regime, lint_study, unknown_words};
+use crate::policy::{Finding, Level, Regime, RegimeError, unknown_words};
 use crate::query::{ConsentCounts, Probability, Query};
 use crate::storage::{Folder, Storage};
 use crate::types::{AsOf, StudyId, Timestamp};
@@ -52,7 +52,7 @@ pub fn check_study(source: &StudySource, now: impl Into<AsOf>) -> Vec<Finding> {
 #[must_use]
 pub fn check_regime(file: &str, text: &str) -> Vec<Finding> {
     let found = match Regime::parse(file, text) {
-        Ok(regime) => lint_regime(&regime),
+        Ok(regime) => regime.lint(),
         Err(error) => vec![regime_error(&error)],
     };
     in_file(file, text, found)
@@ -97,7 +97,7 @@ fn check_adopted(file: &str, text: &str, adopted: &Adopted, now: AsOf) -> Vec<Fi
     let strange = unknown_words(file, text, &adopted.regime);
     let fix = "use one of the words of the regime, which `hushtag policy explain` shows";
     let mut all: Vec<Finding> = strange.iter().map(|error| Finding::of_error("WORD", error, fix)).collect();
-    all.extend(lint_study(&adopted.study, &adopted.regime, adopted.study.instant(now)));
+    all.extend(adopted.study.lint(&adopted.regime, adopted.study.instant(now)));
     let accounting = Accounting::Zcdp { delta: Delta::DEFAULT };
     if let Err(error) = check_metrics(adopted, file, text, accounting) {
         let fix = "correct the formula; names and labels are those of this study";

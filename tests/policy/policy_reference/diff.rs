@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use hushtag::policy::{Comparison, Decision, Difference, Regime, Study, decide, diff_regimes};
+use hushtag::policy::{Comparison, Decision, Difference, Regime, Study, decide};
 use hushtag::types::Timestamp;
 use proptest::prelude::*;
 use proptest::test_runner::{TestCaseError, TestRunner};
@@ -217,7 +217,7 @@ struct Pair<'a> {
 
 impl Pair<'_> {
     fn check(&self, seen: &mut Seen) -> Result<(), TestCaseError> {
-        let comparison = diff_regimes(&self.regimes[0], &self.regimes[1]);
+        let comparison = self.regimes[0].compare(&self.regimes[1]);
         for category in CATEGORIES {
             for action in keys(self.tables[0], &["actions"]) {
                 self.cell(&comparison, category, &action, seen)?;
@@ -352,7 +352,7 @@ fn a_lowest_band_that_starts_lower_is_distinguished() {
     let base = base(&toml::from_str(SMALL).unwrap(), STUDY);
     let pair = Pair { tables: [&first, &second], regimes, base: &base };
     pair.check(&mut Seen::default()).unwrap();
-    let comparison = diff_regimes(&pair.regimes[0], &pair.regimes[1]);
+    let comparison = pair.regimes[0].compare(&pair.regimes[1]);
     let export =
         comparison.factors.iter().filter(|own| own.factor.ends_with("x export: the use is permitted"));
     assert!(export.clone().count() > 0 && export.clone().all(|own| own.relation.as_str() != "equivalent"));
@@ -368,7 +368,7 @@ fn no_example_is_a_situation_that_cannot_be() {
     );
     assert_ne!(text, other);
     let [first, second] = [text, &other].map(|text| Regime::parse("regime.toml", text).unwrap());
-    let comparison = diff_regimes(&first, &second);
+    let comparison = first.compare(&second);
     let examples = comparison.factors.iter().flat_map(|own| [&own.refused_by_first, &own.refused_by_second]);
     let examples: Vec<&String> = examples.flatten().collect();
     assert!(examples.iter().any(|example| example.contains("category = profile")), "{examples:?}");
@@ -390,7 +390,7 @@ fn nothing_is_sensitive_without_profiles() {
     let needs: Table = toml::from_str("rule = \"R28\"\nneeds = { sensitive = [\"yes\"] }").unwrap();
     second["demands"].as_array_mut().unwrap().push(Value::Table(needs));
     let [first, second] = [parsed(&first).unwrap(), parsed(&second).unwrap()];
-    let comparison = diff_regimes(&first, &second);
+    let comparison = first.compare(&second);
     let health =
         comparison.factors.iter().find(|own| own.factor == "health x provide: the use is permitted").unwrap();
     assert!(health.refused_by_second.as_ref().unwrap().contains("sensitive = no"), "{health:?}");

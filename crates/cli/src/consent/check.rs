@@ -15,7 +15,6 @@ use hushtag::consent::ConsentStatus;
 use hushtag::engine::{ConsentCheck, Reading, check_consents};
 use hushtag::operator::OperatorError;
 use hushtag::policy::{Decision, decide};
-use hushtag::report::hygiene_json;
 use hushtag::types::{Clock as _, SystemClock, Timestamp};
 
 #[derive(Args)]
@@ -54,7 +53,7 @@ impl Check {
         let (checks, hygiene) = checked.map_err(OperatorError::from)?;
         context.output.either(
             || {
-                let mut all = hygiene_json(&hygiene);
+                let mut all = hygiene.to_json();
                 if let Some(map) = all.as_object_mut() {
                     map.insert("as_of".into(), json!(as_of.to_string()));
                     map.insert("recipients".into(), checks.iter().map(check_json).collect());

@@ -8,7 +8,7 @@ use serde_json::json;
 use super::files::{Kind, policy_files, study_under_regime};
 use crate::lang::{text, word};
 use crate::{Context, Failure};
-use hushtag::policy::{Comparison, Regime, Relation, diff_regimes, diff_studies};
+use hushtag::policy::{Comparison, Regime, Relation, Study};
 use hushtag::types::{AsOf, Clock, SystemClock};
 
 #[derive(Args)]
@@ -26,7 +26,7 @@ impl Diff {
     pub(super) fn run(self, context: &Context) -> Result<(), Failure> {
         let now = self.as_of.unwrap_or_else(|| AsOf::Instant(SystemClock.now()));
         let comparison = match (kind(&self.first)?, kind(&self.second)?) {
-            (Kind::Regime, Kind::Regime) => diff_regimes(&regime(&self.first)?, &regime(&self.second)?),
+            (Kind::Regime, Kind::Regime) => regime(&self.first)?.compare(&regime(&self.second)?),
             (Kind::Study, Kind::Study) => {
                 let (first, second) = (study_under_regime(&self.first)?, study_under_regime(&self.second)?);
                 let at = first.0.instant(now);
@@ -36,7 +36,7 @@ impl Diff {
                         text!("policy.two_instants_fix"),
                     ));
                 }
-                diff_studies((&first.0, &first.1), (&second.0, &second.1), at)
+                Study::compare((&first.0, &first.1), (&second.0, &second.1), at)
             }
             _ => {
                 return Err(Failure::usage(text!("policy.two_kinds"), text!("policy.two_kinds_fix")));

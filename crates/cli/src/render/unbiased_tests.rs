@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::answer_table;
 use hushtag::dp::{Accounting, Confidence};
 use hushtag::release::{BudgetView, Cell, NoisySelection, OutputColumn, Released, Row};
-use hushtag::report::{answer_csv, answer_json, selection_note};
+use hushtag::report::selection_note;
 use hushtag::types::Decimal;
 
 fn released() -> Released {
@@ -39,7 +39,7 @@ fn released() -> Released {
 #[test]
 fn csv_has_the_unbiased_value_and_the_relative_error() {
     assert_eq!(
-        answer_csv(&released()),
+        released().to_csv(),
         "region,people,people_low,people_high,people_unbiased,people_error_percent,suppressed\n\
          east,0,0,8,-12,,false\n\
          west,1000,980,1020,1000,2,false\n\
@@ -54,14 +54,14 @@ fn columns_are_in_the_order_of_the_select_list() {
     let mut released = released();
     released.order = vec![OutputColumn::Number(0), OutputColumn::Tag(0)];
     assert_eq!(
-        answer_csv(&released),
+        released.to_csv(),
         "people,people_low,people_high,people_unbiased,people_error_percent,region,suppressed\n\
          0,0,8,-12,,east,false\n\
          1000,980,1020,1000,2,west,false\n\
          30,10,50,30,67,north,false\n\
          ,,,,,south,true\n"
     );
-    let json = answer_json(&released, Accounting::Pure);
+    let json = released.to_json(Accounting::Pure);
     assert_eq!(json["columns"], serde_json::json!([{ "number": "people" }, { "tag": "region" }]));
     let table = answer_table(&released, Accounting::Pure);
     let places = |line: &str, first: &str, second: &str| {
@@ -72,9 +72,9 @@ fn columns_are_in_the_order_of_the_select_list() {
     places("west", "1,000", "west");
     places("south", "(few)", "south");
     released.order.reverse();
-    assert!(answer_csv(&released).starts_with("region,people,"));
+    assert!(released.to_csv().starts_with("region,people,"));
     released.order.clear();
-    assert!(answer_csv(&released).starts_with("region,people,"), "tags come first where there is no order");
+    assert!(released.to_csv().starts_with("region,people,"), "tags come first where there is no order");
 }
 
 /// Promise: no two columns have one name, whatever a query calls its outputs, and those keep their names.
@@ -82,7 +82,7 @@ fn columns_are_in_the_order_of_the_select_list() {
 fn columns_have_names_of_their_own() {
     let mut released = released();
     released.columns = ["p", "p_unbiased", "suppressed"].map(str::to_owned).into();
-    let text = answer_csv(&released);
+    let text = released.to_csv();
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let different: BTreeSet<&&str> = header.iter().collect();
     assert_eq!(different.len(), header.len(), "{header:?}");
@@ -96,7 +96,7 @@ fn columns_have_names_of_their_own() {
 #[test]
 fn json_has_the_unbiased_value_the_relative_error_and_its_notes() {
     let mut released = released();
-    let json = answer_json(&released, Accounting::Pure);
+    let json = released.to_json(Accounting::Pure);
     let people = |row: usize| &json["rows"][row]["people"];
     assert_eq!((&people(0)["estimate"], &people(0)["unbiased"]), (&0.into(), &(-12).into()));
     assert_eq!((&people(0)["relative_error_percent"], &people(0)["uncertain"]), (&().into(), &true.into()));
@@ -105,13 +105,13 @@ fn json_has_the_unbiased_value_the_relative_error_and_its_notes() {
     assert_eq!(json["selected_on"].as_array().unwrap().len(), 0);
     assert_eq!(json["notes"].as_array().unwrap().len(), 2, "{}", json["notes"]);
     released.selected_on = BTreeSet::from([NoisySelection::Limit, NoisySelection::MinPeople]);
-    let json = answer_json(&released, Accounting::Pure);
+    let json = released.to_json(Accounting::Pure);
     assert_eq!(json["selected_on"], serde_json::json!(["min_people", "order_by_limit"]));
     let note = json["notes"][2].as_str().unwrap();
     assert!(note.contains("(min_people, ORDER BY with LIMIT)") && note.contains("95 %"), "{note}");
     released.rows.retain(|row| row.group[0].1 == "west");
     released.selected_on.clear();
-    assert_eq!(answer_json(&released, Accounting::Pure)["notes"], serde_json::json!([]));
+    assert_eq!(released.to_json(Accounting::Pure)["notes"], serde_json::json!([]));
     assert_eq!(selection_note(&released), None);
 }
 
@@ -132,7 +132,7 @@ fn a_table_shows_the_unbiased_value_where_it_differs_and_marks_noisy_groups() {
     }
     let cut = answer_table(&released, Accounting::Pure);
     assert!(cut.contains("0 to 0 *") && cut.contains("this is no exact value"), "{cut}");
-    let json = answer_json(&released, Accounting::Pure);
+    let json = released.to_json(Accounting::Pure);
     assert_eq!(
         (&json["rows"][0]["people"]["outside"], &json["rows"][1]["people"]["outside"]),
         (&true.into(), &().into())

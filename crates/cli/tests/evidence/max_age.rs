@@ -9,7 +9,7 @@ use crate::folder::Folder;
 use crate::support::{CHEAP, FixedClock, MovingClock, SOCIAL, STUDY};
 use hushtag::audit::{Entry, Kind, verify_each};
 use hushtag::operator::{Answer, Keys, Operator, SealTerms, StudySource};
-use hushtag::policy::{Reason, Regime, Study, diff_studies};
+use hushtag::policy::{Reason, Regime, Study};
 use hushtag::storage::Image;
 use hushtag::types::{Days, EpochId, Timestamp};
 
@@ -140,7 +140,7 @@ fn a_longer_age_is_wider_in_a_diff() {
     let [short, long, none] = [study(&aged(STUDY, 24)), study(&aged(STUDY, 72)), study(STUDY)];
     for (first, second) in [(&short, &long), (&long, &none)] {
         let now = support::as_of();
-        let diff = format!("{:?}", diff_studies((first, &regime), (second, &regime), now));
+        let diff = format!("{:?}", Study::compare((first, &regime), (second, &regime), now));
         assert!(diff.contains("oldest epoch that answers"), "{diff}");
     }
 }

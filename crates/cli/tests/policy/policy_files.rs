@@ -20,13 +20,13 @@ fn policy(arguments: &[&str]) -> Ran {
 /// Promise: whatever two studies declare differently is a factor of its own in their comparison, named by what it is.
 #[test]
 fn each_declaration_that_differs_is_a_factor() {
-    use hushtag::policy::{Regime, Relation, Study, diff_studies};
+    use hushtag::policy::{Regime, Relation, Study};
     let regime = Regime::built_in("cn-pipl").unwrap();
     let now = hushtag::types::Timestamp::parse("2026-10-01T00:00:00Z").unwrap();
     let differing = |first: &str, second: &str| -> Vec<(String, Relation)> {
         let parsed = |text: &str| Study::parse("study.toml", text).unwrap_or_else(|error| panic!("{error}"));
         let (first, second) = (parsed(first), parsed(second));
-        let all = diff_studies((&first, &regime), (&second, &regime), now).factors.into_iter();
+        let all = Study::compare((&first, &regime), (&second, &regime), now).factors.into_iter();
         all.filter(|one| one.relation != Relation::Equivalent).map(|one| (one.factor, one.relation)).collect()
     };
     let changed = |old: &str, new: &str| {

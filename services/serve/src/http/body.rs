@@ -2,9 +2,23 @@
 
 use axum::body::{Body, HttpBody as _, to_bytes};
 use serde::Deserialize;
-use utoipa::ToSchema;
+use utoipa::openapi::RefOr;
+use utoipa::openapi::schema::{KnownFormat, ObjectBuilder, Schema, SchemaFormat, Type};
+use utoipa::{PartialSchema, ToSchema};
 
 use super::{Problem, Shared};
+
+/// In the OpenAPI document: bytes of a file, which a `Vec<u8>` would make an array of numbers.
+pub(super) enum Octets {}
+
+impl PartialSchema for Octets {
+    fn schema() -> RefOr<Schema> {
+        let binary = SchemaFormat::KnownFormat(KnownFormat::Binary);
+        ObjectBuilder::new().schema_type(Type::String).format(Some(binary)).into()
+    }
+}
+
+impl ToSchema for Octets {}
 
 /// A query.
 #[derive(Debug, Deserialize, ToSchema)]

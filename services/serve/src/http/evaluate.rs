@@ -15,6 +15,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsAcceptor;
 
+use super::body::Octets;
 use super::caller::bearer;
 use super::{Problem, connected, headers, health, openapi, problem};
 use crate::door::Drain;
@@ -56,9 +57,9 @@ pub async fn serve_evaluation(
 /// Evaluates a request for blind tokens, within `max_ids` of the study over all requests. The body is the file that `hushtag token request`
 /// wrote, the answer is the one that `hushtag tokenize --reply` reads. The same request gives the same reply, byte for byte, and is counted once.
 #[utoipa::path(post, path = "/v1/token-evaluations", security(("token" = [])),
-    request_body(content = Vec<u8>, content_type = "application/octet-stream", description = "the request"),
+    request_body(content = inline(Octets), content_type = "application/octet-stream", description = "the request"),
     responses(
-    (status = 200, description = "the reply", body = Vec<u8>, content_type = "application/octet-stream"),
+    (status = 200, description = "the reply", body = inline(Octets), content_type = "application/octet-stream"),
     (status = 400, description = "the body was cut", body = Problem, content_type = "application/problem+json"),
     (status = 401, description = "no token in force", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "another role, or the study allows no more ids; nothing was counted", body = Problem, content_type = "application/problem+json"),
@@ -66,6 +67,7 @@ pub async fn serve_evaluation(
     (status = 409, description = "another request of the same session was evaluated", body = Problem, content_type = "application/problem+json"),
     (status = 413, description = "more bytes than a request within the limit has", body = Problem, content_type = "application/problem+json"),
     (status = 422, description = "not whole, not signed by the other platform, of another study, or with points that are none; nothing was counted", body = Problem, content_type = "application/problem+json"),
+    (status = 500, description = "key, book or disk of the platform", body = Problem, content_type = "application/problem+json"),
     (status = 503, description = "another request is under way", body = Problem, content_type = "application/problem+json"),
 ))]
 pub(super) async fn evaluate(

@@ -4,6 +4,7 @@ use axum::extract::{Path, State};
 use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
+use super::body::Octets;
 use super::caller::admit;
 use super::{Problem, Shared};
 use crate::tokens::Role;
@@ -35,7 +36,7 @@ pub(super) async fn key(State(service): State<Shared>, headers: HeaderMap) -> Re
 /// A tile of hashes, `0/000`, or a bundle of entries, `entries/000`, full or partial (`.p/7`).
 #[utoipa::path(get, path = "/log/tile/{path}", params(("path" = String, Path, description = "as C2SP tlog-tiles names tiles")),
     security((), ("token" = [])), responses(
-    (status = 200, description = "the tile", body = Vec<u8>, content_type = "application/octet-stream"),
+    (status = 200, description = "the tile", body = inline(Octets), content_type = "application/octet-stream"),
     (status = 401, description = "no token in force", body = Problem, content_type = "application/problem+json"),
     (status = 403, description = "another role", body = Problem, content_type = "application/problem+json"),
     (status = 404, description = "the log has no such tile", body = Problem, content_type = "application/problem+json"),

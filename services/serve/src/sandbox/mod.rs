@@ -12,7 +12,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, RwLock};
 use std::time::Duration;
 
-use hushtag::answer::{answer_json, forecast_json, metrics_forecast_json, metrics_json, vocabulary_json};
 use hushtag::dp::Accounting;
 use hushtag::sandbox::{Folder, Storage};
 use hushtag::{Analyst, Keys, Operator, RecipientId, RootKey, StudyId};
@@ -276,7 +275,7 @@ impl Sandbox {
     /// A released answer as JSON, as `hushtag ask --format json` prints it.
     #[must_use]
     pub fn answer_json(&self, released: &Released) -> Value {
-        answer_json(released, self.accounting)
+        released.to_json(self.accounting)
     }
 
     /// A forecast as JSON, and whether the answer is stored.
@@ -285,7 +284,7 @@ impl Sandbox {
     /// [`SandboxError`]
     pub fn forecast_json(&self, who: &Who, text: &str, epoch: Option<&str>) -> Result<Value, SandboxError> {
         let priced = self.price(who, text, epoch)?;
-        let mut all = forecast_json(&priced.forecast, &self.analyst(who)?.remaining()?, None);
+        let mut all = priced.forecast.to_json(&self.analyst(who)?.remaining()?, None);
         if let Value::Object(all) = &mut all {
             all.insert("epoch".into(), json!(self.answering(who, epoch)?));
             all.insert("stored".into(), json!(priced.is_stored));
@@ -301,7 +300,7 @@ impl Sandbox {
         let epoch = epoch.map(epoch_id).transpose()?;
         let metrics = self.analyst(who)?.metrics(epoch.as_ref())?;
         metrics.answers.iter().for_each(|answer| remember(&self.answered, answer));
-        Ok(metrics_json(&metrics, self.accounting))
+        Ok(metrics.to_json(self.accounting))
     }
 
     /// What the named metrics would cost, as JSON; free.
@@ -310,7 +309,7 @@ impl Sandbox {
     /// [`SandboxError`]
     pub fn metrics_forecast_json(&self, who: &Who) -> Result<Value, SandboxError> {
         let analyst = self.analyst(who)?;
-        Ok(metrics_forecast_json(&analyst.forecast_metrics()?, &analyst.remaining()?, None))
+        Ok(analyst.forecast_metrics()?.to_json(&analyst.remaining()?, None))
     }
 
     /// The vocabulary as JSON, as `hushtag vocabulary --format json` prints it.
@@ -318,7 +317,7 @@ impl Sandbox {
     /// # Errors
     /// [`SandboxError`]
     pub fn vocabulary_json(&self, who: &Who) -> Result<Value, SandboxError> {
-        Ok(vocabulary_json(&self.vocabulary(who)?))
+        Ok(self.vocabulary(who)?.to_json())
     }
 
     /// A file of the log: `checkpoint`, or a tile; `None` where there is none. The path was checked by the door.
