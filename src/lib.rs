@@ -146,7 +146,7 @@ pub use types::{
 /// What a seal and an import read, how, and what they say about the files.
 pub mod input {
     pub use crate::engine::{
-        EngineError, FileReport, Imported, IngestReport, MaxBadRows, MemoryBudget, Progress, ReadError,
+        EngineError, FileReport, IngestReport, MaxBadRows, MemoryBudget, Progress, ReadError,
     };
     pub use crate::types::{AmountFormat, CsvDialect, Denomination, TextEncoding, Zone};
 }
@@ -154,24 +154,24 @@ pub mod input {
 /// Types that public signatures mention and that callers seldom have to name.
 #[doc(hidden)]
 pub mod mentioned {
-    pub use crate::blind_token::{Counted, Counting, FilePlace, FormatFault, NamespaceTokens, Section, Work};
+    pub use crate::blind_token::{Counted, Counting, FormatFault, NamespaceTokens, Section};
     pub use crate::deidentify::{
         Form, IdForms, InvalidTokenKey, Risk, Sharing, Span, TagRisk, Tokens, Treatment,
     };
     pub use crate::engine::read::ingest_report::InvalidPercentage;
     pub use crate::engine::read::{CsvFault, FolderFault, JsonFault, Record, RecordPlace, RecordedFile};
     pub use crate::engine::{
-        Elsewhere, FileColumn, InputRecords, Instants, InvalidMemory, RowPlace, columns,
+        Elsewhere, FileColumn, Imported, InputRecords, Instants, InvalidMemory, RowPlace, columns,
     };
     pub use crate::keys::{Keyring, RootNumber, SealError, SigningKey};
     pub use crate::ledger::{LogHead, PoolKind, State as ChargeState, StoreFault};
     pub use crate::operator::{
         Cause, Given, GivenMetrics, InputUse, MetricRow, MetricsOfGiven, PersonEpoch, RegisterCheck,
-        ResolvedEpoch, View,
+        ResolvedEpoch, Retired, View,
     };
     pub use crate::query::{
-        ColumnForecast, PartForecast, PartKind, Possible, Probability, Problem, QueryPlace, Selected,
-        TagName, Width, WidthUnit,
+        ColumnForecast, PartForecast, PartKind, Possible, Probability, QueryPlace, Selected, TagName, Width,
+        WidthUnit,
     };
     pub use crate::register::{
         Batches, EventFault, EventTerms, Group, Held, JsonEventError, Namespaces, RegisterFault, Snapshot,
@@ -195,7 +195,7 @@ pub mod answer {
         MeasureView, MetricAnswer, Metrics, MetricsForecast, Remaining, TagView, Vocabulary,
     };
     pub use crate::query::metric::Estimate;
-    pub use crate::query::{Comparison, Cost, Filter, Having, Item, Order, QueryError, tag};
+    pub use crate::query::{Comparison, Cost, Filter, Having, Item, Order, Problem, QueryError, tag};
     pub use crate::release::{BudgetView, Cell, NoisySelection, Part, ReleaseError, Row};
     pub use crate::report::refusal_json;
     pub use crate::types::Decimal;
@@ -207,8 +207,8 @@ pub mod sandbox {
     pub use crate::ledger::{LedgerError, Pool, Record as ChargeRecord, Renewal, Totals};
     pub use crate::operator::{
         Act, Action, Adoption, Anchoring, Consents, EpochStatus, Erased, Health, NewRoot, Obstacle,
-        PersonView, Renewed, Replay, Retired, Role, RootRotated, Rotated, Verification, VerifyTerms,
-        check_regime, check_sandbox, check_study, show_log, studies_in_force, verify_log, verify_sandbox,
+        PersonView, Renewed, Replay, Role, RootRotated, Rotated, Verification, VerifyTerms, check_regime,
+        check_sandbox, check_study, show_log, studies_in_force, verify_log, verify_sandbox,
     };
     pub use crate::register::{EventError, NewRequest, RegisterError, Request, RequestKind};
     pub use crate::release::JoinDiagnostics;
@@ -220,7 +220,7 @@ pub mod sandbox {
 pub mod tokens {
     pub use crate::blind_token::{
         BlindTokenError, BlindTokens, CheckedRequest, Evaluated, EvaluatedSession, EvaluationBook,
-        EvaluationTotals, Parties, Request, Requested, SessionId, unblind,
+        EvaluationTotals, FilePlace, Parties, Request, Requested, SessionId, Work, unblind,
     };
     pub use crate::deidentify::{TokenKey, TokenKeyId, TokenPublicKey};
     pub use crate::engine::read::BlindSession;

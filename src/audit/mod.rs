@@ -77,9 +77,9 @@ pub use proof::{Proof, ProofError};
 #[doc(hidden)]
 pub use rare::INDEX;
 pub use receipt::{Receipt, ReceiptError};
+pub use renewal::RenewalError;
 #[doc(hidden)]
-pub use renewal::RenewalFault;
-pub use renewal::{RenewalError, RenewalText};
+pub use renewal::{RenewalFault, RenewalText};
 pub use rotation::{KeyChain, Rotation};
 #[doc(hidden)]
 pub use rotation::{RotationFault, rotation_to_signer};
