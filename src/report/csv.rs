@@ -21,6 +21,9 @@ const COLUMNS: [&str; 5] = ["", "_low", "_high", "_unbiased", "_error_percent"];
 impl Released {
     /// An answer as CSV (RFC 4180); suppressed and undefined numbers are empty, amounts of a declared unit are in major units. Where a query
     /// names an output as one of the further columns would be called, such as `p_low`, the further column is `p_low_`.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_csv(&self) -> String {
         let tags =

@@ -31,7 +31,10 @@ fn delta_json(accounting: Accounting) -> Value {
 }
 
 impl Released {
-    /// An answer.
+    /// An answer as JSON, as the book describes it; `accounting` is that of the sandbox.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_json(&self, accounting: Accounting) -> Value {
         let parts: Vec<Value> = self
@@ -170,7 +173,11 @@ fn budget(spent: u128, limit: u128, lifetime: u128, accounting: Accounting) -> V
 }
 
 impl Forecast {
-    /// A forecast: the same objects as the later answer has, before anything is charged.
+    /// A forecast as JSON: the same objects as the later answer has, before anything is charged. `epoch` is the one that
+    /// would be asked, with the reason if it does not answer now.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_json(&self, remaining: &Remaining, epoch: Option<&ResolvedEpoch>) -> Value {
         let accounting = remaining.accounting;
@@ -210,7 +217,10 @@ pub fn refusal_json(reasons: &[Reason]) -> Value {
 }
 
 impl Status {
-    /// The budget of a sandbox.
+    /// The budget of a sandbox as JSON, in nano-epsilon or nano-rho, and as epsilon.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn budget_to_json(&self) -> Value {
         let totals = &self.totals;
@@ -240,7 +250,10 @@ pub(super) fn asked_epoch(epoch: &ResolvedEpoch) -> Value {
 const STOP_ARTICLES: [&str; 2] = ["PIPL 15", "PIPL 47"];
 
 impl Status {
-    /// The public state of a sandbox.
+    /// The public state of a sandbox as JSON.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let recipients = self.recipients.iter().map(|(id, study)| json!({ "id": id, "study": study }));
@@ -282,7 +295,10 @@ impl Status {
 }
 
 impl Vocabulary {
-    /// What questions may name.
+    /// What queries may name, as JSON.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_json(&self) -> Value {
         let tags = self.tags.iter().map(|tag| {
@@ -311,7 +327,7 @@ impl Vocabulary {
 }
 
 impl IngestReport {
-    /// What a seal read and dropped.
+    /// What was read of each file and what was dropped, as JSON. It is for the operator, who has the files: its counts are exact.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({ "files": self.files })

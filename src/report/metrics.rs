@@ -10,7 +10,10 @@ use crate::operator::{MetricAnswer, Metrics, MetricsForecast, Remaining, Resolve
 use crate::query::metric::Estimate;
 
 impl Metrics {
-    /// The metrics of a study.
+    /// The metrics of a study as JSON; `accounting` is that of the sandbox.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_json(&self, accounting: Accounting) -> Value {
         let questions = self.answers.iter().map(|answer| {
@@ -75,7 +78,10 @@ fn metric_json(metric: &MetricAnswer) -> Value {
 }
 
 impl MetricsForecast {
-    /// What the metrics of a study cost.
+    /// What the metrics of a study cost, as JSON, before anything is charged.
+    ///
+    /// # Privacy
+    /// None: post-processing of released values and public constants.
     #[must_use]
     pub fn to_json(&self, remaining: &Remaining, epoch: Option<&ResolvedEpoch>) -> Value {
         let accounting = remaining.accounting;
