@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
+use std::sync::{Arc, Mutex};
 
 use hushtag_serve::sandbox::demo::{DemoTerms, RECIPIENT, make};
-use hushtag_serve::sandbox::{Clock, SystemClock, Timestamp};
+use hushtag_serve::sandbox::{CancelToken, Clock, Sent, SystemClock, Timestamp};
 use serde_json::Value;
 
 use crate::support::{HUSHTAG, WorldTerms, world};
@@ -158,4 +159,43 @@ fn every_command_does_beside_the_service_what_it_does_on_the_folder() {
         codes.is_superset(&[0, 1, 2, 6].map(Some).into()),
         "the matrix has successes and failures: {codes:?}"
     );
+}
+
+/// Of the thread that calls it (proc(5), `stat`, field 19).
+#[cfg(target_os = "linux")]
+fn niceness() -> i32 {
+    let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
+    let (_, fields) = stat.rsplit_once(") ").unwrap();
+    fields.split(' ').nth(16).unwrap().parse().unwrap()
+}
+
+/// The threads of a command want a processor less than queries do, and the thread that started it is as it was.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_runs_behind_queries_with_all_its_threads() {
+    let served = world(WorldTerms::default());
+    let as_of = Timestamp::from_seconds(SystemClock.now().seconds() / 86_400 * 86_400).to_string();
+    let (own, seen) = (niceness(), Arc::new(Mutex::new(Vec::new())));
+    // A seal that is done at once says nothing on its way.
+    for number in 0..50 {
+        let input = |name: &str| served.state.with_file_name("input").join(format!("{name}.parquet"));
+        let mut line: Vec<String> =
+            ["seal", "--epoch", &format!("n{number}"), "--as-of", &as_of].map(str::to_owned).to_vec();
+        line.push(served.folder.display().to_string());
+        for name in ["follows", "payments", "members"] {
+            line.extend(["--data".to_owned(), format!("{name}={}", input(name).display())]);
+        }
+        line.extend(["--consents".to_owned(), input("consents").display().to_string()]);
+        let shown = Arc::clone(&seen);
+        let progress = Box::new(move |_: &str| shown.lock().unwrap().push(niceness()));
+        let sent = Sent::parse(&line).map_err(|done| done.notes).unwrap();
+        let done = served.service.sandbox.run(sent, &CancelToken::new(), Some(progress));
+        assert_eq!(done.exit, 0, "{}", done.notes);
+        if !seen.lock().unwrap().is_empty() {
+            break;
+        }
+    }
+    let seen = seen.lock().unwrap();
+    assert!(!seen.is_empty() && seen.iter().all(|niceness| *niceness == own.max(10)), "{seen:?}");
+    assert_eq!(niceness(), own);
 }
