@@ -133,8 +133,10 @@ async fn budget(State(service): State<Arc<Service>>, headers: HeaderMap) -> Repl
     if !service.operator_token.is_in(&headers) {
         return unauthorised();
     }
-    on_its_own_thread(service, |service| Ok((StatusCode::OK, Json(service.operator.status()?.budget_to_json()))))
-        .await
+    on_its_own_thread(service, |service| {
+        Ok((StatusCode::OK, Json(service.operator.status()?.budget_to_json())))
+    })
+    .await
 }
 
 /// Seals an epoch from the files of the input folder; the reply shows each file's rows and nothing about the join.
