@@ -216,6 +216,14 @@ pub fn refusal_json(reasons: &[Reason]) -> Value {
     json!({ "refused": true, "reasons": reasons })
 }
 
+/// The epoch that would be asked, and why it answers nothing now, if it does not.
+pub(super) fn asked_epoch(epoch: &ResolvedEpoch) -> Value {
+    json!({ "id": epoch.id, "answers_until": epoch.answers_until.to_string(), "closed": epoch.closed })
+}
+
+/// What asks that a withdrawal ends processing.
+const STOP_ARTICLES: [&str; 2] = ["PIPL 15", "PIPL 47"];
+
 impl Status {
     /// The budget of a sandbox as JSON, in nano-epsilon or nano-rho, and as epsilon.
     ///
@@ -239,17 +247,7 @@ impl Status {
         }
         all
     }
-}
 
-/// The epoch that would be asked, and why it answers nothing now, if it does not.
-pub(super) fn asked_epoch(epoch: &ResolvedEpoch) -> Value {
-    json!({ "id": epoch.id, "answers_until": epoch.answers_until.to_string(), "closed": epoch.closed })
-}
-
-/// What asks that a withdrawal ends processing.
-const STOP_ARTICLES: [&str; 2] = ["PIPL 15", "PIPL 47"];
-
-impl Status {
     /// The public state of a sandbox as JSON.
     ///
     /// # Privacy
@@ -302,18 +300,21 @@ impl Vocabulary {
     #[must_use]
     pub fn to_json(&self) -> Value {
         let tags = self.tags.iter().map(|tag| {
-        json!({ "name": tag.name, "labels": tag.labels, "reach": tag.reach, "reach_because": tag.because })
-    });
+            let (name, labels, reach) = (&tag.name, &tag.labels, tag.reach);
+            json!({ "name": name, "labels": labels, "reach": reach, "reach_because": tag.because })
+        });
         let measures = self.measures.iter().map(|measure| {
-        let clamp = [measure.clamp.0, measure.clamp.1];
-        let (name, grid, reach) = (&measure.name, &measure.grid, measure.reach);
-        let mut all = json!({ "name": name, "clamp": clamp, "grid": grid, "reach": reach, "reach_because": measure.because });
-        if let (Value::Object(all), Some(unit)) = (&mut all, &measure.denomination) {
-            all.insert("unit".into(), json!(unit.name()));
-            all.insert("scale".into(), json!(unit.scale()));
-        }
-        all
-    });
+            let (name, grid, clamp) = (&measure.name, &measure.grid, [measure.clamp.0, measure.clamp.1]);
+            let (reach, because) = (measure.reach, &measure.because);
+            let mut all = json!({
+                "name": name, "clamp": clamp, "grid": grid, "reach": reach, "reach_because": because
+            });
+            if let (Value::Object(all), Some(unit)) = (&mut all, &measure.denomination) {
+                all.insert("unit".into(), json!(unit.name()));
+                all.insert("scale".into(), json!(unit.scale()));
+            }
+            all
+        });
         let sets: Map<String, Value> =
             self.sets.iter().map(|(name, tags)| (name.clone(), json!(tags))).collect();
         let metrics = self.metrics.iter().map(|(name, means)| json!({ "name": name, "means": means }));
@@ -328,6 +329,9 @@ impl Vocabulary {
 
 impl IngestReport {
     /// What was read of each file and what was dropped, as JSON. It is for the operator, who has the files: its counts are exact.
+    ///
+    /// # Privacy
+    /// Not differentially private: it stays with the operator.
     #[must_use]
     pub fn to_json(&self) -> Value {
         json!({ "files": self.files })

@@ -89,6 +89,12 @@ impl Sent {
         self.cli.command.is_act()
     }
 
+    /// Whether it seals, which takes all processors for as long as it reads.
+    #[must_use]
+    pub const fn is_seal(&self) -> bool {
+        matches!(self.cli.command, Command::Seal(_))
+    }
+
     /// How long it waits for another act.
     #[must_use]
     pub const fn wait(&self) -> Duration {

@@ -8,8 +8,8 @@ pub use hushtag_cli::{Done, Line, PATH as COMMANDS_PATH, SendProgress, Sent};
 use super::{Sandbox, SandboxError, remember};
 use hushtag::CancelToken;
 
-/// Lets queries go first where they and this thread, or one that it starts, want the same processor: a seal takes all of them for minutes.
-/// A system that does not allow it leaves the priority as it is, and queries slower.
+/// Lets queries, and every other command, go first where they and this thread, or one that it starts, want the same processor. A system that
+/// does not allow it leaves the priority as it is, and queries slower.
 fn give_way() {
     #[cfg(target_os = "linux")]
     {
@@ -21,8 +21,8 @@ fn give_way() {
 }
 
 impl Sandbox {
-    /// Runs a command that was sent, behind queries; `stop` stops a seal that has charged nothing yet. Blocks. `progress` is given lines that say how
-    /// far long work has come.
+    /// Runs a command that was sent; `stop` stops a seal that has charged nothing yet. Blocks. `progress` is given lines that say how
+    /// far long work has come. A seal runs behind queries; a withdrawal, or what holds a lock that queries want, never does.
     ///
     /// # Privacy
     /// That of the command: it is the operator's own.
@@ -37,6 +37,9 @@ impl Sandbox {
             answered: Box::new(move |released| remember(&answered, released)),
             progress,
         };
+        if !sent.is_seal() {
+            return sent.run(running);
+        }
         // A thread of its own, since its priority cannot be raised again.
         let run = || {
             give_way();

@@ -169,10 +169,10 @@ fn niceness() -> i32 {
     fields.split(' ').nth(16).unwrap().parse().unwrap()
 }
 
-/// The threads of a command want a processor less than queries do, and the thread that started it is as it was.
+/// The threads of a seal want a processor less than queries do, and the thread that started it is as it was.
 #[cfg(target_os = "linux")]
 #[test]
-fn a_command_runs_behind_queries_with_all_its_threads() {
+fn a_seal_runs_behind_queries_with_all_its_threads() {
     let served = world(WorldTerms::default());
     let as_of = Timestamp::from_seconds(SystemClock.now().seconds() / 86_400 * 86_400).to_string();
     let (own, seen) = (niceness(), Arc::new(Mutex::new(Vec::new())));
