@@ -158,6 +158,7 @@ pub mod mentioned {
     pub use crate::deidentify::{
         Form, IdForms, InvalidTokenKey, Risk, Sharing, Span, TagRisk, Tokens, Treatment,
     };
+    pub use crate::engine::cluster::{ClusterError, Refusal};
     pub use crate::engine::read::ingest_report::InvalidPercentage;
     pub use crate::engine::read::{CsvFault, FolderFault, JsonFault, Record, RecordPlace, RecordedFile};
     pub use crate::engine::{

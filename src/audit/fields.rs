@@ -88,6 +88,15 @@ const SESSION: Form = Form::Object(&[&[
     ("ids", true, Form::Positive),
 ]]);
 
+/// What ran a seal on a cluster.
+const ENGINE: Form = Form::Object(&[&[
+    ("name", true, Form::Word(&["ballista"])),
+    ("version", true, Form::Text),
+    ("datafusion", true, Form::Text),
+    ("plan", true, Form::Hash),
+    ("partitions", true, Form::Positive),
+]]);
+
 const INIT: Shape = &[
     ("sandbox", true, Form::Sandbox),
     ("studies", true, Form::List(&ADOPTED)),
@@ -125,6 +134,7 @@ const SEAL: Shape = &[
     ("register_sealed", false, Form::Hex),
     ("joined", false, Form::Hex),
     ("token_sessions", false, Form::List(&SESSION)),
+    ("engine", false, ENGINE),
 ];
 const ASK: Shape = &[
     ("study", true, Form::Name),

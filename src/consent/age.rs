@@ -1,5 +1,7 @@
 //! How old a person is as far as the rules care: too young, old enough, or unknown, which is out (PIPL art. 28, 31).
 
+use bincode::{Decode, Encode};
+
 use crate::types::Timestamp;
 
 /// The highest possible age, in years; an earlier birth year is a typing error.
@@ -36,7 +38,7 @@ pub struct Admits {
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub struct AgeFact(Known);
 
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 enum Known {
     Nothing,
     BirthYear(u16),
@@ -47,6 +49,22 @@ enum Known {
         from: u8,
         below: Option<u8>,
     },
+}
+
+/// An [`AgeFact`] on its way to another process. No `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(crate) struct AgeState(Known);
+
+impl From<AgeFact> for AgeState {
+    fn from(fact: AgeFact) -> Self {
+        Self(fact.0)
+    }
+}
+
+impl From<AgeState> for AgeFact {
+    fn from(state: AgeState) -> Self {
+        Self(state.0)
+    }
 }
 
 /// Which rule applies to a person. Any age is exactly one of them.
@@ -172,7 +190,7 @@ impl AgeFact {
 }
 
 /// A day of the calendar UTC.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Calendar {
     year: i64,
     /// Ordered as the days of a year are.

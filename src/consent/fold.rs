@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use bincode::{Decode, Encode};
+
 use super::age::{AgeFact, Calendar};
 use super::demand::Demand;
 use super::event::{Gist, Row, Whose, Word};
@@ -24,6 +26,14 @@ pub struct Fold {
 
 /// The meaning of a row for one fold, without its instants and its person, so that equal rows are read once.
 pub struct Reading(Vec<Gist>);
+
+/// What a fold holds of one person, to be merged into another fold of the same demand. It has no `Debug`.
+#[derive(PartialEq, Eq, Encode, Decode)]
+pub(crate) struct PersonConsents {
+    slots: Vec<Slot>,
+    /// Blocks of further recipients, by requirement and recipient.
+    further: Vec<(u16, u16, LatestHold)>,
+}
 
 impl Fold {
     /// Starts with no one covered. Without any requirement no one ever is.
@@ -118,6 +128,38 @@ impl Fold {
         }
     }
 
+    /// What was observed of one person.
+    pub(crate) fn state(&self, person: u32) -> PersonConsents {
+        let width = self.demand.requirements.len();
+        let own = self.slots.iter().copied().skip(person as usize * width);
+        let slots = own.chain(std::iter::repeat(Slot::EMPTY)).take(width).collect();
+        let further = self.further.range((person, 0, 0)..=(person, u16::MAX, u16::MAX));
+        let further =
+            further.map(|((_, requirement, recipient), latest)| (*requirement, *recipient, *latest));
+        PersonConsents { slots, further: further.collect() }
+    }
+
+    /// Adds what a fold of the same demand observed of a person; in any order, and once more changes nothing. `false` for a state of
+    /// another demand, of which nothing is added.
+    #[must_use]
+    pub(crate) fn merge(&mut self, person: u32, state: &PersonConsents) -> bool {
+        let width = self.demand.requirements.len();
+        if state.slots.len() != width
+            || state.further.iter().any(|(requirement, ..)| usize::from(*requirement) >= width)
+        {
+            return false;
+        }
+        let start = self.slots_of(person);
+        for (slot, other) in self.slots.iter_mut().skip(start).zip(&state.slots) {
+            slot.merge(*other);
+        }
+        for (requirement, recipient, latest) in &state.further {
+            let known = self.further.entry((person, *requirement, *recipient)).or_insert(LatestHold::NONE);
+            known.merge(*latest);
+        }
+        true
+    }
+
     /// Where the slots of a person begin; they are made if they are not there.
     fn slots_of(&mut self, person: u32) -> usize {
         let width = self.demand.requirements.len();
@@ -131,30 +173,33 @@ impl Fold {
     /// Who is covered, for people numbered `0..people`, of whose ages this is known; anyone beyond it has none.
     #[must_use]
     pub fn finish(mut self, people: usize, ages: &[AgeFact]) -> Covered {
+        Covered::of(self.statuses(people, ages))
+    }
+
+    /// The first status that fails of each of the people numbered `0..people`, of whose ages this is known, and whether there is any event
+    /// of them.
+    pub(crate) fn statuses<'a>(
+        &'a mut self,
+        people: usize,
+        ages: &'a [AgeFact],
+    ) -> impl Iterator<Item = (ConsentStatus, bool)> + 'a {
         self.settle();
-        let width = self.demand.requirements.len();
-        let mut covered = Covered { bits: vec![false; people], reasons: [0; ConsentStatus::COUNT] };
-        let mut slots = self.slots.chunks(width.max(1));
-        let as_of = Calendar::of(self.as_of);
-        for (person, bit) in covered.bits.iter_mut().enumerate() {
+        let (fold, width) = (&*self, self.demand.requirements.len());
+        let mut slots = fold.slots.chunks(width.max(1));
+        let as_of = Calendar::of(fold.as_of);
+        (0..people).map(move |person| {
             let born = ages.get(person).copied().unwrap_or(AgeFact::UNKNOWN);
-            let judged = Judged { ages: self.demand.ages, born, as_of };
+            let judged = Judged { ages: fold.demand.ages, born, as_of };
             let own = slots.next().unwrap_or(&[]);
-            let failing = self.failing(own, judged);
-            let first = failing.fold(Failing::default(), |mut all, one| {
+            let first = fold.failing(own, judged).fold(Failing::default(), |mut all, one| {
                 all.add_all(one);
                 all
             });
             // INVARIANT: without a requirement nothing fails, and no one is covered.
             let first = if width == 0 { ConsentStatus::Absent } else { first.first() };
-            *bit = first == ConsentStatus::Live;
             // INVARIANT: who is only named by a links table is not counted, so that a person's events move one count.
-            let observed = own.iter().any(|slot| slot.has(Flag::Observed));
-            if let Some(count) = covered.reasons.get_mut(first as usize).filter(|_| observed) {
-                *count += 1;
-            }
-        }
-        covered
+            (first, own.iter().any(|slot| slot.has(Flag::Observed)))
+        })
     }
 
     /// Whether each of the people numbered `0..people` is in but for their age, which is not known here.
@@ -211,6 +256,19 @@ pub struct Covered {
 }
 
 impl Covered {
+    /// Of the status of each person, and whether there is any event of them.
+    pub(crate) fn of(people: impl Iterator<Item = (ConsentStatus, bool)>) -> Self {
+        let mut reasons = [0; ConsentStatus::COUNT];
+        let bits = people.map(|(first, observed)| {
+            if let Some(count) = reasons.get_mut(first as usize).filter(|_| observed) {
+                *count += 1;
+            }
+            first == ConsentStatus::Live
+        });
+        let bits = bits.collect();
+        Self { bits, reasons }
+    }
+
     /// Whether the person with this dense number is covered; no one outside the folded numbers is.
     #[must_use]
     pub fn contains(&self, person: u32) -> bool {

@@ -32,6 +32,7 @@ pub use account::{Account, account};
 pub use act::Act;
 #[doc(hidden)]
 pub use act::items;
+pub(crate) use age::AgeState;
 pub use age::Ages;
 #[doc(hidden)]
 pub use age::{Admits, AgeFact};
@@ -45,6 +46,7 @@ pub use event::Row;
 #[doc(hidden)]
 pub use event::{COLUMNS, REQUIRED};
 pub use fold::Fold;
+pub(crate) use fold::PersonConsents;
 #[doc(hidden)]
 pub use fold::{Covered, Reading};
 #[doc(hidden)]

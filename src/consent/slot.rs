@@ -1,12 +1,14 @@
 //! What is kept of all events of one person under one requirement: 24 bytes, the same in whatever order they come.
 
+use bincode::{Decode, Encode};
+
 use super::age::{AgeFact, Ages, Calendar, Stage};
 use super::demand::Requirement;
 use super::status::{ConsentStatus, Failing};
 use crate::types::Timestamp;
 
 /// An instant as events may have it: from 1970-01-02, since 1970-01-01 is what a null becomes, to 2106-02-07T06:28:15Z.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(super) struct Second(u32);
 
 impl Second {
@@ -25,7 +27,7 @@ impl Second {
 }
 
 /// The flaws of a consent, and who gave it.
-#[derive(Clone, Copy, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Flaws(u16);
 
 impl Flaws {
@@ -70,14 +72,14 @@ impl Flaws {
 }
 
 /// Whether a block or its end is meant.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(super) enum Hold {
     Ends,
     Starts,
 }
 
 /// The most recent event on whether a block is in force. At equal time the block wins.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub(super) struct LatestHold(Second, Hold);
 
 impl LatestHold {
@@ -87,13 +89,18 @@ impl LatestHold {
         *self = (*self).max(Self(at, hold));
     }
 
+    /// The later one of two.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.observe(other.0, other.1);
+    }
+
     pub(super) fn is_in_force(self) -> bool {
         self.1 == Hold::Starts
     }
 }
 
 /// What was observed about one person and requirement. No `Debug`: it shows whether the person consented.
-#[derive(Clone, Copy)]
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
 pub(super) struct Slot {
     given: Second,
     withdrawn: Second,
@@ -180,6 +187,21 @@ impl Slot {
         latest.observe(at, hold);
         self.wide_hold = latest.0;
         self.set(Flag::WideHoldStarts, latest.is_in_force());
+    }
+
+    /// Adds what another part of the same person's events came to. Commutative, associative and idempotent, and [`Slot::EMPTY`] adds
+    /// nothing.
+    pub(super) fn merge(&mut self, other: Self) {
+        self.give(other.given, other.flaws);
+        self.withdraw(other.withdrawn);
+        self.refuse(other.refused);
+        let LatestHold(exact, hold) = other.latest(other.exact_hold, Flag::ExactHoldStarts);
+        self.hold_exactly(exact, hold);
+        let LatestHold(wide, hold) = other.latest(other.wide_hold, Flag::WideHoldStarts);
+        self.hold_widely(wide, hold);
+        // Whether the latest block is in force was decided with its instant.
+        let decided = 1 << Flag::ExactHoldStarts as u16 | 1 << Flag::WideHoldStarts as u16;
+        self.flags |= other.flags & !decided;
     }
 
     fn latest(&self, at: Second, starts: Flag) -> LatestHold {

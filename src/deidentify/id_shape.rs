@@ -2,10 +2,12 @@
 
 use std::collections::BTreeMap;
 
+use bincode::{Decode, Encode};
+
 use super::suspicious_id::PREFIX;
 
 /// What an id is for the comparison with the other ids of its file.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Encode, Decode)]
 pub enum IdShape {
     /// So many digits, without a zero before others.
     Digits(usize),
@@ -100,7 +102,7 @@ fn uuid(id: &[u8]) -> Option<IdShape> {
 }
 
 /// The shapes of the ids of one column of one file.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Encode, Decode)]
 pub struct IdShapes {
     /// For every shape how many ids have it, and the first row.
     seen: BTreeMap<IdShape, Seen>,

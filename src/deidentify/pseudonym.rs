@@ -12,6 +12,16 @@ impl Pseudonym {
     /// None is larger.
     pub const LARGEST: Self = Self([u8::MAX; 16]);
 
+    /// From the bytes of [`Pseudonym::to_bytes`].
+    pub(crate) const fn from_bytes(bytes: [u8; 16]) -> Self {
+        Self(bytes)
+    }
+
+    /// By which executors of a cluster group what they know of one person.
+    pub(crate) const fn to_bytes(self) -> [u8; 16] {
+        self.0
+    }
+
     #[cfg(test)]
     pub(super) const fn reveal_in_test(&self) -> &[u8; 16] {
         &self.0
@@ -24,6 +34,16 @@ impl Pseudonym {
 pub struct PseudonymKey(Secret);
 
 impl PseudonymKey {
+    /// The key that another process derived.
+    pub(crate) const fn from_secret(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// What another process needs to have this key.
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.0
+    }
+
     /// The key for `namespace` in the epoch of `epoch_key`. All datasets and parties of the namespace share it, since
     /// they must join.
     #[must_use]
@@ -41,10 +61,26 @@ impl PseudonymKey {
     }
 }
 
+impl AsRef<Self> for PseudonymKey {
+    fn as_ref(&self) -> &Self {
+        self
+    }
+}
+
 /// The key of the cut of one relation in one epoch.
 pub struct CutKey(Secret);
 
 impl CutKey {
+    /// The key that another process derived.
+    pub(crate) const fn from_secret(secret: Secret) -> Self {
+        Self(secret)
+    }
+
+    /// What another process needs to have this key.
+    pub(crate) const fn secret(&self) -> &Secret {
+        &self.0
+    }
+
     /// The key for the relation named `relation`.
     #[must_use]
     pub fn derive(epoch_key: &Secret, relation: &str) -> Self {

@@ -1,5 +1,6 @@
 //! Why a seal or an import stopped.
 
+use super::cluster::ClusterError;
 use super::read::{ReadError, RowPlace};
 
 /// Why a seal stopped. Names the file, row, column and reason; never a value.
@@ -38,6 +39,9 @@ pub enum EngineError {
         /// The first places.
         first: Vec<RowPlace>,
     },
+    /// A seal on a cluster stopped.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// The caller cancelled it.
     #[error("cancelled by the caller")]
     Cancelled,

@@ -66,6 +66,11 @@ impl MemoryBudget {
         Self { limit: Some(limit), ..Self::default() }
     }
 
+    /// Whether there is a limit.
+    pub(super) const fn is_limited(&self) -> bool {
+        self.limit.is_some()
+    }
+
     /// Holds nothing yet.
     pub(super) fn nothing(&self) -> Held {
         Held { budget: self.clone(), bytes: 0 }

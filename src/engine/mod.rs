@@ -5,6 +5,7 @@
 //! (`cube`). Cubes are [`Exact`](crate::release::Exact) and can be opened by the releaser alone. No row is written to disk.
 //! `tokenize` de-identifies a table at the platform that owns it, before it is handed over.
 
+pub mod cluster;
 mod consent;
 mod cube;
 mod error;

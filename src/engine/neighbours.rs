@@ -12,6 +12,9 @@ use rand::{RngExt, SeedableRng};
 
 use self::model::{Cells, Design, RECIPIENTS, cells};
 use self::people::Population;
+use super::cluster::tests::{Fault, InProcess};
+use super::cluster::{JobTerms, build_on};
+use super::reference_tests::row_groups::in_row_groups;
 use super::{Reading, build};
 use crate::consent::Demand;
 use crate::dp::{Accounting, Sensitivity};
@@ -29,6 +32,7 @@ const AS_OF: Timestamp = Timestamp::from_seconds(1_790_812_800);
 /// One study with questions about it.
 struct Survey {
     reach: u32,
+    text: String,
     study: Study,
     flows: Vec<(RecipientId, Demand)>,
     questions: Vec<Question>,
@@ -56,7 +60,7 @@ impl Survey {
         assert_eq!(flows.len(), RECIPIENTS);
         let mut rng = StdRng::seed_from_u64(u64::from(reach));
         let questions = std::iter::repeat_with(|| question(&study, &mut rng)).flatten().take(QUESTIONS);
-        Self { reach, questions: questions.collect(), flows, study }
+        Self { reach, questions: questions.collect(), flows, study, text }
     }
 
     /// The true cubes of the engine, one a recipient.
@@ -64,6 +68,21 @@ impl Survey {
         let key = Secret::new([9; 32]);
         let (sources, reading) = (people.tables(without, AS_OF), Reading::default());
         let (built, _) = build(&self.study, &self.flows, sources, AS_OF, &key, &reading).unwrap();
+        self.cells(&built)
+    }
+
+    /// The same through the steps of a cluster.
+    fn cluster(&self, people: &Population, without: &[usize], cluster: &InProcess) -> Vec<Cells> {
+        let (key, place) = (Secret::new([9; 32]), tempfile::tempdir().unwrap());
+        let sources = in_row_groups(people.tables(without, AS_OF), place.path(), 3);
+        let regime = Regime::built_in_text(&self.study.regime).unwrap().to_owned();
+        let terms = JobTerms { study: self.text.clone(), regime, now: AS_OF };
+        let of = (&self.study, self.flows.as_slice());
+        let (built, _) = build_on(cluster, &terms, of, sources, (AS_OF, &key), &Reading::default()).unwrap();
+        self.cells(&built)
+    }
+
+    fn cells(&self, built: &[super::BuiltEpoch]) -> Vec<Cells> {
         let of = |built: &super::BuiltEpoch| {
             let [cube] = built.cubes.as_slice() else { panic!("the study has one tag set") };
             let (counts, sums) = cube.reveal_in_test().cells_in_test();
@@ -196,6 +215,24 @@ fn one_person_moves_no_answer_further_than_its_declared_norms() {
             let without = survey.engine(&people, &[person]);
             let model = survey.model(&people, &[person], Design::Right);
             assert!(without == model, "population {seed} without {person}");
+            for (with, without) in with.iter().zip(&without) {
+                let excesses = survey.excesses(with, without);
+                assert!(excesses.is_empty(), "population {seed} without {person}: {excesses:#?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn one_person_moves_no_answer_further_through_a_cluster() {
+    let surveys = REACHES.map(Survey::new);
+    for (seed, survey) in (0..12).zip(surveys.iter().cycle()) {
+        let people = Population::random(seed);
+        let cluster = |seed| InProcess { seed, partitions: 3, fault: Fault::None };
+        let with = survey.cluster(&people, &[], &cluster(seed));
+        assert!(with == survey.model(&people, &[], Design::Right), "population {seed}");
+        for (other, person) in (1000..).zip(0..people.len()) {
+            let without = survey.cluster(&people, &[person], &cluster(other));
             for (with, without) in with.iter().zip(&without) {
                 let excesses = survey.excesses(with, without);
                 assert!(excesses.is_empty(), "population {seed} without {person}: {excesses:#?}");

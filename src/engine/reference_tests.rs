@@ -4,7 +4,8 @@ pub(crate) mod each;
 mod fast_paths;
 mod membership;
 mod reach;
-mod slow;
+pub(crate) mod row_groups;
+pub(crate) mod slow;
 mod until;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -30,9 +31,13 @@ const DAY: i64 = 86_400;
 /// Counts cell by cell, then sums cell by cell.
 type Plain = (Vec<u64>, Vec<i128>);
 
-fn study(terms: &Terms) -> Study {
+pub(crate) fn study(terms: &Terms) -> Study {
+    Study::parse("reference.toml", &study_text(terms)).unwrap()
+}
+
+pub(crate) fn study_text(terms: &Terms) -> String {
     let Terms { max_reach, window_days, spend_clamp, recent_clamp, .. } = terms;
-    let text = format!(
+    format!(
         r#"
 [study]
 id = "reference"
@@ -127,8 +132,7 @@ default_error = 100
 "#,
         spend_clamp = [spend_clamp.0, spend_clamp.1],
         recent_clamp = [recent_clamp.0, recent_clamp.1],
-    );
-    Study::parse("reference.toml", &text).unwrap()
+    )
 }
 
 /// The labels of each tag of the two sets, in their order.
@@ -169,7 +173,7 @@ fn plain_set(cells: &BTreeMap<Vec<usize>, slow::Tally>, radices: &[usize], study
 
 /// How the rows reach the engine: as which types, and in how many files.
 #[derive(Clone, Copy)]
-struct Dress {
+pub(crate) struct Dress {
     files: usize,
     ids: u32,
     times: u32,
@@ -179,7 +183,7 @@ struct Dress {
 }
 
 impl Dress {
-    fn random(rng: &mut StdRng) -> Self {
+    pub(crate) fn random(rng: &mut StdRng) -> Self {
         Self {
             files: rng.random_range(1..4),
             ids: rng.random_range(0..6),
@@ -187,6 +191,11 @@ impl Dress {
             text_amounts: rng.random(),
             mixed: rng.random(),
         }
+    }
+
+    /// Types that Parquet files keep.
+    pub(crate) fn in_files(self) -> Self {
+        Self { ids: [0, 1, 2, 3, 5][self.ids as usize % 5], mixed: false, ..self }
     }
 
     fn of_file(self, file: usize) -> Self {
@@ -258,7 +267,7 @@ fn times(column: &[Option<i64>], dress: Dress) -> ArrayRef {
     }
 }
 
-fn sources(rows: &Rows, terms: &Terms, dress: Dress) -> Sources {
+pub(crate) fn sources(rows: &Rows, terms: &Terms, dress: Dress) -> Sources {
     let mut data = Vec::new();
     let mut add = |name: &str, columns| data.push((DatasetName::new(name).unwrap(), input(name, columns)));
     for (file, part) in pieces(&rows.follows, dress.files).enumerate() {
@@ -350,7 +359,7 @@ fn engine(study: &Study, rows: &Rows, terms: &Terms, dress: Dress, key: &Secret)
     })
 }
 
-fn random_terms(rng: &mut StdRng) -> Terms {
+pub(crate) fn random_terms(rng: &mut StdRng) -> Terms {
     Terms {
         // Windows that begin before 1970 and after it, at a day's edge and inside a day; no consent is that old.
         as_of: [2 * DAY, 2 * DAY + 1, 1_000 * DAY, 1_000 * DAY + 12_345][rng.random_range(0..4)],
@@ -361,7 +370,7 @@ fn random_terms(rng: &mut StdRng) -> Terms {
     }
 }
 
-fn random_rows(rng: &mut StdRng, terms: &Terms) -> Rows {
+pub(crate) fn random_rows(rng: &mut StdRng, terms: &Terms) -> Rows {
     let words = rng.random_bool(0.5);
     let many = rng.random_range(2..16);
     let name = |number: usize| match (words, number % 4) {

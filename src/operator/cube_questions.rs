@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use super::Adopted;
 use crate::dp::Accounting;
 use crate::engine::shapes;
-use crate::operator::query::analyst::{plan_under, selection};
+use crate::operator::query::prepared::{plan_under, selection};
 use crate::policy::{Regime, Study};
 use crate::query::parse;
 use crate::release::{Cube, Exact, noised_in_test};
@@ -23,10 +23,7 @@ const QUESTIONS: &str = include_str!("../../benches/against_duckdb/questions.txt
 #[test]
 #[ignore = "measures"]
 fn the_cube_s_part_of_a_question() {
-    let adopted = Adopted {
-        study: Study::parse("study", STUDY).unwrap(),
-        regime: Regime::built_in("cn-pipl").unwrap(),
-    };
+    let adopted = Adopted::new(Study::parse("study", STUDY).unwrap(), Regime::built_in("cn-pipl").unwrap());
     let catalogue = &adopted.study.catalogue;
     let shapes = shapes(&adopted.study).unwrap();
     let cubes: Vec<Exact<Cube>> = shapes.iter().map(|shape| Exact::new(Cube::empty(shape))).collect();

@@ -4,6 +4,8 @@
 
 mod books;
 #[cfg(test)]
+mod cluster_seals;
+#[cfg(test)]
 mod cube_questions;
 mod error;
 mod init;
@@ -67,6 +69,7 @@ use crate::storage::{Storage, WriterLock};
 use crate::types::Clock;
 use books::ledger_and_log::Books;
 use law::in_force::Law;
+use query::prepared::QueryCache;
 use register::part::RegisterPlace;
 use shelf::epochs::Shelf;
 
@@ -74,6 +77,13 @@ use shelf::epochs::Shelf;
 struct Adopted {
     study: Study,
     regime: Regime,
+    cache: QueryCache,
+}
+
+impl Adopted {
+    fn new(study: Study, regime: Regime) -> Self {
+        Self { study, regime, cache: QueryCache::default() }
+    }
 }
 
 /// Everything that the operator and its analysts share: four parts, each with its own locks. Order of locks: law, shelf, register, books.

@@ -12,7 +12,7 @@ use super::random_questions::filter;
 use crate::dp::Accounting;
 use crate::engine::reference_tests::each::{AS_OF, AUDIENCE_MEASURES, MEASURES, World, text};
 use crate::engine::{Reading, build, shapes};
-use crate::operator::query::analyst::{plan_under, selection};
+use crate::operator::query::prepared::{plan_under, selection};
 use crate::policy::{Decision, Regime, Study, decide};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};
@@ -105,7 +105,7 @@ fn questions(adopted: &Adopted, seed: u64) -> impl Iterator<Item = (String, BTre
 
 #[test]
 fn no_answer_about_any_measure_moves_by_more_than_is_declared() {
-    let adopted = Adopted { study: study(), regime: Regime::built_in("cn-pipl").unwrap() };
+    let adopted = Adopted::new(study(), Regime::built_in("cn-pipl").unwrap());
     let shapes = shapes(&adopted.study).unwrap();
     let mut rng = StdRng::seed_from_u64(31);
     let (mut asked, mut others) = (0, 0);

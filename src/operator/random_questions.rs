@@ -12,7 +12,7 @@ use rand::{RngExt, SeedableRng};
 use super::{Adopted, Analyst, Answer, Approval, Keys, Operator, PoolTerms, SealTerms, Setup, StudySource};
 use crate::engine::{Input, Reading, Sources, build, shapes};
 use crate::keys::RootKey;
-use crate::operator::query::analyst::{plan, selection};
+use crate::operator::query::prepared::{plan, selection};
 use crate::policy::{Decision, decide};
 use crate::query::{Plan, parse};
 use crate::release::{Cube, Exact, noised_in_test};
@@ -53,11 +53,8 @@ fn sandbox(people: u32, pure: bool) -> Operator {
     let clock = Fixed(Timestamp::from_seconds(as_of().seconds() + 8 * 3600));
     let operator = Operator::init_on(Arc::new(Image::default()), setup, keys, Box::new(clock)).unwrap();
     let operator = operator.without_response_slot();
-    let terms = SealTerms {
-        epoch: EpochId::new("e1").unwrap(),
-        as_of: as_of(),
-        reading: Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() },
-    };
+    let terms = SealTerms::new(EpochId::new("e1").unwrap(), as_of())
+        .with_reading(Reading { max_bad_rows: "100".parse().unwrap(), ..Reading::default() });
     operator.seal(&terms, sources(people, None)).unwrap();
     operator
 }

@@ -3,7 +3,7 @@
 //! `bincode` 2.0.1 is finished and unmaintained (RUSTSEC-2025-0141), so it only ever decodes bytes whose MAC or AEAD
 //! tag was verified first, with a limit, the whole input, and a re-encoding that must equal it.
 
-use bincode::config::{Configuration, Limit, LittleEndian, Varint, standard};
+use bincode::config::{Config, Configuration, Fixint, Limit, LittleEndian, Varint, standard};
 use bincode::{Decode, Encode};
 
 /// The largest record, in bytes: a cube of 65,536 cells with some sums fits well inside.
@@ -11,6 +11,13 @@ const LIMIT: usize = 64 << 20;
 
 const fn configuration() -> Configuration<LittleEndian, Varint, Limit<LIMIT>> {
     standard().with_limit::<LIMIT>()
+}
+
+/// The largest record of numbers of fixed width, in bytes: the cubes of all recipients of a study together.
+const FIXED_LIMIT: usize = 192 << 20;
+
+const fn fixed() -> Configuration<LittleEndian, Fixint, Limit<FIXED_LIMIT>> {
+    standard().with_fixed_int_encoding().with_limit::<FIXED_LIMIT>()
 }
 
 /// Bytes that are not the one encoding of a record.
@@ -61,12 +68,31 @@ pub fn encode_within<T: Encode>(record: &T, size: usize) -> Result<Vec<u8>, Code
 /// # Errors
 /// [`CodecError`] when the bytes are not exactly one record in its canonical form.
 pub fn decode<T: Encode + Decode<()>>(verified: &[u8]) -> Result<T, CodecError> {
+    decode_as(verified, configuration())
+}
+
+/// As [`encode`], with numbers of a fixed width, so that the length shows how many items a record has and nothing of their values: for
+/// ciphertexts whose size others see.
+///
+/// # Errors
+/// [`CodecError::Encode`] above 192 MiB.
+pub fn encode_fixed<T: Encode>(record: &T) -> Result<Vec<u8>, CodecError> {
+    bincode::encode_to_vec(record, fixed()).map_err(CodecError::Encode)
+}
+
+/// As [`decode`], of what [`encode_fixed`] wrote.
+///
+/// # Errors
+/// As [`decode`].
+pub fn decode_fixed<T: Encode + Decode<()>>(verified: &[u8]) -> Result<T, CodecError> {
+    decode_as(verified, fixed())
+}
+
+fn decode_as<T: Encode + Decode<()>>(verified: &[u8], form: impl Config) -> Result<T, CodecError> {
     let (record, consumed) =
-        bincode::decode_from_slice::<T, _>(verified, configuration()).map_err(CodecError::Decode)?;
-    if consumed != verified.len() || encode(&record)? != verified {
-        return Err(CodecError::NotCanonical);
-    }
-    Ok(record)
+        bincode::decode_from_slice::<T, _>(verified, form).map_err(CodecError::Decode)?;
+    let again = bincode::encode_to_vec(&record, form).map_err(CodecError::Encode)?;
+    if consumed != verified.len() || again != verified { Err(CodecError::NotCanonical) } else { Ok(record) }
 }
 
 #[cfg(test)]
@@ -88,6 +114,16 @@ mod tests {
             text: "tag".into(),
             list: vec![0, 250, 251, 1 << 20],
         }
+    }
+
+    #[test]
+    fn a_fixed_width_shows_nothing_of_values() {
+        let zero = Sample { small: 0, wide: 0, text: "tag".into(), list: vec![0; 4] };
+        let (bytes, zero) = (encode_fixed(&sample()).unwrap(), encode_fixed(&zero).unwrap());
+        assert_eq!(decode_fixed::<Sample>(&bytes).unwrap(), sample());
+        assert_eq!(bytes.len(), zero.len());
+        assert!(decode_fixed::<Sample>(&[bytes.as_slice(), &[0]].concat()).is_err());
+        assert!((0..bytes.len()).all(|length| decode_fixed::<Sample>(&bytes[..length]).is_err()));
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Promises on policy, each in a module of its own.
 #![cfg(test)]
 
+mod asked_again;
 mod blind_seeds;
 mod closed_lists;
 mod fuzz_regressions;

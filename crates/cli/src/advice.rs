@@ -2,6 +2,7 @@
 
 use std::io::ErrorKind;
 
+use hushtag::engine::cluster::ClusterError;
 use hushtag::engine::read::{CsvFault, FolderFault};
 use hushtag::engine::{EngineError, ReadError};
 use hushtag::keys::KeyError;
@@ -53,6 +54,8 @@ pub(super) fn input(error: &EngineError) -> &'static str {
         EngineError::RowsPerOwner { .. } => "fix.rows_per_owner",
         EngineError::EventsPerPerson { .. } => "fix.events_per_person",
         EngineError::Memory { .. } => "fix.memory",
+        EngineError::Cluster(ClusterError::Refused(_)) => "fix.one_machine",
+        EngineError::Cluster(_) => "fix.cluster",
         EngineError::Read(error) => reading(error),
         _ => "fix.check_file",
     }

@@ -116,6 +116,7 @@ impl Sent {
             output: Output::kept(format, quiet, running.progress.take()),
             lang: named,
             running: Some(running),
+            cluster: None,
         };
         let exit = lang::in_language(texts, || match command.run(&context) {
             Ok(()) => 0,

@@ -23,6 +23,10 @@ impl Inputs {
             }
             return Ok(vec![stdin()]);
         }
+        // What follows the scheme may hold a secret, such as the signature of a link.
+        if let Some(scheme) = scheme(&path).filter(|_| !path.exists()) {
+            return Err(Failure::usage(text!("inputs.address", scheme), text!("inputs.address_fix")));
+        }
         let is_pattern = path.to_str().is_some_and(|text| text.contains(['*', '?', '[']));
         if is_pattern && !path.exists() { matching(&path) } else { Ok(vec![path.into()]) }
     }
@@ -40,6 +44,13 @@ fn stdin() -> Input {
 /// Whether a path is standard input.
 pub(super) fn is_stdin(path: &Path) -> bool {
     ["-", "/dev/stdin", "/dev/fd/0", "/proc/self/fd/0"].iter().any(|stdin| path == Path::new(stdin))
+}
+
+/// The scheme of what is written like an address in an object store or on the web, such as `s3://bucket/key`.
+fn scheme(path: &Path) -> Option<&str> {
+    let (scheme, _) = path.to_str()?.split_once("://")?;
+    let is_scheme = !scheme.is_empty() && scheme.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    is_scheme.then_some(scheme)
 }
 
 /// All files and folders that match a pattern, but for the marks and checksums that Spark and Hive leave beside data.

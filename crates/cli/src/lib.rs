@@ -42,14 +42,17 @@ mod token;
 mod tokenize;
 mod vocabulary;
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::{CommandFactory as _, FromArgMatches as _, Parser, Subcommand, ValueEnum};
 
 pub use beside::{Done, Line, PATH, Running, SendProgress, Sent};
 use exit::Failure;
 use hushtag::Released;
+use hushtag::engine::cluster::Cluster;
 use hushtag::engine::is_decoding;
 use hushtag::policy::Lang;
 use lang::{Language, text};
@@ -234,6 +237,8 @@ struct Context {
     lang: Option<Lang>,
     /// The sandbox of the service that runs the command.
     running: Option<Running>,
+    /// What reads the tables of a seal, if it is not this process.
+    cluster: Option<Arc<dyn Cluster>>,
 }
 
 impl Context {
@@ -268,11 +273,17 @@ fn of_environment() -> Lang {
 /// Runs the command line of this process.
 #[must_use]
 pub fn run() -> ExitCode {
+    run_with(std::env::args_os().collect(), None)
+}
+
+/// Runs a command line, such as that of a seal whose tables a cluster reads. The first argument is the name of the program.
+#[must_use]
+pub fn run_with(arguments: Vec<OsString>, cluster: Option<Arc<dyn Cluster>>) -> ExitCode {
     be_silent_while_decoding();
     // Values are read while arguments are parsed, so what is wrong with one is written before `--lang` is known for sure.
-    lang::choose(lang::of_arguments(std::env::args_os()).unwrap_or_else(of_environment));
+    lang::choose(lang::of_arguments(arguments.iter().cloned()).unwrap_or_else(of_environment));
     let mut grammar = lang::in_chosen_language(Cli::command());
-    let parsed = grammar.try_get_matches_from_mut(std::env::args_os());
+    let parsed = grammar.try_get_matches_from_mut(arguments);
     let parsed = parsed.and_then(|matches| Ok((Cli::from_arg_matches(&matches)?, matches)));
     let (cli, matches) = match parsed {
         Ok(parsed) => parsed,
@@ -296,12 +307,15 @@ pub fn run() -> ExitCode {
         output: Output::new(cli.format, cli.quiet),
         lang,
         running: None,
+        cluster,
     };
     let failure = match cli.command.run(&context) {
         Ok(()) => return ExitCode::SUCCESS,
         Err(failure) => failure,
     };
-    let Some(socket) = failure.service() else { return failure.report(&context.output).into() };
+    // A service reads tables in its own process.
+    let service = failure.service().filter(|_| context.cluster.is_none());
+    let Some(socket) = service else { return failure.report(&context.output).into() };
     match forward::forward(socket, &grammar, &matches, &context) {
         Ok(done) => printed(&done, &context).unwrap_or_else(|failure| failure.report(&context.output)),
         Err(failure) => failure.report(&context.output),

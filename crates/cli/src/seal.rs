@@ -124,7 +124,10 @@ impl Seal {
         let as_of = operator.instant(self.as_of)?;
         let (reading, progress) = self.reading(context);
         let sources = self.sources(operator.consents().snapshot()?.is_some(), output)?;
-        let terms = SealTerms::new(epoch, as_of).with_reading(reading);
+        let mut terms = SealTerms::new(epoch, as_of).with_reading(reading);
+        if let Some(cluster) = &context.cluster {
+            terms = terms.on_cluster(Arc::clone(cluster));
+        }
         let sealed = match shown(output, &progress, Counted::Rows, || operator.seal(&terms, sources)) {
             Ok(sealed) => sealed,
             Err(OperatorError::EpochExists(_)) if self.if_absent => {

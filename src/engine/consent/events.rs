@@ -140,6 +140,13 @@ impl<'a> Consents<'a> {
     }
 }
 
+impl Consents<'_> {
+    /// The folds of one part of an input, and the events of each id in it.
+    pub(in crate::engine) fn into_part(self) -> (Vec<Fold>, Vec<u32>) {
+        (self.gathered.folds, self.gathered.owned.counts())
+    }
+}
+
 impl Gathered {
     /// Makes room for everybody who is known, so that memory does not depend on whom events and tombstones name.
     fn cover(&mut self, known: usize) {

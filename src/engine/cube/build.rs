@@ -9,6 +9,7 @@ use std::sync::{PoisonError, RwLock};
 use super::cells::CubeCounter;
 use super::join_diagnostics::{JoinTables, Present, statuses};
 use crate::consent::{AgeFact, Ages, Demand, Fold};
+use crate::deidentify::Form;
 use crate::engine::consent::events::Consents;
 use crate::engine::error::EngineError;
 use crate::engine::ids::disjoint;
@@ -16,7 +17,7 @@ use crate::engine::ids::intern::Interner;
 use crate::engine::ids::links;
 use crate::engine::ids::one_key;
 use crate::engine::memory::Held;
-use crate::engine::read::ingest_report::IngestReport;
+use crate::engine::read::ingest_report::{FileReport, IngestReport};
 use crate::engine::read::reading::Reading;
 use crate::engine::read::sources::{Inputs, Sources, Tables, by_dataset};
 use crate::engine::read::{Input, Position};
@@ -115,7 +116,7 @@ pub fn build(
 }
 
 /// One seal under way. Dropped at its end, and all raw ids with it.
-pub(super) struct Seal<'a> {
+pub(in crate::engine) struct Seal<'a> {
     study: &'a Study,
     as_of: Timestamp,
     reading: &'a Reading,
@@ -145,8 +146,13 @@ impl<'s> Seal<'s> {
         Self { study, as_of, reading, interner, report: IngestReport::default() }
     }
 
-    pub(super) fn interner_mut(&mut self) -> &mut Interner {
+    pub(in crate::engine) fn interner_mut(&mut self) -> &mut Interner {
         self.interner.get_mut().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The interner that threads which read a file share.
+    pub(in crate::engine) fn shared_interner(&self) -> &RwLock<Interner> {
+        &self.interner
     }
 
     fn interner(&self) -> std::sync::RwLockReadGuard<'_, Interner> {
@@ -158,10 +164,7 @@ impl<'s> Seal<'s> {
         flows: &[(RecipientId, Demand)],
         files: Vec<(Position, Input)>,
     ) -> Result<(Vec<Fold>, Held), EngineError> {
-        let folds = flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
-        let namespaces = self.study.namespaces().into_iter();
-        let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
-        let mut consents = Consents::new(folds, self.reading);
+        let (mut consents, namespaces) = self.start_consents(flows);
         let mut tombstones = Vec::new();
         for file in files {
             if let (_, Input::Register(.., of_register)) = &file {
@@ -180,6 +183,26 @@ impl<'s> Seal<'s> {
             }
         }
         Ok((folds, held))
+    }
+
+    /// No consents read yet, and the namespaces of the study, with the forms of their ids.
+    fn start_consents(&self, flows: &[(RecipientId, Demand)]) -> (Consents<'s>, BTreeMap<&'s str, Form>) {
+        let folds = flows.iter().map(|(_, demand)| Fold::new(demand.clone(), self.as_of)).collect();
+        let namespaces = self.study.namespaces().into_iter();
+        let namespaces = namespaces.map(|namespace| (namespace, self.study.form(namespace))).collect();
+        (Consents::new(folds, self.reading), namespaces)
+    }
+
+    /// The consents of one file alone, with the events of each id, which the caller adds up over the parts of an input, and checks.
+    pub(in crate::engine) fn consents_of_part(
+        &mut self,
+        flows: &[(RecipientId, Demand)],
+        file: (Position, Input),
+    ) -> Result<(Vec<Fold>, Vec<u32>, FileReport), EngineError> {
+        let (mut consents, namespaces) = self.start_consents(flows);
+        let report = consents.read(file, (&self.study.consents, &namespaces), &self.interner)?;
+        let (folds, events) = consents.into_part();
+        Ok((folds, events, report))
     }
 
     /// Reads all datasets: people first, then records and relations.
@@ -257,8 +280,9 @@ impl<'s> Seal<'s> {
         files: Vec<Input>,
         target: &IdColumn,
     ) -> Result<Lists, EngineError> {
-        let ReadLists { lists, mut reports, duplicates } =
+        let ReadLists { lists, mut reports, duplicates, owned } =
             Lists::read(dataset, target, files, &self.interner, self.reading)?;
+        owned.check(dataset)?;
         // Rows may repeat across files; they are counted with the dataset's first one.
         if let Some(report) = reports.first_mut() {
             report.duplicates = duplicates;

@@ -12,7 +12,6 @@ use crate::engine::error::EngineError;
 use crate::engine::memory::{Held, MemoryBudget};
 use crate::engine::read::scan::in_parallel;
 use crate::engine::read::{Column, Id};
-use crate::types::Secret;
 
 /// A namespace of ids: `7` as a phone and `7` as a card are two ids.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -100,6 +99,11 @@ impl Interner {
     /// How many numbers there are. With links some of them are no person's: those of a person's further ids.
     pub(in crate::engine) fn len(&self) -> usize {
         self.len as usize
+    }
+
+    /// The names of all namespaces.
+    pub(in crate::engine) fn namespaces(&self) -> impl Iterator<Item = &str> {
+        self.namespaces.iter().map(|(name, _)| name.as_str())
     }
 
     /// The namespace of this name, if any id may be of it.
@@ -208,8 +212,13 @@ impl Interner {
         all
     }
 
-    /// The pseudonym of each person, by number: the smallest of their ids' pseudonyms. By so many threads.
-    pub(in crate::engine) fn pseudonyms(&self, epoch_key: &Secret, threads: usize) -> Vec<Pseudonym> {
+    /// The pseudonym of each person, by number: the smallest of their ids' pseudonyms, under the key that `key` gives for their namespace. By
+    /// so many threads.
+    pub(in crate::engine) fn pseudonyms<K: AsRef<PseudonymKey> + Sync>(
+        &self,
+        key: impl Fn(&str) -> K,
+        threads: usize,
+    ) -> Vec<Pseudonym> {
         let mut all = vec![Pseudonym::LARGEST; self.len()];
         let mut lower = |id: u32, pseudonym: Pseudonym| {
             if let Some(slot) = all.get_mut(self.person(id) as usize) {
@@ -217,7 +226,8 @@ impl Interner {
             }
         };
         for (name, ids) in &self.namespaces {
-            let key = PseudonymKey::derive(epoch_key, name);
+            let key = key(name);
+            let key = key.as_ref();
             let parts = in_parallel(ids.numbers.parts(threads), |part| {
                 let mut spelled = String::new();
                 let of_id = |(number, id): (i64, u32)| {
@@ -293,6 +303,7 @@ pub(in crate::engine) fn people(interner: &RwLock<Interner>, mut numbers: Vec<u3
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::types::Secret;
 
     #[test]
     fn an_id_has_one_number_and_one_pseudonym_in_either_spelling() {
@@ -304,7 +315,7 @@ mod tests {
         assert_eq!(interner.find(phone, &Id::Text("x")), None);
         let epoch = Secret::new([3; 32]);
         let key = PseudonymKey::derive(&epoch, "phone");
-        let pseudonyms = interner.pseudonyms(&epoch, 2);
+        let pseudonyms = interner.pseudonyms(|name| PseudonymKey::derive(&epoch, name), 2);
         assert!(pseudonyms[0] == key.pseudonym(b"7") && pseudonyms[1] == key.pseudonym(b"007"));
     }
 
@@ -346,7 +357,7 @@ mod tests {
             let epoch = Secret::new([byte; 32]);
             let [phones, cards] = ["phone", "card"].map(|name| PseudonymKey::derive(&epoch, name));
             let smallest = phones.pseudonym(b"1").min(cards.pseudonym(b"1")).min(cards.pseudonym(b"x"));
-            let all = interner.pseudonyms(&epoch, 2);
+            let all = interner.pseudonyms(|name| PseudonymKey::derive(&epoch, name), 2);
             assert!(
                 all[0] == smallest && all[2] == cards.pseudonym(b"2") && all[4] == phones.pseudonym(b"9")
             );

@@ -6,7 +6,7 @@ use crate::engine::error::EngineError;
 use crate::policy::Dataset;
 
 /// The most events of one person in one consent input: a file, or all parts of a folder.
-const MOST_EVENTS: u32 = 1_000_000;
+pub(in crate::engine) const MOST_EVENTS: u32 = 1_000_000;
 
 /// How many rows each owner has, by the number of the id as it is written: links join ids of other tables. A byte for each owner, so
 /// that most of them are in the processor's cache, and an entry for every 256 rows of one.
@@ -73,7 +73,7 @@ impl OwnerRows {
     }
 
     /// The rows of each owner.
-    fn counts(&self) -> Vec<u32> {
+    pub(in crate::engine) fn counts(&self) -> Vec<u32> {
         let mut all: Vec<u32> = self.rest.iter().copied().map(u32::from).collect();
         for owner in &self.carried {
             if let Some(count) = all.get_mut(*owner as usize) {

@@ -9,7 +9,7 @@ use arrow_schema::{DataType, SchemaRef};
 use super::ReadError;
 use super::bytes::{Magic, file, open_file, plain};
 use super::csv::Head;
-use super::ipc::{IPC, ipc_reader, ipc_stream_reader};
+use super::ipc::{IPC, ipc_file_schema, ipc_stream_reader};
 use super::parquet::footer;
 use super::partition::partitions;
 use super::path::{Promise, file_name};
@@ -69,7 +69,7 @@ pub(super) fn schema(path: &Path, name: &str) -> Result<Option<SchemaRef>, ReadE
         _ if is_text => None,
         Magic::Parquet => Some(Arc::clone(footer(&file, name)?.schema())),
         _ if promise == Promise::Parquet => Some(Arc::clone(footer(&file, name)?.schema())),
-        Magic::IpcFile => Some(ipc_reader(file, name, None)?.schema()),
+        Magic::IpcFile => Some(ipc_file_schema(&file, name)?),
         Magic::IpcStream => Some(ipc_stream_reader(file, name, None)?.schema()),
         Magic::Gzip | Magic::Zstd if promise == Promise::Ipc => {
             let reader = StreamReader::try_new(plain(name, file)?.bytes, None);

@@ -216,6 +216,16 @@ impl FileReport {
         }
     }
 
+    /// The shapes of ids by column, and the places of the first bad rows.
+    pub(in crate::engine) fn rest(&self) -> (&BTreeMap<String, IdShapes>, &[RowPlace]) {
+        (&self.shapes, &self.first)
+    }
+
+    /// A report of what [`FileReport::rest`] gave where the file was read.
+    pub(in crate::engine) fn of_rest(shapes: BTreeMap<String, IdShapes>, first: Vec<RowPlace>) -> Self {
+        Self { shapes, first, ..Self::default() }
+    }
+
     /// The shapes of the ids of a column.
     pub(in crate::engine) fn id_shapes(&self, column: &str) -> Option<&IdShapes> {
         self.shapes.get(column)

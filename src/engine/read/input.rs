@@ -111,6 +111,11 @@ impl Input {
         }
     }
 
+    /// Its file, if it is one that others can open, too.
+    pub(in crate::engine) fn file(&self) -> Option<&Path> {
+        self.path().filter(|path| !is_pipe(path))
+    }
+
     /// Its file, if it is one.
     pub(super) fn path(&self) -> Option<&Path> {
         match self {
@@ -126,7 +131,7 @@ impl Input {
     }
 
     /// What remembers it while it is read, if it is a file and anything does.
-    pub(super) fn record(&self) -> Option<&Arc<Record>> {
+    pub(in crate::engine) fn record(&self) -> Option<&Arc<Record>> {
         if let Self::Recorded(file) = self { Some(&file.record) } else { None }
     }
 

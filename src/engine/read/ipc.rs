@@ -9,21 +9,24 @@ use arrow_schema::{Schema, SchemaRef};
 
 use super::ReadError;
 use super::bytes::{Bytes, file};
-use super::ipc_lengths::{CheckedLengths, check_file};
+use super::ipc_lengths::{CheckedLengths, check_file, schema_of_file};
 use super::recorded::Source;
 use super::table::{OpenTerms, Stop, Table, arrow, choose, damaged, is_not_too_wide};
 
 pub(super) const IPC: &str = "Arrow IPC";
 
-pub(super) fn ipc_reader(
-    file: File,
-    name: &str,
-    columns: Option<Vec<usize>>,
-) -> Result<FileReader<File>, ReadError> {
+fn ipc_reader(file: File, name: &str, columns: Option<Vec<usize>>) -> Result<FileReader<File>, ReadError> {
     check_file(&file).map_err(|_| damaged(name, IPC))?;
     let reader = FileReader::try_new(file, columns).map_err(|_| damaged(name, IPC))?;
     is_not_too_wide(name, reader.schema().fields().len())?;
     Ok(reader)
+}
+
+/// The schema of a file, from its footer alone.
+pub(super) fn ipc_file_schema(file: &File, name: &str) -> Result<SchemaRef, ReadError> {
+    let schema = schema_of_file(file).map_err(|_| damaged(name, IPC))?;
+    is_not_too_wide(name, schema.fields().len())?;
+    Ok(schema.into())
 }
 
 pub(super) fn ipc_stream_reader(

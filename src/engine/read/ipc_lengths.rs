@@ -7,8 +7,10 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{Error, ErrorKind, Read, Result, Seek, SeekFrom};
 
+use arrow_ipc::convert::try_fb_to_schema;
 use arrow_ipc::reader::read_footer_length;
 use arrow_ipc::{Message, RecordBatch, root_as_footer, root_as_message};
+use arrow_schema::Schema;
 
 /// The longest decompressed buffer: what 32-bit offsets of texts can address.
 const LONGEST: i64 = i32::MAX as i64;
@@ -50,12 +52,12 @@ fn parsed(metadata: &[u8]) -> Result<Message<'_>> {
     root_as_message(metadata).map_err(|_| Error::new(ErrorKind::InvalidData, "not a message of Arrow IPC"))
 }
 
-/// Checks every message that the footer of a file names.
-///
-/// # Errors
-/// What the system says, and [`ErrorKind::InvalidData`] for a forged length or a broken footer.
-pub(super) fn check_file(mut file: &File) -> Result<()> {
-    let broken = || Error::new(ErrorKind::InvalidData, "broken footer");
+fn broken() -> Error {
+    Error::new(ErrorKind::InvalidData, "broken footer")
+}
+
+/// The bytes of the footer of a file, and how long the file is.
+fn read_footer(mut file: &File) -> Result<(Vec<u8>, u64)> {
     let size = file.seek(SeekFrom::End(0))?;
     let mut trailer = [0; TRAILER];
     file.seek(SeekFrom::Start(size.checked_sub(TRAILER as u64).ok_or_else(broken)?))?;
@@ -65,6 +67,25 @@ pub(super) fn check_file(mut file: &File) -> Result<()> {
     let mut footer = vec![0; length];
     file.seek(SeekFrom::Start(begin))?;
     file.read_exact(&mut footer)?;
+    Ok((footer, size))
+}
+
+/// The schema that the footer of a file holds; of its batches nothing is read.
+///
+/// # Errors
+/// What the system says, and [`ErrorKind::InvalidData`] for a broken footer.
+pub(super) fn schema_of_file(file: &File) -> Result<Schema> {
+    let (footer, _) = read_footer(file)?;
+    let schema = root_as_footer(&footer).map_err(|_| broken())?.schema().ok_or_else(broken)?;
+    try_fb_to_schema(schema).map_err(|_| broken())
+}
+
+/// Checks every message that the footer of a file names.
+///
+/// # Errors
+/// What the system says, and [`ErrorKind::InvalidData`] for a forged length or a broken footer.
+pub(super) fn check_file(mut file: &File) -> Result<()> {
+    let (footer, size) = read_footer(file)?;
     let footer = root_as_footer(&footer).map_err(|_| broken())?;
     for block in
         footer.dictionaries().into_iter().flatten().chain(footer.recordBatches().into_iter().flatten())

@@ -52,6 +52,8 @@ struct State {
     /// The digest of a file that is read at random, if it was taken while others read it.
     ahead: Option<FileDigest>,
     passes: Vec<Arc<Mutex<Pass>>>,
+    /// Digests that executors of a cluster took.
+    elsewhere: Vec<FileDigest>,
 }
 
 /// What changes if a file is written to or replaced: device, inode, length, times of change in seconds and nanoseconds.
@@ -238,13 +240,20 @@ impl Record {
         pass.finish().map(Some).map_err(|source| self.unread(source))
     }
 
+    /// What an executor of a cluster took the digest of, byte for byte as it read the file. Two that differ are a file that changed.
+    pub(in crate::engine) fn set_digest(&self, digest: FileDigest) {
+        locked(&self.state).elsewhere.push(digest);
+    }
+
     /// The digest of the input, after everything that reads it has ended; `None` if nothing did.
     ///
     /// # Errors
     /// [`ReadError::Changed`] for a file that had other bytes when it was read again, or was written to while it was read at random.
     pub fn digest(&self) -> Result<Option<FileDigest>, ReadError> {
-        let passes = locked(&self.state).passes.clone();
-        let mut found = Vec::new();
+        let (passes, mut found) = {
+            let state = locked(&self.state);
+            (state.passes.clone(), state.elsewhere.clone())
+        };
         for pass in passes {
             let mut pass = locked(&pass);
             if pass.begun {

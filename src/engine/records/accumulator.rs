@@ -1,5 +1,7 @@
 //! The state of each measure for a partition of people while records stream past, in any order.
 
+use bincode::{Decode, Encode};
+
 use super::distinct::DistinctSets;
 use super::partition_buffer::PartitionBatch;
 use super::values::Values;
@@ -10,13 +12,15 @@ use crate::types::Timestamp;
 const DAY: i64 = 86_400;
 
 /// A measure over the records of one dataset. Positions are of columns that are read, and of selections.
-pub(super) struct MeasureKernel {
+#[derive(Clone, Copy)]
+pub(in crate::engine) struct MeasureKernel {
     pub(in crate::engine) measure: usize,
     pub(in crate::engine) selection: usize,
     pub(in crate::engine) op: AggregateOp,
 }
 
 /// The aggregate of the selected rows.
+#[derive(Clone, Copy)]
 pub(in crate::engine) enum AggregateOp {
     Count,
     Sum(usize),
@@ -31,7 +35,7 @@ pub(in crate::engine) enum AggregateOp {
 }
 
 /// The state of one measure for a partition of people. Counts stop at their type's end, far above any clamp.
-pub(super) enum Accumulator {
+pub(in crate::engine) enum Accumulator {
     Count(Vec<u32>),
     Sum(Vec<i128>),
     Mean {
@@ -52,9 +56,32 @@ pub(super) enum Accumulator {
     },
 }
 
+/// What an accumulator holds of one person, to be merged into another one of the same measure. It has no `Debug`.
+#[derive(Encode, Decode)]
+pub(in crate::engine) enum AccumulatorState {
+    Count(u32),
+    Sum(i128),
+    Mean(i128, u32),
+    /// The least or the greatest one.
+    Best(Option<i64>),
+    /// Ascending fingerprints; `None` for a set that takes no more.
+    Distinct(Option<Vec<u64>>),
+    Share(u32, u32),
+    Retained(bool, bool),
+}
+
+/// Why a state was not merged.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(in crate::engine) enum NotMerged {
+    /// It is one of another measure.
+    Other,
+    /// The mean of more than 2^32 rows of one person, which one machine ends early, by the order of rows.
+    TooManyRows,
+}
+
 impl AggregateOp {
     /// An accumulator of no rows yet, for people numbered `0..people`.
-    pub(super) fn start(&self, people: usize) -> Accumulator {
+    pub(in crate::engine) fn start(&self, people: usize) -> Accumulator {
         match self {
             Self::Count => Accumulator::Count(vec![0; people]),
             Self::Sum(_) => Accumulator::Sum(vec![0; people]),
@@ -74,7 +101,7 @@ impl AggregateOp {
     }
 
     /// Bytes that are held for each person, sets of distinct values left out.
-    pub(super) const fn bytes_of_person(&self) -> usize {
+    pub(in crate::engine) const fn bytes_of_person(&self) -> usize {
         match self {
             Self::Count => size_of::<u32>(),
             Self::Sum(_) => size_of::<i128>(),
@@ -108,12 +135,14 @@ fn at<T>(list: &mut [T], person: usize) -> Option<&mut T> {
     list.get_mut(person)
 }
 
-fn tally(counts: &mut [u32], owners: impl Iterator<Item = usize>) {
-    for person in owners {
-        if let Some(count) = at(counts, person) {
-            *count = count.saturating_add(1);
-        }
+fn add(counts: &mut [u32], person: usize, more: u32) {
+    if let Some(count) = at(counts, person) {
+        *count = count.saturating_add(more);
     }
+}
+
+fn tally(counts: &mut [u32], owners: impl Iterator<Item = usize>) {
+    owners.for_each(|person| add(counts, person, 1));
 }
 
 fn set_seen(seen: &mut [bool], owners: impl Iterator<Item = usize>) {
@@ -139,7 +168,7 @@ fn best(
 
 impl Accumulator {
     /// Bytes of the sets of distinct values.
-    pub(super) fn bytes_of_sets(&self) -> usize {
+    pub(in crate::engine) fn bytes_of_sets(&self) -> usize {
         if let Self::Distinct(sets) = self { sets.bytes_of_sets() } else { 0 }
     }
 
@@ -185,6 +214,94 @@ impl Accumulator {
             }
             _ => {}
         }
+    }
+
+    /// Makes room for people numbered `0..people`.
+    pub(in crate::engine) fn grow(&mut self, people: usize) {
+        match self {
+            Self::Count(counts) => counts.resize(counts.len().max(people), 0),
+            Self::Sum(sums) => sums.resize(sums.len().max(people), 0),
+            Self::Mean { sums, counts } => {
+                sums.resize(sums.len().max(people), 0);
+                counts.resize(counts.len().max(people), 0);
+            }
+            Self::Least(best, some) => {
+                best.resize(best.len().max(people), i64::MAX);
+                some.resize(some.len().max(people), false);
+            }
+            Self::Greatest(best, some) => {
+                best.resize(best.len().max(people), i64::MIN);
+                some.resize(some.len().max(people), false);
+            }
+            Self::Distinct(sets) => sets.grow(people),
+            Self::Share { met, all } => {
+                met.resize(met.len().max(people), 0);
+                all.resize(all.len().max(people), 0);
+            }
+            Self::Retained { before, later } => {
+                before.resize(before.len().max(people), false);
+                later.resize(later.len().max(people), false);
+            }
+        }
+    }
+
+    /// What was accumulated of one person.
+    pub(in crate::engine) fn state(&self, person: usize) -> AccumulatorState {
+        let number = |counts: &[u32]| counts.get(person).copied().unwrap_or(0);
+        let sum = |sums: &[i128]| sums.get(person).copied().unwrap_or(0);
+        let is = |flags: &[bool]| flags.get(person).copied().unwrap_or(false);
+        match self {
+            Self::Count(counts) => AccumulatorState::Count(number(counts)),
+            Self::Sum(sums) => AccumulatorState::Sum(sum(sums)),
+            Self::Mean { sums, counts } => AccumulatorState::Mean(sum(sums), number(counts)),
+            Self::Least(best, some) | Self::Greatest(best, some) => {
+                AccumulatorState::Best(best.get(person).copied().filter(|_| is(some)))
+            }
+            Self::Distinct(sets) => AccumulatorState::Distinct(sets.fingerprints(person)),
+            Self::Share { met, all } => AccumulatorState::Share(number(met), number(all)),
+            Self::Retained { before, later } => AccumulatorState::Retained(is(before), is(later)),
+        }
+    }
+
+    /// Adds what another accumulator of the same measure has of a person, for whom there is room. Commutative and associative; an exact sum
+    /// of up to 2^63 numbers of 64 bits does not reach the end of its type, and counts end at theirs in any order.
+    pub(in crate::engine) fn merge(
+        &mut self,
+        person: usize,
+        state: AccumulatorState,
+    ) -> Result<(), NotMerged> {
+        match (self, state) {
+            (Self::Count(counts), AccumulatorState::Count(more)) => add(counts, person, more),
+            (Self::Sum(sums), AccumulatorState::Sum(more)) => {
+                at(sums, person).into_iter().for_each(|sum| *sum = sum.saturating_add(more));
+            }
+            (Self::Mean { sums, counts }, AccumulatorState::Mean(more, rows)) => {
+                if let (Some(sum), Some(count)) = (at(sums, person), at(counts, person)) {
+                    *count = count.checked_add(rows).ok_or(NotMerged::TooManyRows)?;
+                    *sum = sum.saturating_add(more);
+                }
+            }
+            (Self::Least(least, some), AccumulatorState::Best(other)) => {
+                best(least, some, other.map(|other| (person, other)).into_iter(), i64::min);
+            }
+            (Self::Greatest(greatest, some), AccumulatorState::Best(other)) => {
+                best(greatest, some, other.map(|other| (person, other)).into_iter(), i64::max);
+            }
+            (Self::Distinct(sets), AccumulatorState::Distinct(Some(fingerprints))) => {
+                sets.add_all(fingerprints.into_iter().map(|fingerprint| (person, fingerprint)));
+            }
+            (Self::Distinct(sets), AccumulatorState::Distinct(None)) => sets.fill(person),
+            (Self::Share { met, all }, AccumulatorState::Share(more_met, more)) => {
+                add(met, person, more_met);
+                add(all, person, more);
+            }
+            (Self::Retained { before, later }, AccumulatorState::Retained(was, is)) => {
+                at(before, person).into_iter().for_each(|before| *before |= was);
+                at(later, person).into_iter().for_each(|later| *later |= is);
+            }
+            _ => return Err(NotMerged::Other),
+        }
+        Ok(())
     }
 
     /// The values, which the clamp holds when they are read.

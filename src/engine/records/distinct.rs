@@ -225,6 +225,13 @@ impl<P: Place> Tables<P> {
         u32::try_from(start).unwrap_or(u32::MAX)
     }
 
+    /// The fingerprints that a set has placed, but for 0.
+    fn of(&self, set: Set) -> Vec<u64> {
+        let first = set.start as usize;
+        let table = self.places.get(first..first + set.size()).unwrap_or_default();
+        table.iter().filter(|place| **place != P::default()).map(|place| place.fingerprint()).collect()
+    }
+
     fn bytes(&self) -> usize {
         self.places.capacity() * size_of::<P>()
     }
@@ -237,7 +244,7 @@ enum AnyTables {
 }
 
 /// The sets of everybody. A set that has as many fingerprints as are counted takes no more and is not looked into again.
-pub(super) struct DistinctSets {
+pub(in crate::engine) struct DistinctSets {
     rule: Rule,
     sets: Vec<Set>,
     tables: AnyTables,
@@ -280,6 +287,37 @@ impl DistinctSets {
                 return;
             }
         }
+    }
+
+    /// Makes room for people numbered `0..people`.
+    pub(super) fn grow(&mut self, people: usize) {
+        self.sets.resize(self.sets.len().max(people), Set::default());
+    }
+
+    /// The fingerprints of a person, ascending; `None` for a set that takes no more, which has forgotten them.
+    pub(super) fn fingerprints(&self, person: usize) -> Option<Vec<u64>> {
+        let set = self.sets.get(person).copied().unwrap_or_default();
+        if set.len >= self.rule.cap {
+            return None;
+        }
+        let mut all = match &self.tables {
+            AnyTables::Narrow(tables) => tables.of(set),
+            AnyTables::Wide(tables) => tables.of(set),
+        };
+        all.extend(set.zero.then_some(0));
+        all.sort_unstable();
+        Some(all)
+    }
+
+    /// Makes a set one that takes no more.
+    pub(super) fn fill(&mut self, person: usize) {
+        let Some(set) = self.sets.get_mut(person) else { return };
+        set.len = self.rule.cap;
+        match &mut self.tables {
+            AnyTables::Narrow(tables) => tables.outgrow(set.start, set.log),
+            AnyTables::Wide(tables) => tables.outgrow(set.start, set.log),
+        }
+        set.log = 0;
     }
 
     /// Every fingerprint stays where it is.

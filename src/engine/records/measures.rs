@@ -2,7 +2,7 @@
 
 use std::sync::RwLock;
 
-use super::accumulator::{AggregateOp, MeasureKernel};
+use super::accumulator::{Accumulator, AggregateOp, MeasureKernel};
 use super::partition_buffer::{PartitionBuffer, RowLayout};
 use super::partitions::Partitions;
 use super::rows::{ColumnCells, Findings, Rows, Selection, TimeSpan};
@@ -172,9 +172,9 @@ impl<'a> Records<'a> {
     }
 
     /// Says of a dataset whose records all lie outside every window that they do: a function of its files and of as-of alone.
-    fn note_outside(&self, reports: &mut [FileReport], mut is_inside: impl Iterator<Item = bool>) {
+    pub(in crate::engine) fn note_outside(&self, reports: &mut [FileReport], is_inside: bool) {
         let some = reports.iter().any(|report| report.rows > 0);
-        if let Some(report) = reports.first_mut().filter(|_| some && !is_inside.any(|inside| inside)) {
+        if let Some(report) = reports.first_mut().filter(|_| some && !is_inside) {
             report.notes.push(format!(
                 "every record of `{}` lies outside every window as of {}: look at the instants of its files and at the as-of",
                 self.dataset.name, self.as_of
@@ -208,6 +208,23 @@ impl<'a> Records<'a> {
         interner: &RwLock<Interner>,
         reading: &Reading,
     ) -> Result<(Vec<FileReport>, AccumulatedRecords<'_>), EngineError> {
+        let ScannedRecords { mut reports, accumulated, owned, is_inside } =
+            self.scan(files, interner, reading)?;
+        self.note_outside(&mut reports, is_inside);
+        owned.check(self.dataset)?;
+        Ok((reports, accumulated))
+    }
+
+    /// As [`Records::read`], of a part of the files: the caller checks owners and windows over all of them.
+    ///
+    /// # Errors
+    /// [`EngineError`] for damaged files.
+    pub(in crate::engine) fn scan(
+        &self,
+        files: Vec<Input>,
+        interner: &RwLock<Interner>,
+        reading: &Reading,
+    ) -> Result<ScannedRecords<'_>, EngineError> {
         let wanted = self.wanted(reading.count_identical);
         let terms = OpenTerms { csv: &self.dataset.csv, ..OpenTerms::new(&wanted) };
         let scan = ParallelScan { dataset: self.dataset.name.as_str(), terms, reading };
@@ -215,10 +232,9 @@ impl<'a> Records<'a> {
         let (mut reports, mut states) =
             scan.read(files, || pass.start(), |state, input| pass.observe(state, input))?;
         self.note_identical(&mut reports, &mut states, reading);
-        self.note_outside(&mut reports, states.iter().map(|state| state.is_inside));
+        let is_inside = states.iter().any(|state| state.is_inside);
         let mut owned = OwnerRows::default();
         states.iter_mut().for_each(|state| owned.and(std::mem::take(&mut state.owned)));
-        owned.check(self.dataset)?;
         let present = states.iter_mut().map(|state| std::mem::take(&mut state.present)).reduce(either);
         let finished = in_parallel(states, |state| pass.finish(state));
         let pointers = finished.into_iter().reduce(|mut all, more| {
@@ -226,7 +242,19 @@ impl<'a> Records<'a> {
             all
         });
         let (pointers, present) = (pointers.unwrap_or_default(), present.unwrap_or_default());
-        Ok((reports, AccumulatedRecords { of: self, partitions: pass.partitions, pointers, present }))
+        let accumulated = AccumulatedRecords { of: self, partitions: pass.partitions, pointers, present };
+        Ok(ScannedRecords { reports, accumulated, owned, is_inside })
+    }
+
+    /// The measures over own records.
+    pub(in crate::engine) fn kernels(&self) -> &[MeasureKernel] {
+        &self.kernels
+    }
+
+    /// Whether the column whose cells a measure reads is one of people.
+    pub(in crate::engine) fn reads_people(&self, kernel: &MeasureKernel) -> bool {
+        let field = kernel.op.column().and_then(|column| self.read.get(column));
+        field.is_some_and(|field| matches!(field.kind, FieldKind::Person { .. }))
     }
 
     /// The owner, the fields that are read, and all others that are declared.
@@ -412,7 +440,23 @@ pub(in crate::engine) struct AccumulatedRecords<'a> {
     present: Vec<bool>,
 }
 
+/// What was read of some files of a dataset.
+pub(in crate::engine) struct ScannedRecords<'a> {
+    pub(in crate::engine) reports: Vec<FileReport>,
+    pub(in crate::engine) accumulated: AccumulatedRecords<'a>,
+    /// The rows of each owner.
+    pub(in crate::engine) owned: OwnerRows,
+    /// Whether a record lies in a window, or no measure knows times.
+    pub(in crate::engine) is_inside: bool,
+}
+
 impl AccumulatedRecords<'_> {
+    /// The accumulators of all measures, partition by partition of people, and what points at people, by relation.
+    pub(in crate::engine) fn into_parts(self) -> (Vec<Vec<Accumulator>>, Vec<(usize, Pointed)>) {
+        let pointed = self.of.pointers.iter().map(|pointer| pointer.relation).zip(self.pointers);
+        (self.partitions.finish().collect(), pointed.collect())
+    }
+
     /// The values of all measures.
     pub(in crate::engine) fn finish(self) -> OfRecords {
         let Self { of, partitions, pointers, present } = self;

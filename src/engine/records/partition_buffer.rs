@@ -7,7 +7,7 @@ use crate::engine::read::reading::Reading;
 use crate::engine::read::work::Step;
 
 /// People of one partition, a power of two.
-pub(super) const PARTITION_SIZE: usize = 512;
+pub(in crate::engine) const PARTITION_SIZE: usize = 512;
 /// The bits of a person's number that are their place in a partition.
 const PLACE: u32 = (1 << PARTITION_SIZE.ilog2()) - 1;
 /// Rows that are buffered for one partition before they are accumulated.
@@ -313,7 +313,7 @@ fn set(row: &mut [u32], word: usize, bits: u32) {
 }
 
 /// Buffered rows of one partition of people.
-pub(super) struct PartitionBatch<'a> {
+pub(in crate::engine) struct PartitionBatch<'a> {
     layout: &'a RowLayout,
     words: &'a [u32],
 }

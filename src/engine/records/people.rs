@@ -6,7 +6,7 @@ use std::sync::RwLock;
 use arrow_array::{Array as _, ArrayRef};
 
 use super::ages::ages;
-use super::differing::Differing;
+use super::differing::{Differing, Rows};
 use crate::consent::AgeFact;
 use crate::deidentify::Treatment;
 use crate::engine::error::EngineError;
@@ -121,6 +121,27 @@ impl<'a> People<'a> {
     /// [`EngineError::RowsPerOwner`] after all files.
     pub(in crate::engine) fn check_owners(&self) -> Result<(), EngineError> {
         self.owned.check(self.dataset)
+    }
+
+    /// The tags over the dataset, in their order, each with its column and the code of what is not listed.
+    pub(in crate::engine) fn tags(&self) -> impl Iterator<Item = (usize, &'a str, usize)> {
+        self.tags.iter().map(|codes| (codes.tag, codes.column, codes.other))
+    }
+
+    /// The column of ages, if they are read.
+    pub(in crate::engine) fn age_column(&self) -> Option<&'a str> {
+        self.born.as_ref().map(|born| born.field.column.as_str())
+    }
+
+    /// The rows of each id.
+    pub(in crate::engine) fn counts(&self) -> Vec<u32> {
+        self.owned.counts()
+    }
+
+    /// What the rows of an id say of each tag, and of its age if that is read.
+    pub(in crate::engine) fn rows(&self, id: usize) -> (Vec<Rows<u32>>, Rows<AgeFact>) {
+        let tags = self.tags.iter().map(|codes| codes.differing.rows(id)).collect();
+        (tags, self.born.as_ref().map_or(Rows::None, |born| born.differing.rows(id)))
     }
 
     /// The columns that are read after the owner's: those of the tags, then that of ages.

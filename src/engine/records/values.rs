@@ -1,6 +1,17 @@
 //! The values of one measure for everybody.
 
+use bincode::{Decode, Encode};
+
 use crate::tags::Clamp;
+
+/// The value of one person as it was accumulated, before its clamp. It has no `Debug`.
+#[derive(Clone, Copy, PartialEq, Eq, Encode, Decode)]
+pub(in crate::engine) enum Element {
+    Whole(i64),
+    Partial(Option<i64>),
+    /// Numerator and denominator; a denominator of 0 is none.
+    Ratio(i128, u32),
+}
 
 /// Values by dense number, each held to the declared range when it is read; a person beyond the last one has no rows. No
 /// `Debug`: these are facts about people.
@@ -53,6 +64,47 @@ impl Values {
             }
             _ => {}
         }
+    }
+
+    /// The value of a person as it was accumulated.
+    pub(in crate::engine) fn element(&self, person: usize) -> Element {
+        match &self.of {
+            Stored::Whole(values) => Element::Whole(values.get(person).copied().unwrap_or(0)),
+            Stored::Partial(values) => Element::Partial(values.get(person).copied().flatten()),
+            Stored::Ratio { numerators, denominators } => Element::Ratio(
+                numerators.get(person).copied().unwrap_or(0),
+                denominators.get(person).copied().unwrap_or(0),
+            ),
+        }
+    }
+
+    /// Values of people one after another; `None` unless all are of one kind.
+    pub(in crate::engine) fn of_elements(range: Clamp, elements: &[Element]) -> Option<Self> {
+        let of = match elements.first()? {
+            Element::Whole(_) => {
+                let all = elements.iter().map(|one| match one {
+                    Element::Whole(value) => Some(*value),
+                    _ => None,
+                });
+                Stored::Whole(all.collect::<Option<_>>()?)
+            }
+            Element::Partial(_) => {
+                let all = elements.iter().map(|one| match one {
+                    Element::Partial(value) => Some(*value),
+                    _ => None,
+                });
+                Stored::Partial(all.collect::<Option<_>>()?)
+            }
+            Element::Ratio(..) => {
+                let all = elements.iter().map(|one| match one {
+                    Element::Ratio(numerator, denominator) => Some((*numerator, *denominator)),
+                    _ => None,
+                });
+                let (numerators, denominators) = all.collect::<Option<Vec<_>>>()?.into_iter().unzip();
+                Stored::Ratio { numerators, denominators }
+            }
+        };
+        Some(Self { range, of })
     }
 
     /// Whether every value is a whole number.

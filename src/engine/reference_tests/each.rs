@@ -1,19 +1,16 @@
 //! Every kind of measure, person by person: a tag that names each person makes of the cube a table of their values.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
 use std::num::NonZeroUsize;
-use std::path::Path;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BooleanArray, Int64Array, StringArray, TimestampSecondArray};
-use parquet::arrow::ArrowWriter;
-use parquet::file::properties::WriterProperties;
 use rand::rngs::StdRng;
 use rand::seq::SliceRandom;
 use rand::{RngExt, SeedableRng};
 
 use super::fast_paths::check;
+use super::row_groups::in_row_groups;
 use super::slow::Terms;
 use super::{DAY, PLAIN, consents, input};
 use crate::deidentify::{CutKey, PseudonymKey};
@@ -37,9 +34,13 @@ fans_last = { over = "follows", role = "audience", mean = "last", clamp = [0, 10
 friends = { over = "follows", role = "own", size = true, clamp = [0, 100] }
 "#;
 
-pub(super) fn study() -> Study {
+pub(crate) fn study() -> Study {
+    Study::parse("each.toml", &study_text()).unwrap()
+}
+
+pub(crate) fn study_text() -> String {
     let tags = format!("[tags]\nwho = {{ field = \"members.word\", values = {PEOPLE:?} }}\n");
-    Study::parse("each.toml", &text(MEASURES, &tags)).unwrap()
+    text(MEASURES, &tags)
 }
 
 /// The study with these `[measures]` and `[tags]`.
@@ -495,24 +496,6 @@ fn values_do_not_depend_on_the_order_of_rows_files_row_groups_or_threads() {
         let stored = in_row_groups(world.tables(2), place.path(), rng.random_range(1..6));
         assert!(table_of(&study, stored, &key, 1 + case % 4) == found, "case {case}, row groups");
     }
-}
-
-/// The same tables as Parquet files whose row groups have so many rows.
-fn in_row_groups(tables: Sources, place: &Path, rows: usize) -> Sources {
-    let store = |number: usize, input| {
-        let Input::Reader(name, reader) = input else { panic!("the tables are in memory") };
-        let path = place.join(format!("{name}-{number}.parquet"));
-        let few = WriterProperties::builder().set_max_row_group_row_count(Some(rows)).build();
-        let file = File::create(&path).unwrap();
-        let mut writer = ArrowWriter::try_new(file, reader.schema(), Some(few)).unwrap();
-        reader.for_each(|batch| writer.write(&batch.unwrap()).unwrap());
-        writer.close().unwrap();
-        Input::Path(path)
-    };
-    let data = tables.data.into_iter().enumerate();
-    let data = data.map(|(number, (name, input))| (name, store(number, input))).collect();
-    let consents = tables.consents.into_iter().enumerate();
-    Sources { data, consents: consents.map(|(number, input)| store(number, input)).collect() }
 }
 
 /// Values at the ends of what a cell can hold: sums are exact however far they went on the way, and only then held to their

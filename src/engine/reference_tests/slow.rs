@@ -7,11 +7,11 @@ use crate::deidentify::{CutKey, PseudonymKey};
 use crate::types::Secret;
 
 /// One payment row: payer, amount, points, instant in seconds.
-pub(super) type Payment = (Option<String>, Option<i64>, Option<i64>, Option<i64>);
+pub(crate) type Payment = (Option<String>, Option<i64>, Option<i64>, Option<i64>);
 
 /// The rows of one epoch as a person would write them down. An empty id is a missing one.
 #[derive(Clone, Default)]
-pub(super) struct Rows {
+pub(crate) struct Rows {
     pub(super) follows: Vec<(Option<String>, Option<String>)>,
     pub(super) payments: Vec<Payment>,
     pub(super) members: Vec<(Option<String>, Option<String>)>,
@@ -22,8 +22,8 @@ pub(super) struct Rows {
 }
 
 /// The declared constants of the study, once more and by hand.
-pub(super) struct Terms {
-    pub(super) as_of: i64,
+pub(crate) struct Terms {
+    pub(crate) as_of: i64,
     pub(super) max_reach: usize,
     pub(super) window_days: i64,
     pub(super) spend_clamp: (i64, i64),

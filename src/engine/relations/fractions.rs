@@ -9,7 +9,7 @@ use num_bigint::BigUint;
 use crate::tags::Bound;
 
 /// Numerator and denominator; the denominator is positive.
-pub(super) type Fraction = (i128, u32);
+pub(in crate::engine) type Fraction = (i128, u32);
 
 /// The sum of `terms` divided by `by`, as the largest fraction with a declarable denominator that is not above it. `None` if
 /// `by` is 0. The order of `terms` changes nothing. Terms are clamped measures: at most 2^62 away from zero, and fewer than
@@ -18,7 +18,7 @@ pub(super) type Fraction = (i128, u32);
 /// # Privacy
 /// Terms of people who are out come with the numerator 0 and their denominator, and do not count in `by`, which is at most
 /// `most`. Denominators and `most` alone decide which arithmetic is used and how long its numbers are.
-pub(super) fn quotient(terms: &mut [Fraction], by: u32, most: u32) -> Option<Fraction> {
+pub(in crate::engine) fn quotient(terms: &mut [Fraction], by: u32, most: u32) -> Option<Fraction> {
     terms.sort_unstable_by_key(|(_, denominator)| *denominator);
     let mut whole: i128 = 0;
     let mut parts: Vec<(u128, u32)> = Vec::new();

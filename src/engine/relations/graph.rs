@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::lists::Lists;
 use super::pointers::Pointed;
 use crate::consent::Covered;
-use crate::deidentify::{CutKey, Pseudonym};
+use crate::deidentify::{CutKey, Pseudonym, PseudonymKey};
 use crate::engine::error::EngineError;
 use crate::engine::ids::intern::Interner;
 use crate::engine::memory::Held;
@@ -47,7 +47,7 @@ impl Graph {
         let (mut held, mut truncated) = (Vec::new(), BTreeMap::new());
         if !lists.is_empty() {
             let _held = reading.memory.hold(people.saturating_mul(size_of::<Pseudonym>()))?;
-            let pseudonyms = interner.pseudonyms(epoch_key, threads);
+            let pseudonyms = interner.pseudonyms(|name| PseudonymKey::derive(epoch_key, name), threads);
             for (index, relation) in catalogue.relations().iter().enumerate() {
                 let (Some(list), Some(max_reach)) = (lists.get(&index), relation.max_reach) else { continue };
                 held.push(reading.memory.hold(list.bytes())?);
@@ -149,14 +149,18 @@ impl Graph {
             Source::Ties { relation, strong, unit } => {
                 let sizes = self.sizes.get(relation)?.clone();
                 let ties = mutual(relation)?.into_iter().zip(&sizes);
-                let counted =
-                    |(ties, size): (u32, &u32)| if *strong { ties } else { size.saturating_sub(ties) };
-                let numerators = ties.map(|tie| i128::from(counted(tie)) * i128::from(*unit)).collect();
-                Some(Values::ratio(range, numerators, sizes))
+                let numerators = ties.map(|(ties, size)| share_of_ties((ties, *size), *strong, *unit));
+                Some(Values::ratio(range, numerators.collect(), sizes))
             }
             Source::Own { .. } | Source::OwnListSize { .. } | Source::Referred { .. } => None,
         }
     }
+}
+
+/// The numerator of the share of strong or weak ties of a list of this size, in parts of `unit`.
+pub(in crate::engine) fn share_of_ties((ties, size): (u32, u32), strong: bool, unit: u32) -> i128 {
+    let counted = if strong { ties } else { size.saturating_sub(ties) };
+    i128::from(counted) * i128::from(unit)
 }
 
 /// Relations along which anything travels to people whom others list.
@@ -169,7 +173,7 @@ fn relations_of_audiences(catalogue: &Catalogue) -> BTreeSet<usize> {
 }
 
 /// Relations whose mutual ties are counted.
-fn relations_of_ties(catalogue: &Catalogue) -> BTreeSet<usize> {
+pub(in crate::engine) fn relations_of_ties(catalogue: &Catalogue) -> BTreeSet<usize> {
     let of_ties = |measure: &Measure| match &measure.source {
         Source::Mutual { relation } | Source::Ties { relation, .. } => Some(*relation),
         _ => None,
@@ -178,7 +182,7 @@ fn relations_of_ties(catalogue: &Catalogue) -> BTreeSet<usize> {
 }
 
 /// Whether what travels is added up as it is.
-const fn adds(what: &Inbound) -> bool {
+pub(in crate::engine) const fn adds(what: &Inbound) -> bool {
     matches!(what, Inbound::Sum { .. } | Inbound::Mean { .. })
 }
 

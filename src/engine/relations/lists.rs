@@ -71,11 +71,12 @@ impl State {
     }
 }
 
-/// The lists of a relation, the reports of its files, and how many rows repeat another one.
+/// The lists of a relation, the reports of its files, how many rows repeat another one, and the rows of each owner.
 pub(in crate::engine) struct ReadLists {
     pub(in crate::engine) lists: Lists,
     pub(in crate::engine) reports: Vec<FileReport>,
     pub(in crate::engine) duplicates: u64,
+    pub(in crate::engine) owned: OwnerRows,
 }
 
 impl Lists {
@@ -92,7 +93,7 @@ impl Lists {
     }
 
     /// Owner and target of every row, ascending by owner.
-    pub(super) fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
+    pub(in crate::engine) fn pairs(&self) -> impl Iterator<Item = (u32, u32)> {
         let owners = (0..).step_by(OWNERS);
         owners.zip(&self.blocks).flat_map(|(first, block)| {
             let lists = (first..).zip(block.lists());
@@ -101,7 +102,7 @@ impl Lists {
     }
 
     /// How many pairs there are.
-    fn len(&self) -> usize {
+    pub(in crate::engine) fn len(&self) -> usize {
         self.blocks.iter().map(Block::len).sum()
     }
 
@@ -114,7 +115,7 @@ impl Lists {
     /// Reads all files of a relation. Every row is read, independent of coverage, so that the reports depend on the files alone.
     ///
     /// # Errors
-    /// [`EngineError`] for damaged files, and for owners with more rows than the study allows.
+    /// [`EngineError`] for damaged files. The caller checks the rows of each owner.
     pub(in crate::engine) fn read(
         dataset: &Dataset,
         target: &IdColumn,
@@ -190,11 +191,10 @@ impl Lists {
             rows.add_counts(first, &of_owners);
             blocks.push(block);
         }
-        rows.check(dataset)?;
         let lists = Self { blocks, selves };
         let duplicates = (all - lists.len()) as u64;
         reading.count(Step::Pair, lists.len());
-        Ok(ReadLists { lists, reports, duplicates })
+        Ok(ReadLists { lists, reports, duplicates, owned: rows })
     }
 
     /// From ids as written to the people they are of: distinct, and no person lists themselves under another id.
@@ -312,9 +312,7 @@ impl Lists {
                     continue;
                 };
                 let rank = |other: &u32| pseudonyms.get(*other as usize).map(|other| key.rank(owner, other));
-                let mut ranked: Vec<_> = list.iter().map(|other| (rank(other), *other)).collect();
-                ranked.select_nth_unstable(keep - 1);
-                kept.add(ranked.iter().take(keep).map(|(_, other)| *other));
+                kept.add(smallest_ranks(list, keep, rank));
             }
             kept
         };
@@ -391,15 +389,28 @@ impl Lists {
     }
 }
 
+/// The `keep` targets of a list that have the smallest ranks; the one rule by which lists are truncated.
+pub(in crate::engine) fn smallest_ranks<T: Copy + Ord, R: Ord>(
+    list: &[T],
+    keep: usize,
+    rank: impl Fn(&T) -> R,
+) -> impl Iterator<Item = T> {
+    let mut ranked: Vec<(R, T)> = list.iter().map(|target| (rank(target), *target)).collect();
+    if 0 < keep && keep < ranked.len() {
+        ranked.select_nth_unstable(keep - 1);
+    }
+    ranked.into_iter().take(keep).map(|(_, target)| target)
+}
+
 /// What everybody sends to those whom they list, in as little memory as it needs: it is read in the order of lists.
-struct Sent {
+pub(in crate::engine) struct Sent {
     wholes: Vec<i64>,
     /// 1 for everybody who sends something.
     some: Vec<u8>,
 }
 
 impl Sent {
-    fn new(what: &Inbound, inner: Option<&Values>, people: usize) -> Self {
+    pub(in crate::engine) fn new(what: &Inbound, inner: Option<&Values>, people: usize) -> Self {
         let of_person = |person| {
             let value = inner.and_then(|values| values.fraction(person));
             match what {
@@ -419,7 +430,7 @@ impl Sent {
     }
 
     /// What a person sends, 0 if nothing, and 1 if they send something.
-    fn of(&self, person: u32) -> (i64, u32) {
+    pub(in crate::engine) fn of(&self, person: u32) -> (i64, u32) {
         let person = person as usize;
         let some = self.some.get(person).copied().unwrap_or(0);
         (self.wholes.get(person).copied().unwrap_or(0), u32::from(some))

@@ -95,6 +95,15 @@ impl Pointed {
         }
     }
 
+    /// Whom each owner names, and what the selected records of the pair add up to, measure by measure; nothing for a measure that selects
+    /// none of them.
+    pub(in crate::engine) fn pairs(&self) -> impl Iterator<Item = (u32, u32, Vec<Option<i128>>)> {
+        self.named.iter().filter_map(|edge| {
+            let (owner, target) = ends(*edge)?;
+            Some((owner, target, self.sums.iter().map(|(_, sums)| sums.get(edge).copied()).collect()))
+        })
+    }
+
     /// Bytes that are held.
     pub(in crate::engine) fn bytes(&self) -> usize {
         // A hash table has one byte of its own for each entry.

@@ -50,7 +50,7 @@ impl<'a> Candidate<'a> {
     ) -> Result<Self, OperatorError> {
         let (study, regime) = source.parse()?;
         let text = source.regime_text(&study)?;
-        let adopted = Adopted { study, regime };
+        let adopted = Adopted::new(study, regime);
         check_metrics(&adopted, &source.name, &source.text, accounting)?;
         Ok(Self { adopted, source, regime: text, signed: Vec::new() })
     }
@@ -61,7 +61,7 @@ impl<'a> Candidate<'a> {
         pinned: &Pinned,
         replaces: Option<&Study>,
     ) -> Result<(), Vec<ApprovalFault>> {
-        let Adopted { study, regime } = &self.adopted;
+        let Adopted { study, regime, .. } = &self.adopted;
         let note = self.source.signatures.as_deref();
         self.signed = pinned.check(study, regime, note, &signers(study, replaces))?;
         Ok(())
@@ -73,7 +73,7 @@ impl<'a> Candidate<'a> {
 
     /// Writes the texts, each under its hash. If we stop in between or after, they are texts that nothing names.
     pub(in crate::operator) fn write(&self, storage: &dyn Storage) -> Result<(), OperatorError> {
-        let Adopted { study, regime } = &self.adopted;
+        let Adopted { study, regime, .. } = &self.adopted;
         storage.write(&regime_path(regime.hash()), self.regime.as_bytes())?;
         storage.write(&study_path(&study.hash), self.source.text.as_bytes())?;
         if let Some(note) = self.source.signatures.as_deref().filter(|_| !self.signed.is_empty()) {
@@ -85,7 +85,7 @@ impl<'a> Candidate<'a> {
 
     /// One `approve` entry for each handler.
     pub(in crate::operator) fn approvals(&self, at: Timestamp) -> Vec<Entry> {
-        let Adopted { study, regime } = &self.adopted;
+        let Adopted { study, regime, .. } = &self.adopted;
         let entry = |(handler, key): &(HandlerId, VerifierKey)| {
             let body = json!({
                 "study": study.id,

@@ -8,8 +8,8 @@ use crate::consent::ConsentStatus;
 use crate::dp::{Accounting, Delta, rho_of};
 use crate::operator::keys::rotate::log_key;
 use crate::operator::law::in_force::{in_force, text};
-use crate::operator::query::analyst::plan;
 use crate::operator::query::metrics::check_metrics;
+use crate::operator::query::prepared::plan;
 use crate::operator::sandbox::{SANDBOX, SandboxFile, study_path};
 use crate::operator::{Adopted, Operator, OperatorError, StudySource};
 use crate::policy::{Finding, Level, Regime, RegimeError, unknown_words};
@@ -33,7 +33,7 @@ const LARGEST_OF_MEASURES: u128 = 50;
 pub fn check_study(source: &StudySource, now: impl Into<AsOf>) -> Vec<Finding> {
     let file = source.name.as_str();
     match source.parse_alone() {
-        Ok((study, regime)) => check_adopted(file, &source.text, &Adopted { study, regime }, now.into()),
+        Ok((study, regime)) => check_adopted(file, &source.text, &Adopted::new(study, regime), now.into()),
         Err(OperatorError::Study(error)) => {
             in_file(file, &source.text, vec![Finding::of_error("SYNTAX", &error, "")])
         }

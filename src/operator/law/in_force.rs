@@ -148,7 +148,7 @@ pub(in crate::operator) fn stored(storage: &dyn Storage, named: &Named) -> Resul
     if law.id() != named.regime {
         return Err(OperatorError::damaged(regime, "is another regime than was adopted"));
     }
-    Ok(Adopted { study, regime: law })
+    Ok(Adopted::new(study, law))
 }
 
 pub(in crate::operator) fn text(

@@ -92,7 +92,7 @@ impl Replay {
     pub fn explain(&self, lang: Lang) -> Result<Explanation, OperatorError> {
         let known = self.law.study.recipient(&self.recipient);
         let known = known.ok_or(OperatorError::Bug("a recipient that was found is there"))?;
-        let Adopted { study, regime } = &*self.law;
+        let Adopted { study, regime, .. } = &*self.law;
         Ok(with_opinion(study, regime, known, self.at, |opinion| opinion.explain(lang)))
     }
 }

@@ -8,21 +8,19 @@ use serde_json::{Map, json};
 
 use crate::audit::Kind;
 use crate::dp::Accounting;
-use crate::engine::shapes;
 use crate::ledger::{OverBudget, Share};
 use crate::operator::query::post_processing::show;
+use crate::operator::query::prepared::Prepared;
 use crate::operator::query::vocabulary::{Remaining, View, Vocabulary, naming, units_of};
 use crate::operator::sandbox::EpochFile;
 use crate::operator::shelf::epoch_selection::{closed, find};
 use crate::operator::shelf::sealed::check_folder;
 use crate::operator::{Adopted, MetricsForecast, Operator, OperatorError, SandboxState};
-use crate::policy::{Decision, Reason, Study, decide};
-use crate::query::{Column, ColumnKind, Defaults, Forecast, PartKind, Plan, Query, parse};
-use crate::release::{
-    AnswerLayout, ChargedQuery, ColumnSpec, Outcome, OutputColumn, Released, Selection, Value,
-};
+use crate::policy::{Decision, Reason};
+use crate::query::{Forecast, Plan, Query};
+use crate::release::{ChargedQuery, Outcome, Released};
 use crate::types::trace::span;
-use crate::types::{EpochId, Feasible, RecipientId, StudyId, Timestamp};
+use crate::types::{EpochId, RecipientId, StudyId, Timestamp};
 
 /// What became of a question.
 #[derive(Debug, Clone, serde::Serialize)]
@@ -97,7 +95,8 @@ impl Analyst {
     pub fn ask(&self, question: &str, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
         self.in_slot(|| {
             self.under_law(|adopted| {
-                self.ask_under(adopted, &parse(question, &adopted.study.catalogue)?, epoch)
+                let query = adopted.cache.prepared(question, adopted, &self.recipient, self.accounting())?;
+                self.ask_under(adopted, &query, epoch)
             })
         })
     }
@@ -107,7 +106,11 @@ impl Analyst {
     /// # Errors
     /// As [`Analyst::ask`].
     pub fn ask_query(&self, question: &Query, epoch: Option<&EpochId>) -> Result<Answer, OperatorError> {
-        self.in_slot(|| self.under_law(|adopted| self.ask_under(adopted, question, epoch)))
+        self.in_slot(|| {
+            self.under_law(|adopted| {
+                self.ask_under(adopted, &Prepared::new(question, adopted, self.accounting())?, epoch)
+            })
+        })
     }
 
     /// What a question would cost and how wide its answer would be; free, and no data is touched.
@@ -191,11 +194,11 @@ impl Analyst {
     pub(in crate::operator) fn ask_under(
         &self,
         adopted: &Adopted,
-        ask: &Query,
+        query: &Prepared,
         epoch: Option<&EpochId>,
     ) -> Result<Answer, OperatorError> {
         let inner = &*self.inner;
-        let plan = plan(ask, adopted, inner.law.accounting)?;
+        let Prepared { plan, shape, selection, layout } = query;
         inner.retire_ended()?;
         let _unretired = inner.shelf.unretired()?;
         let now = inner.clock.now();
@@ -205,15 +208,14 @@ impl Analyst {
         let recipient = recipient.ok_or(OperatorError::Bug("an analyst's recipient is in its study"))?;
         // A stored answer is not handed out either: it stays what was released, and `prove` still opens it.
         let closed = closed(&epoch, adopted, now);
-        let permit = match decide(&adopted.study, &adopted.regime, recipient, now) {
+        let permit = match &*adopted.cache.decision(adopted, recipient, now) {
             Decision::Permit(flow) if closed.is_empty() => flow.permit(plan.claim().question),
-            Decision::Permit(_) => return self.refuse(&plan, &epoch, closed, now),
-            Decision::Deny(reasons) => return self.refuse(&plan, &epoch, [reasons, closed].concat(), now),
+            Decision::Permit(_) => return self.refuse(plan, &epoch, closed, now),
+            Decision::Deny(reasons) => {
+                return self.refuse(plan, &epoch, [reasons.clone(), closed].concat(), now);
+            }
         };
         let cube = inner.cube(&epoch, adopted, &self.recipient, plan.set())?;
-        let shapes = shapes(&adopted.study)?;
-        let shape =
-            shapes.get(plan.set()).ok_or(OperatorError::Bug("a plan names a tag set of its study"))?;
         let question = ChargedQuery {
             study_cap: units_of(adopted.study.cap, inner.law.accounting),
             recipient_cap: units_of(recipient.share, inner.law.accounting),
@@ -221,9 +223,9 @@ impl Analyst {
             text: plan.question(),
             claim: plan.claim(),
             units: plan.cost(),
-            selection: &selection(&plan, adopted),
+            selection,
             shape,
-            layout: &layout(&plan, adopted.study.release.min_people),
+            layout,
             began: None,
         };
         match inner.with_door(|door| door.release(permit, &question, &cube))? {
@@ -235,7 +237,7 @@ impl Analyst {
                 let left = limits.iter().map(|limit| limit.limit.saturating_sub(limit.spent)).min();
                 let fitting = left.and_then(|left| plan.price_within(left));
                 let reasons = limits.iter().map(|limit| over_budget(limit, fitting.as_deref()));
-                self.refuse(&plan, &epoch, reasons.collect(), now)
+                self.refuse(plan, &epoch, reasons.collect(), now)
             }
         }
     }
@@ -257,104 +259,6 @@ impl Analyst {
         body.insert("rules".into(), reasons.iter().map(|reason| json!(reason.rule)).collect());
         self.inner.books.append(Kind::Refuse, now, body)?;
         Ok(Answer::Refused(reasons))
-    }
-}
-
-pub(in crate::operator) fn plan(
-    ask: &Query,
-    adopted: &Adopted,
-    accounting: Accounting,
-) -> Result<Plan, OperatorError> {
-    plan_under(ask, &adopted.study, accounting)
-}
-
-pub(in crate::operator) fn plan_under(
-    ask: &Query,
-    study: &Study,
-    accounting: Accounting,
-) -> Result<Plan, OperatorError> {
-    let terms = &study.release;
-    let defaults = Defaults {
-        default_error: terms.default_error,
-        default_error_of: terms.default_error_of.clone(),
-        min_people: terms.min_people,
-    };
-    Ok(Plan::new(ask, &study.catalogue, &defaults, accounting)?)
-}
-
-/// Which cell of the set's cube goes into which group: from the vocabulary alone.
-pub(in crate::operator) fn selection(plan: &Plan, adopted: &Adopted) -> Selection {
-    let catalogue = &adopted.study.catalogue;
-    let set = catalogue.sets().get(plan.set()).map_or(&[][..], |set| &set.tags);
-    let columns = catalogue.columns();
-    let value = |kind: PartKind| match kind {
-        PartKind::Count => Some(Value::Counts(0..1)),
-        PartKind::Present { measure } => {
-            let present = columns.of(measure)?.present;
-            Some(Value::Counts(present..present + 1))
-        }
-        PartKind::Sum { measure } => Some(Value::Sum(columns.of(measure)?.sum)),
-        PartKind::Histogram { measure } => columns.of(measure)?.grid.clone().map(Value::Counts),
-    };
-    Selection {
-        of: set.iter().filter_map(|tag| catalogue.tags().get(*tag)).map(|tag| tag.labels().len()).product(),
-        cells: plan.groups(),
-        values: plan.parts().iter().filter_map(|part| value(part.kind)).collect(),
-    }
-}
-
-/// Tags and numbers as the query selects them, after the tags that it groups by and does not select.
-fn order(plan: &Plan) -> Vec<OutputColumn> {
-    let mut numbers = 0..;
-    let selected = plan.columns().iter().filter_map(|column| match column.kind {
-        ColumnKind::Tag(position) => Some(OutputColumn::Tag(position)),
-        _ => numbers.next().map(OutputColumn::Number),
-    });
-    let mut order: Vec<OutputColumn> = Vec::new();
-    for column in selected {
-        // A tag that is selected twice has one label.
-        if !order.contains(&column) {
-            order.push(column);
-        }
-    }
-    let tags = (0..plan.group_names().count()).map(OutputColumn::Tag);
-    let unselected: Vec<OutputColumn> = tags.filter(|tag| !order.contains(tag)).collect();
-    [unselected, order].concat()
-}
-
-pub(in crate::operator) fn layout(plan: &Plan, min_people: u64) -> AnswerLayout {
-    let labels = |cell| plan.group_labels(cell).into_iter().map(ToString::to_string).collect();
-    let feasible = |part: usize| plan.parts().get(part).map_or(Feasible::Any, |part| part.feasible);
-    let columns = plan.columns().iter().filter_map(|column| {
-        let holds = match &column.kind {
-            ColumnKind::Number { part, offset } => {
-                ColumnSpec::Number { part: *part, offset: *offset, feasible: feasible(*part) }
-            }
-            ColumnKind::Average { sum, count, range } => {
-                ColumnSpec::Average { sum: *sum, count: *count, range: *range }
-            }
-            ColumnKind::Quantile { part, level, ranges } => {
-                ColumnSpec::Quantile { part: *part, level: level.thousandths(), ranges: ranges.clone() }
-            }
-            ColumnKind::Tag(_) => return None,
-        };
-        Some((column.name.clone(), holds))
-    });
-    let denominated = |column: &Column| Some((column.name.clone(), column.denomination.clone()?));
-    // A tag that is selected under another name is shown under it.
-    let shown = |(position, name): (usize, &str)| {
-        let column = plan.columns().iter().find(|column| column.kind == ColumnKind::Tag(position));
-        column.map_or_else(|| name.to_owned(), |column| column.name.clone())
-    };
-    AnswerLayout {
-        tags: plan.group_names().enumerate().map(shown).collect(),
-        groups: (0..plan.cells()).map(labels).collect(),
-        columns: columns.collect(),
-        order: order(plan),
-        denominations: plan.columns().iter().filter_map(denominated).collect(),
-        counted: plan.parts().iter().position(|part| part.kind == PartKind::Count),
-        min_people,
-        confidence: plan.confidence().into(),
     }
 }
 

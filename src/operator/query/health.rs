@@ -1,5 +1,7 @@
 //! Whether a sandbox can answer, and what to do where it cannot.
 
+use std::sync::Arc;
+
 use serde::Serialize;
 
 use crate::ledger::Book;
@@ -225,7 +227,7 @@ impl HealthCheck<'_> {
             recipient: id,
             accounting: self.accounting,
             book: self.book,
-            epochs: Vec::new(),
+            epochs: Arc::default(),
             now: self.now,
         };
         let left = view.remaining()?;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::dp::{Accounting, Mechanism};
-use crate::operator::query::analyst::{plan, plan_under};
+use crate::operator::query::prepared::{Prepared, plan, plan_under};
 use crate::operator::{Adopted, Analyst, Answer, Given, OperatorError, Reader};
 use crate::policy::{Formula, Operand, Reason, StudyError, StudyFault};
 use crate::query::metric::{Estimate, Node, Number, Questions, Written, evaluate};
@@ -214,7 +214,7 @@ impl Analyst {
         let mut answers = BTreeMap::new();
         let mut refused = BTreeMap::new();
         for (question, ask) in program.asks.iter().enumerate() {
-            match self.ask_under(adopted, ask, epoch)? {
+            match self.ask_under(adopted, &Prepared::new(ask, adopted, self.accounting())?, epoch)? {
                 Answer::Released(released) => answers.insert(question, *released).map_or((), drop),
                 Answer::Refused(reasons) => refused.insert(question, reasons).map_or((), drop),
             }

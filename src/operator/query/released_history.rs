@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::audit::{Entry, Kind};
 use crate::consent::ConsentStatus;
 use crate::operator::law::in_force::text;
-use crate::operator::query::analyst::{layout, plan_under};
+use crate::operator::query::prepared::{layout, plan_under};
 use crate::operator::sandbox::study_path;
 use crate::operator::shelf::figures::layout as consents_layout;
 use crate::operator::{OperatorError, Reader};

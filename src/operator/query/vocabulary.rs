@@ -5,8 +5,8 @@ use std::sync::Arc;
 use crate::dp::{Accounting, rho_of};
 use crate::ledger::Book;
 use crate::operator::law::in_force::Studies;
-use crate::operator::query::analyst::plan;
 use crate::operator::query::metrics::Program;
+use crate::operator::query::prepared::plan;
 use crate::operator::sandbox::EpochFile;
 use crate::operator::{Adopted, MetricsForecast, OperatorError};
 use crate::query::{Forecast, Plan, parse};
@@ -92,7 +92,7 @@ pub struct View<'a> {
     pub(in crate::operator) recipient: &'a RecipientId,
     pub(in crate::operator) accounting: Accounting,
     pub(in crate::operator) book: &'a dyn Book,
-    pub(in crate::operator) epochs: Vec<EpochFile>,
+    pub(in crate::operator) epochs: Arc<Vec<EpochFile>>,
     pub(in crate::operator) now: Timestamp,
 }
 

@@ -1,17 +1,21 @@
 //! `seal`: files in, sealed cubes of every permitted study and recipient out, in one run.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::sync::{Arc, RwLockReadGuard};
 
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
 use crate::audit::Kind;
+use crate::engine::cluster::{Cluster, ClusterError, JobTerms, Refusal};
 use crate::engine::{BuiltEpoch, IngestReport, Progress, Reading, Sources, shapes};
 use crate::keys::Keyring;
-use crate::operator::law::in_force::InForceLaw;
-use crate::operator::sandbox::{EpochFile, StudyEntry, cube_path, join_cubes, split_cube};
-use crate::operator::seal::permitted::{Building, Flows, NotPermitted, RefusedFlow};
+use crate::operator::law::in_force::{InForceLaw, text};
+use crate::operator::sandbox::{
+    EpochFile, StudyEntry, cube_path, join_cubes, regime_path, split_cube, study_path,
+};
+use crate::operator::seal::permitted::{Building, Flows, NotPermitted, OnCluster, RefusedFlow};
 use crate::operator::shelf::epochs::CubeKey;
 use crate::operator::shelf::sealed::unfinished;
 use crate::operator::{Adopted, Operator, OperatorError, SandboxState};
@@ -34,7 +38,7 @@ use crate::types::{CancelToken, EpochId, RecipientId, Secret, StudyId, Timestamp
 /// # assert_eq!(terms.epoch.as_str(), "2026-q3");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct SealTerms {
     /// The new epoch's id.
@@ -43,13 +47,36 @@ pub struct SealTerms {
     pub as_of: Timestamp,
     /// How the tables are read.
     pub reading: Reading,
+    /// What reads them, if it is not this process.
+    cluster: Option<Arc<dyn Cluster>>,
+}
+
+/// Whether it runs on a cluster, and nothing of that.
+impl fmt::Debug for SealTerms {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { epoch, as_of, reading, cluster } = self;
+        f.debug_struct("SealTerms")
+            .field("epoch", epoch)
+            .field("as_of", as_of)
+            .field("reading", reading)
+            .field("cluster", &cluster.is_some())
+            .finish()
+    }
 }
 
 impl SealTerms {
     /// Terms for an epoch of this id, whose consents count as of `as_of`.
     #[must_use]
     pub fn new(epoch: EpochId, as_of: Timestamp) -> Self {
-        Self { epoch, as_of, reading: Reading::default() }
+        Self { epoch, as_of, reading: Reading::default(), cluster: None }
+    }
+
+    /// The tables are read and counted by a cluster; everything else of the seal stays here.
+    #[cfg(feature = "internals")]
+    #[must_use]
+    pub fn on_cluster(mut self, cluster: Arc<dyn Cluster>) -> Self {
+        self.cluster = Some(cluster);
+        self
     }
 
     /// Tables are read like this. It replaces what was set before: reading, progress and cancelling.
@@ -234,7 +261,8 @@ impl SandboxState {
         let file = EpochFile::new(terms.epoch.clone(), terms.as_of, now, ends, entries.collect());
         let reading = Reading { figures: self.law.auditor.is_some(), ..terms.reading.clone() };
         let (mut cubes, mut standings, mut figures) = (Vec::new(), Vec::new(), Vec::new());
-        let sealing = Building { as_of: terms.as_of, key, reading: &reading };
+        let cluster = self.cluster_of(terms, register.is_some(), flows, now)?;
+        let sealing = Building { as_of: terms.as_of, key, reading: &reading, cluster };
         let (sources, records) = sources.recorded()?;
         let (register, state) = register.map(|(register, state)| (register, *state)).unzip();
         let trees = register.map(|register| self.consent_trees(register, flows, (&file, key))).transpose()?;
@@ -297,7 +325,29 @@ impl SandboxState {
         body.insert("openings".into(), json!(openings));
         body.extend(joined.map(|hash| ("joined".to_owned(), json!(hash))));
         body.extend(token_sessions(&hygiene).map(|sessions| ("token_sessions".to_owned(), sessions)));
+        body.extend(terms.cluster.as_ref().map(|cluster| ("engine".to_owned(), json!(cluster.entry()))));
         Ok(Staged { hygiene, consents, file, entry: body, unchanged })
+    }
+
+    /// What a cluster needs of the law, if the seal runs on one.
+    fn cluster_of<'t>(
+        &self,
+        terms: &'t SealTerms,
+        has_register: bool,
+        flows: &[(&Arc<Adopted>, Flows)],
+        now: Timestamp,
+    ) -> Result<Option<OnCluster<'t>>, OperatorError> {
+        let Some(cluster) = &terms.cluster else { return Ok(None) };
+        let [(adopted, _)] = flows else {
+            return Err(refused(Refusal::Studies { count: flows.len() }));
+        };
+        if has_register {
+            return Err(refused(Refusal::Register));
+        }
+        let (study, regime) = (&adopted.study.hash, adopted.regime.hash());
+        let study = text(&*self.storage, &study_path(study), study)?;
+        let regime = text(&*self.storage, &regime_path(regime), regime)?;
+        Ok(Some(OnCluster { cluster: &**cluster, terms: JobTerms { study, regime, now } }))
     }
 
     fn write_cubes(
@@ -389,6 +439,10 @@ impl SandboxState {
         }
         Ok(())
     }
+}
+
+fn refused(what: Refusal) -> OperatorError {
+    crate::engine::EngineError::from(ClusterError::Refused(vec![what])).into()
 }
 
 /// The sessions in which blind tokens of the files were made, each once; a function of what the files say of themselves.

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use crate::consent::{ConsentStatus, Demand};
 use crate::dp::Accounting;
+use crate::engine::cluster::{Cluster, JobTerms, build_on};
 use crate::engine::{BuiltEpoch, Elsewhere, IngestReport, Input, Reading, Sources, build, faults_of_files};
 use crate::keys::random_secret;
 use crate::ledger::Book;
@@ -58,6 +59,14 @@ pub(in crate::operator) struct Building<'a> {
     pub(in crate::operator) as_of: Timestamp,
     pub(in crate::operator) key: &'a Secret,
     pub(in crate::operator) reading: &'a Reading,
+    /// What builds them, if it is not this process.
+    pub(in crate::operator) cluster: Option<OnCluster<'a>>,
+}
+
+/// A cluster, and what it needs to know of the only study that is sealed for.
+pub(in crate::operator) struct OnCluster<'a> {
+    pub(in crate::operator) cluster: &'a dyn Cluster,
+    pub(in crate::operator) terms: JobTerms,
 }
 
 /// A register, and who sees everybody in it while it is read.
@@ -151,7 +160,7 @@ impl<'a> SealRules<'a> {
                 recipient,
                 accounting: self.accounting,
                 book: self.book,
-                epochs: Vec::new(),
+                epochs: Arc::default(),
                 now,
             };
             let left = view.remaining()?.left().saturating_sub(before);
@@ -178,7 +187,7 @@ impl<'a> SealRules<'a> {
     ) -> Result<IngestReport, OperatorError> {
         let (flows, _) = self.permitted(as_of, now)?;
         let key = random_secret()?;
-        let building = Building { as_of, key: &key, reading };
+        let building = Building { as_of, key: &key, reading, cluster: None };
         let kept = rereadable(&sources);
         self.build_each(
             (sources, register.map(|register| (register, None))),
@@ -232,9 +241,15 @@ impl<'a> SealRules<'a> {
                     })
                     .transpose()?,
             );
-            let Building { as_of, key, reading } = building;
+            let Building { as_of, key, reading, cluster } = building;
             let reading = self.reading_of(reading, &adopted.study);
-            let built = build(&adopted.study, flows_of_study, own, *as_of, key, &reading);
+            let built = match cluster {
+                None => build(&adopted.study, flows_of_study, own, *as_of, key, &reading),
+                Some(OnCluster { cluster, terms }) => {
+                    let of = (&adopted.study, flows_of_study.as_slice());
+                    build_on(*cluster, terms, of, own, (*as_of, key), &reading)
+                }
+            };
             // What is wrong with the register is shown by its own error, not by that of its columns.
             let fault = register.and_then(Snapshot::take_fault);
             let (built, report) =

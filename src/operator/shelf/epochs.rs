@@ -21,7 +21,7 @@ const STOPPED: OperatorError = OperatorError::Bug("a thread stopped while it hel
 pub(in crate::operator) struct Shelf {
     pub(in crate::operator) keyring: Keyring,
     /// Every epoch that the log seals.
-    epochs: RwLock<Vec<EpochFile>>,
+    epochs: RwLock<Arc<Vec<EpochFile>>>,
     /// Held to read while something is opened that is sealed under the key of an epoch, to write while one is retired.
     retiring: RwLock<()>,
     cubes: Mutex<BTreeMap<CubeKey, Arc<Exact<Cube>>>>,
@@ -30,12 +30,12 @@ pub(in crate::operator) struct Shelf {
 impl Shelf {
     pub(in crate::operator) fn new(keyring: Keyring, epochs: Vec<EpochFile>) -> Self {
         let (retiring, cubes) = (RwLock::default(), Mutex::new(BTreeMap::new()));
-        Self { keyring, epochs: RwLock::new(epochs), retiring, cubes }
+        Self { keyring, epochs: RwLock::new(Arc::new(epochs)), retiring, cubes }
     }
 
     /// Every epoch that the log seals.
-    pub(in crate::operator) fn epochs(&self) -> Result<Vec<EpochFile>, OperatorError> {
-        Ok(self.epochs.read().map_err(|_| STOPPED)?.clone())
+    pub(in crate::operator) fn epochs(&self) -> Result<Arc<Vec<EpochFile>>, OperatorError> {
+        Ok(Arc::clone(&*self.epochs.read().map_err(|_| STOPPED)?))
     }
 
     /// Changes the epochs under their lock.
@@ -43,7 +43,7 @@ impl Shelf {
         &self,
         change: impl FnOnce(&mut Vec<EpochFile>) -> Result<T, OperatorError>,
     ) -> Result<T, OperatorError> {
-        change(&mut *self.epochs.write().map_err(|_| STOPPED)?)
+        change(Arc::make_mut(&mut *self.epochs.write().map_err(|_| STOPPED)?))
     }
 
     /// While it is held, no epoch is retired: for a caller that opens something sealed under the key of one. Nothing that retires, or asks

@@ -8,8 +8,9 @@ use serde_json::json;
 use super::files::{Kind, PolicyFile, policy_files};
 use crate::lang::{self, text, word};
 use crate::{Context, Failure, Format};
-use hushtag::operator::{StudySource, check_regime, check_sandbox, check_study};
-use hushtag::policy::{Finding, Level, Scenarios};
+use hushtag::engine::cluster::{ClusterError, refused_by_study};
+use hushtag::operator::{StudySource, check_regime, check_sandbox, check_study, studies_in_force};
+use hushtag::policy::{Finding, Level, Scenarios, Study};
 use hushtag::types::{AsOf, Clock, SystemClock};
 
 #[derive(Args)]
@@ -20,6 +21,9 @@ pub(crate) struct Check {
     /// The day to decide on, in the time zone of each study [default: today]
     #[arg(long, value_name = "WHEN", value_parser = AsOf::parse)]
     as_of: Option<AsOf>,
+    /// Find also what a seal on a cluster does not do yet (`hushtag-cluster`)
+    #[arg(long)]
+    cluster: bool,
 }
 
 impl Check {
@@ -29,11 +33,18 @@ impl Check {
         for path in &self.files {
             if path.join("sandbox.toml").is_file() {
                 all.extend(check_sandbox(path, now)?);
+                if self.cluster {
+                    let studies = studies_in_force(path)?;
+                    all.extend(studies.iter().flat_map(|study| refused(&path.display().to_string(), study)));
+                }
                 count += 1;
                 continue;
             }
             for file in policy_files(std::slice::from_ref(path))? {
                 all.extend(findings(&file, now)?);
+                if self.cluster && file.kind == Kind::Study {
+                    all.extend(findings_of_cluster(&file));
+                }
                 count += 1;
             }
         }
@@ -87,4 +98,19 @@ fn findings(file: &PolicyFile, now: AsOf) -> Result<Vec<Finding>, Failure> {
             Err(error) => vec![Finding { file: name.clone(), ..Finding::of_error("SYNTAX", &error, "") }],
         },
     })
+}
+
+/// What a cluster does not do of a study, in the words in which a seal refuses it.
+fn refused(file: &str, study: &Study) -> Vec<Finding> {
+    let fix = "seal on one machine with `hushtag seal`, or do without";
+    let finding = |refusal| {
+        let message = ClusterError::Refused(vec![refusal]).to_string();
+        Finding { file: file.to_owned(), ..Finding::new(Level::Error, "CLUSTER", message, fix) }
+    };
+    refused_by_study(study).into_iter().map(finding).collect()
+}
+
+/// As [`refused`]; a file that is no study has a finding of its own.
+fn findings_of_cluster(file: &PolicyFile) -> Vec<Finding> {
+    Study::parse(&file.name, &file.text).map(|study| refused(&file.name, &study)).unwrap_or_default()
 }

@@ -312,3 +312,20 @@ fn names_that_are_no_text_are_reported_and_leave_nothing() {
     let sealed = run(b"payments=parts/*.csv");
     assert!(sealed.status.success(), "{}", stderr(&sealed));
 }
+
+/// Promise: an address in an object store is named as one, and nothing of it but its scheme is shown: it may hold a signature.
+#[test]
+fn an_address_is_no_file_and_its_signature_is_not_shown() {
+    let case = case();
+    let before = folder(&case);
+    for address in
+        [format!("s3://{CANARY}/payments.csv"), format!("https://store.example/p.csv?sig={CANARY}")]
+    {
+        let refused = seal(&case, "payments", &[&address]);
+        let scheme = address.split(':').next().unwrap();
+        assert_eq!(refused.status.code(), Some(2), "{}", stderr(&refused));
+        let said = stderr(&refused) + &stdout(&refused);
+        assert!(said.contains(&format!("{scheme}://")) && !said.contains(CANARY), "{said}");
+    }
+    assert!(folder(&case) == before);
+}

@@ -130,6 +130,26 @@ fn what_ships_has_no_findings() {
     assert!(report["files"].as_u64().unwrap() >= 8);
 }
 
+/// Promise: what a cluster does not do of a study is named before a seal, in the words in which a seal refuses it.
+#[test]
+fn a_check_names_what_a_cluster_does_not_do() {
+    let check = |study: &str, more: &[&str]| {
+        policy(&[&["check", study, "--as-of", "2026-11-20", "--format", "json"], more].concat())
+    };
+    let of_cluster = |ran: &Ran| {
+        let findings = ran.json()["findings"].as_array().unwrap().clone();
+        findings.into_iter().filter(|finding| finding["rule"] == "CLUSTER").collect::<Vec<_>>()
+    };
+    let ships = check("policies/demo/study.toml", &["--cluster"]);
+    assert_eq!((ships.code(), of_cluster(&ships).len()), (Some(0), 0), "{}", ships.stdout());
+    let linked = "tests/policy/every-word.toml";
+    assert!(of_cluster(&check(linked, &[])).is_empty());
+    let checked = check(linked, &["--cluster"]);
+    let [finding] = &of_cluster(&checked)[..] else { panic!("{}", checked.stdout()) };
+    assert!(finding["message"].as_str().unwrap().contains("links of table `cards`"), "{finding}");
+    assert_eq!((checked.code(), &finding["level"]), (Some(4), &Value::from("error")), "{finding}");
+}
+
 #[test]
 fn junit_has_a_case_for_each_scenario_and_a_failure_for_each_that_differs() {
     let case = Folder::with_study();

@@ -13,10 +13,8 @@ use hushtag::CancelToken;
 fn give_way() {
     #[cfg(target_os = "linux")]
     {
-        // Niceness 10: a tenth of the share of a query.
-        const BEHIND: u8 = 22;
-        let behind = thread_priority::ThreadPriorityValue::try_from(BEHIND);
-        let _ = behind.map(|behind| thread_priority::ThreadPriority::Crossplatform(behind).set_for_current());
+        // Niceness 19: a seventieth of the share of a query.
+        let _ = thread_priority::ThreadPriority::Min.set_for_current();
     }
 }
 
