@@ -83,6 +83,17 @@ pub enum Reservation {
     OverBudget(Vec<OverBudget>),
 }
 
+impl Reservation {
+    /// The answer that was stored earlier.
+    #[must_use]
+    pub fn stored(self) -> Option<StoredAnswer> {
+        match self {
+            Self::Stored(answer) => Some(answer),
+            Self::New(_) | Self::Resumed(_) | Self::OverBudget(_) => None,
+        }
+    }
+}
+
 /// A step of the ledger.
 #[derive(Debug)]
 pub enum Step {

@@ -109,6 +109,9 @@ struct Contents {
 
 fn contents(book: &impl Book) -> Contents {
     let records: Vec<Record> = book.records().unwrap().map(Result::unwrap).collect();
+    for record in &records {
+        assert_eq!(book.answered(&record.key).unwrap(), book.answer(record.seq).unwrap());
+    }
     Contents {
         pool: book.pool().unwrap(),
         renewals: book.renewals().unwrap(),

@@ -162,6 +162,12 @@ pub trait Book: Send + Sync {
     /// [`LedgerError`]
     fn answer(&self, seq: u64) -> Result<Option<StoredAnswer>, LedgerError>;
 
+    /// The stored answer of the question with this key, if there is one; without waiting for a step that is under way.
+    ///
+    /// # Errors
+    /// [`LedgerError`]
+    fn answered(&self, key: &[u8; 32]) -> Result<Option<StoredAnswer>, LedgerError>;
+
     /// All records in order, each checked against the chain before it is handed over; ends after the first error.
     ///
     /// # Errors

@@ -169,6 +169,10 @@ impl Book for Snapshot {
         self.look(|ledger| ledger.answer(seq))
     }
 
+    fn answered(&self, key: &[u8; 32]) -> Result<Option<StoredAnswer>, LedgerError> {
+        self.look(|ledger| ledger.answered(key))
+    }
+
     /// Some at a time, so that what a writer does meanwhile stops nothing: records are never changed, and each has the MAC of
     /// the one before it.
     fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError> {

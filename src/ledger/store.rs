@@ -9,16 +9,18 @@
 //! then it is charged, so that a damaged index can cost units, and gives none back. [`Book::verify_each`] over a snapshot
 //! reads and checks everything.
 
+mod reading;
+
 use super::journal::{self, Change, Frame, JOURNAL, Journal};
 use super::rows::{
-    ANSWERS, BOOK, BookRow, META, Macs, OPEN, RECORDS, RENEWALS, RecordRow, RenewalRow, STATES, StateRow,
-    Tag, TotalsRow, answer, book, fault, record, renewals, state, tagged_totals, totals,
+    BOOK, BookRow, ByNumber, META, Macs, RECORDS, RecordRow, RenewalRow, StateRow, Tag, TotalsRow, answer,
+    book, fault, record, state, tagged_totals, totals,
 };
 use super::tables::{Changed, Effect, Tables};
-use super::walk::{Chain, Place, Row, verify};
+use super::walk::{Chain, Place, Row};
 use super::{
-    Book, Charge, Done, Ledger, LedgerError, OverBudget, Pool, PoolKind, Record, Renewal, Request,
-    Reservation, Share, Step, StoredAnswer, Totals, Unfinished,
+    Charge, Done, Ledger, LedgerError, OverBudget, Pool, PoolKind, Record, Renewal, Request, Reservation,
+    Share, Step, StoredAnswer,
 };
 use crate::storage::{Backend, Blocks, KeptTime, Storage, StorageError};
 use crate::types::{Secret, Timestamp};
@@ -260,19 +262,30 @@ impl RedbLedger {
 
     /// What was done before for the key of a request.
     fn earlier(&self, tables: &Tables<'_>, key: &[u8; 32]) -> Result<Option<Reservation>, LedgerError> {
-        let Some(seq) = tables.keys.get(key).map_err(fault)?.map(|seq| seq.value()) else {
+        let Tables { keys, records, states, answers, .. } = tables;
+        self.found(keys, (records, states, answers), key)
+    }
+
+    /// [`RedbLedger::earlier`] in the tables of any transaction: records, states and answers.
+    fn found(
+        &self,
+        keys: &impl ReadableTable<&'static [u8; 32], u64>,
+        (records, states, answers): (&impl ByNumber, &impl ByNumber, &impl ByNumber),
+        key: &[u8; 32],
+    ) -> Result<Option<Reservation>, LedgerError> {
+        let Some(seq) = keys.get(key).map_err(fault)?.map(|seq| seq.value()) else {
             return Ok(None);
         };
-        let (chain, row) = record(&self.macs, &tables.records, seq)?;
+        let (chain, row) = record(&self.macs, records, seq)?;
         if row.key != *key {
             return Err(LedgerError::damaged(format!("key of record {seq}")));
         }
-        let now = state(&self.macs, &tables.states, seq, &chain)?;
+        let now = state(&self.macs, states, seq, &chain)?;
         Ok(Some(match now.answer() {
             None => Reservation::Resumed(Charge::new(seq, row.units, chain)),
             Some(hash) => Reservation::Stored(StoredAnswer {
                 seq,
-                sealed: answer(&tables.answers, seq, &hash)?,
+                sealed: answer(answers, seq, &hash)?,
                 log_index: log_index(now),
             }),
         }))
@@ -405,113 +418,6 @@ impl RedbLedger {
             }
             StateRow::Committed { .. } | StateRow::Reserved => Err(LedgerError::WrongState { seq }),
         }
-    }
-}
-
-impl Book for RedbLedger {
-    fn pool(&self) -> Result<Pool, LedgerError> {
-        self.look(|transaction| {
-            let meta = transaction.open_table(META).map_err(fault)?;
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            Ok(totals(&self.macs, &meta, &records)?.in_force.public(&self.accounting))
-        })
-    }
-
-    fn last_renewal(&self) -> Result<Option<Renewal>, LedgerError> {
-        // They are few: one in a window of days.
-        Ok(self.renewals()?.pop())
-    }
-
-    fn renewals(&self) -> Result<Vec<Renewal>, LedgerError> {
-        self.look(|transaction| {
-            let meta = transaction.open_table(META).map_err(fault)?;
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            let totals = totals(&self.macs, &meta, &records)?;
-            let all = renewals(&self.macs, &transaction.open_table(RENEWALS).map_err(fault)?)?;
-            if all.last().map_or(self.macs.book, |(tag, _)| *tag) != totals.renewed {
-                return Err(LedgerError::damaged("the list of renewals"));
-            }
-            Ok((1..).zip(all).map(|(number, (_, row))| row.public(number)).collect())
-        })
-    }
-
-    fn spent(&self) -> Result<Totals, LedgerError> {
-        self.look(|transaction| {
-            let meta = transaction.open_table(META).map_err(fault)?;
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            totals(&self.macs, &meta, &records).map(TotalsRow::public)
-        })
-    }
-
-    fn uncommitted(&self) -> Result<Vec<Unfinished>, LedgerError> {
-        self.look(|transaction| {
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            let states = transaction.open_table(STATES).map_err(fault)?;
-            let answers = transaction.open_table(ANSWERS).map_err(fault)?;
-            let open = transaction.open_table(OPEN).map_err(fault)?;
-            let mut unfinished = Vec::new();
-            for row in open.iter().map_err(fault)? {
-                let seq = row.map_err(fault)?.0.value();
-                let (chain, row) = record(&self.macs, &records, seq)?;
-                let now = state(&self.macs, &states, seq, &chain)?;
-                let sealed = now.answer().map(|hash| answer(&answers, seq, &hash)).transpose()?;
-                unfinished.push(Unfinished { record: row.public(seq, now.public())?, sealed });
-            }
-            Ok(unfinished)
-        })
-    }
-
-    fn last(&self) -> Result<Option<Record>, LedgerError> {
-        self.look(|transaction| {
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            let states = transaction.open_table(STATES).map_err(fault)?;
-            let Some(seq) = records.last().map_err(fault)?.map(|(seq, _)| seq.value()) else {
-                return Ok(None);
-            };
-            let (chain, row) = record(&self.macs, &records, seq)?;
-            let now = state(&self.macs, &states, seq, &chain)?;
-            row.public(seq, now.public()).map(Some)
-        })
-    }
-
-    fn record(&self, seq: u64) -> Result<Option<Record>, LedgerError> {
-        self.look(|transaction| {
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            let states = transaction.open_table(STATES).map_err(fault)?;
-            if records.get(seq).map_err(fault)?.is_none() {
-                return Ok(None);
-            }
-            let (chain, row) = record(&self.macs, &records, seq)?;
-            let now = state(&self.macs, &states, seq, &chain)?;
-            row.public(seq, now.public()).map(Some)
-        })
-    }
-
-    fn answer(&self, seq: u64) -> Result<Option<StoredAnswer>, LedgerError> {
-        self.look(|transaction| {
-            let records = transaction.open_table(RECORDS).map_err(fault)?;
-            let states = transaction.open_table(STATES).map_err(fault)?;
-            let answers = transaction.open_table(ANSWERS).map_err(fault)?;
-            if records.get(seq).map_err(fault)?.is_none() {
-                return Ok(None);
-            }
-            let (chain, _) = record(&self.macs, &records, seq)?;
-            let now = state(&self.macs, &states, seq, &chain)?;
-            let sealed = now.answer().map(|hash| answer(&answers, seq, &hash)).transpose()?;
-            Ok(sealed.map(|sealed| StoredAnswer { seq, sealed, log_index: log_index(now) }))
-        })
-    }
-
-    fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError> {
-        self.look(|transaction| {
-            let mut chain = Chain::from_the_first(&self.macs, transaction)?;
-            Ok(Box::new(std::iter::from_fn(move || chain.next_row().map(|row| row.and_then(Row::public))))
-                as Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>)
-        })
-    }
-
-    fn verify_each(&self, each: &mut dyn FnMut(&Record)) -> Result<u64, LedgerError> {
-        self.look(|transaction| verify(&self.macs, transaction, each))
     }
 }
 

@@ -175,6 +175,11 @@ impl Releaser<'_> {
             return Err(ReleaseError::OtherQuestion);
         }
         let key = question_key(&permit, question);
+        // What is stored and logged needs no turn and no step of the ledger.
+        if let Some((stored, index)) = self.logged(&key)? {
+            let place = Place { index, checkpoint: None };
+            return self.hand_out(&self.unseal(&stored)?, question, true, place);
+        }
         // The same question asked at once waits here for its answer, and none is drawn a second time.
         let _turn = self.queue.under_way.enter(key).ok_or(STOPPED)?;
         // 2. Reserve. If we stop after it, the units are spent and nothing was drawn.
@@ -284,6 +289,13 @@ impl Releaser<'_> {
 
     fn unseal(&self, stored: &StoredAnswer) -> Result<Body, ReleaseError> {
         self.stored().unseal(stored)
+    }
+
+    /// The stored answer to the question with this key and its entry in the log, if it has both.
+    fn logged(&self, key: &[u8; 32]) -> Result<Option<(StoredAnswer, u64)>, ReleaseError> {
+        let Some(stored) = self.ledger.answered(key)? else { return Ok(None) };
+        let index = stored.log_index.or_else(|| self.queue.marked(stored.seq));
+        Ok(index.map(|index| (stored, index)))
     }
 
     /// What is left of steps 5 and 6 for an answer that is already stored: the same for a repeated question and for recovery.

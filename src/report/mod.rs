@@ -1,5 +1,6 @@
 //! Layer 6: answers, forecasts, budgets and findings as JSON, CSV, SARIF and the record of a registry. Sees released values and public constants only.
 
+mod answer;
 mod csv;
 mod json;
 mod metrics;

@@ -353,6 +353,10 @@ impl Book for PlainLedger {
         self.look(|rows| Ok(rows.answer(seq)))
     }
 
+    fn answered(&self, key: &[u8; 32]) -> Result<Option<StoredAnswer>, LedgerError> {
+        self.look(|rows| Ok(rows.keys.get(key).and_then(|seq| rows.answer(*seq))))
+    }
+
     fn records(&self) -> Result<Box<dyn Iterator<Item = Result<Record, LedgerError>> + '_>, LedgerError> {
         let records = self.look(|rows| Ok(rows.records.clone()))?;
         Ok(Box::new(records.into_values().map(Ok)))

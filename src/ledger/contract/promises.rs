@@ -14,15 +14,18 @@ pub(super) fn a_question_is_charged_once_and_answered_once<P: Place>() {
     let ledger = place.create(pool(100)).unwrap();
     let first = charge(&ledger, 1, 30);
     assert_eq!((first.seq(), first.units()), (1, 30));
+    assert_eq!([1, 2].map(|question| ledger.answered(&[question; 32]).unwrap()), [None, None]);
     // Under its first price, whatever it would cost now, and though the pool has no room for that.
     let Reservation::Resumed(second) = ledger.reserve(&request(1, 1_000)).unwrap() else { panic!() };
     assert_eq!((second.seq(), second.units()), (1, 30));
     let stored = ledger.store(first, b"sealed".to_vec()).unwrap();
     assert_eq!(stored, StoredAnswer { seq: 1, sealed: b"sealed".to_vec(), log_index: None });
     assert!(matches!(ledger.store(second, b"other".to_vec()), Err(LedgerError::AlreadyStored { seq: 1 })));
-    let found = |log_index| match ledger.reserve(&request(1, 1_000)).unwrap() {
-        Reservation::Stored(answer) => assert_eq!(answer, StoredAnswer { log_index, ..stored.clone() }),
-        other => panic!("{other:?}"),
+    let found = |log_index| {
+        let wanted = StoredAnswer { log_index, ..stored.clone() };
+        let reserved = ledger.reserve(&request(1, 1_000)).unwrap();
+        assert_eq!(reserved.stored().as_ref(), Some(&wanted));
+        assert_eq!(ledger.answered(&[1; 32]).unwrap(), Some(wanted));
     };
     found(None);
     ledger.commit(1, 7).unwrap();

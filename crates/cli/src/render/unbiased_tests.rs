@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 
 use super::answer_table;
-use hushtag::dp::{Accounting, Confidence};
+use hushtag::dp::{Accounting, Confidence, Delta};
 use hushtag::release::{BudgetView, Cell, NoisySelection, OutputColumn, Released, Row};
 use hushtag::report::selection_note;
 use hushtag::types::Decimal;
@@ -91,6 +91,31 @@ fn columns_have_names_of_their_own() {
         "{header:?}"
     );
     assert_eq!(header.last(), Some(&"suppressed_"));
+}
+
+/// Promise: a number has a key of its own in JSON, whatever a query calls its outputs, and `columns` names it.
+#[test]
+fn keys_of_a_row_hide_no_number() {
+    let mut released = released();
+    released.columns = vec!["suppressed".to_owned()];
+    released.rows.iter_mut().flat_map(|row| &mut row.cells).for_each(|cell| cell.name = "suppressed".into());
+    let json = released.to_json(Accounting::Pure);
+    assert_eq!(json["columns"][1]["number"], "suppressed_", "{json}");
+    let west = &json["rows"][1];
+    assert_eq!((&west["suppressed_"]["estimate"], &west["suppressed"]), (&1_000.into(), &false.into()));
+}
+
+/// Promise: what is written without a tree in memory is the same JSON, with no key twice.
+#[test]
+fn json_that_is_written_is_the_json_that_is_built() {
+    let mut released = released();
+    for accounting in [Accounting::Pure, Accounting::Zcdp { delta: Delta::new(1e-12).unwrap() }] {
+        let text = serde_json::to_string(&released.as_json(accounting)).unwrap();
+        let built = released.to_json(accounting);
+        assert_eq!(serde_json::from_str::<serde_json::Value>(&text).unwrap(), built);
+        assert_eq!(text.len(), built.to_string().len(), "{text}");
+        released.rows.clear();
+    }
 }
 
 #[test]

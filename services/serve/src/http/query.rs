@@ -4,6 +4,7 @@ use axum::Json;
 use axum::body::Body;
 use axum::extract::State;
 use axum::http::HeaderMap;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
 use super::body::{EpochRequest, QueryRequest, read};
@@ -25,12 +26,16 @@ type Reply = Result<Json<Value>, Problem>;
     (status = 422, description = "outside the language or the vocabulary, with the place", body = Problem, content_type = "application/problem+json"),
     (status = 429, description = "too many at a time", body = Problem, content_type = "application/problem+json"),
 ))]
-pub(super) async fn ask(State(service): State<Shared>, headers: HeaderMap, body: Body) -> Reply {
+pub(super) async fn ask(
+    State(service): State<Shared>,
+    headers: HeaderMap,
+    body: Body,
+) -> Result<Response, Problem> {
     let who = analyst(&service, &headers)?;
     let request: QueryRequest = read(&service, body, None).await?;
     let asked = service.ask("http", &who, request.sql, request.epoch).await?;
     match asked.answer {
-        Answer::Released(released) => Ok(Json(service.sandbox.answer_json(&released))),
+        Answer::Released(released) => Ok(Json(service.sandbox.answer_json(&released)).into_response()),
         Answer::Refused(reasons) => Err(Problem::refused(&reasons)),
     }
 }

@@ -8,13 +8,22 @@ pub use hushtag_cli::{Done, Line, PATH as COMMANDS_PATH, SendProgress, Sent};
 use super::{Sandbox, SandboxError, remember};
 use hushtag::CancelToken;
 
-/// Lets queries, and every other command, go first where they and this thread, or one that it starts, want the same processor. A system that
-/// does not allow it leaves the priority as it is, and queries slower.
+/// Lets queries, and every other command, go first: this thread, and those that it starts, want a processor less than they do, and leave one
+/// of several to them, on which none of them waits for a time slice to end. A system that does not allow it leaves all as it is, and queries
+/// slower.
 fn give_way() {
     #[cfg(target_os = "linux")]
     {
-        // Niceness 19: a seventieth of the share of a query.
-        let _ = thread_priority::ThreadPriority::Min.set_for_current();
+        use rustix::thread::{CpuSet, sched_getaffinity, sched_setaffinity};
+        // A seventieth of the share of a query. Linux has a niceness for each thread.
+        let _ = rustix::process::nice(19);
+        if let Ok(mut processors) = sched_getaffinity(None)
+            && processors.count() > 1
+            && let Some(first) = (0..CpuSet::MAX_CPU).find(|processor| processors.is_set(*processor))
+        {
+            processors.unset(first);
+            let _ = sched_setaffinity(None, &processors);
+        }
     }
 }
 
@@ -38,7 +47,7 @@ impl Sandbox {
         if !sent.is_seal() {
             return sent.run(running);
         }
-        // A thread of its own, since its priority cannot be raised again.
+        // A thread of its own, since its niceness cannot be lowered again.
         let run = || {
             give_way();
             sent.run(running)

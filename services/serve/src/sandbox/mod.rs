@@ -15,6 +15,7 @@ use std::time::Duration;
 use hushtag::dp::Accounting;
 use hushtag::sandbox::{Folder, Storage};
 use hushtag::{Analyst, Keys, Operator, RecipientId, RootKey, StudyId};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 pub use answered::Answered;
@@ -274,8 +275,8 @@ impl Sandbox {
 
     /// A released answer as JSON, as `hushtag ask --format json` prints it.
     #[must_use]
-    pub fn answer_json(&self, released: &Released) -> Value {
-        released.to_json(self.accounting)
+    pub fn answer_json<'a>(&self, released: &'a Released) -> impl Serialize + use<'a> {
+        released.as_json(self.accounting)
     }
 
     /// A forecast as JSON, and whether the answer is stored.

@@ -1,0 +1,14 @@
+//! Any bytes after a login: they are answered in messages, none of which says that the service itself failed, or end their connection.
+#![no_main]
+
+use hushtag_serve_fuzz::{WORLD, exchange, message, messages, startup};
+use libfuzzer_sys::fuzz_target;
+
+fuzz_target!(|data: &[u8]| {
+    let password = message(b'p', &[WORLD.token.as_bytes(), &[0]].concat());
+    for (kind, body) in messages(&exchange(&[startup(), password, data.to_vec()].concat())) {
+        let text = String::from_utf8_lossy(body);
+        // SQLSTATE behind `C`: XX000 for what should not be, 58000 for a failure of the system.
+        assert!(kind != b'E' || !(text.contains("CXX") || text.contains("C58000")), "{text}");
+    }
+});
