@@ -67,7 +67,7 @@ struct AnswerJson<'a> {
     note: &'static str,
     selected_on: Vec<&'static str>,
     notes: Vec<String>,
-    privacy: Privacy<Noise<'a>>,
+    privacy: Privacy<Noise>,
     budget: BudgetJson,
     stored: bool,
     audit: AuditJson<'a>,
@@ -239,8 +239,8 @@ impl Serialize for Number {
 
 /// How a vector was made: the norm that its noise is calibrated to, and its parameter, as exact texts.
 #[derive(Serialize, Clone)]
-pub(super) struct Noise<'a> {
-    mechanism: &'a str,
+pub(super) struct Noise {
+    mechanism: &'static str,
     half_width: u64,
     #[serde(flatten)]
     calibration: Calibration,
@@ -253,8 +253,8 @@ enum Calibration {
     Gaussian { sensitivity_squared: String, sigma_squared: Ratio },
 }
 
-impl<'a> Noise<'a> {
-    pub(super) fn new(mechanism: &'a Mechanism, sensitivity: Sensitivity, half_width: u64) -> Self {
+impl Noise {
+    pub(super) fn new(mechanism: &Mechanism, sensitivity: Sensitivity, half_width: u64) -> Self {
         let parameter = mechanism.parameter();
         let calibration = match mechanism {
             Mechanism::DiscreteLaplace(_) => {
