@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT};
+use super::{MAX_COLUMNS, MAX_CONDITIONS, MAX_DEPTH, MAX_TEXT};
 use crate::dp::{CostError, NoiseError, SensitivityError};
 
 /// Where in the text a query goes wrong; both count from 1, columns in characters.
@@ -95,6 +95,12 @@ pub enum Problem {
         /// The measure.
         measure: String,
     },
+    /// Columns that no reader could tell apart.
+    #[error("two columns of the answer have the name `{name}`")]
+    SameName {
+        /// Their name.
+        name: String,
+    },
     /// A metric of a number and itself.
     #[error("both operands are the same released number")]
     SameNumber,
@@ -118,6 +124,9 @@ pub enum Problem {
         /// How many there may be.
         limit: u64,
     },
+    /// More columns than an answer may have.
+    #[error("the answer would have more than {MAX_COLUMNS} columns")]
+    TooManyColumns,
     /// Nested too deeply.
     #[error("the query is nested deeper than {MAX_DEPTH} levels")]
     TooDeep,

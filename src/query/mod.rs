@@ -37,6 +37,8 @@ pub use sql::parse;
 pub const MAX_TEXT: usize = 64 << 10;
 /// The most comparisons and connectives in one query.
 pub const MAX_CONDITIONS: usize = 256;
+/// The most columns of an answer, as of a table in PostgreSQL: tags, and numbers with those of histograms.
+pub const MAX_COLUMNS: usize = 1_600;
 /// The deepest nesting of parentheses and NOT.
 pub const MAX_DEPTH: usize = 32;
 

@@ -4,10 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::affordable::unpayable;
 use super::canonical::{find_gridded, find_summable};
+use super::error::excerpt;
 use super::groups::Cells;
 use super::payment::{PartPrice, Payment};
 use super::possible::feasible;
-use super::{Canonical, Forecast, Item, PartKind, Probability, Problem, Query, QueryError, Selected, Shown};
+use super::{
+    Canonical, Forecast, Item, MAX_COLUMNS, PartKind, Probability, Problem, Query, QueryError, Selected,
+    Shown,
+};
 use crate::dp::{Accounting, Part, PrivacyClaim, QueryHash};
 use crate::tags::{Catalogue, Clamp, Grid, Label, Measure, Reach, Tag};
 use crate::types::{Denomination, Feasible};
@@ -153,7 +157,8 @@ impl Plan {
         })?;
         let columns =
             ask.selected().iter().filter_map(|selected| columns(selected, &group, &parts, catalogue));
-        let columns: Vec<Column> = columns.flatten().collect();
+        let columns: Vec<Column> = columns.flatten().take(MAX_COLUMNS.saturating_add(1)).collect();
+        check_columns(&columns, &group)?;
         check_shown(&ask.shown, &columns)?;
         let (confidence, shown) = (ask.confidence, ask.shown.clone());
         Ok(Self {
@@ -375,6 +380,28 @@ fn columns(
 
 fn ranges(measure: usize, catalogue: &Catalogue) -> Vec<(i64, i64)> {
     catalogue.measures().get(measure).and_then(|m| m.grid.as_ref()).map_or_else(Vec::new, Grid::ranges)
+}
+
+/// Answers have few columns, each with a name of its own: so does a tag that is grouped by and not selected. A tag may be selected twice.
+fn check_columns(columns: &[Column], group: &[(usize, String, Vec<Label>)]) -> Result<(), QueryError> {
+    if columns.len() > MAX_COLUMNS {
+        return Err(QueryError::new(Problem::TooManyColumns, "select fewer columns, or ask several queries"));
+    }
+    let is_selected = |tag: usize| columns.iter().any(|column| column.kind == ColumnKind::Tag(tag));
+    let tags = group.iter().enumerate().filter(|(tag, _)| !is_selected(*tag));
+    let tags = tags.map(|(tag, (_, name, _))| (name.as_str(), Some(tag)));
+    let selected = columns.iter().map(|column| match column.kind {
+        ColumnKind::Tag(tag) => (column.name.as_str(), Some(tag)),
+        _ => (column.name.as_str(), None),
+    });
+    let mut names = BTreeMap::new();
+    for (name, tag) in tags.chain(selected) {
+        if names.insert(name, tag).is_some_and(|before| tag.is_none() || before != tag) {
+            let problem = Problem::SameName { name: excerpt(name) };
+            return Err(QueryError::new(problem, "give each of them another name with AS"));
+        }
+    }
+    Ok(())
 }
 
 /// A query that was built or read from JSON may name columns that it does not select.

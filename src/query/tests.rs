@@ -187,6 +187,36 @@ fn a_question_releases_no_more_cells_than_the_study_allows() {
     assert_eq!(all.what, Problem::TooManyCells { cells: 90, limit: 60 });
 }
 
+/// Promise: no number of an answer is hidden behind another one of its name, and none is read in the unit of another one.
+#[test]
+fn columns_have_names_of_their_own() {
+    let refused = |text: &str| match plan(text).map_err(|error| error.what) {
+        Err(Problem::SameName { name }) => name,
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(refused("SELECT COUNT(*), COUNT(*) FROM tags"), "people");
+    assert_eq!(refused("SELECT COUNT(*) AS x, SUM(spend) AS x FROM tags"), "x");
+    assert_eq!(refused("SELECT region AS x, plan AS x, COUNT(*) FROM tags GROUP BY region, plan"), "x");
+    assert_eq!(refused("SELECT region, COUNT(*) AS region FROM tags GROUP BY region"), "region");
+    assert_eq!(refused("SELECT COUNT(*) AS region FROM tags GROUP BY region"), "region");
+    let good = [
+        "SELECT COUNT(*), COUNT(*) AS again FROM tags",
+        "SELECT region, region, COUNT(*) FROM tags GROUP BY region",
+        "SELECT region AS r, COUNT(*) AS region FROM tags GROUP BY region",
+    ];
+    good.iter().for_each(|text| drop(plan(text).unwrap()));
+}
+
+#[test]
+fn an_answer_has_no_more_columns_than_a_table() {
+    let medians = |many: usize| {
+        let columns: Vec<String> = (0..many).map(|column| format!("MEDIAN(spend) AS c{column}")).collect();
+        plan(&format!("SELECT {} FROM tags", columns.join(", "))).map_err(|error| error.what)
+    };
+    assert!(medians(MAX_COLUMNS).is_ok());
+    assert_eq!(medians(MAX_COLUMNS + 1).unwrap_err(), Problem::TooManyColumns);
+}
+
 #[test]
 fn the_forecast_shows_how_wide_an_average_will_be() {
     let forecast = plan("SELECT AVG(spend), MEDIAN(spend) FROM tags WITH (error = 40)").unwrap().forecast();

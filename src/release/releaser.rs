@@ -291,7 +291,8 @@ impl Releaser<'_> {
         self.stored().unseal(stored)
     }
 
-    /// The stored answer to the question with this key and its entry in the log, if it has both.
+    /// The stored answer to the question with this key and its entry in the log, if it has both. Without one of them the query waits for its
+    /// turn, since another thread may be on its way from the one to the other.
     fn logged(&self, key: &[u8; 32]) -> Result<Option<(StoredAnswer, u64)>, ReleaseError> {
         let Some(stored) = self.ledger.answered(key)? else { return Ok(None) };
         let index = stored.log_index.or_else(|| self.queue.marked(stored.seq));

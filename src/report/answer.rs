@@ -27,7 +27,6 @@ impl Released {
     #[must_use]
     pub fn as_json(&self, accounting: Accounting) -> impl Serialize + use<'_> {
         let noise = |part: &Part| Noise::new(&part.mechanism, part.sensitivity, part.half_width);
-        let keys = keys(self);
         let parts: Vec<Noise> = self.parts.iter().map(noise).collect();
         AnswerJson {
             question: &self.question,
@@ -35,8 +34,8 @@ impl Released {
             recipient: &self.recipient,
             epoch: &self.epoch,
             policy: &self.policy,
-            columns: columns(self, &keys),
-            rows: RowsJson { released: self, keys },
+            columns: columns(self),
+            rows: self.rows.iter().map(|row| RowJson { released: self, row }).collect(),
             confidence: self.confidence.get(),
             note: NOISE_NOTE,
             selected_on: self.selected_on.iter().map(|selection| selection.as_str()).collect(),
@@ -62,7 +61,7 @@ struct AnswerJson<'a> {
     epoch: &'a EpochId,
     policy: &'a str,
     columns: Vec<ColumnJson<'a>>,
-    rows: RowsJson<'a>,
+    rows: Vec<RowJson<'a>>,
     confidence: f64,
     note: &'static str,
     selected_on: Vec<&'static str>,
@@ -92,28 +91,26 @@ enum ColumnJson<'a> {
 /// What a row has besides its numbers.
 const ROW_KEYS: [&str; 2] = ["group", "suppressed"];
 
-/// The key of each number in a row: its name, or one that is free where a row has a key of that name already.
-fn keys(released: &Released) -> Vec<Cow<'_, str>> {
-    let names = released.columns.iter().map(String::as_str);
-    let taken = |key: &str| ROW_KEYS.contains(&key) || released.columns.iter().any(|name| name == key);
-    let key = |name| {
-        let mut key = Cow::Borrowed(name);
-        if ROW_KEYS.contains(&name) {
-            while taken(&key) {
-                key.to_mut().push('_');
-            }
+/// The key of a number in a row: its name, with `_` behind it if that is a key of every row.
+fn key<'a>(name: &'a str, released: &Released) -> Cow<'a, str> {
+    let mut key = Cow::Borrowed(name);
+    if ROW_KEYS.contains(&name) {
+        key.to_mut().push('_');
+        while released.columns.iter().any(|column| *column == key) {
+            key.to_mut().push('_');
         }
-        key
-    };
-    names.map(key).collect()
+    }
+    key
 }
 
 /// The names of tags and numbers in the order of the select list, which the keys of an object do not keep.
-fn columns<'a>(released: &'a Released, keys: &[Cow<'a, str>]) -> Vec<ColumnJson<'a>> {
+fn columns(released: &Released) -> Vec<ColumnJson<'_>> {
     let group = released.rows.first().map_or(&[][..], |row| &row.group);
     let named = released.shown_order().into_iter().filter_map(|column| match column {
         OutputColumn::Tag(place) => group.get(place).map(|(tag, _)| ColumnJson::Tag(tag)),
-        OutputColumn::Number(place) => keys.get(place).cloned().map(ColumnJson::Number),
+        OutputColumn::Number(place) => {
+            released.columns.get(place).map(|name| ColumnJson::Number(key(name, released)))
+        }
     });
     named.collect()
 }
@@ -132,30 +129,20 @@ pub(super) const fn anchor(anchored: bool) -> &'static str {
     if anchored { "file" } else { "none" }
 }
 
-/// The rows, each with its group, its numbers under their keys, and whether it is suppressed.
-struct RowsJson<'a> {
-    released: &'a Released,
-    keys: Vec<Cow<'a, str>>,
-}
-
-impl Serialize for RowsJson<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.released.rows.iter().map(|row| RowJson { rows: self, row }))
-    }
-}
-
+/// A row: its group, its numbers under their keys, and whether it is suppressed.
 struct RowJson<'a> {
-    rows: &'a RowsJson<'a>,
+    released: &'a Released,
     row: &'a Row,
 }
 
 impl Serialize for RowJson<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let Self { rows: RowsJson { released, keys }, row } = self;
+        let Self { released, row } = self;
         let mut all = serializer.serialize_map(Some(row.cells.len().saturating_add(ROW_KEYS.len())))?;
         all.serialize_entry("group", &GroupJson(&row.group))?;
-        for (cell, key) in row.cells.iter().zip(keys) {
-            all.serialize_entry(key, &CellJson::new(cell, released.denominations.get(&cell.name)))?;
+        for cell in &row.cells {
+            let denomination = released.denominations.get(&cell.name);
+            all.serialize_entry(&key(&cell.name, released), &CellJson::new(cell, denomination))?;
         }
         all.serialize_entry("suppressed", &row.suppressed)?;
         all.end()

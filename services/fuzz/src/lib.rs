@@ -54,10 +54,12 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let postgres = started.postgres.expect("open");
     // Its doors stay open until the process ends.
     std::mem::forget(started);
-    // A message that is shorter than it says ends its connection by a panic inside `bytes`, which hyper and tokio catch: no finding.
+    // A message that is shorter than it says, or says that it is shorter than its length, ends its connection by a panic inside `bytes` or
+    // `pgwire`, which ends the task of this connection alone: no finding.
     let other = std::panic::take_hook();
     std::panic::set_hook(Box::new(move |panic| {
-        if !panic.location().is_some_and(|at| at.file().contains("/bytes-")) {
+        let is_known = |file: &str| file.contains("/bytes-") || file.contains("/pgwire-");
+        if !panic.location().is_some_and(|at| is_known(at.file())) {
             other(panic);
         }
     }));

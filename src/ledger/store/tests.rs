@@ -1,6 +1,6 @@
 use super::*;
-use crate::ledger::rows::TOTALS;
-use crate::ledger::{Check, LogHead, PoolKind, Snapshot, State};
+use crate::ledger::rows::{STATES, TOTALS};
+use crate::ledger::{Book, Check, LogHead, PoolKind, Snapshot, State};
 use crate::storage::{Folder, Image};
 use crate::types::{EpochId, RecipientId, StudyId};
 use redb::Table;

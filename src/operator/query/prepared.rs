@@ -37,13 +37,23 @@ impl Prepared {
         Ok(Self { plan, shape, selection, layout })
     }
 
-    /// About how many bytes it takes: a few thousand, and those that grow with the cells of its tag set and with its groups.
+    /// About how many bytes it takes: a few thousand, and those that grow with the cells of its tag set, its groups and its columns.
     fn size(&self) -> usize {
         let Self { plan, selection, layout, .. } = self;
+        // Plan and layout have each of them.
+        let columns: usize = plan.columns().iter().map(|column| 2 * bytes_of(column)).sum();
         let labels: usize =
             layout.groups.iter().flatten().map(|label| label.len() + size_of::<String>()).sum();
-        ALWAYS + plan.question().len() + selection.cells.len() * size_of::<(u32, u32)>() + labels
+        ALWAYS + plan.question().len() + selection.cells.len() * size_of::<(u32, u32)>() + labels + columns
     }
+}
+
+fn bytes_of(column: &Column) -> usize {
+    let ranges = match &column.kind {
+        ColumnKind::Quantile { ranges, .. } => ranges.len(),
+        ColumnKind::Number { .. } | ColumnKind::Average { .. } | ColumnKind::Tag(_) => 0,
+    };
+    size_of::<Column>() + column.name.len() + ranges * size_of::<(i64, i64)>()
 }
 
 /// Bytes of a query of few cells.
@@ -242,6 +252,9 @@ mod tests {
         let first = of(&one, COUNT);
         assert!(Arc::ptr_eq(&first, &of(&one, COUNT)) && !Arc::ptr_eq(&first, &of(&other, COUNT)));
         assert!(adopted.cache.prepared("SELECT", &adopted, &one, accounting).is_err());
+        let wide = (0..1_000).map(|column| format!("MEDIAN(spend) AS median_number_{column}"));
+        let wide = format!("SELECT {} FROM tags", wide.collect::<Vec<_>>().join(", "));
+        assert!(of(&other, &wide).size() > 1_000 * 2 * (size_of::<Column>() + 16), "its columns count");
         let others = of(&other, COUNT);
         for error in 0..3_000 {
             of(&one, &format!("{COUNT} WITH (error = {})", 1_000 + error));

@@ -8,9 +8,9 @@ pub use hushtag_cli::{Done, Line, PATH as COMMANDS_PATH, SendProgress, Sent};
 use super::{Sandbox, SandboxError, remember};
 use hushtag::CancelToken;
 
-/// Lets queries, and every other command, go first: this thread, and those that it starts, want a processor less than they do, and leave one
-/// of several to them, on which none of them waits for a time slice to end. A system that does not allow it leaves all as it is, and queries
-/// slower.
+/// Lets queries, and every other command, go first: this thread, and those that it starts, yield every processor to them, and do not run on
+/// the first one of several at all, so that no query waits there for a time slice to end. Where the system does not allow it, nothing is
+/// changed, and queries are slower during a seal. Against a quota of processor time, as containers have, neither helps.
 fn give_way() {
     #[cfg(target_os = "linux")]
     {

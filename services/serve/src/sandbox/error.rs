@@ -88,9 +88,13 @@ impl SandboxError {
                 | Problem::NoDefault { .. }
                 | Problem::EmptySelection,
             ) => "22023",
-            Some(Problem::TooManyCells { .. } | Problem::TooDeep | Problem::TooLong | Problem::TooMany) => {
-                "54000"
-            }
+            Some(
+                Problem::TooManyCells { .. }
+                | Problem::TooManyColumns
+                | Problem::TooDeep
+                | Problem::TooLong
+                | Problem::TooMany,
+            ) => "54000",
             _ => "0A000",
         }
     }

@@ -163,11 +163,11 @@ fn every_command_does_beside_the_service_what_it_does_on_the_folder() {
 
 /// Of the thread that calls it: its niceness (proc(5), `stat`, field 19), and how many processors it may use.
 #[cfg(target_os = "linux")]
-fn priority() -> (i32, usize) {
+fn priority() -> (i32, u32) {
     let stat = std::fs::read_to_string("/proc/thread-self/stat").unwrap();
     let (_, fields) = stat.rsplit_once(") ").unwrap();
     let niceness = fields.split(' ').nth(16).unwrap().parse().unwrap();
-    (niceness, std::thread::available_parallelism().unwrap().get())
+    (niceness, rustix::thread::sched_getaffinity(None).unwrap().count())
 }
 
 /// The threads of a seal want a processor less than queries do and leave one to them, and the thread that started it is as it was.
