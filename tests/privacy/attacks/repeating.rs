@@ -109,7 +109,7 @@ fn every_quantile_comes_from_one_histogram() {
     let first = ask(&analyst, "SELECT HISTOGRAM(spend) FROM tags WITH (error = 20)");
     let (truth, paid) = (super::world::numbers(&first), spent(&analyst));
     for level in 1..=99 {
-        let question = format!("SELECT QUANTILE(spend, 0.{level:02}), MEDIAN(spend) FROM tags");
+        let question = format!("SELECT QUANTILE(spend, 0.{level:02}) AS level, MEDIAN(spend) FROM tags");
         let again = ask(&analyst, &question);
         assert!(again.stored && again.index == first.index && again.budget.spent == paid, "{question}");
     }
