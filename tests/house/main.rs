@@ -2,6 +2,7 @@
 #![cfg(test)]
 
 mod book;
+mod commands;
 mod languages;
 mod layers;
 mod words;
