@@ -10,7 +10,7 @@ use hushtag_serve::command::start;
 use hushtag_serve::sandbox::demo::{DemoTerms, RECIPIENT, make};
 use hushtag_serve::sandbox::{Clock, Sandbox, SystemClock};
 use hushtag_serve::service::Service;
-use hushtag_serve::settings::{HttpDoor, Limits, Settings, WireDoor};
+use hushtag_serve::settings::Settings;
 use hushtag_serve::tokens::{Role, TokenStore};
 
 /// A service, and how to come in.
@@ -36,18 +36,7 @@ pub static WORLD: LazyLock<World> = LazyLock::new(|| {
     let tokens = TokenStore::open(&state).expect("tokens");
     let added = tokens.add(Role::Analyst, (Some(RECIPIENT), None), 1, SystemClock.now());
     let token = added.expect("a token").0.reveal().to_string();
-    let any: SocketAddr = ([127, 0, 0, 1], 0).into();
-    let settings = Settings {
-        sandbox: folder,
-        state,
-        root_key: None,
-        operator_socket: None,
-        http: Some(HttpDoor { listen: any, public_log: false, public_metrics: false }),
-        postgres: Some(WireDoor { listen: any }),
-        tls: None,
-        traces: None,
-        limits: Limits::default(),
-    };
+    let settings = Settings::on_loopback(folder, state, [0, 0]);
     let service = Arc::new(Service::new(sandbox, tokens, settings));
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().expect("threads");
     let started = runtime.block_on(start(Arc::clone(&service), false)).expect("doors");

@@ -20,7 +20,7 @@ use hushtag_serve::command::start;
 use hushtag_serve::sandbox::demo::{DemoTerms, RECIPIENT, make};
 use hushtag_serve::sandbox::{Answer, CancelToken, Clock, Sandbox, Sent, SystemClock, Timestamp, Who};
 use hushtag_serve::service::Service;
-use hushtag_serve::settings::{HttpDoor, Limits, Settings, WireDoor};
+use hushtag_serve::settings::Settings;
 use hushtag_serve::tokens::{Role, TokenStore};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpStream;
@@ -83,18 +83,7 @@ fn main() -> Done<()> {
     let state = place.path().join("serve");
     let tokens = TokenStore::open(&state)?;
     let (token, _) = tokens.add(Role::Analyst, (Some(RECIPIENT), None), 1, SystemClock.now())?;
-    let any: SocketAddr = "127.0.0.1:0".parse()?;
-    let settings = Settings {
-        sandbox: folder,
-        state,
-        root_key: None,
-        operator_socket: None,
-        http: Some(HttpDoor { listen: any, public_log: false, public_metrics: false }),
-        postgres: Some(WireDoor { listen: any }),
-        tls: None,
-        traces: None,
-        limits: Limits::default(),
-    };
+    let settings = Settings::on_loopback(folder, state, [0, 0]);
     let service = Arc::new(Service::new(sandbox, tokens, settings));
     let (of_service, of_clients) = (runtime()?, runtime()?);
     let started = of_service.block_on(start(Arc::clone(&service), false))?;

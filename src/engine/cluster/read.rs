@@ -13,13 +13,14 @@ use crate::consent::{AgeFact, AgeState, Fold};
 use crate::deidentify::PseudonymKey;
 use crate::engine::cube::build::Seal;
 use crate::engine::error::EngineError;
-use crate::engine::read::Position;
 use crate::engine::read::ingest_report::FileReport;
 use crate::engine::read::reading::Reading;
+use crate::engine::read::{Input, Position};
 use crate::engine::records::accumulator::{Accumulator, AccumulatorState};
 use crate::engine::records::differing::Rows;
 use crate::engine::records::measures::{Records, ScannedRecords};
 use crate::engine::records::partition_buffer::PARTITION_SIZE;
+use crate::engine::records::people::People;
 use crate::engine::relations::lists::{Lists, ReadLists};
 use crate::engine::relations::pointers::Pointed;
 use crate::policy::{Dataset, Shape};
@@ -137,7 +138,7 @@ impl Job {
         &self,
         seal: &mut Seal<'_>,
         file: &Unit,
-        input: crate::engine::read::Input,
+        input: Input,
         reading: &Reading,
     ) -> Result<Scanned, EngineError> {
         let Some(at) = file.dataset else {
@@ -167,10 +168,9 @@ impl Job {
         &self,
         seal: &mut Seal<'_>,
         (at, dataset): (u16, &Dataset),
-        input: crate::engine::read::Input,
+        input: Input,
         reading: &Reading,
     ) -> Result<Scanned, EngineError> {
-        use crate::engine::records::people::People;
         let known = (0, self.as_of);
         let mut table = People::new(dataset, &self.study.catalogue, known, (reading, self.reads_ages()));
         let mut report = table.read(input, seal.shared_interner())?;
@@ -186,7 +186,7 @@ impl Job {
         &self,
         seal: &mut Seal<'_>,
         (at, dataset): (u16, &Dataset),
-        input: crate::engine::read::Input,
+        input: Input,
         reading: &Reading,
     ) -> Result<Scanned, EngineError> {
         let records = Records::new(dataset, &self.study.catalogue, self.as_of, 0);

@@ -1,6 +1,6 @@
 //! `demo`: made-up people, a token, and lines to paste.
 
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use super::{CommandError, Started, print, serve};
 use crate::sandbox::demo::{DemoTerms, RECIPIENT, make};
 use crate::sandbox::{Clock, Sandbox, SystemClock};
 use crate::service::Service;
-use crate::settings::{HttpDoor, Limits, Settings, WireDoor};
+use crate::settings::Settings;
 use crate::tokens::{Role, TokenStore};
 use crate::traces;
 
@@ -58,22 +58,10 @@ impl Demo {
             self.http_port, self.postgres_port
         );
         std::fs::write(&config, text).map_err(|error| CommandError::Write(config.clone(), error))?;
-        let loopback = |port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port);
-        let settings = Settings {
-            sandbox: folder,
-            state,
-            root_key: None,
-            operator_socket: None,
-            http: Some(HttpDoor {
-                listen: loopback(self.http_port),
-                public_log: false,
-                public_metrics: true,
-            }),
-            postgres: Some(WireDoor { listen: loopback(self.postgres_port) }),
-            tls: None,
-            traces: None,
-            limits: Limits::default(),
-        };
+        let mut settings = Settings::on_loopback(folder, state, [self.http_port, self.postgres_port]);
+        if let Some(door) = &mut settings.http {
+            door.public_metrics = true;
+        }
         let service = Arc::new(Service::new(sandbox, tokens, settings));
         let config = config.display().to_string();
         let sandbox = service.settings.sandbox.display().to_string();

@@ -5,7 +5,7 @@ mod bounded;
 mod error;
 mod evaluation;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -248,6 +248,24 @@ impl Limits {
 }
 
 impl Settings {
+    /// Both doors on these ports of loopback, 0 for any that is free, without TLS and with the limits of a service that says none: for a
+    /// demo, and for what serves a sandbox in its own process.
+    #[must_use]
+    pub fn on_loopback(sandbox: PathBuf, state: PathBuf, [http, postgres]: [u16; 2]) -> Self {
+        let listen = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        Self {
+            sandbox,
+            state,
+            root_key: None,
+            operator_socket: None,
+            http: Some(HttpDoor { listen: listen(http), public_log: false, public_metrics: false }),
+            postgres: Some(WireDoor { listen: listen(postgres) }),
+            tls: None,
+            traces: None,
+            limits: Limits::default(),
+        }
+    }
+
     fn resolve(&mut self, folder: &Path) {
         let own = [
             Some(&mut self.sandbox),

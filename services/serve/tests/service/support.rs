@@ -10,7 +10,7 @@ use hushtag_serve::command::{Started, start};
 use hushtag_serve::sandbox::demo::{DemoTerms, RECIPIENT, make};
 use hushtag_serve::sandbox::{Clock, Sandbox, SystemClock};
 use hushtag_serve::service::Service;
-use hushtag_serve::settings::{HttpDoor, Limits, Settings, TlsFiles, WireDoor};
+use hushtag_serve::settings::{Limits, Settings, TlsFiles};
 use hushtag_serve::tokens::{Role, TokenStore};
 
 /// A service, and how to come in.
@@ -66,17 +66,10 @@ pub(crate) fn world_at(terms: WorldTerms, clock: impl Clock + Clone + 'static) -
     let token = |role, recipient| tokens.add(role, (recipient, None), 1, now).unwrap().0.reveal().to_string();
     let (analyst, auditor, monitor) =
         (token(Role::Analyst, Some(RECIPIENT)), token(Role::Auditor, None), token(Role::Monitor, None));
-    let any = "127.0.0.1:0".parse().unwrap();
     let settings = Settings {
-        sandbox: folder.clone(),
-        state: state.clone(),
-        root_key: None,
-        operator_socket: None,
-        http: Some(HttpDoor { listen: any, public_log: false, public_metrics: false }),
-        postgres: Some(WireDoor { listen: any }),
         tls: terms.tls,
-        traces: None,
         limits: terms.limits,
+        ..Settings::on_loopback(folder.clone(), state.clone(), [0, 0])
     };
     let service = Arc::new(Service::new(sandbox, tokens, settings));
     let started = runtime().block_on(start(Arc::clone(&service), false)).unwrap();
